@@ -1,0 +1,165 @@
+"""The network: ids to vectors to states to logits."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["CharRNN"]
+
+CELLS = {"RNN": nn.RNN, "GRU": nn.GRU, "LSTM": nn.LSTM}
+
+
+class CharRNN(nn.Module):
+    r"""A recurrent network that reads characters and scores the next one.
+
+    Each id becomes a vector (one-hot, or a row of an embedding), a recurrent layer of torch turns
+    the vectors into states, :eq:`rnn-step`, and an output layer turns each state into logits,
+    :eq:`output-layer`. Without the output layer the states themselves are the logits.
+
+    Parameters
+    ----------
+    vocab_size : int
+        V, the characters to tell apart.
+    hidden_size : int
+        H, the hidden units.
+    cell : {"RNN", "GRU", "LSTM"}, default="RNN"
+        Which of torch's recurrent layers.
+    num_layers : int, default=1
+        L, the stacked layers.
+    embedding_size : int, optional
+        E, the features that each character gets; one-hot vectors by default.
+    output_layer : bool, default=True
+        Whether a linear layer maps states to logits. If not, `hidden_size` must equal `vocab_size`.
+    seed : int, optional
+        Draw the weights as they come after ``torch.manual_seed(seed)``, and leave torch's own
+        generator as it was. By default they are drawn from torch's own generator.
+
+    Attributes
+    ----------
+    embedding : torch.nn.Embedding or None
+        With a weight of shape (V, E).
+    rnn : torch.nn.RNN, torch.nn.GRU or torch.nn.LSTM
+        The recurrent layer, batch first.
+    head : torch.nn.Linear or None
+        The output layer, with a weight of shape (V, H).
+
+    Raises
+    ------
+    ValueError
+        If a size is below 1, `cell` is unknown, or the sizes differ without an output layer.
+
+    Notes
+    -----
+    A model computes in float32. ``model.double()`` converts it to float64, in which logs agree on
+    all processors to the digits shown; the seed still means the same weights.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from charseq import CharRNN
+    >>> model = CharRNN(vocab_size=10, hidden_size=16, seed=0)
+    >>> logits, state = model(torch.tensor([[0, 3, 1]]))
+    >>> logits.shape, state.shape  # (B, T, V), (L, B, H)
+    (torch.Size([1, 3, 10]), torch.Size([1, 1, 16]))
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        hidden_size: int,
+        *,
+        cell: str = "RNN",
+        num_layers: int = 1,
+        embedding_size: int | None = None,
+        output_layer: bool = True,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__()
+        sizes = {"vocab_size": vocab_size, "hidden_size": hidden_size, "num_layers": num_layers}
+        if embedding_size is not None:
+            sizes["embedding_size"] = embedding_size
+        for name, size in sizes.items():
+            if size < 1:
+                raise ValueError(f"{name} must be at least 1, got {size}")
+        if cell not in CELLS:
+            raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {cell!r}")
+        if not output_layer and hidden_size != vocab_size:
+            raise ValueError(
+                "without an output layer the states are the logits, so hidden_size must equal "
+                f"vocab_size: got {hidden_size} and {vocab_size}"
+            )
+        self.vocab_size = vocab_size
+        with _drawing_from(seed):
+            self.embedding = (
+                nn.Embedding(vocab_size, embedding_size) if embedding_size is not None else None
+            )
+            self.rnn = CELLS[cell](
+                embedding_size or vocab_size, hidden_size, num_layers, batch_first=True
+            )
+            self.head = nn.Linear(hidden_size, vocab_size) if output_layer else None
+
+    def forward(self, ids: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Score the next character after each one read.
+
+        Parameters
+        ----------
+        ids : torch.Tensor of shape (B, T)
+            Integer ids, each in ``range(V)``.
+        state : torch.Tensor or tuple, optional
+            What an earlier call returned: (L, B, H), for an LSTM a pair (h, c) of such.
+            Zeros by default.
+
+        Returns
+        -------
+        logits : torch.Tensor of shape (B, T, V)
+            Scores of each character to come.
+        state : torch.Tensor or tuple
+            The state after the last character, to be passed to the next call.
+
+        Raises
+        ------
+        TypeError
+            If `ids` does not hold integers.
+        ValueError
+            If `ids` is not (B, T), is empty, or holds an id out of range.
+        """
+        self._check(ids)
+        if self.embedding is None:
+            vectors = nn.functional.one_hot(ids.long(), self.vocab_size)  # (B, T) -> (B, T, V)
+            vectors = vectors.to(self.rnn.weight_ih_l0.dtype)
+        else:
+            vectors = self.embedding(ids)  # (B, T) -> (B, T, E)
+        outputs, state = self.rnn(vectors, state)  # (B, T, V or E) -> (B, T, H), (L, B, H)
+        logits = outputs if self.head is None else self.head(outputs)  # (B, T, H) -> (B, T, V)
+        return logits, state
+
+    def _check(self, ids: Tensor) -> None:
+        if not isinstance(ids, Tensor):
+            raise TypeError(f"ids must be a tensor, got {type(ids).__name__}")
+        if ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool:
+            raise TypeError(f"ids must be integers, got {ids.dtype}; one-hot vectors are made here")
+        if ids.ndim != 2:
+            hint = "; for a single text use ids[None], a batch of one" if ids.ndim == 1 else ""
+            raise ValueError(f"ids must have shape (B, T), got {tuple(ids.shape)}{hint}")
+        if ids.numel() == 0:
+            raise ValueError(f"there is nothing to read: ids have shape {tuple(ids.shape)}")
+        low, high = int(ids.min()), int(ids.max())
+        if low < 0 or high >= self.vocab_size:
+            raise ValueError(
+                f"ids must lie in 0 to {self.vocab_size - 1}, got {low} to {high}; was another "
+                "vocabulary used to encode the text?"
+            )
+
+
+@contextmanager
+def _drawing_from(seed: int | None) -> Iterator[None]:
+    """Let torch's layers, which know only the global generator, draw from `seed`."""
+    if seed is None:
+        yield
+        return
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield

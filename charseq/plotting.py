@@ -1,0 +1,393 @@
+"""Figures: each function draws on the axes it is given, or on new ones, and returns them.
+
+The colours tell apart for colour-blind readers (Okabe and Ito's, darkened for contrast) and
+none carries a meaning alone: wrong letters are framed, signs and values are printed.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from charseq.reference import RNNParams, rnn_step
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+else:
+    Axes = Any  # matplotlib is imported by the first figure, not by `import charseq`
+
+__all__ = ["plot_loss", "plot_predictions", "plot_states", "plot_step", "plot_unrolled"]
+
+INK = "#1a1a1a"
+BLUE = "#0072b2"
+ORANGE = "#d55e00"
+GREEN = "#009e73"
+PURPLE = "#a2559c"
+GREY = "#767676"
+CELL_INK = "#111111"  # text on a coloured cell, which stays dark on dark pages
+DIVERGING = ["#6cb0dd", "#ffffff", "#f2a65e"]  # -1, 0, +1: pale enough for CELL_INK throughout
+
+
+def plot_loss(
+    history: Any,
+    ax: Axes | None = None,
+    *,
+    label: str | None = None,
+    color: str = BLUE,
+    levels: dict[str, float] | None = None,
+) -> Axes:
+    """Draw loss against epoch, with the levels that it is to be compared with.
+
+    Parameters
+    ----------
+    history : History
+        What :func:`charseq.train` returned.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; new axes by default.
+    label : str, optional
+        Written at the end of the curve.
+    color : color, optional
+        Of the curve.
+    levels : dict of str to float, optional
+        Names and losses of horizontal lines, for example ``{"uniform, ln 10": np.log(10)}``.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes drawn on.
+
+    Raises
+    ------
+    ValueError
+        If the history is empty.
+    """
+    if len(history) == 0:
+        raise ValueError("there is nothing to draw: the history has no records")
+    ax = _axes(ax, (6.4, 3.6))
+    ax.plot(history.epochs, history.losses, color=color, linewidth=2)
+    ax.set(xlabel="epoch", ylabel="loss (nats a character)", xlim=(0, None))
+    _open_frame(ax)
+    if label:
+        _beside(ax, history.epochs[-1], history.losses[-1], label, color)
+    for name, level in (levels or {}).items():
+        ax.axhline(level, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
+        ax.annotate(
+            f"{name}: {level:.3f}",
+            (1, level),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="right",
+            color=GREY,
+            fontsize="small",
+        )
+    return ax
+
+
+def plot_predictions(
+    history: Any,
+    target: str,
+    ax: Axes | None = None,
+    *,
+    every: int | None = None,
+) -> Axes:
+    """Draw the predicted letters as they come right, a row each few epochs.
+
+    Letters that are wrong stand in a frame on orange; the target is the top row.
+
+    Parameters
+    ----------
+    history : History
+        What :func:`charseq.train` returned.
+    target : str
+        The T characters to be predicted, the text without its first.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; new axes by default.
+    every : int, optional
+        Epochs from one row to the next; by default a tenth of the run.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes drawn on.
+
+    Raises
+    ------
+    ValueError
+        If there is no record to draw, or predictions and target differ in length.
+    """
+    every = every or max(1, len(history) // 10)
+    rows = [record for record in history if record.epoch % every == 0]
+    if not rows:
+        raise ValueError(
+            f"there is nothing to draw: none of {len(history)} epochs divides by {every}"
+        )
+    for record in rows:
+        if len(record.prediction) != len(target):
+            raise ValueError(
+                f"epoch {record.epoch} predicts {len(record.prediction)} characters and the target "
+                f"has {len(target)}: pass the text without its first character"
+            )
+    ax = _axes(ax, (max(4.0, 0.26 * len(target) + 1.2), 0.26 * (len(rows) + 1) + 0.7))
+    for y, text in enumerate([target, *(record.prediction for record in rows)]):
+        for x, (char, wanted) in enumerate(zip(text, target, strict=True)):
+            if char != wanted:
+                ax.add_patch(_box(x - 0.5, y - 0.5, 1, 1, DIVERGING[2], edge=ORANGE))
+            ax.text(
+                x,
+                y,
+                _visible(char),
+                ha="center",
+                va="center",
+                family="monospace",
+                color=CELL_INK if char != wanted else INK,
+                gid="cell" if char != wanted else None,
+                weight="bold" if y == 0 else "normal",
+            )
+    ax.axhline(0.5, color=GREY, linewidth=1)
+    ax.set(xlim=(-0.6, len(target) - 0.4), ylim=(len(rows) + 0.6, -0.6))
+    ax.set(xticks=[], ylabel="epoch", xlabel="position in the text →")
+    ax.set_yticks(range(len(rows) + 1), ["target", *(str(record.epoch) for record in rows)])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def plot_states(
+    states: ArrayLike,
+    labels: Sequence[str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw hidden states as a heat map: time to the right, a row a unit.
+
+    Parameters
+    ----------
+    states : array_like of shape (T, H)
+        States of one sequence, each entry in [-1, 1].
+    labels : sequence of str, optional
+        T labels below the columns, usually the characters read.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; new axes by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes drawn on. Up to 60 values are printed in their cells; of more, the negative
+        ones are marked with a dash.
+
+    Raises
+    ------
+    ValueError
+        If `states` is not two-dimensional, or the number of labels is not T.
+    """
+    values = np.asarray(states, dtype=float)
+    if values.ndim != 2 or 0 in values.shape:
+        hint = "; take one sequence of the batch, states[0]" if values.ndim == 3 else ""
+        raise ValueError(f"states must have shape (T, H), got {values.shape}{hint}")
+    steps, units = values.shape
+    if labels is not None and len(labels) != steps:
+        raise ValueError(f"{steps} time steps need {steps} labels, got {len(labels)}")
+    ax = _axes(ax, (max(3.0, 0.62 * min(steps, 14) + 1.4), max(1.6, 0.36 * units + 0.9)))
+    _heat(ax, values.T, 0.5, 0.5, text="{:+.2f}" if values.size <= 60 else None)
+    ax.set(xlim=(0.5, steps + 0.5), ylim=(units + 0.5, 0.5), ylabel="hidden unit")
+    ax.set_xticks(range(1, steps + 1), [_visible(label) for label in labels or ""] or None)
+    ax.set_yticks(range(1, units + 1))
+    ax.set_xlabel("time step →" if labels is None else "character read →")
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def plot_step(x: ArrayLike, h: ArrayLike, params: RNNParams, ax: Axes | None = None) -> Axes:
+    r"""Draw one step as blocks of numbers: matrix times vector, twice, plus biases, tanh.
+
+    Every block is to scale, so that the picture of :eq:`rnn-step` is also the picture of its
+    shapes.
+
+    Parameters
+    ----------
+    x : array_like of shape (V,)
+        One character, one-hot.
+    h : array_like of shape (H,)
+        The state before it.
+    params : RNNParams
+        Weights and biases.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; new axes by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes drawn on.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit `params`.
+    """
+    x, h = np.asarray(x, dtype=float), np.asarray(h, dtype=float)
+    new = rnn_step(x[None], h[None], params)[0]  # (1, V), (1, H) -> (1, H)
+    parts: list[tuple[str, Any]] = [
+        (r"$\tanh($", None),
+        ("$W_{ih}$", params.W_ih),
+        ("$x_t$", x),
+        ("$+$", None),
+        ("$b_{ih}$", params.b_ih),
+        ("$+$", None),
+        ("$W_{hh}$", params.W_hh),
+        ("$h_{t-1}$", h),
+        ("$+$", None),
+        ("$b_{hh}$", params.b_hh),
+        (r"$)\ =$", None),
+        ("$h_t$", new),
+    ]
+    gap, narrow = 0.55, {"$+$": 0.5}
+    tallest = max(len(x), len(h))
+    width = sum(
+        narrow.get(name, 1.1) if block is None else _columns(block).shape[1]
+        for name, block in parts
+    ) + gap * (len(parts) - 1)
+    ax = _axes(ax, (0.5 * width + 0.2, 0.42 * (tallest + 1.9)))
+    left = 0.0
+    for name, block in parts:
+        if block is None:
+            wide = narrow.get(name, 1.1)
+            ax.text(left + wide / 2, 0, name, ha="center", va="center", color=INK, fontsize=14)
+        else:
+            columns = _columns(block)
+            rows, wide = columns.shape
+            _heat(ax, columns, left, -rows / 2, text="{:.2g}" if name == "$x_t$" else "{:+.2f}")
+            ax.add_patch(_box(left, -rows / 2, wide, rows, "none", edge=INK))
+            ax.text(left + wide / 2, -rows / 2 - 0.35, name, ha="center", color=INK, fontsize=12)
+            size = f"({rows}, {wide})" if np.ndim(block) == 2 else f"({rows},)"
+            ax.text(left + wide / 2, rows / 2 + 0.55, size, ha="center", color=GREY, fontsize=8)
+        left += wide + gap
+    ax.set(xlim=(-0.2, width + 0.2), ylim=(tallest / 2 + 0.9, -tallest / 2 - 1.0))
+    ax.set_aspect("equal")
+    ax.axis("off")
+    return ax
+
+
+def plot_unrolled(text: str = "hello", ax: Axes | None = None, *, outputs: bool = False) -> Axes:
+    """Draw the network unrolled in time: one box a character, the state passed to the right.
+
+    Parameters
+    ----------
+    text : str, default="hello"
+        Up to a dozen characters that are read.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; new axes by default.
+    outputs : bool, default=False
+        Whether to draw the output layer and its logits above the states.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes drawn on.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to read, or more than a row of boxes can show.
+    """
+    if not 1 <= len(text) <= 12:
+        raise ValueError(f"expected 1 to 12 characters to draw, got {len(text)}")
+    steps, top = len(text), 2.7 if outputs else 1.5
+    ax = _axes(ax, (0.85 * (1.5 * steps + 1.4), 0.85 * (top + 2.1)))
+    note: dict[str, Any] = {"ha": "center", "va": "center", "color": INK}
+    ax.text(-1, 0, "$h_0$", fontsize=14, **note)
+    for t, char in enumerate(text, start=1):
+        x = 1.5 * (t - 1)
+        _arrow(ax, (x - 0.75 if t == 1 else x - 1.02, 0), (x - 0.5, 0), BLUE)
+        ax.add_patch(_box(x - 0.46, -0.42, 0.92, 0.84, "none", edge=INK))
+        ax.text(x, 0, "tanh", fontsize=11, **note)
+        ax.text(
+            x - 0.76 if t > 1 else x - 0.62, 0.2, "$W_{hh}$", fontsize=9, **{**note, "color": BLUE}
+        )
+        _arrow(ax, (x, -1.12), (x, -0.46), ORANGE)
+        ax.text(x + 0.3, -0.8, "$W_{ih}$", fontsize=9, **{**note, "color": ORANGE})
+        ax.text(x, -1.38, f"$x_{{{t}}}$", fontsize=14, **note)
+        ax.text(x, -1.8, f"“{_visible(char)}”", family="monospace", **note)
+        _arrow(ax, (x, 0.42), (x, 1.0), INK)
+        ax.text(x, 1.22, f"$h_{{{t}}}$", fontsize=14, **note)
+        if outputs:
+            _arrow(ax, (x, 1.42), (x, 2.18), GREEN)
+            ax.text(x + 0.32, 1.8, "$W_{hy}$", fontsize=9, **{**note, "color": GREEN})
+            ax.text(x, 2.42, f"$y_{{{t}}}$", fontsize=14, **note)
+    end = 1.5 * (steps - 1)
+    _arrow(ax, (end + 0.48, 0), (end + 1.0, 0), BLUE)
+    ax.text(end + 1.25, 0, f"$h_{{{steps}}}$", fontsize=14, **note)
+    ax.set(xlim=(-1.3, end + 1.6), ylim=(-2.1, top))
+    ax.set_aspect("equal")
+    ax.axis("off")
+    return ax
+
+
+def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=size, layout="constrained")[1]
+
+
+def _heat(ax: Axes, values: Any, left: float, top: float, text: str | None) -> None:
+    """Cells of one unit each, coloured from -1 to 1, as vectors so that they stay sharp."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    rows, columns = values.shape
+    ax.pcolormesh(
+        left + np.arange(columns + 1),
+        top + np.arange(rows + 1),
+        values,
+        cmap=LinearSegmentedColormap.from_list("charseq", DIVERGING),
+        vmin=-1,
+        vmax=1,
+        edgecolors="#ffffff",
+        linewidth=1,
+    )
+    for (row, column), value in np.ndenumerate(values):
+        label = text.format(value).replace("-", "−") if text else ("−" if value < -0.05 else "")
+        if label:
+            ax.text(
+                left + column + 0.5,
+                top + row + 0.5,
+                label,
+                ha="center",
+                va="center",
+                color=CELL_INK,
+                fontsize=8,
+                gid="cell",
+            )
+
+
+def _box(left: float, top: float, width: float, height: float, fill: str, edge: str) -> Any:
+    from matplotlib.patches import Rectangle
+
+    return Rectangle((left, top), width, height, facecolor=fill, edgecolor=edge, linewidth=1.2)
+
+
+def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], color: str) -> None:
+    ax.annotate(
+        "", end, start, arrowprops={"arrowstyle": "-|>", "color": color, "lw": 1.6, "shrinkA": 0}
+    )
+
+
+def _beside(ax: Axes, x: float, y: float, label: str, color: str) -> None:
+    ax.annotate(label, (x, y), xytext=(6, 0), textcoords="offset points", va="center", color=color)
+
+
+def _open_frame(ax: Axes) -> None:
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _columns(block: Any) -> Any:
+    """A vector as a matrix of one column."""
+    block = np.asarray(block, dtype=float)
+    return block if block.ndim == 2 else block[:, None]
+
+
+def _visible(label: Iterable[str]) -> str:
+    """Show a space, a tab and a line end, which would be blank."""
+    return "".join({" ": "␣", "\n": "↵", "\t": "⇥"}.get(char, char) for char in label)

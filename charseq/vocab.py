@@ -1,0 +1,351 @@
+"""Text to ids to one-hot vectors, and back."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+__all__ = ["Vocabulary"]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    r"""The characters that a network can read and write, each with a fixed id.
+
+    The id of a character is its place in `chars`. To collect the characters of a text, use
+    :meth:`from_text`, which sorts them: ``set`` alone would give another order, and so other
+    ids, each time that Python starts.
+
+    Parameters
+    ----------
+    chars : str or sequence of str
+        V distinct characters; a character's place is its id.
+
+    Raises
+    ------
+    TypeError
+        If `chars` is not made of strings.
+    ValueError
+        If `chars` is empty, names a character twice, or holds an entry that is not one character.
+
+    Examples
+    --------
+    >>> from charseq import Vocabulary
+    >>> vocab = Vocabulary.from_text("hello")
+    >>> vocab
+    Vocabulary(chars='ehlo')
+    >>> vocab.encode("hello")
+    array([1, 0, 2, 2, 3])
+    >>> vocab.decode([1, 3, 2, 0])
+    'hole'
+    >>> vocab.one_hot([1, 3])  # two ids, so (2, V)
+    array([[0., 1., 0., 0.],
+           [0., 0., 0., 1.]], dtype=float32)
+
+    An order of your own is kept as it is:
+
+    >>> Vocabulary("helo").encode("hello")
+    array([0, 1, 2, 2, 3])
+    """
+
+    chars: str
+
+    def __post_init__(self) -> None:
+        entries: Sequence[str] = self.chars
+        if not isinstance(entries, str):
+            try:
+                entries = list(entries)
+            except TypeError:
+                raise TypeError(f"chars must be text, got {type(entries).__name__}") from None
+            for place, char in enumerate(entries):
+                if not isinstance(char, str):
+                    raise TypeError(f"chars[{place}] must be a character, got {char!r}")
+                if len(char) != 1:
+                    raise ValueError(f"chars[{place}] must be one character, got {char!r}")
+        if not entries:
+            raise ValueError("a vocabulary needs at least one character, got an empty text")
+        first: dict[str, int] = {}
+        for place, char in enumerate(entries):
+            if first.setdefault(char, place) != place:
+                raise ValueError(
+                    f"{_name(char)} stands at places {first[char]} and {place}, but a character "
+                    "has one id; for the characters of a text use Vocabulary.from_text(text)"
+                )
+        object.__setattr__(self, "chars", "".join(entries))
+
+    @classmethod
+    def from_text(cls, text: str) -> "Vocabulary":
+        """Collect the distinct characters of a text, sorted by code point.
+
+        Parameters
+        ----------
+        text : str
+            Any text that is not empty.
+
+        Returns
+        -------
+        Vocabulary
+            The same for each text with the same characters, on every run of Python.
+
+        Raises
+        ------
+        TypeError
+            If `text` is not a string.
+        ValueError
+            If `text` is empty.
+
+        Examples
+        --------
+        >>> Vocabulary.from_text(" learned deep learning").chars
+        ' adegilnpr'
+        """
+        _check_text(text)
+        return cls("".join(sorted(set(text))))
+
+    def __len__(self) -> int:
+        """Return V, the number of characters."""
+        return len(self.chars)
+
+    def __contains__(self, char: object) -> bool:
+        """Say whether `char` is one character of the vocabulary."""
+        return isinstance(char, str) and len(char) == 1 and char in self.chars
+
+    def encode(self, text: str) -> NDArray[np.int64]:
+        """Replace each character by its id.
+
+        Parameters
+        ----------
+        text : str
+            T characters of the vocabulary; T may be 0.
+
+        Returns
+        -------
+        ndarray of shape (T,)
+            Ids, int64 as torch wants them, each in ``range(V)``.
+
+        Raises
+        ------
+        TypeError
+            If `text` is not a string.
+        ValueError
+            If a character is not in the vocabulary. The message names it, its place and the remedy.
+
+        Examples
+        --------
+        >>> Vocabulary.from_text("hello").encode("hexo")
+        Traceback (most recent call last):
+            ...
+        ValueError: character 'x' (U+0078) at position 2 of the text is not among the 4 ...
+        """
+        _check_text(text)
+        codes = _code_points(text)
+        ids = self._id_of_code[np.minimum(codes, len(self._id_of_code) - 1)]
+        unknown = np.flatnonzero(ids < 0)
+        if unknown.size:
+            place = int(unknown[0])
+            some = self.chars if len(self) <= 40 else self.chars[:40] + "…"
+            raise ValueError(
+                f"character {_name(text[place])} at position {place} of the text is not among the "
+                f"{len(self)} characters of the vocabulary {some!r}; build the vocabulary from all "
+                "the text you will use, Vocabulary.from_text(train_text + other_text), or drop "
+                "the character"
+            )
+        return ids
+
+    def decode(self, ids: ArrayLike) -> str:
+        """Replace each id by its character.
+
+        Parameters
+        ----------
+        ids : array_like of int, shape (T,)
+            A list, an array or a tensor, each id in ``range(V)``.
+
+        Returns
+        -------
+        str
+            T characters.
+
+        Raises
+        ------
+        TypeError
+            If the ids are not integers.
+        ValueError
+            If `ids` is not one-dimensional, or an id is out of range.
+
+        Examples
+        --------
+        >>> Vocabulary.from_text("hello").decode([1, 0, 2, 4])
+        Traceback (most recent call last):
+            ...
+        ValueError: id 4 at position 3 is out of range: expected 0 to 3 for a vocabulary of 4 ...
+        """
+        array = self._check_ids(ids)
+        if array.ndim != 1:
+            raise ValueError(
+                f"expected ids of shape (T,), one text, got shape {array.shape}; "
+                "decode the rows of a batch one at a time"
+            )
+        return "".join([self.chars[i] for i in array.tolist()])
+
+    def one_hot(self, ids: ArrayLike, dtype: DTypeLike = np.float32) -> NDArray[Any]:
+        r"""Turn ids into vectors with a single 1, :eq:`one-hot`.
+
+        Parameters
+        ----------
+        ids : array_like of int, shape (...)
+            For a batch, (B, T).
+        dtype : dtype, default=float32
+            What torch's layers compute in unless told otherwise.
+
+        Returns
+        -------
+        ndarray of shape (..., V)
+            The rows of the identity matrix that `ids` name.
+
+        Raises
+        ------
+        TypeError
+            If the ids are not integers.
+        ValueError
+            If an id is out of range.
+
+        Examples
+        --------
+        >>> Vocabulary.from_text("hello").one_hot([[1, 0], [2, 2]]).shape  # (B, T) -> (B, T, V)
+        (2, 2, 4)
+        """
+        return np.eye(len(self), dtype=dtype)[self._check_ids(ids)]
+
+    def from_one_hot(self, vectors: ArrayLike) -> NDArray[np.int64]:
+        """Turn one-hot vectors back into ids.
+
+        Parameters
+        ----------
+        vectors : array_like of shape (..., V)
+            Each vector has a single 1 among zeros.
+
+        Returns
+        -------
+        ndarray of shape (...)
+            The place of the 1 in each vector, int64.
+
+        Raises
+        ------
+        ValueError
+            If the last axis is not V long, or a vector is not one-hot.
+
+        Examples
+        --------
+        >>> Vocabulary.from_text("hello").from_one_hot([[0, 1, 0, 0], [0, 0, 0, 1]])
+        array([1, 3])
+        """
+        array = np.asarray(vectors)
+        if array.ndim == 0 or array.shape[-1] != len(self):
+            raise ValueError(
+                f"expected one-hot vectors of shape (..., {len(self)}), one entry a character, "
+                f"got shape {array.shape}"
+            )
+        one_hot = ((array == 0) | (array == 1)).all(axis=-1) & ((array == 1).sum(axis=-1) == 1)
+        if not one_hot.all():
+            place = tuple(int(i) for i in np.argwhere(~np.atleast_1d(one_hot))[0])
+            found = array[place] if array.ndim > 1 else array
+            raise ValueError(
+                f"the vector at {place} is not one-hot: expected a single 1 among zeros, "
+                f"got {np.array2string(found, threshold=10)}"
+            )
+        return array.argmax(axis=-1).astype(np.int64)
+
+    def to_json(self) -> str:
+        """Write the vocabulary as JSON, plain ASCII whatever the characters.
+
+        Returns
+        -------
+        str
+            An object with one key, ``chars``: the list of the characters in order. It is a list
+            because JSON would merge two lone surrogates that stand side by side in a string.
+
+        Examples
+        --------
+        >>> Vocabulary.from_text("hé").to_json()
+        '{"chars": ["h", "\\\\u00e9"]}'
+        """
+        return json.dumps({"chars": list(self.chars)})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Vocabulary":
+        """Read what :meth:`to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+            JSON.
+
+        Returns
+        -------
+        Vocabulary
+            Equal to the one that was written.
+
+        Raises
+        ------
+        ValueError
+            If `text` is not JSON, not such an object, or not a vocabulary.
+
+        Examples
+        --------
+        >>> Vocabulary.from_json('{"chars": ["a", "b"]}')
+        Vocabulary(chars='ab')
+        """
+        try:
+            data = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"not the JSON of a vocabulary: {error}") from None
+        if not isinstance(data, dict) or not isinstance(data.get("chars"), list):
+            raise ValueError(f'expected {{"chars": [...]}}, got {text[:60]!r}')
+        if not all(isinstance(char, str) for char in data["chars"]):
+            raise ValueError(f"chars must be a list of characters, got {text[:60]!r}")
+        return cls(data["chars"])
+
+    @cached_property
+    def _id_of_code(self) -> NDArray[np.int64]:
+        """Id of each code point, -1 where there is none; the last entry stands for all beyond."""
+        codes = _code_points(self.chars)
+        table = np.full(int(codes.max()) + 2, -1, dtype=np.int64)
+        table[codes] = np.arange(len(codes))
+        return table
+
+    def _check_ids(self, ids: ArrayLike) -> NDArray[Any]:
+        array = np.asarray(ids)
+        if array.size == 0:
+            return array.astype(np.int64)
+        if array.dtype.kind not in "iu":
+            raise TypeError(
+                f"ids must be integers, got {array.dtype} (for example {array.flat[0]!r})"
+            )
+        outside = np.argwhere((array < 0) | (array >= len(self)))
+        if len(outside):
+            place = tuple(int(i) for i in outside[0])
+            where = place[0] if len(place) == 1 else place
+            raise ValueError(
+                f"id {int(array[place])} at position {where} is out of range: expected 0 to "
+                f"{len(self) - 1} for a vocabulary of {len(self)} characters"
+            )
+        return array
+
+
+def _check_text(text: object) -> None:
+    if not isinstance(text, str):
+        hint = "; decode it first, data.decode('utf-8')" if isinstance(text, bytes) else ""
+        raise TypeError(f"expected text (str), got {type(text).__name__}{hint}")
+
+
+def _code_points(text: str) -> NDArray[np.uint32]:
+    """One number a character; "surrogatepass" lets lone surrogates through."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+
+
+def _name(char: str) -> str:
+    return f"{char!r} (U+{ord(char):04X})"
