@@ -81,6 +81,8 @@ __all__ = [  # noqa: RUF022 - in the order in which data flows
 
 
 def __getattr__(name: str) -> Any:
+    if name in _HOME.values():
+        return import_module(f"{__name__}.{name}")  # charseq.reference, without importing it first
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,8 +1,8 @@
 """What a training run leaves behind: a row a step, as text, as arrays, as a file, as a curve."""
 
 import csv
+import io
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -173,16 +173,15 @@ class History:
         """
         target = Path(path)
         # Beside the target, so that the final rename stays within one file system.
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
-            with open(handle, "w", encoding="utf-8", errors="surrogatepass", newline="") as file:
+            with part.open("w", encoding="utf-8", errors="surrogatepass", newline="") as file:
                 writer = csv.writer(file)
                 writer.writerow(field.name for field in fields(Record))
                 writer.writerows(astuple(record) for record in self)
-            os.replace(name, target)
-        except BaseException:
-            os.unlink(name)
-            raise
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
 
     @classmethod
     def from_csv(cls, path: str | os.PathLike[str]) -> "History":
@@ -203,20 +202,29 @@ class History:
         ValueError
             If the file is not such a table; the message names the line.
         """
-        expected = [field.name for field in fields(Record)]
-        records = []
-        with open(path, encoding="utf-8", errors="surrogatepass", newline="") as file:
-            reader = csv.reader(file)
-            head = next(reader, [])
-            if head != expected:
-                raise ValueError(f"{path}: expected the columns {expected}, got {head}")
-            for row in reader:
-                try:
-                    epoch, loss, norm, prediction = row
-                    records.append(Record(int(epoch), float(loss), float(norm), prediction))
-                except ValueError:
-                    raise ValueError(
-                        f"{path}, line {reader.line_num}: expected an integer, two numbers and "
-                        f"a text, got {row}"
-                    ) from None
-        return cls(tuple(records))
+        data = Path(path).read_bytes()
+        try:
+            text = data.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            byte = data[error.start]
+            raise ValueError(f"{path}, line {line}: expected UTF-8 text, got {byte:#x}") from None
+        reader = csv.reader(io.StringIO(text, newline="\n"), strict=True)
+        limit = csv.field_size_limit(2**31 - 1)  # a prediction is as long as its text
+        try:
+            columns = [field.name for field in fields(Record)]
+            if (head := next(reader, [])) != columns:
+                raise ValueError(f"expected the columns {columns}, got {head}")
+            return cls(tuple(_record(row) for row in reader))
+        except (csv.Error, ValueError) as error:
+            raise ValueError(f"{path}, line {max(1, reader.line_num)}: {error}") from None
+        finally:
+            csv.field_size_limit(limit)
+
+
+def _record(row: list[str]) -> Record:
+    try:
+        epoch, loss, norm, prediction = row
+        return Record(int(epoch), float(loss), float(norm), prediction)
+    except ValueError:
+        raise ValueError(f"expected an integer, two numbers and a text, got {row}") from None

@@ -48,6 +48,8 @@ class CharRNN(nn.Module):
 
     Raises
     ------
+    TypeError
+        If a size is not an integer.
     ValueError
         If a size is below 1, `cell` is unknown, or the sizes differ without an output layer.
 
@@ -82,6 +84,8 @@ class CharRNN(nn.Module):
         if embedding_size is not None:
             sizes["embedding_size"] = embedding_size
         for name, size in sizes.items():
+            if not isinstance(size, int) or isinstance(size, bool):
+                raise TypeError(f"{name} must be an integer, got {size!r}")
             if size < 1:
                 raise ValueError(f"{name} must be at least 1, got {size}")
         if cell not in CELLS:
@@ -126,17 +130,50 @@ class CharRNN(nn.Module):
         ValueError
             If `ids` is not (B, T), is empty, or holds an id out of range.
         """
-        self._check(ids)
-        if self.embedding is None:
-            vectors = nn.functional.one_hot(ids.long(), self.vocab_size)  # (B, T) -> (B, T, V)
-            vectors = vectors.to(self.rnn.weight_ih_l0.dtype)
-        else:
-            vectors = self.embedding(ids)  # (B, T) -> (B, T, E)
-        outputs, state = self.rnn(vectors, state)  # (B, T, V or E) -> (B, T, H), (L, B, H)
+        outputs, state = self.states(ids, state)  # (B, T) -> (B, T, H), (L, B, H)
         logits = outputs if self.head is None else self.head(outputs)  # (B, T, H) -> (B, T, V)
         return logits, state
 
-    def _check(self, ids: Tensor) -> None:
+    def states(self, ids: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Return the hidden state after each character, from which the logits are made.
+
+        Parameters
+        ----------
+        ids : torch.Tensor of shape (B, T)
+            As in :meth:`forward`.
+        state : torch.Tensor or tuple, optional
+            As in :meth:`forward`.
+
+        Returns
+        -------
+        outputs : torch.Tensor of shape (B, T, H)
+            States of the top layer.
+        state : torch.Tensor or tuple
+            As from :meth:`forward`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in :meth:`forward`.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from charseq import CharRNN
+        >>> outputs, state = CharRNN(vocab_size=10, hidden_size=16).states(torch.tensor([[0, 3, 1]]))
+        >>> outputs.shape
+        torch.Size([1, 3, 16])
+        """
+        ids = self._checked(ids)
+        if self.embedding is None:
+            vectors = nn.functional.one_hot(ids, self.vocab_size)  # (B, T) -> (B, T, V)
+            vectors = vectors.to(self.rnn.weight_ih_l0.dtype)
+        else:
+            vectors = self.embedding(ids)  # (B, T) -> (B, T, E)
+        return self.rnn(vectors, state)  # (B, T, V or E) -> (B, T, H), (L, B, H)
+
+    def _checked(self, ids: Tensor) -> Tensor:
+        """Let through what can be looked up, as int64."""
         if not isinstance(ids, Tensor):
             raise TypeError(f"ids must be a tensor, got {type(ids).__name__}")
         if ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool:
@@ -146,12 +183,14 @@ class CharRNN(nn.Module):
             raise ValueError(f"ids must have shape (B, T), got {tuple(ids.shape)}{hint}")
         if ids.numel() == 0:
             raise ValueError(f"there is nothing to read: ids have shape {tuple(ids.shape)}")
+        ids = ids.long()
         low, high = int(ids.min()), int(ids.max())
         if low < 0 or high >= self.vocab_size:
             raise ValueError(
                 f"ids must lie in 0 to {self.vocab_size - 1}, got {low} to {high}; was another "
                 "vocabulary used to encode the text?"
             )
+        return ids
 
 
 @contextmanager

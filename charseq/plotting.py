@@ -115,9 +115,13 @@ def plot_predictions(
     Raises
     ------
     ValueError
-        If there is no record to draw, or predictions and target differ in length.
+        If there is no record to draw, `every` is below 1, or predictions and target differ in
+        length.
     """
-    every = every or max(1, len(history) // 10)
+    if every is None:
+        every = max(1, len(history) // 10)
+    if every < 1:
+        raise ValueError(f"every counts epochs and must be at least 1, got {every}")
     rows = [record for record in history if record.epoch % every == 0]
     if not rows:
         raise ValueError(
@@ -383,11 +387,12 @@ def _open_frame(ax: Axes) -> None:
 
 
 def _columns(block: Any) -> Any:
-    """A vector as a matrix of one column."""
+    """Show a vector as a matrix of one column."""
     block = np.asarray(block, dtype=float)
     return block if block.ndim == 2 else block[:, None]
 
 
 def _visible(label: Iterable[str]) -> str:
-    """Show a space, a tab and a line end, which would be blank."""
-    return "".join({" ": "␣", "\n": "↵", "\t": "⇥"}.get(char, char) for char in label)
+    """Show a space, a tab and a line end, which would be blank, and � for what else would be."""
+    signs = {" ": "␣", "\n": "↵", "\t": "⇥"}
+    return "".join(signs.get(char, char if char.isprintable() else "�") for char in label)

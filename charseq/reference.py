@@ -16,7 +16,7 @@ __all__ = [
     "output_layer",
     "rnn_forward",
     "rnn_step",
-    "sgd_step",
+    "sgd_momentum",
     "softmax",
 ]
 
@@ -112,7 +112,7 @@ class RNNParams(NamedTuple):
                 f"expected a torch.nn.RNN with parameters {', '.join(names)}; "
                 f"{type(layer).__name__} lacks {', '.join(missing)}"
             )
-        return cls(*(np.array(getattr(layer, name).detach()) for name in names))
+        return cls(*(getattr(layer, name).numpy(force=True).copy() for name in names))
 
 
 def rnn_step(x: Array, h: Array, params: RNNParams) -> Array:
@@ -135,7 +135,7 @@ def rnn_step(x: Array, h: Array, params: RNNParams) -> Array:
     Raises
     ------
     ValueError
-        If a shape does not fit `params`.
+        If a shape does not fit `params`, or the shapes in `params` do not fit each other.
 
     See Also
     --------
@@ -151,7 +151,7 @@ def rnn_step(x: Array, h: Array, params: RNNParams) -> Array:
     >>> rnn_step(np.array([[1.0, 0.0]]), np.zeros((1, 2)), params)
     array([[0.76159416, 0.        ]])
     """
-    hidden_size, input_size = params.W_ih.shape
+    hidden_size, input_size = _sizes(params)
     _check_shape("x", x, ("B", input_size))
     _check_shape("h", h, (len(x), hidden_size))
     from_input = x @ params.W_ih.T + params.b_ih  # (B, V) @ (V, H) -> (B, H)
@@ -181,7 +181,7 @@ def rnn_forward(x: Array, h: Array, params: RNNParams) -> tuple[Array, Array]:
     Raises
     ------
     ValueError
-        If a shape does not fit `params`, or T is 0.
+        If a shape does not fit, as in :func:`rnn_step`, or T is 0.
 
     See Also
     --------
@@ -194,7 +194,7 @@ def rnn_forward(x: Array, h: Array, params: RNNParams) -> tuple[Array, Array]:
     >>> outputs.shape, last_hidden.shape
     ((3, 5, 2), (3, 2))
     """
-    _check_shape("x", x, ("B", "T", params.W_ih.shape[1]))
+    _check_shape("x", x, ("B", "T", _sizes(params)[1]))
     if x.shape[1] == 0:
         raise ValueError(f"x has no time steps: expected T of at least 1, got shape {x.shape}")
     states = []
@@ -295,6 +295,8 @@ def cross_entropy(logits: Array, targets: ArrayLike) -> float:
     targets = np.asarray(targets)
     if targets.dtype.kind not in "iu":
         raise TypeError(f"targets must be integer ids, got {targets.dtype}")
+    if np.ndim(logits) == 0:
+        raise ValueError("logits must have shape (..., V), got ()")
     if np.shape(logits)[:-1] != targets.shape:
         raise ValueError(
             f"logits of shape {np.shape(logits)} need targets of shape {np.shape(logits)[:-1]}, "
@@ -343,21 +345,21 @@ def loss_floor(vocab_size: int, bound: float = 1.0) -> float:
     """
     if vocab_size < 1:
         raise ValueError(f"vocab_size must be at least 1, got {vocab_size}")
-    if bound < 0:
+    if not bound >= 0:
         raise ValueError(f"bound is the size of a logit and cannot be negative, got {bound}")
     return float(np.log1p((vocab_size - 1) * np.exp(-2 * bound)))
 
 
-def sgd_step(
+def sgd_momentum(
     parameter: Array, gradient: Array, velocity: Array, lr: float, momentum: float = 0.0
 ) -> tuple[Array, Array]:
     r"""Move a parameter downhill, with momentum, :eq:`sgd-momentum`.
 
     Parameters
     ----------
-    parameter, gradient, velocity : ndarray of one shape
+    parameter, gradient, velocity : ndarray of shape (...)
         What to move, the slope of the loss there, and the running sum of earlier slopes
-        (zeros before the first step).
+        (zeros before the first step), all of one shape.
     lr : float
         Learning rate :math:`\eta`.
     momentum : float, default=0.0
@@ -365,7 +367,7 @@ def sgd_step(
 
     Returns
     -------
-    parameter, velocity : ndarray
+    parameter, velocity : ndarray of shape (...)
         New arrays; the ones passed in are left alone.
 
     See Also
@@ -374,12 +376,23 @@ def sgd_step(
 
     Examples
     --------
-    >>> theta, v = sgd_step(np.array([1.0]), np.array([0.2]), np.array([0.1]), lr=0.5, momentum=0.9)
+    >>> theta, slope, v = np.array([1.0]), np.array([0.2]), np.array([0.1])
+    >>> theta, v = sgd_momentum(theta, slope, v, lr=0.5, momentum=0.9)
     >>> theta.round(3), v.round(3)
     (array([0.855]), array([0.29]))
     """
     velocity = momentum * velocity + gradient
     return parameter - lr * velocity, velocity
+
+
+def _sizes(params: RNNParams) -> tuple[int, int]:
+    """Read H and V off W_ih, and make sure that the other parameters agree."""
+    _check_shape("W_ih", params.W_ih, ("H", "V"))
+    hidden_size, input_size = params.W_ih.shape
+    _check_shape("W_hh", params.W_hh, (hidden_size, hidden_size))
+    _check_shape("b_ih", params.b_ih, (hidden_size,))
+    _check_shape("b_hh", params.b_hh, (hidden_size,))
+    return hidden_size, input_size
 
 
 def _check_shape(name: str, array: Array, expected: tuple[int | str, ...]) -> None:
@@ -390,6 +403,6 @@ def _check_shape(name: str, array: Array, expected: tuple[int | str, ...]) -> No
     ):
         wanted = ", ".join(str(size) for size in expected) + ("," if len(expected) == 1 else "")
         hint = ""
-        if len(found) == len(expected) - 1:
+        if name in ("x", "h") and len(found) == len(expected) - 1:
             hint = f"; is the batch axis missing? try {name}[None]"
         raise ValueError(f"{name} must have shape ({wanted}), got {found}{hint}")

@@ -102,7 +102,7 @@ class LayerShapes:
     Raises
     ------
     TypeError
-        If a size is not an integer.
+        If a size is not an integer, or an option not True or False.
     ValueError
         If a size is out of range, `mode` is unknown, or a projection does not fit.
 
@@ -125,7 +125,7 @@ class LayerShapes:
     output  (3, 5, 2)  (B, T, H)    the top layer's state at every step
     h_n     (1, 3, 2)  (D*L, B, H)  the state after the last step; h_n[-1] is output[:, -1]
 
-    >>> LayerShapes("lstm", 25, 100).count
+    >>> LayerShapes("lstm", 25, 100).parameter_count
     50800
     """
 
@@ -146,6 +146,9 @@ class LayerShapes:
         if not isinstance(self.mode, str) or self.mode.upper() not in GATES:
             raise ValueError(f"mode must be RNN, GRU or LSTM, got {self.mode!r}")
         object.__setattr__(self, "mode", self.mode.upper())
+        for name in ("bias", "batch_first", "bidirectional"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
         for name in ("input_size", "hidden_size", "num_layers", "length", "batch_size"):
             if name != "batch_size" or self.batch_size is not None:
                 object.__setattr__(self, name, _integer(name, getattr(self, name), least=1))
@@ -212,7 +215,7 @@ class LayerShapes:
         )
 
     @property
-    def count(self) -> int:
+    def parameter_count(self) -> int:
         r"""Number of learned numbers in the layer, :eq:`parameter-count`."""
         return sum(parameter.count for parameter in self.parameters)
 
@@ -239,7 +242,7 @@ class LayerShapes:
         Returns
         -------
         dict
-            ``call``, ``count``, ``parameters`` and ``tensors``, the last two as lists of dicts.
+            ``call``, ``parameter_count``, and ``parameters`` and ``tensors`` as lists of dicts.
 
         Examples
         --------
@@ -248,7 +251,7 @@ class LayerShapes:
         """
         return {
             "call": self.call,
-            "count": self.count,
+            "parameter_count": self.parameter_count,
             "parameters": [{**asdict(p), "shape": list(p.shape)} for p in self.parameters],
             "tensors": [{**asdict(t), "shape": list(t.shape)} for t in self.tensors],
         }
@@ -272,7 +275,7 @@ class LayerShapes:
     def _tables(self) -> tuple[list[list[str]], list[list[str]]]:
         parameters = [["parameter", "symbol", "shape", "formula", "count"]]
         parameters += [[str(cell) for cell in astuple(row)] for row in self.parameters]
-        parameters += [["total", "", "", "", str(self.count)]]
+        parameters += [["total", "", "", "", str(self.parameter_count)]]
         tensors = [["tensor", "shape", "formula", "why"]]
         tensors += [[str(cell) for cell in astuple(row)] for row in self.tensors]
         return parameters, tensors
@@ -307,7 +310,7 @@ class LayerShapes:
         return found
 
     def _tensors(self) -> list[Tensor]:
-        """What goes in and what comes out, each with what its axes are."""
+        """One row a tensor: what goes in, what comes out, and what the axes are."""
         directions = 1 + self.bidirectional
         state, s, d = (
             self.proj_size or self.hidden_size,

@@ -14,7 +14,7 @@ from charseq.vocab import Vocabulary
 __all__ = ["Diverged", "train", "training_steps"]
 
 
-class Diverged(FloatingPointError):
+class Diverged(FloatingPointError):  # noqa: N818 - it is a state of the run, as StopIteration is
     """The loss or its gradient is no longer a number.
 
     Attributes
@@ -103,7 +103,7 @@ def training_steps(
     if optimizer is None:
         optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
     x, y = ids[None, :-1], ids[1:]  # (1, T), (T,)
-    return _steps(model, vocab, x, y, epochs, optimizer, clip_norm)
+    return _steps(model, vocab, x, y, range(1, epochs + 1), optimizer, clip_norm)
 
 
 def _steps(
@@ -111,18 +111,18 @@ def _steps(
     vocab: Vocabulary,
     x: torch.Tensor,
     y: torch.Tensor,
-    epochs: int,
+    epochs: range,
     optimizer: torch.optim.Optimizer,
     clip_norm: float | None,
 ) -> Iterator[Record]:
     parameters = list(model.parameters())
     model.train()
-    for epoch in range(1, epochs + 1):
+    for epoch in epochs:
         logits, _ = model(x)  # (1, T) -> (1, T, V)
         logits = logits[0]  # (T, V): cross_entropy wants a row of V logits for each target
         loss = nn.functional.cross_entropy(logits, y)  # (T, V), (T,) -> ()
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(parameters, math.inf if clip_norm is None else clip_norm)
         record = Record(epoch, loss.item(), norm.item(), vocab.decode(logits.argmax(1)))
         if not (math.isfinite(record.loss) and math.isfinite(record.gradient_norm)):
@@ -178,7 +178,7 @@ def train(
     try:
         # disable=None: silent unless standard error is a terminal, so never in a page or notebook.
         for record in tqdm(steps, total=epochs, unit="epoch", delay=2, leave=False, disable=None):
-            records.append(record)
+            records.append(record)  # noqa: PERF402 - those before a Diverged are kept
     except Diverged as error:
         raise Diverged(str(error), History(tuple(records))) from None
     return History(tuple(records))

@@ -218,7 +218,7 @@ class Vocabulary:
         >>> Vocabulary.from_text("hello").one_hot([[1, 0], [2, 2]]).shape  # (B, T) -> (B, T, V)
         (2, 2, 4)
         """
-        return np.eye(len(self), dtype=dtype)[self._check_ids(ids)]
+        return np.eye(len(self), dtype=dtype)[self._check_ids(ids)]  # (...) -> (..., V)
 
     def from_one_hot(self, vectors: ArrayLike) -> NDArray[np.int64]:
         """Turn one-hot vectors back into ids.
@@ -260,7 +260,7 @@ class Vocabulary:
         return array.argmax(axis=-1).astype(np.int64)
 
     def to_json(self) -> str:
-        """Write the vocabulary as JSON, plain ASCII whatever the characters.
+        r"""Write the vocabulary as JSON, plain ASCII whatever the characters.
 
         Returns
         -------
@@ -271,7 +271,7 @@ class Vocabulary:
         Examples
         --------
         >>> Vocabulary.from_text("hé").to_json()
-        '{"chars": ["h", "\\\\u00e9"]}'
+        '{"chars": ["h", "\\u00e9"]}'
         """
         return json.dumps({"chars": list(self.chars)})
 

@@ -1,0 +1,27 @@
+"""Each prompt and cell of a page is a test, run from top to bottom in one namespace a page.
+
+The cells are ```` ```{code-cell} python ```` and, for prompts, ```` ```python ````. Docstrings are
+pytest's own affair: ``--doctest-modules`` in pyproject.toml.
+"""
+
+import os
+from doctest import ELLIPSIS, NORMALIZE_WHITESPACE
+
+from sybil import Sybil
+from sybil.evaluators.doctest import NUMBER
+from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
+
+# As the site's build does, and before anything imports torch: see docs/conf.py.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+os.environ["MPLBACKEND"] = "agg"
+
+collect_ignore_glob = ["docs/*.py", "docs/_*", "docs/gallery/*", "docs/api/generated/*", "_build/*"]
+
+pytest_collect_file = Sybil(
+    parsers=[
+        PythonCodeBlockParser(doctest_optionflags=ELLIPSIS | NORMALIZE_WHITESPACE | NUMBER),
+        SkipParser(),
+    ],
+    patterns=["docs/**/*.md", "README.md"],
+).pytest()

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Everything a contributor runs, with nothing but Python 3.11 or newer: python3 dev.py TASK.
+
+docs    build the site into _build/html, with warnings as errors, and say where it is
+test    prove everything: lint, types, doctests, unit tests, the built site, the browser;
+        given arguments, run only pytest with them:  python3 dev.py test tests/test_vocab.py
+live    serve the site and rebuild it on every save
+lint    ruff and mypy only
+clean   forget whatever was built (the environment stays)
+
+The first run makes .venv beside this file, which is safe where the system's Python is managed by
+somebody else (PEP 668), and installs the project into it; so does the first run after
+pyproject.toml changed. --index-url URL and --extra-index-url URL are handed to pip: on Linux they
+let you take torch's small CPU build instead of its default one of 3 GB.
+"""
+
+import argparse
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+STAMP = VENV / "installed-for.txt"  # written last, so that a half-made .venv never looks finished
+SITE = ROOT / "_build" / "html"
+GENERATED = [
+    *("_build", "docs/gallery", "docs/api/generated", "docs/api/backreferences"),
+    *(".coverage", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache"),
+]
+
+
+def docs(*options):
+    code = run("sphinx", *SPHINX, "-j", "auto", *options, "docs", str(SITE))
+    if code == 0:
+        print("\nThe site is at", (SITE / "index.html").as_uri())
+    return code
+
+
+def live(*options):
+    # What the build itself writes under docs/ must not start the next build.
+    written = r"docs/(gallery|api/generated|api/backreferences|_ipython)|__pycache__"
+    watch = ["--watch", "charseq", "--watch", "examples", "--re-ignore", written]
+    return run("sphinx_autobuild", *watch, "-d", DOCTREES, *options, "docs", str(SITE))
+
+
+def lint():
+    return first_failure(["ruff", "check"], ["ruff", "format", "--check"], ["mypy"])
+
+
+def test(*options):
+    if options:
+        return run("pytest", *options)
+    coverage = ["--cov=charseq", "--cov-branch", "--cov-fail-under=98"]
+    return lint() or run("pytest", *coverage)
+
+
+def clean():
+    for name in GENERATED:
+        path = ROOT / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    return 0
+
+
+TASKS = {"docs": docs, "test": test, "live": live, "lint": lint, "clean": clean}
+DOCTREES = str(ROOT / "_build" / "doctrees")
+SPHINX = ["-b", "html", "-d", DOCTREES, "-n", "-W", "--keep-going"]
+
+
+def first_failure(*commands):
+    for command in commands:
+        code = run(*command)
+        if code:
+            return code
+    return 0
+
+
+def run(module, *arguments):
+    """Run a module in the project's environment and return its exit code."""
+    print("\n>", module, *arguments, flush=True)
+    return subprocess.run([str(PYTHON), "-m", module, *arguments], cwd=ROOT).returncode
+
+
+def set_up(pip_options):
+    """Make .venv and install the project into it, unless that was done for this very state."""
+    # An editable install knows its folder and its Python, so a moved checkout installs anew.
+    state = "\n".join([str(ROOT), sys.version, (ROOT / "pyproject.toml").read_text("utf-8")])
+    if STAMP.exists() and STAMP.read_text("utf-8") == state:
+        return
+    for module in ("venv", "ensurepip"):
+        if importlib.util.find_spec(module) is None:
+            stop(
+                f"this Python has no {module} module; install it first "
+                "(on Debian and Ubuntu: apt install python3-venv)"
+            )
+    print(
+        "Setting up .venv: some minutes once, then never until pyproject.toml changes.", flush=True
+    )
+    STAMP.unlink(missing_ok=True)
+    if not PYTHON.exists() or run("pip", "--version"):
+        made = subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)])
+        if made.returncode:
+            stop("Python's venv module could not make .venv; its message is above")
+    if run("pip", "install", "--disable-pip-version-check", *pip_options, "-e", ".[dev]"):
+        stop(
+            "pip could not install what pyproject.toml asks for; its message is above "
+            "(no network? a proxy? then see pip's own settings)"
+        )
+    STAMP.write_text(state, "utf-8")
+
+
+def stop(reason):
+    sys.exit(f"dev.py: {reason}.")
+
+
+def main():
+    if sys.version_info < (3, 11):  # noqa: UP036 - an older Python may well start this
+        stop("Python 3.11 or newer is needed, and this is {}.{}".format(*sys.version_info[:2]))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False, usage="dev.py TASK [arguments]",
+    )  # fmt: skip
+    parser.add_argument("task", nargs="?", help=argparse.SUPPRESS)
+    for option in ("--index-url", "--extra-index-url"):
+        parser.add_argument(option, metavar="URL", help="passed on to pip")
+    chosen, arguments = parser.parse_known_args()
+    if chosen.task not in TASKS:
+        found = f"there is no task {chosen.task!r}" if chosen.task else "which task?"
+        stop(f"{found} Choose one of {', '.join(TASKS)}")
+    if chosen.task in ("clean", "lint") and arguments:
+        stop(f"{chosen.task} takes no arguments, got {' '.join(arguments)}")
+    if chosen.task != "clean":
+        urls = {"--index-url": chosen.index_url, "--extra-index-url": chosen.extra_index_url}
+        set_up([part for option, url in urls.items() if url for part in (option, url)])
+    return TASKS[chosen.task](*arguments)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,48 @@
+"""Keep pages light: no page loads what it does not use.
+
+Extensions add their style sheets and scripts to every page, which doubles what a phone downloads.
+"""
+
+import re
+from pathlib import Path
+
+# A page needs the files whose name starts so only if its body holds one of these.
+NEEDED_FOR = {
+    "mystnb": ('class="cell',),
+    "sg_gallery": ("sphx-glr",),
+    "sg-tags": ("sphx-glr-tag",),
+    "sphinx-design": ('class="sd-', " sd-"),
+    "design-tabs": ("sd-tab-set",),
+    "copybutton": ('class="highlight"',),
+    "clipboard": ('class="highlight"',),
+    "math.css": ("<math",),
+}
+ANSI = re.compile(r"div\.highlight \.-Color[^{]*\{[^}]*\}\s*")  # 512 rules for coloured terminals
+
+
+def drop_unused(app, pagename, templatename, context, doctree):
+    body = context.get("body", "")
+
+    def needed(file):
+        name = str(file.filename).rpartition("/")[2]
+        return all(
+            any(mark in body for mark in marks)
+            for prefix, marks in NEEDED_FOR.items()
+            if name.startswith(prefix)
+        )
+
+    for kind in ("css_files", "script_files"):
+        context[kind] = [file for file in context[kind] if needed(file)]
+
+
+def trim(app, exception):
+    if exception or app.builder.format != "html":
+        return
+    for sheet in Path(app.outdir, "_static").glob("mystnb.*.css"):
+        sheet.write_text(ANSI.sub("", sheet.read_text("utf-8")), "utf-8", newline="\n")
+
+
+def setup(app):
+    app.connect("html-page-context", drop_unused, priority=900)  # after all that add files
+    app.connect("build-finished", trim)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,148 @@
+"""The ledger: one key for an equation, the code that is it, its symbols and its proof.
+
+An equation labelled ``rnn-step`` is the function ``rnn_step``, which cites it; the notation page
+refers to it; tests named ``test_rnn_step_…`` prove it. ``{ledger}`` shows the whole chain on a page
+and ``{code-of} rnn_step`` shows the lines themselves. tests/test_docs.py fails on a missing link.
+"""
+
+import ast
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from textwrap import dedent
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+import charseq
+
+ROOT = Path(__file__).resolve().parents[2]
+LABEL = re.compile(r"^\$\$ \(([a-z0-9-]+)\)\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Function:
+    """A public function or method of the package, as its source has it."""
+
+    path: Path
+    module: str
+    qualified: str
+    node: ast.FunctionDef
+    source: str
+
+    @property
+    def cites(self) -> list[str]:
+        return re.findall(r":eq:`([a-z0-9-]+)`", ast.get_docstring(self.node) or "")
+
+    @property
+    def role(self) -> str:
+        kind = "func" if "." not in self.qualified else "meth"
+        if any(getattr(d, "id", "") == "property" for d in self.node.decorator_list):
+            kind = "attr"
+        return f"{{py:{kind}}}`~{self.module}.{self.qualified}`"
+
+    @property
+    def lines(self) -> str:
+        """The function without its docstring."""
+        lines = self.source.splitlines()
+        head = lines[self.node.lineno - 1 : self.node.body[0].lineno - 1]
+        body = lines[self.node.body[0].end_lineno : self.node.end_lineno]
+        return dedent("\n".join(head + body))
+
+
+def equations(root: Path = ROOT) -> dict[str, str]:
+    """Label of each equation on the site, and the page that states it, in reading order."""
+    found = {}
+    pages = sorted((root / "docs").rglob("*.md"), key=lambda page: _reading_order(root, page))
+    for page in pages:
+        for label in LABEL.findall(page.read_text("utf-8")):
+            found[label] = page.relative_to(root / "docs").with_suffix("").as_posix()
+    return found
+
+
+def functions(root: Path = ROOT) -> dict[str, Function]:
+    """Each public function and method of the package by its bare name."""
+    found = {}
+    for path in sorted((root / "charseq").glob("*.py")):
+        source = path.read_text("utf-8")
+        for outer in ast.parse(source).body:
+            inner = outer.body if isinstance(outer, ast.ClassDef) else [outer]
+            prefix = f"{outer.name}." if isinstance(outer, ast.ClassDef) else ""
+            for node in inner:
+                if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                    public = (prefix or node.name).rstrip(".") in charseq.__all__
+                    module = "charseq" if public else f"charseq.{path.stem}"
+                    found[node.name] = Function(path, module, prefix + node.name, node, source)
+    return found
+
+
+def proofs(label: str, root: Path = ROOT) -> list[tuple[str, str]]:
+    """File and name of each test whose name starts with the equation's key."""
+    pattern = re.compile(rf"^def (test_{label.replace('-', '_')}_\w+)", re.MULTILINE)
+    return [
+        (path.relative_to(root).as_posix(), name)
+        for path in sorted((root / "tests").glob("test_*.py"))
+        for name in pattern.findall(path.read_text("utf-8"))
+    ]
+
+
+def symbols(root: Path = ROOT) -> set[str]:
+    """Labels that the notation page refers to."""
+    return set(re.findall(r"\{eq\}`([a-z0-9-]+)`", (root / "docs/notation.md").read_text("utf-8")))
+
+
+@cache
+def _order(root: Path) -> list[str]:
+    listed = (root / "docs/learn/index.md").read_text("utf-8")
+    return re.findall(r"^[a-z-]+$", listed.split("{toctree}")[-1], re.MULTILINE)
+
+
+def _reading_order(root: Path, page: Path) -> tuple[int, str]:
+    order = _order(root)
+    return (order.index(page.stem) if page.stem in order else len(order), page.as_posix())
+
+
+class Ledger(SphinxDirective):
+    """A table: each equation, where it is coded, where its symbols stand, what proves it."""
+
+    def run(self) -> list[nodes.Node]:
+        by_name, noted = functions(), symbols()
+        rows = ["| Equation | Stated in | Code | Proved by |", "| :-- | :-- | :-- | :-- |"]
+        for label, page in equations().items():
+            function, tests = by_name.get(label.replace("-", "_")), proofs(label)
+            if function is None or label not in function.cites or not tests or label not in noted:
+                raise self.error(f"equation {label!r} lacks its function, symbols or test")
+            names = "<br>".join(f"`{name}`" for _, name in tests)
+            rows.append(
+                f"| {{eq}}`{label}` `{label}` | {{doc}}`/{page}` | {function.role} | {names} |"
+            )
+        for path in [*ROOT.glob("tests/test_*.py"), *ROOT.glob("charseq/*.py")]:
+            self.env.note_dependency(str(path))
+        return self.parse_text_to_nodes("\n".join(rows))
+
+
+class CodeOf(SphinxDirective):
+    """The lines of a public function, read from the package by name, without the docstring."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        function = functions().get(self.arguments[0])
+        if function is None:
+            raise self.error(f"no public function of charseq is called {self.arguments[0]!r}")
+        self.env.note_dependency(str(function.path))
+        block = nodes.literal_block(function.lines, function.lines, language="python")
+        caption = nodes.caption("", "", *self.parse_text_to_nodes(function.role)[0].children)
+        self.set_source_info(block)
+        return [
+            nodes.container(
+                "", caption, block, literal_block=True, classes=["literal-block-wrapper"]
+            )
+        ]
+
+
+def setup(app):
+    app.add_directive("ledger", Ledger)
+    app.add_directive("code-of", CodeOf)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

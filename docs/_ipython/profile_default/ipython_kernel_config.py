@@ -1,0 +1,14 @@
+"""Settings of the kernels that run the site's pages; conf.py points IPYTHONDIR here."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[2] / "_ext"))
+from figures import RC  # the same look as the gallery's
+
+c = get_config()  # noqa: F821 - IPython defines it
+c.IPKernelApp.log_level = "ERROR"  # not a line about its port on every page
+c.HistoryManager.enabled = False  # no database: two kernels at once would fight for it
+c.InlineBackend.figure_formats = {"svg"}  # sharp at any zoom
+c.InlineBackend.rc = RC
+c.InlineBackend.print_figure_kwargs = {"bbox_inches": None, "metadata": {"Date": None}}

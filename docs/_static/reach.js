@@ -1,0 +1,11 @@
+// Whatever scrolls sideways must be reachable from the keyboard; what does not, needs no stop.
+const boxes = "pre, .formula, .output, .table-wrapper, .sphx-glr-script-out";
+const reach = () => {
+  for (const box of document.querySelectorAll(boxes)) {
+    if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  }
+};
+addEventListener("load", reach);
+addEventListener("resize", reach);
+addEventListener("toggle", reach, true); // a folded solution has no width until it opens

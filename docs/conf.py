@@ -1,0 +1,161 @@
+"""Sphinx configuration: every setting that is not a default says why."""
+
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+BUILD = HERE.parent / "_build"
+sys.path.insert(0, str(HERE / "_ext"))
+# Before anything imports torch, NumPy or matplotlib; kernels inherit it. One thread: nets of this
+# size are slower with two, and no sum depends on the machine's cores. No GPU: same numbers for all.
+os.environ.update(
+    dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+)
+os.environ.update(CUDA_VISIBLE_DEVICES="", PYTHONHASHSEED="0", IPYTHONDIR=str(HERE / "_ipython"))
+os.environ.pop("MPLBACKEND", None)  # kernels would obey it, and lose every figure without a word
+
+from fingerprint import fingerprint  # noqa: E402
+from gallery import drop_stale  # noqa: E402
+from inventories import write  # noqa: E402
+
+import charseq  # noqa: E402
+
+CODE = fingerprint(HERE.parent)
+drop_stale(HERE / "gallery", CODE)
+
+# -- Project ---------------------------------------------------------------------------------------
+project = "charseq"
+author = "The charseq developers"
+copyright = "2026, the charseq developers"  # a fixed year: the same bytes next year
+version = release = charseq.__version__
+language = "en"  # also says so to screen readers
+
+extensions = [
+    # Sphinx's own
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    # content and execution
+    "myst_nb",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+    "sphinx_codeautolink",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinxcontrib.bibtex",
+    "sphinxext.opengraph",
+    # ours, docs/_ext
+    "mathml",
+    "figures",
+    "gallery",
+    "kernels",
+    "wheel",
+    "diet",
+    "polish",
+    "promises",
+]
+if (HERE / "_ext" / "ledger.py").exists():
+    extensions.append("ledger")
+exclude_patterns = [
+    "_*",
+    "api/backreferences",
+    # myst_nb would claim these, which sphinx-gallery writes beside each example's page.
+    *(f"gallery/**.{kind}" for kind in ("ipynb", "py", "zip", "json")),
+]
+templates_path = ["_templates"]
+nitpicky = True  # a reference that leads nowhere is a warning
+show_warning_types = True
+numfig = True  # {numref} can point at figures
+
+# -- Content: MyST pages and their execution -------------------------------------------------------
+myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+myst_dmath_double_inline = True  # $$…$$ within a paragraph is display math, too
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(BUILD / "cells" / CODE)
+nb_execution_timeout = 120
+nb_execution_show_tb = True  # a cell that fails is a warning, which should say how
+nb_merge_streams = True  # prints of one cell in one block, whatever the timing
+nb_output_stderr = "warn"  # a stray warning in a cell fails the build
+
+# -- Gallery ---------------------------------------------------------------------------------------
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"\.py$",  # every script runs, whatever its name
+    "subsection_order": ["../examples/cell", "../examples/training", "../examples/limits"],
+    "within_subsection_order": "gallery.ReadingOrder",
+    "only_warn_on_example_error": True,  # an error with -W, and `live` goes on
+    "image_scrapers": ("figures.scraper",),
+    "reset_modules": ("gallery.start_afresh",),
+    "reset_modules_order": "both",  # kernels are forked after the last script: see _ext/kernels.py
+    "doc_module": ("charseq",),
+    "backreferences_dir": "api/backreferences",
+    "inspect_global_variables": False,  # link what a script names, not all that it holds
+    "remove_config_comments": True,
+    "show_signature": False,
+    "show_memory": False,
+    # Times differ from build to build.
+    "min_reported_time": 1e9,
+    "write_computation_times": False,
+    "download_all_examples": False,
+}
+
+# -- API -------------------------------------------------------------------------------------------
+autodoc_typehints = "none"  # numpydoc's sections say the types, and link them
+numpydoc_show_class_members = False  # else nn.Module's sixty methods
+numpydoc_xref_param_type = True
+numpydoc_xref_ignore = {"default", "of", "optional", "or", "shape", "to", "color", *"BTVEHLD"}
+numpydoc_xref_aliases = {name: f"charseq.{name}" for name in charseq.__all__} | {
+    "ndarray": "numpy.ndarray",
+    "array_like": "numpy.typing.ArrayLike",
+    "Tensor": "torch.Tensor",
+    "Parameter": "torch.nn.parameter.Parameter",
+    "dtype": "torch.dtype",
+}
+
+# -- Links -----------------------------------------------------------------------------------------
+# An inventory given as a file is not fetched.
+intersphinx_mapping = {
+    name: (url, write(HERE / "_inv" / f"{name}.txt", BUILD / "inv"))
+    for name, url in {
+        "python": "https://docs.python.org/3",
+        "numpy": "https://numpy.org/doc/stable",
+        "matplotlib": "https://matplotlib.org/stable",
+        "torch": "https://docs.pytorch.org/docs/stable",
+    }.items()
+}
+bibtex_bibfiles = ["references.bib"]
+bibtex_reference_style = "author_year"
+codeautolink_concat_default = True  # a name imported in one cell is known in the next
+codeautolink_warn_on_missing_inventory = False
+copybutton_exclude = ".linenos, .gp, .go"  # copy what is typed: no prompts, no results
+copybutton_selector = ":not(.output) > div.highlight pre"
+
+# -- Theme -----------------------------------------------------------------------------------------
+html_theme = "furo"
+html_title = "charseq"
+html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_favicon = "_static/favicon.svg"
+html_css_files = ["custom.css", "math.css"]
+html_js_files = [("reach.js", {"defer": "defer"})]
+html_copy_source = False  # the sources are in the repository
+html_show_sourcelink = False
+# Where the site will live is not known here; without an address, pages have no canonical link.
+html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get("DOCS_URL", "")
+ogp_site_url = html_baseurl
+ogp_social_cards = {"enable": False}  # pictures drawn by matplotlib on every build
+html_theme_options = {
+    "light_css_variables": {
+        "color-brand-primary": "#0b5c8a",
+        "color-brand-content": "#0b5c8a",
+        "color-brand-visited": "#6b4a8f",
+    },
+    "dark_css_variables": {
+        "color-brand-primary": "#7cc4f0",
+        "color-brand-content": "#7cc4f0",
+        "color-brand-visited": "#c5a5e6",
+    },
+}

@@ -1,0 +1,96 @@
+r"""
+Why does the loss stop at 0.8?
+==============================
+
+Without an output layer the states are the logits, and :math:`\tanh` keeps them between −1 and 1.
+Such a net can never be sure, so its loss has a floor, :eq:`loss-floor`. When a loss stops falling,
+ask first how low it could go: the learning rate may be innocent.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from charseq import CharRNN, Vocabulary, plot_loss, train
+from charseq.plotting import BLUE, GREEN, GREY
+from charseq.reference import loss_floor, softmax
+
+# %%
+# The most that ten bounded logits can say
+# ----------------------------------------
+# The best case is a logit of 1 for the right character and −1 for the nine others. Put it through
+# :eq:`softmax`.
+
+best = np.full(10, -1.0)
+best[0] = 1.0
+confidence = softmax(best)[0]
+floor = loss_floor(10)  # ln(1 + 9 exp(-2)), which is -ln(confidence)
+print(f"highest probability {confidence:.1%}")
+print(f"lowest loss         {floor:.4f} nats a character")
+print(f"lowest perplexity   {np.exp(floor):.3f}, as if guessing among so many characters")
+
+# %%
+# A long run, and the same run with louder logits
+# -----------------------------------------------
+# Both nets start from the same weights and take the same optimizer. The second multiplies its
+# logits by 3, a constant that is not learned. Nothing else differs.
+
+text = " learned deep learning"
+vocab = Vocabulary.from_text(text)
+
+
+class Louder(CharRNN):
+    """The same net with logits in [-3, 3]."""
+
+    def forward(self, ids, state=None):
+        """Score the next characters, three times as loud."""
+        logits, state = super().forward(ids, state)
+        return 3 * logits, state
+
+
+models, runs = {}, {}
+for kind in (CharRNN, Louder):
+    model = kind(len(vocab), hidden_size=10, output_layer=False, seed=2).double()
+    adam = torch.optim.Adam(model.parameters(), lr=0.01)
+    models[kind] = model
+    runs[kind] = train(model, vocab, text, epochs=500, optimizer=adam)
+    print(kind.__name__)
+    print(runs[kind].log(every=100))
+
+logits, _ = models[CharRNN](torch.from_numpy(vocab.encode(text))[None])  # (1, T + 1, V)
+highest = softmax(logits.detach().numpy()).max()
+print(f"highest probability that the first net gives to anything: {highest:.1%}")
+
+# %%
+# One floor, and one net that falls through it
+# --------------------------------------------
+
+fig, ax = plt.subplots(figsize=(5.4, 3.9), layout="constrained")
+ax.axhspan(0, floor, color=GREY, alpha=0.15, linewidth=0)
+plot_loss(runs[Louder], ax=ax, color=GREEN)
+plot_loss(runs[CharRNN], ax=ax, color=BLUE, levels={"knows nothing, ln 10": np.log(10)})
+ax.text(500, 0.99, "logits in [−1, 1]", color=BLUE, ha="right", weight="bold")
+ax.text(500, floor - 0.04, f"floor for such logits: {floor:.3f}", ha="right", va="top")
+ax.text(500, 0.2, "the same logits × 3", color=GREEN, ha="right", weight="bold")
+ax.set(xlim=(0, 505), ylim=(0, 2.7))
+ax.set_title("Bounded logits cannot enter the grey", loc="left")
+fig.set_label(
+    "Loss over 500 epochs. With logits between −1 and 1 it flattens out just above the floor of "
+    "0.797; with the same logits times 3 it falls far below."
+)
+plt.show()
+
+# %%
+# **What to notice.** The first net has learned nearly all that it can say, and it can say little:
+# no probability above 45.1 %, no perplexity below 2.218. Ten units are enough to know the
+# sentence, for the same ten spell it once their voice is louder. An output layer,
+# :eq:`output-layer`, is the usual way to give them one.
+
+assert abs(floor - 0.7966) < 5e-5
+assert abs(floor + np.log(confidence)) < 1e-12
+assert abs(confidence - 0.451) < 5e-4
+assert abs(np.exp(floor) - 2.218) < 5e-4
+assert highest < confidence
+assert floor < runs[CharRNN].losses.min() < floor + 0.15
+assert runs[Louder].losses[-1] < 0.2
+assert runs[CharRNN][-1].prediction != runs[Louder][-1].prediction == text[1:]

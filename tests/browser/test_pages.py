@@ -1,0 +1,110 @@
+"""Each page in Chromium, straight from the file system: accessible, quiet, nothing off screen."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+SCHEMES = ("light", "dark")
+WIDTHS = (320, 1200)
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.fixture
+def quiet(page):
+    """A page that must say nothing on its console and ask for nothing outside its folder."""
+    noise = []
+    page.on("console", lambda message: noise.append(message.text))
+    page.on("pageerror", lambda error: noise.append(str(error)))
+    page.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith(("file://", "data:", "blob:"))
+            else noise.append(f"asks for {request.url}")
+        ),
+    )
+    yield page
+    assert noise == []
+
+
+def looks(page):
+    """Bring the page into each colour scheme and width in turn."""
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            yield f"{scheme}, {width} px", width
+
+
+def test_every_page_is_accessible_and_fits(quiet, site, pages):
+    axe, problems = Axe(), []
+    for name in pages:
+        quiet.goto((site / name).as_uri())
+        quiet.evaluate("document.querySelectorAll('details').forEach(box => { box.open = true })")
+        for look, width in looks(quiet):
+            found = axe.run(quiet, options={"runOnly": RULES}).response["violations"]
+            problems += [
+                (name, look, rule["id"], node["html"][:200])
+                for rule in found
+                for node in rule["nodes"]
+            ]
+            if quiet.evaluate("document.documentElement.scrollWidth") > width:
+                problems.append((name, look, "scrolls sideways", ""))
+    assert problems == []
+
+
+def test_whatever_scrolls_is_reached_by_keyboard(quiet, site, pages):
+    quiet.set_viewport_size({"width": 320, "height": 900})
+    for name in (name for name in pages if name.startswith(("learn/", "gallery/"))):
+        quiet.goto((site / name).as_uri())
+        unreachable = quiet.evaluate(
+            """() => [...document.querySelectorAll("article *")].filter(box => {
+                const style = getComputedStyle(box);
+                return /auto|scroll/.test(style.overflowX) && box.scrollWidth > box.clientWidth + 1
+                    && box.checkVisibility() && box.tabIndex < 0
+                    && !box.querySelector("a, button, [tabindex]");
+            }).map(box => box.outerHTML.slice(0, 120))"""
+        )
+        assert unreachable == [], name
+
+
+def test_a_wide_formula_or_line_of_code_takes_the_focus_and_scrolls(quiet, site):
+    quiet.set_viewport_size({"width": 320, "height": 900})
+    quiet.goto((site / "learn/recurrence.html").as_uri())
+    box = quiet.locator("pre[tabindex='0']").first
+    box.focus()
+    quiet.keyboard.press("ArrowRight")
+    quiet.wait_for_function("document.activeElement.scrollLeft > 0")
+
+
+def test_search_works_from_the_file_system(quiet, site):
+    quiet.goto((site / "index.html").as_uri())
+    quiet.get_by_placeholder("Search").fill("vocabulary")
+    quiet.keyboard.press("Enter")
+    quiet.wait_for_selector("#search-results li a")
+    results = quiet.locator("#search-results li a").all_text_contents()
+    assert any("Vocabulary" in result for result in results)
+
+
+def luminance(png):
+    """Mean brightness of a screenshot, 0 to 1."""
+    import io
+
+    import matplotlib.image
+
+    return float(matplotlib.image.imread(io.BytesIO(png))[..., :3].mean())
+
+
+def test_the_theme_switch_turns_figures_dark_and_light(quiet, site):
+    quiet.set_viewport_size({"width": 1200, "height": 900})
+    quiet.emulate_media(color_scheme="light")
+    quiet.goto((site / "learn/recurrence.html").as_uri())
+    figure = quiet.locator("article img[src$='.svg']").first
+    seen = {}
+    for _ in range(3):  # the switch goes through light, dark and automatic
+        quiet.locator(".content-icon-container .theme-toggle").click()
+        theme = quiet.evaluate("document.body.dataset.theme")
+        seen[theme] = luminance(figure.screenshot())
+    assert sorted(seen) == ["auto", "dark", "light"]
+    assert seen["dark"] < 0.3
+    assert seen["light"] > 0.7
+    assert seen["auto"] > 0.7

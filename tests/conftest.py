@@ -1,0 +1,65 @@
+"""The site, built once for all tests, and a Chromium to look at it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+
+
+def build_clean(folder: Path) -> Path:
+    """Build the site from what a clone would hold plus what is about to be committed."""
+    listed = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
+    names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, names.split("\0")):
+        if (ROOT / name).is_file():  # deleted files are listed until their removal is committed
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    sphinx = [sys.executable, "-m", "sphinx", "-b", "html", "-d", "_build/doctrees", "-q"]
+    strict = ["-n", "-W", "--keep-going", "-j", "auto"]
+    # The copy's package, not the checkout's: the same code, and the only one in the copy's pages.
+    env = {**os.environ, "PYTHONPATH": str(folder)}
+    built = subprocess.run(
+        [*sphinx, *strict, "docs", "_build/html"],
+        cwd=folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    if built.returncode:
+        pytest.fail(f"the site does not build without warnings:\n{built.stdout}", pytrace=False)
+    return folder / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """Folder of the built site."""
+    return build_clean(tmp_path_factory.mktemp("one"))
+
+
+@pytest.fixture(scope="session")
+def second_site(tmp_path_factory):
+    """The same, built again in a folder whose name has another length."""
+    return build_clean(tmp_path_factory.mktemp("another"))
+
+
+@pytest.fixture(scope="session")
+def pages(site):
+    """Each page of the site by its path, as text."""
+    return {
+        path.relative_to(site).as_posix(): path.read_text("utf-8")
+        for path in sorted(site.rglob("*.html"))
+    }
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args):
+    """Start the system's Chromium, quietly: it must not look for updates of its own."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on PATH; install it, or set CHROMIUM to its path")
+    quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    root = ["--no-sandbox"] if hasattr(os, "getuid") and os.getuid() == 0 else []
+    args = [*quiet, *root, "--disable-gpu", "--no-first-run"]
+    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": args}

@@ -1,0 +1,168 @@
+"""The pages keep their promises: the chain of each equation, the form of a chapter, the examples."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "docs" / "_ext"))
+import ledger  # noqa: E402
+
+EQUATIONS = ledger.equations()
+ORDER = re.findall(
+    r"^[a-z-]+$",
+    (ROOT / "docs/learn/index.md").read_text("utf-8").split("{toctree}")[-1],
+    re.MULTILINE,
+)
+CHAPTERS = [ROOT / "docs" / "learn" / f"{name}.md" for name in ORDER]
+EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
+CELL = re.compile(r"^```\{code-cell\} python\n(?:---\n.*?^---\n)?(.*?)^```", re.M | re.S)
+
+
+def name_of(path):
+    return path.stem
+
+
+def test_the_site_states_at_least_the_equations_of_the_first_chapters():
+    assert {
+        "rnn-step",
+        "rnn-forward",
+        "one-hot",
+        "softmax",
+        "cross-entropy",
+        "sgd-momentum",
+        "loss-floor",
+        "output-layer",
+        "parameter-count",
+    } <= EQUATIONS.keys()
+
+
+@pytest.mark.parametrize("label", EQUATIONS)
+def test_an_equation_is_the_function_of_its_name_which_cites_it(label):
+    function = ledger.functions()[label.replace("-", "_")]
+    assert label in function.cites
+
+
+@pytest.mark.parametrize("label", EQUATIONS)
+def test_an_equation_has_its_symbols_on_the_notation_page(label):
+    assert label in ledger.symbols()
+
+
+@pytest.mark.parametrize("label", EQUATIONS)
+def test_an_equation_is_proved_by_a_test_of_its_name(label):
+    assert ledger.proofs(label)
+
+
+@pytest.mark.parametrize("label", sorted(EQUATIONS.keys() - {"parameter-count"}))  # shown as a table
+def test_the_chapter_of_an_equation_shows_its_code(label):
+    page = (ROOT / "docs" / EQUATIONS[label]).with_suffix(".md").read_text("utf-8")
+    assert f"{{code-of}} {label.replace('-', '_')}\n" in page
+
+
+def test_each_function_of_the_reference_is_an_equation_of_the_site():
+    functions = [f for f in ledger.functions().values() if f.path.stem == "reference"]
+    computing = [f for f in functions if "." not in f.qualified]
+    assert len(computing) >= 7
+    for function in computing:
+        assert function.qualified.replace("_", "-") in EQUATIONS
+
+
+def test_a_missing_link_of_the_chain_is_noticed(tmp_path):
+    for folder in ("docs/learn", "charseq", "tests"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "docs/learn/index.md").write_text("```{toctree}\npage\n```\n")
+    (tmp_path / "docs/learn/page.md").write_text("$$\nx = y\n$$ (some-key)\n")
+    (tmp_path / "docs/notation.md").write_text("no reference\n")
+    (tmp_path / "charseq/reference.py").write_text("def some_key():\n    'Cite nothing.'\n")
+    (tmp_path / "tests/test_reference.py").write_text("def test_other_key_works():\n    pass\n")
+    assert ledger.equations(tmp_path) == {"some-key": "learn/page"}
+    assert ledger.functions(tmp_path)["some_key"].cites == []
+    assert ledger.symbols(tmp_path) == set()
+    assert ledger.proofs("some-key", tmp_path) == []
+
+
+def test_all_chapters_are_in_the_reading_order():
+    assert {page.name for page in CHAPTERS} | {"index.md"} == {
+        page.name for page in (ROOT / "docs/learn").glob("*.md")
+    }
+
+
+@pytest.mark.parametrize("page", CHAPTERS, ids=name_of)
+def test_a_chapter_has_the_parts_of_a_chapter_in_order(page):
+    text = page.read_text("utf-8")
+    parts = [
+        r"^# [A-Z]",
+        r"^\*.*\?",  # the question
+        r"After this page you can",
+        r"image:\s+alt:",  # a picture
+        r"^\$\$ \(|\{eq\}|^## ",
+        r"^\{code-of\}|^```\{code-of\}",
+        r"^## Try it$",
+        r"^## What goes wrong here$",
+        r"^## Exercises$",
+        r"^## Where to go next$",
+    ]
+    places = [re.search(part, text, re.MULTILINE) for part in parts]
+    assert all(places), [part for part, place in zip(parts, places, strict=True) if not place]
+    starts = [place.start() for place in places if place]
+    assert starts == sorted(starts)
+
+
+@pytest.mark.parametrize("page", CHAPTERS, ids=name_of)
+def test_each_exercise_is_followed_by_a_folded_solution_that_asserts_or_prints(page):
+    text = page.read_text("utf-8").split("## Exercises")[1]
+    exercises = re.findall(r":class: exercise(.*?)(?=::::\{admonition\}|^## )", text, re.M | re.S)
+    assert len(exercises) >= 3
+    for exercise in exercises:
+        assert "tags: [hide-cell]" in exercise
+        assert "Show the solution" in exercise
+
+
+@pytest.mark.parametrize("page", CHAPTERS, ids=name_of)
+def test_a_chapter_ends_with_checks_of_what_its_prose_says(page):
+    last = CELL.findall(page.read_text("utf-8"))[-1]
+    assert last.startswith("# What the prose says")
+    assert len(re.findall(r"^assert ", last, re.MULTILINE)) >= 2
+
+
+@pytest.mark.parametrize("page", [*CHAPTERS, ROOT / "docs/index.md"], ids=name_of)
+def test_code_on_a_page_fits_its_column(page):
+    lines = [line for cell in CELL.findall(page.read_text("utf-8")) for line in cell.splitlines()]
+    assert [line for line in lines if len(line) > 78] == []
+
+
+@pytest.mark.parametrize("script", EXAMPLES, ids=name_of)
+def test_an_example_asks_a_question_draws_and_asserts_its_claim(script):
+    tree = ast.parse(script.read_text("utf-8"))
+    title = (ast.get_docstring(tree) or "").strip().splitlines()[0]
+    assert title.endswith("?")
+    assert any(isinstance(node, ast.Assert) for node in tree.body)
+    assert "What to notice" in script.read_text("utf-8")
+
+
+@pytest.mark.parametrize("script", EXAMPLES, ids=name_of)
+def test_an_example_is_linked_from_a_chapter(script):
+    target = f"sphx_glr_gallery_{script.parent.name}_{script.name}"
+    assert any(target in page.read_text("utf-8") for page in CHAPTERS)
+
+
+def test_every_public_name_is_in_the_api_reference():
+    import charseq
+
+    listed = (ROOT / "docs/api/index.md").read_text("utf-8")
+    for name in charseq.__all__:
+        assert re.search(rf"^   {name}$", listed, re.MULTILINE), name
+    for name in charseq.reference.__all__:
+        assert re.search(rf"^   (reference\.)?{name}$", listed, re.MULTILINE), name
+
+
+def test_the_readme_program_runs(tmp_path, monkeypatch, capsys):
+    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    exec(compile(program, "README.md", "exec"), {})
+    assert "o be or not to be" in capsys.readouterr().out
+    assert (tmp_path / "loss.svg").stat().st_size > 1000

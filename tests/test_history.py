@@ -1,0 +1,238 @@
+"""The record of a run: its log to the letter, its file to the last bit."""
+
+import csv
+import math
+import os
+import stat
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from charseq import History, Record
+
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
+
+HEAD = "epoch,loss,gradient_norm,prediction\r\n"
+texts = st.text(st.characters(exclude_categories=()))  # lone surrogates as well
+records = st.builds(Record, st.integers(), st.floats(), st.floats(), texts)
+
+
+def run_of(epochs, **fields):
+    row = {"loss": 1.5, "gradient_norm": 0.5, "prediction": "ab", **fields}
+    return History(tuple(Record(epoch=epoch, **row) for epoch in range(1, epochs + 1)))
+
+
+def identical(one, other):
+    """Equal field by field, where NaN equals NaN, and with the same types."""
+    return repr(one) == repr(other)
+
+
+# --- rows -----------------------------------------------------------------------------------------
+
+
+def test_history_is_a_sequence_of_its_records():
+    rows = [Record(1, 2.5, 0.5, "ab"), Record(2, 1.5, 0.25, "cd")]
+    history = History(iter(rows))
+    assert history.records == tuple(rows)
+    assert list(history) == rows
+    assert len(history) == 2
+    assert history[0] == rows[0]
+    assert history[-1] == rows[1]
+    with pytest.raises(IndexError):
+        history[2]
+    assert history == History(tuple(rows))
+    assert hash(history) == hash(History(tuple(rows)))
+
+
+def test_columns_are_arrays_of_the_records_fields():
+    history = History((Record(1, 2.5, 0.5, "ab"), Record(2, 1.5, 0.25, "cd")))
+    for found, expected, dtype in [
+        (history.epochs, [1, 2], np.int64),
+        (history.losses, [2.5, 1.5], np.float64),
+        (history.gradient_norms, [0.5, 0.25], np.float64),
+    ]:
+        assert found.tolist() == expected
+        assert found.dtype == dtype
+    assert history.predictions == ["ab", "cd"]
+
+
+def test_columns_of_an_empty_history_are_empty():
+    empty = History(())
+    assert empty.epochs.shape == empty.losses.shape == empty.gradient_norms.shape == (0,)
+    assert empty.epochs.dtype == np.int64
+    assert empty.losses.dtype == empty.gradient_norms.dtype == np.float64
+    assert empty.predictions == []
+    assert str(empty) == ""
+
+
+# --- the log --------------------------------------------------------------------------------------
+
+
+@given(
+    epoch=st.integers(1, 10**6),
+    loss=st.floats(0, 1e6),
+    prediction=st.text(max_size=20),
+)
+def test_a_line_is_what_the_notebook_prints(epoch, loss, prediction):
+    line = str(Record(epoch, loss, 0.5, prediction))
+    # The notebook's own statement, with its loop counter starting at 0.
+    assert line == f"epoch {epoch - 1 + 1:<3}  loss:{loss:.3f}  prediction:{prediction}"
+
+
+def test_a_line_to_the_letter():
+    assert str(Record(5, 2.0064, 9, "eee")) == "epoch 5    loss:2.006  prediction:eee"
+    assert str(Record(50, 0.92949, 9, "le")) == "epoch 50   loss:0.929  prediction:le"
+    assert str(Record(1000, 0.9, 9, "")) == "epoch 1000  loss:0.900  prediction:"
+
+
+@pytest.mark.parametrize(
+    ("epochs", "every", "shown"),
+    [
+        (50, 5, range(5, 51, 5)),
+        (50, None, range(5, 51, 5)),
+        (57, None, range(5, 56, 5)),
+        (20, None, range(2, 21, 2)),
+        (19, None, range(1, 20)),
+        (9, None, range(1, 10)),
+        (1, None, [1]),
+        (3, 1, [1, 2, 3]),
+        (3, 4, []),
+        (0, None, []),
+    ],
+)
+def test_log_shows_a_line_each_so_many_epochs(epochs, every, shown):
+    history = run_of(epochs)
+    lines = [str(history[epoch - 1]) for epoch in shown]
+    assert history.log(every=every) == "\n".join(lines)
+    if every is None:
+        assert str(history) == history.log()
+
+
+@pytest.mark.parametrize("every", [0, -1])
+def test_log_refuses_fewer_than_one_epoch_a_line(every):
+    with pytest.raises(ValueError, match=f"every counts epochs .* at least 1, got {every}"):
+        run_of(3).log(every=every)
+
+
+def test_plot_draws_the_losses_with_the_options_given():
+    _, axes = plt.subplots()
+    assert run_of(4).plot(axes, label="mine") is axes
+    assert axes.lines[0].get_ydata().tolist() == [1.5] * 4
+    assert [text.get_text() for text in axes.texts] == ["mine"]
+    assert run_of(4).plot() is not axes
+    plt.close("all")
+
+
+# --- the file -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@given(rows=st.lists(records, max_size=5))
+@example(rows=[Record(1, math.nan, -math.inf, 'a,"b"\r\n\r\nc\n\rd\x00')])
+@example(rows=[Record(1, 5e-324, -0.0, "\ud83d\ude00\ufeff")])
+@example(rows=[Record(1, 0.1, 0.2, '"'), Record(2, 1e308, math.inf, "'\t;")])
+def test_csv_keeps_every_bit(rows, folder):
+    path = folder / "run.csv"
+    history = History(tuple(rows))
+    history.to_csv(path)
+    assert identical(History.from_csv(path), history)
+    assert list(folder.iterdir()) == [path]
+
+
+def test_csv_keeps_texts_longer_than_the_csv_module_allows(tmp_path):
+    limit = csv.field_size_limit()
+    history = run_of(1, prediction="a\ud800" * limit)
+    history.to_csv(tmp_path / "run.csv")
+    assert History.from_csv(str(tmp_path / "run.csv")) == history
+    assert csv.field_size_limit() == limit
+
+
+def test_csv_is_what_any_reader_of_tables_expects(tmp_path):
+    run_of(1, prediction='a,"b').to_csv(str(tmp_path / "run.csv"))
+    assert (tmp_path / "run.csv").read_bytes().decode() == HEAD + '1,1.5,0.5,"a,""b"\r\n'
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps no such permissions")
+def test_csv_may_be_read_by_whoever_may_read_other_new_files(tmp_path):
+    run_of(1).to_csv(tmp_path / "run.csv")
+    (tmp_path / "plain.txt").touch()
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in sorted(tmp_path.iterdir())]
+    assert modes[0] == modes[1]
+
+
+def test_a_failing_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "run.csv"
+    path.write_text("precious")
+    broken = History((Record(1, 1.0, 1.0, "ab"), "not a record"))
+    with pytest.raises(TypeError):
+        broken.to_csv(path)
+    assert path.read_text() == "precious"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failing_replacement_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "run.csv"
+    path.mkdir()  # a file cannot replace a folder
+    with pytest.raises(OSError, match="run.csv"):
+        run_of(1).to_csv(path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_file_is_whole_before_it_takes_its_name(tmp_path, monkeypatch):
+    path = tmp_path / "run.csv"
+    path.write_text("old")
+    seen = []
+    replace = type(path).replace
+
+    def watch(source, target):
+        seen.append((source.parent, path.read_text(), identical(History.from_csv(source), run)))
+        return replace(source, target)
+
+    run = run_of(3)
+    monkeypatch.setattr(type(path), "replace", watch)
+    run.to_csv(path)
+    assert seen == [(tmp_path, "old", True)]
+    assert identical(History.from_csv(path), run)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"line 1: expected the columns \['epoch', 'loss', .*\], got \[\]"),
+        (b"a,b\r\n1,2\r\n", r"line 1: expected the columns .* got \['a', 'b'\]"),
+        (b"\x89PNG\r\n", "line 1: expected UTF-8 text, got 0x89"),
+        (HEAD.encode() + b"1,1,1,ab\r\n2,1,1,a\xff\r\n", "line 3: expected UTF-8 .* got 0xff"),
+        (HEAD.encode() + b"1,1,1\r\n", r"line 2: expected an integer, .* got \['1', '1', '1'\]"),
+        (HEAD.encode() + b"1,1,1,a,b\r\n", "line 2: expected an integer, two numbers and a text"),
+        (HEAD.encode() + b"1,1,1,a\r\n\r\n", r"line 3: .* got \[\]"),
+        (HEAD.encode() + b"1,1,1,a\r\n1.5,1,1,a\r\n", r"line 3: .* got \['1.5', '1', '1', 'a'\]"),
+        (HEAD.encode() + b"1,one,1,a\r\n", "line 2: expected an integer, two numbers"),
+        (HEAD.encode() + b"1,1,one,a\r\n", "line 2: expected an integer, two numbers"),
+        (HEAD.encode() + b'1,1,1,"a\nb"\r\nx,1,1,a\r\n', "line 4: expected an integer"),
+        (HEAD.encode() + b'1,1,1,a\r\n2,1,1,"cut of', "line 3: unexpected end of data"),
+        (HEAD.encode() + b'1,1,1,"a"b\r\n', "line 2: .*expected after"),
+    ],
+)
+def test_a_foreign_or_damaged_file_is_named_with_its_line(content, message, tmp_path):
+    path = tmp_path / "run.csv"
+    path.write_bytes(content)
+    limit = csv.field_size_limit()
+    with pytest.raises(ValueError, match=message) as caught:
+        History.from_csv(path)
+    assert str(caught.value).startswith(f"{path}, line ")
+    assert csv.field_size_limit() == limit
+
+
+def test_a_missing_file_is_reported_as_missing(tmp_path):
+    with pytest.raises(FileNotFoundError, match="absent.csv"):
+        History.from_csv(tmp_path / "absent.csv")
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        run_of(1).to_csv(tmp_path / "nowhere" / "run.csv")

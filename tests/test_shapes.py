@@ -1,0 +1,388 @@
+"""Each shape in the tables against layers of torch that really run."""
+
+import itertools
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from charseq import LayerShapes
+from charseq.shapes import Parameter, Tensor
+
+settings.register_profile("unhurried", deadline=None)  # the first call of torch is slow
+settings.load_profile("unhurried")
+
+FLAGS = (False, True)
+
+
+@st.composite
+def options(draw):
+    mode = draw(st.sampled_from(["RNN", "GRU", "LSTM"]))
+    hidden_size = draw(st.integers(1, 6))
+    return {
+        "mode": mode,
+        "input_size": draw(st.integers(1, 6)),
+        "hidden_size": hidden_size,
+        "num_layers": draw(st.integers(1, 4)),
+        "bias": draw(st.booleans()),
+        "batch_first": draw(st.booleans()),
+        "bidirectional": draw(st.booleans()),
+        "proj_size": draw(st.integers(0, hidden_size - 1)) if mode == "LSTM" else 0,
+        "batch_size": draw(st.none() | st.integers(1, 5)),
+        "length": draw(st.integers(1, 5)),
+    }
+
+
+EVERY_OPTION = [
+    dict(
+        zip(
+            ("mode", "num_layers", "bias", "batch_first", "bidirectional", "batch_size"),
+            choice,
+            strict=True,
+        ),
+        proj_size=proj_size,
+        input_size=5,
+        hidden_size=4,
+        length=6,
+    )
+    for choice in itertools.product(("RNN", "GRU", "LSTM"), (1, 3), FLAGS, FLAGS, FLAGS, (None, 2))
+    for proj_size in ((0, 3) if choice[0] == "LSTM" else (0,))
+]
+
+
+def layer_of(options):
+    made = {k: v for k, v in options.items() if k not in ("mode", "batch_size", "length")}
+    if options["mode"] != "LSTM":
+        del made["proj_size"]
+    return getattr(nn, options["mode"])(**made)
+
+
+def run(layer, shapes):
+    """Feed a layer tensors of the tabled shapes; return everything that went in or came out."""
+    rows = {tensor.name: tensor for tensor in shapes.tensors}
+    given = {name: torch.rand(rows[name].shape) for name in rows if name in ("input", "h_0", "c_0")}
+    if "c_0" in given:
+        output, (h_n, c_n) = layer(given["input"], (given["h_0"], given["c_0"]))
+        return {**given, "output": output, "h_n": h_n, "c_n": c_n}
+    output, h_n = layer(given["input"], given["h_0"])
+    return {**given, "output": output, "h_n": h_n}
+
+
+def assert_tables_match_torch(options):
+    shapes, layer = LayerShapes(**options), layer_of(options)
+    assert [(p.name, p.shape) for p in shapes.parameters] == [
+        (name, tuple(p.shape)) for name, p in layer.named_parameters()
+    ]
+    assert [p.count for p in shapes.parameters] == [p.numel() for p in layer.parameters()]
+    tensors = run(layer, shapes)
+    assert {t.name: t.shape for t in shapes.tensors} == {
+        name: tuple(tensor.shape) for name, tensor in tensors.items()
+    }
+    assert LayerShapes.of(layer, options["batch_size"], options["length"]) == shapes
+    assert LayerShapes.of(layer, options["batch_size"], options["length"]).tensors == shapes.tensors
+
+
+@given(options())
+def test_every_shape_is_torchs_own(options):
+    assert_tables_match_torch(options)
+
+
+@pytest.mark.parametrize("options", EVERY_OPTION, ids=lambda o: "-".join(map(str, o.values())))
+def test_every_combination_of_options_has_torchs_shapes(options):
+    assert_tables_match_torch(options)
+
+
+@given(options())
+def test_parameter_count_is_the_closed_form(options):
+    gates = {"RNN": 1, "GRU": 3, "LSTM": 4}[options["mode"]]
+    H, P, D = options["hidden_size"], options["proj_size"], 1 + options["bidirectional"]
+    S = P or H
+    expected = 0
+    for layer in range(options["num_layers"]):
+        inputs = options["input_size"] if layer == 0 else D * S
+        biases = 2 if options["bias"] else 0
+        expected += D * (gates * H * (inputs + S + biases) + P * H)
+    shapes = LayerShapes(**options)
+    assert shapes.parameter_count == expected
+    assert shapes.parameter_count == sum(p.numel() for p in layer_of(options).parameters())
+
+
+def test_parameter_count_of_the_notebooks_layers():
+    assert LayerShapes("RNN", 4, 2).parameter_count == 16
+    assert LayerShapes("RNN", 10, 10).parameter_count == 220
+
+
+def value_of(formula, letters):
+    return eval(re.sub(r"(\d)([A-Z])", r"\1*\2", formula), letters)
+
+
+@given(options())
+def test_every_formula_gives_its_shape(options):
+    shapes = LayerShapes(**options)
+    letters = {
+        "B": shapes.batch_size,
+        "T": shapes.length,
+        "I": shapes.input_size,
+        "H": shapes.hidden_size,
+        "P": shapes.proj_size,
+        "L": shapes.num_layers,
+        "D": 1 + shapes.bidirectional,
+    }
+    for row in (*shapes.parameters, *shapes.tensors):
+        assert value_of(row.formula, letters) == row.shape
+
+
+@given(options())
+def test_reasons_hold_for_real_tensors(options):
+    shapes = LayerShapes(**options)
+    tensors = run(layer_of(options), shapes)
+    output, h_n = tensors["output"], tensors["h_n"]
+    why = next(tensor.why for tensor in shapes.tensors if tensor.name == "h_n")
+    if shapes.bidirectional:
+        found = re.search(
+            r"h_n\[-2\] is the forward half of (output\[.*?\]), "
+            r"h_n\[-1\] the backward half of (output\[.*?\])$",
+            why,
+        )
+        last, first = (eval(expression, {"output": output}) for expression in found.groups())
+        half = output.shape[-1] // 2
+        assert torch.equal(h_n[-2], last[..., :half])
+        assert torch.equal(h_n[-1], first[..., half:])
+    else:
+        expression = re.search(r"h_n\[-1\] is (output\[.*?\])$", why)[1]
+        assert torch.equal(h_n[-1], eval(expression, {"output": output}))
+
+
+def reasons(**options):
+    return {t.name: t.why for t in LayerShapes("LSTM", 5, 4, **options).tensors}
+
+
+def test_reasons_say_where_the_batch_axis_is():
+    assert "time comes first unless batch_first=True" in reasons()["input"]
+    assert reasons()["h_0"].endswith("the batch axis is second")
+    assert "batch_first puts the batch in front" in reasons(batch_first=True)["input"]
+    assert reasons(batch_first=True)["h_0"].endswith("never moved by batch_first")
+    alone = reasons(batch_first=True, batch_size=None)
+    assert "no batch axis, so batch_first changes nothing" in alone["input"]
+    assert alone["h_0"].endswith("there is no batch axis")
+
+
+def test_reasons_say_whose_states_they_are():
+    assert reasons()["output"] == "the top layer's state at every step"
+    assert reasons()["h_n"].startswith("the state after the last step")
+    assert reasons(num_layers=2)["h_n"].startswith("every layer's state after the last step")
+    both = reasons(num_layers=2, bidirectional=True)
+    assert both["output"].endswith("forward then backward side by side")
+    assert both["h_n"].startswith("the state where each direction stops")
+
+
+def symbols(*sizes, **options):
+    return [p.symbol for p in LayerShapes(*sizes, **options).parameters]
+
+
+def test_symbols_name_layer_and_direction_where_there_are_several():
+    assert symbols("GRU", 5, 4) == ["W_ih", "W_hh", "b_ih", "b_hh"]
+    assert symbols("RNN", 5, 4, num_layers=2, bias=False) == [
+        *("W_ih^(0)", "W_hh^(0)"),
+        *("W_ih^(1)", "W_hh^(1)"),
+    ]
+    assert symbols("LSTM", 5, 4, bidirectional=True, bias=False, proj_size=2) == [
+        *("W_ih^(0)", "W_hh^(0)", "W_hr^(0)"),
+        *("W_ih^(0)←", "W_hh^(0)←", "W_hr^(0)←"),
+    ]
+
+
+# --- as text, as HTML, as data --------------------------------------------------------------------
+
+
+@given(options())
+def test_call_makes_the_layer(options):
+    shapes = LayerShapes(**options)
+    layer = eval(f"nn.{shapes.call}", {"nn": nn})
+    assert LayerShapes.of(layer, options["batch_size"], options["length"]) == shapes
+
+
+def test_call_names_only_what_is_not_torchs_default():
+    assert LayerShapes("rnn", 4, 2).call == "RNN(4, 2)"
+    assert (
+        LayerShapes("LSTM", 4, 2, 3, False, True, True, 1).call
+        == "LSTM(4, 2, num_layers=3, bias=False, batch_first=True, bidirectional=True, proj_size=1)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "length", "ending"),
+    [
+        (None, 1, "reading one unbatched sequence of 1 step"),
+        (1, 2, "reading 1 sequence of 2 steps"),
+        (2, 1, "reading 2 sequences of 1 step"),
+    ],
+)
+def test_title_counts_sequences_and_steps(batch_size, length, ending):
+    shapes = LayerShapes("RNN", 4, 2, batch_size=batch_size, length=length)
+    assert str(shapes).splitlines()[0] == f"RNN(4, 2) {ending}"
+
+
+def test_text_is_two_tables_in_columns():
+    text = str(LayerShapes("GRU", 10, 7, num_layers=12, bias=False, batch_size=None, length=3))
+    title, parameters, tensors = text.split("\n\n")
+    assert title.startswith("GRU(10, 7, num_layers=12, bias=False) reading")
+    head, *rows, total = parameters.splitlines()
+    assert head.split() == ["parameter", "symbol", "shape", "formula", "count"]
+    assert len(rows) == 24
+    assert {len(row) for row in (head, *rows, total)} == {len(head)}
+    assert total.split() == ["total", str(10 * 21 + 7 * 21 + 11 * 2 * 7 * 21)]
+    column = head.index("shape")
+    assert all(row[column] == "(" and row[column - 2 : column] == "  " for row in rows)
+    assert [row.split("  ")[0] for row in tensors.splitlines()] == [
+        *("tensor", "input", "h_0", "output", "h_n")
+    ]
+    assert not any(line != line.rstrip() for line in text.splitlines())
+
+
+class Tables(HTMLParser):
+    """Collect the text of each cell, row by row, and what stands outside of tables."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tables, self.outside, self.open, self.scopes = [], "", [], set()
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.open.append(tag)
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+        if tag == "th":
+            self.scopes.add(dict(attrs).get("scope"))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] in ("td", "th"):
+            self.tables[-1][-1][-1] += data
+        elif "table" not in self.open:
+            self.outside += data
+
+
+@given(options())
+def test_html_holds_every_cell(options):
+    shapes = LayerShapes(**options)
+    html = shapes._repr_html_()
+    page = Tables(html)
+    parameters, tensors = page.tables
+    assert not page.open
+    assert page.scopes == {"col"}
+    assert page.outside.strip() == str(shapes).splitlines()[0]
+    assert parameters == [
+        ["parameter", "symbol", "shape", "formula", "count"],
+        *([p.name, p.symbol, str(p.shape), p.formula, str(p.count)] for p in shapes.parameters),
+        ["total", "", "", "", str(shapes.parameter_count)],
+    ]
+    assert tensors == [
+        ["tensor", "shape", "formula", "why"],
+        *([t.name, str(t.shape), t.formula, t.why] for t in shapes.tensors),
+    ]
+    assert "layer's" not in html  # escaped, as &#x27;
+
+
+def test_html_escapes_what_it_shows():
+    shapes = LayerShapes("RNN", 4, 2)
+    object.__setattr__(shapes, "parameters", (Parameter("<b>", "&", (1,), "<i>", 1),))
+    object.__setattr__(shapes, "mode", "<script>")
+    html = shapes._repr_html_()
+    assert "<b>" not in html
+    assert "<script>" not in html
+    assert Tables(html).tables[0][1] == ["<b>", "&", "(1,)", "<i>", "1"]
+
+
+@given(options())
+def test_plain_data_survives_json(options):
+    shapes = LayerShapes(**options)
+    data = json.loads(json.dumps(shapes.to_dict()))
+    assert data == shapes.to_dict()
+    assert data["call"] == shapes.call
+    assert data["parameter_count"] == shapes.parameter_count
+    for key, kind in (("parameters", Parameter), ("tensors", Tensor)):
+        rows = [kind(**{**row, "shape": tuple(row["shape"])}) for row in data[key]]
+        assert tuple(rows) == getattr(shapes, key)
+    assert list(data) == ["call", "parameter_count", "parameters", "tensors"]
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+SIZES = ("input_size", "hidden_size", "num_layers", "batch_size", "length")
+
+
+def with_option(name, value):
+    return LayerShapes(**{"mode": "LSTM", "input_size": 4, "hidden_size": 3, name: value})
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_sizes_below_one_are_refused(name):
+    assert getattr(with_option(name, 1), name) == 1
+    for value in (0, -2):
+        with pytest.raises(ValueError, match=f"{name} must be at least 1, got {value}"):
+            with_option(name, value)
+
+
+@pytest.mark.parametrize("name", [*SIZES, "proj_size"])
+@pytest.mark.parametrize("value", [2.0, "2", True, None])
+def test_sizes_that_are_no_integers_are_refused(name, value):
+    if (name, value) == ("batch_size", None):
+        assert with_option(name, value).batch_size is None
+    else:
+        with pytest.raises(TypeError, match=f"{name} must be an integer, got {value!r}"):
+            with_option(name, value)
+
+
+@pytest.mark.parametrize("name", [*SIZES, "proj_size"])
+def test_numpy_integers_are_sizes_and_become_plain(name):
+    assert type(getattr(with_option(name, np.int64(2)), name)) is int
+
+
+@pytest.mark.parametrize("name", ["bias", "batch_first", "bidirectional"])
+@pytest.mark.parametrize("value", [0, 2, "yes", None])
+def test_options_are_true_or_false(name, value):
+    with pytest.raises(TypeError, match=f"{name} must be True or False, got {value!r}"):
+        with_option(name, value)
+
+
+@pytest.mark.parametrize("mode", ["CNN", "", None, 3, "RNN_TANH"])
+def test_unknown_mode_is_refused(mode):
+    with pytest.raises(ValueError, match=f"mode must be RNN, GRU or LSTM, got {mode!r}"):
+        LayerShapes(mode, 4, 2)
+
+
+def test_projection_must_shrink_and_belongs_to_lstm():
+    assert LayerShapes("LSTM", 4, 3, proj_size=2).proj_size == 2
+    with pytest.raises(ValueError, match="smaller than hidden_size, got 3 and 3"):
+        LayerShapes("LSTM", 4, 3, proj_size=3)
+    with pytest.raises(ValueError, match="proj_size must be at least 0, got -1"):
+        LayerShapes("LSTM", 4, 3, proj_size=-1)
+    with pytest.raises(ValueError, match="only LSTM has proj_size, got proj_size=1 for GRU"):
+        LayerShapes("gru", 4, 3, proj_size=1)
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(2, 2), nn.RNNCell(2, 2), nn.Upsample(2), None, "RNN"])
+def test_of_refuses_what_is_no_recurrent_layer(layer):
+    message = f"expected a torch.nn.RNN, GRU or LSTM, got {type(layer).__name__}"
+    with pytest.raises(TypeError, match=message):
+        LayerShapes.of(layer)
+
+
+def test_of_reads_one_sequence_of_one_step_unless_told_otherwise():
+    shapes = LayerShapes.of(nn.RNN(4, 2, nonlinearity="relu", batch_first=True))
+    assert shapes == LayerShapes("RNN", 4, 2, batch_first=True, batch_size=1, length=1)
+    assert shapes.tensors[0].shape == (1, 1, 4)

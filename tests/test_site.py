@@ -1,0 +1,242 @@
+"""What the built site promises: the same bytes twice, links that lead somewhere, all on board."""
+
+import gzip
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import unicodedata
+from base64 import b64decode
+from concurrent.futures import ThreadPoolExecutor
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+WEIGHT_LIMIT = 80_000  # bytes gzipped: html, css, js and fonts, without figures
+MATHML = "{http://www.w3.org/1998/Math/MathML}"
+
+
+class Page(HTMLParser):
+    """The links, resources, ids and formula characters of a page."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.links, self.resources, self.ids = [], [], set()
+        self.weighty = []  # what loads with the page and is no figure
+        self.math = []  # (text, attributes of the innermost element, its tag)
+        self._open = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.ids |= {attrs[name] for name in ("id", "name") if attrs.get(name)}
+        if tag == "a" and "href" in attrs:
+            self.links.append(attrs["href"])
+        elif tag == "link" and attrs.get("rel") in (
+            "stylesheet",
+            "icon",
+            "shortcut icon",
+            "preload",
+        ):
+            self.resources.append(attrs["href"])
+            self.weighty += [attrs["href"]] if attrs["rel"] == "stylesheet" else []
+        elif tag in ("script", "img", "iframe", "source", "video", "audio", "object", "embed"):
+            self.resources += [attrs[name] for name in ("src", "srcset", "data") if attrs.get(name)]
+            self.weighty += [attrs["src"]] if tag == "script" and "src" in attrs else []
+        if tag == "math" or self._open:
+            self._open.append((tag, attrs))
+
+    def handle_endtag(self, tag):
+        if self._open:
+            self._open.pop()
+
+    def handle_data(self, data):
+        if self._open and data.strip():
+            self.math.append((data.strip(), *self._open[-1]))
+
+
+@pytest.fixture(scope="session")
+def parsed(pages):
+    return {name: Page(html) for name, html in pages.items()}
+
+
+def outside(url):
+    return bool(urlsplit(url).scheme or urlsplit(url).netloc) and not url.startswith("data:")
+
+
+def local(site, page, url):
+    return (site / page).parent / unquote(urlsplit(url).path)
+
+
+def test_two_clean_builds_are_the_same_byte_for_byte(site, second_site):
+    one, two = (
+        {
+            path.relative_to(root).as_posix(): path.read_bytes()
+            for path in root.rglob("*")
+            if path.is_file()
+        }
+        for root in (site, second_site)
+    )
+    assert sorted(one) == sorted(two)
+    assert [name for name in one if one[name] != two[name]] == []
+
+
+def test_no_file_knows_where_it_was_built(site):
+    # The folders of this build, of this checkout, and of this Python.
+    places = [str(site.parents[1]).encode(), str(ROOT).encode(), sys.prefix.encode()]
+    found = [
+        path.relative_to(site).as_posix()
+        for path in site.rglob("*")
+        if path.is_file() and any(place in path.read_bytes() for place in places)
+    ]
+    assert found == []
+
+
+def test_every_internal_link_leads_somewhere(site, parsed):
+    broken = []
+    for name, page in parsed.items():
+        for url in page.links:
+            if outside(url):
+                continue
+            target = local(site, name, url) if urlsplit(url).path else site / name
+            target = target.resolve()
+            if not target.is_file():
+                broken.append((name, url))
+                continue
+            fragment = unquote(urlsplit(url).fragment)
+            if fragment and target.suffix == ".html":
+                ids = parsed[target.relative_to(site.resolve()).as_posix()].ids
+                broken += [(name, url)] if fragment not in ids else []
+    assert broken == []
+
+
+def test_no_page_loads_anything_from_outside(site, parsed):
+    wanted = [
+        (name, url) for name, page in parsed.items() for url in page.resources if outside(url)
+    ]
+    for sheet in site.rglob("*.css"):
+        urls = re.findall(
+            r"url\(\s*['\"]?([^)'\"]+)|@import\s+['\"]([^'\"]+)", sheet.read_text("utf-8")
+        )
+        wanted += [(sheet.name, url) for pair in urls for url in pair if url and outside(url)]
+    assert wanted == []
+
+
+def test_every_resource_of_a_page_is_there(site, parsed):
+    missing = [
+        (name, url)
+        for name, page in parsed.items()
+        for url in page.resources
+        if not outside(url) and not url.startswith("data:") and not local(site, name, url).is_file()
+    ]
+    assert missing == []
+
+
+def test_every_page_is_light(site, pages, parsed):
+    def packed(path):
+        return len(gzip.compress(path.read_bytes(), 9))
+
+    weights = {
+        name: packed(site / name) + sum(packed(local(site, name, url)) for url in set(page.weighty))
+        for name, page in parsed.items()
+    }
+    heaviest = max(weights, key=weights.get)
+    print(f"heaviest page: {heaviest}, {weights[heaviest]} bytes")
+    assert {name: weight for name, weight in weights.items() if weight > WEIGHT_LIMIT} == {}
+
+
+def test_every_example_ran(pages):
+    scripts = sorted(
+        path.relative_to(ROOT / "examples").with_suffix("").as_posix()
+        for path in (ROOT / "examples").rglob("*.py")
+    )
+    assert scripts
+    for script in scripts:
+        html = pages[f"gallery/{script}.html"]
+        assert "sphx-glr-script-out" in html or "_images/sphx_glr_" in html, script
+
+
+def test_every_character_of_a_formula_is_in_the_math_font(site, parsed):
+    from fontTools.ttLib import TTFont
+
+    css = (site / "_static" / "math.css").read_text("utf-8")
+    font = TTFont(io.BytesIO(b64decode(re.search(r"base64,([^)]+)", css)[1])))
+    drawn = set(font.getBestCmap())
+    missing = set()
+    for name, page in parsed.items():
+        for text, tag, attrs in page.math:
+            if tag == "annotation" or (tag == "mtext" and text.isascii()):
+                continue  # the LaTeX source, which is not drawn; plain words
+            if tag == "mi" and len(text) == 1 and attrs.get("mathvariant") != "normal":
+                text = italic(text)
+            # Function application, variation selectors and their kind are not drawn.
+            shown = (char for char in text if unicodedata.category(char) not in ("Cf", "Mn", "Cc"))
+            missing |= {(name, char) for char in shown if ord(char) not in drawn}
+    assert missing == set()
+
+
+def italic(char):
+    """The character that a browser draws for a single letter in <mi>."""
+    if char == "h":
+        return "ℎ"
+    kind = "SMALL" if char.islower() else "CAPITAL"
+    name = unicodedata.name(char, "")
+    letter = re.fullmatch(rf"(?:LATIN|GREEK) {kind} LETTER (\w+)", name)
+    # Unicode spells lamda and the final sigma its own way, in both alphabets.
+    return unicodedata.lookup(f"MATHEMATICAL ITALIC {kind} {letter[1]}") if letter else char
+
+
+@pytest.fixture(scope="session")
+def elsewhere(tmp_path_factory):
+    """An empty folder far from the checkout, and an environment that a reader might have."""
+    env = {**os.environ, "MPLBACKEND": "agg", "IPYTHONDIR": str(tmp_path_factory.mktemp("ipython"))}
+    return tmp_path_factory.mktemp("reader"), env
+
+
+def run_all(command, files, elsewhere):
+    folder, env = elsewhere
+
+    def run(path):
+        done = subprocess.run(
+            [sys.executable, *command, str(path)],
+            cwd=folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        return path.name, done.returncode, done.stdout
+
+    with ThreadPoolExecutor(2) as pool:
+        return [(name, said[-2000:]) for name, code, said in pool.map(run, files) if code]
+
+
+def test_every_downloaded_script_runs_elsewhere(site, elsewhere):
+    scripts = sorted((site / "_downloads").rglob("*.py"))
+    assert len(scripts) == len([*(ROOT / "examples").rglob("*.py")])
+    assert run_all(["-W", "error"], scripts, elsewhere) == []
+
+
+NOTEBOOK = """
+import sys, nbformat
+from nbclient import NotebookClient
+NotebookClient(nbformat.read(sys.argv[1], 4), timeout=120, kernel_name="python3").execute()
+"""
+
+
+def test_every_downloaded_notebook_runs_elsewhere(site, elsewhere):
+    notebooks = sorted((site / "_downloads").rglob("*.ipynb"))
+    assert len(notebooks) == len([*(ROOT / "examples").rglob("*.py")])
+    assert run_all(["-c", NOTEBOOK], notebooks, elsewhere) == []
+
+
+def test_a_downloaded_notebook_holds_no_output(site):
+    for path in (site / "_downloads").rglob("*.ipynb"):
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+        assert not any(cell.get("outputs") for cell in cells), path.name
+
+
+def test_the_site_offers_the_package_as_a_wheel(site, pages):
+    (wheel,) = (site / "_static").glob("charseq-*.whl")
+    assert any(wheel.name in html for html in pages.values()), "no page links to it"
