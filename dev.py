@@ -131,8 +131,8 @@ def main():
         parser.add_argument(option, metavar="URL", help="passed on to pip")
     chosen, arguments = parser.parse_known_args()
     if chosen.task not in TASKS:
-        found = f"there is no task {chosen.task!r}" if chosen.task else "which task?"
-        stop(f"{found} Choose one of {', '.join(TASKS)}")
+        found = f"there is no task {chosen.task!r}" if chosen.task else "no task was given"
+        stop(f"{found}; choose one of {', '.join(TASKS)}")
     if chosen.task in ("clean", "lint") and arguments:
         stop(f"{chosen.task} takes no arguments, got {' '.join(arguments)}")
     if chosen.task != "clean":

@@ -121,7 +121,7 @@ class CharRNN(nn.Module):
         logits : torch.Tensor of shape (B, T, V)
             Scores of each character to come.
         state : torch.Tensor or tuple
-            The state after the last character, to be passed to the next call.
+            The state after the last character, shaped as above, to be passed to the next call.
 
         Raises
         ------
@@ -160,7 +160,8 @@ class CharRNN(nn.Module):
         --------
         >>> import torch
         >>> from charseq import CharRNN
-        >>> outputs, state = CharRNN(vocab_size=10, hidden_size=16).states(torch.tensor([[0, 3, 1]]))
+        >>> model = CharRNN(vocab_size=10, hidden_size=16)
+        >>> outputs, state = model.states(torch.tensor([[0, 3, 1]]))
         >>> outputs.shape
         torch.Size([1, 3, 16])
         """

@@ -67,18 +67,21 @@ def plot_loss(
     ax = _axes(ax, (6.4, 3.6))
     ax.plot(history.epochs, history.losses, color=color, linewidth=2)
     ax.set(xlabel="epoch", ylabel="loss (nats a character)", xlim=(0, None))
+    ax.margins(y=0.12)  # room for the labels of the lowest and the highest level
     _open_frame(ax)
     if label:
         _beside(ax, history.epochs[-1], history.losses[-1], label, color)
     for name, level in (levels or {}).items():
+        above = level > history.losses[-1]  # on the far side of the line from the curve's end
         ax.axhline(level, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
         ax.annotate(
             f"{name}: {level:.3f}",
             (1, level),
             xycoords=("axes fraction", "data"),
-            xytext=(0, 3),
+            xytext=(0, 3 if above else -3),
             textcoords="offset points",
             ha="right",
+            va="bottom" if above else "top",
             color=GREY,
             fontsize="small",
         )
@@ -232,12 +235,14 @@ def plot_step(x: ArrayLike, h: ArrayLike, params: RNNParams, ax: Axes | None = N
     """
     x, h = np.asarray(x, dtype=float), np.asarray(h, dtype=float)
     new = rnn_step(x[None], h[None], params)[0]  # (1, V), (1, H) -> (1, H)
-    parts: list[tuple[str, Any]] = [
+    from_input: list[tuple[str, Any]] = [
         (r"$\tanh($", None),
         ("$W_{ih}$", params.W_ih),
         ("$x_t$", x),
         ("$+$", None),
         ("$b_{ih}$", params.b_ih),
+    ]
+    from_memory: list[tuple[str, Any]] = [
         ("$+$", None),
         ("$W_{hh}$", params.W_hh),
         ("$h_{t-1}$", h),
@@ -246,28 +251,14 @@ def plot_step(x: ArrayLike, h: ArrayLike, params: RNNParams, ax: Axes | None = N
         (r"$)\ =$", None),
         ("$h_t$", new),
     ]
-    gap, narrow = 0.55, {"$+$": 0.5}
-    tallest = max(len(x), len(h))
-    width = sum(
-        narrow.get(name, 1.1) if block is None else _columns(block).shape[1]
-        for name, block in parts
-    ) + gap * (len(parts) - 1)
-    ax = _axes(ax, (0.5 * width + 0.2, 0.42 * (tallest + 1.9)))
-    left = 0.0
-    for name, block in parts:
-        if block is None:
-            wide = narrow.get(name, 1.1)
-            ax.text(left + wide / 2, 0, name, ha="center", va="center", color=INK, fontsize=14)
-        else:
-            columns = _columns(block)
-            rows, wide = columns.shape
-            _heat(ax, columns, left, -rows / 2, text="{:.2g}" if name == "$x_t$" else "{:+.2f}")
-            ax.add_patch(_box(left, -rows / 2, wide, rows, "none", edge=INK))
-            ax.text(left + wide / 2, -rows / 2 - 0.35, name, ha="center", color=INK, fontsize=12)
-            size = f"({rows}, {wide})" if np.ndim(block) == 2 else f"({rows},)"
-            ax.text(left + wide / 2, rows / 2 + 0.55, size, ha="center", color=GREY, fontsize=8)
-        left += wide + gap
-    ax.set(xlim=(-0.2, width + 0.2), ylim=(tallest / 2 + 0.9, -tallest / 2 - 1.0))
+    # Two rows, one a source of the sum, so that the numbers can be read on a telephone.
+    upper, lower = max(params.W_ih.shape), len(h)  # heights: x is V tall, W_ih is H
+    down = (upper + lower) / 2 + 2.0
+    width = max(_width(from_input), _width(from_memory))
+    ax = _axes(ax, (0.5 * width + 0.2, 0.42 * (upper + lower + 3.9)))
+    for parts, y in ((from_input, 0.0), (from_memory, down)):
+        _draw_row(ax, parts, y)
+    ax.set(xlim=(-0.2, width + 0.2), ylim=(down + lower / 2 + 0.9, -upper / 2 - 1.0))
     ax.set_aspect("equal")
     ax.axis("off")
     return ax
@@ -318,7 +309,7 @@ def plot_unrolled(text: str = "hello", ax: Axes | None = None, *, outputs: bool 
         if outputs:
             _arrow(ax, (x, 1.42), (x, 2.18), GREEN)
             ax.text(x + 0.32, 1.8, "$W_{hy}$", fontsize=9, **{**note, "color": GREEN})
-            ax.text(x, 2.42, f"$y_{{{t}}}$", fontsize=14, **note)
+            ax.text(x, 2.42, f"$z_{{{t}}}$", fontsize=14, **note)
     end = 1.5 * (steps - 1)
     _arrow(ax, (end + 0.48, 0), (end + 1.0, 0), BLUE)
     ax.text(end + 1.25, 0, f"$h_{{{steps}}}$", fontsize=14, **note)
@@ -326,6 +317,35 @@ def plot_unrolled(text: str = "hello", ax: Axes | None = None, *, outputs: bool 
     ax.set_aspect("equal")
     ax.axis("off")
     return ax
+
+
+GAP = 0.55  # between two blocks of a row
+
+
+def _width(parts: list[tuple[str, Any]]) -> float:
+    """Width of a row: a unit for each column of a block, and signs between them."""
+    return sum(1.1 if block is None else _columns(block).shape[1] for _, block in parts) + GAP * (
+        len(parts) - 1
+    )
+
+
+def _draw_row(ax: Axes, parts: list[tuple[str, Any]], y: float) -> None:
+    """Draw blocks of numbers and the signs between them, centred on `y`."""
+    left = 0.0
+    for name, block in parts:
+        if block is None:
+            wide = 1.1
+            ax.text(left + wide / 2, y, name, ha="center", va="center", color=INK, fontsize=14)
+        else:
+            columns = _columns(block)
+            rows, wide = columns.shape
+            top, middle = y - rows / 2, left + wide / 2
+            _heat(ax, columns, left, top, text="{:.2g}" if name == "$x_t$" else "{:+.2f}")
+            ax.add_patch(_box(left, top, wide, rows, "none", edge=INK))
+            ax.text(middle, top - 0.35, name, ha="center", color=INK, fontsize=12)
+            size = f"({rows}, {wide})" if np.ndim(block) == 2 else f"({rows},)"
+            ax.text(middle, top + rows + 0.55, size, ha="center", color=GREY, fontsize=8)
+        left += wide + GAP
 
 
 def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:

@@ -151,9 +151,9 @@ def rnn_step(x: Array, h: Array, params: RNNParams) -> Array:
     >>> rnn_step(np.array([[1.0, 0.0]]), np.zeros((1, 2)), params)
     array([[0.76159416, 0.        ]])
     """
-    hidden_size, input_size = _sizes(params)
-    _check_shape("x", x, ("B", input_size))
-    _check_shape("h", h, (len(x), hidden_size))
+    _check_params(params)
+    _check_shape("x", x, ("B", params.W_ih.shape[1]))
+    _check_shape("h", h, (len(x), params.W_ih.shape[0]))
     from_input = x @ params.W_ih.T + params.b_ih  # (B, V) @ (V, H) -> (B, H)
     from_memory = h @ params.W_hh.T + params.b_hh  # (B, H) @ (H, H) -> (B, H)
     return np.tanh(from_input + from_memory)
@@ -194,7 +194,8 @@ def rnn_forward(x: Array, h: Array, params: RNNParams) -> tuple[Array, Array]:
     >>> outputs.shape, last_hidden.shape
     ((3, 5, 2), (3, 2))
     """
-    _check_shape("x", x, ("B", "T", _sizes(params)[1]))
+    _check_params(params)
+    _check_shape("x", x, ("B", "T", params.W_ih.shape[1]))
     if x.shape[1] == 0:
         raise ValueError(f"x has no time steps: expected T of at least 1, got shape {x.shape}")
     states = []
@@ -231,10 +232,10 @@ def output_layer(h: Array, W_hy: Array, b_y: Array) -> Array:
     >>> output_layer(np.array([1.0, -1.0]), 5 * np.eye(2), np.zeros(2))
     array([ 5., -5.])
     """
-    vocab_size, hidden_size = W_hy.shape
-    _check_shape("b_y", b_y, (vocab_size,))
-    if np.ndim(h) == 0 or h.shape[-1] != hidden_size:
-        raise ValueError(f"h must have shape (..., {hidden_size}), got {np.shape(h)}")
+    _check_shape("W_hy", W_hy, ("V", "H"))
+    _check_shape("b_y", b_y, (W_hy.shape[0],))
+    if np.ndim(h) == 0 or h.shape[-1] != W_hy.shape[1]:
+        raise ValueError(f"h must have shape (..., {W_hy.shape[1]}), got {np.shape(h)}")
     return h @ W_hy.T + b_y  # (..., H) @ (H, V) -> (..., V)
 
 
@@ -256,7 +257,7 @@ def softmax(logits: Array) -> Array:
     >>> softmax(np.array([2.0, 1.0, 0.0])).round(3)
     array([0.665, 0.245, 0.09 ])
     """
-    # Subtracting the largest logit changes nothing (it cancels) and keeps exp from overflowing.
+    # Subtracting the largest logit cancels, and keeps exp from overflowing.
     odds = np.exp(logits - np.max(logits, axis=-1, keepdims=True))  # (..., V)
     return odds / odds.sum(axis=-1, keepdims=True)
 
@@ -293,22 +294,7 @@ def cross_entropy(logits: Array, targets: ArrayLike) -> float:
     2.303
     """
     targets = np.asarray(targets)
-    if targets.dtype.kind not in "iu":
-        raise TypeError(f"targets must be integer ids, got {targets.dtype}")
-    if np.ndim(logits) == 0:
-        raise ValueError("logits must have shape (..., V), got ()")
-    if np.shape(logits)[:-1] != targets.shape:
-        raise ValueError(
-            f"logits of shape {np.shape(logits)} need targets of shape {np.shape(logits)[:-1]}, "
-            f"got {targets.shape}"
-        )
-    vocab_size = np.shape(logits)[-1]
-    if targets.size == 0:
-        raise ValueError("the mean over no positions is undefined: targets are empty")
-    if targets.min() < 0 or targets.max() >= vocab_size:
-        raise ValueError(
-            f"targets must lie in 0 to {vocab_size - 1}, got {targets.min()} to {targets.max()}"
-        )
+    _check_targets(logits, targets)
     shifted = logits - np.max(logits, axis=-1, keepdims=True)  # (..., V)
     log_total = np.log(np.exp(shifted).sum(axis=-1))  # (...)
     of_target = np.take_along_axis(shifted, targets[..., None], axis=-1)[..., 0]  # (...)
@@ -385,14 +371,33 @@ def sgd_momentum(
     return parameter - lr * velocity, velocity
 
 
-def _sizes(params: RNNParams) -> tuple[int, int]:
-    """Read H and V off W_ih, and make sure that the other parameters agree."""
+def _check_params(params: RNNParams) -> None:
+    """Make sure that the other parameters have as many units as W_ih."""
     _check_shape("W_ih", params.W_ih, ("H", "V"))
-    hidden_size, input_size = params.W_ih.shape
+    hidden_size = params.W_ih.shape[0]
     _check_shape("W_hh", params.W_hh, (hidden_size, hidden_size))
     _check_shape("b_ih", params.b_ih, (hidden_size,))
     _check_shape("b_hh", params.b_hh, (hidden_size,))
-    return hidden_size, input_size
+
+
+def _check_targets(logits: Array, targets: Array) -> None:
+    """Make sure that each row of logits has one target among its classes."""
+    if targets.dtype.kind not in "iu":
+        raise TypeError(f"targets must be integer ids, got {targets.dtype}")
+    if np.ndim(logits) == 0:
+        raise ValueError("logits must have shape (..., V), got ()")
+    if np.shape(logits)[:-1] != targets.shape:
+        raise ValueError(
+            f"logits of shape {np.shape(logits)} need targets of shape {np.shape(logits)[:-1]}, "
+            f"got {targets.shape}"
+        )
+    vocab_size = np.shape(logits)[-1]
+    if targets.size == 0:
+        raise ValueError("the mean over no positions is undefined: targets are empty")
+    if targets.min() < 0 or targets.max() >= vocab_size:
+        raise ValueError(
+            f"targets must lie in 0 to {vocab_size - 1}, got {targets.min()} to {targets.max()}"
+        )
 
 
 def _check_shape(name: str, array: Array, expected: tuple[int | str, ...]) -> None:

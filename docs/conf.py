@@ -54,9 +54,8 @@ extensions = [
     "diet",
     "polish",
     "promises",
+    "ledger",
 ]
-if (HERE / "_ext" / "ledger.py").exists():
-    extensions.append("ledger")
 exclude_patterns = [
     "_*",
     "api/backreferences",
@@ -143,6 +142,7 @@ html_css_files = ["custom.css", "math.css"]
 html_js_files = [("reach.js", {"defer": "defer"})]
 html_copy_source = False  # the sources are in the repository
 html_show_sourcelink = False
+html_show_search_summary = False  # it fetches each page found, which file:// refuses
 # Where the site will live is not known here; without an address, pages have no canonical link.
 html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get("DOCS_URL", "")
 ogp_site_url = html_baseurl

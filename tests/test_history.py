@@ -181,7 +181,7 @@ def test_a_failing_write_leaves_the_old_file_and_nothing_else(tmp_path):
 def test_a_failing_replacement_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "run.csv"
     path.mkdir()  # a file cannot replace a folder
-    with pytest.raises(OSError, match="run.csv"):
+    with pytest.raises(OSError, match=r"run\.csv"):
         run_of(1).to_csv(path)
     assert list(tmp_path.iterdir()) == [path]
 
@@ -232,7 +232,7 @@ def test_a_foreign_or_damaged_file_is_named_with_its_line(content, message, tmp_
 
 
 def test_a_missing_file_is_reported_as_missing(tmp_path):
-    with pytest.raises(FileNotFoundError, match="absent.csv"):
+    with pytest.raises(FileNotFoundError, match=r"absent\.csv"):
         History.from_csv(tmp_path / "absent.csv")
     with pytest.raises(FileNotFoundError, match="nowhere"):
         run_of(1).to_csv(tmp_path / "nowhere" / "run.csv")

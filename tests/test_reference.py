@@ -72,13 +72,13 @@ def test_rnn_step_leaves_its_arguments_alone(params):
 @pytest.mark.parametrize(
     ("x", "h", "message"),
     [
-        ((3, 5), (3, 2), r"x must have shape \(B, 4\), got \(3, 5\)$"),
-        ((4,), (3, 2), r"x must have shape \(B, 4\), got \(4,\); .*batch axis missing.*x\[None\]"),
-        ((), (3, 2), r"x must have shape \(B, 4\), got \(\)$"),
-        ((3, 5, 4), (3, 2), r"x must have shape \(B, 4\), got \(3, 5, 4\)$"),
-        ((3, 4), (3, 4), r"h must have shape \(3, 2\), got \(3, 4\)$"),
-        ((3, 4), (1, 2), r"h must have shape \(3, 2\), got \(1, 2\)$"),
-        ((3, 4), (2,), r"h must have shape \(3, 2\), got \(2,\); .*h\[None\]"),
+        ((3, 5), (3, 2), r"^x must have shape \(B, 4\), got \(3, 5\)$"),
+        ((4,), (3, 2), r"^x must have shape \(B, 4\), got \(4,\); .*batch axis missing.*x\[None\]"),
+        ((), (3, 2), r"^x must have shape \(B, 4\), got \(\)$"),
+        ((3, 5, 4), (3, 2), r"^x must have shape \(B, 4\), got \(3, 5, 4\)$"),
+        ((3, 4), (3, 4), r"^h must have shape \(3, 2\), got \(3, 4\)$"),
+        ((3, 4), (1, 2), r"^h must have shape \(3, 2\), got \(1, 2\)$"),
+        ((3, 4), (2,), r"^h must have shape \(3, 2\), got \(2,\); .*h\[None\]"),
     ],
 )
 def test_rnn_step_names_the_shape_that_does_not_fit(x, h, message, params):
@@ -89,17 +89,19 @@ def test_rnn_step_names_the_shape_that_does_not_fit(x, h, message, params):
 @pytest.mark.parametrize(
     ("name", "shape", "message"),
     [
-        ("W_ih", (2,), r"W_ih must have shape \(H, V\), got \(2,\)$"),
-        ("W_hh", (2, 3), r"W_hh must have shape \(2, 2\), got \(2, 3\)$"),
-        ("b_ih", (1,), r"b_ih must have shape \(2,\), got \(1,\)$"),
-        ("b_hh", (3, 2), r"b_hh must have shape \(2,\), got \(3, 2\)$"),
-        ("b_hh", (), r"b_hh must have shape \(2,\), got \(\)$"),
+        ("W_ih", (2,), r"^W_ih must have shape \(H, V\), got \(2,\)$"),
+        ("W_hh", (2, 3), r"^W_hh must have shape \(2, 2\), got \(2, 3\)$"),
+        ("b_ih", (1,), r"^b_ih must have shape \(2,\), got \(1,\)$"),
+        ("b_hh", (3, 2), r"^b_hh must have shape \(2,\), got \(3, 2\)$"),
+        ("b_hh", (), r"^b_hh must have shape \(2,\), got \(\)$"),
     ],
 )
 def test_rnn_step_refuses_parameters_that_do_not_fit_each_other(name, shape, message, params):
     odd = params._replace(**{name: np.zeros(shape)})
     with pytest.raises(ValueError, match=message):
         rnn_step(np.zeros((3, 4)), np.zeros((3, 2)), odd)
+    with pytest.raises(ValueError, match=message):
+        rnn_forward(np.zeros((3, 5, 4)), np.zeros((3, 2)), odd)
 
 
 @given(V=sizes, H=sizes, seed=seeds)
@@ -122,7 +124,7 @@ def test_rnn_step_parameters_fill_torchs_interval(which):
 
 @pytest.mark.parametrize(("V", "H", "name"), [(0, 2, "input_size"), (2, 0, "hidden_size")])
 def test_rnn_step_parameters_need_sizes_of_at_least_one(V, H, name):
-    with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=f"^{name} must be at least 1, got 0"):
         RNNParams.random(V, H, np.random.default_rng(0))
     assert RNNParams.random(1, 1, np.random.default_rng(0)).W_ih.shape == (1, 1)
 
@@ -176,10 +178,10 @@ def test_rnn_forward_parameters_come_from_a_recurrent_layer_with_biases(layer, i
 @pytest.mark.parametrize(
     ("x", "h", "message"),
     [
-        ((5, 4), (3, 2), r"x must have shape \(B, T, 4\), got \(5, 4\); .*x\[None\]"),
-        ((3, 5, 2), (3, 2), r"x must have shape \(B, T, 4\), got \(3, 5, 2\)$"),
+        ((5, 4), (3, 2), r"^x must have shape \(B, T, 4\), got \(5, 4\); .*x\[None\]"),
+        ((3, 5, 2), (3, 2), r"^x must have shape \(B, T, 4\), got \(3, 5, 2\)$"),
         ((3, 0, 4), (3, 2), r"x has no time steps: .*at least 1, got shape \(3, 0, 4\)$"),
-        ((3, 5, 4), (1, 3, 2), r"h must have shape \(3, 2\), got \(1, 3, 2\)$"),
+        ((3, 5, 4), (1, 3, 2), r"^h must have shape \(3, 2\), got \(1, 3, 2\)$"),
     ],
 )
 def test_rnn_forward_names_the_shape_that_does_not_fit(x, h, message, params):
@@ -200,17 +202,18 @@ def test_output_layer_matches_torch_linear(lead, V, H, seed):
 
 
 @pytest.mark.parametrize(
-    ("h", "b_y", "message"),
+    ("h", "W_hy", "b_y", "message"),
     [
-        ((3, 5), (2,), r"h must have shape \(\.\.\., 4\), got \(3, 5\)"),
-        ((), (2,), r"h must have shape \(\.\.\., 4\), got \(\)"),
-        ((3, 4), (4,), r"b_y must have shape \(2,\), got \(4,\)"),
-        ((3, 4), (1,), r"b_y must have shape \(2,\), got \(1,\)"),
+        ((3, 5), (2, 4), (2,), r"^h must have shape \(\.\.\., 4\), got \(3, 5\)"),
+        ((), (2, 4), (2,), r"^h must have shape \(\.\.\., 4\), got \(\)"),
+        ((3, 4), (2, 4), (4,), r"^b_y must have shape \(2,\), got \(4,\)"),
+        ((3, 4), (2, 4), (1,), r"^b_y must have shape \(2,\), got \(1,\)"),
+        ((3, 4), (4,), (4,), r"^W_hy must have shape \(V, H\), got \(4,\)"),
     ],
 )
-def test_output_layer_names_the_shape_that_does_not_fit(h, b_y, message):
+def test_output_layer_names_the_shape_that_does_not_fit(h, W_hy, b_y, message):
     with pytest.raises(ValueError, match=message):
-        output_layer(np.zeros(h), np.zeros((2, 4)), np.zeros(b_y))
+        output_layer(np.zeros(h), np.zeros(W_hy), np.zeros(b_y))
 
 
 # --- softmax ----------------------------------------------------------------------------------
@@ -241,7 +244,7 @@ def test_cross_entropy_matches_torch(lead, V, scale, seed):
         as_torch(logits).reshape(-1, V), torch.from_numpy(np.reshape(targets, -1))
     )
     found = cross_entropy(logits, targets)
-    assert isinstance(found, float)
+    assert type(found) is float
     assert found == pytest.approx(float(expected), rel=1e-12, abs=1e-12)
 
 

@@ -60,13 +60,18 @@ def layer_of(options):
     made = {k: v for k, v in options.items() if k not in ("mode", "batch_size", "length")}
     if options["mode"] != "LSTM":
         del made["proj_size"]
-    return getattr(nn, options["mode"])(**made)
+    # In float32, torch warns that oneDNN knows no projections.
+    return getattr(nn, options["mode"])(**made, dtype=torch.float64)
 
 
 def run(layer, shapes):
     """Feed a layer tensors of the tabled shapes; return everything that went in or came out."""
     rows = {tensor.name: tensor for tensor in shapes.tensors}
-    given = {name: torch.rand(rows[name].shape) for name in rows if name in ("input", "h_0", "c_0")}
+    given = {
+        name: torch.rand(rows[name].shape, dtype=torch.float64)
+        for name in ("input", "h_0", "c_0")
+        if name in rows
+    }
     if "c_0" in given:
         output, (h_n, c_n) = layer(given["input"], (given["h_0"], given["c_0"]))
         return {**given, "output": output, "h_n": h_n, "c_n": c_n}

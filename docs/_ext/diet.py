@@ -3,9 +3,6 @@
 Extensions add their style sheets and scripts to every page, which doubles what a phone downloads.
 """
 
-import re
-from pathlib import Path
-
 # A page needs the files whose name starts so only if its body holds one of these.
 NEEDED_FOR = {
     "mystnb": ('class="cell',),
@@ -17,7 +14,6 @@ NEEDED_FOR = {
     "clipboard": ('class="highlight"',),
     "math.css": ("<math",),
 }
-ANSI = re.compile(r"div\.highlight \.-Color[^{]*\{[^}]*\}\s*")  # 512 rules for coloured terminals
 
 
 def drop_unused(app, pagename, templatename, context, doctree):
@@ -35,14 +31,6 @@ def drop_unused(app, pagename, templatename, context, doctree):
         context[kind] = [file for file in context[kind] if needed(file)]
 
 
-def trim(app, exception):
-    if exception or app.builder.format != "html":
-        return
-    for sheet in Path(app.outdir, "_static").glob("mystnb.*.css"):
-        sheet.write_text(ANSI.sub("", sheet.read_text("utf-8")), "utf-8", newline="\n")
-
-
 def setup(app):
     app.connect("html-page-context", drop_unused, priority=900)  # after all that add files
-    app.connect("build-finished", trim)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -11,8 +11,8 @@ import matplotlib
 # The order in which examples are read; one that is not named here comes last in its part.
 ORDER = (
     *("one_step", "unroll_hello", "parameter_shapes", "two_biases", "last_hidden"),
-    *("encode_onehot", "train_seed", "seed_distribution"),
-    *("loss_floor", "context_needed", "add_head"),
+    *("encode_onehot", "train_seed"),
+    *("loss_floor", "context_needed", "add_head", "seed_distribution"),
 )
 
 

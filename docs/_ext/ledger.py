@@ -44,11 +44,25 @@ class Function:
 
     @property
     def lines(self) -> str:
-        """The function without its docstring."""
+        """The function without its docstring and the checks of its arguments."""
         lines = self.source.splitlines()
-        head = lines[self.node.lineno - 1 : self.node.body[0].lineno - 1]
-        body = lines[self.node.body[0].end_lineno : self.node.end_lineno]
-        return dedent("\n".join(head + body))
+        kept = lines[self.node.lineno - 1 : self.node.body[0].lineno - 1]
+        end = self.node.body[0].end_lineno
+        for statement in self.node.body[1:]:
+            if not is_check(statement):
+                kept += lines[end : statement.end_lineno]  # with the comments above it
+            end = statement.end_lineno
+        return dedent("\n".join(kept))
+
+
+def is_check(statement: ast.stmt) -> bool:
+    """Say whether a statement does nothing but raise, or calls a helper that does."""
+    if isinstance(statement, ast.If):
+        return all(isinstance(inner, (ast.Raise, ast.Assign)) for inner in statement.body) and (
+            isinstance(statement.body[-1], ast.Raise)
+        )
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(call, ast.Call) and getattr(call.func, "id", "").startswith("_check")
 
 
 def equations(root: Path = ROOT) -> dict[str, str]:
@@ -104,19 +118,20 @@ def _reading_order(root: Path, page: Path) -> tuple[int, str]:
 
 
 class Ledger(SphinxDirective):
-    """A table: each equation, where it is coded, where its symbols stand, what proves it."""
+    """A table: each equation, the code that is it, what its tests prove."""
 
     def run(self) -> list[nodes.Node]:
         by_name, noted = functions(), symbols()
-        rows = ["| Equation | Stated in | Code | Proved by |", "| :-- | :-- | :-- | :-- |"]
-        for label, page in equations().items():
-            function, tests = by_name.get(label.replace("-", "_")), proofs(label)
+        rows = ["| Equation | Key | Code | What its tests check |", "| :-- | :-- | :-- | :-- |"]
+        for label in equations():
+            key = label.replace("-", "_")
+            function, tests = by_name.get(key), proofs(label)
             if function is None or label not in function.cites or not tests or label not in noted:
                 raise self.error(f"equation {label!r} lacks its function, symbols or test")
-            names = "<br>".join(f"`{name}`" for _, name in tests)
-            rows.append(
-                f"| {{eq}}`{label}` `{label}` | {{doc}}`/{page}` | {function.role} | {names} |"
+            facts = "; ".join(
+                name.removeprefix(f"test_{key}_").replace("_", " ") for _, name in tests
             )
+            rows.append(f"| {{eq}}`{label}` | `{label}` | {function.role} | {facts} |")
         for path in [*ROOT.glob("tests/test_*.py"), *ROOT.glob("charseq/*.py")]:
             self.env.note_dependency(str(path))
         return self.parse_text_to_nodes("\n".join(rows))
@@ -133,13 +148,9 @@ class CodeOf(SphinxDirective):
             raise self.error(f"no public function of charseq is called {self.arguments[0]!r}")
         self.env.note_dependency(str(function.path))
         block = nodes.literal_block(function.lines, function.lines, language="python")
-        caption = nodes.caption("", "", *self.parse_text_to_nodes(function.role)[0].children)
         self.set_source_info(block)
-        return [
-            nodes.container(
-                "", caption, block, literal_block=True, classes=["literal-block-wrapper"]
-            )
-        ]
+        (name,) = self.parse_text_to_nodes(function.role)
+        return [nodes.container("", name, block, classes=["code-of"])]
 
 
 def setup(app):

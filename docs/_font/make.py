@@ -25,7 +25,7 @@ UPRIGHT = string.ascii_lowercase + string.digits + "ΔΣ"  # of tanh, softmax an
 ITALIC = "".join(map(chr, [*range(0x1D434, 0x1D468), 0x210E]))  # h has a place of its own
 GREEK = "𝛼𝛽𝛾𝛿𝜀𝜂𝜃𝜅𝜆𝜇𝜈𝜉𝜋𝜌𝜎𝜏𝜑𝜒𝜓𝜔𝜖𝜙"
 SPECIAL = "ℝ𝔼ℒ𝒩𝟏ℓ"
-SIGNS = " !%*+,-./:;<=>?|~·×÷±−∘⊙⋅∂∇∞∈∀≈≡≠≤≥≪≫∼∝→←↦⇒∣…⋯⋮⋱′ˆ˜¯^_˙⊤"
+SIGNS = " \xa0!%*+,-./:;<=>?|~·×÷±−∘⊙⋅∂∇∞∈∀≈≡≠≤≥≪≫∼∝→←↦⇒∣…⋯⋮⋱′ˆ˜¯^_˙⊤"
 TALL = "()[]{}|‖⌊⌋⌈⌉⟨⟩√∑∏∫⏟"  # these alone come in more than one size
 SIZES = 3  # beyond, they are put together from pieces
 

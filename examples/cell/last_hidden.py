@@ -61,16 +61,9 @@ for layer, states in enumerate((lower, upper)):
         ax.text(t + 0.5, layer + 0.5, label, ha="center", va="center", linespacing=1.5)
 ax.add_patch(Rectangle((-0.02, 1.0), 5.04, 1.0, fill=False, edgecolor=ORANGE, linewidth=3))
 ax.add_patch(Rectangle((4.05, -0.06), 0.9, 2.0, fill=False, edgecolor=BLUE, linewidth=3))
-ax.text(0, 2.12, "outputs: the top layer, every step", color=ORANGE, weight="bold")
-ax.text(
-    4.98,
-    -0.14,
-    "last_hidden: every layer, last step",
-    color=BLUE,
-    weight="bold",
-    ha="right",
-    va="top",
-)
+row, column = "outputs: the top layer, every step", "last_hidden: every layer, last step"
+ax.text(0, 2.12, row, color=ORANGE, weight="bold")
+ax.text(4.98, -0.14, column, color=BLUE, weight="bold", ha="right", va="top")
 for t, char in enumerate("hello"):
     ax.text(t + 0.5, -0.62, char, ha="center", family="monospace", fontsize=12, color=INK)
 ax.set(xlim=(-0.75, 5.1), ylim=(-0.7, 2.4))

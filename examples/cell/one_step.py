@@ -3,12 +3,12 @@ What happens in one step?
 =========================
 
 A recurrent net reads one character at a time and keeps a few numbers as its memory, the state.
-Everything it does is one line, :eq:`rnn-step`, applied again and again:
+All that it does is one line, applied again and again. The numbers here are round enough to check
+with a pencil, and a trained net does nothing else, only with more of them.
+
+The line is :eq:`rnn-step`:
 
 .. math:: h_t = \tanh(W_{ih} x_t + b_{ih} + W_{hh} h_{t-1} + b_{hh})
-
-The numbers here are round enough to check with a pencil. Whoever has done it once has seen all
-that a trained net does, only with more units.
 """
 
 import math
@@ -39,7 +39,7 @@ new = rnn_step(x, h, params)  # (1, V), (1, H) -> (1, H)
 print("state before:", h[0])
 print("state after: ", new[0].round(3))
 
-fig, ax = plt.subplots(figsize=(7.4, 2.0), layout="constrained")
+fig, ax = plt.subplots(figsize=(5.4, 3.6), layout="constrained")
 plot_step(x[0], h[0], params, ax=ax)
 fig.set_label(  # alternative text, for readers who cannot see the figure
     "The step as blocks of numbers: tanh of W_ih times x_t, plus b_ih, plus W_hh times h_t-1, "
@@ -87,6 +87,7 @@ for unit, ax in enumerate(axes):
     ax.tick_params(axis="y", length=0)
     ax.spines[["top", "right", "left"]].set_visible(False)
 axes[0].set_yticks(range(6), [*terms, "sum", "$h_t$ = tanh(sum)"])
+# sphinx_gallery_thumbnail_number = 2
 fig.suptitle("Four terms add up, tanh squeezes the sum", x=0.02, ha="left")
 fig.set_label(
     "Bars that add up, for each of the two units: the input term, a bias, the memory term and the "

@@ -2,10 +2,11 @@ r"""
 Where do 16, 220 and 99,840 parameters come from?
 =================================================
 
-Whoever can predict the number of parameters has understood the layer. It follows from the shapes
-alone, :eq:`parameter-count`: :math:`gH(I + H + 2)` for :math:`I` inputs and :math:`H` hidden
-units, where :math:`g` is 1 for RNN, 3 for GRU and 4 for LSTM. The length of the text and the size
-of the batch are not in it.
+Whoever can predict the number of parameters has understood the layer. Two sizes decide it, inputs
+and hidden units. The length of the text and the size of the batch have no say.
+
+The rule is :eq:`parameter-count`: :math:`gH(I + H + 2)` for :math:`I` inputs and :math:`H` hidden
+units, where :math:`g` is 1 for RNN, 3 for GRU and 4 for LSTM.
 """
 
 import matplotlib.pyplot as plt
@@ -51,39 +52,23 @@ for mode, inputs, hidden in sizes:
 # large as a whole RNN.
 
 fig, ax = plt.subplots(figsize=(5.2, 4.3), layout="constrained")
+# gid="cell": dark text on a coloured cell, also on dark pages
+words = {"ha": "center", "va": "center", "fontsize": 12, "color": CELL_INK, "gid": "cell"}
 left = 0
-for mode, names in {"RNN": ["h"], "GRU": ["r", "z", "n"], "LSTM": ["i", "f", "g", "o"]}.items():
-    for block, gate in enumerate(names):
+for mode, gates in {"RNN": "h", "GRU": "rzn", "LSTM": "ifgo"}.items():
+    for block, gate in enumerate(gates):
         top = block * 128
         ax.add_patch(Rectangle((left, top), 65, 128, facecolor=DIVERGING[2], edgecolor=INK))
         ax.add_patch(Rectangle((left + 65, top), 128, 128, facecolor=DIVERGING[0], edgecolor=INK))
         ax.add_patch(Rectangle((left + 193, top), 2, 128, facecolor=INK, edgecolor=INK))
-        for x, symbol in (
-            (left + 32, "ih" if mode == "RNN" else f"i{gate}"),
-            (left + 129, f"h{gate}"),
-        ):
-            ax.text(
-                x,
-                top + 64,
-                f"$W_{{{symbol}}}$",
-                ha="center",
-                va="center",
-                fontsize=12,
-                color=CELL_INK,
-                gid="cell",
-            )
+        ax.text(left + 32, top + 64, "$W_{ih}$" if mode == "RNN" else f"$W_{{i{gate}}}$", **words)
+        ax.text(left + 129, top + 64, f"$W_{{h{gate}}}$", **words)
     count = counts[f"{mode}(65, 128)"]
     ax.text(left, -12, f"{mode}\n{count:,}", va="bottom", weight="bold", linespacing=1.4)
     left += 195 + 60
-ax.text(
-    65,
-    150,
-    "128 rows a block:\n65 columns read the\ninput, 128 the state;\n"
-    "the black edge is\nthe two biases",
-    ha="center",
-    va="top",
-    linespacing=1.5,
-)
+note = "128 rows a block:\n65 columns read the\ninput, 128 the state;\n"
+note += "the thick edge is\nthe two biases"
+ax.text(65, 150, note, ha="center", va="top", linespacing=1.5)
 ax.set(xlim=(-40, left - 50), ylim=(520, -90), aspect="equal")
 ax.set_title("65 inputs, 128 units: RNN : GRU : LSTM is 1 : 3 : 4", loc="left")
 ax.axis("off")

@@ -3,8 +3,10 @@ Why do the two l's of “hello” give different states?
 ====================================================
 
 A net that only looked at its input would do the same at both. A recurrent net also looks at its
-own last state, :eq:`rnn-step`, and before the first ``l`` stood an ``e``, before the second an
-``l``. This is the whole of its memory, and one matrix carries it.
+own last state, and before the first ``l`` stood an ``e``, before the second an ``l``.
+
+That look back is one term of :eq:`rnn-step`. It is the whole of the net's memory, and a single
+matrix carries it, :math:`W_{hh}`.
 """
 
 import matplotlib.pyplot as plt
@@ -50,6 +52,7 @@ for name, params in {"with memory": with_memory, "without memory": without}.item
 # %%
 # The two columns of ``l`` are framed.
 
+# sphinx_gallery_thumbnail_number = 2
 fig, axes = plt.subplots(2, 1, figsize=(4.8, 4.4), layout="constrained")
 titles = {
     "with memory": "With memory: the two l's differ",

@@ -2,9 +2,11 @@ r"""
 Does an output layer mend it?
 =============================
 
-The notebook's net cannot fall below its floor, :eq:`loss-floor`, because its states are its logits.
-An output layer, :eq:`output-layer`, lets the logits be any numbers. It costs 110 parameters, and
-it frees the number of hidden units from the number of characters.
+The notebook's net cannot fall below its floor, because its states are its logits. An output layer
+lets the logits be any numbers. It costs 110 parameters, and it frees the number of hidden units
+from the number of characters.
+
+The floor is :eq:`loss-floor` and the cure :eq:`output-layer`.
 """
 
 import matplotlib.pyplot as plt

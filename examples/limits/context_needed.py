@@ -2,9 +2,9 @@ r"""
 How much must the net remember?
 ===============================
 
-Some letters follow from the one before them, others need more. If a table of the last :math:`k`
-characters could finish the sentence, a memory longer than :math:`k` would be waste. So count, for
-each :math:`k`, the places where the last :math:`k` characters leave a doubt. No net is needed.
+Some letters follow from the one before them, others need more. So count, for each length of memory,
+the places where it leaves a doubt. No net is needed, and any net can then be compared with what
+was possible.
 """
 
 from collections import Counter, defaultdict
@@ -51,9 +51,7 @@ for k in contexts:
     doubtful[k] = [i for i, counts in enumerate(seen, start=1) if len(counts) > 1]
     odds = [counts.total() / counts[text[i]] for i, counts in enumerate(seen, start=1)]  # 1 / p
     best_loss[k] = np.mean(np.log(odds))
-    print(
-        f"k = {k}: {len(doubtful[k]):2} of {len(text) - 1} in doubt, best loss {best_loss[k]:.3f}"
-    )
+    print(f"k = {k}: {len(doubtful[k]):2} of {len(seen)} in doubt, best loss {best_loss[k]:.3f}")
 
 # %%
 # Where the doubt is
@@ -61,22 +59,15 @@ for k in contexts:
 # A frame marks a letter that the :math:`k` characters before it do not settle.
 
 fig, ax = plt.subplots(figsize=(5.6, 3.2), layout="constrained")
+words = {"ha": "center", "va": "center", "family": "monospace"}
 for row, k in enumerate(contexts):
-    for i, char in enumerate(text):
+    for i, char in enumerate(text.replace(" ", "␣")):
         if i in doubtful[k]:
-            ax.add_patch(
-                Rectangle((i - 0.5, row - 0.5), 1, 1, facecolor=DIVERGING[2], edgecolor=ORANGE)
-            )
-        ax.text(
-            i,
-            row,
-            char.replace(" ", "␣"),
-            ha="center",
-            va="center",
-            family="monospace",
-            color=CELL_INK if i in doubtful[k] else INK if i else GREY,
-            gid="cell" if i in doubtful[k] else None,
-        )
+            frame = Rectangle((i - 0.5, row - 0.5), 1, 1, facecolor=DIVERGING[2], edgecolor=ORANGE)
+            ax.add_patch(frame)
+            ax.text(i, row, char, color=CELL_INK, gid="cell", **words)  # stays dark on dark pages
+        else:
+            ax.text(i, row, char, color=INK if i else GREY, **words)  # the first is only read
     ax.text(len(text) + 0.1, row, f"{len(doubtful[k]):2}", va="center", weight="bold")
 ax.set(xlim=(-0.6, len(text) + 1.5), ylim=(6.6, -0.6), xticks=[])
 ax.set_yticks(range(7), contexts)
@@ -92,8 +83,8 @@ fig.set_label(
 plt.show()
 
 # %%
-# **What to notice.** One character leaves 13 of the 21 letters in doubt. Two leave only two, after
-# ``rn``: is it ``learned`` or ``learning``? Six do not help, for both words begin alike; the
+# **What to notice.** One character leaves 13 of the 21 predictions in doubt. Two leave only two,
+# after ``rn``: is it ``learned`` or ``learning``? Six do not help, for both words begin alike; the
 # seventh is what stood before them. That is where a net stumbles, and not for want of memory alone:
 # a table of one character scores 0.631, which a net without an output layer cannot reach,
 # :eq:`loss-floor`.

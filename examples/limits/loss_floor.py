@@ -2,9 +2,11 @@ r"""
 Why does the loss stop at 0.8?
 ==============================
 
-Without an output layer the states are the logits, and :math:`\tanh` keeps them between −1 and 1.
-Such a net can never be sure, so its loss has a floor, :eq:`loss-floor`. When a loss stops falling,
-ask first how low it could go: the learning rate may be innocent.
+Without an output layer the states are the logits, and they stay between −1 and 1. Such a net can
+never be sure, so its loss has a floor. When a loss stops falling, ask first how low it could go:
+the learning rate may be innocent.
+
+The floor is :eq:`loss-floor`. Here it is computed, then approached, then broken through.
 """
 
 import matplotlib.pyplot as plt

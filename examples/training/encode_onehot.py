@@ -3,9 +3,10 @@ How does text become a tensor?
 ==============================
 
 A net adds and multiplies; it cannot read. So each character becomes a number, its id, and each id
-a vector with a single 1, :eq:`one-hot`. The ids carry no order: a ``b`` is not more than an ``a``,
-and one-hot vectors are all equally far apart. The targets come free of charge, as the same text
-one place further.
+a vector with a single 1. The targets come free of charge: the same text, one place further.
+
+The vectors are those of :eq:`one-hot`. They are needed because ids have an order that letters lack:
+id 2 is not twice id 1, while one-hot vectors are all equally far apart.
 """
 
 import matplotlib.pyplot as plt

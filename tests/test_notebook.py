@@ -1,0 +1,121 @@
+"""The notebook that this project grew from, to the last digit that it shows."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from charseq import CharRNN, LayerShapes, Vocabulary, train
+from charseq.reference import RNNParams, loss_floor, rnn_forward
+
+SAMPLE = " learned deep learning"
+ORDER = "egnidrl pa"  # what list(set(sample)) happened to give
+
+OUTPUTS = """\
+tensor([[[-0.7497, -0.6135],
+         [-0.5753, -0.0070],
+         [-0.9077, -0.3205],
+         [-0.9141, -0.2142],
+         [-0.8996,  0.3307]],
+
+        [[-0.5282, -0.2473],
+         [-0.9052,  0.2597],
+         [-0.8944, -0.2902],
+         [-0.9133, -0.2209],
+         [-0.9109, -0.2263]],
+
+        [[-0.9136, -0.4269],
+         [-0.9173, -0.1989],
+         [-0.5134, -0.0288],
+         [-0.5086, -0.1379],
+         [-0.9126, -0.3170]]], grad_fn=<TransposeBackward1>)"""
+
+LOG = """\
+epoch 5    loss:2.006  prediction:eeeeeeeeeeeeeeeeeeeee
+epoch 10   loss:1.523  prediction:eearnepeeeep eearnene
+epoch 15   loss:1.218  prediction:learned eeep eearneng
+epoch 20   loss:1.099  prediction:learnid deep learning
+epoch 25   loss:1.036  prediction:learnid leep learning
+epoch 30   loss:0.998  prediction:learnid leep learning
+epoch 35   loss:0.974  prediction:learnid leep learning
+epoch 40   loss:0.952  prediction:learnid leep learning
+epoch 45   loss:0.939  prediction:learnid leep learning
+epoch 50   loss:0.929  prediction:learnid leep learning"""
+
+
+@pytest.fixture
+def first_layer():
+    """The notebook's first layer; the global generator is left as the notebook leaves it."""
+    torch.manual_seed(0)
+    return nn.RNN(4, 2, batch_first=True)
+
+
+@pytest.fixture
+def batch():
+    vocab = Vocabulary("helo")
+    return vocab.one_hot([vocab.encode(word) for word in ("hello", "eolll", "lleel")])
+
+
+def test_dimension_check_has_the_notebooks_four_parameters(first_layer):
+    shapes = LayerShapes.of(first_layer)
+    assert [(p.name, torch.Size(p.shape)) for p in shapes.parameters] == [
+        ("weight_ih_l0", torch.Size([2, 4])),
+        ("weight_hh_l0", torch.Size([2, 2])),
+        ("bias_ih_l0", torch.Size([2])),
+        ("bias_hh_l0", torch.Size([2])),
+    ]
+
+
+def test_dimension_check_prints_the_notebooks_thirty_numbers(first_layer, batch):
+    assert batch.shape == (3, 5, 4)
+    outputs, last_hidden = first_layer(torch.from_numpy(batch))
+    assert str(outputs) == OUTPUTS
+    assert str(outputs.size()) == "torch.Size([3, 5, 2])"
+    assert str(torch.all(outputs[:, -1] == last_hidden)) == "tensor(True)"
+
+
+def test_dimension_check_comes_out_of_the_numpy_equations_too(first_layer, batch):
+    outputs, last_hidden = rnn_forward(batch, np.zeros((3, 2)), RNNParams.from_torch(first_layer))
+    printed = OUTPUTS.replace("tensor", "").split(", grad_fn")[0].strip("(")
+    np.testing.assert_allclose(outputs, eval(printed), rtol=0, atol=0.5e-4)
+    assert (outputs[:, -1] == last_hidden).all()
+
+
+def test_encoding_gives_the_notebooks_ids():
+    vocab = Vocabulary(ORDER)
+    printed = "{'e': 0, 'g': 1, 'n': 2, 'i': 3, 'd': 4, 'r': 5, 'l': 6, ' ': 7, 'p': 8, 'a': 9}"
+    assert str({char: i for i, char in enumerate(vocab.chars)}) == printed
+    assert vocab.encode(SAMPLE)[1:].tolist() == [
+        *(6, 0, 9, 5, 2, 0, 4, 7, 4, 0, 0, 8, 7, 6, 0, 9, 5, 2, 3, 2, 1)
+    ]
+
+
+@pytest.mark.usefixtures("first_layer")
+def test_training_prints_the_notebooks_ten_lines():
+    model = CharRNN(10, 10, output_layer=False)
+    history = train(model, Vocabulary(ORDER), SAMPLE)
+    assert history.log(every=5) == LOG
+    assert str(history) == LOG
+
+
+@pytest.mark.usefixtures("first_layer")
+def test_training_in_float64_prints_the_same_lines():
+    model = CharRNN(10, 10, output_layer=False).double()
+    assert str(train(model, Vocabulary(ORDER), SAMPLE)) == LOG
+
+
+def test_the_notebooks_net_has_220_parameters():
+    model = CharRNN(10, 10, output_layer=False)
+    assert sum(p.numel() for p in model.parameters()) == 220
+    assert sum(p.numel() for p in CharRNN(10, 10).parameters()) == 220 + 110
+    assert LayerShapes.of(model.rnn).parameter_count == 220
+
+
+def test_no_seed_passes_the_floor_or_spells_the_sentence():
+    vocab = Vocabulary.from_text(SAMPLE)
+    assert round(loss_floor(len(vocab)), 4) == 0.7966
+    for seed in range(20):
+        model = CharRNN(10, 10, output_layer=False, seed=seed).double()
+        history = train(model, vocab, SAMPLE)
+        assert history.losses.min() > loss_floor(10)
+        assert SAMPLE[1:] not in history.predictions

@@ -1,0 +1,215 @@
+"""The package as a whole: what it imports, what it offers, what it says about itself."""
+
+import ast
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from numpydoc.validate import ERROR_MSGS, validate
+
+import charseq
+from charseq.history import Record
+from charseq.reference import RNNParams
+from charseq.shapes import Parameter, Tensor
+
+FOLDER = Path(charseq.__file__).parent
+MODULES = ["vocab", "reference", "shapes", "plotting", "history", "model", "training"]
+HEAVY = {"torch", "matplotlib"}
+
+
+def python(code):
+    """Run code in a fresh Python and return what it prints."""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return ran.stdout.strip()
+
+
+# --- imports --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("import charseq", set()),
+        ("from charseq import Vocabulary; Vocabulary.from_text('ab').one_hot([0])", set()),
+        ("from charseq import LayerShapes; str(LayerShapes('LSTM', 4, 2))", set()),
+        ("import charseq.reference", set()),
+        ("from charseq import History, plot_loss", set()),
+        ("from charseq import CharRNN", {"torch"}),
+    ],
+)
+def test_heavy_libraries_are_imported_only_by_what_needs_them(statement, expected):
+    found = python(f"import sys; {statement}; print(*{HEAVY!r} & set(sys.modules))")
+    assert set(found.split()) == expected
+
+
+def test_import_takes_no_more_than_0_15_seconds_beyond_numpy():
+    code = (
+        "import numpy, time; start = time.perf_counter(); import charseq; charseq.Vocabulary;"
+        "print(time.perf_counter() - start)"
+    )
+    assert min(float(python(code)) for _ in range(5)) <= 0.15
+
+
+def imported_modules(path):
+    """Names of the package's own modules that a module imports, wherever in it that stands."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} imports relatively, in line {node.lineno}"
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            first, _, rest = name.partition(".")
+            if first == "charseq":
+                yield rest.partition(".")[0]
+
+
+def test_the_modules_are_these():
+    assert sorted(path.stem for path in FOLDER.glob("*.py")) == sorted([*MODULES, "__init__"])
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_from_modules_before_it(module):
+    before = MODULES[: MODULES.index(module)]
+    for name in imported_modules(FOLDER / f"{module}.py"):
+        assert name in before or hasattr(importlib.import_module("charseq." + before[-1]), name)
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+def test_every_public_name_resolves_to_what_its_module_offers():
+    assert set(charseq.__all__) == set(charseq._HOME)
+    assert len(charseq.__all__) == len(set(charseq.__all__))
+    for name in charseq.__all__:
+        module = importlib.import_module(f"charseq.{charseq._HOME[name]}")
+        assert name in module.__all__
+        assert getattr(charseq, name) is getattr(module, name)
+        assert getattr(charseq, name).__module__ == module.__name__
+
+
+def test_public_names_stand_in_the_order_of_the_modules():
+    places = [MODULES.index(charseq._HOME[name]) for name in charseq.__all__]
+    assert places == sorted(places)
+
+
+def test_names_for_editors_are_the_names_at_run_time():
+    tree = ast.parse((FOLDER / "__init__.py").read_text("utf-8"))
+    (block,) = (n for n in tree.body if isinstance(n, ast.If))
+    offered = {a.name: n.module for n in block.body for a in n.names}
+    assert offered == {name: f"charseq.{home}" for name, home in charseq._HOME.items()}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_are_found_without_importing_them_first(module):
+    assert python(f"import charseq; print(charseq.{module}.__name__)") == f"charseq.{module}"
+    assert charseq.__getattr__(module) is sys.modules[f"charseq.{module}"]
+
+
+def test_a_name_is_looked_up_once():
+    assert (
+        python(
+            "import charseq; first = 'Vocabulary' in vars(charseq); charseq.Vocabulary;"
+            "print(first, 'Vocabulary' in vars(charseq))"
+        )
+        == "False True"
+    )
+
+
+def test_every_public_name_is_listed_by_dir():
+    listed = python("import charseq; print(*dir(charseq))").split()
+    for names in (listed, dir(charseq)):
+        assert {*charseq.__all__, "__version__"} <= set(names)
+        assert names == sorted(set(names))
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'charseq' has no attribute 'trian'"):
+        charseq.trian  # noqa: B018 - looking it up is the test
+    assert not hasattr(charseq, "_HOME_")
+
+
+def test_version_is_that_of_the_distribution():
+    assert re.fullmatch(r"\d+\.\d+\.\d+", charseq.__version__)
+
+
+# --- docstrings -----------------------------------------------------------------------------------
+
+IGNORED = {
+    "ES01": "a summary that says it all needs no second paragraph",
+    "EX01": "classes show their methods at work; figures are shown in the gallery",
+    "SA01": "pages link what belongs together; a docstring only where it helps",
+    "GL01": "the summary stands on the line of the quotes, as PEP 257 has it",
+    "RT02": "two values that are returned have names",
+}
+EXCEPTIONS = {
+    "charseq.reference.RNNParams": ("PR01", "its fields are attributes"),
+    "charseq.shapes.Parameter": ("PR01", "its fields are attributes"),
+    "charseq.shapes.Tensor": ("PR01", "its fields are attributes"),
+    "charseq.history.Record": ("PR01", "its fields are attributes"),
+    "charseq.training.Diverged": ("PR01", "it is caught by readers, and made by the package alone"),
+    "charseq.training.training_steps": ("RT01", "it yields, through a generator made at the call"),
+    "charseq.training.train": ("PR04", "types are given once, in training_steps"),
+}
+
+
+def documented():
+    """Each public function, class, method and property, by its full name."""
+    for module in MODULES:
+        home = importlib.import_module(f"charseq.{module}")
+        for name in home.__all__:
+            yield f"{home.__name__}.{name}"
+            item = getattr(home, name)
+            if inspect.isclass(item):
+                for attribute, value in vars(item).items():
+                    own = inspect.isroutine(value) or isinstance(value, (property, classmethod))
+                    if own and not attribute.startswith("_"):
+                        yield f"{home.__name__}.{name}.{attribute}"
+
+
+def without_generated(names):
+    """Leave out what NamedTuple adds to a class."""
+    return [name for name in names if name.rpartition(".")[2] not in ("count", "index")]
+
+
+NAMES = without_generated(documented())
+
+
+def test_every_reason_to_ignore_a_check_is_about_a_check_that_exists():
+    assert set(IGNORED) <= set(ERROR_MSGS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_public_name_is_documented(name):
+    code, _ = EXCEPTIONS.get(name, ("", ""))
+    found = [error for error in validate(name)["errors"] if error[0] not in (*IGNORED, code)]
+    assert found == []
+
+
+@pytest.mark.parametrize("name", EXCEPTIONS)
+def test_every_exception_is_still_needed(name):
+    assert EXCEPTIONS[name][0] in [code for code, _ in validate(name)["errors"]]
+
+
+@pytest.mark.parametrize("item", [RNNParams, Parameter, Tensor, Record])
+def test_fields_of_a_row_are_documented_in_their_order(item):
+    attributes = inspect.getdoc(item).split("Attributes\n----------\n")[1].split("\n\n")[0]
+    assert re.findall(r"^(\w+) :", attributes, re.MULTILINE) == list(item.__annotations__)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_array_is_documented_with_its_shape(name):
+    module, _, rest = name.removeprefix("charseq.").partition(".")
+    item = importlib.import_module(f"charseq.{module}")
+    for part in rest.split("."):
+        item = getattr(item, part)
+    doc = inspect.getdoc(item.fget if isinstance(item, property) else item)
+    entries = re.findall(r"^(\w[\w, ]*) : (.*)\n((?:    .*\n?|\n)*)", doc, re.MULTILINE)
+    for names, kind, text in entries:
+        if re.search(r"ndarray|array_like|torch\.Tensor", kind) and "As " not in text:
+            assert re.search(r"shape|\([A-Z.]+[,)]", kind + text), f"no shape for {names}"

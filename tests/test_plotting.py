@@ -1,0 +1,399 @@
+"""What is drawn equals what was given."""
+
+import itertools
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import to_hex
+from matplotlib.patches import Rectangle
+
+from charseq import (
+    History,
+    Record,
+    RNNParams,
+    plot_loss,
+    plot_predictions,
+    plot_states,
+    plot_step,
+    plot_unrolled,
+    rnn_step,
+)
+
+PARAMS = RNNParams.random(input_size=4, hidden_size=2, rng=np.random.default_rng(0))
+STATES = np.random.default_rng(1).uniform(-1, 1, (5, 3))
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    plt.switch_backend("agg")
+    yield
+    plt.close("all")
+
+
+def run_of(*predictions):
+    return History(
+        tuple(Record(n, 3 / n, 0.5, text) for n, text in enumerate(predictions, start=1))
+    )
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def ticks(axis):
+    return [label.get_text() for label in axis.get_ticklabels()]
+
+
+def meshes(ax):
+    """Each heat map's values, with the corner where it starts."""
+    found = [item for item in ax.collections if isinstance(item, QuadMesh)]
+    return [(mesh.get_array(), tuple(mesh.get_coordinates()[0, 0])) for mesh in found]
+
+
+def boxes(ax):
+    return [patch for patch in ax.patches if isinstance(patch, Rectangle)]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda ax=None: plot_loss(run_of("ab"), ax=ax),
+        lambda ax=None: plot_predictions(run_of("ab"), "ab", ax=ax),
+        lambda ax=None: plot_states(STATES, ax=ax),
+        lambda ax=None: plot_step(np.eye(4)[0], np.zeros(2), PARAMS, ax=ax),
+        lambda ax=None: plot_unrolled("hi", ax=ax),
+        lambda ax=None: plot_unrolled("hi", ax=ax, outputs=True),
+    ],
+    ids=["loss", "predictions", "states", "step", "unrolled", "unrolled-outputs"],
+)
+def test_every_figure_is_drawn_on_the_axes_given_or_on_new_ones(draw):
+    _, (one, other) = plt.subplots(1, 2)
+    assert draw(ax=one) is one
+    assert one.has_data() or one.texts
+    assert not other.has_data()
+    assert not other.texts
+    assert len(plt.get_fignums()) == 1
+    new = draw()
+    assert new.figure is not one.figure
+    assert len(plt.get_fignums()) == 2
+    new.figure.canvas.draw()  # warnings are errors, so every glyph is there
+    inside = new.figure.bbox
+    for text in new.texts:
+        corners = text.get_window_extent().get_points()
+        assert all(inside.contains(*corner) for corner in corners), text
+
+
+# --- loss -----------------------------------------------------------------------------------------
+
+
+def test_loss_curve_is_the_historys():
+    history = run_of("a", "b", "c")
+    ax = plot_loss(history, label="tanh", color="#123456")
+    (line,) = ax.lines
+    np.testing.assert_array_equal(line.get_xdata(), history.epochs)
+    np.testing.assert_array_equal(line.get_ydata(), history.losses)
+    assert to_hex(line.get_color()) == "#123456"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "loss (nats a character)")
+    assert ax.get_xlim()[0] == 0
+    assert [ax.spines[side].get_visible() for side in ("top", "right", "left")] == [0, 0, 1]
+    (label,) = ax.texts
+    assert label.get_text() == "tanh"
+    assert label.xy == (3, 1.0)
+    assert to_hex(label.get_color()) == "#123456"
+
+
+def test_loss_levels_are_drawn_and_named_with_their_values():
+    ax = plot_loss(run_of("a", "b"), levels={"uniform": np.log(10), "floor": 0.79664})
+    _, *levels = ax.lines
+    assert [line.get_ydata()[0] for line in levels] == [np.log(10), 0.79664]
+    assert texts(ax) == ["uniform: 2.303", "floor: 0.797"]
+    assert [text.xy for text in ax.texts] == [(1, np.log(10)), (1, 0.79664)]
+
+
+def test_loss_without_label_or_levels_is_the_curve_alone():
+    ax = plot_loss(run_of("a", "b"))
+    assert len(ax.lines) == 1
+    assert not ax.texts
+
+
+def test_loss_of_no_records_is_refused():
+    with pytest.raises(ValueError, match="nothing to draw: the history has no records"):
+        plot_loss(History(()))
+
+
+# --- predictions ----------------------------------------------------------------------------------
+
+
+def framed(ax):
+    """Column and row of each frame."""
+    return {(round(box.get_x() + 0.5), round(box.get_y() + 0.5)) for box in boxes(ax)}
+
+
+def test_wrong_letters_are_framed_exactly_where_they_differ():
+    target, rows = "hello", ("jelly", "hello", "world")
+    ax = plot_predictions(run_of(*rows), target)
+    assert framed(ax) == {
+        (x, y)
+        for y, row in enumerate(rows, start=1)
+        for x, (char, wanted) in enumerate(zip(row, target, strict=True))
+        if char != wanted
+    }
+    for box in boxes(ax):
+        assert (box.get_width(), box.get_height()) == (1, 1)
+    letters = {text.get_position(): text for text in ax.texts}
+    for y, row in enumerate((target, *rows)):
+        for x, char in enumerate(row):
+            assert letters[x, y].get_text() == char
+            assert letters[x, y].get_weight() == ("bold" if y == 0 else "normal")
+            assert letters[x, y].get_gid() == ("cell" if (x, y) in framed(ax) else None)
+    assert len(letters) == 4 * 5
+    assert ticks(ax.yaxis) == ["target", "1", "2", "3"]
+    assert ax.get_yticks().tolist() == [0, 1, 2, 3]
+    assert ax.get_ylim() == (3.6, -0.6)
+    assert ax.get_xlim() == (-0.6, 4.6)
+    assert ax.lines[0].get_ydata()[0] == 0.5
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("position in the text →", "epoch")
+    assert ax.get_xticks().size == 0
+    assert not any(spine.get_visible() for spine in ax.spines.values())
+
+
+@pytest.mark.parametrize(
+    ("epochs", "every", "shown"),
+    [
+        (3, None, [1, 2, 3]),
+        (20, None, [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]),
+        (7, 3, [3, 6]),
+        (7, 1, [1, 2, 3, 4, 5, 6, 7]),
+    ],
+)
+def test_predictions_show_a_row_each_so_many_epochs(epochs, every, shown):
+    ax = plot_predictions(run_of(*["ab"] * epochs), "ab", every=every)
+    assert ticks(ax.yaxis) == ["target", *map(str, shown)]
+
+
+def test_invisible_characters_are_shown():
+    text = " \n\t\r\x00\ud800\u200b\xa0e\u0301$_\\"
+    ax = plot_predictions(run_of(text), text)
+    assert "".join(texts(ax)[: len(text)]) == "␣↵⇥�����e\u0301$_\\"
+    ax.figure.canvas.draw()  # warnings are errors, so every glyph is there
+
+
+def test_a_blank_that_is_predicted_wrongly_is_framed():
+    assert framed(plot_predictions(run_of("a\n"), "a ")) == {(1, 1)}
+
+
+@pytest.mark.parametrize(
+    ("history", "target", "every", "message"),
+    [
+        (run_of("ab"), "abc", None, "epoch 1 predicts 2 characters and the target has 3: .*first"),
+        (run_of("ab", "abc"), "ab", None, "epoch 2 predicts 3 characters and the target has 2"),
+        (run_of("ab"), "ab", 2, "nothing to draw: none of 1 epochs divides by 2"),
+        (History(()), "ab", None, "nothing to draw: none of 0 epochs divides by 1"),
+        (run_of("ab"), "ab", 0, "every counts epochs and must be at least 1, got 0"),
+    ],
+)
+def test_predictions_that_cannot_be_drawn_are_refused(history, target, every, message):
+    with pytest.raises(ValueError, match=message):
+        plot_predictions(history, target, every=every)
+    assert not plt.get_fignums()
+
+
+# --- states ---------------------------------------------------------------------------------------
+
+
+def test_states_are_drawn_with_time_to_the_right():
+    ax = plot_states(STATES, labels="a b\n?")
+    ((values, corner),) = meshes(ax)
+    np.testing.assert_array_equal(values, STATES.T)
+    assert corner == (0.5, 0.5)
+    assert ax.collections[0].get_clim() == (-1, 1)
+    assert ticks(ax.xaxis) == ["a", "␣", "b", "↵", "?"]
+    assert ticks(ax.yaxis) == ["1", "2", "3"]
+    assert ax.get_xlim() == (0.5, 5.5)
+    assert ax.get_ylim() == (3.5, 0.5)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("character read →", "hidden unit")
+    assert not any(spine.get_visible() for spine in ax.spines.values())
+
+
+def test_states_are_printed_in_their_cells_with_signs():
+    ax = plot_states(STATES)
+    printed = {text.get_position(): text.get_text() for text in ax.texts}
+    assert printed == {
+        (t + 1, unit + 1): f"{STATES[t, unit]:+.2f}".replace("-", "−")
+        for t in range(5)
+        for unit in range(3)
+    }
+    assert all(text.get_gid() == "cell" for text in ax.texts)
+    assert ax.get_xlabel() == "time step →"
+    assert ticks(ax.xaxis) == ["1", "2", "3", "4", "5"]
+
+
+@pytest.mark.parametrize(("steps", "printed"), [(20, True), (21, False)])
+def test_states_of_more_than_sixty_cells_only_mark_the_negative_ones(steps, printed):
+    states = np.full((steps, 3), 0.5)
+    states[2, 1], states[3, 1], states[4, 1] = -0.5, -0.04, -0.06
+    ax = plot_states(states)
+    if printed:
+        assert len(ax.texts) == 60
+    else:
+        assert [text.get_position() for text in ax.texts] == [(3, 2), (5, 2)]
+        assert texts(ax) == ["−", "−"]
+
+
+def test_colours_run_from_blue_over_white_to_orange():
+    mesh = plot_states([[-1.0, 0.0, 1.0]]).collections[0]
+    low, middle, high = (to_hex(mesh.cmap(mesh.norm(value))) for value in (-1, 0, 1))
+    assert (low, high) == ("#6cb0dd", "#f2a65e")
+    assert all(channel > 250 for channel in bytes.fromhex(middle[1:]))
+
+
+@pytest.mark.parametrize(
+    ("states", "labels", "message"),
+    [
+        (np.zeros((2, 5, 3)), None, r"shape \(T, H\), got \(2, 5, 3\); .*states\[0\]"),
+        (np.zeros(5), None, r"shape \(T, H\), got \(5,\)$"),
+        (np.zeros((0, 3)), None, r"shape \(T, H\), got \(0, 3\)$"),
+        (np.zeros((5, 0)), None, r"shape \(T, H\), got \(5, 0\)$"),
+        (STATES, "abcd", "5 time steps need 5 labels, got 4"),
+        (STATES, "", "5 time steps need 5 labels, got 0"),
+    ],
+)
+def test_states_that_cannot_be_drawn_are_refused(states, labels, message):
+    with pytest.raises(ValueError, match=message):
+        plot_states(states, labels)
+
+
+# --- one step -------------------------------------------------------------------------------------
+
+
+def test_step_draws_each_block_of_the_equation_to_scale():
+    x, h = np.eye(4)[1], np.array([0.25, -0.5])
+    ax = plot_step(x, h, PARAMS)
+    new = rnn_step(x[None], h[None], PARAMS)[0]
+    blocks = [PARAMS.W_ih, x, PARAMS.b_ih, PARAMS.W_hh, h, PARAMS.b_hh, new]
+    columns = [block if block.ndim == 2 else block[:, None] for block in blocks]
+    found = meshes(ax)
+    for (values, _), expected in zip(found, columns, strict=True):
+        np.testing.assert_array_equal(values, expected)
+    frames = [(b.get_x(), b.get_y(), b.get_width(), b.get_height()) for b in boxes(ax)]
+    assert frames == [(*corner, values.shape[1], values.shape[0]) for values, corner in found]
+    above, below = frames[:3], frames[3:]
+    assert {top + height / 2 for _, top, _, height in above} == {0}
+    assert {top + height / 2 for _, top, _, height in below} == {(4 + 2) / 2 + 2}
+    for row in (above, below):
+        for one, other in itertools.pairwise(row):
+            assert other[0] - (one[0] + one[2]) >= 0.55 - 1e-12
+    right = max(left + width for left, _, width, _ in frames)
+    assert ax.get_xlim() == pytest.approx((-0.2, right + 0.2))
+    assert ax.get_ylim() == pytest.approx((5 + 1 + 0.9, -2 - 1.0))
+    assert ax.get_aspect() == 1
+    assert not ax.axison
+
+
+def test_step_names_each_block_in_the_order_of_the_equation_and_gives_its_shape():
+    ax = plot_step(np.eye(4)[1], np.zeros(2), PARAMS)
+    labels = [text for text in ax.texts if text.get_gid() != "cell"]
+    order = sorted(labels, key=lambda t: (t.get_position()[1] > 2.7, t.get_position()[0]))
+    names = "".join(
+        t.get_text() for t in order if "(" not in t.get_text() or "tanh" in t.get_text()
+    )
+    assert names.replace("$", "").replace(" ", "") == (
+        r"\tanh(W_{ih}x_t+b_{ih}+W_{hh}h_{t-1}+b_{hh})\=h_t"
+    )
+    sizes = [t.get_text() for t in order if t.get_text()[0] == "("]
+    assert sizes == ["(2, 4)", "(4,)", "(2,)", "(2, 2)", "(2,)", "(2,)", "(2,)"]
+
+
+def test_step_prints_every_value():
+    x = np.eye(4)[1]
+    cells = [t for t in plot_step(x, np.zeros(2), PARAMS).texts if t.get_gid() == "cell"]
+    printed = [text.get_text().replace("−", "-") for text in cells]
+    new = rnn_step(x[None], np.zeros((1, 2)), PARAMS)[0]
+    expected = [f"{value:+.2f}" for value in PARAMS.W_ih.flat]
+    expected += ["0", "1", "0", "0"]
+    for block in (PARAMS.b_ih, PARAMS.W_hh, np.zeros(2), PARAMS.b_hh, new):
+        expected += [f"{value:+.2f}" for value in block.flat]
+    assert printed == expected
+
+
+def test_step_refuses_shapes_that_do_not_fit():
+    with pytest.raises(ValueError, match=r"x must have shape \(B, 4\), got \(1, 3\)"):
+        plot_step(np.zeros(3), np.zeros(2), PARAMS)
+    with pytest.raises(ValueError, match=r"h must have shape \(1, 2\), got \(1, 3\)"):
+        plot_step(np.zeros(4), np.zeros(3), PARAMS)
+
+
+# --- unrolled -------------------------------------------------------------------------------------
+
+
+def test_unrolled_draws_a_box_a_character_and_passes_the_state_on():
+    ax = plot_unrolled("a b")
+    assert [(b.get_x() + b.get_width() / 2, b.get_y() + b.get_height() / 2) for b in boxes(ax)] == [
+        pytest.approx((1.5 * t, 0)) for t in range(3)
+    ]
+    along = [t for t in ax.texts if t.get_text().startswith("$h_")]
+    states = sorted(along, key=lambda t: t.get_position())
+    assert [t.get_text() for t in states if t.get_position()[1] == 0] == ["$h_0$", "$h_{3}$"]
+    assert [t.get_text() for t in states if t.get_position()[1] > 0] == [
+        f"$h_{{{t}}}$" for t in (1, 2, 3)
+    ]
+    assert [text for text in texts(ax) if text.startswith("“")] == ["“a”", "“␣”", "“b”"]
+    assert texts(ax).count("$W_{hh}$") == texts(ax).count("$W_{ih}$") == 3
+    assert [text for text in texts(ax) if text.startswith("$x")] == [
+        "$x_{1}$",
+        "$x_{2}$",
+        "$x_{3}$",
+    ]
+    assert "$W_{hy}$" not in texts(ax)
+    assert ax.get_aspect() == 1
+    assert not ax.axison
+
+
+def arrows(ax):
+    return [(a.xyann, a.xy) for a in ax.texts if getattr(a, "arrow_patch", None)]
+
+
+def test_unrolled_arrows_lead_from_input_to_state_to_output():
+    # A state before each box and after the last; in from below, out to the top.
+    for outputs, each in ((False, 2), (True, 3)):
+        found = arrows(plot_unrolled("abcd", outputs=outputs))
+        sideways = [(a, b) for a, b in found if a[1] == b[1]]
+        upwards = [(a, b) for a, b in found if a[0] == b[0]]
+        assert len(sideways) == 5
+        assert len(upwards) == 4 * each
+        assert all(a[0] < b[0] and a[1] == 0 for a, b in sideways)
+        assert all(a[1] < b[1] for a, b in upwards)
+        assert {a[0] for a, _ in upwards} == {0, 1.5, 3, 4.5}
+        assert len(found) == len(sideways) + len(upwards)
+
+
+def test_unrolled_arrows_stay_out_of_the_boxes():
+    ax = plot_unrolled("abc", outputs=True)
+    for box in boxes(ax):
+        left, bottom = box.get_x(), box.get_y()
+        for ends in arrows(ax):
+            for x, y in ends:
+                inside_x = left + 0.01 < x < left + box.get_width() - 0.01
+                inside_y = bottom + 0.01 < y < bottom + box.get_height() - 0.01
+                assert not (inside_x and inside_y)
+
+
+def test_unrolled_outputs_are_numbered():
+    ax = plot_unrolled("ab", outputs=True)
+    assert [text for text in texts(ax) if text.startswith("$z")] == ["$z_{1}$", "$z_{2}$"]
+    assert texts(ax).count("$W_{hy}$") == 2
+    assert ax.get_ylim()[1] > plot_unrolled("ab").get_ylim()[1]
+
+
+def test_unrolled_reads_hello_unless_told_otherwise():
+    assert len(boxes(plot_unrolled())) == 5
+
+
+@pytest.mark.parametrize("text", ["", "thirteen long"])
+def test_unrolled_refuses_what_does_not_fit_in_a_row(text):
+    with pytest.raises(ValueError, match=f"expected 1 to 12 characters to draw, got {len(text)}"):
+        plot_unrolled(text)
+    assert len(boxes(plot_unrolled("a"))) == 1
+    assert len(boxes(plot_unrolled("twelve chars"))) == 12

@@ -1,0 +1,280 @@
+"""The training loop against the same loop written by hand."""
+
+import io
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from charseq import CharRNN, Diverged, History, Vocabulary, train, training_steps
+
+TEXT = "hello, world"
+VOCAB = Vocabulary.from_text(TEXT)
+
+
+def make(cell="RNN", seed=0):
+    return CharRNN(len(VOCAB), 8, cell=cell, seed=seed).double()
+
+
+def weights(model):
+    return [parameter.detach().clone() for parameter in model.parameters()]
+
+
+def same(some, others):
+    return all(map(torch.equal, some, others))
+
+
+def loss_of(model):
+    ids = torch.from_numpy(VOCAB.encode(TEXT))
+    logits = model(ids[None, :-1])[0][0]
+    return nn.functional.cross_entropy(logits, ids[1:]), logits
+
+
+def by_hand(model, optimizer, epochs, max_norm=None):
+    """Train as the notebook does, and note what each record should say."""
+    rows = []
+    for epoch in range(1, epochs + 1):
+        loss, logits = loss_of(model)
+        optimizer.zero_grad()
+        loss.backward()
+        norm = torch.cat([p.grad.flatten() for p in model.parameters()]).norm().item()
+        if max_norm is not None:
+            nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+        optimizer.step()
+        rows.append((epoch, loss.item(), norm, "".join(VOCAB.chars[i] for i in logits.argmax(1))))
+    return rows
+
+
+def assert_same_run(history, model, rows, twin):
+    assert [(r.epoch, r.loss, r.prediction) for r in history] == [(e, s, p) for e, s, _, p in rows]
+    assert [r.gradient_norm for r in history] == pytest.approx([n for *_, n, _ in rows], rel=1e-12)
+    assert same(weights(model), weights(twin))
+
+
+@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+def test_training_steps_equal_a_loop_written_by_hand_to_the_bit(cell):
+    model, twin = make(cell), make(cell)
+    history = list(training_steps(model, VOCAB, TEXT, epochs=12))
+    rows = by_hand(twin, torch.optim.SGD(twin.parameters(), lr=0.5, momentum=0.9), 12)
+    assert_same_run(history, model, rows, twin)
+
+
+def test_any_optimizer_of_torch_may_be_given():
+    model, twin = make(), make()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    history = train(model, VOCAB, TEXT, epochs=8, optimizer=optimizer)
+    rows = by_hand(twin, torch.optim.Adam(twin.parameters(), lr=0.02), 8)
+    assert_same_run(history, model, rows, twin)
+
+
+@pytest.mark.parametrize("clip_norm", [0.05, 1.0, 1e6])
+def test_clip_norm_clips_as_torch_does(clip_norm):
+    model, twin = make(), make()
+    history = train(model, VOCAB, TEXT, epochs=8, clip_norm=clip_norm)
+    optimizer = torch.optim.SGD(twin.parameters(), lr=0.5, momentum=0.9)
+    rows = by_hand(twin, optimizer, 8, max_norm=clip_norm)
+    assert_same_run(history, model, rows, twin)
+
+
+def test_clip_norm_shortens_the_step_but_not_the_norm_that_is_recorded():
+    model = make()
+    before = weights(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    (record,) = training_steps(model, VOCAB, TEXT, epochs=1, optimizer=optimizer, clip_norm=0.01)
+    moved = torch.cat([(a - b).flatten() for a, b in zip(weights(model), before, strict=True)])
+    assert moved.norm().item() == pytest.approx(0.01, rel=1e-3)
+    assert record.gradient_norm > 0.1
+
+
+def test_a_record_tells_how_things_stood_before_the_update():
+    model = make()
+    before = loss_of(model)[0].item()
+    for record in training_steps(model, VOCAB, TEXT, epochs=3):
+        assert record.loss == before
+        before = loss_of(model)[0].item()
+        assert before < record.loss
+
+
+def test_gradient_norm_agrees_with_finite_differences():
+    model = make()
+    (record,) = training_steps(make(), VOCAB, TEXT, epochs=1)
+    squares, step = 0.0, 1e-6
+    with torch.no_grad():
+        for parameter in model.parameters():
+            flat = parameter.view(-1)
+            for i in range(len(flat)):
+                flat[i] += step
+                above = loss_of(model)[0].item()
+                flat[i] -= 2 * step
+                below = loss_of(model)[0].item()
+                flat[i] += step
+                squares += ((above - below) / (2 * step)) ** 2
+    assert record.gradient_norm == pytest.approx(math.sqrt(squares), rel=1e-6)
+
+
+def test_train_keeps_every_record_of_training_steps():
+    history = train(make(), VOCAB, TEXT)
+    assert history == History(tuple(training_steps(make(), VOCAB, TEXT)))
+    assert history.epochs.tolist() == list(range(1, 51))
+
+
+def test_old_gradients_do_not_leak_into_the_first_step():
+    model = make()
+    for parameter in model.parameters():
+        parameter.grad = torch.full_like(parameter, 100.0)
+    assert next(training_steps(model, VOCAB, TEXT)) == next(training_steps(make(), VOCAB, TEXT))
+
+
+def test_training_switches_the_model_to_training_mode():
+    model = make().eval()
+    next(training_steps(model, VOCAB, TEXT))
+    assert model.training
+
+
+def test_two_characters_are_enough():
+    vocab = Vocabulary("ab")
+    history = train(CharRNN(2, 4, seed=0), vocab, "ab", epochs=20)
+    assert history[-1].prediction == "b"
+
+
+# --- divergence -----------------------------------------------------------------------------------
+
+
+def reckless(model):
+    return torch.optim.SGD(model.parameters(), lr=1e308)
+
+
+def test_divergence_is_raised_with_its_epoch_advice_and_what_came_before():
+    model = make()
+    with pytest.raises(Diverged) as caught:
+        train(model, VOCAB, TEXT, optimizer=reckless(model))
+    good = caught.value.history
+    message = str(caught.value)
+    assert isinstance(good, History)
+    assert good.epochs.tolist() == list(range(1, len(good) + 1))
+    assert len(good) >= 1
+    assert good[0] == next(training_steps(make(), VOCAB, TEXT))
+    assert message.startswith(f"epoch {len(good) + 1}: the loss is ")
+    assert "try a lower learning rate (it is 1e+308) or clip_norm=1.0, and check" in message
+
+
+def test_divergence_of_the_generator_has_handed_its_records_out_already():
+    model = make()
+    with pytest.raises(Diverged) as caught:
+        for _ in training_steps(model, VOCAB, TEXT, optimizer=reckless(model)):
+            pass
+    assert caught.value.history == History(())
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("clip_norm", [None, 1.0])
+def test_divergence_leaves_the_weights_as_they_were(value, clip_norm):
+    model = make()
+    with torch.no_grad():
+        model.head.bias[0] = value
+    before = weights(model)
+    with pytest.raises(Diverged, match="epoch 1: the loss is nan and its gradient norm nan"):
+        train(model, VOCAB, TEXT, clip_norm=clip_norm)
+    assert all(
+        torch.equal(a.isnan(), b.isnan()) for a, b in zip(before, weights(model), strict=True)
+    )
+    assert same([w.nan_to_num() for w in before], [w.nan_to_num() for w in weights(model)])
+
+
+def test_a_finite_loss_with_an_infinite_gradient_is_divergence_too():
+    model = CharRNN(len(VOCAB), len(VOCAB), output_layer=False, seed=0)
+    model.rnn.weight_hh_l0.register_hook(lambda grad: torch.full_like(grad, math.inf))
+    with pytest.raises(Diverged, match=r"epoch 1: the loss is \d\.\d+ and its gradient norm inf"):
+        train(model, VOCAB, TEXT)
+
+
+def test_an_infinite_loss_with_a_finite_gradient_is_divergence_too(monkeypatch):
+    real = nn.functional.cross_entropy
+    monkeypatch.setattr(nn.functional, "cross_entropy", lambda *a: real(*a) + math.inf)
+    with pytest.raises(Diverged, match=r"the loss is inf and its gradient norm \d"):
+        train(make(), VOCAB, TEXT)
+
+
+def test_divergence_under_clipping_does_not_advise_clipping():
+    model = make()
+    with torch.no_grad():
+        model.head.bias[0] = math.nan
+    with pytest.raises(Diverged, match=r"learning rate \(it is 0.5\), and check that the initial"):
+        train(model, VOCAB, TEXT, clip_norm=1.0)
+
+
+def test_divergence_is_a_floating_point_error():
+    assert issubclass(Diverged, FloatingPointError)
+
+
+# --- what is refused, at the call -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("run", [training_steps, train])
+@pytest.mark.parametrize(
+    ("changed", "error", "message"),
+    [
+        ({"model": nn.RNN(3, 3)}, TypeError, "model must be a CharRNN, got RNN"),
+        ({"vocab": Vocabulary("ab")}, ValueError, "has 2 characters and the model 9: .*len.vocab"),
+        ({"text": "h"}, ValueError, "at least 2 characters, .* got 'h'"),
+        ({"text": ""}, ValueError, "at least 2 characters, .* got ''"),
+        ({"text": "help"}, ValueError, "'p' .* at position 3"),
+        ({"text": b"hello"}, TypeError, "got bytes"),
+        ({"epochs": 0}, ValueError, "epochs must be at least 1, got 0"),
+        ({"epochs": 2.5}, TypeError, "float"),
+        ({"clip_norm": 0.0}, ValueError, "clip_norm must be positive, got 0.0"),
+        ({"clip_norm": -1.0}, ValueError, "clip_norm must be positive, got -1.0"),
+        ({"clip_norm": math.nan}, ValueError, "clip_norm must be positive, got nan"),
+    ],
+)
+def test_mistakes_are_reported_where_they_are_made(run, changed, error, message):
+    arguments = {"model": make(), "vocab": VOCAB, "text": TEXT, **changed}
+    with pytest.raises(error, match=message):
+        run(**arguments)
+
+
+def test_one_epoch_and_a_small_clip_norm_are_allowed():
+    assert len(train(make(), VOCAB, TEXT, epochs=1, clip_norm=1e-9)) == 1
+
+
+# --- progress -------------------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def slow_model(monkeypatch):
+    """A model that takes a second for each step, by the progress bar's clock."""
+    model, clock = make(), [0.0]
+    monkeypatch.setattr("tqdm.std.time", lambda: clock[0])
+    model.register_forward_hook(lambda *_: clock.append(clock.pop() + 1))
+    return model
+
+
+def test_progress_is_never_shown_where_there_is_no_terminal(slow_model, capfd):
+    train(slow_model, VOCAB, TEXT)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_progress_is_shown_in_a_terminal_after_two_seconds_and_wiped(
+    slow_model, monkeypatch, capsys
+):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    train(slow_model, VOCAB, TEXT)
+    first, *_, wiped, end = terminal.getvalue().lstrip("\r").split("\r")
+    assert "2/50 [00:02<00:48" in first
+    assert "epoch" in first
+    assert wiped.strip() == end == ""
+    assert capsys.readouterr().out == ""
+
+
+def test_progress_of_a_short_run_is_not_shown_in_a_terminal(slow_model, monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    train(slow_model, VOCAB, TEXT, epochs=1)
+    assert terminal.getvalue().strip() == ""
