@@ -64,7 +64,7 @@ def plot_loss(
     """
     if len(history) == 0:
         raise ValueError("there is nothing to draw: the history has no records")
-    ax = _axes(ax, (6.4, 3.6))
+    ax = _axes(ax, (5.6, 3.4))
     ax.plot(history.epochs, history.losses, color=color, linewidth=2)
     ax.set(xlabel="epoch", ylabel="loss (nats a character)", xlim=(0, None))
     ax.margins(y=0.12)  # room for the labels of the lowest and the highest level
@@ -74,6 +74,7 @@ def plot_loss(
     for name, level in (levels or {}).items():
         above = level > history.losses[-1]  # on the far side of the line from the curve's end
         ax.axhline(level, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
+        ax.update_datalim([(history.epochs[-1], level)])  # axhline alone claims no room
         ax.annotate(
             f"{name}: {level:.3f}",
             (1, level),
@@ -83,8 +84,8 @@ def plot_loss(
             ha="right",
             va="bottom" if above else "top",
             color=GREY,
-            fontsize="small",
         )
+    ax.autoscale_view(scalex=False)
     return ax
 
 
@@ -148,6 +149,7 @@ def plot_predictions(
                 ha="center",
                 va="center",
                 family="monospace",
+                fontsize=12,
                 color=CELL_INK if char != wanted else INK,
                 gid="cell" if char != wanted else None,
                 weight="bold" if y == 0 else "normal",
@@ -291,29 +293,27 @@ def plot_unrolled(text: str = "hello", ax: Axes | None = None, *, outputs: bool 
     steps, top = len(text), 2.7 if outputs else 1.5
     ax = _axes(ax, (0.85 * (1.5 * steps + 1.4), 0.85 * (top + 2.1)))
     note: dict[str, Any] = {"ha": "center", "va": "center", "color": INK}
-    ax.text(-1, 0, "$h_0$", fontsize=14, **note)
+    ax.text(-1.3, 0, "$h_0$", fontsize=14, **note)
     for t, char in enumerate(text, start=1):
         x = 1.5 * (t - 1)
-        _arrow(ax, (x - 0.75 if t == 1 else x - 1.02, 0), (x - 0.5, 0), BLUE)
+        _arrow(ax, (x - 1.04, 0), (x - 0.5, 0), BLUE)
         ax.add_patch(_box(x - 0.46, -0.42, 0.92, 0.84, "none", edge=INK))
         ax.text(x, 0, "tanh", fontsize=11, **note)
-        ax.text(
-            x - 0.76 if t > 1 else x - 0.62, 0.2, "$W_{hh}$", fontsize=9, **{**note, "color": BLUE}
-        )
+        ax.text(x - 0.76, 0.24, "$W_{hh}$", fontsize=11, **{**note, "color": BLUE})
         _arrow(ax, (x, -1.12), (x, -0.46), ORANGE)
-        ax.text(x + 0.3, -0.8, "$W_{ih}$", fontsize=9, **{**note, "color": ORANGE})
+        ax.text(x + 0.34, -0.8, "$W_{ih}$", fontsize=11, **{**note, "color": ORANGE})
         ax.text(x, -1.38, f"$x_{{{t}}}$", fontsize=14, **note)
         ax.text(x, -1.8, f"“{_visible(char)}”", family="monospace", **note)
         _arrow(ax, (x, 0.42), (x, 1.0), INK)
         ax.text(x, 1.22, f"$h_{{{t}}}$", fontsize=14, **note)
         if outputs:
             _arrow(ax, (x, 1.42), (x, 2.18), GREEN)
-            ax.text(x + 0.32, 1.8, "$W_{hy}$", fontsize=9, **{**note, "color": GREEN})
+            ax.text(x + 0.36, 1.8, "$W_{hy}$", fontsize=11, **{**note, "color": GREEN})
             ax.text(x, 2.42, f"$z_{{{t}}}$", fontsize=14, **note)
     end = 1.5 * (steps - 1)
     _arrow(ax, (end + 0.48, 0), (end + 1.0, 0), BLUE)
     ax.text(end + 1.25, 0, f"$h_{{{steps}}}$", fontsize=14, **note)
-    ax.set(xlim=(-1.3, end + 1.6), ylim=(-2.1, top))
+    ax.set(xlim=(-1.6, end + 1.6), ylim=(-2.1, top))
     ax.set_aspect("equal")
     ax.axis("off")
     return ax
@@ -342,9 +342,9 @@ def _draw_row(ax: Axes, parts: list[tuple[str, Any]], y: float) -> None:
             top, middle = y - rows / 2, left + wide / 2
             _heat(ax, columns, left, top, text="{:.2g}" if name == "$x_t$" else "{:+.2f}")
             ax.add_patch(_box(left, top, wide, rows, "none", edge=INK))
-            ax.text(middle, top - 0.35, name, ha="center", color=INK, fontsize=12)
+            ax.text(middle, top - 0.35, name, ha="center", color=INK, fontsize=13)
             size = f"({rows}, {wide})" if np.ndim(block) == 2 else f"({rows},)"
-            ax.text(middle, top + rows + 0.55, size, ha="center", color=GREY, fontsize=8)
+            ax.text(middle, top + rows + 0.55, size, ha="center", color=GREY, fontsize=10)
         left += wide + GAP
 
 
@@ -381,7 +381,7 @@ def _heat(ax: Axes, values: Any, left: float, top: float, text: str | None) -> N
                 ha="center",
                 va="center",
                 color=CELL_INK,
-                fontsize=8,
+                fontsize=9,
                 gid="cell",
             )
 

@@ -60,6 +60,11 @@ def test_columns_are_arrays_of_the_records_fields():
     assert history.predictions == ["ab", "cd"]
 
 
+def test_columns_are_of_floats_even_where_records_hold_integers():
+    history = History((Record(1, 2, 3, "ab"),))
+    assert history.losses.dtype == history.gradient_norms.dtype == np.float64
+
+
 def test_columns_of_an_empty_history_are_empty():
     empty = History(())
     assert empty.epochs.shape == empty.losses.shape == empty.gradient_norms.shape == (0,)

@@ -192,10 +192,10 @@ def test_sizes_are_integers_of_at_least_one(name):
     sizes = {"vocab_size": V, "hidden_size": H}
     CharRNN(**{**sizes, name: 1})
     for value in (0, -3):
-        with pytest.raises(ValueError, match=f"{name} must be at least 1, got {value}"):
+        with pytest.raises(ValueError, match=f"^{name} must be at least 1, got {value}"):
             CharRNN(**{**sizes, name: value})
     for value in (2.0, "2", True):
-        with pytest.raises(TypeError, match=f"{name} must be an integer, got {value!r}"):
+        with pytest.raises(TypeError, match=f"^{name} must be an integer, got {value!r}"):
             CharRNN(**{**sizes, name: value})
 
 

@@ -170,12 +170,12 @@ def reasons(**options):
 
 def test_reasons_say_where_the_batch_axis_is():
     assert "time comes first unless batch_first=True" in reasons()["input"]
-    assert reasons()["h_0"].endswith("the batch axis is second")
+    assert reasons()["h_0"].endswith("; the batch axis is second")
     assert "batch_first puts the batch in front" in reasons(batch_first=True)["input"]
-    assert reasons(batch_first=True)["h_0"].endswith("never moved by batch_first")
+    assert reasons(batch_first=True)["h_0"].endswith("; never moved by batch_first")
     alone = reasons(batch_first=True, batch_size=None)
     assert "no batch axis, so batch_first changes nothing" in alone["input"]
-    assert alone["h_0"].endswith("there is no batch axis")
+    assert alone["h_0"].endswith("; there is no batch axis")
 
 
 def test_reasons_say_whose_states_they_are():
@@ -245,9 +245,11 @@ def test_text_is_two_tables_in_columns():
     assert total.split() == ["total", str(10 * 21 + 7 * 21 + 11 * 2 * 7 * 21)]
     column = head.index("shape")
     assert all(row[column] == "(" and row[column - 2 : column] == "  " for row in rows)
-    assert [row.split("  ")[0] for row in tensors.splitlines()] == [
-        *("tensor", "input", "h_0", "output", "h_n")
-    ]
+    head, *rows = tensors.splitlines()
+    assert head.split() == ["tensor", "shape", "formula", "why"]
+    assert [row.split()[0] for row in rows] == ["input", "h_0", "output", "h_n"]
+    column = head.index("shape")
+    assert all(row[column] == "(" and row[column - 2 : column] == "  " for row in rows)
     assert not any(line != line.rstrip() for line in text.splitlines())
 
 
@@ -279,6 +281,8 @@ class Tables(HTMLParser):
             self.tables[-1][-1][-1] += data
         elif "table" not in self.open:
             self.outside += data
+        else:
+            assert not data.strip()
 
 
 @given(options())
@@ -338,7 +342,7 @@ def with_option(name, value):
 def test_sizes_below_one_are_refused(name):
     assert getattr(with_option(name, 1), name) == 1
     for value in (0, -2):
-        with pytest.raises(ValueError, match=f"{name} must be at least 1, got {value}"):
+        with pytest.raises(ValueError, match=f"^{name} must be at least 1, got {value}"):
             with_option(name, value)
 
 
@@ -348,19 +352,26 @@ def test_sizes_that_are_no_integers_are_refused(name, value):
     if (name, value) == ("batch_size", None):
         assert with_option(name, value).batch_size is None
     else:
-        with pytest.raises(TypeError, match=f"{name} must be an integer, got {value!r}"):
+        with pytest.raises(TypeError, match=f"^{name} must be an integer, got {value!r}"):
             with_option(name, value)
 
 
+class Size(int):
+    pass
+
+
 @pytest.mark.parametrize("name", [*SIZES, "proj_size"])
-def test_numpy_integers_are_sizes_and_become_plain(name):
-    assert type(getattr(with_option(name, np.int64(2)), name)) is int
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, Size])
+def test_integers_of_every_kind_are_sizes_and_become_plain(name, kind):
+    value = getattr(with_option(name, kind(2)), name)
+    assert value == 2
+    assert type(value) is int
 
 
 @pytest.mark.parametrize("name", ["bias", "batch_first", "bidirectional"])
 @pytest.mark.parametrize("value", [0, 2, "yes", None])
 def test_options_are_true_or_false(name, value):
-    with pytest.raises(TypeError, match=f"{name} must be True or False, got {value!r}"):
+    with pytest.raises(TypeError, match=f"^{name} must be True or False, got {value!r}"):
         with_option(name, value)
 
 

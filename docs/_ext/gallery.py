@@ -1,12 +1,14 @@
 """sphinx-gallery's loose ends: reading order, a clean start for each script, stable bytes."""
 
 import random
+import re
 import sys
 import zipfile
 from pathlib import Path
 
 import figures
 import matplotlib
+from sphinx_gallery import notebook
 
 # The order in which examples are read; one that is not named here comes last in its part.
 ORDER = (
@@ -25,6 +27,23 @@ class ReadingOrder:
     def __call__(self, filename):
         stem = Path(filename).stem
         return (ORDER.index(stem) if stem in ORDER else len(ORDER), stem)
+
+
+EQUATION = re.compile(r":eq:`([^`]+)`")
+PAGE = re.compile(r":doc:`(?:/gallery/)?([^`]+)`")
+
+
+def without_roles(to_markdown):
+    """Say in words, in the notebooks, what only Sphinx can link."""
+
+    def convert(text, *args):
+        text = EQUATION.sub(r"equation ``\1`` of the site", text)
+        return to_markdown(PAGE.sub(r"``\1``", text), *args)
+
+    return convert
+
+
+notebook.rst2md = without_roles(notebook.rst2md)
 
 
 def start_afresh(gallery_conf, fname):
