@@ -408,7 +408,6 @@ def _open_frame(ax: Axes) -> None:
 
 def _columns(block: Any) -> Any:
     """Show a vector as a matrix of one column."""
-    block = np.asarray(block, dtype=float)
     return block if block.ndim == 2 else block[:, None]
 
 

@@ -8,13 +8,10 @@ import stat
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from charseq import History, Record
-
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 HEAD = "epoch,loss,gradient_norm,prediction\r\n"
 texts = st.text(st.characters(exclude_categories=()))  # lone surrogates as well

@@ -47,8 +47,13 @@ def ticks(axis):
 
 
 def meshes(ax):
-    """Each heat map's values, with the corner where it starts."""
+    """Each heat map's values, with the corner where it starts; its cells are unit squares."""
     found = [item for item in ax.collections if isinstance(item, QuadMesh)]
+    for mesh in found:
+        rows, columns = mesh.get_array().shape
+        edges = mesh.get_coordinates() - mesh.get_coordinates()[0, 0]
+        np.testing.assert_allclose(edges[0, :, 0], np.arange(columns + 1))
+        np.testing.assert_allclose(edges[:, 0, 1], np.arange(rows + 1))
     return [(mesh.get_array(), tuple(mesh.get_coordinates()[0, 0])) for mesh in found]
 
 
@@ -60,8 +65,8 @@ def boxes(ax):
     "draw",
     [
         lambda ax=None: plot_loss(run_of("ab"), ax=ax),
-        lambda ax=None: plot_predictions(run_of("ab"), "ab", ax=ax),
-        lambda ax=None: plot_states(STATES, ax=ax),
+        lambda ax=None: plot_predictions(run_of("m" * 40), "m" * 40, ax=ax),
+        lambda ax=None: plot_states(-np.ones((12, 5)), ax=ax),
         lambda ax=None: plot_step(np.eye(4)[0], np.zeros(2), PARAMS, ax=ax),
         lambda ax=None: plot_unrolled("hi", ax=ax),
         lambda ax=None: plot_unrolled("hi", ax=ax, outputs=True),
@@ -79,10 +84,14 @@ def test_every_figure_is_drawn_on_the_axes_given_or_on_new_ones(draw):
     assert new.figure is not one.figure
     assert len(plt.get_fignums()) == 2
     new.figure.canvas.draw()  # warnings are errors, so every glyph is there
+    assert new.figure.get_layout_engine() is not None  # makes room for the labels
     inside = new.figure.bbox
-    for text in new.texts:
+    written = [text for text in new.texts if text.get_text()]
+    for text in written:
         corners = text.get_window_extent().get_points()
         assert all(inside.contains(*corner) for corner in corners), text
+    for one, other in itertools.combinations(written, 2):
+        assert not one.get_window_extent().overlaps(other.get_window_extent()), (one, other)
 
 
 # --- loss -----------------------------------------------------------------------------------------
@@ -100,7 +109,8 @@ def test_loss_curve_is_the_historys():
     assert [ax.spines[side].get_visible() for side in ("top", "right", "left")] == [0, 0, 1]
     (label,) = ax.texts
     assert label.get_text() == "tanh"
-    assert label.xy == (3, 1.0)
+    assert (label.xy, label.xyann, label.anncoords) == ((3, 1.0), (6, 0), "offset points")
+    assert label.get_va() == "center"
     assert to_hex(label.get_color()) == "#123456"
 
 
@@ -110,6 +120,9 @@ def test_loss_levels_are_drawn_and_named_with_their_values():
     assert [line.get_ydata()[0] for line in levels] == [np.log(10), 0.79664]
     assert texts(ax) == ["uniform: 2.303", "floor: 0.797"]
     assert [text.xy for text in ax.texts] == [(1, np.log(10)), (1, 0.79664)]
+    # The curve ends at 1.5: each name stands on the far side of its line.
+    assert [text.get_va() for text in ax.texts] == ["bottom", "top"]
+    assert [text.xyann for text in ax.texts] == [(0, 3), (0, -3)]
 
 
 def test_loss_without_label_or_levels_is_the_curve_alone():
@@ -142,10 +155,13 @@ def test_wrong_letters_are_framed_exactly_where_they_differ():
     }
     for box in boxes(ax):
         assert (box.get_width(), box.get_height()) == (1, 1)
+        assert to_hex(box.get_facecolor()) == "#f2a65e"
+        assert to_hex(box.get_edgecolor()) == "#d55e00"
     letters = {text.get_position(): text for text in ax.texts}
     for y, row in enumerate((target, *rows)):
         for x, char in enumerate(row):
             assert letters[x, y].get_text() == char
+            assert letters[x, y].get_family() == ["monospace"]
             assert letters[x, y].get_weight() == ("bold" if y == 0 else "normal")
             assert letters[x, y].get_gid() == ("cell" if (x, y) in framed(ax) else None)
     assert len(letters) == 4 * 5
@@ -156,6 +172,7 @@ def test_wrong_letters_are_framed_exactly_where_they_differ():
     assert ax.lines[0].get_ydata()[0] == 0.5
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("position in the text →", "epoch")
     assert ax.get_xticks().size == 0
+    assert {tick.tick1line.get_markersize() for tick in ax.yaxis.get_major_ticks()} == {0}
     assert not any(spine.get_visible() for spine in ax.spines.values())
 
 
@@ -204,16 +221,18 @@ def test_predictions_that_cannot_be_drawn_are_refused(history, target, every, me
 
 
 def test_states_are_drawn_with_time_to_the_right():
-    ax = plot_states(STATES, labels="a b\n?")
+    ax = plot_states(STATES, labels=["a", " ", "b", "\n", "a b"])
     ((values, corner),) = meshes(ax)
     np.testing.assert_array_equal(values, STATES.T)
     assert corner == (0.5, 0.5)
     assert ax.collections[0].get_clim() == (-1, 1)
-    assert ticks(ax.xaxis) == ["a", "␣", "b", "↵", "?"]
+    assert ticks(ax.xaxis) == ["a", "␣", "b", "↵", "a␣b"]
     assert ticks(ax.yaxis) == ["1", "2", "3"]
     assert ax.get_xlim() == (0.5, 5.5)
     assert ax.get_ylim() == (3.5, 0.5)
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("character read →", "hidden unit")
+    for axis in (ax.xaxis, ax.yaxis):
+        assert {tick.tick1line.get_markersize() for tick in axis.get_major_ticks()} == {0}
     assert not any(spine.get_visible() for spine in ax.spines.values())
 
 
@@ -233,7 +252,7 @@ def test_states_are_printed_in_their_cells_with_signs():
 @pytest.mark.parametrize(("steps", "printed"), [(20, True), (21, False)])
 def test_states_of_more_than_sixty_cells_only_mark_the_negative_ones(steps, printed):
     states = np.full((steps, 3), 0.5)
-    states[2, 1], states[3, 1], states[4, 1] = -0.5, -0.04, -0.06
+    states[2:5, 1] = -0.5, -0.05, -0.06
     ax = plot_states(states)
     if printed:
         assert len(ax.texts) == 60
@@ -306,6 +325,26 @@ def test_step_names_each_block_in_the_order_of_the_equation_and_gives_its_shape(
     assert sizes == ["(2, 4)", "(4,)", "(2,)", "(2, 2)", "(2,)", "(2,)", "(2,)"]
 
 
+def test_step_centres_names_above_and_shapes_below_their_blocks():
+    ax = plot_step(np.eye(4)[1], np.zeros(2), PARAMS)
+    places = {text.get_position() for text in ax.texts if text.get_gid() != "cell"}
+    for box in boxes(ax):
+        middle = box.get_x() + box.get_width() / 2
+        top, bottom = box.get_y(), box.get_y() + box.get_height()
+        assert {(middle, top - 0.35), (middle, bottom + 0.55)} <= places
+        assert box.get_facecolor()[3] == 0
+        assert to_hex(box.get_edgecolor()) == "#1a1a1a"
+
+
+def test_step_sets_each_sign_between_its_blocks():
+    ax = plot_step(np.eye(4)[1], np.zeros(2), PARAMS)
+    for sign in (text for text in ax.texts if text.get_text() == "$+$"):
+        x, y = sign.get_position()
+        for box in boxes(ax):
+            if box.get_y() < y < box.get_y() + box.get_height():
+                assert not box.get_x() - 0.5 < x < box.get_x() + box.get_width() + 0.5
+
+
 def test_step_prints_every_value():
     x = np.eye(4)[1]
     cells = [t for t in plot_step(x, np.zeros(2), PARAMS).texts if t.get_gid() == "cell"]
@@ -367,6 +406,23 @@ def test_unrolled_arrows_lead_from_input_to_state_to_output():
         assert all(a[1] < b[1] for a, b in upwards)
         assert {a[0] for a, _ in upwards} == {0, 1.5, 3, 4.5}
         assert len(found) == len(sideways) + len(upwards)
+
+
+def test_unrolled_weights_stand_beside_their_arrows():
+    ax = plot_unrolled("abc", outputs=True)
+    assert not any(a.get_text() for a in ax.texts if getattr(a, "arrow_patch", None))
+    places = {name: [] for name in ("$W_{hh}$", "$W_{ih}$", "$W_{hy}$")}
+    for text in ax.texts:
+        if text.get_text() in places:
+            places[text.get_text()].append(text.get_position())
+    middles = sorted(((a[0] + b[0]) / 2, (a[1] + b[1]) / 2) for a, b in arrows(ax))
+    along = [x for x, y in middles if y == 0][:-1]  # the last leads out of the net
+    assert [x for x, _ in places["$W_{hh}$"]] == pytest.approx(along, abs=0.02)
+    assert all(y > 0 for _, y in places["$W_{hh}$"])
+    for name, height in (("$W_{ih}$", -0.8), ("$W_{hy}$", 1.8)):
+        for (x, y), column in zip(places[name], (0, 1.5, 3), strict=True):
+            assert 0.2 < x - column < 0.45
+            assert y == pytest.approx(height, abs=0.02)
 
 
 def test_unrolled_arrows_stay_out_of_the_boxes():

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -21,9 +21,6 @@ from charseq.reference import (
     sgd_momentum,
     softmax,
 )
-
-settings.register_profile("unhurried", deadline=None)  # the first call of torch is slow
-settings.load_profile("unhurried")
 
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
 sizes = st.integers(1, 9)
@@ -105,7 +102,7 @@ def test_rnn_step_refuses_parameters_that_do_not_fit_each_other(name, shape, mes
 
 
 @given(V=sizes, H=sizes, seed=seeds)
-def test_rnn_step_parameters_are_drawn_from_torchs_distribution(V, H, seed):
+def test_random_parameters_are_drawn_from_the_distribution_of_torch(V, H, seed):
     params = RNNParams.random(V, H, np.random.default_rng(seed))
     layer = nn.RNNCell(V, H)
     assert [p.shape for p in params] == [tuple(p.shape) for p in layer.parameters()]
@@ -114,7 +111,7 @@ def test_rnn_step_parameters_are_drawn_from_torchs_distribution(V, H, seed):
 
 
 @pytest.mark.parametrize("which", range(4))
-def test_rnn_step_parameters_fill_torchs_interval(which):
+def test_random_parameters_fill_the_interval_of_torch(which):
     values = RNNParams.random(400, 400, np.random.default_rng(0))[which]
     bound = 1 / math.sqrt(400)
     assert values.min() < -0.95 * bound
@@ -123,7 +120,7 @@ def test_rnn_step_parameters_fill_torchs_interval(which):
 
 
 @pytest.mark.parametrize(("V", "H", "name"), [(0, 2, "input_size"), (2, 0, "hidden_size")])
-def test_rnn_step_parameters_need_sizes_of_at_least_one(V, H, name):
+def test_random_parameters_need_sizes_of_at_least_one(V, H, name):
     with pytest.raises(ValueError, match=f"^{name} must be at least 1, got 0"):
         RNNParams.random(V, H, np.random.default_rng(0))
     assert RNNParams.random(1, 1, np.random.default_rng(0)).W_ih.shape == (1, 1)
@@ -153,7 +150,7 @@ def test_rnn_forward_of_copied_layers_stacks_as_torch_does():
     np.testing.assert_allclose(states, layer(as_torch(x))[0].detach(), **EXACT)
 
 
-def test_rnn_forward_parameters_are_copies_in_the_layers_own_precision():
+def test_copied_parameters_keep_the_precision_of_the_layer():
     layer = nn.RNN(3, 5)
     params = RNNParams.from_torch(layer)
     assert params.W_ih.dtype == np.float32
@@ -170,7 +167,7 @@ def test_rnn_forward_parameters_are_copies_in_the_layers_own_precision():
         (nn.RNN(2, 2), 1, r"RNN lacks weight_ih_l1"),
     ],
 )
-def test_rnn_forward_parameters_come_from_a_recurrent_layer_with_biases(layer, index, message):
+def test_copied_parameters_come_from_a_recurrent_layer_with_biases(layer, index, message):
     with pytest.raises(TypeError, match=message):
         RNNParams.from_torch(layer, index)
 
@@ -285,7 +282,7 @@ def test_loss_floor_is_passed_by_no_bounded_logits(V, bound, seed):
 
 
 @pytest.mark.parametrize(("V", "bound"), [(2, 1.0), (10, 1.0), (10, 2.5), (65, 1.0)])
-def test_loss_floor_is_what_an_optimiser_finds(V, bound):
+def test_loss_floor_is_what_an_optimizer_finds(V, bound):
     logits = torch.zeros(V, dtype=torch.float64, requires_grad=True)
     for _ in range(200):
         loss = nn.functional.cross_entropy(logits, torch.tensor(0))
@@ -296,7 +293,7 @@ def test_loss_floor_is_what_an_optimiser_finds(V, bound):
     assert loss.item() == pytest.approx(loss_floor(V, bound), rel=1e-12)
 
 
-def test_loss_floor_of_ten_characters_is_0_7966():
+def test_loss_floor_of_ten_characters_is_that_of_the_chapter():
     assert f"{loss_floor(10):.4f}" == "0.7966"
     assert f"{math.exp(-loss_floor(10)):.3f}" == "0.451"
 

@@ -8,15 +8,12 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from charseq import LayerShapes
 from charseq.shapes import Parameter, Tensor
-
-settings.register_profile("unhurried", deadline=None)  # the first call of torch is slow
-settings.load_profile("unhurried")
 
 FLAGS = (False, True)
 
@@ -118,7 +115,7 @@ def test_parameter_count_is_the_closed_form(options):
     assert shapes.parameter_count == sum(p.numel() for p in layer_of(options).parameters())
 
 
-def test_parameter_count_of_the_notebooks_layers():
+def test_parameter_count_of_both_layers_of_the_notebook():
     assert LayerShapes("RNN", 4, 2).parameter_count == 16
     assert LayerShapes("RNN", 10, 10).parameter_count == 220
 
