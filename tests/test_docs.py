@@ -5,6 +5,7 @@ import re
 import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -167,5 +168,6 @@ def test_the_readme_program_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")
     exec(compile(program, "README.md", "exec"), {})
+    plt.close("all")
     assert "o be or not to be" in capsys.readouterr().out
     assert (tmp_path / "loss.svg").stat().st_size > 1000
