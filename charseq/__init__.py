@@ -1,9 +1,10 @@
 """Character-level recurrent networks, small enough to read in an hour.
 
 The modules stand in the order in which data flows, and import only from modules before them:
-``vocab`` (text to ids to one-hot), ``reference`` (the equations in NumPy), ``shapes`` (every
-parameter and tensor of a layer), ``plotting``, ``history`` (what a run leaves behind), ``model``
-(the torch module) and ``training`` (the loop).
+``vocab`` (text to ids to one-hot), ``corpus`` (texts and batches), ``baselines`` (n-grams),
+``reference`` (the equations in NumPy), ``shapes`` (every parameter and tensor of a layer),
+``plotting``, ``history`` (what a run leaves behind), ``model`` (the torch module) and ``training``
+(the loop).
 
 One alphabet holds everywhere, in shapes, code and prose:
 
@@ -25,7 +26,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what editors and type checkers see; at run time the names load on first use
-    from charseq.history import History, Record
+    from charseq.baselines import NGram
+    from charseq.checkpoint import load_net, load_run, save_run, start_folder
+    from charseq.corpus import Corpus
+    from charseq.history import History, Record, Step
     from charseq.model import CharRNN
     from charseq.plotting import (
         plot_loss,
@@ -35,14 +39,25 @@ if TYPE_CHECKING:  # what editors and type checkers see; at run time the names l
         plot_unrolled,
     )
     from charseq.reference import RNNParams, rnn_forward, rnn_step
+    from charseq.sampling import Net, generate
     from charseq.shapes import LayerShapes
-    from charseq.training import Diverged, train, training_steps
+    from charseq.training import (
+        Diverged,
+        Run,
+        Settings,
+        evaluate,
+        language_model_steps,
+        train,
+        training_steps,
+    )
     from charseq.vocab import Vocabulary
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Vocabulary": "vocab",
+    "Corpus": "corpus",
+    "NGram": "baselines",
     "RNNParams": "reference",
     "rnn_step": "reference",
     "rnn_forward": "reference",
@@ -53,15 +68,28 @@ _HOME = {
     "plot_step": "plotting",
     "plot_unrolled": "plotting",
     "Record": "history",
+    "Step": "history",
     "History": "history",
+    "Net": "sampling",
+    "generate": "sampling",
     "CharRNN": "model",
     "Diverged": "training",
     "training_steps": "training",
     "train": "training",
+    "Settings": "training",
+    "Run": "training",
+    "language_model_steps": "training",
+    "evaluate": "training",
+    "start_folder": "checkpoint",
+    "save_run": "checkpoint",
+    "load_run": "checkpoint",
+    "load_net": "checkpoint",
 }
 
 __all__ = [  # noqa: RUF022 - in the order in which data flows
     "Vocabulary",
+    "Corpus",
+    "NGram",
     "RNNParams",
     "rnn_step",
     "rnn_forward",
@@ -72,11 +100,22 @@ __all__ = [  # noqa: RUF022 - in the order in which data flows
     "plot_step",
     "plot_unrolled",
     "Record",
+    "Step",
     "History",
+    "Net",
+    "generate",
     "CharRNN",
     "Diverged",
     "training_steps",
     "train",
+    "Settings",
+    "Run",
+    "language_model_steps",
+    "evaluate",
+    "start_folder",
+    "save_run",
+    "load_run",
+    "load_net",
 ]
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from charseq.plotting import plot_loss
 
-__all__ = ["History", "Record"]
+__all__ = ["History", "Record", "Step", "write_whole"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,44 @@ class Record:
         return f"epoch {self.epoch:<3}  loss:{self.loss:.3f}  prediction:{self.prediction}"
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a language model's training, as it stood before the weights moved.
+
+    Attributes
+    ----------
+    step : int
+        Updates of the weights, from 1.
+    loss : float
+        Mean cross-entropy of the batch, in nats a character.
+    gradient_norm : float
+        Euclidean length of the gradient over all parameters together, before clipping.
+    lr : float
+        Learning rate of the step.
+    valid_loss : float
+        Mean cross-entropy of the held-back text after the step; NaN where it was not measured.
+
+    Examples
+    --------
+    >>> from charseq import Step
+    >>> print(Step(step=200, loss=1.5, gradient_norm=0.4, lr=0.002, valid_loss=1.6))
+    step 200     loss:1.500  bpc:2.164  valid:2.308
+    """
+
+    step: int
+    loss: float
+    gradient_norm: float
+    lr: float
+    valid_loss: float = math.nan
+
+    def __str__(self) -> str:
+        """One line of the log; `bpc` and `valid` are bits a character."""
+        line = f"step {self.step:<6}  loss:{self.loss:.3f}  bpc:{self.loss / math.log(2):.3f}"
+        if math.isnan(self.valid_loss):
+            return line
+        return f"{line}  valid:{self.valid_loss / math.log(2):.3f}"
+
+
 @dataclass(frozen=True)
 class History:
     """The records of a run, in order.
@@ -56,8 +95,13 @@ class History:
 
     Parameters
     ----------
-    records : tuple of Record
-        One a step.
+    records : tuple of Record or of Step
+        One a step, all of one kind.
+
+    Raises
+    ------
+    TypeError
+        If the records are of two kinds.
 
     Examples
     --------
@@ -72,27 +116,35 @@ class History:
     'lea'
     """
 
-    records: tuple[Record, ...]
+    records: tuple[Any, ...]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "records", tuple(self.records))
+        kinds = sorted({type(record).__name__ for record in self.records})
+        if len(kinds) > 1:
+            raise TypeError(f"a history holds records of one kind, got {' and '.join(kinds)}")
 
     def __len__(self) -> int:
         """Return the number of records."""
         return len(self.records)
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[Any]:
         """Iterate over the records."""
         return iter(self.records)
 
-    def __getitem__(self, index: int) -> Record:
+    def __getitem__(self, index: int) -> Any:
         """Return one record."""
         return self.records[index]
 
     @property
-    def epochs(self) -> NDArray[np.int64]:
-        """Epoch numbers, an array of shape (N,)."""
-        return np.array([record.epoch for record in self], dtype=np.int64)
+    def unit(self) -> str:
+        """What the records count, ``"epoch"`` or ``"step"``."""
+        return "step" if self.records and isinstance(self.records[0], Step) else "epoch"
+
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """Numbers of the epochs or steps, an array of shape (N,)."""
+        return np.array([getattr(record, self.unit) for record in self], dtype=np.int64)
 
     @property
     def losses(self) -> NDArray[np.float64]:
@@ -106,21 +158,21 @@ class History:
 
     @property
     def predictions(self) -> list[str]:
-        """Predicted texts, one a record."""
+        """Predicted texts, one a :class:`Record`."""
         return [record.prediction for record in self]
 
     def log(self, every: int | None = None) -> str:
-        """Return the log as text, a line each `every` epochs.
+        """Return the log as text, a line each `every` epochs or steps.
 
         Parameters
         ----------
         every : int, optional
-            Epochs from one line to the next; by default a tenth of the run.
+            Epochs or steps from one line to the next; by default a tenth of the run, and the last.
 
         Returns
         -------
         str
-            Lines in the order of the epochs.
+            Lines in the order of the records.
 
         Raises
         ------
@@ -134,11 +186,17 @@ class History:
         epoch 3    loss:2.250  prediction:ab
         epoch 6    loss:1.500  prediction:ab
         """
+        last = every is None  # the end of the run belongs into every summary
         if every is None:
-            every = max(1, len(self) // 10)
+            every = max(1, -(-len(self) // 10))
         if every < 1:
-            raise ValueError(f"every counts epochs and must be at least 1, got {every}")
-        return "\n".join(str(record) for record in self if record.epoch % every == 0)
+            raise ValueError(f"every counts {self.unit}s and must be at least 1, got {every}")
+        shown = [
+            record for number, record in zip(self.numbers, self, strict=True) if number % every == 0
+        ]
+        if last and len(self) and (not shown or shown[-1] is not self[-1]):
+            shown.append(self[-1])
+        return "\n".join(map(str, shown))
 
     def __str__(self) -> str:
         """About ten lines of the log."""
@@ -162,7 +220,7 @@ class History:
         return plot_loss(self, ax=ax, **options)
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Write a row a record: epoch, loss, gradient_norm, prediction.
+        """Write a row a record; the columns are the attributes of the records.
 
         The file appears whole or not at all, and floats keep every digit.
 
@@ -171,17 +229,11 @@ class History:
         path : str or path-like
             Where to; a file that is there already is replaced at once, when the new one is whole.
         """
-        target = Path(path)
-        # Beside the target, so that the final rename stays within one file system.
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            with part.open("w", encoding="utf-8", errors="surrogatepass", newline="") as file:
-                writer = csv.writer(file)
-                writer.writerow(field.name for field in fields(Record))
-                writer.writerows(astuple(record) for record in self)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(field.name for field in fields(KINDS[self.unit]))
+        writer.writerows(astuple(record) for record in self)
+        write_whole(path, text.getvalue().encode("utf-8", "surrogatepass"))
 
     @classmethod
     def from_csv(cls, path: str | os.PathLike[str]) -> "History":
@@ -212,19 +264,52 @@ class History:
         reader = csv.reader(io.StringIO(text, newline="\n"), strict=True)
         limit = csv.field_size_limit(2**31 - 1)  # a prediction is as long as its text
         try:
-            columns = [field.name for field in fields(Record)]
-            if (head := next(reader, [])) != columns:
+            head = next(reader, [])
+            kind = KINDS.get(head[0] if head else "", Record)
+            columns = [field.name for field in fields(kind)]
+            if head != columns:
                 raise ValueError(f"expected the columns {columns}, got {head}")
-            return cls(tuple(_record(row) for row in reader))
+            return cls(tuple(_record(kind, row) for row in reader))
         except (csv.Error, ValueError) as error:
             raise ValueError(f"{path}, line {max(1, reader.line_num)}: {error}") from None
         finally:
             csv.field_size_limit(limit)
 
 
-def _record(row: list[str]) -> Record:
+KINDS: dict[str, type[Record] | type[Step]] = {"epoch": Record, "step": Step}
+
+
+def _record(kind: type[Record] | type[Step], row: list[str]) -> Record | Step:
     try:
-        epoch, loss, norm, prediction = row
-        return Record(int(epoch), float(loss), float(norm), prediction)
+        columns = zip(fields(kind), row, strict=True)
+        return kind(*(field.type(cell) for field, cell in columns))  # type: ignore[operator]
     except ValueError:
-        raise ValueError(f"expected an integer, two numbers and a text, got {row}") from None
+        wanted = ", ".join(f"{field.name} ({field.type.__name__})" for field in fields(kind))  # type: ignore[union-attr]
+        raise ValueError(f"expected {wanted}, got {row}") from None
+
+
+def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file so that others see the old content or the new, and never a part.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where to; a file that is there already is replaced at once.
+    data : bytes
+        The new content.
+
+    Raises
+    ------
+    OSError
+        If there is no room or no permission; what was there before is still there.
+    """
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {target}: there is no folder {target.parent}")
+    # Beside the target, so that the final rename stays within one file system.
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """The network: ids to vectors to states to logits."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -33,6 +34,15 @@ class CharRNN(nn.Module):
         E, the features that each character gets; one-hot vectors by default.
     output_layer : bool, default=True
         Whether a linear layer maps states to logits. If not, `hidden_size` must equal `vocab_size`.
+    dropout : float, default=0.0
+        Share of the states that is set to zero while training, between layers and before the
+        output layer, at each step anew; never from one time step to the next.
+    tied : bool, default=False
+        Whether the output layer uses the embedding's weights, :math:`W_{hy}` = embedding. Both must
+        be (V, E) then, so `embedding_size` must equal `hidden_size`.
+    forget_bias : float, optional
+        Set the bias of an LSTM's forget gate to this, so that it starts open and the gradient
+        survives; by default it is drawn like the others. Torch adds two biases: the second is zero.
     seed : int, optional
         Draw the weights as they come after ``torch.manual_seed(seed)``, and leave torch's own
         generator as it was. By default they are drawn from torch's own generator.
@@ -45,13 +55,15 @@ class CharRNN(nn.Module):
         The recurrent layer, batch first.
     head : torch.nn.Linear or None
         The output layer, with a weight of shape (V, H).
+    options : dict
+        The arguments that made the model: ``CharRNN(**model.options)`` makes its like.
 
     Raises
     ------
     TypeError
         If a size is not an integer.
     ValueError
-        If a size is below 1, `cell` is unknown, or the sizes differ without an output layer.
+        If a size is below 1, `cell` is unknown, `dropout` is not a share, or options do not fit.
 
     Notes
     -----
@@ -77,15 +89,31 @@ class CharRNN(nn.Module):
         num_layers: int = 1,
         embedding_size: int | None = None,
         output_layer: bool = True,
+        dropout: float = 0.0,
+        tied: bool = False,
+        forget_bias: float | None = None,
         seed: int | None = None,
     ) -> None:
         super().__init__()
+        self.options = {
+            "vocab_size": vocab_size,
+            "hidden_size": hidden_size,
+            "cell": cell,
+            "num_layers": num_layers,
+            "embedding_size": embedding_size,
+            "output_layer": output_layer,
+            "dropout": dropout,
+            "tied": tied,
+            "forget_bias": forget_bias,
+            "seed": seed,
+        }
         sizes = {"vocab_size": vocab_size, "hidden_size": hidden_size, "num_layers": num_layers}
         if embedding_size is not None:
             sizes["embedding_size"] = embedding_size
         for name, size in sizes.items():
             if not isinstance(size, int) or isinstance(size, bool):
-                raise TypeError(f"{name} must be an integer, got {size!r}")
+                hint = "; use len(vocab)" if name == "vocab_size" and hasattr(size, "chars") else ""
+                raise TypeError(f"{name} must be an integer, got {size!r}{hint}")
             if size < 1:
                 raise ValueError(f"{name} must be at least 1, got {size}")
         if cell not in CELLS:
@@ -95,15 +123,41 @@ class CharRNN(nn.Module):
                 "without an output layer the states are the logits, so hidden_size must equal "
                 f"vocab_size: got {hidden_size} and {vocab_size}"
             )
+        if seed is not None and not -(2**63) <= seed < 2**64:
+            raise ValueError(f"seed must fit into 64 bits, got {seed}")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout is a share of the states, 0 to below 1, got {dropout}")
+        if tied and (not output_layer or embedding_size != hidden_size):
+            raise ValueError(
+                "tied weights need an output layer and an embedding as wide as the state: got "
+                f"embedding_size {embedding_size} and hidden_size {hidden_size}"
+            )
+        if forget_bias is not None and cell != "LSTM":
+            raise ValueError(f"only an LSTM has a forget gate, got forget_bias for cell {cell!r}")
+        if forget_bias is not None and not math.isfinite(forget_bias):
+            raise ValueError(f"forget_bias must be finite, got {forget_bias}")
         self.vocab_size = vocab_size
-        with _drawing_from(seed):
+        with drawing_from(seed):
             self.embedding = (
                 nn.Embedding(vocab_size, embedding_size) if embedding_size is not None else None
             )
             self.rnn = CELLS[cell](
-                embedding_size or vocab_size, hidden_size, num_layers, batch_first=True
+                embedding_size or vocab_size,
+                hidden_size,
+                num_layers,
+                batch_first=True,
+                dropout=dropout if num_layers > 1 else 0.0,  # torch's acts between layers only
             )
             self.head = nn.Linear(hidden_size, vocab_size) if output_layer else None
+        self.dropout = nn.Dropout(dropout)
+        if tied and self.head is not None and self.embedding is not None:
+            self.head.weight = self.embedding.weight
+        if forget_bias is not None:
+            forget = slice(hidden_size, 2 * hidden_size)  # of the gates i, f, g, o
+            with torch.no_grad():
+                for layer in range(num_layers):
+                    getattr(self.rnn, f"bias_ih_l{layer}")[forget] = forget_bias
+                    getattr(self.rnn, f"bias_hh_l{layer}")[forget] = 0
 
     def forward(self, ids: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """Score the next character after each one read.
@@ -126,11 +180,13 @@ class CharRNN(nn.Module):
         Raises
         ------
         TypeError
-            If `ids` does not hold integers.
+            If `ids` does not hold integers, or `state` is of another kind than the model's.
         ValueError
-            If `ids` is not (B, T), is empty, or holds an id out of range.
+            If `ids` is not (B, T), is empty, or holds an id out of range, or `state` has another
+            shape than (L, B, H).
         """
         outputs, state = self.states(ids, state)  # (B, T) -> (B, T, H), (L, B, H)
+        outputs = self.dropout(outputs)
         logits = outputs if self.head is None else self.head(outputs)  # (B, T, H) -> (B, T, V)
         return logits, state
 
@@ -166,12 +222,32 @@ class CharRNN(nn.Module):
         torch.Size([1, 3, 16])
         """
         ids = self._checked(ids)
+        if state is not None:
+            self._check_state(state, len(ids))
         if self.embedding is None:
             vectors = nn.functional.one_hot(ids, self.vocab_size)  # (B, T) -> (B, T, V)
             vectors = vectors.to(self.rnn.weight_ih_l0.dtype)
         else:
             vectors = self.embedding(ids)  # (B, T) -> (B, T, E)
         return self.rnn(vectors, state)  # (B, T, V or E) -> (B, T, H), (L, B, H)
+
+    def _check_state(self, state: Any, batch_size: int) -> None:
+        """Say which state was expected, in the words of this class."""
+        lstm = self.rnn.mode == "LSTM"
+        parts = state if lstm else (state,)
+        if lstm and not (isinstance(state, tuple) and len(state) == 2):
+            raise TypeError(f"an LSTM's state is a pair (h, c), got {type(state).__name__}")
+        shape = (self.rnn.num_layers, batch_size, self.rnn.hidden_size)
+        dtype = self.rnn.weight_ih_l0.dtype
+        for part in parts:
+            if not isinstance(part, Tensor):
+                raise TypeError(f"a state must be a tensor, got {type(part).__name__}")
+            if tuple(part.shape) != shape:
+                raise ValueError(
+                    f"state must have shape (L, B, H) = {shape}, got {tuple(part.shape)}"
+                )
+            if part.dtype != dtype:
+                raise TypeError(f"state is {part.dtype} and the model {dtype}: convert one of them")
 
     def _checked(self, ids: Tensor) -> Tensor:
         """Let through what can be looked up, as int64."""
@@ -195,7 +271,7 @@ class CharRNN(nn.Module):
 
 
 @contextmanager
-def _drawing_from(seed: int | None) -> Iterator[None]:
+def drawing_from(seed: int | None) -> Iterator[None]:
     """Let torch's layers, which know only the global generator, draw from `seed`."""
     if seed is None:
         yield

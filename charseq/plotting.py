@@ -65,16 +65,16 @@ def plot_loss(
     if len(history) == 0:
         raise ValueError("there is nothing to draw: the history has no records")
     ax = _axes(ax, (5.6, 3.4))
-    ax.plot(history.epochs, history.losses, color=color, linewidth=2)
-    ax.set(xlabel="epoch", ylabel="loss (nats a character)", xlim=(0, None))
+    ax.plot(history.numbers, history.losses, color=color, linewidth=2)
+    ax.set(xlabel=history.unit, ylabel="loss (nats a character)", xlim=(0, None))
     ax.margins(y=0.12)  # room for the labels of the lowest and the highest level
     _open_frame(ax)
     if label:
-        _beside(ax, history.epochs[-1], history.losses[-1], label, color)
+        _beside(ax, history.numbers[-1], history.losses[-1], label, color)
     for name, level in (levels or {}).items():
         above = level > history.losses[-1]  # on the far side of the line from the curve's end
         ax.axhline(level, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
-        ax.update_datalim([(history.epochs[-1], level)])  # axhline alone claims no room
+        ax.update_datalim([(history.numbers[-1], level)])  # axhline alone claims no room
         ax.annotate(
             f"{name}: {level:.3f}",
             (1, level),
@@ -123,7 +123,7 @@ def plot_predictions(
         length.
     """
     if every is None:
-        every = max(1, len(history) // 10)
+        every = max(1, -(-len(history) // 10))
     if every < 1:
         raise ValueError(f"every counts epochs and must be at least 1, got {every}")
     rows = [record for record in history if record.epoch % every == 0]

@@ -1,7 +1,8 @@
 """The equations in NumPy, one function an equation; torch is never imported here.
 
 Arrays hold the equations' column vectors as rows, so that a batch is a stack of rows and
-:math:`W x` is written ``x @ W.T``. The notation page says it once for the whole site.
+:math:`W x` is written ``x @ W.T``. The notation page says it once for the whole site. A name that
+starts with d is a gradient: ``dh`` is how the loss changes with ``h``, and has its shape.
 """
 
 from typing import Any, NamedTuple
@@ -12,11 +13,23 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = [
     "RNNParams",
     "cross_entropy",
+    "cross_entropy_backward",
+    "gru_backward",
+    "gru_forward",
+    "gru_gates",
+    "gru_step",
     "loss_floor",
+    "lstm_backward",
+    "lstm_forward",
+    "lstm_gates",
+    "lstm_step",
     "output_layer",
+    "output_layer_backward",
+    "rnn_backward",
     "rnn_forward",
     "rnn_step",
     "sgd_momentum",
+    "sigmoid",
     "softmax",
 ]
 
@@ -24,18 +37,27 @@ Array = NDArray[Any]
 
 
 class RNNParams(NamedTuple):
-    """The four parameters of a recurrent layer, laid out as in :class:`torch.nn.RNN`.
+    """The four parameters of a recurrent layer, laid out as in torch.
+
+    One tuple serves the three layers. A unit has g rows: 1 in an RNN; 4 in an LSTM, in blocks
+    i, f, g, o of H rows each; 3 in a GRU, in blocks r, z, n.
 
     Attributes
     ----------
-    W_ih : ndarray of shape (H, V)
+    W_ih : ndarray of shape (gH, V)
         Input to hidden, torch's ``weight_ih_l0``.
-    W_hh : ndarray of shape (H, H)
+    W_hh : ndarray of shape (gH, H)
         Hidden to hidden, torch's ``weight_hh_l0``.
-    b_ih : ndarray of shape (H,)
+    b_ih : ndarray of shape (gH,)
         First bias, torch's ``bias_ih_l0``.
-    b_hh : ndarray of shape (H,)
+    b_hh : ndarray of shape (gH,)
         Second bias, torch's ``bias_hh_l0``.
+
+    See Also
+    --------
+    torch.nn.RNN : A layer with one row a unit.
+    torch.nn.LSTM : One with four.
+    torch.nn.GRU : One with three.
 
     Examples
     --------
@@ -51,7 +73,9 @@ class RNNParams(NamedTuple):
     b_hh: Array
 
     @classmethod
-    def random(cls, input_size: int, hidden_size: int, rng: np.random.Generator) -> "RNNParams":
+    def random(
+        cls, input_size: int, hidden_size: int, rng: np.random.Generator, *, gates: int = 1
+    ) -> "RNNParams":
         r"""Draw parameters from torch's own distribution, uniform on :math:`\pm 1/\sqrt{H}`.
 
         Parameters
@@ -62,6 +86,8 @@ class RNNParams(NamedTuple):
             H.
         rng : numpy.random.Generator
             Where the numbers come from.
+        gates : int, default=1
+            Rows a unit: 1 for an RNN, 3 for a GRU, 4 for an LSTM.
 
         Returns
         -------
@@ -73,25 +99,27 @@ class RNNParams(NamedTuple):
         ValueError
             If a size is below 1.
         """
-        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
+        sizes = {"input_size": input_size, "hidden_size": hidden_size, "gates": gates}
+        for name, size in sizes.items():
             if size < 1:
                 raise ValueError(f"{name} must be at least 1, got {size}")
         bound = 1 / np.sqrt(hidden_size)
+        rows = gates * hidden_size
         return cls(
-            W_ih=rng.uniform(-bound, bound, (hidden_size, input_size)),
-            W_hh=rng.uniform(-bound, bound, (hidden_size, hidden_size)),
-            b_ih=rng.uniform(-bound, bound, hidden_size),
-            b_hh=rng.uniform(-bound, bound, hidden_size),
+            W_ih=rng.uniform(-bound, bound, (rows, input_size)),
+            W_hh=rng.uniform(-bound, bound, (rows, hidden_size)),
+            b_ih=rng.uniform(-bound, bound, rows),
+            b_hh=rng.uniform(-bound, bound, rows),
         )
 
     @classmethod
     def from_torch(cls, layer: Any, index: int = 0) -> "RNNParams":
-        """Copy the parameters of one layer of a :class:`torch.nn.RNN`.
+        """Copy the parameters of one layer of torch.
 
         Parameters
         ----------
-        layer : torch.nn.RNN
-            With biases.
+        layer : torch.nn.RNN, torch.nn.GRU or torch.nn.LSTM
+            With biases, and no projection.
         index : int, default=0
             Which of the stacked layers.
 
@@ -103,15 +131,19 @@ class RNNParams(NamedTuple):
         Raises
         ------
         TypeError
-            If `layer` has no such parameters.
+            If `layer` has no such parameters, reads both ways, or is not a tanh.
         """
         names = [f"{name}_l{index}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
         missing = [name for name in names if not hasattr(layer, name)]
         if missing:
             raise TypeError(
-                f"expected a torch.nn.RNN with parameters {', '.join(names)}; "
+                f"expected a torch.nn.RNN, GRU or LSTM with parameters {', '.join(names)}; "
                 f"{type(layer).__name__} lacks {', '.join(missing)}"
             )
+        if getattr(layer, "nonlinearity", "tanh") != "tanh" or getattr(
+            layer, "bidirectional", False
+        ):
+            raise TypeError(f"expected a layer with tanh that reads one way, got {layer}")
         return cls(*(getattr(layer, name).numpy(force=True).copy() for name in names))
 
 
@@ -195,12 +227,316 @@ def rnn_forward(x: Array, h: Array, params: RNNParams) -> tuple[Array, Array]:
     ((3, 5, 2), (3, 2))
     """
     _check_params(params)
-    _check_shape("x", x, ("B", "T", params.W_ih.shape[1]))
-    if x.shape[1] == 0:
-        raise ValueError(f"x has no time steps: expected T of at least 1, got shape {x.shape}")
+    _check_sequences(x, params)
     states = []
     for t in range(x.shape[1]):
         h = rnn_step(x[:, t], h, params)  # (B, V), (B, H) -> (B, H)
+        states.append(h)
+    return np.stack(states, axis=1), h  # (B, T, H), (B, H)
+
+
+def sigmoid(a: Array) -> Array:
+    r"""Squash numbers into the range from 0 to 1, shut to open, :eq:`sigmoid`.
+
+    Parameters
+    ----------
+    a : ndarray of shape (...)
+        Any numbers.
+
+    Returns
+    -------
+    ndarray of shape (...)
+        0 for large negative ones, 0.5 for 0, 1 for large positive ones.
+
+    Examples
+    --------
+    >>> sigmoid(np.array([-1000.0, -1.0, 0.0, 1.0])).round(3)
+    array([0.   , 0.269, 0.5  , 0.731])
+    """
+    # A tanh, moved and halved: unlike 1 / (1 + exp(-a)) it cannot overflow.
+    return 0.5 + 0.5 * np.tanh(0.5 * a)
+
+
+def lstm_gates(x: Array, h: Array, params: RNNParams) -> tuple[Array, Array, Array, Array]:
+    r"""Open the gates of an LSTM and propose what to write, :eq:`lstm-gates`.
+
+    Parameters
+    ----------
+    x : ndarray of shape (..., V)
+        Inputs: one step (B, V), or all steps at once (B, T, V).
+    h : ndarray of shape (..., H)
+        The state before each of them.
+    params : RNNParams
+        Weights and biases, 4 rows a unit in blocks i, f, g, o.
+
+    Returns
+    -------
+    i, f, g, o : ndarray of shape (..., H)
+        Input gate, forget gate, candidate, output gate: gates in [0, 1], the candidate in [-1, 1].
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit `params`, or the shapes in `params` do not fit each other.
+
+    Examples
+    --------
+    >>> bias = np.array([-9.0, 9, 0, 0])  # of i, f, g, o
+    >>> params = RNNParams(np.zeros((4, 1)), np.zeros((4, 1)), bias, np.zeros(4))
+    >>> i, f, g, o = lstm_gates(np.zeros((1, 1)), np.zeros((1, 1)), params)
+    >>> print(f"write {i.item():.2f}, keep {f.item():.2f}, show {o.item():.2f}")
+    write 0.00, keep 1.00, show 0.50
+    """
+    _check_params(params, gates=4)
+    _check_last_axis("x", x, params.W_ih.shape[1])
+    _check_shape("h", h, (*x.shape[:-1], params.W_hh.shape[1]))
+    from_input = x @ params.W_ih.T + params.b_ih  # (..., V) @ (V, 4H) -> (..., 4H)
+    from_memory = h @ params.W_hh.T + params.b_hh  # (..., H) @ (H, 4H) -> (..., 4H)
+    i, f, g, o = np.split(from_input + from_memory, 4, axis=-1)  # (..., H) each
+    return sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+
+
+def lstm_step(x: Array, state: tuple[Array, Array], params: RNNParams) -> tuple[Array, Array]:
+    r"""Read one character with an LSTM and return the new state, :eq:`lstm-step`.
+
+    Parameters
+    ----------
+    x : ndarray of shape (B, V)
+        One-hot characters at time :math:`t`.
+    state : tuple of ndarray of shape (B, H)
+        What the previous character left, a pair :math:`(h, c)`: hidden state and cell.
+    params : RNNParams
+        Weights and biases, 4 rows a unit in blocks i, f, g, o.
+
+    Returns
+    -------
+    h, c : ndarray of shape (B, H)
+        The new state. Entries of `h` lie in [-1, 1]; those of `c` are not bounded.
+
+    Raises
+    ------
+    TypeError
+        If `state` is not a tuple of two.
+    ValueError
+        If a shape does not fit `params`, or the shapes in `params` do not fit each other.
+
+    See Also
+    --------
+    torch.nn.LSTM : The same in torch, for whole sequences.
+
+    Notes
+    -----
+    The cell is that of :cite:t:`hochreiter1997long`, the forget gate that of
+    :cite:t:`gers2000learning`.
+
+    Examples
+    --------
+    >>> bias = np.array([-9.0, 9, 0, 0])  # of i, f, g, o
+    >>> params = RNNParams(np.zeros((4, 1)), np.zeros((4, 1)), bias, np.zeros(4))
+    >>> h, c = lstm_step(np.zeros((1, 1)), (np.zeros((1, 1)), np.ones((1, 1))), params)
+    >>> c.round(3)  # forget gate open, input gate shut: kept
+    array([[1.]])
+    """
+    _check_params(params, gates=4)
+    _check_pair("state", state)
+    h, c = state
+    _check_shape("x", x, ("B", params.W_ih.shape[1]))
+    _check_shape("h", h, (len(x), params.W_hh.shape[1]))
+    _check_shape("c", c, h.shape)
+    i, f, g, o = lstm_gates(x, h, params)  # (B, H) each
+    c = f * c + i * g  # (B, H)
+    return o * np.tanh(c), c  # (B, H), (B, H)
+
+
+def lstm_forward(
+    x: Array, state: tuple[Array, Array], params: RNNParams
+) -> tuple[Array, tuple[Array, Array]]:
+    r"""Read whole sequences with an LSTM, :eq:`lstm-forward`.
+
+    Parameters
+    ----------
+    x : ndarray of shape (B, T, V)
+        One-hot characters, batch first.
+    state : tuple of ndarray of shape (B, H)
+        Hidden state and cell before the first character, usually zeros.
+    params : RNNParams
+        Weights and biases, 4 rows a unit in blocks i, f, g, o.
+
+    Returns
+    -------
+    outputs : ndarray of shape (B, T, H)
+        The hidden state after each character; the cells stay inside.
+    last_state : tuple of ndarray of shape (B, H)
+        Hidden state and cell after the last character.
+
+    Raises
+    ------
+    TypeError
+        If `state` is not a tuple of two.
+    ValueError
+        If a shape does not fit, as in :func:`lstm_step`, or T is 0.
+
+    See Also
+    --------
+    torch.nn.LSTM : The same in torch, with ``batch_first=True``.
+
+    Examples
+    --------
+    >>> params = RNNParams.random(4, 2, np.random.default_rng(0), gates=4)
+    >>> nothing = np.zeros((3, 2))
+    >>> outputs, (h, c) = lstm_forward(np.zeros((3, 5, 4)), (nothing, nothing), params)
+    >>> outputs.shape, h.shape, c.shape
+    ((3, 5, 2), (3, 2), (3, 2))
+    """
+    _check_params(params, gates=4)
+    _check_sequences(x, params)
+    states = []
+    for t in range(x.shape[1]):
+        state = lstm_step(x[:, t], state, params)  # (B, V), two (B, H) -> two (B, H)
+        states.append(state[0])
+    return np.stack(states, axis=1), state  # (B, T, H), two (B, H)
+
+
+def gru_gates(
+    x: Array, h: Array, params: RNNParams, *, reset_after: bool = True
+) -> tuple[Array, Array, Array]:
+    r"""Open the gates of a GRU and propose a new state, :eq:`gru-gates`.
+
+    Parameters
+    ----------
+    x : ndarray of shape (..., V)
+        Inputs: one step (B, V), or all steps at once (B, T, V).
+    h : ndarray of shape (..., H)
+        The state before each of them.
+    params : RNNParams
+        Weights and biases, 3 rows a unit in blocks r, z, n.
+    reset_after : bool, default=True
+        Where the reset gate acts: on the product of the state with its weights, as in torch, or on
+        the state before the product, as in the paper.
+
+    Returns
+    -------
+    r, z, n : ndarray of shape (..., H)
+        Reset gate, update gate, candidate: gates in [0, 1], the candidate in [-1, 1].
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit `params`, or the shapes in `params` do not fit each other.
+
+    Examples
+    --------
+    >>> params = RNNParams(np.zeros((3, 1)), np.ones((3, 1)), np.zeros(3), np.array([0.0, 0, 1]))
+    >>> for after in (True, False):
+    ...     r, z, n = gru_gates(np.zeros(1), np.ones(1), params, reset_after=after)
+    ...     print(n.round(3))
+    [0.898]
+    [0.939]
+    """
+    _check_params(params, gates=3)
+    _check_last_axis("x", x, params.W_ih.shape[1])
+    _check_shape("h", h, (*x.shape[:-1], params.W_hh.shape[1]))
+    W_hr, W_hz, W_hn = np.split(params.W_hh, 3)  # (H, H) each
+    b_hr, b_hz, b_hn = np.split(params.b_hh, 3)  # (H,) each
+    x_r, x_z, x_n = np.split(x @ params.W_ih.T + params.b_ih, 3, axis=-1)  # (..., H) each
+    r = sigmoid(x_r + h @ W_hr.T + b_hr)  # (..., H)
+    z = sigmoid(x_z + h @ W_hz.T + b_hz)  # (..., H)
+    if reset_after:
+        n = np.tanh(x_n + r * (h @ W_hn.T + b_hn))  # (..., H)
+    else:
+        n = np.tanh(x_n + (r * h) @ W_hn.T + b_hn)  # (..., H)
+    return r, z, n
+
+
+def gru_step(x: Array, h: Array, params: RNNParams, *, reset_after: bool = True) -> Array:
+    r"""Read one character with a GRU and return the new state, :eq:`gru-step`.
+
+    Parameters
+    ----------
+    x : ndarray of shape (B, V)
+        One-hot characters at time :math:`t`.
+    h : ndarray of shape (B, H)
+        State left by the previous character; zeros before the first.
+    params : RNNParams
+        Weights and biases, 3 rows a unit in blocks r, z, n.
+    reset_after : bool, default=True
+        Torch's placement of the reset gate; False for the paper's, as in :func:`gru_gates`.
+
+    Returns
+    -------
+    ndarray of shape (B, H)
+        State after reading `x`: between the old one and the candidate.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit `params`, or the shapes in `params` do not fit each other.
+
+    See Also
+    --------
+    torch.nn.GRU : The same in torch, for whole sequences.
+
+    Notes
+    -----
+    The layer is that of :cite:t:`cho2014learning`.
+
+    Examples
+    --------
+    >>> params = RNNParams(np.zeros((3, 1)), np.zeros((3, 1)), np.array([0.0, 9, 0]), np.zeros(3))
+    >>> gru_step(np.zeros((1, 1)), np.full((1, 1), 0.5), params).round(3)  # z near 1: kept
+    array([[0.5]])
+    """
+    _check_params(params, gates=3)
+    _check_shape("x", x, ("B", params.W_ih.shape[1]))
+    _check_shape("h", h, (len(x), params.W_hh.shape[1]))
+    _, z, n = gru_gates(x, h, params, reset_after=reset_after)  # (B, H) each
+    return (1 - z) * n + z * h  # (B, H)
+
+
+def gru_forward(
+    x: Array, h: Array, params: RNNParams, *, reset_after: bool = True
+) -> tuple[Array, Array]:
+    r"""Read whole sequences with a GRU, :eq:`gru-forward`.
+
+    Parameters
+    ----------
+    x : ndarray of shape (B, T, V)
+        One-hot characters, batch first.
+    h : ndarray of shape (B, H)
+        State before the first character, usually zeros.
+    params : RNNParams
+        Weights and biases, 3 rows a unit in blocks r, z, n.
+    reset_after : bool, default=True
+        Torch's placement of the reset gate; False for the paper's, as in :func:`gru_gates`.
+
+    Returns
+    -------
+    outputs : ndarray of shape (B, T, H)
+        The state after each character.
+    last_hidden : ndarray of shape (B, H)
+        The state after the last character, ``outputs[:, -1]``.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, as in :func:`gru_step`, or T is 0.
+
+    See Also
+    --------
+    torch.nn.GRU : The same in torch, with ``batch_first=True``.
+
+    Examples
+    --------
+    >>> params = RNNParams.random(4, 2, np.random.default_rng(0), gates=3)
+    >>> outputs, last_hidden = gru_forward(np.zeros((3, 5, 4)), np.zeros((3, 2)), params)
+    >>> outputs.shape, last_hidden.shape
+    ((3, 5, 2), (3, 2))
+    """
+    _check_params(params, gates=3)
+    _check_sequences(x, params)
+    states = []
+    for t in range(x.shape[1]):
+        h = gru_step(x[:, t], h, params, reset_after=reset_after)  # (B, V), (B, H) -> (B, H)
         states.append(h)
     return np.stack(states, axis=1), h  # (B, T, H), (B, H)
 
@@ -234,8 +570,7 @@ def output_layer(h: Array, W_hy: Array, b_y: Array) -> Array:
     """
     _check_shape("W_hy", W_hy, ("V", "H"))
     _check_shape("b_y", b_y, (W_hy.shape[0],))
-    if np.ndim(h) == 0 or h.shape[-1] != W_hy.shape[1]:
-        raise ValueError(f"h must have shape (..., {W_hy.shape[1]}), got {np.shape(h)}")
+    _check_last_axis("h", h, W_hy.shape[1])
     return h @ W_hy.T + b_y  # (..., H) @ (H, V) -> (..., V)
 
 
@@ -299,6 +634,323 @@ def cross_entropy(logits: Array, targets: ArrayLike) -> float:
     log_total = np.log(np.exp(shifted).sum(axis=-1))  # (...)
     of_target = np.take_along_axis(shifted, targets[..., None], axis=-1)[..., 0]  # (...)
     return float(np.mean(log_total - of_target))
+
+
+def cross_entropy_backward(logits: Array, targets: ArrayLike) -> Array:
+    r"""Gradient of the mean cross-entropy for the logits, :eq:`cross-entropy-backward`.
+
+    Parameters
+    ----------
+    logits : ndarray of shape (..., V)
+        Scores, for example (B, T, V).
+    targets : array_like of int, shape (...)
+        Ids of the characters that came, for example (B, T).
+
+    Returns
+    -------
+    ndarray of shape (..., V)
+        Probability given minus probability that would have been right, over the number of
+        positions. Each row sums to 0.
+
+    Raises
+    ------
+    TypeError
+        If the targets are not integers.
+    ValueError
+        If the shapes do not match, or an id is out of range.
+
+    Examples
+    --------
+    >>> cross_entropy_backward(np.zeros((1, 4)), [2])
+    array([[ 0.25,  0.25, -0.75,  0.25]])
+    """
+    targets = np.asarray(targets)
+    _check_targets(logits, targets)
+    came = np.arange(logits.shape[-1]) == targets[..., None]  # (..., V), one True a row
+    return (softmax(logits) - came) / targets.size  # (..., V)
+
+
+def output_layer_backward(h: Array, W_hy: Array, dlogits: Array) -> tuple[Array, Array, Array]:
+    r"""Send a gradient back through the output layer, :eq:`output-layer-backward`.
+
+    Parameters
+    ----------
+    h : ndarray of shape (..., H)
+        The states that the layer read.
+    W_hy : ndarray of shape (V, H)
+        Hidden to output.
+    dlogits : ndarray of shape (..., V)
+        Gradient for its logits, for example from :func:`cross_entropy_backward`.
+
+    Returns
+    -------
+    dh : ndarray of shape (..., H)
+        Gradient for the states.
+    dW_hy : ndarray of shape (V, H)
+        Gradient for the weights, summed over all positions.
+    db_y : ndarray of shape (V,)
+        Gradient for the bias.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit `W_hy`.
+
+    Examples
+    --------
+    >>> dh, dW_hy, db_y = output_layer_backward(np.array([1.0, 2]), np.eye(2), np.array([0.0, 1]))
+    >>> dW_hy
+    array([[0., 0.],
+           [1., 2.]])
+    """
+    _check_shape("W_hy", W_hy, ("V", "H"))
+    _check_last_axis("h", h, W_hy.shape[1])
+    _check_shape("dlogits", dlogits, (*h.shape[:-1], W_hy.shape[0]))
+    dh = dlogits @ W_hy  # (..., V) @ (V, H) -> (..., H)
+    rows = dlogits.reshape(-1, dlogits.shape[-1])  # (N, V), N positions
+    dW_hy = rows.T @ h.reshape(len(rows), -1)  # (V, N) @ (N, H) -> (V, H)
+    return dh, dW_hy, rows.sum(axis=0)  # (..., H), (V, H), (V,)
+
+
+def rnn_backward(
+    x: Array, h: Array, params: RNNParams, doutputs: Array, dlast: Array
+) -> tuple[Array, Array, RNNParams]:
+    r"""Backpropagation through time, :eq:`rnn-backward`.
+
+    Parameters
+    ----------
+    x : ndarray of shape (B, T, V)
+        What :func:`~charseq.rnn_forward` read.
+    h : ndarray of shape (B, H)
+        State before the first character.
+    params : RNNParams
+        Weights and biases.
+    doutputs : ndarray of shape (B, T, H)
+        Gradient that arrives at each output, usually from the output layer.
+    dlast : ndarray of shape (B, H)
+        Gradient that arrives at the last state from what comes after; zeros if nothing does.
+
+    Returns
+    -------
+    dx : ndarray of shape (B, T, V)
+        Gradient for the inputs.
+    dh : ndarray of shape (B, H)
+        Gradient for the state before the first character.
+    dparams : RNNParams
+        Gradients for weights and biases, summed over batch and time.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, as in :func:`~charseq.rnn_forward`.
+
+    Notes
+    -----
+    The method is described by :cite:t:`werbos1990backpropagation`.
+
+    Examples
+    --------
+    >>> params = RNNParams(np.ones((1, 1)), np.full((1, 1), 0.5), np.zeros(1), np.zeros(1))
+    >>> x, h = np.zeros((1, 3, 1)), np.zeros((1, 1))
+    >>> dx, dh, dparams = rnn_backward(x, h, params, np.zeros((1, 3, 1)), np.ones((1, 1)))
+    >>> dx.ravel(), dh.ravel()  # at zero tanh has slope 1: each step back halves it
+    (array([0.25, 0.5 , 1.  ]), array([0.125]))
+    """
+    outputs, _ = rnn_forward(x, h, params)  # (B, T, H)
+    _check_shape("doutputs", doutputs, outputs.shape)
+    _check_shape("dlast", dlast, h.shape)
+    before = np.concatenate([h[:, None], outputs[:, :-1]], axis=1)  # (B, T, H)
+    slope = 1 - outputs**2  # (B, T, H), of tanh
+    da = np.empty_like(outputs)  # (B, T, H), inside the tanh
+    dh = dlast  # (B, H)
+    for t in reversed(range(x.shape[1])):
+        dh = doutputs[:, t] + dh  # (B, H), from above and from later
+        da[:, t] = slope[:, t] * dh  # (B, H)
+        dh = da[:, t] @ params.W_hh  # (B, H) @ (H, H) -> (B, H)
+    dx = da @ params.W_ih  # (B, T, H) @ (H, V) -> (B, T, V)
+    dparams = RNNParams(
+        W_ih=np.einsum("bth,btv->hv", da, x, optimize=True),  # (H, V)
+        W_hh=np.einsum("bth,btk->hk", da, before, optimize=True),  # (H, H)
+        b_ih=da.sum(axis=(0, 1)),  # (H,)
+        b_hh=da.sum(axis=(0, 1)),  # (H,)
+    )
+    return dx, dh, dparams
+
+
+def lstm_backward(
+    x: Array,
+    state: tuple[Array, Array],
+    params: RNNParams,
+    doutputs: Array,
+    dlast: tuple[Array, Array],
+) -> tuple[Array, tuple[Array, Array], RNNParams]:
+    r"""Backpropagation through time in an LSTM, :eq:`lstm-backward`.
+
+    Parameters
+    ----------
+    x : ndarray of shape (B, T, V)
+        What :func:`lstm_forward` read.
+    state : tuple of ndarray of shape (B, H)
+        Hidden state and cell before the first character.
+    params : RNNParams
+        Weights and biases.
+    doutputs : ndarray of shape (B, T, H)
+        Gradient that arrives at each output, usually from the output layer.
+    dlast : tuple of ndarray of shape (B, H)
+        Two gradients, which arrive at the last hidden state and cell from what comes after.
+
+    Returns
+    -------
+    dx : ndarray of shape (B, T, V)
+        Gradient for the inputs.
+    dstate : tuple of ndarray of shape (B, H)
+        Gradients for hidden state and cell before the first character.
+    dparams : RNNParams
+        Gradients for weights and biases, summed over batch and time.
+
+    Raises
+    ------
+    TypeError
+        If `state` or `dlast` is not a tuple of two.
+    ValueError
+        If a shape does not fit, as in :func:`lstm_forward`.
+
+    Examples
+    --------
+    >>> bias = np.array([-9.0, 9, 0, 0])  # input gate shut, forget gate open
+    >>> params = RNNParams(np.zeros((4, 1)), np.zeros((4, 1)), bias, np.zeros(4))
+    >>> nothing, one = np.zeros((1, 1)), np.ones((1, 1))
+    >>> x = doutputs = np.zeros((1, 50, 1))
+    >>> _, (dh, dc), _ = lstm_backward(x, (nothing, nothing), params, doutputs, (nothing, one))
+    >>> dc.round(2)  # fifty steps back
+    array([[0.99]])
+    """
+    outputs, _ = lstm_forward(x, state, params)  # (B, T, H)
+    _check_shape("doutputs", doutputs, outputs.shape)
+    _check_pair("dlast", dlast)
+    h, c = state
+    dh, dc = dlast  # (B, H) each
+    _check_shape("dlast[0]", dh, h.shape)
+    _check_shape("dlast[1]", dc, c.shape)
+    before = np.concatenate([h[:, None], outputs[:, :-1]], axis=1)  # (B, T, H)
+    i, f, g, o = lstm_gates(x, before, params)  # (B, T, H) each
+    cells = np.empty_like(outputs)  # (B, T, H), 1 to T
+    for t in range(x.shape[1]):
+        c = cells[:, t] = f[:, t] * c + i[:, t] * g[:, t]  # (B, H)
+    cells_before = np.concatenate([state[1][:, None], cells[:, :-1]], axis=1)  # (B, T, H)
+    shown = np.tanh(cells)  # (B, T, H)
+    slope = o * (1 - shown**2)  # (B, T, H), from h to c
+    blocks = [
+        g * i * (1 - i),  # (B, T, H), from c into i
+        cells_before * f * (1 - f),  # (B, T, H), from c into f
+        i * (1 - g**2),  # (B, T, H), from c into g
+        shown * o * (1 - o),  # (B, T, H), from h into o
+    ]
+    slopes = np.concatenate(blocks, axis=-1)  # (B, T, 4H)
+    da = np.empty_like(slopes)  # (B, T, 4H), inside σ and tanh
+    for t in reversed(range(x.shape[1])):
+        dh = doutputs[:, t] + dh  # (B, H), from above and from later
+        dc = slope[:, t] * dh + dc  # (B, H), from h and from later
+        da[:, t] = slopes[:, t] * np.concatenate([dc, dc, dc, dh], axis=-1)  # (B, 4H)
+        dh = da[:, t] @ params.W_hh  # (B, 4H) @ (4H, H) -> (B, H)
+        dc = f[:, t] * dc  # (B, H): no matrix on this way
+    dx = da @ params.W_ih  # (B, T, 4H) @ (4H, V) -> (B, T, V)
+    dparams = RNNParams(
+        W_ih=np.einsum("bth,btv->hv", da, x, optimize=True),  # (4H, V)
+        W_hh=np.einsum("bth,btk->hk", da, before, optimize=True),  # (4H, H)
+        b_ih=da.sum(axis=(0, 1)),  # (4H,)
+        b_hh=da.sum(axis=(0, 1)),  # (4H,)
+    )
+    return dx, (dh, dc), dparams
+
+
+def gru_backward(
+    x: Array,
+    h: Array,
+    params: RNNParams,
+    doutputs: Array,
+    dlast: Array,
+    *,
+    reset_after: bool = True,
+) -> tuple[Array, Array, RNNParams]:
+    r"""Backpropagation through time in a GRU, :eq:`gru-backward`.
+
+    Parameters
+    ----------
+    x : ndarray of shape (B, T, V)
+        What :func:`gru_forward` read.
+    h : ndarray of shape (B, H)
+        State before the first character.
+    params : RNNParams
+        Weights and biases.
+    doutputs : ndarray of shape (B, T, H)
+        Gradient that arrives at each output, usually from the output layer.
+    dlast : ndarray of shape (B, H)
+        Gradient that arrives at the last state from what comes after; zeros if nothing does.
+    reset_after : bool, default=True
+        Torch's placement of the reset gate; False for the paper's, as in :func:`gru_gates`.
+
+    Returns
+    -------
+    dx : ndarray of shape (B, T, V)
+        Gradient for the inputs.
+    dh : ndarray of shape (B, H)
+        Gradient for the state before the first character.
+    dparams : RNNParams
+        Gradients for weights and biases, summed over batch and time. With `reset_after` those of
+        the two biases differ in the block n.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, as in :func:`gru_forward`.
+
+    Examples
+    --------
+    >>> params = RNNParams(np.zeros((3, 1)), np.zeros((3, 1)), np.array([0.0, 9, 0]), np.zeros(3))
+    >>> x, h = np.zeros((1, 50, 1)), np.zeros((1, 1))
+    >>> _, dh, _ = gru_backward(x, h, params, np.zeros((1, 50, 1)), np.ones((1, 1)))
+    >>> dh.round(2)  # fifty steps back, with z near 1
+    array([[0.99]])
+    """
+    outputs, _ = gru_forward(x, h, params, reset_after=reset_after)  # (B, T, H)
+    _check_shape("doutputs", doutputs, outputs.shape)
+    _check_shape("dlast", dlast, h.shape)
+    before = np.concatenate([h[:, None], outputs[:, :-1]], axis=1)  # (B, T, H)
+    r, z, n = gru_gates(x, before, params, reset_after=reset_after)  # (B, T, H) each
+    W_hr, W_hz, W_hn = np.split(params.W_hh, 3)  # (H, H) each
+    b_hn = params.b_hh[-n.shape[-1] :]  # (H,)
+    was_reset = before @ W_hn.T + b_hn if reset_after else before  # (B, T, H)
+    slope_r = was_reset * r * (1 - r)  # (B, T, H)
+    slope_z = (before - n) * z * (1 - z)  # (B, T, H)
+    slope_n = (1 - z) * (1 - n**2)  # (B, T, H)
+    dr, dz, dn = (np.empty_like(n) for _ in range(3))  # inside σ, σ, tanh
+    dh = dlast  # (B, H)
+    for t in reversed(range(x.shape[1])):
+        dh = doutputs[:, t] + dh  # (B, H), from above and from later
+        dz[:, t] = slope_z[:, t] * dh  # (B, H)
+        dn[:, t] = slope_n[:, t] * dh  # (B, H)
+        if reset_after:
+            dreset = dn[:, t]  # (B, H), of r ⊙ (W h + b)
+            from_n = (r[:, t] * dreset) @ W_hn  # (B, H)
+        else:
+            dreset = dn[:, t] @ W_hn  # (B, H), of r ⊙ h
+            from_n = r[:, t] * dreset  # (B, H)
+        dr[:, t] = slope_r[:, t] * dreset  # (B, H)
+        dh = z[:, t] * dh + dr[:, t] @ W_hr + dz[:, t] @ W_hz + from_n  # (B, H)
+    da = np.concatenate([dr, dz, dn], axis=-1)  # (B, T, 3H)
+    dx = da @ params.W_ih  # (B, T, 3H) @ (3H, V) -> (B, T, V)
+    last = (r * dn, before) if reset_after else (dn, r * before)  # (B, T, H) each
+    pairs = ((dr, before), (dz, before), last)  # gradient of W h, and that h
+    dparams = RNNParams(
+        W_ih=np.einsum("bth,btv->hv", da, x, optimize=True),  # (3H, V)
+        W_hh=np.concatenate(  # (3H, H)
+            [np.einsum("bth,btk->hk", d, read, optimize=True) for d, read in pairs]
+        ),
+        b_ih=da.sum(axis=(0, 1)),  # (3H,)
+        b_hh=np.concatenate([d.sum(axis=(0, 1)) for d, _ in pairs]),  # (3H,)
+    )
+    return dx, dh, dparams
 
 
 def loss_floor(vocab_size: int, bound: float = 1.0) -> float:
@@ -371,13 +1023,35 @@ def sgd_momentum(
     return parameter - lr * velocity, velocity
 
 
-def _check_params(params: RNNParams) -> None:
-    """Make sure that the other parameters have as many units as W_ih."""
-    _check_shape("W_ih", params.W_ih, ("H", "V"))
-    hidden_size = params.W_ih.shape[0]
-    _check_shape("W_hh", params.W_hh, (hidden_size, hidden_size))
-    _check_shape("b_ih", params.b_ih, (hidden_size,))
-    _check_shape("b_hh", params.b_hh, (hidden_size,))
+def _check_params(params: RNNParams, gates: int = 1) -> None:
+    """Make sure that the other parameters have as many rows as W_ih, `gates` for each unit."""
+    _check_shape("W_ih", params.W_ih, ("H" if gates == 1 else f"{gates}H", "V"))
+    rows = len(params.W_ih)
+    if rows % gates:
+        raise ValueError(f"W_ih must have shape ({gates}H, V), got {params.W_ih.shape}")
+    _check_shape("W_hh", params.W_hh, (rows, rows // gates))
+    _check_shape("b_ih", params.b_ih, (rows,))
+    _check_shape("b_hh", params.b_hh, (rows,))
+
+
+def _check_sequences(x: Array, params: RNNParams) -> None:
+    """Make sure that there is something to read, of as many features as W_ih has columns."""
+    _check_shape("x", x, ("B", "T", params.W_ih.shape[1]))
+    if x.shape[1] == 0:
+        raise ValueError(f"x has no time steps: expected T of at least 1, got shape {x.shape}")
+
+
+def _check_pair(name: str, state: tuple[Array, Array]) -> None:
+    """Make sure that a state is a pair, as an LSTM's is."""
+    if not isinstance(state, tuple) or len(state) != 2:
+        found = f"{len(state)} of them" if isinstance(state, tuple) else type(state).__name__
+        raise TypeError(f"{name} must be a tuple of two arrays (h, c), got {found}")
+
+
+def _check_last_axis(name: str, array: Array, size: int) -> None:
+    """Compare the length of the last axis; the axes before it are free."""
+    if np.ndim(array) == 0 or array.shape[-1] != size:
+        raise ValueError(f"{name} must have shape (..., {size}), got {np.shape(array)}")
 
 
 def _check_targets(logits: Array, targets: Array) -> None:

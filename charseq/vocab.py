@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -56,6 +57,13 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         entries: Sequence[str] = self.chars
+        if isinstance(entries, bytes):
+            raise TypeError("chars must be text, got bytes; decode it first, data.decode('utf-8')")
+        if isinstance(entries, (set, frozenset)):
+            raise TypeError(
+                "chars must have an order, and a set has another in each run of Python; use "
+                "Vocabulary.from_text(text), or sorted(chars)"
+            )
         if not isinstance(entries, str):
             try:
                 entries = list(entries)
@@ -152,7 +160,7 @@ class Vocabulary:
                 f"character {_name(text[place])} at position {place} of the text is not among the "
                 f"{len(self)} characters of the vocabulary {some!r}; build the vocabulary from all "
                 "the text you will use, Vocabulary.from_text(train_text + other_text), or drop "
-                "the character"
+                f"the character{self._look_alike(text)}"
             )
         return ids
 
@@ -309,6 +317,16 @@ class Vocabulary:
             raise ValueError(f"chars must be a list of characters, got {text[:60]!r}")
         return cls(data["chars"])
 
+    def _look_alike(self, text: str) -> str:
+        """Name the cure where a text only spells its accents in another way than the vocabulary."""
+        for form in ("NFC", "NFD"):
+            if set(normalize(form, text)) <= set(self.chars):
+                return (
+                    "; it looks the same but is spelled with other code points: "
+                    f"unicodedata.normalize({form!r}, text) mends it"
+                )
+        return ""
+
     @cached_property
     def _id_of_code(self) -> NDArray[np.int64]:
         """Id of each code point, -1 where there is none; the last entry stands for all beyond."""
@@ -322,8 +340,10 @@ class Vocabulary:
         if array.size == 0:
             return array.astype(np.int64)
         if array.dtype.kind not in "iu":
+            example = array.flat[0]
             raise TypeError(
-                f"ids must be integers, got {array.dtype} (for example {array.flat[0]!r})"
+                f"ids must be integers, got {array.dtype} (for example "
+                f"{example.item() if isinstance(example, np.generic) else example!r})"
             )
         outside = np.argwhere((array < 0) | (array >= len(self)))
         if len(outside):

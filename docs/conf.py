@@ -83,7 +83,12 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r"\.py$",  # every script runs, whatever its name
-    "subsection_order": ["../examples/cell", "../examples/training", "../examples/limits"],
+    "subsection_order": [
+        "../examples/cell",
+        "../examples/training",
+        "../examples/limits",
+        "../examples/texts",
+    ],
     "within_subsection_order": "gallery.ReadingOrder",
     "only_warn_on_example_error": True,  # an error with -W, and `live` goes on
     "image_scrapers": ("figures.scraper",),
@@ -105,8 +110,20 @@ sphinx_gallery_conf = {
 autodoc_typehints = "none"  # numpydoc's sections say the types, and link them
 numpydoc_show_class_members = False  # else nn.Module's sixty methods
 numpydoc_xref_param_type = True
-numpydoc_xref_ignore = {"default", "of", "optional", "or", "shape", "to", "color", *"BTVEHLD"}
+numpydoc_xref_ignore = {
+    "default",
+    "of",
+    "optional",
+    "or",
+    "shape",
+    "to",
+    "color",
+    "iterator",
+    "gH",
+    *"BTVEHLD",
+}
 numpydoc_xref_aliases = {name: f"charseq.{name}" for name in charseq.__all__} | {
+    "RunFolderError": "charseq.checkpoint.RunFolderError",
     "ndarray": "numpy.ndarray",
     "array_like": "numpy.typing.ArrayLike",
     "Tensor": "torch.Tensor",

@@ -8,6 +8,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 
+import charseq
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "docs" / "_ext"))
 import ledger  # noqa: E402
@@ -43,18 +45,21 @@ def test_the_site_states_at_least_the_equations_of_the_first_chapters():
 
 @pytest.mark.parametrize("label", EQUATIONS)
 def test_an_equation_is_the_function_of_its_name_which_cites_it(label):
-    function = ledger.functions()[label.replace("-", "_")]
-    assert label in function.cites
+    name = label.replace("-", "_")
+    function = ledger.functions().get(name)
+    assert function, f"write {name}() in charseq/reference.py"
+    assert label in function.cites, f"cite :eq:`{label}` in the docstring of {name}"
 
 
 @pytest.mark.parametrize("label", EQUATIONS)
 def test_an_equation_has_its_symbols_on_the_notation_page(label):
-    assert label in ledger.symbols()
+    assert label in ledger.symbols(), f"refer to {{eq}}`{label}` in docs/notation.md"
 
 
 @pytest.mark.parametrize("label", EQUATIONS)
 def test_an_equation_is_proved_by_a_test_of_its_name(label):
-    assert ledger.proofs(label)
+    key = label.replace("-", "_")
+    assert ledger.proofs(label), f"write test_{key}_… in a file of tests/"
 
 
 SHOWN = sorted(EQUATIONS.keys() - {"parameter-count"})  # the code of which is a table's sum
@@ -63,7 +68,8 @@ SHOWN = sorted(EQUATIONS.keys() - {"parameter-count"})  # the code of which is a
 @pytest.mark.parametrize("label", SHOWN)
 def test_the_chapter_of_an_equation_shows_its_code(label):
     page = (ROOT / "docs" / EQUATIONS[label]).with_suffix(".md").read_text("utf-8")
-    assert f"{{code-of}} {label.replace('-', '_')}\n" in page
+    shown = f"{{code-of}} {label.replace('-', '_')}\n"
+    assert shown in page, f"show the code with ```{shown} in docs/{EQUATIONS[label]}.md"
 
 
 def test_each_function_of_the_reference_is_an_equation_of_the_site():
@@ -71,7 +77,9 @@ def test_each_function_of_the_reference_is_an_equation_of_the_site():
     computing = [f for f in functions if "." not in f.qualified]
     assert len(computing) >= 7
     for function in computing:
-        assert function.qualified.replace("_", "-") in EQUATIONS
+        label = function.qualified.replace("_", "-")
+        assert label in EQUATIONS, f"no page states $$ … $$ ({label})"
+        assert function.qualified in charseq.reference.__all__
 
 
 def test_a_missing_link_of_the_chain_is_noticed(tmp_path):
@@ -142,20 +150,21 @@ def test_code_on_a_page_fits_its_column(page):
 def test_an_example_asks_a_question_draws_and_asserts_its_claim(script):
     tree = ast.parse(script.read_text("utf-8"))
     title = (ast.get_docstring(tree) or "").strip().splitlines()[0]
+    text = script.read_text("utf-8")
     assert title.endswith("?")
-    assert any(isinstance(node, ast.Assert) for node in tree.body)
-    assert "What to notice" in script.read_text("utf-8")
+    assert any(isinstance(node, ast.Assert) for node in tree.body), "assert the closing claim"
+    assert "**What to notice.**" in text
+    assert "fig.set_label(" in text, "a figure says what it shows: fig.set_label(…)"
 
 
 @pytest.mark.parametrize("script", EXAMPLES, ids=name_of)
 def test_an_example_is_linked_from_a_chapter(script):
     target = f"sphx_glr_gallery_{script.parent.name}_{script.name}"
-    assert any(target in page.read_text("utf-8") for page in CHAPTERS)
+    linked = any(target in page.read_text("utf-8") for page in CHAPTERS)
+    assert linked, f"link {{ref}}`{target}` from a chapter"
 
 
 def test_every_public_name_is_in_the_api_reference():
-    import charseq
-
     listed = (ROOT / "docs/api/index.md").read_text("utf-8")
     for name in charseq.__all__:
         assert re.search(rf"^   {name}$", listed, re.MULTILINE), name

@@ -1,6 +1,7 @@
 """The record of a run: its log to the letter, its file to the last bit."""
 
 import csv
+import errno
 import math
 import os
 import stat
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from charseq import History, Record
+from charseq import History, Record, Step
+from charseq.history import write_whole
 
 HEAD = "epoch,loss,gradient_norm,prediction\r\n"
 texts = st.text(st.characters(exclude_categories=()))  # lone surrogates as well
@@ -48,7 +50,7 @@ def test_history_is_a_sequence_of_its_records():
 def test_columns_are_arrays_of_the_records_fields():
     history = History((Record(1, 2.5, 0.5, "ab"), Record(2, 1.5, 0.25, "cd")))
     for found, expected, dtype in [
-        (history.epochs, [1, 2], np.int64),
+        (history.numbers, [1, 2], np.int64),
         (history.losses, [2.5, 1.5], np.float64),
         (history.gradient_norms, [0.5, 0.25], np.float64),
     ]:
@@ -64,8 +66,8 @@ def test_columns_are_of_floats_even_where_records_hold_integers():
 
 def test_columns_of_an_empty_history_are_empty():
     empty = History(())
-    assert empty.epochs.shape == empty.losses.shape == empty.gradient_norms.shape == (0,)
-    assert empty.epochs.dtype == np.int64
+    assert empty.numbers.shape == empty.losses.shape == empty.gradient_norms.shape == (0,)
+    assert empty.numbers.dtype == np.int64
     assert empty.losses.dtype == empty.gradient_norms.dtype == np.float64
     assert empty.predictions == []
     assert str(empty) == ""
@@ -96,9 +98,9 @@ def test_a_line_to_the_letter():
     [
         (50, 5, range(5, 51, 5)),
         (50, None, range(5, 51, 5)),
-        (57, None, range(5, 56, 5)),
+        (57, None, [*range(6, 55, 6), 57]),
         (20, None, range(2, 21, 2)),
-        (19, None, range(1, 20)),
+        (19, None, [*range(2, 19, 2), 19]),
         (9, None, range(1, 10)),
         (1, None, [1]),
         (3, 1, [1, 2, 3]),
@@ -170,11 +172,17 @@ def test_csv_may_be_read_by_whoever_may_read_other_new_files(tmp_path):
     assert modes[0] == modes[1]
 
 
-def test_a_failing_write_leaves_the_old_file_and_nothing_else(tmp_path):
+def no_room(path, data):
+    path.touch()
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_failing_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     path = tmp_path / "run.csv"
     path.write_text("precious")
-    broken = History((Record(1, 1.0, 1.0, "ab"), "not a record"))
-    with pytest.raises(TypeError):
+    broken = History((Record(1, 1.0, 1.0, "ab"),))
+    monkeypatch.setattr(type(path), "write_bytes", no_room)
+    with pytest.raises(OSError, match="No space"):
         broken.to_csv(path)
     assert path.read_text() == "precious"
     assert list(tmp_path.iterdir()) == [path]
@@ -212,13 +220,13 @@ def test_the_file_is_whole_before_it_takes_its_name(tmp_path, monkeypatch):
         (b"a,b\r\n1,2\r\n", r"line 1: expected the columns .* got \['a', 'b'\]"),
         (b"\x89PNG\r\n", "line 1: expected UTF-8 text, got 0x89"),
         (HEAD.encode() + b"1,1,1,ab\r\n2,1,1,a\xff\r\n", "line 3: expected UTF-8 .* got 0xff"),
-        (HEAD.encode() + b"1,1,1\r\n", r"line 2: expected an integer, .* got \['1', '1', '1'\]"),
-        (HEAD.encode() + b"1,1,1,a,b\r\n", "line 2: expected an integer, two numbers and a text"),
+        (HEAD.encode() + b"1,1,1\r\n", r"line 2: expected epoch \(int\), .* got \['1', '1', '1'\]"),
+        (HEAD.encode() + b"1,1,1,a,b\r\n", r"line 2: expected epoch \(int\), loss \(float\)"),
         (HEAD.encode() + b"1,1,1,a\r\n\r\n", r"line 3: .* got \[\]"),
         (HEAD.encode() + b"1,1,1,a\r\n1.5,1,1,a\r\n", r"line 3: .* got \['1.5', '1', '1', 'a'\]"),
-        (HEAD.encode() + b"1,one,1,a\r\n", "line 2: expected an integer, two numbers"),
-        (HEAD.encode() + b"1,1,one,a\r\n", "line 2: expected an integer, two numbers"),
-        (HEAD.encode() + b'1,1,1,"a\nb"\r\nx,1,1,a\r\n', "line 4: expected an integer"),
+        (HEAD.encode() + b"1,one,1,a\r\n", r"line 2: expected epoch \(int\)"),
+        (HEAD.encode() + b"1,1,one,a\r\n", r"line 2: expected epoch \(int\)"),
+        (HEAD.encode() + b'1,1,1,"a\nb"\r\nx,1,1,a\r\n', "line 4: expected epoch"),
         (HEAD.encode() + b'1,1,1,a\r\n2,1,1,"cut of', "line 3: unexpected end of data"),
         (HEAD.encode() + b'1,1,1,"a"b\r\n', "line 2: .*expected after"),
     ],
@@ -238,3 +246,87 @@ def test_a_missing_file_is_reported_as_missing(tmp_path):
         History.from_csv(tmp_path / "absent.csv")
     with pytest.raises(FileNotFoundError, match="nowhere"):
         run_of(1).to_csv(tmp_path / "nowhere" / "run.csv")
+
+
+# --- steps ----------------------------------------------------------------------------------------
+
+STEP_HEAD = "step,loss,gradient_norm,lr,valid_loss\r\n"
+steps = st.builds(Step, st.integers(), *[st.floats()] * 4)
+
+
+def test_a_line_of_a_step_to_the_letter():
+    assert str(Step(7, math.log(2), 9, 0.1)) == "step 7       loss:0.693  bpc:1.000"
+    measured = Step(123456, 2 * math.log(2), 9, 0.1, 3 * math.log(2))
+    assert str(measured) == "step 123456  loss:1.386  bpc:2.000  valid:3.000"
+
+
+def test_a_history_counts_what_its_records_count():
+    history = History((Step(4, 2.0, 1.0, 0.1), Step(8, 1.0, 1.0, 0.1)))
+    assert history.unit == "step"
+    assert history.numbers.tolist() == [4, 8]
+    assert history.losses.tolist() == [2.0, 1.0]
+    assert history.log(every=8) == str(history[1])
+    with pytest.raises(ValueError, match="every counts steps and must be at least 1, got 0"):
+        history.log(every=0)
+    assert run_of(1).unit == History(()).unit == "epoch"
+
+
+def test_records_of_two_kinds_do_not_mix():
+    mixed = (Step(1, 1.0, 1.0, 0.1), Record(2, 1.0, 1.0, "a"))
+    for records in (mixed, mixed[::-1]):
+        with pytest.raises(TypeError, match="records of one kind, got Record and Step"):
+            History(records)
+
+
+@given(st.lists(steps, min_size=1, max_size=5))
+@example([Step(1, math.nan, -0.0, 5e-324, math.inf)])
+def test_steps_survive_the_file_to_the_last_bit(folder, rows):
+    history = History(tuple(rows))
+    history.to_csv(folder / "steps.csv")
+    assert identical(History.from_csv(folder / "steps.csv"), history)
+
+
+def test_a_file_of_steps_to_the_letter(tmp_path):
+    History((Step(1, 0.5, 2.0, 1e-3), Step(2, 0.25, 1.0, 1e-3, 0.75))).to_csv(tmp_path / "a.csv")
+    rows = "1,0.5,2.0,0.001,nan\r\n2,0.25,1.0,0.001,0.75\r\n"
+    assert (tmp_path / "a.csv").read_bytes() == (STEP_HEAD + rows).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            "step,loss\r\n",
+            r"line 1: expected the columns \['step', .*'valid_loss'\], got \['step', ",
+        ),
+        (
+            STEP_HEAD + "1,1,1,1\r\n",
+            r"line 2: expected step \(int\), .*, valid_loss \(float\), got",
+        ),
+        (STEP_HEAD + "1,1,1,1,1\r\n1,1,1,1,x\r\n", "line 3: expected step"),
+    ],
+)
+def test_a_damaged_file_of_steps_is_named_with_its_line(content, message, tmp_path):
+    path = tmp_path / "run.csv"
+    path.write_bytes(content.encode())
+    with pytest.raises(ValueError, match=message):
+        History.from_csv(path)
+
+
+def test_a_whole_file_is_written_and_an_old_one_replaced(tmp_path):
+    path = tmp_path / "data"
+    for data in (b"old", b"", bytes(range(256)) * 999):
+        write_whole(path, data)
+        assert path.read_bytes() == data
+        write_whole(str(path), data)
+        assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_part_of_a_file_is_never_left_behind(tmp_path, monkeypatch):
+    path = tmp_path / "data"
+    write_whole(path, b"precious")
+    monkeypatch.setattr(type(path), "write_bytes", no_room)
+    with pytest.raises(OSError, match="No space"):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"precious"
+    assert list(tmp_path.iterdir()) == [path]

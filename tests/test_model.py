@@ -1,5 +1,6 @@
 """CharRNN against the modules of torch that it is made of."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -208,3 +209,144 @@ def test_unknown_cell_is_refused_and_the_known_ones_named(cell):
 def test_without_an_output_layer_hidden_size_must_be_the_vocabularys():
     with pytest.raises(ValueError, match="hidden_size must equal vocab_size: got 4 and 6"):
         CharRNN(V, H, output_layer=False)
+
+
+@pytest.mark.parametrize(
+    ("cell", "state", "error", "message"),
+    [
+        ("RNN", torch.zeros(1, 4), ValueError, r"\(L, B, H\) = \(1, 2, 4\), got \(1, 4\)"),
+        ("GRU", torch.zeros(1, 3, 4), ValueError, r"\(1, 2, 4\), got \(1, 3, 4\)"),
+        ("RNN", (torch.zeros(1, 2, 4),) * 2, TypeError, "must be a tensor, got tuple"),
+        ("RNN", np.zeros((1, 2, 4)), TypeError, "must be a tensor, got ndarray"),
+        ("LSTM", torch.zeros(1, 2, 4), TypeError, r"pair \(h, c\), got Tensor"),
+        ("RNN", torch.zeros(1, 2, 4).double(), TypeError, "state is torch.float64 and the model"),
+    ],
+)
+def test_a_state_that_does_not_fit_is_named(cell, state, error, message):
+    model = CharRNN(vocab_size=3, hidden_size=4, cell=cell)
+    with pytest.raises(error, match=message):
+        model(torch.zeros(2, 5, dtype=torch.long), state)
+
+
+# --- dropout, tied weights, forget bias -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_tied_weights_are_one_parameter(cell):
+    model = CharRNN(V, H, cell=cell, embedding_size=H, tied=True, seed=0).double()
+    free = CharRNN(V, H, cell=cell, embedding_size=H, seed=0)
+    assert model.head.weight is model.embedding.weight
+    assert len(list(free.parameters())) - len(list(model.parameters())) == 1
+    assert torch.equal(model.embedding.weight.float(), free.embedding.weight)
+    states, _ = model.states(some_ids())
+    expected = states @ model.embedding.weight.T + model.head.bias
+    torch.testing.assert_close(model(some_ids())[0], expected, rtol=0, atol=1e-14)
+
+
+def test_tied_weights_stay_tied_in_another_precision_and_after_loading():
+    options = {"embedding_size": H, "tied": True}
+    model, other = CharRNN(V, H, **options, seed=0), CharRNN(V, H, **options, seed=1)
+    other.load_state_dict(model.state_dict())
+    for one in (other, other.double()):
+        with torch.no_grad():
+            one.embedding.weight.add_(1)
+        assert torch.equal(one.head.weight, one.embedding.weight)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -2.5])
+def test_forget_bias_is_set_once_in_every_layer_and_nothing_else_changes(value):
+    model = CharRNN(V, H, cell="LSTM", num_layers=2, forget_bias=value, seed=0)
+    plain = CharRNN(V, H, cell="LSTM", num_layers=2, seed=0)
+    for name, part in model.state_dict().items():
+        expected = plain.state_dict()[name].clone()
+        if "bias_ih" in name:
+            expected[H : 2 * H] = value
+        if "bias_hh" in name:
+            expected[H : 2 * H] = 0
+        assert torch.equal(part, expected), name
+    for layer in range(2):
+        both = getattr(model.rnn, f"bias_ih_l{layer}") + getattr(model.rnn, f"bias_hh_l{layer}")
+        assert both[H : 2 * H].tolist() == [value] * H
+
+
+def test_dropout_acts_in_training_only():
+    model = CharRNN(V, 64, num_layers=2, dropout=0.5, seed=0)
+    plain = CharRNN(V, 64, num_layers=2, seed=0)
+    assert torch.equal(model.eval()(some_ids())[0], plain(some_ids())[0])
+    model.train()
+    assert not torch.equal(model(some_ids())[0], model(some_ids())[0])
+
+
+def test_dropout_acts_before_the_output_layer_and_between_layers():
+    dropped = []
+    model = CharRNN(V, 64, num_layers=2, dropout=0.25, seed=0)
+    model.dropout.register_forward_hook(lambda _, args, out: dropped.append((args[0], out)))
+    model(some_ids(B=20, T=20))
+    ((before, after),) = dropped
+    share = (after == 0).float().mean().item()
+    assert share == pytest.approx(0.25, abs=0.02)
+    kept = after != 0
+    torch.testing.assert_close(after[kept], before[kept] / 0.75)
+    # The states themselves differ, so they are cut between layers as well.
+    assert not torch.equal(model.states(some_ids())[0], model.states(some_ids())[0])
+    single = CharRNN(V, 64, dropout=0.25, seed=0)  # without a warning of torch's
+    assert torch.equal(single.states(some_ids())[0], single.states(some_ids())[0])
+    assert not torch.equal(single(some_ids())[0], single(some_ids())[0])
+
+
+def test_dropout_never_reaches_the_state_that_is_carried_from_step_to_step():
+    model, plain = CharRNN(V, H, dropout=0.9, seed=0), CharRNN(V, H, seed=0)
+    assert torch.equal(model(some_ids())[1], plain(some_ids())[1])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"cell": "LSTM", "num_layers": 2, "dropout": 0.2, "forget_bias": 1.0, "seed": 4},
+        {"cell": "GRU", "embedding_size": H, "tied": True, "seed": 7},
+        {"hidden_size": V, "output_layer": False, "seed": 1},
+    ],
+    ids=str,
+)
+def test_options_rebuild_the_model(options):
+    model = CharRNN(V, **{"hidden_size": H, **options})
+    twin = CharRNN(**model.options)
+    assert twin.options == model.options
+    assert list(twin.state_dict()) == list(model.state_dict())
+    assert str(twin) == str(model)
+    if "seed" in options:
+        assert all(map(torch.equal, twin.parameters(), model.parameters()))
+    twin.load_state_dict(model.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dropout": -0.1}, "dropout is a share of the states, 0 to below 1, got -0.1"),
+        ({"dropout": 1.0}, "dropout is a share of the states, 0 to below 1, got 1.0"),
+        ({"dropout": float("nan")}, "dropout is a share of the states, 0 to below 1, got nan"),
+        ({"tied": True}, "tied weights need .* embedding_size None and hidden_size 4"),
+        ({"tied": True, "embedding_size": 3}, "embedding_size 3 and hidden_size 4"),
+        (
+            {"tied": True, "hidden_size": V, "embedding_size": V, "output_layer": False},
+            "tied weights need an output layer",
+        ),
+        ({"forget_bias": 1.0}, "only an LSTM has a forget gate, got forget_bias for cell 'RNN'"),
+        ({"forget_bias": 1.0, "cell": "GRU"}, "only an LSTM has a forget gate"),
+        ({"forget_bias": float("nan"), "cell": "LSTM"}, "forget_bias must be finite, got nan"),
+        ({"forget_bias": float("inf"), "cell": "LSTM"}, "forget_bias must be finite, got inf"),
+        ({"seed": 2**64}, "seed must fit into 64 bits, got 18446744073709551616"),
+        ({"seed": -(2**63) - 1}, "seed must fit into 64 bits"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        CharRNN(V, **{"hidden_size": H, **options})
+
+
+@pytest.mark.parametrize("seed", [-(2**63), 2**64 - 1])
+def test_every_seed_of_torch_may_be_given(seed):
+    torch.manual_seed(seed)
+    expected = CharRNN(V, H)
+    assert torch.equal(CharRNN(V, H, seed=seed).rnn.weight_hh_l0, expected.rnn.weight_hh_l0)

@@ -101,7 +101,7 @@ def test_loss_curve_is_the_historys():
     history = run_of("a", "b", "c")
     ax = plot_loss(history, label="tanh", color="#123456")
     (line,) = ax.lines
-    np.testing.assert_array_equal(line.get_xdata(), history.epochs)
+    np.testing.assert_array_equal(line.get_xdata(), history.numbers)
     np.testing.assert_array_equal(line.get_ydata(), history.losses)
     assert to_hex(line.get_color()) == "#123456"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "loss (nats a character)")

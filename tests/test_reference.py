@@ -1,5 +1,9 @@
-"""The NumPy equations against torch, to 1e-12 in float64."""
+"""The NumPy equations against torch, in float64.
 
+Forward to 1e-12; gradients to 1e-10 against autograd, and to 1e-6 against central differences.
+"""
+
+import functools
 import math
 import subprocess
 import sys
@@ -7,23 +11,38 @@ import sys
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from charseq.reference import (
     RNNParams,
     cross_entropy,
+    cross_entropy_backward,
+    gru_backward,
+    gru_forward,
+    gru_gates,
+    gru_step,
     loss_floor,
+    lstm_backward,
+    lstm_forward,
+    lstm_gates,
+    lstm_step,
     output_layer,
+    output_layer_backward,
+    rnn_backward,
     rnn_forward,
     rnn_step,
     sgd_momentum,
+    sigmoid,
     softmax,
 )
 
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
+GRADIENT = {"rtol": 1e-10, "atol": 1e-12}
 sizes = st.integers(1, 9)
+small = st.integers(1, 4)
+placements = st.booleans()  # of the reset gate: torch's, the paper's
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -101,10 +120,11 @@ def test_rnn_step_refuses_parameters_that_do_not_fit_each_other(name, shape, mes
         rnn_forward(np.zeros((3, 5, 4)), np.zeros((3, 2)), odd)
 
 
-@given(V=sizes, H=sizes, seed=seeds)
-def test_random_parameters_are_drawn_from_the_distribution_of_torch(V, H, seed):
-    params = RNNParams.random(V, H, np.random.default_rng(seed))
-    layer = nn.RNNCell(V, H)
+@given(V=sizes, H=sizes, cell=st.sampled_from([nn.RNNCell, nn.GRUCell, nn.LSTMCell]), seed=seeds)
+def test_random_parameters_are_drawn_from_the_distribution_of_torch(V, H, cell, seed):
+    gates = {nn.RNNCell: 1, nn.GRUCell: 3, nn.LSTMCell: 4}[cell]
+    params = RNNParams.random(V, H, np.random.default_rng(seed), gates=gates)
+    layer = cell(V, H)
     assert [p.shape for p in params] == [tuple(p.shape) for p in layer.parameters()]
     assert all(p.dtype == np.float64 for p in params)
     assert max(np.abs(p).max() for p in params) <= 1 / math.sqrt(H)
@@ -124,6 +144,11 @@ def test_random_parameters_need_sizes_of_at_least_one(V, H, name):
     with pytest.raises(ValueError, match=f"^{name} must be at least 1, got 0"):
         RNNParams.random(V, H, np.random.default_rng(0))
     assert RNNParams.random(1, 1, np.random.default_rng(0)).W_ih.shape == (1, 1)
+
+
+def test_random_parameters_need_at_least_one_row_a_unit():
+    with pytest.raises(ValueError, match=r"^gates must be at least 1, got 0"):
+        RNNParams.random(2, 2, np.random.default_rng(0), gates=0)
 
 
 # --- rnn-forward ------------------------------------------------------------------------------
@@ -150,6 +175,14 @@ def test_rnn_forward_of_copied_layers_stacks_as_torch_does():
     np.testing.assert_allclose(states, layer(as_torch(x))[0].detach(), **EXACT)
 
 
+@pytest.mark.parametrize(("kind", "gates"), [(nn.RNN, 1), (nn.GRU, 3), (nn.LSTM, 4)])
+def test_copied_parameters_have_the_rows_of_their_layer(kind, gates):
+    layer = kind(3, 5, num_layers=2)
+    params = RNNParams.from_torch(layer, 1)
+    assert params.W_ih.shape == params.W_hh.shape == (gates * 5, 5)
+    np.testing.assert_array_equal(params.b_hh, layer.bias_hh_l1.detach())
+
+
 def test_copied_parameters_keep_the_precision_of_the_layer():
     layer = nn.RNN(3, 5)
     params = RNNParams.from_torch(layer)
@@ -162,7 +195,12 @@ def test_copied_parameters_keep_the_precision_of_the_layer():
 @pytest.mark.parametrize(
     ("layer", "index", "message"),
     [
-        (nn.Linear(2, 2), 0, r"expected a torch.nn.RNN .* Linear lacks weight_ih_l0, weight_hh_l0"),
+        (
+            nn.Linear(2, 2),
+            0,
+            r"expected a torch.nn.RNN, .* Linear lacks weight_ih_l0, weight_hh_l0",
+        ),
+        (nn.GRU(2, 2, bias=False), 0, r"GRU lacks bias_ih_l0, bias_hh_l0$"),
         (nn.RNN(2, 2, bias=False), 0, r"RNN lacks bias_ih_l0, bias_hh_l0$"),
         (nn.RNN(2, 2), 1, r"RNN lacks weight_ih_l1"),
     ],
@@ -184,6 +222,201 @@ def test_copied_parameters_come_from_a_recurrent_layer_with_biases(layer, index,
 def test_rnn_forward_names_the_shape_that_does_not_fit(x, h, message, params):
     with pytest.raises(ValueError, match=message):
         rnn_forward(np.zeros(x), np.zeros(h), params)
+
+
+# --- sigmoid ----------------------------------------------------------------------------------
+
+
+@given(
+    shape=st.lists(st.integers(1, 4), max_size=3), scale=st.sampled_from([1, 30, 1e4]), seed=seeds
+)
+def test_sigmoid_matches_torch(shape, scale, seed):
+    a = drawn(seed, *shape, scale=scale)
+    np.testing.assert_allclose(sigmoid(a), torch.sigmoid(as_torch(a)), **EXACT)
+
+
+def test_sigmoid_of_huge_numbers_does_not_overflow():
+    np.testing.assert_array_equal(sigmoid(np.array([-1e300, 0, 1e300])), [0, 0.5, 1])
+
+
+# --- lstm-gates, lstm-step, lstm-forward ------------------------------------------------------
+
+
+@given(lead=st.lists(st.integers(1, 3), max_size=3), V=sizes, H=sizes, seed=seeds)
+def test_lstm_gates_take_the_blocks_in_the_order_of_torch(lead, V, H, seed):
+    params = RNNParams.random(V, H, np.random.default_rng(seed), gates=4)
+    x, h = drawn(seed, *lead, V), drawn(seed + 1, *lead, H)
+    W_ih, W_hh, b_ih, b_hh = (as_torch(p).unflatten(0, (4, H)) for p in params)
+    squash = (torch.sigmoid, torch.sigmoid, torch.tanh, torch.sigmoid)
+    for block, found in enumerate(lstm_gates(x, h, params)):
+        a = as_torch(x) @ W_ih[block].T + b_ih[block] + as_torch(h) @ W_hh[block].T + b_hh[block]
+        np.testing.assert_allclose(found, squash[block](a), **EXACT)
+
+
+@given(B=sizes, V=sizes, H=sizes, seed=seeds)
+def test_lstm_step_matches_torch_lstm_cell(B, V, H, seed):
+    params = RNNParams.random(V, H, np.random.default_rng(seed), gates=4)
+    cell = copy_into(nn.LSTMCell(V, H).double(), params, "")
+    x, h, c = drawn(seed, B, V), drawn(seed + 1, B, H), drawn(seed + 2, B, H, scale=3)
+    expected = cell(as_torch(x), (as_torch(h), as_torch(c)))
+    for found, wanted in zip(lstm_step(x, (h, c), params), expected, strict=True):
+        np.testing.assert_allclose(found, wanted.detach(), **EXACT)
+
+
+@given(B=sizes, T=sizes, V=sizes, H=sizes, seed=seeds)
+def test_lstm_forward_matches_torch_lstm(B, T, V, H, seed):
+    params = RNNParams.random(V, H, np.random.default_rng(seed), gates=4)
+    layer = copy_into(nn.LSTM(V, H, batch_first=True).double(), params, "_l0")
+    x, h, c = drawn(seed, B, T, V), drawn(seed + 1, B, H), drawn(seed + 2, B, H)
+    expected, (h_n, c_n) = layer(as_torch(x), (as_torch(h)[None], as_torch(c)[None]))
+    outputs, (last, last_cell) = lstm_forward(x, (h, c), params)
+    np.testing.assert_allclose(outputs, expected.detach(), **EXACT)
+    np.testing.assert_allclose(last, h_n[0].detach(), **EXACT)
+    np.testing.assert_allclose(last_cell, c_n[0].detach(), **EXACT)
+    np.testing.assert_array_equal(last, outputs[:, -1])
+
+
+# --- gru-gates, gru-step, gru-forward ---------------------------------------------------------
+
+
+def gru_in_torch(x, h, params, reset_after):
+    """Write the paper's GRU (or torch's) out, one step after the other, for autograd."""
+    W_ih, W_hh, b_ih, b_hh = params
+    (W_hr, W_hz, W_hn), (b_hr, b_hz, b_hn) = W_hh.chunk(3), b_hh.chunk(3)
+    states = []
+    for x_t in x.unbind(1):
+        x_r, x_z, x_n = (x_t @ W_ih.T + b_ih).chunk(3, dim=1)
+        r = torch.sigmoid(x_r + h @ W_hr.T + b_hr)
+        z = torch.sigmoid(x_z + h @ W_hz.T + b_hz)
+        memory = r * (h @ W_hn.T + b_hn) if reset_after else (r * h) @ W_hn.T + b_hn
+        h = (1 - z) * torch.tanh(x_n + memory) + z * h
+        states.append(h)
+    return torch.stack(states, dim=1), h
+
+
+@given(lead=st.lists(st.integers(1, 3), max_size=3), V=sizes, H=sizes, seed=seeds)
+def test_gru_gates_take_the_blocks_in_the_order_of_torch(lead, V, H, seed):
+    params = RNNParams.random(V, H, np.random.default_rng(seed), gates=3)
+    x, h = drawn(seed, *lead, V), drawn(seed + 1, *lead, H)
+    W_ih, W_hh, b_ih, b_hh = (as_torch(p).unflatten(0, (3, H)) for p in params)
+    from_x = [as_torch(x) @ W_ih[k].T + b_ih[k] for k in range(3)]
+    r, z = (torch.sigmoid(from_x[k] + as_torch(h) @ W_hh[k].T + b_hh[k]) for k in range(2))
+    after = r * (as_torch(h) @ W_hh[2].T + b_hh[2])
+    before = (r * as_torch(h)) @ W_hh[2].T + b_hh[2]
+    for reset_after, memory in ((True, after), (False, before)):
+        found = gru_gates(x, h, params, reset_after=reset_after)
+        for have, want in zip(found, (r, z, torch.tanh(from_x[2] + memory)), strict=True):
+            np.testing.assert_allclose(have, want, **EXACT)
+
+
+@given(B=sizes, V=sizes, H=sizes, seed=seeds)
+def test_gru_step_matches_torch_gru_cell(B, V, H, seed):
+    params = RNNParams.random(V, H, np.random.default_rng(seed), gates=3)
+    cell = copy_into(nn.GRUCell(V, H).double(), params, "")
+    x, h = drawn(seed, B, V), drawn(seed + 1, B, H)
+    expected = cell(as_torch(x), as_torch(h)).detach()
+    np.testing.assert_allclose(gru_step(x, h, params), expected, **EXACT)
+
+
+@given(B=sizes, T=sizes, V=sizes, H=sizes, seed=seeds)
+def test_gru_forward_matches_torch_gru(B, T, V, H, seed):
+    params = RNNParams.random(V, H, np.random.default_rng(seed), gates=3)
+    layer = copy_into(nn.GRU(V, H, batch_first=True).double(), params, "_l0")
+    x, h = drawn(seed, B, T, V), drawn(seed + 1, B, H)
+    expected = layer(as_torch(x), as_torch(h)[None])
+    outputs, last = gru_forward(x, h, params)
+    np.testing.assert_allclose(outputs, expected[0].detach(), **EXACT)
+    np.testing.assert_allclose(last, expected[1][0].detach(), **EXACT)
+    np.testing.assert_array_equal(last, outputs[:, -1])
+
+
+@given(B=sizes, T=sizes, V=sizes, H=sizes, seed=seeds)
+def test_gru_forward_as_in_the_paper_matches_the_paper_written_in_torch(B, T, V, H, seed):
+    params = RNNParams.random(V, H, np.random.default_rng(seed), gates=3)
+    x, h = drawn(seed, B, T, V), drawn(seed + 1, B, H)
+    expected, _ = gru_in_torch(as_torch(x), as_torch(h), [as_torch(p) for p in params], False)
+    outputs, last = gru_forward(x, h, params, reset_after=False)
+    np.testing.assert_allclose(outputs, expected, **EXACT)
+    np.testing.assert_array_equal(last, outputs[:, -1])
+
+
+def test_gru_forward_of_the_two_placements_agrees_only_where_the_reset_gate_is_open():
+    params = RNNParams.random(3, 5, np.random.default_rng(0), gates=3)
+    x, h = drawn(0, 2, 7, 3), drawn(1, 2, 5)
+    torchs, papers = (gru_forward(x, h, params, reset_after=after)[0] for after in (True, False))
+    assert np.abs(torchs - papers).max() > 0.01
+    params.b_ih[:5] = 100  # r = 1
+    torchs, papers = (gru_forward(x, h, params, reset_after=after)[0] for after in (True, False))
+    np.testing.assert_allclose(torchs, papers, **EXACT)
+
+
+# --- shapes that do not fit a gated layer -----------------------------------------------------
+
+
+def as_it_reads(function, x, h, params):
+    """Call an LSTM's function with a state of two, a GRU's with one."""
+    state = (h, np.zeros(h.shape)) if function in (lstm_step, lstm_forward) else h
+    return function(x, state, params)
+
+
+@pytest.mark.parametrize(
+    ("functions", "gates"),
+    [((lstm_gates, lstm_step, lstm_forward), 4), ((gru_gates, gru_step, gru_forward), 3)],
+)
+@pytest.mark.parametrize(
+    ("name", "shape", "message"),
+    [
+        ("W_ih", (2,), r"^W_ih must have shape \(gH, V\), got \(2,\)$"),
+        ("W_ih", (10, 4), r"^W_ih must have shape \(gH, V\), got \(10, 4\)$"),
+        ("W_hh", (2, 2), r"^W_hh must have shape \(R, 2\), got \(2, 2\)$"),
+        ("b_ih", (2,), r"^b_ih must have shape \(R,\), got \(2,\)$"),
+        ("b_hh", (2,), r"^b_hh must have shape \(R,\), got \(2,\)$"),
+    ],
+)
+def test_gated_layers_refuse_parameters_of_another_layer(functions, gates, name, shape, message):
+    message = message.replace("gH", f"{gates}H").replace("R", str(2 * gates))
+    odd = RNNParams.random(4, 2, np.random.default_rng(0), gates=gates)
+    odd = odd._replace(**{name: np.zeros(shape)})
+    for function, x in zip(functions, ((3, 4), (3, 4), (3, 5, 4)), strict=True):
+        with pytest.raises(ValueError, match=message):
+            as_it_reads(function, np.zeros(x), np.zeros((3, 2)), odd)
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "h", "message"),
+    [
+        (lstm_gates, (3, 5), (3, 2), r"^x must have shape \(\.\.\., 4\), got \(3, 5\)$"),
+        (lstm_gates, (), (2,), r"^x must have shape \(\.\.\., 4\), got \(\)$"),
+        (lstm_gates, (3, 5, 4), (3, 2), r"^h must have shape \(3, 5, 2\), got \(3, 2\)"),
+        (lstm_step, (4,), (3, 2), r"^x must have shape \(B, 4\), got \(4,\); .*x\[None\]"),
+        (lstm_step, (3, 4), (1, 2), r"^h must have shape \(3, 2\), got \(1, 2\)$"),
+        (lstm_forward, (5, 4), (3, 2), r"^x must have shape \(B, T, 4\), got \(5, 4\)"),
+        (lstm_forward, (3, 0, 4), (3, 2), r"^x has no time steps"),
+        (gru_gates, (3, 5), (3, 2), r"^x must have shape \(\.\.\., 4\), got \(3, 5\)$"),
+        (gru_gates, (3, 5, 4), (3, 2), r"^h must have shape \(3, 5, 2\), got \(3, 2\)"),
+        (gru_step, (4,), (3, 2), r"^x must have shape \(B, 4\), got \(4,\); .*x\[None\]"),
+        (gru_step, (3, 4), (1, 2), r"^h must have shape \(3, 2\), got \(1, 2\)$"),
+        (gru_forward, (5, 4), (3, 2), r"^x must have shape \(B, T, 4\), got \(5, 4\)"),
+        (gru_forward, (3, 0, 4), (3, 2), r"^x has no time steps"),
+    ],
+)
+def test_gated_layers_name_the_shape_that_does_not_fit(function, x, h, message):
+    gates = 4 if function in (lstm_gates, lstm_step, lstm_forward) else 3
+    params = RNNParams.random(4, 2, np.random.default_rng(0), gates=gates)
+    with pytest.raises(ValueError, match=message):
+        as_it_reads(function, np.zeros(x), np.zeros(h), params)
+
+
+@pytest.mark.parametrize("function", [lstm_step, lstm_forward])
+def test_an_lstm_needs_a_state_of_two(function):
+    params = RNNParams.random(4, 2, np.random.default_rng(0), gates=4)
+    x, h = np.zeros((3, 4) if function is lstm_step else (3, 5, 4)), np.zeros((3, 2))
+    with pytest.raises(TypeError, match=r"^state must be a tuple of two .* got ndarray$"):
+        function(x, h, params)
+    with pytest.raises(TypeError, match=r"^state must be a tuple of two .* got 3 of them$"):
+        function(x, (h, h, h), params)
+    with pytest.raises(ValueError, match=r"^c must have shape \(3, 2\), got \(3, 1\)$"):
+        function(x, (h, np.zeros((3, 1))), params)
 
 
 # --- output-layer -----------------------------------------------------------------------------
@@ -261,6 +494,245 @@ def test_cross_entropy_matches_torch(lead, V, scale, seed):
 def test_cross_entropy_names_what_does_not_fit(logits, targets, error, message):
     with pytest.raises(error, match=message):
         cross_entropy(np.zeros(logits), targets)
+
+
+# --- gradients --------------------------------------------------------------------------------
+
+
+def flat(nested):
+    """Undo the nesting of a function's arguments or results: one list of arrays."""
+    if isinstance(nested, (tuple, list)):
+        return [array for inner in nested for array in flat(inner)]
+    return [nested]
+
+
+def rebuild(like, arrays):
+    """Nest a list of arrays as `like` is."""
+    if isinstance(like, RNNParams):
+        return RNNParams(*(next(arrays) for _ in like))
+    if isinstance(like, tuple):
+        return tuple(rebuild(inner, arrays) for inner in like)
+    return next(arrays)
+
+
+def slopes(loss, arguments, directions, step=1e-3):
+    """Return the slope of a loss along each direction, by central differences of fourth order."""
+    found = []
+    for k, direction in enumerate(directions):
+
+        def moved(by, k=k, direction=direction):
+            arrays = flat(arguments)
+            arrays[k] = arrays[k] + by * step * direction
+            return loss(*rebuild(arguments, iter(arrays)))
+
+        found.append((8 * (moved(1) - moved(-1)) - (moved(2) - moved(-2))) / (12 * step))
+    return found
+
+
+def assert_gradients_are_slopes(loss, arguments, gradients, seed):
+    """Compare along one random direction an argument; no wrong gradient is right along it."""
+    gradients = flat(gradients)
+    rng = np.random.default_rng(seed)
+    directions = [rng.normal(size=g.shape) for g in gradients]
+    for slope, g, u in zip(slopes(loss, arguments, directions), gradients, directions, strict=True):
+        size = np.linalg.norm(g) * np.linalg.norm(u)
+        assert slope == pytest.approx(np.sum(g * u), rel=1e-6, abs=1e-6 * size + 1e-10)
+
+
+def weighed(results, weights):
+    """Make one number of all results: its gradient for each of them is its weight."""
+    pairs = zip(flat(results), flat(weights), strict=True)
+    return sum((result * weight).sum() for result, weight in pairs)
+
+
+class Case:
+    """Random sequences, state, parameters and arriving gradients for one of the layers."""
+
+    def __init__(self, kind, B, T, V, H, seed):
+        rng = np.random.default_rng(seed)
+        state = tuple(rng.normal(size=(B, H)) for _ in range(2))
+        dlast = tuple(rng.normal(size=(B, H)) for _ in range(2))
+        params = RNNParams.random(V, H, rng, gates={"rnn": 1, "gru": 3, "lstm": 4}[kind])
+        one = 0 if kind != "lstm" else slice(None)
+        self.arguments = rng.normal(size=(B, T, V)), state[one], params
+        self.arriving = rng.normal(size=(B, T, H)), dlast[one]
+        self.layer = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}[kind](V, H, batch_first=True)
+        copy_into(self.layer.double(), params, "_l0")
+
+    def gradients_of_torch(self, run=None):
+        """Run the layer of torch, or a function in its place, and let autograd go back."""
+        x, state, _ = self.arguments
+        leaves = [as_torch(a).clone().requires_grad_() for a in flat((x, state))]
+        weights = list(self.layer.parameters())
+        if run:
+            results = run(*leaves, weights)
+        else:
+            lifted = [leaf[None] for leaf in leaves[1:]]
+            results = self.layer(leaves[0], lifted[0] if len(lifted) == 1 else tuple(lifted))
+            results = results[0], [last[0] for last in flat(results[1])]
+        loss = weighed(results, [as_torch(a) for a in flat(self.arriving)])
+        return torch.autograd.grad(loss, [*leaves, *weights])
+
+    def check(self, forward, backward, run=None, seed=0):
+        found = backward(*self.arguments, *self.arriving)
+        expected = self.gradients_of_torch(run)
+        for have, want in zip(flat(found), expected, strict=True):
+            np.testing.assert_allclose(have, want, **GRADIENT)
+
+        def loss(*arguments):
+            return weighed(forward(*arguments), self.arriving)
+
+        assert_gradients_are_slopes(loss, self.arguments, found, seed)
+
+
+# --- cross-entropy-backward, output-layer-backward --------------------------------------------
+
+
+@settings(max_examples=200)
+@given(lead=st.lists(small, max_size=3), V=sizes, scale=st.sampled_from([0.1, 1, 10]), seed=seeds)
+def test_cross_entropy_backward_matches_autograd_and_central_differences(lead, V, scale, seed):
+    logits = drawn(seed, *lead, V, scale=scale)
+    targets = np.random.default_rng(seed).integers(0, V, lead)
+    leaf = as_torch(logits).clone().requires_grad_()
+    loss = nn.functional.cross_entropy(
+        leaf.reshape(-1, V), torch.from_numpy(np.reshape(targets, -1))
+    )
+    (expected,) = torch.autograd.grad(loss, leaf)
+    found = cross_entropy_backward(logits, targets)
+    np.testing.assert_allclose(found, expected, **GRADIENT)
+    assert_gradients_are_slopes(lambda z: cross_entropy(z, targets), (logits,), found, seed)
+
+
+def test_cross_entropy_backward_sums_to_zero_at_each_position():
+    found = cross_entropy_backward(drawn(0, 3, 5, 7), np.zeros((3, 5), dtype=int))
+    np.testing.assert_allclose(found.sum(axis=-1), 0, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("targets", "error", "message"),
+    [
+        ([0.0, 1.0, 2.0], TypeError, "targets must be integer ids, got float64"),
+        ([0, 1, 4], ValueError, "targets must lie in 0 to 3, got 0 to 4"),
+        ([0, 1], ValueError, r"need targets of shape \(3,\), got \(2,\)"),
+    ],
+)
+def test_cross_entropy_backward_names_what_does_not_fit(targets, error, message):
+    with pytest.raises(error, match=message):
+        cross_entropy_backward(np.zeros((3, 4)), targets)
+
+
+@settings(max_examples=200)
+@given(lead=st.lists(small, max_size=3), V=sizes, H=sizes, seed=seeds)
+def test_output_layer_backward_matches_autograd_and_central_differences(lead, V, H, seed):
+    arguments = drawn(seed, *lead, H), drawn(seed + 1, V, H), drawn(seed + 2, V)
+    dlogits = drawn(seed + 3, *lead, V)
+    leaves = [as_torch(a).clone().requires_grad_() for a in arguments]
+    logits = nn.functional.linear(*leaves)
+    expected = torch.autograd.grad(logits, leaves, as_torch(dlogits))
+    found = output_layer_backward(*arguments[:2], dlogits)
+    for have, want in zip(found, expected, strict=True):
+        np.testing.assert_allclose(have, want, **GRADIENT)
+    assert_gradients_are_slopes(
+        lambda *a: weighed(output_layer(*a), dlogits), arguments, found, seed
+    )
+
+
+@pytest.mark.parametrize(
+    ("h", "W_hy", "dlogits", "message"),
+    [
+        ((3, 5), (2, 4), (3, 2), r"^h must have shape \(\.\.\., 4\), got \(3, 5\)"),
+        ((3, 4), (4,), (3, 2), r"^W_hy must have shape \(V, H\), got \(4,\)"),
+        ((3, 4), (2, 4), (3, 4), r"^dlogits must have shape \(3, 2\), got \(3, 4\)"),
+    ],
+)
+def test_output_layer_backward_names_the_shape_that_does_not_fit(h, W_hy, dlogits, message):
+    with pytest.raises(ValueError, match=message):
+        output_layer_backward(np.zeros(h), np.zeros(W_hy), np.zeros(dlogits))
+
+
+# --- rnn-backward, lstm-backward, gru-backward ------------------------------------------------
+
+
+@settings(max_examples=200)
+@given(B=small, T=small, V=small, H=small, seed=seeds)
+def test_rnn_backward_matches_autograd_and_central_differences(B, T, V, H, seed):
+    Case("rnn", B, T, V, H, seed).check(rnn_forward, rnn_backward)
+
+
+@settings(max_examples=200)
+@given(B=small, T=small, V=small, H=small, seed=seeds)
+def test_lstm_backward_matches_autograd_and_central_differences(B, T, V, H, seed):
+    Case("lstm", B, T, V, H, seed).check(lstm_forward, lstm_backward)
+
+
+@settings(max_examples=200)
+@given(B=small, T=small, V=small, H=small, seed=seeds)
+def test_gru_backward_matches_autograd_and_central_differences(B, T, V, H, seed):
+    Case("gru", B, T, V, H, seed).check(gru_forward, gru_backward)
+
+
+@settings(max_examples=200)
+@given(B=small, T=small, V=small, H=small, seed=seeds)
+def test_gru_backward_as_in_the_paper_matches_autograd_and_central_differences(B, T, V, H, seed):
+    papers = {"reset_after": False}
+    Case("gru", B, T, V, H, seed).check(
+        functools.partial(gru_forward, **papers),
+        functools.partial(gru_backward, **papers),
+        run=functools.partial(gru_in_torch, **papers),
+    )
+
+
+@pytest.mark.parametrize("T", [1, 50])
+def test_rnn_backward_with_the_output_layer_is_the_gradient_of_a_whole_network(T):
+    layer, head = nn.RNN(5, 7, batch_first=True).double(), nn.Linear(7, 5).double()
+    x, h = drawn(0, 2, T, 5), np.zeros((2, 7))
+    targets = np.random.default_rng(1).integers(0, 5, (2, T))
+    loss = nn.functional.cross_entropy(
+        head(layer(as_torch(x))[0]).reshape(-1, 5), torch.from_numpy(targets.reshape(-1))
+    )
+    expected = torch.autograd.grad(loss, [*layer.parameters(), *head.parameters()])
+    params = RNNParams.from_torch(layer)
+    W_hy, b_y = (p.detach().numpy() for p in head.parameters())
+    outputs, _ = rnn_forward(x, h, params)
+    logits = output_layer(outputs, W_hy, b_y)
+    doutputs, *dhead = output_layer_backward(outputs, W_hy, cross_entropy_backward(logits, targets))
+    _, _, dparams = rnn_backward(x, h, params, doutputs, np.zeros_like(h))
+    for found, wanted in zip([*dparams, *dhead], expected, strict=True):
+        np.testing.assert_allclose(found, wanted, **GRADIENT)
+
+
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+def test_gradients_keep_the_precision_and_leave_the_arguments_alone(kind):
+    backward = {"rnn": rnn_backward, "lstm": lstm_backward, "gru": gru_backward}[kind]
+    case = Case(kind, 2, 3, 4, 5, seed=0)
+    arguments = (*case.arguments, *case.arriving)
+    narrow = rebuild(arguments, iter([a.astype(np.float32) for a in flat(arguments)]))
+    before = [a.copy() for a in flat(narrow)]
+    found = flat(backward(*narrow))
+    assert {array.dtype for array in found} == {np.dtype(np.float32)}
+    for now, then in zip(flat(narrow), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+def test_gradients_that_arrive_must_fit_the_outputs(kind):
+    backward = {"rnn": rnn_backward, "lstm": lstm_backward, "gru": gru_backward}[kind]
+    case = Case(kind, 2, 3, 4, 5, seed=0)
+    doutputs, dlast = case.arriving
+    with pytest.raises(ValueError, match=r"^doutputs must have shape \(2, 3, 5\), got \(2, 5\)"):
+        backward(*case.arguments, doutputs[:, 0], dlast)
+    short = rebuild(dlast, iter([a[:1] for a in flat(dlast)]))
+    with pytest.raises(ValueError, match=r"^dlast.* must have shape \(2, 5\), got \(1, 5\)"):
+        backward(*case.arguments, doutputs, short)
+
+
+def test_lstm_backward_needs_two_gradients_at_the_end():
+    case = Case("lstm", 2, 3, 4, 5, seed=0)
+    doutputs, (dh, dc) = case.arriving
+    with pytest.raises(TypeError, match=r"^dlast must be a tuple of two .* got ndarray$"):
+        lstm_backward(*case.arguments, doutputs, dh)
+    with pytest.raises(ValueError, match=r"^dlast\[1\] must have shape \(2, 5\), got \(2, 1\)"):
+        lstm_backward(*case.arguments, doutputs, (dh, dc[:, :1]))
 
 
 # --- loss-floor -------------------------------------------------------------------------------
@@ -352,3 +824,9 @@ def test_sgd_momentum_leaves_its_arguments_alone():
 def test_reference_never_imports_torch():
     code = "import sys, charseq.reference; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("options", [{"nonlinearity": "relu"}, {"bidirectional": True}])
+def test_copied_parameters_of_another_kind_of_layer_are_refused(options):
+    with pytest.raises(TypeError, match="tanh that reads one way, got RNN"):
+        RNNParams.from_torch(torch.nn.RNN(3, 4, **options))

@@ -307,7 +307,8 @@ def test_decode_wants_one_text_at_a_time(ids, vocab):
         (["a", "bc"], ValueError, r"chars\[1\] must be one character, got 'bc'"),
         (["a", ""], ValueError, r"chars\[1\] must be one character, got ''"),
         (["a", 7], TypeError, r"chars\[1\] must be a character, got 7"),
-        (b"ab", TypeError, r"chars\[0\] must be a character, got 97"),
+        (b"ab", TypeError, "got bytes; decode it first"),
+        ({"a", "b"}, TypeError, "a set has another in each run of Python; use .*from_text"),
         (None, TypeError, "chars must be text, got NoneType"),
         (7, TypeError, "chars must be text, got int"),
     ],
@@ -332,3 +333,11 @@ def test_what_is_no_text_is_refused_by_its_type(vocab):
     for method in (Vocabulary.from_text, vocab.encode):
         with pytest.raises(TypeError, match=r"expected text \(str\), got list$"):
             method(["h", "e"])
+
+
+def test_an_accent_that_is_only_spelled_otherwise_is_recognised():
+    vocab = Vocabulary.from_text("e\u0301")  # two code points, one letter to the eye
+    with pytest.raises(ValueError, match=r"looks the same .*normalize\('NFD', text\) mends it"):
+        vocab.encode("\u00e9")
+    with pytest.raises(ValueError, match=r"normalize\('NFC', text\)"):
+        Vocabulary("\u00e9").encode("e\u0301")

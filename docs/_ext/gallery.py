@@ -15,6 +15,7 @@ ORDER = (
     *("one_step", "unroll_hello", "parameter_shapes", "two_biases", "last_hidden"),
     *("encode_onehot", "train_seed"),
     *("loss_floor", "context_needed", "add_head", "seed_distribution"),
+    *("batch_scramble", "detach_graph", "baselines", "temperature"),
 )
 
 

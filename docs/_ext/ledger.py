@@ -37,6 +37,8 @@ class Function:
 
     @property
     def role(self) -> str:
+        if self.node.name.startswith("_"):  # private functions have no page of their own
+            return f"`{self.module}.{self.qualified}`"
         kind = "func" if "." not in self.qualified else "meth"
         if any(getattr(d, "id", "") == "property" for d in self.node.decorator_list):
             kind = "attr"
@@ -46,9 +48,10 @@ class Function:
     def lines(self) -> str:
         """The function without its docstring and the checks of its arguments."""
         lines = self.source.splitlines()
+        described = ast.get_docstring(self.node) is not None
         kept = lines[self.node.lineno - 1 : self.node.body[0].lineno - 1]
-        end = self.node.body[0].end_lineno
-        for statement in self.node.body[1:]:
+        end = self.node.body[0].end_lineno if described else self.node.body[0].lineno - 1
+        for statement in self.node.body[described:]:
             if not is_check(statement):
                 kept += lines[end : statement.end_lineno]  # with the comments above it
             end = statement.end_lineno
@@ -75,8 +78,8 @@ def equations(root: Path = ROOT) -> dict[str, str]:
     return found
 
 
-def functions(root: Path = ROOT) -> dict[str, Function]:
-    """Each public function and method of the package by its bare name."""
+def functions(root: Path = ROOT, *, private: bool = False) -> dict[str, Function]:
+    """Each public function and method of the package by its bare name, or the private ones too."""
     found = {}
     for path in sorted((root / "charseq").glob("*.py")):
         source = path.read_text("utf-8")
@@ -84,7 +87,8 @@ def functions(root: Path = ROOT) -> dict[str, Function]:
             inner = outer.body if isinstance(outer, ast.ClassDef) else [outer]
             prefix = f"{outer.name}." if isinstance(outer, ast.ClassDef) else ""
             for node in inner:
-                if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                hidden = getattr(node, "name", "").startswith("_") and not private
+                if isinstance(node, ast.FunctionDef) and not hidden:
                     public = (prefix or node.name).rstrip(".") in charseq.__all__
                     module = "charseq" if public else f"charseq.{path.stem}"
                     found[node.name] = Function(path, module, prefix + node.name, node, source)
@@ -138,14 +142,14 @@ class Ledger(SphinxDirective):
 
 
 class CodeOf(SphinxDirective):
-    """The lines of a public function, read from the package by name, without the docstring."""
+    """The lines of a function, read from the package by name, without docstring and checks."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        function = functions().get(self.arguments[0])
+        function = functions(private=True).get(self.arguments[0])
         if function is None:
-            raise self.error(f"no public function of charseq is called {self.arguments[0]!r}")
+            raise self.error(f"no function of charseq is called {self.arguments[0]!r}")
         self.env.note_dependency(str(function.path))
         block = nodes.literal_block(function.lines, function.lines, language="python")
         self.set_source_info(block)

@@ -2,9 +2,10 @@ r"""
 What happens in one step?
 =========================
 
-A recurrent net reads one character at a time and keeps a few numbers as its memory, the state.
-All that it does is one line, applied again and again. The numbers here are round enough to check
-with a pencil, and a trained net does nothing else, only with more of them.
+A recurrent net reads one character at a time and keeps a few numbers as its
+memory, the state. All that it does is one line, applied again and again.
+The numbers here are round enough to check with a pencil, and a trained net
+does nothing else, only with more of them.
 
 The line is :eq:`rnn-step`:
 
@@ -22,8 +23,9 @@ from charseq.plotting import BLUE, GREEN, GREY, INK, ORANGE
 # %%
 # Three characters, two hidden units
 # ----------------------------------
-# The net knows ``a``, ``b`` and ``c``, so each row of :math:`W_{ih}` has three numbers. It has two
-# units, so the state has two. It has read something already and now reads a ``b``.
+# The net knows ``a``, ``b`` and ``c``, so each row of :math:`W_{ih}` has
+# three numbers. It has two units, so the state has two. It has read
+# something already and now reads a ``b``.
 
 params = RNNParams(
     W_ih=np.array([[0.2, 0.9, -0.4], [0.7, -0.5, 0.3]]),  # (H, V)
@@ -33,7 +35,7 @@ params = RNNParams(
 )
 vocab = Vocabulary("abc")
 x = vocab.one_hot(vocab.encode("b"), dtype=float)  # (1, V), one-hot
-h = np.array([[0.5, -0.5]])  # (1, H), what the characters before left behind
+h = np.array([[0.5, -0.5]])  # (1, H), left by the characters before
 
 new = rnn_step(x, h, params)  # (1, V), (1, H) -> (1, H)
 print("state before:", h[0])
@@ -42,15 +44,16 @@ print("state after: ", new[0].round(3))
 fig, ax = plt.subplots(figsize=(5.4, 3.6), layout="constrained")
 plot_step(x[0], h[0], params, ax=ax)
 fig.set_label(  # alternative text, for readers who cannot see the figure
-    "The step as blocks of numbers: tanh of W_ih times x_t, plus b_ih, plus W_hh times h_t-1, "
-    "plus b_hh, is h_t, which is +0.83 and −0.60."
+    "The step as blocks of numbers: tanh of W_ih times x_t, plus b_ih, "
+    "plus W_hh times h_t-1, plus b_hh, is h_t, which is +0.83 and −0.60."
 )
 
 # %%
 # A matrix times a one-hot vector is a column
 # -------------------------------------------
-# All but one of the products are zero. What is left is the column of :math:`W_{ih}` that belongs
-# to ``b``: to read a character is to look up its column.
+# All but one of the products are zero. What is left is the column of
+# :math:`W_{ih}` that belongs to ``b``: to read a character is to look up
+# its column.
 
 print("W_ih x_t:         ", params.W_ih @ x[0])
 print("column b of W_ih: ", params.W_ih[:, 1])
@@ -68,21 +71,30 @@ terms = {
 }
 total = sum(value for value, _ in terms.values())  # (H,)
 
-fig, axes = plt.subplots(1, 2, figsize=(5.4, 3.3), sharey=True, layout="constrained")
+fig, axes = plt.subplots(
+    1, 2, figsize=(5.4, 3.3), sharey=True, layout="constrained"
+)
+
+
+def bar(ax, row, value, color, left=0.0, digits=1):
+    """Draw a value as a bar and print it at the right."""
+    ax.barh(row, value, left=left, color=color, height=0.62)
+    label = f"{value:+.{digits}f}".replace("-", "−")
+    weight = "bold" if row >= 4 else "normal"
+    ax.text(2.1, row, label, ha="right", va="center", weight=weight)
+
+
 for unit, ax in enumerate(axes):
-    bars = [(name, value[unit], color) for name, (value, color) in terms.items()]
-    start = 0.0
-    for row, (_, value, color) in enumerate(bars):
-        ax.barh(row, value, left=start, color=color, height=0.62)
-        ax.text(2.1, row, f"{value:+.1f}".replace("-", "−"), ha="right", va="center")
-        start += value
-        ax.plot([start, start], [row, row + 1], color=GREY, linewidth=0.8, zorder=0)
-    for row, value, color in ((4, total[unit], INK), (5, new[0, unit], GREEN)):
-        ax.barh(row, value, color=color, height=0.62)
-        label = f"{value:+.1f}" if row == 4 else f"{value:+.3f}"
-        ax.text(2.1, row, label.replace("-", "−"), ha="right", va="center", weight="bold")
+    end = 0.0
+    for row, (values, color) in enumerate(terms.values()):
+        bar(ax, row, values[unit], color, left=end)
+        end += values[unit]
+        ax.plot([end, end], [row, row + 1], color=GREY, lw=0.8, zorder=0)
+    bar(ax, 4, total[unit], INK)
+    bar(ax, 5, new[0, unit], GREEN, digits=3)
     ax.axvline(0, color=INK, linewidth=0.8)
-    ax.set(xlim=(-1.05, 2.1), ylim=(5.6, -0.6), xticks=[-1, 0, 1], xlabel="value")
+    ax.set(xlim=(-1.05, 2.1), xticks=[-1, 0, 1], xlabel="value")
+    ax.set_ylim(5.6, -0.6)
     ax.set_title(f"unit {unit + 1}", loc="left")
     ax.tick_params(axis="y", length=0)
     ax.spines[["top", "right", "left"]].set_visible(False)
@@ -90,15 +102,17 @@ axes[0].set_yticks(range(6), [*terms, "sum", "$h_t$ = tanh(sum)"])
 # sphinx_gallery_thumbnail_number = 2
 fig.suptitle("Four terms add up, tanh squeezes the sum", x=0.02, ha="left")
 fig.set_label(
-    "Bars that add up, for each of the two units: the input term, a bias, the memory term and the "
-    "other bias sum to 1.2 and −0.7; tanh squeezes these to 0.834 and −0.604."
+    "Bars that add up, for each of the two units: the input term, a bias, "
+    "the memory term and the other bias sum to 1.2 and −0.7; tanh squeezes "
+    "these to 0.834 and −0.604."
 )
 plt.show()
 
 # %%
-# **What to notice.** The new state mixes what was read (orange) with what was remembered (blue).
-# The two biases act as one, and :math:`\tanh` keeps the result between −1 and 1. Below, the same
-# step without a matrix: sums that you can do by hand.
+# **What to notice.** The new state mixes what was read (orange) with what
+# was remembered (blue). The two biases act as one, and :math:`\tanh` keeps
+# the result between −1 and 1. Below, the same step without a matrix: sums
+# that you can do by hand.
 
 by_hand = [
     math.tanh(0.9 + 0.1 + (0.4 * 0.5 + -0.2 * -0.5) - 0.1),  # tanh(1.2)

@@ -2,11 +2,13 @@ r"""
 Where do 16, 220 and 99,840 parameters come from?
 =================================================
 
-Whoever can predict the number of parameters has understood the layer. Two sizes decide it, inputs
-and hidden units. The length of the text and the size of the batch have no say.
+Whoever can predict the number of parameters has understood the layer. Two
+sizes decide it, inputs and hidden units. The length of the text and the
+size of the batch have no say.
 
-The rule is :eq:`parameter-count`: :math:`gH(I + H + 2)` for :math:`I` inputs and :math:`H` hidden
-units, where :math:`g` is 1 for RNN, 3 for GRU and 4 for LSTM.
+The rule is :eq:`parameter-count`: :math:`gH(I + H + 2)` for :math:`I`
+inputs and :math:`H` hidden units, where :math:`g` is 1 for RNN, 3 for GRU
+and 4 for LSTM.
 """
 
 import matplotlib.pyplot as plt
@@ -19,12 +21,13 @@ from charseq.plotting import CELL_INK, DIVERGING, INK
 # %%
 # Sixteen
 # -------
-# Each parameter with its shape, in torch's own names. The 2 in the formula stands for the two
-# biases that torch keeps.
+# Each parameter with its shape, in torch's own names. The 2 in the formula
+# stands for the two biases that torch keeps.
 
 small = LayerShapes("RNN", input_size=4, hidden_size=2)
 for p in small.parameters:
-    print(f"{p.name:13} {p.symbol:5} {p.shape!s:7} {p.formula:7} {p.count:2}")
+    size = f"{p.shape!s:7} {p.formula:7} {p.count:2}"
+    print(f"{p.name:13} {p.symbol:5} {size}")
 print(f"{'total':35} {small.parameter_count}")
 
 # %%
@@ -32,59 +35,76 @@ print(f"{'total':35} {small.parameter_count}")
 # ------------------
 # The larger layers are counted by the formula and by torch.
 
-sizes = [("RNN", 4, 2), ("RNN", 10, 10), ("RNN", 65, 128), ("GRU", 65, 128), ("LSTM", 65, 128)]
+sizes = [("RNN", 4, 2), ("RNN", 10, 10)]
+sizes += [(mode, 65, 128) for mode in ("RNN", "GRU", "LSTM")]
 counts = {}
-for mode, inputs, hidden in sizes:
-    shapes = LayerShapes(mode, inputs, hidden)
+for mode, inputs, units in sizes:
+    shapes = LayerShapes(mode, inputs, units)
     g = {"RNN": 1, "GRU": 3, "LSTM": 4}[mode]
-    count = g * hidden * (inputs + hidden + 2)
-    print(f"{shapes.call:14} {g} × {hidden:3} × ({inputs} + {hidden} + 2) = {count:6,}")
-    layer = getattr(nn, mode)(inputs, hidden)  # the real one, from torch
-    by_torch = {name: tuple(p.shape) for name, p in layer.named_parameters()}
-    assert {p.name: p.shape for p in shapes.parameters} == by_torch
-    assert count == shapes.parameter_count == sum(p.numel() for p in layer.parameters())
+    count = g * units * (inputs + units + 2)
+    product = f"{g} × {units:3} × ({inputs} + {units} + 2)"
+    print(f"{shapes.call:14} {product} = {count:6,}")
+    layer = getattr(nn, mode)(inputs, units)  # the real one, from torch
+    real = {name: tuple(p.shape) for name, p in layer.named_parameters()}
+    assert {p.name: p.shape for p in shapes.parameters} == real
+    assert count == sum(p.numel() for p in layer.parameters())
+    assert count == shapes.parameter_count
     counts[shapes.call] = count
 
 # %%
 # Drawn to scale
 # --------------
-# One number of the layer is one speck of area. The weights of an LSTM are four blocks, each as
-# large as a whole RNN.
+# One number of the layer is one speck of area. The weights of an LSTM are
+# four blocks, each as large as a whole RNN.
 
 fig, ax = plt.subplots(figsize=(5.2, 4.3), layout="constrained")
 # gid="cell": dark text on a coloured cell, also on dark pages
-words = {"ha": "center", "va": "center", "fontsize": 12, "color": CELL_INK, "gid": "cell"}
+words = {"ha": "center", "va": "center", "fontsize": 12}
+words |= {"color": CELL_INK, "gid": "cell"}
+
+
+def box(left, top, width, color):
+    """Draw 128 rows of numbers."""
+    edge = {"facecolor": color, "edgecolor": INK}
+    ax.add_patch(Rectangle((left, top), width, 128, **edge))
+
+
 left = 0
 for mode, gates in {"RNN": "h", "GRU": "rzn", "LSTM": "ifgo"}.items():
     for block, gate in enumerate(gates):
         top = block * 128
-        ax.add_patch(Rectangle((left, top), 65, 128, facecolor=DIVERGING[2], edgecolor=INK))
-        ax.add_patch(Rectangle((left + 65, top), 128, 128, facecolor=DIVERGING[0], edgecolor=INK))
-        ax.add_patch(Rectangle((left + 193, top), 2, 128, facecolor=INK, edgecolor=INK))
-        ax.text(left + 32, top + 64, "$W_{ih}$" if mode == "RNN" else f"$W_{{i{gate}}}$", **words)
+        box(left, top, 65, DIVERGING[2])
+        box(left + 65, top, 128, DIVERGING[0])
+        box(left + 193, top, 2, INK)
+        ax.text(left + 32, top + 64, f"$W_{{i{gate}}}$", **words)
         ax.text(left + 129, top + 64, f"$W_{{h{gate}}}$", **words)
-    count = counts[f"{mode}(65, 128)"]
-    ax.text(left, -12, f"{mode}\n{count:,}", va="bottom", weight="bold", linespacing=1.4)
+    head = f"{mode}\n{counts[f'{mode}(65, 128)']:,}"
+    ax.text(left, -12, head, va="bottom", weight="bold", linespacing=1.4)
     left += 195 + 60
 note = "128 rows a block:\n65 columns read the\ninput, 128 the state;\n"
 note += "the thick edge is\nthe two biases"
 ax.text(65, 150, note, ha="center", va="top", linespacing=1.5)
 ax.set(xlim=(-40, left - 50), ylim=(520, -90), aspect="equal")
-ax.set_title("65 inputs, 128 units: RNN : GRU : LSTM is 1 : 3 : 4", loc="left")
+title = "65 inputs, 128 units: RNN : GRU : LSTM is 1 : 3 : 4"
+ax.set_title(title, loc="left")
 ax.axis("off")
 fig.set_label(
-    "Weights drawn to scale for 65 inputs and 128 units: RNN one block, 24,960 numbers; GRU three "
-    "blocks, 74,880; LSTM four blocks, 99,840."
+    "Weights drawn to scale for 65 inputs and 128 units: RNN one block, "
+    "24,960 numbers; GRU three blocks, 74,880; LSTM four blocks, 99,840."
 )
 plt.show()
 
 # %%
-# **What to notice.** A GRU is three recurrent layers and an LSTM four, stacked in one matrix. The
-# count grows with the square of :math:`H`: twice the units, 256 for 128, make 3.3 times as many
-# numbers here. A library that keeps one bias, as Keras does in its LSTM, counts :math:`gH` fewer:
-# for 25 → 100 it says 50,400 and torch 50,800.
+# **What to notice.** A GRU has the weights of three RNN layers and an LSTM
+# of four, stacked in each matrix. The count grows with the square of
+# :math:`H`: twice the units, 256 for 128, make 3.3 times as many numbers
+# here. A library that keeps one bias, as Keras does in its LSTM, counts
+# :math:`gH` fewer: for 25 → 100 it says 50,400 and torch 50,800.
 
 assert list(counts.values()) == [16, 220, 24_960, 74_880, 99_840]
-assert LayerShapes("RNN", 4, 2, batch_size=3, length=5).parameter_count == 16  # whatever is read
-assert LayerShapes("LSTM", 25, 100).parameter_count == 50_800 == 50_400 + 4 * 100
-assert round(LayerShapes("LSTM", 65, 256).parameter_count / counts["LSTM(65, 128)"], 1) == 3.3
+batch = LayerShapes("RNN", 4, 2, batch_size=3, length=5)
+assert batch.parameter_count == 16  # whatever is read
+torch_count = LayerShapes("LSTM", 25, 100).parameter_count
+assert torch_count == 50_800 == 50_400 + 4 * 100
+larger = LayerShapes("LSTM", 65, 256).parameter_count
+assert round(larger / counts["LSTM(65, 128)"], 1) == 3.3

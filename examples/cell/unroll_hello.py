@@ -2,79 +2,84 @@ r"""
 Why do the two l's of “hello” give different states?
 ====================================================
 
-A net that only looked at its input would do the same at both. A recurrent net also looks at its
-own last state, and before the first ``l`` stood an ``e``, before the second an ``l``.
+A net that only looked at its input would do the same at both. A recurrent
+net also looks at its own last state, and before the first ``l`` stood an
+``e``, before the second an ``l``.
 
-That look back is one term of :eq:`rnn-step`. It is the whole of the net's memory, and a single
-matrix carries it, :math:`W_{hh}`.
+That look back is one term of :eq:`rnn-step`. It is the whole of the net's
+memory, and a single matrix carries it, :math:`W_{hh}`.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from charseq import RNNParams, Vocabulary, plot_states, plot_unrolled, rnn_forward
-from charseq.plotting import INK
+from charseq import RNNParams, Vocabulary, rnn_forward
+from charseq.plotting import ORANGE, plot_states, plot_unrolled
 
 # %%
 # The net unrolled
 # ----------------
-# The same weights are used at each of the five steps, :eq:`rnn-forward`. The blue arrows are the
-# only way from one step to the next.
+# The same weights are used at each of the five steps, :eq:`rnn-forward`.
+# The blue arrows are the only way from one step to the next.
 
 text = "hello"
 fig, ax = plt.subplots(figsize=(6.4, 2.9), layout="constrained")
 plot_unrolled(text, ax=ax)
 fig.set_label(
-    "The net unrolled over h, e, l, l, o: five boxes in a row, each fed by its character "
-    "from below and by the state of the box to its left."
+    "The net unrolled over h, e, l, l, o: five boxes in a row, each fed by "
+    "its character from below and by the state of the box to its left."
 )
 
 # %%
 # With memory, and with the memory cut
 # ------------------------------------
-# Weights as torch would draw them, then the same weights with :math:`W_{hh} = 0`. Nothing else
-# changes.
+# Weights as torch would draw them, then the same weights with
+# :math:`W_{hh} = 0`. Nothing else changes.
 
 vocab = Vocabulary.from_text(text)
 x = vocab.one_hot(vocab.encode(text), dtype=float)[None]  # (1, T, V)
-with_memory = RNNParams.random(len(vocab), hidden_size=3, rng=np.random.default_rng(6))
+rng = np.random.default_rng(6)
+with_memory = RNNParams.random(len(vocab), hidden_size=3, rng=rng)
 without = with_memory._replace(W_hh=np.zeros((3, 3)))
 
-states = {}
-for name, params in {"with memory": with_memory, "without memory": without}.items():
-    outputs, _ = rnn_forward(x, np.zeros((1, 3)), params)  # (1, T, V) -> (1, T, H)
-    states[name] = outputs[0]
+h = np.zeros((1, 3))  # (1, H)
+states = {
+    "with memory": rnn_forward(x, h, with_memory)[0][0],  # (T, H)
+    "without memory": rnn_forward(x, h, without)[0][0],
+}
+for name, values in states.items():
     print(name)
     for step in (2, 3):
-        print(f"  after {text[: step + 1]!r:7}", " ".join(f"{v:+.3f}" for v in outputs[0, step]))
+        numbers = " ".join(f"{value:+.3f}" for value in values[step])
+        print(f"  after {text[: step + 1]!r:7} {numbers}")
 
 # %%
 # The two columns of ``l`` are framed.
 
 # sphinx_gallery_thumbnail_number = 2
 fig, axes = plt.subplots(2, 1, figsize=(4.8, 4.4), layout="constrained")
+frame = {"fill": False, "edgecolor": ORANGE, "linewidth": 3}
 titles = {
     "with memory": "With memory: the two l's differ",
     "without memory": "$W_{hh} = 0$: the two l's are the same",
 }
 for ax, (name, values) in zip(axes, states.items(), strict=True):
     plot_states(values, labels=text, ax=ax)
-    ax.add_patch(
-        Rectangle((2.5, 0.5), 2, 3, fill=False, edgecolor=INK, linewidth=2.5, clip_on=False)
-    )
+    ax.add_patch(Rectangle((2.5, 0.5), 2, 3, clip_on=False, **frame))
     ax.set_title(titles[name], loc="left")
 axes[0].set_xlabel("")
 fig.set_label(
-    "Heat maps of three hidden units over h, e, l, l, o. With memory the two columns of l differ; "
-    "with W_hh = 0 they are equal."
+    "Heat maps of three hidden units over h, e, l, l, o. With memory the "
+    "two columns of l differ; with W_hh = 0 they are equal."
 )
 plt.show()
 
 # %%
-# **What to notice.** Cut :math:`W_{hh}` and both ``l`` leave exactly the same state, so no net
-# built on top could tell that ``l`` comes after the first and ``o`` after the second. Memory is
-# what makes “hello” predictable.
+# **What to notice.** Cut :math:`W_{hh}` and both ``l`` leave exactly the
+# same state, so no net built on top could tell that ``l`` comes after the
+# first and ``o`` after the second. Memory is what makes “hello”
+# predictable.
 
 first, second = states["with memory"][[2, 3]]
 assert np.abs(first - second).max() > 0.1

@@ -2,9 +2,9 @@ r"""
 How much must the net remember?
 ===============================
 
-Some letters follow from the one before them, others need more. So count, for each length of memory,
-the places where it leaves a doubt. No net is needed, and any net can then be compared with what
-was possible.
+Some letters follow from the one before them, others need more. So count,
+for each length of memory, the places where it leaves a doubt. No net is
+needed, and any net can then be compared with what was possible.
 """
 
 from collections import Counter, defaultdict
@@ -25,7 +25,7 @@ text = " learned deep learning"
 
 
 def followers(text, k):
-    """Count what follows each context, the k characters before (fewer at the start)."""
+    """Count what follows each k characters, fewer at the start."""
     table = defaultdict(Counter)
     for i in range(1, len(text)):
         table[text[max(0, i - k) : i]][text[i]] += 1
@@ -33,61 +33,72 @@ def followers(text, k):
 
 
 for context, counts in sorted(followers(text, 1).items()):
-    print(repr(context), "->", ", ".join(f"{char!r} {n}" for char, n in sorted(counts.items())))
+    followed = (f"{char!r} {n}" for char, n in sorted(counts.items()))
+    print(repr(context), "->", ", ".join(followed))
 
 # %%
 # More context, less doubt
 # ------------------------
-# A prediction is in doubt if its context was followed by different characters. The best loss is
-# what a table of these counts scores, the mean of :math:`-\ln p`; no predictor that sees only
-# :math:`k` characters can do better on this text.
+# A prediction is in doubt if its context was followed by different
+# characters. The best loss is what a table of these counts scores, the mean
+# of :math:`-\ln p`; no predictor that sees only :math:`k` characters can do
+# better on this text.
 
 contexts = range(1, 8)
-doubtful = {}  # for each k, the places of the characters that cannot be told
+doubtful = {}  # for each k, the places of the characters in doubt
 best_loss = {}
 for k in contexts:
     table = followers(text, k)
-    seen = [table[text[max(0, i - k) : i]] for i in range(1, len(text))]
-    doubtful[k] = [i for i, counts in enumerate(seen, start=1) if len(counts) > 1]
-    odds = [counts.total() / counts[text[i]] for i, counts in enumerate(seen, start=1)]  # 1 / p
-    best_loss[k] = np.mean(np.log(odds))
-    print(f"k = {k}: {len(doubtful[k]):2} of {len(seen)} in doubt, best loss {best_loss[k]:.3f}")
+    doubtful[k], nats = [], []
+    for i in range(1, len(text)):
+        counts = table[text[max(0, i - k) : i]]
+        if len(counts) > 1:
+            doubtful[k].append(i)
+        nats.append(-np.log(counts[text[i]] / counts.total()))
+    best_loss[k] = np.mean(nats)
+    doubt = f"{len(doubtful[k]):2} of {len(nats)} in doubt"
+    print(f"k = {k}: {doubt}, best loss {best_loss[k]:.3f}")
 
 # %%
 # Where the doubt is
 # ------------------
-# A frame marks a letter that the :math:`k` characters before it do not settle.
+# A frame marks a letter that the :math:`k` characters before it do not
+# settle; their number is at the end of the row.
 
 fig, ax = plt.subplots(figsize=(5.6, 3.2), layout="constrained")
+mark = {"facecolor": DIVERGING[2], "edgecolor": ORANGE}
 words = {"ha": "center", "va": "center", "family": "monospace"}
 for row, k in enumerate(contexts):
     for i, char in enumerate(text.replace(" ", "␣")):
-        if i in doubtful[k]:
-            frame = Rectangle((i - 0.5, row - 0.5), 1, 1, facecolor=DIVERGING[2], edgecolor=ORANGE)
-            ax.add_patch(frame)
-            ax.text(i, row, char, color=CELL_INK, gid="cell", **words)  # stays dark on dark pages
-        else:
-            ax.text(i, row, char, color=INK if i else GREY, **words)  # the first is only read
-    ax.text(len(text) + 0.1, row, f"{len(doubtful[k]):2}", va="center", weight="bold")
+        if i in doubtful[k]:  # gid="cell": dark text, also on dark pages
+            ax.add_patch(Rectangle((i - 0.5, row - 0.5), 1, 1, **mark))
+            ax.text(i, row, char, color=CELL_INK, gid="cell", **words)
+        else:  # the first character is only read
+            ax.text(i, row, char, color=INK if i else GREY, **words)
+    count = len(doubtful[k])
+    ax.text(23, row, count, ha="right", va="center", weight="bold")
 ax.set(xlim=(-0.6, len(text) + 1.5), ylim=(6.6, -0.6), xticks=[])
 ax.set_yticks(range(7), contexts)
 ax.set_ylabel("characters remembered, $k$")
-ax.set_title("Framed letters are in doubt; their number →", loc="left")
+ax.set_title(
+    "Seven characters settle every letter, two all but two", loc="left"
+)
 ax.tick_params(length=0)
 ax.spines[:].set_visible(False)
 fig.set_label(
-    "The text, once for each number of characters remembered. With one, 13 of its letters are "
-    "framed as in doubt; with two to six, only the e of learned and the i of learning; with seven, "
-    "none."
+    "The text, once for each number of characters remembered. With one, 13 "
+    "of its letters are framed as in doubt; with two to six, only the e of "
+    "learned and the i of learning; with seven, none."
 )
 plt.show()
 
 # %%
-# **What to notice.** One character leaves 13 of the 21 predictions in doubt. Two leave only two,
-# after ``rn``: is it ``learned`` or ``learning``? Six do not help, for both words begin alike; the
-# seventh is what stood before them. That is where a net stumbles, and not for want of memory alone:
-# a table of one character scores 0.631, which a net without an output layer cannot reach,
-# :eq:`loss-floor`.
+# **What to notice.** One character leaves 13 of the 21 predictions in
+# doubt. Two leave only two, after ``rn``: is it ``learned`` or
+# ``learning``? Six do not help, for both words begin alike; the seventh is
+# what stood before them. That is where a net stumbles, and not for want of
+# memory alone: a table of one character scores 0.631, which a net without
+# an output layer cannot reach, :eq:`loss-floor`.
 
 assert len(doubtful[1]) == 13
 assert all(len(doubtful[k]) == 2 for k in range(2, 7))

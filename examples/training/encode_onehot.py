@@ -2,12 +2,16 @@ r"""
 How does text become a tensor?
 ==============================
 
-A net adds and multiplies; it cannot read. So each character becomes a number, its id, and each id
-a vector with a single 1. The targets come free of charge: the same text, one place further.
+A net adds and multiplies; it cannot read. So each character becomes a
+number, its id, and each id a vector with a single 1. The targets come free
+of charge: the same text, one place further.
 
-The vectors are those of :eq:`one-hot`. They are needed because ids have an order that letters lack:
-id 2 is not twice id 1, while one-hot vectors are all equally far apart.
+The vectors are those of :eq:`one-hot`. They are needed because ids have an
+order that letters lack: id 2 is not twice id 1, while one-hot vectors are
+all equally far apart.
 """
+
+import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,9 +22,10 @@ from charseq.plotting import BLUE, GREY, ORANGE
 # %%
 # Text to ids
 # -----------
-# The vocabulary is the sorted characters of the text, and a character's place is its id. Sorting
-# matters: a plain ``set`` has another order each time that Python starts. Either list of ids means
-# the same text, but weights learned with one are useless with the other.
+# The vocabulary is the sorted characters of the text, and a character's
+# place is its id. Sorting matters: a plain ``set`` has another order each
+# time that Python starts. Either list of ids means the same text, but
+# weights learned with one are useless with the other.
 
 text = " learned deep learning"
 vocab = Vocabulary.from_text(text)
@@ -28,7 +33,7 @@ ids = vocab.encode(text)  # (T + 1,)
 print(repr(vocab.chars), "has", len(vocab), "characters")
 print(ids)
 
-unsorted = Vocabulary("egnidrl pa")  # the order that one start of Python happened to give
+unsorted = Vocabulary("egnidrl pa")  # an order that a set happened to have
 print(unsorted.encode(text))
 
 # %%
@@ -45,23 +50,24 @@ print("one-hot:", one_hot.shape)
 # %%
 # The matrix, row by row
 # ----------------------
-# A square is the 1 in the row of a character that is read. A ring marks the character to be
-# predicted from it.
+# A square is the 1 in the row of a character that is read. A ring marks the
+# character to be predicted from it. Each label is an id and its character.
 
 steps, size = one_hot.shape
-shown = [char.replace(" ", "␣") for char in text]
+chars = [char.replace(" ", "␣") for char in vocab.chars]
 fig, ax = plt.subplots(figsize=(4.4, 6.2), layout="constrained")
 ax.set_xticks(np.arange(size + 1) - 0.5, minor=True)
 ax.set_yticks(np.arange(steps + 1) - 0.5, minor=True)
 ax.grid(which="minor", color=GREY, linewidth=0.4, alpha=0.5)
+ring = {"facecolors": "none", "edgecolors": ORANGE, "linewidths": 1.8}
 ax.scatter(x, range(steps), marker="s", s=100, color=BLUE)
-ax.scatter(y, range(steps), marker="o", s=190, facecolors="none", edgecolors=ORANGE, linewidths=1.8)
-ax.set_xticks(
-    range(size), [char.replace(" ", "␣") for char in vocab.chars], family="monospace", va="baseline"
-)
-ax.set_yticks(range(steps), shown[:-1], family="monospace")
+ax.scatter(y, range(steps), marker="o", s=190, **ring)
+columns = [f"{i}\n{char}" for i, char in enumerate(chars)]
+rows = [f"{i} {chars[i]}" for i in x]
+ax.set_xticks(range(size), columns, family="monospace")
+ax.set_yticks(range(steps), rows, family="monospace")
 ax.set(xlim=(-0.5, size - 0.5), ylim=(steps - 0.5, -0.5))
-ax.set_xlabel("id, and its character")
+ax.set_xlabel("one column for each id")
 ax.set_ylabel("character read, time runs down")
 ax.set_title("Squares are read, rings are predicted", loc="left")
 ax.xaxis.set_label_position("top")
@@ -69,30 +75,33 @@ ax.xaxis.tick_top()
 ax.tick_params(which="both", length=0)
 ax.spines[:].set_visible(False)
 fig.set_label(
-    "One-hot matrix of the text, 21 rows by 10 columns: one blue square a row for the character "
-    "read, one orange ring for the character to predict, which is the square of the next row."
+    "One-hot matrix of the text, 21 rows by 10 columns: one blue square a "
+    "row for the character read, one orange ring for the character to "
+    "predict, which is the square of the next row."
 )
 plt.show()
 
 # %%
 # A character that the vocabulary has never seen
 # ----------------------------------------------
-# There is no column for it, so the text is refused, with the place to look at.
+# There is no column for it, so the text is refused, with the place to look
+# at.
 
 try:
     vocab.encode("learned deep yearning")
 except ValueError as error:
     message = str(error)
-    print(message)
+    print(textwrap.fill(message, 72))
 
 # %%
-# **What to notice.** One square and one ring a row, and each ring stands where the next row has
-# its square: the targets are the inputs, one step later. Nothing was labelled by hand.
+# **What to notice.** One square and one ring a row, and each ring stands
+# where the next row has its square: the targets are the inputs, one step
+# later. Nothing was labelled by hand.
 
 assert one_hot.shape == (21, 10)
 assert unsorted.decode(unsorted.encode(text)) == text
 assert unsorted.encode(text).tolist() != ids.tolist()
 assert (one_hot.sum(axis=1) == 1).all()
 assert np.array_equal(y[:-1], x[1:])  # a ring is the next row's square
-assert vocab.decode(vocab.from_one_hot(one_hot)) == text[:-1]  # nothing was lost
+assert vocab.decode(vocab.from_one_hot(one_hot)) == text[:-1]
 assert "'y' (U+0079) at position 13" in message

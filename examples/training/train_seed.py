@@ -2,9 +2,10 @@ r"""
 Can a net of ten units learn to say “learned deep learning”?
 ============================================================
 
-The smallest training run that deserves the name: one sentence, 220 numbers, 50 steps. It shows all
-that larger runs have, a loss that falls, a rate, a prediction that comes right letter by letter,
-and it ends with a riddle. This is the notebook that charseq grew from, to the last digit.
+The smallest training run that deserves the name: one sentence, 220 numbers,
+50 steps. It shows all that larger runs have, a loss that falls, a rate, a
+prediction that comes right letter by letter, and it ends with a riddle.
+This is the notebook that charseq grew from, to the last digit.
 """
 
 import matplotlib.pyplot as plt
@@ -17,22 +18,24 @@ from charseq import CharRNN, Vocabulary, plot_loss, plot_predictions, train
 # %%
 # The same ids, the same random numbers
 # -------------------------------------
-# The notebook took its characters from ``list(set(sample))``, an order that depends on
-# ``PYTHONHASHSEED`` and differs from one start of Python to the next. charseq sorts instead; to
-# repeat this run, the order that the notebook met is given as it was. The notebook had also made a
-# small layer first, which used up some random numbers, so the same is done here.
+# The notebook took its characters from ``list(set(sample))``, an order that
+# depends on ``PYTHONHASHSEED`` and differs from one start of Python to the
+# next. charseq sorts instead; to repeat this run, the order that the
+# notebook met is given as it was. The notebook had also made a small layer
+# first, which used up some random numbers, so the same is done here.
 
 text = " learned deep learning"
 vocab = Vocabulary("egnidrl pa")
 torch.manual_seed(0)
-nn.RNN(4, 2, batch_first=True)  # never used: it moves the generator on
+_ = nn.RNN(4, 2, batch_first=True)  # unused: it moves the generator on
 
 # %%
 # Fifty epochs
 # ------------
 # There is no output layer: the ten states are read as the ten logits of the
-# :eq:`cross-entropy`, which is why there must be as many units as characters. The optimizer is SGD
-# with rate 0.5 and momentum 0.9, :eq:`sgd-momentum`.
+# :eq:`cross-entropy`, which is why there must be as many units as
+# characters. The optimizer is SGD with rate 0.5 and momentum 0.9,
+# :eq:`sgd-momentum`.
 
 model = CharRNN(len(vocab), hidden_size=10, output_layer=False)
 history = train(model, vocab, text, epochs=50)
@@ -52,15 +55,17 @@ top.set_title("The loss falls, then creeps", loc="left")
 plot_predictions(history, text[1:], ax=bottom, every=5)
 bottom.set_title("Almost: of 21 letters, two stay wrong", loc="left")
 fig.set_label(
-    "Above, the loss falls from 2.4 to 0.93 in 50 epochs and flattens. Below, the predicted text "
-    "each five epochs: from epoch 25 on it reads learnid leep learning."
+    "Above, the loss falls from 2.4 to 0.93 in 50 epochs and flattens. "
+    "Below, the predicted text each five epochs: from epoch 25 on it reads "
+    "learnid leep learning."
 )
 plt.show()
 
 # %%
-# **What to notice.** After 20 epochs one letter is wrong, after 50 there are two, and yet the loss
-# is lower: it rewards confidence in the right letters, not spelling. What stops the net is found
-# in :doc:`/gallery/limits/loss_floor`.
+# **What to notice.** After 20 epochs one letter is wrong, after 50 there
+# are two, and yet the loss is lower: it rewards confidence in the right
+# letters, not spelling. What stops the net is found in
+# :doc:`/gallery/limits/loss_floor`.
 
 log = """\
 epoch 5    loss:2.006  prediction:eeeeeeeeeeeeeeeeeeeee
@@ -75,6 +80,12 @@ epoch 45   loss:0.939  prediction:learnid leep learning
 epoch 50   loss:0.929  prediction:learnid leep learning"""
 assert history.log(every=5) == log
 
-wrong = [sum(a != b for a, b in zip(r.prediction, text[1:], strict=True)) for r in history]
-assert (wrong[19], wrong[49]) == (1, 2)
+
+def wrong(prediction):
+    """Count wrong letters."""
+    return sum(a != b for a, b in zip(prediction, text[1:], strict=True))
+
+
+assert wrong(history[19].prediction) == 1
+assert wrong(history[49].prediction) == 2
 assert history.losses[49] < history.losses[19]

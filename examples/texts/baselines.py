@@ -1,0 +1,69 @@
+r"""
+How good is a table of letters?
+===============================
+
+A loss means nothing by itself. Before you praise a network, ask what
+counting can do: how often each character follows the last one, the last
+two, the last three. It costs a second, and it is harder to beat than most
+people think.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from charseq import Corpus, NGram
+from charseq.corpus import load_text
+from charseq.plotting import BLUE, GREY, ORANGE
+
+# %%
+# Count in nine tenths, measure on the last
+# -----------------------------------------
+# The text is Python's own language reference, which comes with Python. Its
+# length differs a little from one version of Python to the next.
+
+corpus = Corpus.from_text(load_text("python-reference"))
+train, valid = corpus.split(valid=0.1)
+orders = range(1, 8)
+seen, held_back = [], []
+for order in orders:
+    table = NGram(order, train)
+    seen.append(table.bits_per_character(train.ids))
+    held_back.append(table.bits_per_character(valid.ids))
+    print(f"{order}-gram: {seen[-1]:.2f} on what it counted", end=", ")
+    print(f"{held_back[-1]:.2f} on new text")
+
+# %%
+# Longer contexts, up to a point
+# ------------------------------
+
+uniform = np.log2(len(corpus.vocab))
+fig, ax = plt.subplots(figsize=(5.6, 3.5), layout="constrained")
+ax.plot(orders, held_back, "o-", color=ORANGE)
+ax.plot(orders, seen, "o-", color=BLUE)
+ax.axhline(uniform, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
+level = f"knowing nothing: {uniform:.2f}"
+ax.text(7, uniform - 0.1, level, color=GREY, ha="right", va="top")
+words = {"ha": "right", "va": "center", "weight": "bold"}
+ax.text(7, held_back[-1] + 0.5, "on new text", color=ORANGE, **words)
+ax.text(7, seen[-1] - 0.5, "on what it counted", color=BLUE, **words)
+ax.set(ylabel="bits a character", ylim=(0, None))
+ax.set_xlabel("characters of each entry in the table")
+ax.set_title("On new text, longer tables soon stop helping", loc="left")
+ax.spines[["top", "right"]].set_visible(False)
+fig.set_label(
+    "Bits a character against the order of the n-gram. On the text that "
+    "was counted the curve keeps falling; on new text it flattens out "
+    "after the fourth character."
+)
+plt.show()
+
+# %%
+# **What to notice.** The first three characters of context do most of the
+# work. Then the two curves part: the table knows its own text by heart and
+# has seen little of what is new. A network has to get below the orange
+# curve before it has learned anything that counting has not.
+
+gain = -np.diff(held_back)  # what each further character brings on new text
+assert uniform > held_back[0]
+assert gain[:3].min() > 0.4 > gain[3:].max()
+assert seen[6] < 0.7 * held_back[6]

@@ -1,0 +1,74 @@
+r"""
+What if the batch axis is in the wrong place?
+=============================================
+
+A recurrent layer of torch takes axis 0 for time unless it is told
+otherwise. Hand it a batch of texts with the batch in front, and it runs
+without a word: it reads across the texts instead of along them. The loss
+may even fall. One experiment tells.
+"""
+
+import matplotlib.pyplot as plt
+import torch
+from torch import nn
+
+from charseq.plotting import BLUE, CELL_INK, GREY, ORANGE
+
+B, T, V = 4, 6, 5
+generator = torch.Generator().manual_seed(0)
+ids = torch.randint(V, (B, T), generator=generator)
+texts = nn.functional.one_hot(ids, V).float()  # (B, T, V)
+
+# %%
+# Edit one text, see which outputs move
+# -------------------------------------
+# The same layer with the same weights, twice. Only text 0 is edited, in one
+# place.
+
+edited = texts.clone()
+edited[0, 2] = 0
+
+moved = {}
+for batch_first in (True, False):
+    torch.manual_seed(0)
+    layer = nn.RNN(V, 8, batch_first=batch_first)
+    difference = layer(edited)[0] - layer(texts)[0]  # (B, T, H)
+    moved[batch_first] = difference.abs().amax(dim=2) > 0  # (B, T)
+    print(f"batch_first={batch_first}: outputs moved in texts", end=" ")
+    print(moved[batch_first].any(dim=1).nonzero().flatten().tolist())
+
+# %%
+# What moved, place by place
+# --------------------------
+
+fig, axes = plt.subplots(1, 2, figsize=(5.6, 2.5), layout="constrained")
+for ax, batch_first, color in zip(axes, moved, (BLUE, ORANGE), strict=True):
+    for b in range(B):
+        for t in range(T):
+            fill = color if moved[batch_first][b, t] else "none"
+            ax.plot(t, b, "s", markersize=16, color=fill, mec=GREY)
+    ax.plot(2, 0, "x", markersize=9, mew=2, color=CELL_INK)
+    ax.set(xticks=range(T), xlim=(-0.6, T - 0.4), xlabel="time step")
+    ax.set(yticks=range(B), ylim=(B - 0.4, -0.6), ylabel="text")
+    ax.set_title(f"batch_first={batch_first}")
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
+fig.set_label(
+    "Two grids of texts against time steps. With batch_first=True an edit "
+    "of text 0 at step 2 moves text 0 from step 2 on; with "
+    "batch_first=False it moves step 2 of all four texts."
+)
+plt.show()
+
+# %%
+# **What to notice.** On the left the edit, marked by a cross, is felt later
+# in the same text. On the right it is felt at the same place in the *other*
+# texts: the layer took texts for time steps. No error was raised, since
+# both axes are just numbers. Run this test on any model of your own.
+
+right, wrong = moved[True], moved[False]
+assert right.any(dim=1).tolist() == [True, False, False, False]
+assert right[0].tolist() == [False, False, True, True, True, True]
+assert wrong.any(dim=1).tolist() == [True] * B
+steps = [False, False, True, False, False, False]
+assert wrong.any(dim=0).tolist() == steps

@@ -1,0 +1,688 @@
+"""Texts, splits and batches; files of any size, and what a file may be instead of text."""
+
+import codecs
+import errno
+import gc
+import mmap
+import os
+import subprocess
+import sys
+import unicodedata
+import zoneinfo
+from contextlib import contextmanager
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from charseq import Corpus, Vocabulary, corpus
+from charseq.corpus import load_text, streams, texts, windows
+
+texts_in_utf8 = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
+ZONES = zoneinfo.available_timezones()
+with_zones = pytest.mark.skipif(not ZONES, reason="this system has no time-zone data")
+posix = pytest.mark.skipif(os.name != "posix", reason="of POSIX systems only")
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a file and return its path."""
+
+    def write(content, name="text.txt"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+@contextmanager
+def chunks_of(size):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(corpus, "CHUNK", size)
+        yield
+
+
+@contextmanager
+def nobody():
+    """Drop the rights of the superuser, who may read everything."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+# --- texts with a name ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [name for name in texts() if ZONES or name != "time-zones"])
+def test_each_text_is_described_in_a_line_and_the_same_each_time(name):
+    assert 20 < len(texts()[name]) < 100
+    assert "differ" in texts()[name]
+    assert load_text(name) == load_text(name)
+    assert load_text(name).endswith("\n")
+    assert "\0" not in load_text(name)
+
+
+def test_the_language_reference_is_about_half_a_megabyte_of_about_a_hundred_characters():
+    text = load_text("python-reference")
+    assert 300_000 < len(text) < 1_000_000
+    assert 90 < len(set(text)) < 300
+    assert text.startswith('The "assert" statement\n****')
+
+
+def test_the_language_reference_has_all_topics_whole_and_sorted():
+    from pydoc_data.topics import topics
+
+    text, place = load_text("python-reference"), 0
+    for name in sorted(topics):
+        assert text.startswith(topics[name], place)
+        place += len(topics[name]) + 1
+    assert place == len(text) + 1
+
+
+def test_topics_are_sorted_whatever_order_python_keeps_them_in(monkeypatch):
+    module = SimpleNamespace(topics={"b": " B\n", "a": "A \n", "c": "C\n\n"})
+    monkeypatch.setitem(sys.modules, "pydoc_data.topics", module)
+    assert load_text("python-reference") == "A \n\n B\n\nC\n\n"
+
+
+def test_unicode_names_are_all_there_in_order_of_code_points():
+    names = load_text("unicode-names").splitlines()
+    found = [ord(unicodedata.lookup(name)) for name in names]
+    assert found == sorted(found)
+    assert len(names) == sum(1 for i in range(0x110000) if unicodedata.name(chr(i), None))
+
+
+@with_zones
+def test_time_zones_are_cities_each_named_once():
+    cities = load_text("time-zones").splitlines()
+    assert {"Dar es Salaam", "Rome", "Port-au-Prince"} < set(cities)
+    assert not {"UTC", "GMT", "Rome/", "Europe/Rome"} & set(cities)
+    assert len(cities) == len(set(cities)) > 300
+    assert "_" not in "".join(cities)
+
+
+def test_missing_time_zone_data_is_an_error_with_the_remedy(monkeypatch):
+    monkeypatch.setattr(zoneinfo, "available_timezones", set)
+    with pytest.raises(FileNotFoundError, match=r"no time-zone data: .* `pip install tzdata`"):
+        load_text("time-zones")
+
+
+def test_a_python_without_its_reference_is_an_error_that_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)
+    with pytest.raises(FileNotFoundError, match="installed without pydoc_data"):
+        load_text("python-reference")
+
+
+# --- texts from files -----------------------------------------------------------------------------
+
+
+@given(texts_in_utf8, st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32-be", "utf-7"]))
+@example("a\r\nb\rc\n\ufeff", "utf-8")
+def test_a_file_is_read_as_it_is_in_any_encoding(tmp_path_factory, text, encoding):
+    path = tmp_path_factory.getbasetemp() / "any.txt"
+    path.write_bytes(text.encode(encoding))
+    for size in (1, 3, 1 << 18):
+        with chunks_of(size):
+            assert load_text(path, encoding) == load_text(str(path), encoding) == text
+            found = Corpus.from_file(path, encoding=encoding)
+            assert found.decode() == text
+            assert found.vocab == Vocabulary.from_text(text)
+
+
+@given(texts_in_utf8)
+def test_a_corpus_is_the_same_from_a_file_and_from_a_text(tmp_path_factory, text):
+    path = tmp_path_factory.getbasetemp() / "same.txt"
+    path.write_bytes(text.encode())
+    a, b = Corpus.from_file(path), Corpus.from_text(text)
+    assert a.vocab == b.vocab
+    assert a.ids.dtype == b.ids.dtype
+    assert a.ids.tolist() == b.ids.tolist()
+
+
+def test_a_file_that_bears_the_name_of_a_text_is_read_by_its_path(write, monkeypatch):
+    monkeypatch.chdir(write("mine", "time-zones").parent)
+    assert load_text("./time-zones") == load_text(Path("time-zones")) == "mine"
+    if ZONES:
+        assert load_text("time-zones") != "mine"
+
+
+@pytest.mark.parametrize("read", [load_text, Corpus.from_file])
+class TestWhatIsNoText:
+    def test_a_missing_file_is_named(self, read, tmp_path):
+        with pytest.raises(FileNotFoundError, match=r"no-file' is (not a file$|neither a file)"):
+            read(tmp_path / "no-file")
+
+    def test_a_directory_is_called_one(self, read, tmp_path):
+        with pytest.raises(IsADirectoryError, match=r"' is a directory: expected a file of text$"):
+            read(tmp_path)
+
+    @posix
+    def test_a_file_without_permission_is_called_so(self, read, write):
+        path = write("secret")
+        path.chmod(0)
+        with nobody(), pytest.raises(PermissionError, match=r"may not be read: permission denied$"):
+            read(path)
+
+    def test_a_text_given_as_a_path_is_quoted_in_part(self, read):
+        with pytest.raises(OSError, match=r"^'to be or .*…' cannot be opened: ") as caught:
+            read("to be or not to be " * 500)
+        assert len(str(caught.value)) < 150
+
+    def test_a_path_with_a_zero_character_cannot_be_opened(self, read):
+        with pytest.raises(OSError, match=r"^'a\\x00b' cannot be opened: embedded null"):
+            read("a\0b")
+
+    @pytest.mark.parametrize(
+        ("content", "encoding"), [(b"", "utf-8"), (codecs.BOM_UTF8, "utf-8-sig"), (b"", "utf-16")]
+    )
+    def test_an_empty_file_is_called_empty(self, read, write, content, encoding):
+        with pytest.raises(
+            ValueError, match=r"text.txt' is empty: expected one character or more$"
+        ):
+            read(write(content), encoding=encoding)
+
+    @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 1 << 18])
+    @pytest.mark.parametrize(
+        ("content", "encoding", "byte", "offset", "reason"),
+        [
+            (b"abc\xff", "utf-8", "ff", 3, "invalid start byte"),
+            (b"\xe2\x82\xac\xe2\x82z", "utf-8", "e2", 3, "invalid continuation byte"),
+            ("é€😀".encode() + b"\xf0\x9f\x98", "utf-8", "f0", 9, "unexpected end of data"),
+            (codecs.BOM_UTF8 + b"ab\xc3(", "utf-8-sig", "c3", 5, "invalid continuation byte"),
+            (b"caf\x81", "cp1252", "81", 3, "character maps to <undefined>"),
+            ("ab".encode("utf-16") + b"\0\xdcx\0", "utf-16", "00", 6, "illegal encoding"),
+            (b"ab\x82\xa0\x82", "shift-jis", "82", 4, "incomplete multibyte sequence"),
+            (b"abc\xe9", "ascii", "e9", 3, r"ordinal not in range\(128\)"),
+        ],
+    )
+    def test_a_wrong_byte_is_named_with_its_offset_wherever_chunks_end(
+        self, read, write, content, encoding, byte, offset, reason, size
+    ):
+        with chunks_of(size), pytest.raises(ValueError, match="is not") as caught:
+            read(write(content), encoding=encoding)
+        assert f"text.txt' is not {encoding} text: byte 0x{byte} at offset {offset} is wrong " in (
+            str(caught.value)
+        )
+        assert caught.match(rf"there \({reason}\); ")
+
+    def test_a_wrong_byte_of_another_encoding_comes_with_a_guess_at_it(self, read, write):
+        for content, guess in [
+            ("café".encode("cp1252"), "another encoding, .* for example encoding='cp1252'$"),
+            ("café".encode("utf-16"), "begins as text in UTF-16 does: say encoding='utf-16'$"),
+            (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "0x89 at offset 0 .* it is probably binary$"),
+        ]:
+            with pytest.raises(ValueError, match=guess):
+                read(write(content))
+
+    @pytest.mark.parametrize("size", [1, 2, 1 << 18])
+    def test_zero_characters_make_a_file_binary(self, read, write, size):
+        message = "is binary: the character at position 2 is U.0000, .*encoding='utf-16-le'$"
+        with chunks_of(size), pytest.raises(ValueError, match=message):
+            read(write(b"\xc3\xa9b\0"))
+
+    def test_utf_16_without_its_mark_is_an_error(self, read, write):
+        with pytest.raises(ValueError, match=r"is not utf-16 text: UTF-16 stream .* with BOM"):
+            read(write("abc".encode("utf-16-le")), encoding="utf-16")
+
+    @pytest.mark.parametrize("encoding", ["utf-9", "base64", "rot13", "", "undefined"])
+    def test_an_unknown_encoding_is_named(self, read, write, encoding):
+        with pytest.raises(ValueError, match=f"no text encoding is called '{encoding}': expected"):
+            read(write("abc"), encoding=encoding)
+
+
+@given(st.binary(min_size=1), st.sampled_from(["utf-8", "utf-16-le", "gbk", "cp1252", "utf-7"]))
+def test_any_bytes_are_decoded_or_refused_at_the_offset_that_python_finds(
+    tmp_path_factory, content, encoding
+):
+    path = tmp_path_factory.getbasetemp() / "bytes.txt"
+    path.write_bytes(content)
+    for size in (2, 1 << 18):
+        try:
+            expected = content.decode(encoding)
+        except UnicodeDecodeError as error:
+            if encoding in ("utf-7", "gbk"):  # at what byte depends on how much is decoded at once
+                message = "is not|is binary"
+            else:
+                message = f"at offset {error.start} is wrong|is binary"
+            with chunks_of(size), pytest.raises(ValueError, match=message):
+                load_text(path, encoding)
+        else:
+            if "\0" in expected or not expected:
+                with pytest.raises(ValueError, match=r"is binary|is empty"):
+                    load_text(path, encoding)
+            else:
+                with chunks_of(size):
+                    assert load_text(path, encoding) == expected
+
+
+def test_an_unknown_name_lists_the_names():
+    with pytest.raises(FileNotFoundError) as caught:
+        load_text("shakespeare")
+    assert str(caught.value) == (
+        "'shakespeare' is neither a file nor one of the texts python-reference, unicode-names, "
+        "time-zones"
+    )
+
+
+def test_a_file_of_one_character_is_a_text():
+    assert Corpus.from_text("a").decode() == "a"
+
+
+@posix
+def test_a_pipe_is_read_once_but_not_twice(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    command = ["sh", "-c", 'printf hello > "$0"', pipe]
+    with subprocess.Popen(command):
+        assert load_text(pipe) == "hello"
+    message = "not a regular file, .* use Corpus.from_text.load_text.path"
+    with subprocess.Popen(command), pytest.raises(ValueError, match=message):
+        Corpus.from_file(pipe)
+
+
+# --- a corpus -------------------------------------------------------------------------------------
+
+
+def test_a_corpus_has_a_length_a_preview_and_does_not_change():
+    hello = Corpus.from_text("hello world")
+    assert len(hello) == 11
+    assert [hello.decode(), hello.decode(6), hello.decode(0, 5), hello.decode(-5, -1)] == [
+        "hello world", "world", "hello", "worl",
+    ]  # fmt: skip
+    assert repr(Corpus.from_text("ab" * 5000)) == "Corpus(10,000 characters, 2 distinct)"
+    with pytest.raises(FrozenInstanceError):
+        hello.ids = hello.ids
+    assert hello == hello
+    assert hello != Corpus.from_text("hello world")  # a comparison of ids would be an array
+
+
+@pytest.mark.parametrize(
+    ("V", "dtype"),
+    [(1, "u1"), (256, "u1"), (257, "u2"), (65536, "u2"), (65537, "u4")],
+)
+def test_ids_take_the_fewest_bytes(V, dtype, write):
+    text = "".join(chr(i) for i in [*range(1, 0xD800), *range(0xE000, 0x20000)][:V])
+    for found in (Corpus.from_text(text), Corpus.from_file(write(text))):
+        assert found.ids.dtype == dtype
+        np.testing.assert_array_equal(found.ids, np.arange(V))
+
+
+def test_a_vocabulary_of_ones_own_is_kept(write):
+    vocab = Vocabulary("hxelo")
+    for found in (Corpus.from_text("hello", vocab), Corpus.from_file(write("hello"), vocab=vocab)):
+        assert found.vocab == vocab
+        assert found.ids.tolist() == [0, 2, 3, 3, 4]
+
+
+@pytest.mark.parametrize("size", [1, 4, 1 << 18])
+def test_a_character_that_the_vocabulary_lacks_is_named_with_its_place_in_the_file(size, write):
+    message = r"text.txt' holds 'z' \(U\+007A\) at position 5, .* not among the 3 characters"
+    with chunks_of(size), pytest.raises(ValueError, match=message):
+        Corpus.from_file(write("äabäazb"), vocab=Vocabulary("abä"))
+    with pytest.raises(ValueError, match=r"'z' .* at position 5"):
+        Corpus.from_text("äabäazb", Vocabulary("abä"))
+
+
+def test_an_empty_text_makes_no_corpus():
+    with pytest.raises(ValueError, match="at least one character"):
+        Corpus.from_text("")
+    with pytest.raises(ValueError, match=r"N of 1 or more, got \(0,\)"):
+        Corpus.from_text("", Vocabulary("ab"))
+
+
+@pytest.mark.parametrize(
+    ("ids", "error", "message"),
+    [
+        ([0, 1, 2], ValueError, "id 2 is out of range: expected 0 to 1 for .* 2 characters"),
+        ([0, -1], ValueError, "id -1 is out of range"),
+        ([[0, 1]], ValueError, r"shape \(N,\) with N of 1 or more, got \(1, 2\)"),
+        (np.zeros(0, int), ValueError, r"got \(0,\)"),
+        (np.zeros(3), TypeError, "integers, as in corpus.ids; got float64"),
+        ("ab", TypeError, "got str"),
+        (Corpus.from_text("ab"), TypeError, "got Corpus"),
+    ],
+)
+def test_ids_that_are_no_text_are_refused(ids, error, message):
+    with pytest.raises(error, match=message):
+        Corpus(Vocabulary("ab"), ids)
+    if "range" not in message:
+        for batches in (streams, lambda *a: windows(*a, np.random.default_rng())):
+            with pytest.raises(error, match=message):
+                batches(ids, 1, 1)
+
+
+def test_ids_may_be_a_list_or_an_array_which_is_not_copied():
+    ids = np.array([0, 1, 1], dtype=np.int16)
+    assert Corpus(Vocabulary("ab"), ids).ids is ids
+    assert Corpus(Vocabulary("ab"), [0, 1, 1]).decode() == "abb"
+
+
+# --- splits ---------------------------------------------------------------------------------------
+
+
+@given(
+    N=st.integers(4, 400),
+    valid=st.floats(0, 1, exclude_min=True, exclude_max=True),
+    test=st.floats(0, 1, exclude_max=True),
+)
+def test_parts_are_disjoint_cover_the_text_and_leak_nothing(N, valid, test):
+    whole = Corpus(Vocabulary([chr(256 + i) for i in range(N)]), np.arange(N))
+    try:
+        parts = whole.split(valid, test)
+    except ValueError:
+        sizes = [
+            N - int(N * valid) - int(N * test),
+            int(N * valid),
+            int(N * test) or 2 * (not test),
+        ]
+        assert valid + test >= 1 or min(sizes) < 2
+        return
+    assert len(parts) == 2 + (test > 0)
+    assert np.concatenate([part.ids for part in parts]).tolist() == list(range(N))
+    assert len(parts[1]) == int(N * valid)
+    assert all(part.vocab == whole.vocab and part.ids.base is whole.ids for part in parts)
+    seen = [np.concatenate([x.ravel() for xy in streams(p.ids, 1, 1) for x in xy]) for p in parts]
+    for i, part in enumerate(seen):  # as input or as target
+        for other in seen[i + 1 :]:
+            assert not set(part) & set(other)
+
+
+@pytest.mark.parametrize(
+    ("shares", "message"),
+    [
+        ({"valid": 0}, "expected shares .* got valid=0 and test=0.0"),
+        ({"valid": 1}, "got valid=1 "),
+        ({"valid": -0.1}, "got valid=-0.1"),
+        ({"valid": float("nan")}, "got valid=nan"),
+        ({"test": -0.1}, "test=-0.1"),
+        ({"test": float("nan")}, "test=nan"),
+        ({"valid": 0.5, "test": 0.5}, "leave a part to learn from, got valid=0.5 and test=0.5"),
+        ({"valid": 0.1}, "of 12 characters leave 1 for valid: each part needs 2, one to read"),
+        ({"valid": 0.9}, "of 12 characters leave 2 for train|needs 2"),
+        ({"valid": 0.95}, "of 12 characters leave 1 for train"),
+        ({"valid": 0.2, "test": 0.01}, "of 12 characters leave 0 for test"),
+    ],
+)
+def test_shares_that_leave_nothing_are_refused(shares, message):
+    hello = Corpus.from_text("hello world!")
+    if shares == {"valid": 0.9}:
+        assert [len(part) for part in hello.split(**shares)] == [2, 10]
+        return
+    with pytest.raises(ValueError, match=message):
+        hello.split(**shares)
+
+
+# --- batches --------------------------------------------------------------------------------------
+
+dtypes = st.sampled_from(["u1", "u2", "i4", "i8"])
+
+
+@given(N=st.integers(2, 200), B=st.integers(1, 8), T=st.integers(1, 12), dtype=dtypes)
+def test_rows_of_streams_go_on_from_batch_to_batch_and_targets_are_one_later(N, B, T, dtype):
+    ids = np.arange(N, dtype=dtype)
+    if B * T + 1 > N:
+        with pytest.raises(ValueError, match=r"fits|expected 2"):
+            streams(ids, B, T)
+        return
+    batches = list(streams(ids, B, T))
+    for x, y in batches:
+        assert x.shape == y.shape == (B, T)
+        assert x.dtype == y.dtype == np.int64
+        assert x.flags.c_contiguous
+        assert y.flags.c_contiguous
+        np.testing.assert_array_equal(y, x + 1)
+    rows = np.concatenate([x for x, _ in batches], axis=1)  # each a piece of the text
+    assert rows.ravel().tolist() == list(range(len(batches) * B * T))  # and all of them the text
+    assert N - 1 - rows.size < B * T  # no batch was dropped that had its characters
+
+
+@given(N=st.integers(2, 60), B=st.integers(1, 8), T=st.integers(1, 59), seed=st.integers(0, 2**32))
+def test_windows_are_pieces_of_the_text_and_targets_are_one_later(N, B, T, seed):
+    ids = np.arange(N, dtype=np.uint8)
+    if T >= N:
+        with pytest.raises(ValueError, match=f"largest length that fits is {N - 1}$"):
+            windows(ids, B, T, np.random.default_rng(seed))
+        return
+    batches = windows(ids, B, T, np.random.default_rng(seed))
+    again = windows(ids, B, T, np.random.default_rng(seed))
+    for _ in range(3):
+        x, y = next(batches)
+        assert x.shape == y.shape == (B, T)
+        assert x.dtype == y.dtype == np.int64
+        assert x.flags.c_contiguous
+        assert y.flags.c_contiguous
+        np.testing.assert_array_equal(x, x[:, :1] + np.arange(T))
+        np.testing.assert_array_equal(y, x + 1)
+        np.testing.assert_array_equal(x, next(again)[0])
+
+
+def test_each_place_of_a_window_is_as_likely_as_any_other():
+    x, y = next(windows(np.arange(12), 50_000, 3, np.random.default_rng(0)))
+    counts = np.bincount(x[:, 0], minlength=9)
+    assert len(counts) == 9  # the last window starts at 8: it reads 8, 9, 10 and predicts 11
+    assert y.max() == 11
+    np.testing.assert_allclose(counts / 50_000, 1 / 9, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("B", "T", "message"),
+    [
+        (0, 3, "^batch_size must be 1 or more, got 0$"),
+        (-2, 3, "^batch_size must be 1 or more, got -2$"),
+        (2, 0, "^length must be 1 or more, got 0$"),
+        (2, 11, "length 11 needs 12 characters, .* the text has 11: the largest .* fits is 10$"),
+    ],
+)
+def test_sizes_that_make_no_batch_are_refused_at_the_call(B, T, message):
+    for batches in (streams, lambda *a: windows(*a, np.random.default_rng())):
+        with pytest.raises(ValueError, match=message):
+            batches(np.arange(11), B, T)
+
+
+def test_a_batch_larger_than_the_text_allows_is_told_the_largest():
+    message = (
+        "4 pieces of 3 characters takes 13 characters, .* has 11: .* batch_size that fits is 3$"
+    )
+    with pytest.raises(ValueError, match=message):
+        streams(np.arange(11), 4, 3)
+    assert len(list(streams(np.arange(11), 3, 3))) == 1
+
+
+def test_one_character_is_too_few_to_learn_from():
+    for batches in (streams, lambda *a: windows(*a, np.random.default_rng())):
+        with pytest.raises(ValueError, match="expected 2 or more, one to read and one to predict"):
+            batches(Corpus.from_text("a").ids, 1, 1)
+
+
+def test_sizes_must_be_whole_numbers_and_the_generator_a_generator():
+    with pytest.raises(TypeError, match="integer"):
+        streams(np.arange(9), 2.5, 1)
+    with pytest.raises(TypeError, match=r"rng must be np.random.default_rng\(seed\), got int"):
+        windows(np.arange(9), 2, 1, 0)
+
+
+# --- ids on disk ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """Make the system's folder for temporary files an empty one."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """Count how often a file is decoded."""
+    counted = []
+    decoded = corpus._decoded
+    monkeypatch.setattr(corpus, "_decoded", lambda *a: counted.append(a) or decoded(*a))
+    return counted
+
+
+def test_ids_of_a_file_are_mapped_and_cannot_be_written_to(write):
+    ids = Corpus.from_file(write("hello")).ids
+    assert isinstance(ids.base.obj, corpus._Map)
+    with pytest.raises(ValueError, match="read-only"):
+        ids[0] = 1
+
+
+@posix
+def test_the_temporary_file_has_no_name_and_goes_with_the_corpus(write, temporary):
+    descriptors = Path("/proc/self/fd")
+    before = len(list(descriptors.iterdir())) if descriptors.exists() else 0
+    hello = Corpus.from_file(write("hello"))
+    assert list(temporary.iterdir()) == []
+    assert hello.split(valid=0.4)[0].decode() == "hel"
+    del hello
+    gc.collect()
+    assert before == (len(list(descriptors.iterdir())) if descriptors.exists() else 0)
+
+
+def test_batches_of_a_mapped_file_outlive_their_corpus(write):
+    batches = streams(Corpus.from_file(write("hello")).ids, 1, 2)
+    gc.collect()
+    assert [x.tolist() for x, _ in batches] == [[[1, 0]], [[2, 2]]]
+
+
+def test_letting_go_of_pages_loses_nothing_and_leaves_other_arrays_alone(write, tmp_path):
+    text = load_text("python-reference")
+    ids = Corpus.from_file(write(text)).ids
+    rng = np.random.default_rng(0)
+    for x, _ in (*streams(ids, 2, 1000), *(next(windows(ids, 8, 20, rng)) for _ in range(20))):
+        assert Vocabulary.from_text(text).decode(x[1]) in text
+    with (tmp_path / "text.txt").open("rb") as file:
+        pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)  # what is let go is lost
+    for mine in (np.frombuffer(pages, np.uint8), np.memmap(tmp_path / "text.txt", mode="c")):
+        mine[:] = 7
+        assert {x.item() for x, _ in streams(mine[:50], 1, 1)} == {7}
+        assert set(mine.tolist()) == {7}
+
+
+def test_kept_ids_are_read_instead_of_the_file(write, tmp_path, reads, temporary):
+    path, cache = write("hello"), tmp_path / "a" / "cache"
+    first = Corpus.from_file(path, cache=cache)
+    assert len(reads) == 2
+    again = Corpus.from_file(str(path), cache=str(cache))
+    assert len(reads) == 2
+    assert again.decode() == first.decode() == "hello"
+    assert again.vocab == first.vocab
+    assert [p.suffix for p in cache.iterdir()] == [".ids"]
+    assert list(temporary.iterdir()) == []
+
+
+def test_kept_ids_of_more_than_256_characters_come_back(write, tmp_path):
+    text = "".join(chr(0x4E00 + i) for i in range(300)) + "\ud7ff\U0010ffff"
+    for _ in range(2):
+        found = Corpus.from_file(write(text), cache=tmp_path)
+        assert found.decode() == text
+        assert found.ids.dtype == np.uint16
+
+
+@pytest.mark.parametrize("change", ["size", "time", "encoding", "vocab", "path"])
+def test_kept_ids_are_not_those_of_another_file(change, write, tmp_path, reads):
+    path, cache = write("hellö"), tmp_path / "cache"
+    Corpus.from_file(path, cache=cache)
+    status, options = path.stat(), {}
+    if change == "size":
+        path.write_text("hello there", "utf-8")
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    elif change == "time":
+        path.write_text("olléh", "utf-8")
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1000))
+    elif change == "encoding":
+        options["encoding"] = "latin-1"
+    elif change == "vocab":
+        options["vocab"] = Vocabulary("öleh")
+    else:
+        path = write("olleh", "other.txt")
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    for _ in range(2):
+        found = Corpus.from_file(path, cache=cache, **options)
+        assert found.decode() == path.read_bytes().decode(options.get("encoding", "utf-8"))
+        assert found.vocab == options.get("vocab", Vocabulary.from_text(found.decode()))
+    assert len(reads) == 2 + (1 if change == "vocab" else 2)  # a vocabulary need not be collected
+
+
+@given(keep=st.integers(0, 500))
+@example(0)
+@example(15)
+@example(16)
+def test_a_file_of_ids_cut_short_is_not_used(tmp_path_factory, keep):
+    folder = tmp_path_factory.mktemp("cut")
+    (folder / "text.txt").write_text("hello" * 9)
+    Corpus.from_file(folder / "text.txt", cache=folder / "cache")
+    (kept,) = (folder / "cache").iterdir()
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[: min(keep, len(whole) - 1)])
+    assert Corpus.from_file(folder / "text.txt", cache=folder / "cache").decode() == "hello" * 9
+    assert kept.read_bytes() == whole
+
+
+def test_an_error_while_ids_are_written_leaves_what_was_kept(write, tmp_path):
+    path, cache = write("hello"), tmp_path / "cache"
+    Corpus.from_file(path, cache=cache)
+    (kept,) = cache.iterdir()
+    before = kept.read_bytes()
+    path.write_bytes(b"hello there\xff")
+    with pytest.raises(ValueError, match="0xff at offset 11"):
+        Corpus.from_file(path, cache=cache)
+    assert list(cache.iterdir()) == [kept]
+    assert kept.read_bytes() == before
+
+
+def test_a_cache_that_is_a_file_is_an_error_that_says_so(write):
+    message = "ids of .*text.txt' cannot be written to '.*taken': "
+    with pytest.raises(FileExistsError, match=message):
+        Corpus.from_file(write("hello"), cache=write("", "taken"))
+
+
+@posix
+def test_a_disk_that_is_full_is_an_error_that_leaves_nothing(write, tmp_path, temporary):
+    import resource
+
+    path, cache = write(load_text("unicode-names")[:9000]), tmp_path / "cache"
+    _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for options in ({"cache": cache}, {}):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # no file may be larger
+        try:
+            with pytest.raises(OSError, match=r"ids of .*text.txt' cannot be written: ") as caught:
+                Corpus.from_file(path, **options)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert caught.value.__cause__.errno == errno.EFBIG
+        assert [*cache.iterdir(), *temporary.iterdir()] == []
+
+
+@posix
+def test_a_file_a_hundred_times_larger_takes_no_more_memory(tmp_path):
+    reference = load_text("python-reference").encode() * 9  # 4 MB
+    path = tmp_path / "large.txt"
+    code = (
+        "import resource, sys; import numpy as np; from charseq import Corpus, corpus;"
+        f"train, valid = Corpus.from_file({str(path)!r}).split();"
+        "batches = corpus.windows(train.ids, 64, 64, np.random.default_rng(0));"
+        "[next(batches) for _ in range(200)];"
+        "[0 for _ in corpus.streams(valid.ids, 64, 1024)];"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    peaks = []
+    for size in (2_000_000, 200_000_000):
+        with path.open("wb") as file:
+            for _ in range(max(1, size // len(reference))):
+                file.write(reference[:size])
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+        peaks.append(int(ran.stdout) * (1 if sys.platform == "darwin" else 1024) / 1e6)
+    path.unlink()
+    assert peaks[1] - peaks[0] <= 20

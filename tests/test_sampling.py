@@ -1,0 +1,422 @@
+"""Sampling without torch, against torch; filters against closed forms; draws against chance."""
+
+import math
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from charseq import CharRNN, Net, Vocabulary, generate
+from charseq.sampling import probabilities, sampling_steps
+
+VOCAB = Vocabulary("\n abcdefg")
+V, H = len(VOCAB), 6
+KINDS = [
+    {"hidden_size": H},
+    {"hidden_size": H, "embedding_size": 3},
+    {"hidden_size": H, "embedding_size": H, "tied": True},
+    {"hidden_size": V, "output_layer": False},
+    {"hidden_size": V, "embedding_size": 4, "output_layer": False},
+]
+
+
+def model_of(seed=0, **options):
+    return CharRNN(V, **{"hidden_size": H, **options}, seed=seed)
+
+
+def net_of(logits):
+    """A net whose logits are these, whatever it has read."""
+    model = CharRNN(len(logits), 1, seed=0).double()
+    with torch.no_grad():
+        model.head.weight.zero_()
+        model.head.bias.copy_(torch.tensor(logits))
+    return Net.from_model(model)
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+# --- the net --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("num_layers", [1, 3])
+@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+def test_net_equals_torch_character_by_character(cell, num_layers, kind, dtype, tolerance):
+    model = model_of(cell=cell, num_layers=num_layers, **kind).to(dtype)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(2)  # so that the gates are not all about one half
+    ids = torch.randint(V, (4, 25), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        expected, last = model(ids)
+    net = Net.from_model(model)
+    state = net.start(4)
+    for t in range(25):
+        logits, state = net.step(ids[:, t].numpy(), state)
+        assert logits.dtype == np.dtype(str(dtype).removeprefix("torch."))
+        np.testing.assert_allclose(logits, expected[:, t].numpy(), rtol=0, atol=tolerance)
+    layers = [torch.stack(parts) for parts in zip(*last)] if cell == "LSTM" else last  # noqa: B905
+    assert len(state) == num_layers
+    for found, wanted in zip(state, layers, strict=True):
+        np.testing.assert_allclose(np.stack(found), wanted.numpy(), rtol=0, atol=tolerance)
+
+
+def test_net_keeps_its_weights_when_the_model_is_trained_on():
+    model = model_of()
+    net = Net.from_model(model)
+    before, _ = net.step([1], net.start())
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1)
+    assert np.array_equal(net.step([1], net.start())[0], before)
+    assert not np.array_equal(Net.from_model(model).step([1], net.start())[0], before)
+
+
+def test_a_step_leaves_the_state_it_was_given_as_it_was():
+    net = Net.from_model(model_of(cell="LSTM", num_layers=2))
+    _, state = net.step([1, 2], net.start(2))
+    copy = [tuple(part.copy() for part in layer) for layer in state]
+    net.step([3, 4], state)
+    assert all(
+        np.array_equal(a, b)
+        for one, other in zip(copy, state, strict=True)
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def arrays_of(model):
+    return {name: part.numpy() for name, part in model.state_dict().items()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_a_missing_weight_is_named(kind, num_layers):
+    model = model_of(num_layers=num_layers, **kind)
+    for name in arrays_of(model):
+        if kind.get("tied") and name == "head.weight":
+            continue  # the embedding's
+        left = {key: value for key, value in arrays_of(model).items() if key != name}
+        with pytest.raises(KeyError, match=f"there is no weight {name}"):
+            Net(model.options, left)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_weight_of_another_shape_is_named_with_both(kind):
+    model = model_of(**kind)
+    for name, value in arrays_of(model).items():
+        if kind.get("tied") and name == "head.weight":
+            continue
+        wrong = {**arrays_of(model), name: value[:-1]}
+        with pytest.raises(ValueError, match=f"^{name} must have shape .*, got ") as caught:
+            Net(model.options, wrong)
+        assert str(value.shape) in str(caught.value)
+        assert str(value[:-1].shape) in str(caught.value)
+
+
+def test_a_weight_that_the_options_do_not_ask_for_is_named():
+    deep = model_of(num_layers=2)
+    with pytest.raises(ValueError, match=r"the options ask for no weight rnn.weight_ih_l1"):
+        Net({**deep.options, "num_layers": 1}, arrays_of(deep))
+    with_head = model_of(hidden_size=V)
+    with pytest.raises(ValueError, match=r"the options ask for no weight head.weight"):
+        Net({**with_head.options, "output_layer": False}, arrays_of(with_head))
+
+
+@pytest.mark.parametrize("name", ["vocab_size", "hidden_size", "num_layers", "embedding_size"])
+@pytest.mark.parametrize("value", [0, -1, "6", 2.0, [6]])
+def test_sizes_are_integers_of_at_least_one(name, value):
+    model = model_of()
+    with pytest.raises(ValueError, match=f"^{name} must be an integer of at least 1, got "):
+        Net({**model.options, name: value}, arrays_of(model))
+
+
+def test_an_unknown_cell_and_a_missing_option_are_named():
+    model = model_of()
+    with pytest.raises(ValueError, match="one of RNN, GRU, LSTM, got 'CNN'"):
+        Net({**model.options, "cell": "CNN"}, arrays_of(model))
+    used = {"vocab_size", "hidden_size", "num_layers", "embedding_size", "cell", "output_layer"}
+    for name in (*used, "tied"):
+        options = {key: value for key, value in model.options.items() if key != name}
+        with pytest.raises(KeyError, match=f"there is no option {name}"):
+            Net(options, arrays_of(model))
+
+
+# --- probabilities --------------------------------------------------------------------------------
+
+LOGITS = np.log([0.4, 0.3, 0.2, 0.1])
+
+
+@pytest.mark.parametrize("temperature", [0.25, 0.5, 1, 2, 8])
+def test_temperature_raises_probabilities_to_its_inverse_power(temperature):
+    powers = np.array([0.4, 0.3, 0.2, 0.1]) ** (1 / temperature)
+    found = probabilities(LOGITS, temperature=temperature)
+    np.testing.assert_allclose(found, powers / powers.sum(), rtol=1e-12)
+
+
+def test_the_default_is_softmax():
+    logits = rng().normal(size=(3, 5, V)) * 4
+    expected = torch.softmax(torch.from_numpy(logits), dim=-1).numpy()
+    np.testing.assert_allclose(probabilities(logits), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("top_k", "expected"),
+    [(1, [1, 0, 0, 0]), (2, [4 / 7, 3 / 7, 0, 0]), (4, [0.4, 0.3, 0.2, 0.1]), (99, None)],
+)
+def test_top_k_keeps_the_k_likeliest(top_k, expected):
+    expected = [0.4, 0.3, 0.2, 0.1] if expected is None else expected
+    for order in ([0, 1, 2, 3], [3, 1, 0, 2]):
+        found = probabilities(LOGITS[order], top_k=top_k)
+        np.testing.assert_allclose(found, np.array(expected)[order], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("top_p", "kept"),
+    [(1e-300, 1), (0.39, 1), (0.41, 2), (0.69, 2), (0.71, 3), (0.89, 3), (0.91, 4), (1.0, 4)],
+)
+def test_top_p_keeps_the_fewest_that_reach_it(top_p, kept):
+    chances = np.array([0.4, 0.3, 0.2, 0.1])
+    expected = np.where(np.arange(4) < kept, chances, 0) / chances[:kept].sum()
+    for order in ([0, 1, 2, 3], [2, 0, 3, 1]):
+        found = probabilities(LOGITS[order], top_p=top_p)
+        np.testing.assert_allclose(found, expected[order], rtol=1e-12)
+
+
+def test_top_p_reached_exactly_keeps_no_more():
+    assert (probabilities(np.log([0.5, 0.25, 0.25]), top_p=0.5) > 0).sum() == 1
+
+
+def test_temperature_acts_before_the_filters_and_a_character_must_pass_both():
+    # At temperature 1/2 the chances are 16, 9, 4, 1 of 30; at 1 they are 4, 3, 2, 1 of 10.
+    cold = probabilities(LOGITS, temperature=0.5, top_p=0.5)
+    np.testing.assert_allclose(cold, [1, 0, 0, 0], rtol=1e-12)  # 16 / 30 reach it, 4 / 10 did not
+    # Three reach 0.75 of the whole; of the two that top_k leaves, 4 / 7 and 3 / 7, two are needed.
+    both = probabilities(LOGITS, top_k=2, top_p=0.75)
+    np.testing.assert_allclose(both, [4 / 7, 3 / 7, 0, 0], rtol=1e-12)
+    # One of the whole is enough for 0.4 - so also where top_k leaves three.
+    both = probabilities(LOGITS, top_k=3, top_p=0.399)
+    np.testing.assert_allclose(both, [1, 0, 0, 0], rtol=1e-12)
+    # 0.7 of the whole is 7 / 9 of what top_k=3 leaves: measured on that, 0.75 would need two.
+    both = probabilities(LOGITS, top_k=3, top_p=0.75)
+    np.testing.assert_allclose(both, np.array([4, 3, 2, 0]) / 9, rtol=1e-12)
+
+
+def test_of_equals_the_first_are_kept():
+    assert probabilities(np.zeros(4), top_k=2).tolist() == [0.5, 0.5, 0, 0]
+    assert probabilities(np.zeros(4), temperature=0).tolist() == [1, 0, 0, 0]
+
+
+@example([-1e-67, 0.0], 1.0, None, 0.5)  # as likely after rounding, and still not the first
+@given(
+    logits=st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=12),
+    temperature=st.floats(0, 100),
+    top_k=st.none() | st.integers(1, 15),
+    top_p=st.none() | st.floats(0, 1, exclude_min=True),
+)
+def test_probabilities_sum_to_one_and_keep_the_order_of_the_logits(
+    logits, temperature, top_k, top_p
+):
+    p = probabilities(np.array(logits), temperature=temperature, top_k=top_k, top_p=top_p)
+    assert p.shape == (len(logits),)
+    assert p.min() >= 0
+    assert p.sum() == pytest.approx(1, abs=1e-12)
+    assert p[np.argmax(logits)] == p.max() > 0
+    assert (np.diff(p[np.argsort(-np.array(logits), kind="stable")]) <= 1e-12).all()
+    if top_k is not None:
+        assert (p > 0).sum() <= top_k
+
+
+@given(st.lists(st.integers(-50, 50), min_size=2, max_size=8, unique=True))
+def test_as_temperature_falls_to_zero_the_likeliest_takes_all(logits):
+    greedy = probabilities(np.array(logits), temperature=0)
+    assert greedy.tolist() == [float(value == max(logits)) for value in logits]
+    for temperature in (0.02, 1e-4, 1e-30, 5e-324):
+        found = probabilities(np.array(logits), temperature=temperature)
+        np.testing.assert_allclose(found, greedy, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("temperature", [0, 1e-300, 1e-5, 1.0, 1e5])
+def test_huge_logits_overflow_nowhere(temperature):
+    logits = np.array([1.7e308, -1.7e308, 0, 1.6e308, -np.inf])
+    assert probabilities(logits, temperature=temperature).tolist() == [1, 0, 0, 0, 0]
+    assert probabilities(logits, temperature=temperature, top_p=0.5)[0] == 1
+
+
+def test_each_row_of_logits_is_filtered_for_itself():
+    logits = rng(3).normal(size=(4, 2, V))
+    options = {"temperature": 0.7, "top_k": 4, "top_p": 0.6}
+    found = probabilities(logits, **options)
+    assert found.shape == logits.shape
+    for place in np.ndindex(4, 2):
+        assert np.array_equal(found[place], probabilities(logits[place], **options))
+
+
+def test_logits_are_not_written_to():
+    logits = rng().normal(size=(2, V))
+    copy = logits.copy()
+    probabilities(logits, temperature=0.5, top_k=2, top_p=0.5)
+    assert np.array_equal(logits, copy)
+
+
+OPTIONS = [
+    ({"temperature": -0.1}, "temperature must be 0 or more and finite, got -0.1"),
+    ({"temperature": math.nan}, "temperature must be 0 or more and finite, got nan"),
+    ({"temperature": math.inf}, "temperature must be 0 or more and finite, got inf"),
+    ({"top_k": 0}, "top_k must be at least 1, got 0"),
+    ({"top_k": -2}, "top_k must be at least 1, got -2"),
+    ({"top_p": 0.0}, "top_p must be above 0 and at most 1, got 0.0"),
+    ({"top_p": 1.01}, "top_p must be above 0 and at most 1, got 1.01"),
+    ({"top_p": math.nan}, "top_p must be above 0 and at most 1, got nan"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), OPTIONS)
+def test_options_out_of_range_are_refused(options, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        probabilities(LOGITS, **options)
+
+
+@pytest.mark.parametrize("logits", [[1, math.nan], [math.inf, 1], [-math.inf, -math.inf]])
+@pytest.mark.parametrize("temperature", [0, 1])
+def test_logits_without_a_largest_number_are_refused(logits, temperature):
+    with pytest.raises(ValueError, match="the largest logit is not a finite number"):
+        probabilities(np.array([[0.0, 1.0], logits]), temperature=temperature)
+
+
+# --- draws ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"temperature": 0.5}, {"top_k": 3}, {"top_p": 0.65}, {"temperature": 3}]
+)
+def test_frequencies_of_draws_agree_with_probabilities(options):
+    logits = [0.0, 1.0, -1.0, 0.5, -3.0]
+    net, vocab = net_of(logits), Vocabulary("abcde")
+    draws = islice(sampling_steps(net, vocab, "a", streams=50, rng=rng(7), **options), 200)
+    counts = np.bincount(np.concatenate([draw.ids for draw in draws]), minlength=5)
+    expected = probabilities(np.array(logits), **options)
+    kept = expected > 0
+    assert counts.sum() == 10_000
+    assert counts[~kept].sum() == 0
+    # With k kept characters chi-square has k - 1 degrees of freedom; 18.5 is its 99.9th percentile
+    # for 4, the most that there are.
+    chi_square = ((counts - 10_000 * expected)[kept] ** 2 / (10_000 * expected[kept])).sum()
+    assert chi_square < 18.5
+
+
+def test_a_draw_carries_what_it_was_drawn_from():
+    model = model_of(cell="GRU").double()
+    net = Net.from_model(model)
+    steps = islice(sampling_steps(net, VOCAB, "ab", streams=3, rng=rng(), temperature=0.8), 6)
+    read = np.tile(VOCAB.encode("ab"), (3, 1))
+    for draw in steps:
+        with torch.no_grad():
+            logits = model(torch.from_numpy(read))[0][:, -1].numpy()
+        expected = probabilities(logits, temperature=0.8)
+        np.testing.assert_allclose(draw.probabilities, expected, rtol=0, atol=1e-10)
+        assert (draw.probabilities[np.arange(3), draw.ids] > 0).all()
+        read = np.concatenate([read, draw.ids[:, None]], axis=1)
+
+
+@pytest.mark.parametrize("chars", ["\n abc", " abc", "cab"])
+def test_without_a_prompt_a_line_begins(chars):
+    vocab = Vocabulary(chars)
+    net = Net.from_model(CharRNN(len(chars), H, cell="LSTM", seed=1))
+    found = next(sampling_steps(net, vocab, rng=rng())).probabilities
+    assert np.array_equal(found, next(sampling_steps(net, vocab, chars[0], rng=rng()))[1])
+    others = [next(sampling_steps(net, vocab, char, rng=rng()))[1] for char in chars[1:]]
+    assert not any(np.array_equal(found, other) for other in others)
+
+
+# --- texts ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+def test_greedy_text_is_what_torch_would_choose(cell):
+    model = model_of(cell=cell, num_layers=2, seed=4).double()
+    ids = VOCAB.encode("abc d").tolist()
+    with torch.no_grad():
+        for _ in range(30):
+            ids.append(int(model(torch.tensor([ids]))[0][0, -1].argmax()))
+    found = generate(Net.from_model(model), VOCAB, "abc d", length=30, temperature=0)
+    assert found == [VOCAB.decode(ids[5:])]
+
+
+def test_the_same_seed_writes_the_same_text_and_another_one_another():
+    net = Net.from_model(model_of())
+    texts = [generate(net, VOCAB, length=80, streams=3, rng=rng(seed)) for seed in (5, 5, 6)]
+    assert texts[0] == texts[1] != texts[2]
+    assert len(set(texts[0])) == 3
+    assert [len(text) for text in texts[0]] == [80] * 3
+    assert generate(net, VOCAB, length=80) != generate(net, VOCAB, length=80)
+
+
+def uncut(net, vocab, length, streams=1, seed=0):
+    return generate(net, vocab, "a", length=length, streams=streams, rng=rng(seed))
+
+
+def test_a_text_ends_where_a_stop_string_begins():
+    net, vocab = net_of([0.0] * 4), Vocabulary("abcd")
+    whole = uncut(net, vocab, 400, streams=6)
+    for stop in (["ab"], ["abc", "dd"], "cab", ["zz"]):
+        found = generate(net, vocab, "a", length=400, stop=stop, streams=6, rng=rng())
+        endings = [stop] if isinstance(stop, str) else stop
+        for text, full in zip(found, whole, strict=True):
+            places = [full.find(ending) for ending in endings if ending in full]
+            assert text == full[: min(places, default=400)]
+    assert len({len(text) for text in generate(net, vocab, "a", stop="ab", streams=6)}) > 1
+
+
+def test_of_two_stop_strings_that_end_together_the_longer_counts_in_any_order():
+    net, vocab = net_of([0.0] * 3), Vocabulary("abc")
+    (whole,) = uncut(net, vocab, 400)
+    assert "abc" in whole
+    for stop in (["abc", "bc"], ["bc", "abc"]):
+        (found,) = generate(net, vocab, "a", length=400, stop=stop, rng=rng())
+        end = whole.index("bc")
+        assert found == whole[: end - (whole[end - 1 : end] == "a")]
+
+
+def test_writing_ends_when_every_text_has_ended():
+    net, taken = net_of([0.0, 50.0]), []
+    step = net.step
+    net.step = lambda ids, state: (taken.append(1), step(ids, state))[1]
+    assert generate(net, Vocabulary("ab"), "a", length=1000, stop="b", streams=4) == [""] * 4
+    assert len(taken) == 1  # the prompt
+
+
+def test_the_prompt_may_hold_a_stop_string():
+    net = net_of([50.0, 0.0])
+    assert generate(net, Vocabulary("ab"), "bb", length=3, stop="b") == ["aaa"]
+
+
+def test_no_characters_may_be_asked_for():
+    assert generate(net_of([0.0, 0.0]), Vocabulary("ab"), length=0, streams=2) == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        *OPTIONS,
+        ({"prompt": ""}, "the prompt is empty"),
+        ({"prompt": "a!"}, r"character '!' \(U\+0021\) at position 1"),
+        ({"vocab": Vocabulary("ab")}, f"the vocabulary has 2 characters and the net {V}"),
+        ({"streams": 0}, "streams must be at least 1, got 0"),
+        ({"length": -1}, "length must not be negative, got -1"),
+        ({"stop": ["a", ""]}, "a stop string is empty"),
+        ({"stop": ""}, "a stop string is empty"),
+    ],
+)
+def test_mistakes_are_reported_where_they_are_made(changed, message):
+    arguments = {"net": Net.from_model(model_of()), "vocab": VOCAB, **changed}
+    with pytest.raises(ValueError, match=message):
+        generate(**arguments)
+    if not {"length", "stop"} & changed.keys():
+        with pytest.raises(ValueError, match=message):
+            sampling_steps(**arguments)  # at the call, before the first draw
