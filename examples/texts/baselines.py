@@ -23,7 +23,7 @@ from charseq.plotting import BLUE, GREY, ORANGE
 
 corpus = Corpus.from_text(load_text("python-reference"))
 train, valid = corpus.split(valid=0.1)
-orders = range(1, 8)
+orders = range(1, 7)
 seen, held_back = [], []
 for order in orders:
     table = NGram(order, train)
@@ -42,10 +42,10 @@ ax.plot(orders, held_back, "o-", color=ORANGE)
 ax.plot(orders, seen, "o-", color=BLUE)
 ax.axhline(uniform, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
 level = f"knowing nothing: {uniform:.2f}"
-ax.text(7, uniform - 0.1, level, color=GREY, ha="right", va="top")
+ax.text(6, uniform - 0.1, level, color=GREY, ha="right", va="top")
 words = {"ha": "right", "va": "center", "weight": "bold"}
-ax.text(7, held_back[-1] + 0.5, "on new text", color=ORANGE, **words)
-ax.text(7, seen[-1] - 0.5, "on what it counted", color=BLUE, **words)
+ax.text(6, held_back[-1] + 0.5, "on new text", color=ORANGE, **words)
+ax.text(6, seen[-1] - 0.5, "on what it counted", color=BLUE, **words)
 ax.set(ylabel="bits a character", ylim=(0, None))
 ax.set_xlabel("characters of each entry in the table")
 ax.set_title("On new text, longer tables soon stop helping", loc="left")
@@ -66,4 +66,4 @@ plt.show()
 gain = -np.diff(held_back)  # what each further character brings on new text
 assert uniform > held_back[0]
 assert gain[:3].min() > 0.4 > gain[3:].max()
-assert seen[6] < 0.7 * held_back[6]
+assert seen[5] < 0.7 * held_back[5]
