@@ -7,5 +7,6 @@ const reach = () => {
   }
 };
 addEventListener("load", reach);
+document.fonts.ready.then(reach); // formulas grow when their font is there
 addEventListener("resize", reach);
 addEventListener("toggle", reach, true); // a folded solution has no width until it opens
