@@ -2,7 +2,7 @@
 const boxes = "pre, .formula, .output, .table-wrapper, .sphx-glr-script-out";
 const reach = () => {
   for (const box of document.querySelectorAll(boxes)) {
-    if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
     else box.removeAttribute("tabindex");
   }
 };
