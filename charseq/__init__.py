@@ -3,8 +3,9 @@
 The modules stand in the order in which data flows, and import only from modules before them:
 ``vocab`` (text to ids to one-hot), ``corpus`` (texts and batches), ``baselines`` (n-grams),
 ``reference`` (the equations in NumPy), ``shapes`` (every parameter and tensor of a layer),
-``plotting``, ``history`` (what a run leaves behind), ``model`` (the torch module) and ``training``
-(the loop).
+``plotting``, ``history`` (what a run leaves behind), ``sampling`` (logits to text), ``layers``
+(torch's layers, faster), ``model`` (the torch module), ``training`` (the loops), ``checkpoint``
+(runs on disk) and ``cli`` (the command).
 
 One alphabet holds everywhere, in shapes, code and prose:
 
@@ -120,7 +121,7 @@ __all__ = [  # noqa: RUF022 - in the order in which data flows
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME.values():
+    if name == "layers" or name in _HOME.values():
         return import_module(f"{__name__}.{name}")  # charseq.reference, without importing it first
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -26,6 +26,7 @@ MODULES = [
     "plotting",
     "history",
     "sampling",
+    "layers",
     "model",
     "training",
     "checkpoint",

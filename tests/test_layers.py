@@ -1,0 +1,265 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from charseq import CharRNN, layers, reference
+
+CELLS = ("RNN", "GRU", "LSTM")
+OPTIONS = {
+    "one-hot": {},
+    "two layers": {"num_layers": 2},
+    "embedding": {"embedding_size": 5},
+    "tied, three layers": {"embedding_size": 8, "tied": True, "num_layers": 3},
+    "no output layer": {"hidden_size": 11, "output_layer": False},
+}
+
+
+@pytest.fixture(autouse=True)
+def an_lstm_of_any_batch(monkeypatch):
+    monkeypatch.setattr(layers, "LSTM_FROM", 1)
+
+
+def pair(cell, dtype=torch.float64, **options):
+    """Return the same network twice, computed by torch and fast."""
+    options = {"vocab_size": 11, "hidden_size": 8, "cell": cell, "seed": 1, **options}
+    return (CharRNN(**options, fast=fast).to(dtype) for fast in (False, True))
+
+
+def random_state(model, batch_size, generator):
+    """Draw a state that takes part in the gradient."""
+    shape = (model.rnn.num_layers, batch_size, model.rnn.hidden_size)
+    dtype = model.rnn.weight_hh_l0.dtype
+    parts = [
+        torch.randn(shape, generator=generator, dtype=dtype).requires_grad_()
+        for _ in range(1 + (model.rnn.mode == "LSTM"))
+    ]
+    return tuple(parts) if len(parts) == 2 else parts[0]
+
+
+def results(model, ids, state, weigh):
+    """Return logits, last state, and the gradients of a sum over both in which each counts."""
+    logits, last = model(ids, state)
+    lasts = last if isinstance(last, tuple) else (last,)
+    states = state if isinstance(state, tuple) else () if state is None else (state,)
+    total = sum((part * weigh(part)).sum() for part in (logits, *lasts))
+    gradients = torch.autograd.grad(total, [*model.parameters(), *states])
+    return [logits, *lasts, *gradients]
+
+
+def weights_for(seed):
+    """Return a function from a tensor to fixed random numbers of its shape."""
+
+    def weigh(part):
+        drawn = np.random.default_rng([seed, *part.shape]).normal(size=tuple(part.shape))
+        return torch.from_numpy(drawn).to(part.dtype)
+
+    return weigh
+
+
+def worst(found, expected):
+    """Return the largest difference, relative to the largest number of its tensor."""
+    return max(
+        ((a - b).abs().max() / b.abs().max().clamp(min=1e-30)).item()
+        for a, b in zip(found, expected, strict=True)
+    )
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
+def test_fast_layers_equal_torch_forward_and_backward(cell, options, dtype, bound):
+    generator = torch.Generator().manual_seed(0)
+    for batch_size, length, given in ((1, 1, False), (3, 7, True), (2, 40, False)):
+        ids = torch.randint(11, (batch_size, length), generator=generator)
+        plain, fast = pair(cell, dtype, **options)
+        state = random_state(plain, batch_size, generator) if given else None
+        expected = results(plain, ids, state, weights_for(0))
+        found = results(fast, ids, state, weights_for(0))
+        assert [part.shape for part in found] == [part.shape for part in expected]
+        assert worst(found, expected) < bound
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_way_back_is_the_references(cell):
+    plain, fast = pair(cell, output_layer=False, hidden_size=11)
+    ids = torch.randint(11, (3, 6), generator=torch.Generator().manual_seed(0))
+    rng = np.random.default_rng(0)
+    doutputs = rng.normal(size=(3, 6, 11))
+    outputs, _ = fast.states(ids)
+    outputs.backward(torch.from_numpy(doutputs))
+
+    params = reference.RNNParams.from_torch(plain.rnn)
+    zeros = np.zeros((3, 11))
+    start = (zeros, zeros) if cell == "LSTM" else zeros
+    backward = getattr(reference, f"{cell.lower()}_backward")
+    *_, dparams = backward(np.eye(11)[ids.numpy()], start, params, doutputs, start)
+    for name, expected in zip(
+        ("weight_ih", "weight_hh", "bias_ih", "bias_hh"), dparams, strict=True
+    ):
+        found = getattr(fast.rnn, f"{name}_l0").grad.numpy()
+        np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_central_differences_confirm_the_way_back(cell):
+    _, fast = pair(cell, num_layers=2, hidden_size=3)
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(11, (2, 5), generator=generator)
+    names, values = zip(*fast.named_parameters(), strict=True)
+    state = random_state(fast, 2, generator)
+    states = state if isinstance(state, tuple) else (state,)
+
+    def outcome(*parts):
+        start = parts[: len(states)]
+        given = (ids, start if len(start) == 2 else start[0])
+        weights = dict(zip(names, parts[len(states) :], strict=True))
+        logits, last = torch.func.functional_call(fast, weights, given)
+        return logits, *(last if isinstance(last, tuple) else (last,))
+
+    # functional_call swaps the parameters in, so this also shows that none is kept behind.
+    assert torch.autograd.gradcheck(outcome, (*states, *values), fast_mode=True)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_state_dicts_swap_both_ways(cell):
+    plain, fast = pair(cell, num_layers=2)
+    assert list(plain.state_dict()) == list(fast.state_dict())
+    other, _ = pair(cell, num_layers=2, seed=2)
+    fast.load_state_dict(other.state_dict())
+    plain.load_state_dict(fast.state_dict())
+    ids = torch.arange(6)[None]
+    assert torch.equal(plain(ids)[0], other(ids)[0])
+    assert torch.allclose(fast(ids)[0], other(ids)[0], atol=1e-14)
+
+
+def test_a_fast_lstm_is_used_only_where_it_pays(monkeypatch):
+    monkeypatch.setattr(layers, "LSTM_FROM", 64)
+    model = CharRNN(5, 8, cell="LSTM", fast=True)
+
+    def node(rows):
+        return model.states(torch.zeros(rows, 2, dtype=torch.int64))[0].grad_fn.next_functions[0][0]
+
+    assert node(64).name() == "LSTMStepsBackward"
+    assert node(63).name() != "LSTMStepsBackward"
+    with torch.no_grad():
+        assert not layers.pays(model.rnn, 64)
+    assert layers.pays(nn.GRU(3, 4), 1)
+
+
+def test_the_switch_can_be_turned_at_any_time_and_is_an_option():
+    model = CharRNN(vocab_size=5, hidden_size=4, seed=0)
+    assert model.options["fast"] is False
+    ids = torch.tensor([[0, 3, 1]])
+    slow = model(ids)[0]
+    model.fast = True
+    assert model(ids)[0].grad_fn.name() != slow.grad_fn.name()
+    assert torch.allclose(model(ids)[0], slow, atol=1e-6)
+    assert CharRNN(**CharRNN(5, 4, fast=True).options).fast
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_second_pass_leaves_the_first_alone(cell):
+    _, model = pair(cell)
+    ids = torch.randint(11, (2, 9), generator=torch.Generator().manual_seed(0))
+    first, _ = model(ids)
+    kept = first.detach().clone()
+    model(ids.flip(1))[0].sum().backward()
+    model.zero_grad()
+    assert torch.equal(first, kept)
+    once = torch.autograd.grad(first.sum(), model.rnn.weight_hh_l0, retain_graph=True)[0]
+    again = torch.autograd.grad(first.sum(), model.rnn.weight_hh_l0)[0]
+    assert torch.equal(once, again)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_gradient_that_is_handed_in_is_left_alone(cell):
+    _, model = pair(cell)
+    outputs, state = model.states(torch.arange(6)[None])
+    parts = (outputs, *(state if isinstance(state, tuple) else (state,)))
+    handed = [torch.ones_like(part) for part in parts]
+    torch.autograd.backward(parts, handed)
+    assert all((part == 1).all() for part in handed)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_loss_on_the_last_state_alone_is_enough(cell):
+    gradients = []
+    for model in pair(cell):
+        _, state = model.states(torch.arange(6)[None])
+        h = state[0] if cell == "LSTM" else state
+        gradients.append(torch.autograd.grad(h.sum(), model.rnn.weight_ih_l0)[0])
+    assert torch.allclose(*gradients, rtol=1e-12)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_dropout_acts_between_layers_while_training_and_only_then(cell):
+    plain, fast = pair(cell, num_layers=2, dropout=0.5)
+    ids = torch.randint(11, (4, 9), generator=torch.Generator().manual_seed(0))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        first = fast.states(ids)[0]
+        assert not torch.allclose(fast.states(ids)[0], first)
+        torch.manual_seed(0)
+        assert torch.equal(fast.states(ids)[0], first)
+    lower = CharRNN(**{**fast.options, "num_layers": 1, "dropout": 0.0}).double()
+    lower.load_state_dict({name: fast.state_dict()[name] for name in lower.state_dict()})
+    _, state = fast.states(ids)
+    below = (state[0] if cell == "LSTM" else state)[0]
+    assert torch.allclose(below, lower.states(ids)[0][:, -1])  # before the dropout
+    plain.eval()
+    fast.eval()
+    assert torch.allclose(fast(ids)[0], plain(ids)[0], rtol=1e-12)
+
+
+def test_a_second_derivative_is_refused_rather_than_wrong():
+    _, model = pair("RNN")
+    outputs, _ = model.states(torch.arange(6)[None])
+    weight = model.rnn.weight_hh_l0
+    (slope,) = torch.autograd.grad(outputs.square().sum(), weight, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        slope.sum().backward()
+
+
+@pytest.mark.parametrize(
+    ("layer", "found"),
+    [
+        (nn.RNN(3, 4), "batch_first=True"),
+        (nn.GRU(3, 4, batch_first=True, bidirectional=True), "bidirectional=False"),
+        (nn.LSTM(3, 4, batch_first=True, proj_size=2), "proj_size=0"),
+        (nn.RNN(3, 4, batch_first=True, bias=False), "bias=True"),
+        (nn.RNN(3, 4, batch_first=True, nonlinearity="relu"), "RNN with tanh"),
+        (nn.Linear(3, 4), "RNN with tanh"),
+    ],
+)
+def test_a_layer_with_other_options_is_refused_by_name(layer, found):
+    with pytest.raises(ValueError, match=found):
+        layers.fast_forward(layer, torch.zeros(1, 2, dtype=torch.int64))
+
+
+def test_where_the_c_library_is_another_memory_is_left_as_it_is(monkeypatch):
+    def missing(name):
+        raise OSError(name)
+
+    monkeypatch.setattr(layers.ctypes, "CDLL", missing)
+    layers.keep_pages.__wrapped__()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_training_goes_the_same_way_fast_or_not(cell):
+    losses = []
+    for model in pair(cell, num_layers=2):
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        ids = torch.randint(11, (4, 13), generator=torch.Generator().manual_seed(0))
+        state = None
+        for _ in range(20):
+            logits, state = model(ids[:, :-1], state)
+            state = tuple(s.detach() for s in state) if cell == "LSTM" else state.detach()
+            loss = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        losses.append(loss.item())
+    assert losses[0] < 0.97 * np.log(11)  # it has learned something
+    assert losses[1] == pytest.approx(losses[0], rel=1e-9)
