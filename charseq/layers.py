@@ -121,7 +121,7 @@ def fast_forward(
             b_hh, rest = nn.functional.pad(b_hr_hz, (0, H)), (b_hn,)
         if k == 0:  # V rows once instead of a product for each of the B T characters
             rows = W_ih.T if embedding is None else embedding @ W_ih.T  # (V, gH)
-            from_input = _node(Rows, rows + (b_ih + b_hh), x)  # (T, B, gH)
+            from_input = _node(_Rows, rows + (b_ih + b_hh), x)  # (T, B, gH)
         else:
             x = nn.functional.dropout(x, layer.dropout, layer.training)
             from_input = nn.functional.linear(x, W_ih, b_ih + b_hh)  # (T, B, gH)
@@ -131,7 +131,7 @@ def fast_forward(
     return x.transpose(0, 1), (h, *c) if lstm else h
 
 
-class Rows(Function):
+class _Rows(Function):
     """Look up rows: the product with a one-hot vector, without the product."""
 
     @staticmethod
@@ -152,7 +152,7 @@ class Rows(Function):
         return dtable.index_add_(0, ids.flatten(), dout.flatten(0, 1)), None
 
 
-class RNNSteps(Function):
+class _RNNSteps(Function):
     """All steps of an RNN as one node of the graph.
 
     Here and below `a` holds what comes from the input, and is used up: it becomes the sum inside
@@ -186,7 +186,7 @@ class RNNSteps(Function):
         return da, dh, da.flatten(0, 1).T @ before.flatten(0, 1)
 
 
-class LSTMSteps(Function):
+class _LSTMSteps(Function):
     """All steps of an LSTM as one node of the graph."""
 
     @staticmethod
@@ -231,7 +231,7 @@ class LSTMSteps(Function):
         return da, dh, dc, da.flatten(0, 1).T @ before.flatten(0, 1)
 
 
-class GRUSteps(Function):
+class _GRUSteps(Function):
     """All steps of a GRU as one node of the graph, with the reset gate after the product."""
 
     @staticmethod
@@ -275,7 +275,7 @@ class GRUSteps(Function):
         return dw, dh, dW_hh, db_hn
 
 
-STEPS = {"RNN_TANH": RNNSteps, "LSTM": LSTMSteps, "GRU": GRUSteps}
+STEPS = {"RNN_TANH": _RNNSteps, "LSTM": _LSTMSteps, "GRU": _GRUSteps}
 
 
 @cache

@@ -37,7 +37,7 @@ class Function:
 
     @property
     def role(self) -> str:
-        if self.node.name.startswith("_"):  # private functions have no page of their own
+        if "_" in (self.qualified[0], self.node.name[0]):  # what is private has no page of its own
             return f"`{self.module}.{self.qualified}`"
         kind = "func" if "." not in self.qualified else "meth"
         if any(getattr(d, "id", "") == "property" for d in self.node.decorator_list):
@@ -79,7 +79,11 @@ def equations(root: Path = ROOT) -> dict[str, str]:
 
 
 def functions(root: Path = ROOT, *, private: bool = False) -> dict[str, Function]:
-    """Each public function and method of the package by its bare name, or the private ones too."""
+    """Each public function and method of the package by its bare name.
+
+    With `private` those whose name starts with an underscore are there, too, and methods also go
+    by the name of their class, as in ``_RNNSteps.backward``.
+    """
     found = {}
     for path in sorted((root / "charseq").glob("*.py")):
         source = path.read_text("utf-8")
@@ -87,11 +91,14 @@ def functions(root: Path = ROOT, *, private: bool = False) -> dict[str, Function
             inner = outer.body if isinstance(outer, ast.ClassDef) else [outer]
             prefix = f"{outer.name}." if isinstance(outer, ast.ClassDef) else ""
             for node in inner:
-                hidden = getattr(node, "name", "").startswith("_") and not private
-                if isinstance(node, ast.FunctionDef) and not hidden:
+                if not isinstance(node, ast.FunctionDef):
+                    continue
+                if private or "_" not in (node.name[0], (prefix or node.name)[0]):
                     public = (prefix or node.name).rstrip(".") in charseq.__all__
                     module = "charseq" if public else f"charseq.{path.stem}"
                     found[node.name] = Function(path, module, prefix + node.name, node, source)
+                    if private:
+                        found[prefix + node.name] = found[node.name]
     return found
 
 
