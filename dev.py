@@ -4,6 +4,8 @@
 docs    build the site into _build/html, with warnings as errors, and say where it is
 test    prove everything: lint, types, doctests, unit tests, the built site, the browser;
         given arguments, run only pytest with them:  python3 dev.py test tests/test_vocab.py
+bench   measure charseq side by side with what else one would use (benchmarks/README.md);
+        .venv/bin/pip install -e .[bench] adds the peers that come as packages
 live    serve the site and rebuild it on every save
 lint    ruff and mypy only
 clean   forget whatever was built (the environment stays)
@@ -47,6 +49,10 @@ def live(*options):
     return run("sphinx_autobuild", *watch, "-d", DOCTREES, *options, "docs", str(SITE))
 
 
+def bench(*options):
+    return run("benchmarks.bench", *options)
+
+
 def lint():
     return first_failure(["ruff", "check"], ["ruff", "format", "--check"], ["mypy"])
 
@@ -68,7 +74,7 @@ def clean():
     return 0
 
 
-TASKS = {"docs": docs, "test": test, "live": live, "lint": lint, "clean": clean}
+TASKS = {"docs": docs, "test": test, "bench": bench, "live": live, "lint": lint, "clean": clean}
 DOCTREES = str(ROOT / "_build" / "doctrees")
 SPHINX = ["-b", "html", "-d", DOCTREES, "-n", "-W", "--keep-going"]
 

@@ -9,10 +9,11 @@ best.safetensors       the weights that were best on the held-back text, if any 
 history.csv            a row a step
 =====================  =====================================================================
 
-Each file appears whole or not at all. Replacing ``weights.safetensors`` is the moment at which a
-save happens: before it the old step counts, whose state file is still there, after it the new one.
-So a run that is killed at any instant goes on from a step that is whole. Nothing in the folder is
-code: it is JSON, CSV and safetensors, and loading it runs none.
+Each file appears whole or not at all, except that rows are added to the history. Replacing
+``weights.safetensors`` is the moment at which a save happens: before it the old step counts, whose
+state file and rows are still there, after it the new one. So a run that is killed at any instant
+goes on from a step that is whole. Nothing in the folder is code: it is JSON, CSV and safetensors,
+and loading it runs none.
 
 Torch is imported only where a run is saved or resumed, so that sampling does without.
 """
@@ -144,7 +145,7 @@ def save_run(folder: Folder, run: "Run", history: History, *, best: bool = False
 
 def _write_files(path: Path, run: "Run", history: History, best: bool) -> None:
     weights = to_safetensors(_weights_of(run), metadata={"step": str(run.step)})
-    history.to_csv(path / "history.csv")
+    history.to_csv(path / "history.csv", after=_step_saved(path))
     state = path / f"state-{run.step}.safetensors"
     write_whole(state, to_safetensors(_state_of(run), metadata={"step": str(run.step)}))
     if best:
@@ -154,6 +155,15 @@ def _write_files(path: Path, run: "Run", history: History, best: bool) -> None:
     for old in (*path.glob("state-*.safetensors"), *path.glob(".*.part")):
         if old != state:
             old.unlink()
+
+
+def _step_saved(path: Path) -> int | None:
+    """Return the step whose row and those before it must stay, whatever happens; None in doubt."""
+    try:
+        with safe_open(path / "weights.safetensors", framework="numpy") as tensors:
+            return int(tensors.metadata()["step"])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        return None
 
 
 @contextmanager
@@ -229,7 +239,8 @@ def read_history(folder: Folder) -> History:
 def _read_history(path: Path, step: int) -> History:
     file = path / "history.csv"
     try:
-        history = History.from_csv(file)
+        # A run that was killed while it saved may have left rows of steps that do not count.
+        history = History.from_csv(file, upto=step)
     except FileNotFoundError:
         raise RunFolderError(f"{path} is damaged: it has no history.csv") from None
     except OSError as error:
@@ -238,8 +249,7 @@ def _read_history(path: Path, step: int) -> History:
         raise RunFolderError(str(error)) from None
     if not all(isinstance(record, Step) for record in history):
         raise RunFolderError(f"{file} is the history of another kind of run: it has no steps")
-    # A run that was killed while it saved may have written records of steps that do not count.
-    return History(tuple(record for record in history if record.step <= step))
+    return history
 
 
 def load_model(folder: Folder, *, best: bool = True) -> tuple["CharRNN", Vocabulary]:
@@ -247,10 +257,8 @@ def load_model(folder: Folder, *, best: bool = True) -> tuple["CharRNN", Vocabul
 
     Parameters
     ----------
-    folder : str or path-like
-        A run folder.
-    best : bool, default=True
-        Take the weights that were best on held-back text, where there are any, else the last.
+    folder, best : str or path-like, bool
+        As in :func:`charseq.load_net`.
 
     Returns
     -------
@@ -262,7 +270,7 @@ def load_model(folder: Folder, *, best: bool = True) -> tuple["CharRNN", Vocabul
     Raises
     ------
     RunFolderError
-        If a file is missing, damaged, or does not fit the others.
+        As in :func:`charseq.load_net`.
     """
     path = Path(folder)
     config, vocab = read_config(path), _read_vocab(path)

@@ -9,13 +9,15 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 __all__ = ["main"]
+
+MOST_LAYERS = 1000  # far more than can be trained, and far fewer than fill the memory unnoticed
 
 app = typer.Typer(
     name="charseq",
@@ -42,7 +44,7 @@ def train(
     out: Annotated[Path, typer.Option(help="The run folder to make.")] = Path("run"),
     cell: Annotated[str, typer.Option(help="rnn, gru or lstm.")] = "lstm",
     hidden: Annotated[int, typer.Option(help="Hidden units.")] = 128,
-    layers: Annotated[int, typer.Option(help="Stacked layers.")] = 1,
+    layers: Annotated[int, typer.Option(help="Stacked layers.", max=MOST_LAYERS)] = 1,
     embedding: Annotated[int, typer.Option(help="Embedding features; 0 for one-hot.")] = 0,
     dropout: Annotated[float, typer.Option(help="Share of states set to zero.")] = 0.0,
     tied: Annotated[bool, typer.Option("--tied", help="Tie embedding and output layer.")] = False,
@@ -64,13 +66,19 @@ def train(
     save_every: Annotated[int, typer.Option(help="Steps between two saves.")] = 100,
     sample_every: Annotated[int, typer.Option(help="Steps between samples; 0 for none.")] = 0,
     encoding: Annotated[str, typer.Option(help="Of the text file.")] = "utf-8",
+    plain: Annotated[
+        bool,
+        typer.Option(
+            "--plain", help="Use torch's own layers; the default computes the same faster."
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="What all chance derives from.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Learn from a text and keep the run in a folder; interrupt it when you like."""
     from charseq.checkpoint import start_folder
     from charseq.model import CharRNN
-    from charseq.training import Run, Settings, language_model_steps
+    from charseq.training import Run, Settings, language_model_steps, process
 
     _at_least_1(save_every=save_every)
     settings = Settings(
@@ -91,7 +99,8 @@ def train(
     )
     source = {"text": _placed(text), "encoding": encoding, "valid": valid}
     corpus, pieces = _pieces(source)
-    source["characters"] = len(corpus)
+    source |= {"characters": len(corpus), "sha256": _sha256(corpus)}
+    _refuse_beyond_memory(cell.upper(), len(corpus.vocab), hidden, layers, embedding)
     model = CharRNN(
         len(corpus.vocab),
         hidden,
@@ -102,10 +111,12 @@ def train(
         tied=tied,
         forget_bias=forget_bias,
         seed=seed,
+        fast=not plain,
     )
     run = Run(model, corpus.vocab, settings)
     todo = language_model_steps(run, *pieces)  # refuses a text that is too short
-    start_folder(out, run, source)
+    if process()[0] == 0:
+        start_folder(out, run, source)
     _train(out, run, (), todo, save_every, sample_every, as_json)
 
 
@@ -129,6 +140,11 @@ def resume(
             f"{source['text']} is not the text that this run learns from: it has {len(corpus)} "
             f"characters, {len(corpus.vocab)} of them different, and the run was started on "
             f"{source['characters']} and {len(loaded.vocab)}"
+        )
+    if source.get("sha256", digest := _sha256(corpus)) != digest:  # older folders have none
+        raise ValueError(
+            f"{source['text']} is not the text that this run learns from: it has as many "
+            "characters as that, but not the same"
         )
     todo = language_model_steps(loaded, *pieces)
     _train(run, loaded, history.records, todo, save_every, sample_every, as_json)
@@ -206,7 +222,7 @@ def shapes(
     layer: Annotated[str, typer.Argument(help="rnn, gru or lstm.", show_default=False)],
     input_size: Annotated[int, typer.Argument(help="Features of a step.", show_default=False)],
     hidden_size: Annotated[int, typer.Argument(help="Hidden units.", show_default=False)],
-    layers: Annotated[int, typer.Option(help="Stacked layers.")] = 1,
+    layers: Annotated[int, typer.Option(help="Stacked layers.", max=MOST_LAYERS)] = 1,
     bidirectional: Annotated[bool, typer.Option("--bidirectional")] = False,
     batch_first: Annotated[bool, typer.Option("--batch-first")] = False,
     no_bias: Annotated[bool, typer.Option("--no-bias")] = False,
@@ -279,6 +295,37 @@ def _pieces(source: dict[str, Any]) -> tuple[Any, tuple[Any, Any]]:
     return corpus, (learn, measure)
 
 
+def _sha256(corpus: Any) -> str:
+    """Tell a text from others of the same length."""
+    import hashlib
+
+    from charseq.corpus import CHUNK, _let_go
+
+    digest = hashlib.sha256()
+    for start in range(0, len(corpus), CHUNK):
+        digest.update(corpus.ids[start : start + CHUNK])
+        _let_go(corpus.ids)
+    return digest.hexdigest()
+
+
+def _refuse_beyond_memory(
+    cell: str, vocab_size: int, hidden: int, layers: int, embedding: int
+) -> None:
+    """Refuse a network that would be made layer by layer until the memory is full."""
+    from charseq.shapes import GATES
+
+    rows = GATES.get(cell, 1) * hidden
+    weights = rows * ((embedding or vocab_size) + hidden + 2)  # of the first layer
+    weights += (layers - 1) * rows * (2 * hidden + 2)
+    with suppress(AttributeError):  # Windows does not say
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if 16 * weights > memory:  # in float32, with the gradient and what Adam remembers
+            raise MemoryError(
+                f"there is not enough memory: the network has {weights:,} weights, of which each "
+                f"takes 16 bytes in training, and this machine {memory:,} bytes"
+            )
+
+
 def _placed(text: str) -> str:
     """Make a path absolute, so that a run can be resumed from another directory."""
     from charseq.corpus import texts
@@ -308,6 +355,31 @@ def _at_least_1(**values: int) -> None:
 
 
 @contextmanager
+def _together() -> Iterator[None]:
+    """Join the other processes, where torch's launcher has started several."""
+    if int(os.environ.get("WORLD_SIZE") or 1) < 2:
+        yield
+        return
+    from torch import distributed
+    from torch.distributed.rendezvous import rendezvous
+
+    store, rank, world = next(rendezvous("env://"))
+    distributed.init_process_group("gloo", store=store, rank=rank, world_size=world)
+    try:
+        yield
+    except BaseException as end:
+        # The first to end says why. The others may end for no other reason than that it did.
+        before = 1
+        with suppress(RuntimeError):  # the first may have kept the store, which is then gone
+            before = store.add("ended", 1) - 1
+        if before and not isinstance(end, SystemExit):
+            raise SystemExit(1) from None
+        raise
+    finally:
+        distributed.destroy_process_group()
+
+
+@contextmanager
 def _interrupts_wait() -> Iterator[list[int]]:
     """Note an interrupt, so that the step ends whole; a second one does not wait."""
     noted: list[int] = []
@@ -334,15 +406,18 @@ def _train(
     sample_every: int,
     as_json: bool,
 ) -> None:
-    """Make the steps that are left; save now and then, and at the end."""
-    from dataclasses import asdict
+    """Make the steps that are left; save now and then, and at the end.
 
+    Of several processes only the first is heard and writes; all leave after the same step, and end
+    when it has saved.
+    """
     from tqdm import tqdm
 
     from charseq.checkpoint import save_run
     from charseq.history import History
-    from charseq.training import Diverged
+    from charseq.training import Diverged, process
 
+    first = process()[0] == 0
     kept = list(records)
     characters = run.settings.batch_size * run.settings.length
     bar = tqdm(
@@ -350,40 +425,72 @@ def _train(
         initial=run.step * characters,
         unit="char",
         unit_scale=True,
-        disable=True if as_json else None,  # None: shown where standard error is a terminal
+        disable=True if as_json or not first else None,  # None: shown if stderr is a terminal
         leave=False,
     )
+
+    def save(best: bool = False) -> None:
+        if first:
+            save_run(folder, run, History(tuple(kept)), best=best)
+
+    stopped = False
     with _interrupts_wait() as interrupted, bar:
         try:
             for record in todo:
                 kept.append(record)
                 bar.update(characters)
                 bar.set_postfix_str(str(record).split("  ", 1)[1].lstrip(), refresh=False)
-                if as_json:
-                    print(json.dumps(_finite(asdict(record))), flush=True)
-                elif not math.isnan(record.valid_loss):
-                    bar.write(str(record), file=sys.stdout)
-                if sample_every and record.step % sample_every == 0 and not as_json:
-                    bar.write(_sample_of(run, record.step), file=sys.stdout)
+                if first:
+                    _report(run, record, bar, sample_every, as_json)
                 is_best = record.valid_loss == run.best_loss
                 if record.step % save_every == 0 or is_best:
-                    save_run(folder, run, History(tuple(kept)), best=is_best)
-                if interrupted:
+                    save(is_best)
+                if stopped := _anywhere(interrupted):
                     break
-        except (Diverged, BrokenPipeError):  # between two steps: what was learned is kept
-            save_run(folder, run, History(tuple(kept)))
+        except BrokenPipeError:  # between two steps: what was learned is kept
+            save()
             raise
-        save_run(folder, run, History(tuple(kept)))
-    _plot(folder, History(tuple(kept)))
-    if interrupted and not run.finished:
-        print(
-            f"charseq: interrupted; the run is saved at step {run.step}, and "
-            f"`charseq resume {folder}` goes on from there",
-            file=sys.stderr,
-        )
+        except Diverged:
+            save()
+            _anywhere([])
+            raise
+        save()
+    if first:
+        _plot(folder, History(tuple(kept)))
+        if stopped and not run.finished:
+            print(
+                f"charseq: interrupted; the run is saved at step {run.step}, and "
+                f"`charseq resume {folder}` goes on from there",
+                file=sys.stderr,
+            )
+        elif not as_json:
+            print(f"{run.step} steps; the run is in {folder}. Next: charseq sample {folder}")
+    _anywhere([])
+    if stopped and not run.finished:
         raise typer.Exit(130)
-    if not as_json:
-        print(f"{run.step} steps; the run is in {folder}. Next: charseq sample {folder}")
+
+
+def _anywhere(noted: list[int]) -> bool:
+    """Say whether any process has noted something, once all have come here."""
+    import torch
+
+    from charseq.training import added_up, process
+
+    if process()[1] == 1:
+        return bool(noted)
+    return bool(added_up(torch.tensor([len(noted)])))
+
+
+def _report(run: Any, record: Any, bar: Any, sample_every: int, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    if as_json:
+        print(json.dumps(_finite(asdict(record))), flush=True)
+        return
+    if not math.isnan(record.valid_loss):
+        bar.write(str(record), file=sys.stdout)
+    if sample_every and record.step % sample_every == 0:
+        bar.write(_sample_of(run, record.step), file=sys.stdout)
 
 
 def _finite(facts: dict[str, Any]) -> dict[str, Any]:
@@ -423,7 +530,8 @@ def _plot(folder: Path, history: Any) -> None:
 def main() -> None:
     """Run the command; errors of use end in one sentence and a non-zero exit."""
     try:
-        app(prog_name="charseq")
+        with _together():
+            app(prog_name="charseq")
     except (ArithmeticError, ValueError, TypeError, OSError, MemoryError) as error:
         message = str(error) or "there is not enough memory"
         if isinstance(error, OSError) and error.strerror:

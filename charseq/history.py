@@ -4,10 +4,13 @@ import csv
 import io
 import math
 import os
+from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass, fields
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -219,7 +222,7 @@ class History:
         """
         return plot_loss(self, ax=ax, **options)
 
-    def to_csv(self, path: str | os.PathLike[str]) -> None:
+    def to_csv(self, path: str | os.PathLike[str], *, after: int | None = None) -> None:
         """Write a row a record; the columns are the attributes of the records.
 
         The file appears whole or not at all, and floats keep every digit.
@@ -228,21 +231,37 @@ class History:
         ----------
         path : str or path-like
             Where to; a file that is there already is replaced at once, when the new one is whole.
+        after : int, optional
+            Leave the file as it is up to this epoch or step, if it holds the row of that, and put
+            the rows that follow in place of what follows there. If that fails, a part is written.
         """
+        first = bisect_right(self.records, after, key=attrgetter(self.unit)) if after else 0
+        if first:
+            row = b"\r\n" + self._rows(first - 1, first)
+            with suppress(FileNotFoundError), Path(path).open("r+b") as file:
+                place = file.read().rfind(row)
+                if place >= 0:
+                    _write_after(file, place + len(row), self._rows(first))
+                    return
+        head = ",".join(field.name for field in fields(KINDS[self.unit]))
+        write_whole(path, f"{head}\r\n".encode() + self._rows())
+
+    def _rows(self, first: int = 0, last: int | None = None) -> bytes:
         text = io.StringIO(newline="")
-        writer = csv.writer(text)
-        writer.writerow(field.name for field in fields(KINDS[self.unit]))
-        writer.writerows(astuple(record) for record in self)
-        write_whole(path, text.getvalue().encode("utf-8", "surrogatepass"))
+        values = attrgetter(*(field.name for field in fields(KINDS[self.unit])))
+        csv.writer(text).writerows(map(values, self.records[first:last]))
+        return text.getvalue().encode("utf-8", "surrogatepass")
 
     @classmethod
-    def from_csv(cls, path: str | os.PathLike[str]) -> "History":
+    def from_csv(cls, path: str | os.PathLike[str], *, upto: int | None = None) -> "History":
         """Read what :meth:`to_csv` wrote.
 
         Parameters
         ----------
         path : str or path-like
             The file.
+        upto : int, optional
+            Leave out what follows this epoch or step, and a last line without an end.
 
         Returns
         -------
@@ -255,6 +274,8 @@ class History:
             If the file is not such a table; the message names the line.
         """
         data = Path(path).read_bytes()
+        if upto is not None:
+            data = data[: data.rfind(b"\r\n") + 2]
         try:
             text = data.decode("utf-8", "surrogatepass")
         except UnicodeDecodeError as error:
@@ -269,11 +290,15 @@ class History:
             columns = [field.name for field in fields(kind)]
             if head != columns:
                 raise ValueError(f"expected the columns {columns}, got {head}")
-            return cls(tuple(_record(kind, row) for row in reader))
+            records = [_record(kind, row) for row in reader]
         except (csv.Error, ValueError) as error:
             raise ValueError(f"{path}, line {max(1, reader.line_num)}: {error}") from None
         finally:
             csv.field_size_limit(limit)
+        history = cls(tuple(records))
+        if upto is None:
+            return history
+        return cls(tuple(record for record in history if getattr(record, history.unit) <= upto))
 
 
 KINDS: dict[str, type[Record] | type[Step]] = {"epoch": Record, "step": Step}
@@ -286,6 +311,12 @@ def _record(kind: type[Record] | type[Step], row: list[str]) -> Record | Step:
     except ValueError:
         wanted = ", ".join(f"{field.name} ({field.type.__name__})" for field in fields(kind))  # type: ignore[union-attr]
         raise ValueError(f"expected {wanted}, got {row}") from None
+
+
+def _write_after(file: BinaryIO, size: int, data: bytes) -> None:
+    file.truncate(size)
+    file.seek(size)
+    file.write(data)
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from charseq.layers import fast_forward, pays
+from charseq.layers import fast_forward, keep_pages, pays
 
 __all__ = ["CharRNN"]
 
@@ -235,9 +235,11 @@ class CharRNN(nn.Module):
         ids = self._checked(ids)
         if state is not None:
             self._check_state(state, len(ids))
-        if self.fast and pays(self.rnn, len(ids)):
-            table = None if self.embedding is None else self.embedding.weight  # (V, E)
-            return fast_forward(self.rnn, ids, state, table)
+        if self.fast:
+            keep_pages()
+            if pays(self.rnn, len(ids)):
+                table = None if self.embedding is None else self.embedding.weight  # (V, E)
+                return fast_forward(self.rnn, ids, state, table)
         if self.embedding is None:
             vectors = nn.functional.one_hot(ids, self.vocab_size)  # (B, T) -> (B, T, V)
             vectors = vectors.to(self.rnn.weight_ih_l0.dtype)

@@ -19,6 +19,7 @@ import torch
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+import charseq
 from charseq import CharRNN, Corpus, Run, Settings, language_model_steps
 from charseq.checkpoint import (
     RunFolderError,
@@ -283,19 +284,23 @@ class Failing:
     def __init__(self, monkeypatch, fatal, part):
         self.count, self.fatal, self.part = 0, fatal, part
         for name in ("write_bytes", "replace", "unlink", "mkdir"):
-            self.wrap(monkeypatch, name, getattr(Path, name))
+            self.wrap(monkeypatch, Path, name)
+        self.wrap(monkeypatch, charseq.history, "_write_after")
 
-    def wrap(self, monkeypatch, name, real):
+    def wrap(self, monkeypatch, where, name):
+        real = getattr(where, name)
+
         def attempt(path, *args, **options):
-            if self.part == "a part" and name == "write_bytes" and self.count == self.fatal:
-                real(path, args[0][: len(args[0]) // 2])
+            writes = name in ("write_bytes", "_write_after")
+            if self.part == "a part" and writes and self.count == self.fatal:
+                real(path, *args[:-1], args[-1][: len(args[-1]) // 2])
             elif self.part == "all" or self.count != self.fatal:
                 real(path, *args, **options)
             self.count += 1
             if self.count - 1 == self.fatal:
                 raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr(Path, name, attempt)
+        monkeypatch.setattr(where, name, attempt)
 
 
 @pytest.mark.parametrize("part", ["nothing", "a part", "all"])
@@ -326,7 +331,7 @@ def test_when_any_single_write_fails_the_step_before_or_the_new_one_is_whole(
         if failing.count <= fatal:
             break
     assert not failed
-    assert fatal >= 9  # four files of which each is written and renamed, and one removed
+    assert fatal >= 8  # rows are added, three files written and renamed, and one removed
     assert outcomes >= {(True, 4), (False, 6)}
 
 
@@ -404,6 +409,48 @@ def test_leftovers_of_a_process_that_was_killed_do_no_harm_and_are_cleared_away(
     assert bits(loaded) == bits(end)
 
 
+@pytest.mark.parametrize("rest", [b"5", b"5,2.5,0.1", b"5,2.5,0.1,0.002,nan\r", b"\xff", b'5,"'])
+def test_a_row_that_was_cut_off_does_not_count_and_is_written_anew(rest, tmp_path):
+    expected, _ = uninterrupted()
+    history, file = saved(tmp_path, run_of(), steps=4), tmp_path / "history.csv"
+    file.write_bytes(file.read_bytes() + rest)
+    loaded, records = load_run(tmp_path)
+    assert repr(records) == repr(read_history(tmp_path)) == repr(history)
+    save_run(tmp_path, loaded, go_on(loaded, records))
+    assert repr(load_run(tmp_path)[1]) == repr(expected)
+    expected.to_csv(tmp_path / "whole.csv")
+    assert file.read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_rows_that_count_are_not_written_again(tmp_path, monkeypatch):
+    run = run_of()
+    history, written = saved(tmp_path, run, steps=4), []
+    real = charseq.history._write_after
+    monkeypatch.setattr(
+        charseq.history, "_write_after", lambda *a: written.append(a[1:]) or real(*a)
+    )
+    size = (tmp_path / "history.csv").stat().st_size
+    history = go_on(run, history, steps=2)
+    save_run(tmp_path, run, history)
+    ((place, rows),) = written
+    assert place == size
+    assert rows.count(b"\r\n") == 2
+    assert repr(load_run(tmp_path)[1]) == repr(history)
+
+
+@pytest.mark.parametrize("damage", ["weights.safetensors", "history.csv"])
+def test_saving_into_a_damaged_folder_writes_the_whole_history(damage, tmp_path):
+    run = run_of()
+    history = go_on(run, saved(tmp_path, run, steps=4), steps=1)
+    for data in (b"", b"damaged"):
+        (tmp_path / damage).write_bytes(data)
+        save_run(tmp_path, run, history)
+        assert repr(load_run(tmp_path)[1]) == repr(history)
+    (tmp_path / damage).unlink()
+    save_run(tmp_path, run, history)
+    assert repr(load_run(tmp_path)[1]) == repr(history)
+
+
 CHILD = """
 import sys
 from pathlib import Path
@@ -416,27 +463,29 @@ folder = sys.argv[2]
 if not Path(folder, "config.json").exists():
     start_folder(folder, here.run_of(**here.KILLED))
 run, history = load_run(folder)
-print("ready", flush=True)
+print("saved", flush=True)
 records = list(history)
 learn, measure = here.CORPUS.split(valid=0.1)
 for record in here.language_model_steps(run, learn, measure):
     records.append(record)
     save_run(folder, run, History(tuple(records)), best=record.valid_loss == run.best_loss)
+    print("saved", flush=True)
 """
 KILLED = {"model": {"cell": "LSTM", "dropout": 0.2}, "steps": 250, "evaluate_every": 7}
-KILLS = 12
+KILLS = 8
 
 
-def train_in_a_process(folder, kill_after=None):
-    """Train, saving each step; with `kill_after`, kill so many seconds after it has begun."""
+def train_in_a_process(folder, saves=None, seconds=0.0):
+    """Train, saving each step; or kill it so many seconds after so many saves."""
     child = subprocess.Popen(
         [sys.executable, "-c", CHILD, Path(__file__).parent, folder],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     with child:
-        if kill_after is not None:
-            assert child.stdout.readline() == "ready\n", child.stderr.read()
-            time.sleep(kill_after)
+        if saves is not None:
+            for _ in range(1 + saves):
+                assert child.stdout.readline() in ("saved\n", ""), child.stderr.read()
+            time.sleep(seconds)
             child.send_signal(signal.SIGKILL)
         _, complaint = child.communicate(timeout=60)
     return child.returncode, complaint
@@ -447,7 +496,9 @@ def test_a_run_killed_at_random_instants_ends_as_one_that_was_not(tmp_path):
     expected, end = uninterrupted(**KILLED)
     instants, steps, killed, folder = random.Random(0), set(), 0, tmp_path / "run"
     for _ in range(KILLS):
-        code, complaint = train_in_a_process(folder, instants.uniform(0, 0.1))
+        code, complaint = train_in_a_process(
+            folder, instants.randrange(30), instants.uniform(0, 0.02)
+        )
         assert (code, complaint) in ((-signal.SIGKILL, ""), (0, ""))
         killed += code != 0
         loaded, records = load_run(folder)

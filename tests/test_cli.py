@@ -1,6 +1,7 @@
 """The command: what it does, what it says, and what it leaves behind when it is misused."""
 
 import errno
+import hashlib
 import io
 import json
 import math
@@ -137,16 +138,33 @@ def test_train_passes_every_option_on(text, tmp_path):
     assert config["model"] == {
         "vocab_size": len(set(text.read_text())), "hidden_size": 8, "cell": "LSTM",
         "num_layers": 2, "embedding_size": 8, "output_layer": True, "dropout": 0.2, "tied": True,
-        "forget_bias": 1.5, "seed": 11,
+        "forget_bias": 1.5, "seed": 11, "fast": True,
     }  # fmt: skip
     assert config["settings"] == {
         "steps": 3, "batch_size": 3, "length": 7, "order": "windows", "optimizer": "sgd",
         "lr": 0.125, "momentum": 0.5, "weight_decay": 0.25, "schedule": "linear", "warmup": 2,
         "clip_norm": 0.75, "evaluate_every": 2, "patience": 9, "seed": 11,
     }  # fmt: skip
+    read = text.read_text()
     assert config["text"] == {
-        "text": str(text), "encoding": "utf-8", "valid": 0.2, "characters": len(text.read_text())
+        "text": str(text), "encoding": "utf-8", "valid": 0.2, "characters": len(read),
+        "sha256": hashlib.sha256(Corpus.from_text(read).ids.tobytes()).hexdigest(),
     }  # fmt: skip
+
+
+def test_plain_layers_train_as_the_fast_ones_do_and_a_folder_without_the_option_is_plain(
+    text, tmp_path
+):
+    for name, flags in (("fast", []), ("plain", ["--plain"])):
+        good("train", text, "--out", tmp_path / name, *SMALL, *flags)
+    (fast, found), (plain, expected) = load_run(tmp_path / "fast"), load_run(tmp_path / "plain")
+    assert (fast.model.fast, plain.model.fast) == (True, False)
+    np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-5)
+    config = json.loads((tmp_path / "plain" / "config.json").read_bytes())
+    del config["model"]["fast"]
+    (tmp_path / "plain" / "config.json").write_text(json.dumps(config))
+    assert load_run(tmp_path / "plain")[0].model.fast is False
+    assert "20 steps" in good("resume", tmp_path / "plain")
 
 
 def test_zero_stands_for_none(text, tmp_path):
@@ -331,12 +349,177 @@ def test_resume_refuses_another_text(change, text, tmp_path):
     assert contents(tmp_path) == before
 
 
+def test_resume_refuses_a_text_in_which_two_characters_changed_places(text, tmp_path):
+    file, folder = tmp_path / "words.txt", tmp_path / "run"
+    file.write_text(text.read_text())
+    good("train", file, "--out", folder, *SMALL)
+    first, second, *rest = text.read_text()
+    file.write_text("".join([second, first, *rest]))
+    before = contents(tmp_path)
+    message = "is not the text that this run learns from: it has as many characters as that, but n"
+    refused(message, "resume", folder)
+    assert contents(tmp_path) == before
+
+
+def test_a_run_that_kept_no_digest_of_its_text_is_resumed(run):
+    config = json.loads((run / "config.json").read_bytes())
+    del config["text"]["sha256"]
+    (run / "config.json").write_text(json.dumps(config))
+    assert "20 steps" in good("resume", run)
+
+
+def test_the_digest_of_a_text_that_takes_many_chunks_is_that_of_the_whole(tmp_path, monkeypatch):
+    from charseq.cli import _sha256
+
+    monkeypatch.setattr("charseq.corpus.CHUNK", 7)
+    (tmp_path / "text").write_text("to be or not to be")
+    corpus = Corpus.from_file(tmp_path / "text")
+    assert _sha256(corpus) == hashlib.sha256(corpus.ids.tobytes()).hexdigest()
+
+
 def test_a_run_that_diverges_says_so_and_keeps_its_last_good_step(text, tmp_path):
     wild = ["--optimizer=sgd", "--lr=1e38", "--clip-norm=0", "--evaluate-every=0"]
     folder = tmp_path / "run"
     refused("step [23]: the loss is .* try a lower", "train", text, "--out", folder, *SMALL, *wild)
     loaded, history = load_run(folder)
     assert loaded.step == len(history) >= 1
+
+
+# --- several processes ----------------------------------------------------------------------------
+
+LAUNCHER = [
+    sys.executable,
+    "-c",
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "from torch.distributed.run import main; main()",
+    "--standalone",
+]
+TOGETHER = [*SMALL, "--batch-size=6", "--steps=300", "--save-every=1000", "--lr=0.002"]
+
+
+def launched(processes, *arguments):
+    """Start the command in several processes, by torch's own launcher."""
+    command = [*LAUNCHER, f"--nproc-per-node={processes}", "-m", "charseq", *map(str, arguments)]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def alone(text, tmp_path_factory):
+    """A run by one process that was not interrupted."""
+    folder = tmp_path_factory.mktemp("alone") / "run"
+    good("train", text, "--out", folder, *TOGETHER)
+    return load_run(folder)
+
+
+@pytest.fixture(scope="module")
+def begun(text, tmp_path_factory):
+    """A run by two processes that was interrupted, and what they wrote."""
+    folder = tmp_path_factory.mktemp("begun") / "run"
+    with launched(2, "train", text, "--out", folder, *TOGETHER, "--json") as child:
+        lines = [child.stdout.readline() for _ in range(30)]
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=60)
+    assert child.returncode != 0
+    return folder, [json.loads(line) for line in (*lines, *out.splitlines())], err
+
+
+def assert_ends_as(folder, alone):
+    (expected, history), (run, records) = alone, load_run(folder)
+    assert run.step == len(records) == 300
+    np.testing.assert_allclose(records.losses, history.losses, rtol=0, atol=1e-5)
+    assert run.best_loss == pytest.approx(expected.best_loss, abs=1e-5)
+
+
+def test_two_processes_that_are_interrupted_stop_at_one_step_and_save_it(begun, alone):
+    folder, rows, err = begun
+    run, history = load_run(folder)
+    assert 30 <= run.step < 300
+    assert [row["step"] for row in rows] == list(range(1, run.step + 1))  # each once
+    assert [row["loss"] for row in rows] == history.losses.tolist()
+    np.testing.assert_allclose(history.losses, alone[1].losses[: run.step], rtol=0, atol=1e-5)
+    assert err.count("charseq: ") == 1
+    assert f"charseq: interrupted; the run is saved at step {run.step}, and `charseq resu" in err
+
+
+def test_what_two_processes_began_one_brings_to_its_end(begun, alone, tmp_path):
+    shutil.copytree(begun[0], tmp_path / "run")
+    good("resume", tmp_path / "run")
+    assert_ends_as(tmp_path / "run", alone)
+
+
+def test_what_two_processes_began_three_bring_to_its_end(begun, alone, tmp_path):
+    shutil.copytree(begun[0], tmp_path / "run")
+    with launched(3, "resume", tmp_path / "run") as child:
+        out, err = child.communicate(timeout=120)
+    assert child.returncode == 0, err
+    measured = [str(record) for record in load_run(tmp_path / "run")[1] if record.step % 5 == 0]
+    last = f"300 steps; the run is in {tmp_path / 'run'}. Next: charseq sample {tmp_path / 'run'}"
+    assert [measured[-1], last] == out.splitlines()[-2:]
+    assert_ends_as(tmp_path / "run", alone)
+
+
+def test_when_one_of_two_processes_fails_both_end_with_its_sentence(run, text):
+    before = contents(run)
+    with launched(2, "train", text, "--out", run, *TOGETHER) as child:  # the first alone writes
+        out, err = child.communicate(timeout=60)
+    assert child.returncode != 0
+    assert out == ""
+    assert re.findall("^charseq: .*", err, re.MULTILINE) == [
+        f"charseq: {run} holds a run already: resume it, or choose another folder for a new one"
+    ]
+    assert contents(run) == before
+
+
+RENDEZVOUS = sys.modules["torch.distributed.rendezvous"]  # its name is that of a function, too
+
+
+@pytest.fixture
+def store(monkeypatch):
+    """Let the command believe that it was started as one of two, while it is alone."""
+    store = torch.distributed.HashStore()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(RENDEZVOUS, "rendezvous", lambda url: iter([(store, 0, 1)]))
+    yield store
+    assert not torch.distributed.is_initialized()
+
+
+def test_one_of_several_processes_joins_the_others_and_leaves_them(store, text, tmp_path):
+    out = good("train", text, "--out", tmp_path / "run", *SMALL)
+    assert out.count("\n") == 5
+    assert load_run(tmp_path / "run")[0].step == 20
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_the_first_of_several_processes_alone_is_heard_and_writes(
+    rank, store, text, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("charseq.training.process", lambda: (rank, 2))
+    out = good("train", text, "--out", tmp_path / "run", *SMALL)
+    assert (out != "") == (tmp_path / "run" / "loss.svg").exists() == (rank == 0)
+    assert (tmp_path / "run").exists() == (rank == 0)
+
+
+def test_of_several_processes_that_fail_one_says_why(store, text, tmp_path):
+    refused("absent is not there", "resume", tmp_path / "absent")
+    assert run_main("resume", tmp_path / "absent") == (1, "", "")
+
+
+def test_a_process_fails_quietly_when_the_first_has_gone_with_its_store(
+    store, tmp_path, monkeypatch
+):
+    def gone(*_):
+        raise RuntimeError("Connection reset by peer")
+
+    monkeypatch.setattr(type(store), "add", gone)
+    assert run_main("resume", tmp_path / "absent") == (1, "", "")
+
+
+def test_a_process_alone_takes_no_notice_of_a_world_of_one(text, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    monkeypatch.setattr(RENDEZVOUS, "rendezvous", pytest.fail)
+    good("train", text, "--out", tmp_path / "run", *SMALL)
 
 
 # --- sampling -------------------------------------------------------------------------------------
@@ -580,6 +763,7 @@ TEXTS = {
     "hidden size 0": (write(GOOD), ["--hidden", 0], "hidden_size must be at least 1, got 0"),
     "hidden size beyond memory": (write(GOOD), ["--hidden", 10**9], "not enough memory"),
     "hidden size beyond 64 bits": (write(GOOD), ["--hidden", 10**30], "."),
+    "layers beyond memory": (write(GOOD), ["--layers", 1000, "--hidden", 9000], "not enough mem"),
     "no layers": (write(GOOD), ["--layers", 0], "num_layers must be at least 1, got 0"),
     "negative embedding": (write(GOOD), ["--embedding", -1], "embedding_size must be at least 1"),
     "unknown cell": (write(GOOD), ["--cell", "cnn"], "one of RNN, GRU, LSTM, got 'CNN'"),
@@ -619,6 +803,20 @@ def test_bad_input_to_train_is_one_sentence_and_leaves_nothing(case, tmp_path):
     before = contents(tmp_path)
     refused(message, "train", source, "--out", tmp_path / "run", *SMALL, *flags)
     assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("command", [("train", "time-zones"), ("shapes", "gru", 3, 4)])
+def test_layers_beyond_all_reason_are_refused_at_once(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run_main(*command, "--layers", 10**8)
+    assert (code, out) == (2, "")
+    assert re.search("Invalid value for '--layers': .* 1000", err)
+    assert contents(tmp_path) == {}
+
+
+def test_a_system_that_does_not_tell_its_memory_trains(text, tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "sysconf")
+    good("train", text, "--out", tmp_path / "run", *SMALL)
 
 
 def test_a_text_that_may_not_be_read_is_one_sentence(text, tmp_path, monkeypatch):
@@ -790,7 +988,7 @@ FLAGS = [
     "--top-p", "--stop", "--streams", "--last", "--json", "--batch", "--bidirectional",
 ]  # fmt: skip
 NUMBERS = ["0", "1", "-1", "3", "0.5", "nan", "inf", "99999999999"]
-ENDLESS = ("--steps", "--layers", "--length")  # a large number of them takes as long as it takes
+ENDLESS = ("--steps", "--length")  # a large number of them takes as long as it takes
 
 
 def spoilt(folder, chance):

@@ -292,6 +292,30 @@ def test_a_file_of_steps_to_the_letter(tmp_path):
     assert (tmp_path / "a.csv").read_bytes() == (STEP_HEAD + rows).encode()
 
 
+@given(st.lists(st.floats(), min_size=2, max_size=9), st.data())
+def test_rows_are_added_where_an_earlier_attempt_was_cut_off(folder, losses, data):
+    path, rows = folder / "added.csv", tuple(Step(n, x, x, x) for n, x in enumerate(losses, 1))
+    after = data.draw(st.integers(1, len(rows)))
+    History(rows[:after]).to_csv(path)
+    least = path.stat().st_size
+    History(rows).to_csv(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: data.draw(st.integers(least, len(whole)))])
+    assert identical(History.from_csv(path, upto=after), History(rows[:after]))
+    History(rows).to_csv(path, after=after)
+    assert path.read_bytes() == whole
+
+
+def test_rows_are_added_only_to_a_file_that_holds_the_one_before_them(tmp_path):
+    history = History((Step(1, 0.5, 2.0, 1e-3), Step(2, 0.25, 1.0, 1e-3), Step(3, 0.1, 1.0, 1e-3)))
+    for other in ((Step(1, 0.5, 2.0, 1e-3),), (Step(1, 9.0, 9.0, 9.0), Step(2, 9.0, 9.0, 9.0))):
+        History(other).to_csv(tmp_path / "a.csv")
+        history.to_csv(tmp_path / "a.csv", after=2)
+        assert identical(History.from_csv(tmp_path / "a.csv"), history)
+    history.to_csv(tmp_path / "b.csv", after=2)
+    assert identical(History.from_csv(tmp_path / "b.csv"), history)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

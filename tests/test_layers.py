@@ -18,7 +18,7 @@ OPTIONS = {
 
 @pytest.fixture(autouse=True)
 def an_lstm_of_any_batch(monkeypatch):
-    monkeypatch.setattr(layers, "LSTM_FROM", 1)
+    monkeypatch.setattr(layers, "LSTM_ROWS", 1)
 
 
 def pair(cell, dtype=torch.float64, **options):
@@ -135,7 +135,7 @@ def test_state_dicts_swap_both_ways(cell):
 
 
 def test_a_fast_lstm_is_used_only_where_it_pays(monkeypatch):
-    monkeypatch.setattr(layers, "LSTM_FROM", 64)
+    monkeypatch.setattr(layers, "LSTM_ROWS", 64)
     model = CharRNN(5, 8, cell="LSTM", fast=True)
 
     def node(rows):
@@ -143,6 +143,9 @@ def test_a_fast_lstm_is_used_only_where_it_pays(monkeypatch):
 
     assert node(64).name() == "_LSTMStepsBackward"
     assert node(63).name() != "_LSTMStepsBackward"
+    monkeypatch.setattr(layers, "LSTM_UNITS", 8)
+    assert node(64).name() != "_LSTMStepsBackward"
+    monkeypatch.setattr(layers, "LSTM_UNITS", 9)
     with torch.no_grad():
         assert not layers.pays(model.rnn, 64)
     assert layers.pays(nn.GRU(3, 4), 1)
@@ -263,3 +266,9 @@ def test_training_goes_the_same_way_fast_or_not(cell):
         losses.append(loss.item())
     assert losses[0] < 0.97 * np.log(11)  # it has learned something
     assert losses[1] == pytest.approx(losses[0], rel=1e-9)
+
+
+def test_numbers_that_numpy_does_not_know_are_left_to_torch():
+    fast = next(reversed(list(pair("RNN", dtype=torch.bfloat16))))
+    ids = torch.tensor([[0, 3, 1]])
+    assert torch.allclose(fast(ids)[0], fast.float()(ids)[0].bfloat16(), atol=0.02)

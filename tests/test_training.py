@@ -2,7 +2,12 @@
 
 import io
 import math
+import os
+import subprocess
+import sys
+from dataclasses import astuple
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +27,7 @@ from charseq import (
     train,
     training_steps,
 )
+from charseq import training as module
 from charseq.corpus import windows
 from charseq.training import learning_rate
 
@@ -395,7 +401,7 @@ def test_language_model_steps_equal_a_loop_written_by_hand_to_the_bit(model, cli
     found = rows_of(language_model_steps(run, CORPUS))
     expected, twin = truncated_by_hand(
         run,
-        lambda parameters: torch.optim.AdamW(parameters, lr=0, weight_decay=0.0),
+        lambda parameters: torch.optim.AdamW(parameters, fused=True, lr=0, weight_decay=0.0),
         falling(2e-3, 20),
         clip_norm,
     )
@@ -407,19 +413,19 @@ def test_language_model_steps_equal_a_loop_written_by_hand_to_the_bit(model, cli
 @pytest.mark.parametrize(
     ("settings", "make_optimizer"),
     [
-        ({"optimizer": "sgd"}, lambda p: torch.optim.SGD(p, lr=0, momentum=0.9)),
+        ({"optimizer": "sgd"}, lambda p: torch.optim.SGD(p, fused=True, lr=0, momentum=0.9)),
         (
             {"optimizer": "sgd", "momentum": 0.5, "weight_decay": 0.1},
-            lambda p: torch.optim.SGD(p, lr=0, momentum=0.5, weight_decay=0.1),
+            lambda p: torch.optim.SGD(p, fused=True, lr=0, momentum=0.5, weight_decay=0.1),
         ),
-        ({"optimizer": "sgd", "momentum": 0.0}, lambda p: torch.optim.SGD(p, lr=0)),
+        ({"optimizer": "sgd", "momentum": 0.0}, lambda p: torch.optim.SGD(p, fused=True, lr=0)),
         (
             {"optimizer": "adam", "weight_decay": 0.1},
-            lambda p: torch.optim.Adam(p, lr=0, weight_decay=0.1),
+            lambda p: torch.optim.Adam(p, fused=True, lr=0, weight_decay=0.1),
         ),
         (
             {"optimizer": "adamw", "weight_decay": 0.1},
-            lambda p: torch.optim.AdamW(p, lr=0, weight_decay=0.1),
+            lambda p: torch.optim.AdamW(p, fused=True, lr=0, weight_decay=0.1),
         ),
     ],
     ids=str,
@@ -441,7 +447,7 @@ def test_windows_start_from_zeros_at_places_drawn_from_seed_and_step():
     found = rows_of(language_model_steps(run, CORPUS))
     expected, twin = truncated_by_hand(
         run,
-        lambda parameters: torch.optim.AdamW(parameters, lr=0, weight_decay=0.0),
+        lambda parameters: torch.optim.AdamW(parameters, fused=True, lr=0, weight_decay=0.0),
         falling(2e-3, 20),
         1.0,
         draws,
@@ -527,6 +533,14 @@ def test_divergence_leaves_the_run_at_its_last_good_step():
     assert run.step == step == len(records) >= 1
     assert run.hidden is hidden
     assert same(weights(run.model), before)
+
+
+def test_divergence_quotes_the_rate_of_the_step_that_diverged():
+    run = run_of(optimizer="sgd", lr=1e38, clip_norm=None, warmup=20)
+    with pytest.raises(Diverged) as caught:
+        list(language_model_steps(run, CORPUS))
+    rate = learning_rate(run.settings, run.step + 1)
+    assert f"(it is {rate:g})" in str(caught.value)
 
 
 # --- learning rates -------------------------------------------------------------------------------
@@ -745,3 +759,211 @@ def test_an_optimizer_of_your_own_is_kept():
 def test_texts_that_do_not_fit_are_refused_at_the_call(settings, corpora, message):
     with pytest.raises(ValueError, match=message):
         language_model_steps(run_of(**settings), *corpora)
+
+
+# --- several processes ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def group():
+    """This process, alone in a group, so that a sum over all processes is its own share."""
+    store = torch.distributed.HashStore()
+    torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+def gradients(run):
+    return torch.cat([parameter.grad.flatten() for parameter in run.model.parameters()])
+
+
+def parts_of(state):
+    return torch.cat(state) if isinstance(state, tuple) else state
+
+
+def double(run):
+    run.model.double()
+    return run
+
+
+@pytest.mark.usefixtures("group")
+@pytest.mark.parametrize("cell", ["GRU", "LSTM"])
+@pytest.mark.parametrize(("batch_size", "world"), [(4, 2), (4, 4), (5, 2), (5, 3)])
+def test_the_shares_of_all_processes_add_up_to_the_step_of_one(
+    cell, batch_size, world, monkeypatch
+):
+    settings = {"batch_size": batch_size, "clip_norm": None, "steps": 2}
+    whole = double(run_of({"cell": cell}, **settings))
+    expected = list(language_model_steps(whole, CORPUS))
+    monkeypatch.setattr(module, "_begin_alike", lambda run: None)
+    runs, records = [], []
+    for rank in range(world):
+        runs.append(double(run_of({"cell": cell}, **settings)))
+        monkeypatch.setattr(module, "process", lambda rank=rank: (rank, world))
+        steps = language_model_steps(runs[-1], CORPUS)
+        records.append(next(steps))
+    first = double(run_of({"cell": cell}, **settings))
+    monkeypatch.undo()
+    next(language_model_steps(first, CORPUS))
+    torch.testing.assert_close(sum(map(gradients, runs)), gradients(first), rtol=1e-12, atol=1e-15)
+    assert sum(record.loss for record in records) == pytest.approx(expected[0].loss, rel=1e-12)
+    found, wanted = sum(parts_of(run.hidden) for run in runs), parts_of(first.hidden)
+    torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.usefixtures("group")
+def test_a_group_of_one_trains_as_a_process_without_a_group():
+    assert module.process() == (0, 1)
+    run = run_of()
+    found = rows_of(language_model_steps(run, CORPUS))
+    expected, twin = truncated_by_hand(
+        run,
+        lambda parameters: torch.optim.AdamW(parameters, fused=True, lr=0, weight_decay=0.0),
+        falling(2e-3, 20),
+        1.0,
+    )
+    assert found == expected
+    assert same(weights(run.model), weights(twin))
+
+
+@pytest.mark.usefixtures("group")
+@pytest.mark.parametrize("rank", [0, 1])
+def test_processes_begin_with_the_weights_of_the_first(rank, monkeypatch):
+    run = run_of()
+    before = weights(run.model)
+    monkeypatch.setattr(module, "process", lambda: (rank, 2))
+    module._begin_alike(run)
+    assert same(weights(run.model), before if rank == 0 else [w * 0 for w in before])
+
+
+@pytest.mark.usefixtures("group")
+def test_a_process_at_another_step_is_refused(monkeypatch):
+    run = run_of()
+    run.step = 3
+    monkeypatch.setattr(module, "process", lambda: (1, 2))
+    with pytest.raises(ValueError, match="processes stand at the steps 0, 3: give each the same"):
+        next(language_model_steps(run, CORPUS))
+
+
+def test_more_processes_than_rows_are_refused(monkeypatch):
+    monkeypatch.setattr(module, "process", lambda: (0, 5))
+    with pytest.raises(ValueError, match=r"batch_size must be at least 5, .* each process, got 4"):
+        language_model_steps(run_of(), CORPUS)
+
+
+def test_training_alone_loads_nothing_of_torch_distributed_that_torch_does_not():
+    code = (
+        "import sys, torch; before = {name for name in sys.modules if 'distributed' in name};"
+        "import charseq.training;"
+        "print(*{name for name in sys.modules if 'distributed' in name} - before)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == ""
+
+
+def kinds_of_runs():
+    """Name the runs that several processes make; each name comes with a function that makes it."""
+    return {
+        "float32": lambda: run_of(clip_norm=None, steps=1),
+        "float64": lambda: double(run_of(clip_norm=None, steps=1)),
+        "long": lambda: double(run_of({"cell": "LSTM", "num_layers": 2}, batch_size=5)),
+        "measured": lambda: double(run_of(evaluate_every=2, patience=1, lr=1.0)),
+        "windows": lambda: double(run_of({"embedding_size": 7, "tied": True}, order="windows")),
+        "dropout": lambda: run_of({"dropout": 0.4, "num_layers": 2}),
+        "dropout again": lambda: run_of({"dropout": 0.4, "num_layers": 2}),
+    }
+
+
+def trained(run, valid=None):
+    records = list(language_model_steps(run, CORPUS, valid))
+    return {
+        "records": records,
+        "gradients": gradients(run),
+        "weights": nn.utils.parameters_to_vector(run.model.parameters()).detach(),
+        "hidden": parts_of(run.hidden),
+    }
+
+
+VALID = Corpus.from_text(LONG[3:80], CORPUS.vocab)
+
+
+def one_of_several(folder):
+    """Be one of the processes that torch's launcher starts, and note what it finds."""
+    torch.distributed.init_process_group("gloo")
+    rank = torch.distributed.get_rank()
+    found = {name: trained(make(), VALID) for name, make in kinds_of_runs().items()}
+    other = run_of({"seed": 100 + rank})
+    found["other weights"] = trained(other)
+    if rank == 1:
+        torch.save(found, folder / "1.pt")
+        os._exit(0)  # without a word
+    try:
+        trained(run_of())
+    except ConnectionError as error:
+        found["error"] = str(error)
+    torch.save(found, folder / "0.pt")
+    os._exit(0)
+
+
+LAUNCHER = "import sys; from torch.distributed.run import main; main()"
+CHILD = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import test_training
+test_training.one_of_several(Path(sys.argv[2]))
+"""
+
+
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory):
+    """What two processes found, and what one does."""
+    folder = tmp_path_factory.mktemp("two")
+    (folder / "child.py").write_text(CHILD)
+    flags = ["--standalone", "--nproc-per-node=2", folder / "child.py", Path(__file__).parent]
+    ran = subprocess.run(
+        [sys.executable, "-c", LAUNCHER, *flags, folder],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    alone = {name: trained(make(), VALID) for name, make in kinds_of_runs().items()}
+    return alone, [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in (0, 1)]
+
+
+@pytest.mark.parametrize(("kind", "tolerance"), [("float32", 1e-6), ("float64", 1e-12)])
+def test_the_gradient_of_two_processes_is_that_of_one(kind, tolerance, two_processes):
+    alone, found = two_processes
+    expected = alone[kind]["gradients"]
+    for process in found:
+        difference = (process[kind]["gradients"] - expected).norm() / expected.norm()
+        assert difference <= tolerance
+
+
+@pytest.mark.parametrize("kind", ["long", "measured", "windows"])
+def test_two_processes_train_as_one_does(kind, two_processes):
+    alone, found = two_processes
+    for process in found:
+        numbers = [np.array([*map(astuple, each[kind]["records"])]) for each in (process, alone)]
+        np.testing.assert_allclose(*numbers, rtol=1e-9)
+        for name in ("weights", "hidden"):
+            torch.testing.assert_close(process[kind][name], alone[kind][name], rtol=1e-8, atol=1e-9)
+
+
+def test_all_processes_hold_the_same_to_the_bit(two_processes):
+    _, (one, two) = two_processes
+    for kind in (*kinds_of_runs(), "other weights"):
+        assert repr(one[kind]["records"]) == repr(two[kind]["records"])
+        for name in ("weights", "gradients", "hidden"):
+            assert torch.equal(one[kind][name], two[kind][name])
+
+
+def test_dropout_of_two_processes_is_their_own_and_the_same_each_time(two_processes):
+    alone, (one, _) = two_processes
+    assert repr(one["dropout"]["records"]) == repr(one["dropout again"]["records"])
+    assert torch.equal(one["dropout"]["weights"], one["dropout again"]["weights"])
+    assert one["dropout"]["records"] != alone["dropout"]["records"]
+
+
+def test_a_process_whose_fellow_has_ended_says_so(two_processes):
+    _, (one, _) = two_processes
+    assert one["error"] == "another process has ended, or cannot be reached"

@@ -1,0 +1,305 @@
+"""Measure charseq side by side with what a reader would use instead; see README.md."""
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import median
+
+from benchmarks import sampling, startup, training
+
+ROOT = Path(__file__).resolve().parents[1]
+ONE_THREAD = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    "JAX_PLATFORMS": "cpu",
+    "CUDA_VISIBLE_DEVICES": "",
+    "TQDM_DISABLE": "1",
+}
+TABLES = ((training, "training", ""), (sampling, "sampling", "1"), (sampling, "sampling", "64"))
+
+
+class Died(Exception):  # noqa: N818 - it is what happened
+    """A contender's process ended; the message is the last line that it wrote."""
+
+
+class Worker:
+    """The process of one contender, as :mod:`benchmarks.worker` describes it."""
+
+    def __init__(self, module, name, size, environment=None):
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in close()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.worker", module, name, size],
+            cwd=ROOT, env={**os.environ, **ONE_THREAD, **(environment or {})}, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
+        )  # fmt: skip
+
+    def answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            self.process.wait()
+            self.errors.seek(0)
+            lines = self.errors.read().strip().splitlines()
+            raise Died(lines[-1] if lines else f"ended with code {self.process.returncode}")
+        return json.loads(line)
+
+    def order(self, order):
+        with contextlib.suppress(BrokenPipeError):  # answer() says why
+            self.process.stdin.write(order + "\n")
+            self.process.stdin.flush()
+
+    def ask(self, order):
+        self.order(order)
+        return self.answer()
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout, self.errors):
+            pipe.close()
+
+
+def compare(module, size, names, rounds, seconds):
+    """Run contenders in alternation, A B C then C B A, and return a row for each.
+
+    A row is {"rates": characters a CPU second of each round} or {"problem": a sentence}.
+    """
+    contenders, work = module.CONTENDERS, module.SIZES[size]
+    workers = {
+        name: Worker(module.__name__, name, size, contenders[name].environment) for name in names
+    }
+    rows = {name: {"rates": []} for name in names}
+
+    def ask_all(order=None):
+        """Let all work at once, since nothing is timed, and drop those that cannot."""
+        if order:
+            for worker in workers.values():
+                worker.order(order)
+        answers = {}
+        for name in list(workers):
+            try:
+                answers[name] = workers[name].answer()
+            except Died as death:
+                drop(name, f"died: {death}")
+        return answers
+
+    def drop(name, problem):
+        rows[name] = {"problem": problem}
+        workers.pop(name).close()
+
+    try:
+        for name, answer in ask_all().items():
+            if "missing" in answer:
+                drop(name, f"not installed: {answer['missing']}")
+        firsts = {k: a["first"] for k, a in ask_all(f"first {module.first(work)}").items()}
+        for name in list(workers):
+            problem = module.disagreement(work, contenders[name], firsts[name], firsts)
+            if problem:
+                drop(name, f"DIFFERS: {problem}")
+        for number in range(rounds):
+            for name in list(workers) if number % 2 == 0 else list(workers)[::-1]:
+                try:
+                    done = workers[name].ask(f"burst {seconds}")
+                    rows[name]["rates"].append(done["characters"] / done["cpu"])
+                except Died as death:
+                    drop(name, f"died: {death}")
+    finally:
+        for worker in workers.values():
+            worker.close()
+    return rows
+
+
+def ratios(rows, name, other):
+    """Rate of one over that of another, a round each; nothing if one of them has no rates."""
+    pair = (rows.get(key, {}).get("rates", []) for key in (name, other))
+    return [a / b for a, b in zip(*pair, strict=False)]
+
+
+# The bars
+
+
+def bars(results):
+    """Yield what is measured, its values (none if it was left out), "≥" or "≤", and the bar."""
+
+    def over(section, size, other, name="charseq"):
+        return ratios(results.get((section, size), {}), name, other)
+
+    for size, least in {"S": 1.5, "G": 1.2, "M": 1.2, "L": 1.2}.items():
+        yield f"training {size}, against plain", over("training", size, "plain"), "≥", least
+    yield "training S, against JAX (level: 0.98)", over("training", "S", "jax_scan"), "≥", 0.98
+    yield "training S, against the limit", over("training", "S", "limit"), "≥", 0.60
+    for size in "GML":
+        peers = [
+            over("training", size, name)
+            for name, contender in training.CONTENDERS.items()
+            if contender.code != "charseq" and name not in ("plain", "limit")
+        ]
+        best = min(filter(None, peers), key=median, default=[])
+        yield f"training {size}, against the best peer", best, "≥", 1.0
+    trainer = over("training", "G", "charseq", name="bare_step")
+    yield "training G, time of the trainer over its bare step", trainer, "≤", 1.03
+    for streams, bounds in ((1, (20, 8, 12, 15)), (64, (3.5, 1.6, 1.6, 1.4))):
+        for size, least in zip("SGML", bounds, strict=True):
+            found = over("sampling", f"{size}{streams}", "plain")
+            texts = "one text" if streams == 1 else f"{streams} texts"
+            yield f"sampling {size}, {texts}, against plain", found, "≥", least
+    rows = results.get(("startup", ""), {})
+    most = {"help": 0.15, "vocabulary": 0.4, "shapes": 0.4, "sample": 0.4}
+    for name, bound in most.items():
+        label = startup.COMMANDS[name].label
+        yield f"{label}, seconds", rows.get(name, {}).get("seconds", []), "≤", bound
+    imports = [row["torch"] for k, row in rows.items() if "torch" in row and k in most]
+    yield "of these commands, import torch", [float(sum(imports))] * bool(imports), "≤", 0
+    pair = [rows.get(name, {}).get("cpu", []) for name in ("notebook_charseq", "notebook")]
+    found = [a / b for a, b in zip(*pair, strict=False)]
+    yield "the notebook's job, CPU time against its own code", found, "≤", 1.05
+
+
+def met(values, sense, bar):
+    return median(values) >= bar if sense == "≥" else median(values) <= bar
+
+
+# The tables
+
+
+def spread(values, digits=2):
+    low, middle, high = (f"{f(values):.{digits}f}" for f in (min, median, max))
+    return f"{middle} ({low}–{high})"
+
+
+def table(rows):
+    """Lay out rows of cells in columns; all but the first column stand to the right."""
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    for row in rows:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        print("  ".join(cells).rstrip())
+
+
+def show_rates(title, module, found):
+    """One line a contender, one column a size, and below what went wrong."""
+    print(f"\n{title}: ratio to plain, median (least–most); in brackets plain's characters/s\n")
+    lines, notes = [["", "code", *(str(module.SIZES[size]) for size in found)]], []
+    names = dict.fromkeys(name for rows in found.values() for name in rows)
+    for name in names:
+        contender = module.CONTENDERS[name]
+        line = [contender.label, contender.code]
+        for size, rows in found.items():
+            row = rows.get(name, {"problem": "–"})
+            if "problem" in row:
+                line.append(row["problem"].split(":")[0])
+                if row["problem"].startswith(("died", "DIFFERS")):
+                    notes.append(f"{contender.label}, {size}: {row['problem']}")
+            elif name == "plain" or not ratios(rows, name, "plain"):
+                line.append(f"[{median(row['rates']) / 1000:.3g}k]" if row["rates"] else "–")
+            else:
+                line.append(spread(ratios(rows, name, "plain")))
+        lines.append(line)
+    table(lines)
+    if notes:
+        print("\n" + "\n".join(notes))
+
+
+def show_startup(rows):
+    print("\nWhole processes: median (least–most)\n")
+    lines, notes = [["", "seconds", "CPU seconds", "torch"]], []
+    for name, row in rows.items():
+        command = startup.COMMANDS[name]
+        if "problem" in row:
+            lines.append([command.label, row["problem"].split(":")[0], "–", "–"])
+            notes.append(f"{command.label}: {row['problem']}")
+            continue
+        torch = "yes" if row["torch"] else "no"
+        lines.append([command.label, spread(row["seconds"]), spread(row["cpu"]), torch])
+    table(lines)
+    if notes:
+        print("\n" + "\n".join(notes))
+
+
+def show_bars(results):
+    lines = [["Bars, in this run", "", "median (least–most)", ""]]
+    for what, values, sense, bar in bars(results):
+        if values:
+            verdict = "met" if met(values, sense, bar) else "MISSED"
+            lines.append([what, f"{sense} {bar:g}", spread(values), verdict])
+    if len(lines) > 1:
+        print()
+        table(lines)
+
+
+def machine():
+    """What the figures depend on."""
+    packages = {}
+    for name in ("torch", "numpy", "jax", "flax", "keras"):
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            packages[name] = None
+    return {
+        "cores": os.cpu_count(),
+        "load": os.getloadavg()[0],
+        "python": sys.version.split()[0],
+        **packages,
+    }
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(prog="dev.py bench", description=__doc__)
+    parser.add_argument("--only", choices=("training", "sampling", "startup"), action="append")
+    parser.add_argument("--sizes", default="SGML", help="some of S, G, M, L (default: SGML)")
+    parser.add_argument("--contenders", help="some of them, by comma; plain always runs")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=0.35, help="of a burst (default: 0.35)")
+    parser.add_argument("--quick", action="store_true", help="S alone, 2 rounds: does all work?")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all rounds there")
+    options = parser.parse_args(arguments)
+    if options.quick:
+        options.sizes, options.rounds, options.seconds = options.sizes[0], 2, 0.1
+    sections = options.only or ["training", "sampling", "startup"]
+    wanted = options.contenders and {"plain", *options.contenders.split(",")}
+    began, results = time.perf_counter(), {}
+    about = machine()
+    print(", ".join(f"{name} {value}" for name, value in about.items() if value is not None))
+    if about["load"] > 0.5:
+        print("Something else is running here: no figure of this run is to be trusted.")
+
+    def names_of(module, size):
+        return [
+            name
+            for name, contender in module.CONTENDERS.items()
+            if size[0] in contender.sizes and (not wanted or name in wanted)
+        ]
+
+    for module, section, suffix in TABLES:
+        if section not in sections:
+            continue
+        found = {}
+        for size in (f"{letter}{suffix}" for letter in "SGML" if letter in options.sizes):
+            print(f"… {section} {size}", file=sys.stderr)
+            names = names_of(module, size)
+            found[size] = compare(module, size, names, options.rounds, options.seconds)
+            results[section, size] = found[size]
+        show_rates(section.capitalize(), module, found)
+    if "startup" in sections:
+        print("… startup", file=sys.stderr)
+        environment = {**os.environ, **ONE_THREAD}
+        rows = startup.measure(options.rounds, list(startup.COMMANDS), environment, ROOT)
+        results["startup", ""] = rows
+        show_startup(rows)
+    show_bars(results)
+    print(f"\n{options.rounds} rounds, {time.perf_counter() - began:.0f} s")
+    if options.json:
+        named = {" ".join(key).strip(): rows for key, rows in results.items()}
+        options.json.write_text(json.dumps({"machine": about, **named}, indent=1), "utf-8")
+    problems = [row.get("problem", "") for rows in results.values() for row in rows.values()]
+    return int(any(problem.startswith(("died", "DIFFERS")) for problem in problems))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,307 @@
+"""Training a character model: the same net, text, batches and optimizer, by each contender.
+
+Each is a generator of losses, one a step. The state is carried from batch to batch, detached. All
+heavy imports are inside, so that a contender loads only what it uses.
+"""
+
+from benchmarks import peers
+from benchmarks.work import SIZES, V, entering
+
+__all__ = ["CONTENDERS", "SIZES", "characters"]
+
+CONTENDERS = {}
+contender = entering(CONTENDERS)
+ADAM = 1e-3  # torch's default rate
+# glibc gives large blocks back to the system and faults them in again, unless it is told not to.
+KEEPING = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**40)}
+
+
+def characters(work):
+    """Characters that one step reads."""
+    return work.B * work.T
+
+
+# With torch's layers
+
+
+def torch_net(work, width=None, **options):
+    """Torch's recurrent layer, a linear layer and perhaps an embedding, with the common weights."""
+    import torch
+    from torch import nn
+
+    net = nn.ModuleDict()
+    net["rnn"] = getattr(nn, work.cell)(width or V, work.H, work.layers, **options)
+    net["head"] = nn.Linear(work.H, V)
+    if width:
+        net["embedding"] = nn.Embedding(V, width)
+    net.load_state_dict({k: torch.from_numpy(w) for k, w in work.weights(width).items()})
+    return net
+
+
+def torch_batches(work):
+    import torch
+
+    for fresh, x, y in work.batches():
+        yield fresh, torch.from_numpy(x), torch.from_numpy(y)
+
+
+def detached(state):
+    return tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()
+
+
+@contender("plain: one-hot, nn layer, Linear, cross_entropy, Adam")
+def plain(work):
+    import torch
+    from torch.nn import functional as F
+
+    net = torch_net(work, batch_first=True)
+    optimizer = torch.optim.Adam(net.parameters())
+    state = None
+    for fresh, x, y in torch_batches(work):
+        outputs, state = net["rnn"](F.one_hot(x, V).float(), None if fresh else state)
+        loss = F.cross_entropy(net["head"](outputs).flatten(0, 1), y.flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        state = detached(state)
+        yield loss.item()
+
+
+@contender("plain, and malloc keeps its pages", environment=KEEPING)
+def plain_keeping(work):
+    return plain(work)
+
+
+@contender("charseq, fast=True", code="charseq")
+def charseq(work):
+    return charseq_steps(work, fast=True)
+
+
+@contender("charseq, torch's layers", code="charseq")
+def charseq_torch_layers(work):
+    return charseq_steps(work)
+
+
+def charseq_net(work, **options):
+    import torch
+
+    from charseq import CharRNN
+
+    model = CharRNN(V, work.H, cell=work.cell, num_layers=work.layers, **options)
+    model.load_state_dict({k: torch.from_numpy(w) for k, w in work.weights().items()})
+    return model
+
+
+def charseq_steps(work, **options):
+    from charseq import Corpus, Run, Settings, language_model_steps
+
+    corpus = Corpus.from_text(work.text)
+    settings = Settings(
+        steps=10**9, batch_size=work.B, length=work.T, optimizer="adam", lr=ADAM,
+        schedule="constant", clip_norm=None, evaluate_every=0,
+    )  # fmt: skip
+    run = Run(charseq_net(work, **options), corpus.vocab, settings)
+    return (record.loss for record in language_model_steps(run, corpus))
+
+
+@contender("charseq's bare step, without its trainer", code="charseq", sizes="G")
+def bare_step(work):
+    import torch
+    from torch.nn import functional as F
+
+    model = charseq_net(work, fast=True)
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    state = None
+    for fresh, x, y in torch_batches(work):
+        logits, state = model(x, None if fresh else state)
+        loss = F.cross_entropy(logits.flatten(0, 1), y.flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        state = detached(state)
+        yield loss.item()
+
+
+@contender("limit: only the matrix products", check="none")
+def limit(work):
+    """Into buffers that are there already; no text, no nonlinearity, no optimizer."""
+    import torch
+
+    H, B, T = work.H, work.B, work.T
+    weights = {name: torch.from_numpy(w) for name, w in work.weights().items()}
+    W_hy = weights["head.weight"]
+    rows = weights["rnn.weight_hh_l0"].shape[0]
+    h, dh, below = torch.rand(T, B, H), torch.rand(T, B, H), torch.rand(T * B, H)
+    z, da = torch.rand(T, B, rows), torch.rand(T, B, rows)
+    logits, dW_hy = torch.rand(T * B, V), torch.rand(V, H)
+    dW_ih, dW_hh = torch.rand(rows, H), torch.rand(rows, H)
+    layers = [(weights[f"rnn.weight_{s}_l{k}"] for s in ("ih", "hh")) for k in range(work.layers)]
+    layers = [tuple(pair) for pair in layers]
+    flat_h, flat_dh, flat_z, flat_da = (part.flatten(0, 1) for part in (h, dh, z, da))
+    pairs = list(zip(h, z, da, dh, strict=True))
+    with torch.no_grad():
+        while True:
+            for k, (W_ih, W_hh) in enumerate(layers):
+                if k:  # the first layer gathers rows instead
+                    torch.mm(below, W_ih.T, out=flat_z)
+                for h_t, z_t, _, _ in pairs:
+                    torch.mm(h_t, W_hh.T, out=z_t)
+            torch.mm(flat_h, W_hy.T, out=logits)
+            torch.mm(logits.T, flat_h, out=dW_hy)
+            torch.mm(logits, W_hy, out=flat_dh)
+            for k, (W_ih, W_hh) in reversed(list(enumerate(layers))):
+                for _, _, da_t, dh_t in reversed(pairs):
+                    torch.mm(da_t, W_hh, out=dh_t)
+                torch.mm(flat_da.T, flat_h, out=dW_hh)
+                if k:
+                    torch.mm(flat_da.T, below, out=dW_ih)
+                    torch.mm(flat_da, W_ih, out=below)
+            yield 0.0
+
+
+# As other people's code does it
+
+
+@contender("plain, but an embedding of width H", check="falls", model="plain_embedding")
+def plain_embedding(work):
+    import torch
+    from torch.nn import functional as F
+
+    net = torch_net(work, width=work.H, batch_first=True)
+    optimizer = torch.optim.Adam(net.parameters())
+    state = None
+    for fresh, x, y in torch_batches(work):
+        outputs, state = net["rnn"](net["embedding"](x), None if fresh else state)
+        loss = F.cross_entropy(net["head"](outputs).flatten(0, 1), y.flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        state = detached(state)
+        yield loss.item()
+
+
+@contender("char-rnn.pytorch's way: a call a character", model="plain_embedding", sizes="GML")
+def char_rnn_pytorch(work):
+    import torch
+    from torch.nn import functional as F
+
+    net = torch_net(work, width=work.H)
+    optimizer = torch.optim.Adam(net.parameters())
+    state = None
+    for fresh, x, y in torch_batches(work):
+        state = None if fresh else state
+        optimizer.zero_grad()
+        loss = 0
+        for t in range(work.T):
+            outputs, state = net["rnn"](net["embedding"](x[:, t])[None], state)
+            loss = loss + F.cross_entropy(net["head"](outputs[0]), y[:, t])
+        loss.backward()
+        optimizer.step()
+        state = detached(state)
+        yield loss.item() / work.T
+
+
+@contender("word_language_model's way: time first, SGD by hand", check="start",
+           model="plain_embedding")  # fmt: skip
+def word_language_model(work):
+    import torch
+    from torch.nn import functional as F
+
+    net = torch_net(work, width=work.H)
+    dropout = torch.nn.Dropout(0.0)
+    state = None
+    for fresh, x, y in torch_batches(work):
+        net.train()
+        net.zero_grad()
+        state = None if fresh else detached(state)
+        outputs, state = net["rnn"](dropout(net["embedding"](x.T)), state)
+        logits = net["head"](dropout(outputs)).view(-1, V)
+        loss = F.nll_loss(F.log_softmax(logits, dim=1), y.T.reshape(-1))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 0.25)
+        for p in net.parameters():
+            p.data.add_(p.grad, alpha=-1.0)
+        yield loss.item()
+
+
+@contender("makemore's way: a cell in a Python loop", check="falls", sizes="SG")
+def makemore(work):
+    """Its own cells: one weight for [x, h], and a GRU that resets before the product."""
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    H = work.H
+
+    class RNNCell(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.xh_to_h = nn.Linear(2 * H, H)
+
+        def forward(self, x, h):
+            return F.tanh(self.xh_to_h(torch.cat([x, h], dim=1)))
+
+    class GRUCell(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.xh_to_z, self.xh_to_r, self.xh_to_n = (nn.Linear(2 * H, H) for _ in range(3))
+
+        def forward(self, x, h):
+            xh = torch.cat([x, h], dim=1)
+            r, z = F.sigmoid(self.xh_to_r(xh)), F.sigmoid(self.xh_to_z(xh))
+            n = F.tanh(self.xh_to_n(torch.cat([x, r * h], dim=1)))
+            return (1 - z) * h + z * n
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.start = nn.Parameter(torch.zeros(1, H))
+            self.embedding = nn.Embedding(V, H)
+            self.cell = {"RNN": RNNCell, "GRU": GRUCell}[work.cell]()
+            self.head = nn.Linear(H, V)
+
+        def forward(self, x, y):
+            vectors = self.embedding(x)
+            h = self.start.expand(len(x), -1)
+            states = []
+            for t in range(x.shape[1]):
+                h = self.cell(vectors[:, t], h)
+                states.append(h)
+            logits = self.head(torch.stack(states, 1))
+            return F.cross_entropy(logits.view(-1, V), y.view(-1), ignore_index=-1)
+
+    torch.manual_seed(0)
+    net = Net()
+    optimizer = torch.optim.AdamW(net.parameters(), ADAM, betas=(0.9, 0.99), weight_decay=0.01)
+    for _, x, y in torch_batches(work):
+        loss = net(x, y)
+        net.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        yield loss.item()
+
+
+CONTENDERS |= peers.CONTENDERS
+
+
+# Do they do the same?
+
+
+def first(work):
+    """Steps whose losses are compared before anything is timed."""
+    return {"S": 10, "L": 3}.get(work.name, 5)
+
+
+def disagreement(work, contender, losses, all_losses):
+    """Say what is wrong with the losses of a contender, or return an empty string."""
+    if contender.check == "none":
+        return ""
+    model = all_losses.get(contender.model, losses)
+    kept = {"same": len(losses), "start": 1, "falls": 0}[contender.check]
+    for step, (found, expected) in enumerate(zip(losses[:kept], model, strict=False), 1):
+        # Equal ones differ by 2e-7; without the gradient's way back in time, by 1e-4 at step 2.
+        if not abs(found - expected) <= 1e-5 * expected:
+            return f"loss {found:.6f} at step {step}, where {contender.model} has {expected:.6f}"
+    if not losses[-1] < losses[0]:
+        return f"the loss does not fall: {losses[0]:.4f} to {losses[-1]:.4f}"
+    return ""

@@ -1,0 +1,133 @@
+"""The bench: it times in alternation what works, and says what does not or is not the same."""
+
+import re
+from statistics import median
+
+import numpy as np
+import pytest
+
+from benchmarks import bench, peers, sampling, startup, training
+from benchmarks.work import Work
+
+FAKES = """
+import time
+from benchmarks.training import SIZES, characters, disagreement
+from benchmarks.work import entering
+
+CONTENDERS = {}
+contender = entering(CONTENDERS)
+
+def busy(seconds):
+    until = time.process_time() + seconds
+    while time.process_time() < until:
+        pass
+
+def first(work):
+    return 3
+
+@contender("slow")
+def plain(work):
+    for loss in (4, 3, 2, *[1] * 10**6):
+        busy(0.004)
+        yield loss
+
+@contender("twice as fast")
+def fast(work):
+    for loss in (4, 3, 2, *[1] * 10**6):
+        busy(0.002)
+        yield loss
+
+@contender("another gradient")
+def wrong(work):
+    yield from (4, 3.01, 2)
+
+@contender("no better than at first", check="falls")
+def stuck(work):
+    yield from (4, 4, 4)
+
+@contender("ends in an error")
+def dying(work):
+    print("a library may print")
+    yield 4
+    raise RuntimeError("out of luck")
+
+@contender("needs what nobody has")
+def absent(work):
+    import nobody_has_this
+    yield 4
+"""
+
+
+@pytest.fixture
+def fakes(tmp_path, monkeypatch):
+    (tmp_path / "fakes.py").write_text(FAKES)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # for the contenders' processes
+    monkeypatch.syspath_prepend(tmp_path)
+    import fakes
+
+    return fakes
+
+
+def test_bench_reports_ratios_inside_a_round_and_what_it_could_not_time(fakes):
+    rows = bench.compare(fakes, "S", list(fakes.CONTENDERS), rounds=5, seconds=0.05)
+    assert len(rows["fast"]["rates"]) == 5
+    assert 1.6 < median(bench.ratios(rows, "fast", "plain")) < 2.4
+    problems = {name: row["problem"] for name, row in rows.items() if "problem" in row}
+    assert problems == {
+        "wrong": "DIFFERS: loss 3.010000 at step 2, where plain has 3.000000",
+        "stuck": "DIFFERS: the loss does not fall: 4.0000 to 4.0000",
+        "dying": "died: RuntimeError: out of luck",
+        "absent": "not installed: nobody_has_this",
+    }
+
+
+def losses_of(contender, work, count=4):
+    return [loss for _, loss in zip(range(count), contender.make(work), strict=False)]
+
+
+@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+def test_bench_compares_losses_and_so_finds_a_wrong_gradient(cell, monkeypatch):
+    work = Work("tiny", cell, 32, 2, B=32, T=16)
+    names = ("plain", "charseq_torch_layers", "numpy_by_hand")
+    losses = {name: losses_of(training.CONTENDERS[name], work) for name in names}
+    for name in names:
+        found = training.disagreement(work, training.CONTENDERS[name], losses[name], losses)
+        assert found == ""
+
+    forward, backward = peers.IN_NUMPY[cell]
+
+    def state_forgotten(dh, tape, W_hh):
+        return backward(dh, tape, np.zeros_like(W_hh))
+
+    monkeypatch.setitem(peers.IN_NUMPY, cell, (forward, state_forgotten))
+    by_hand = training.CONTENDERS["numpy_by_hand"]
+    found = training.disagreement(work, by_hand, losses_of(by_hand, work), losses)
+    assert "where plain has" in found
+
+
+def test_bench_finds_texts_that_are_not_drawn_from_the_net():
+    work = Work("tiny", "GRU", 16, 1, B=1, T=1, streams=8, chunk=50, sharpness=16.0)
+    for name in ("plain", "torch_by_hand", "charseq"):
+        texts = next(sampling.CONTENDERS[name].make(work))
+        assert sampling.disagreement(work, None, [texts], {}) == "", name
+    rng = np.random.default_rng(0)
+    uniform = sampling.texts_of(work, rng.integers(len(work.alphabet), size=(8, 50)))
+    assert "standard deviations" in sampling.disagreement(work, None, [uniform], {})
+    assert "texts of 49" in sampling.disagreement(work, None, [[t[1:] for t in texts]], {})
+
+
+def test_bench_command_prints_ratios_and_bars(capsys, tmp_path):
+    options = ["--sizes", "S", "--rounds", "1", "--seconds", "0.01", "--only", "training"]
+    names = ["--contenders", "charseq_torch_layers,limit", "--json", str(tmp_path / "all.json")]
+    assert bench.main([*options, *names]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"charseq, torch's layers +charseq +\d\.\d\d \(\d\.\d\d–\d\.\d\d\)", out)
+    assert "S: RNN 128" in out
+    assert (tmp_path / "all.json").read_text().count('"rates"') == 3
+
+
+def test_bench_of_whole_processes_sees_torch_and_the_same_log():
+    environment = {**bench.os.environ, **bench.ONE_THREAD}
+    names = ["import", "notebook", "notebook_charseq"]
+    rows = startup.measure(0, names, environment, bench.ROOT)
+    assert [rows[name].get("torch") for name in names] == [False, True, True]
