@@ -1,7 +1,7 @@
 """Sampling without torch, against torch; filters against closed forms; draws against chance."""
 
 import math
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
@@ -9,8 +9,8 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from charseq import CharRNN, Net, Vocabulary, generate
-from charseq.sampling import probabilities, sampling_steps
+from charseq import CharRNN, Net, Vocabulary, generate, sampling
+from charseq.sampling import Draw, probabilities, sampling_steps
 
 VOCAB = Vocabulary("\n abcdefg")
 V, H = len(VOCAB), 6
@@ -88,6 +88,38 @@ def test_a_step_leaves_the_state_it_was_given_as_it_was():
         for one, other in zip(copy, state, strict=True)
         for a, b in zip(one, other, strict=True)
     )
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+def test_the_fast_reader_gives_the_logits_of_step(cell, num_layers, kind, dtype, tolerance):
+    net = Net.from_model(model_of(cell=cell, num_layers=num_layers, **kind).to(dtype))
+    for params in net.layers:
+        for weight in params:
+            weight *= 3  # so that the gates are not all about one half
+    for streams in (1, 2, 64):
+        read, logits = sampling._reader(net, streams)
+        state = net.start(streams)
+        for ids in rng(streams).integers(V, size=(25, streams)):
+            read(ids[0] if streams == 1 else ids)
+            expected, state = net.step(ids, state)
+            assert logits.dtype == expected.dtype
+            largest = np.abs(expected).max()
+            found = logits.reshape(streams, V)
+            np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * largest)
+
+
+def test_a_net_with_weights_of_two_precisions_is_read_in_the_finer():
+    model = model_of(cell="GRU", num_layers=2)
+    weights = {k: w.astype("f8") if "head" in k else w for k, w in arrays_of(model).items()}
+    net = Net(model.options, weights)
+    read, logits = sampling._reader(net, 3)
+    read(np.array([1, 2, 3]))
+    expected, _ = net.step([1, 2, 3], net.start(3))
+    assert logits.dtype == expected.dtype == np.float64
+    np.testing.assert_allclose(logits, expected, rtol=1e-5)
 
 
 def arrays_of(model):
@@ -329,9 +361,105 @@ def test_without_a_prompt_a_line_begins(chars):
     vocab = Vocabulary(chars)
     net = Net.from_model(CharRNN(len(chars), H, cell="LSTM", seed=1))
     found = next(sampling_steps(net, vocab, rng=rng())).probabilities
-    assert np.array_equal(found, next(sampling_steps(net, vocab, chars[0], rng=rng()))[1])
-    others = [next(sampling_steps(net, vocab, char, rng=rng()))[1] for char in chars[1:]]
+    assert np.array_equal(
+        found, next(sampling_steps(net, vocab, chars[0], rng=rng())).probabilities
+    )
+    others = [next(sampling_steps(net, vocab, char, rng=rng())).probabilities for char in chars[1:]]
     assert not any(np.array_equal(found, other) for other in others)
+
+
+def test_draws_follow_the_probabilities_of_the_text_so_far():
+    model = model_of(cell="LSTM", seed=3)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(6)  # so that the next character depends on those before
+    steps = islice(sampling_steps(Net.from_model(model), VOCAB, streams=40, rng=rng(1)), 300)
+    drawn, expected, variance = np.zeros(V), np.zeros(V), np.zeros(V)
+    for draw in steps:
+        drawn += np.bincount(draw.ids, minlength=V)
+        expected += draw.probabilities.sum(axis=0)
+        variance += (draw.probabilities * (1 - draw.probabilities)).sum(axis=0)
+    assert np.ptp(draw.probabilities, axis=0).max() > 0.25  # the texts differ
+    assert (np.abs(drawn - expected) < 4 * np.sqrt(variance)).all()
+
+
+def test_the_texts_of_a_pair_are_drawn_independently():
+    net, vocab = net_of([0.0, 0.0]), Vocabulary("ab")
+    one, other = generate(net, vocab, length=4000, streams=2, rng=rng())
+    equal = sum(a == b for a, b in zip(one, other, strict=True))
+    assert abs(equal - 2000) < 4 * math.sqrt(1000)
+    changes = sum(a != b for a, b in pairwise(one))
+    assert abs(changes - 2000) < 4 * math.sqrt(1000)
+
+
+@pytest.mark.parametrize("temperature", [0, 5e-324, 1e-300])
+def test_draws_at_the_coldest_are_the_likeliest(temperature):
+    net = net_of([0.0, 1e-3, -5.0])
+    assert generate(net, Vocabulary("abc"), length=40, temperature=temperature) == ["b" * 40]
+
+
+def test_draws_at_the_hottest_are_even():
+    net = net_of([0.0, 1e3, -1e3])
+    (text,) = generate(net, Vocabulary("abc"), length=3000, temperature=1.7e308, rng=rng())
+    assert all(900 < text.count(char) < 1100 for char in "abc")
+
+
+def test_a_draw_keeps_its_logits_when_the_next_is_drawn():
+    for streams in (1, 3):
+        net = Net.from_model(model_of(hidden_size=V, output_layer=False))
+        draws = sampling_steps(net, VOCAB, streams=streams, rng=rng())
+        first = next(draws)
+        assert isinstance(first, Draw)
+        logits, _ = net.step([0] * streams, net.start(streams))
+        next(draws)
+        np.testing.assert_allclose(first.logits, logits, rtol=1e-5)
+        assert first.ids.shape == (streams,)
+        assert first.probabilities.shape == (streams, V)
+
+
+def broken_net(at="b"):
+    """A net that writes abcabc... and whose logits are not numbers once it has read `at`."""
+    vocab = Vocabulary("abc")
+    model = CharRNN(3, 3, seed=0).double()
+    net = Net.from_model(model)
+    for params in net.layers:
+        for weight in params:
+            weight[...] = 0
+    net.layers[0].W_ih[:] = 9 * np.roll(np.eye(3), 1, axis=0)  # b lights up once a is read
+    net.layers[0].W_ih[0, vocab.encode(at)] = np.nan
+    net.head[0][:], net.head[1][:] = 50 * np.eye(3), 0
+    return net, vocab
+
+
+@pytest.mark.parametrize("options", [{}, {"temperature": 0}, {"top_k": 2}])
+@pytest.mark.parametrize("streams", [1, 3])
+def test_a_net_out_of_bounds_is_refused_and_nothing_is_written_after(options, streams):
+    net, vocab = broken_net(at="c")
+    message = "the largest logit is not a finite number"
+    with pytest.raises(ValueError, match=message):
+        generate(net, vocab, "a", length=9, streams=streams, **options)
+    draws = sampling_steps(net, vocab, "a", streams=streams, **options)
+    assert [vocab.decode(next(draws).ids) for _ in range(2)] == ["b" * streams, "c" * streams]
+    with pytest.raises(ValueError, match=message):
+        next(draws)
+    # What was written before stands: two characters, or those up to a stop string.
+    assert generate(net, vocab, "a", length=2, streams=streams, **options) == ["bc"] * streams
+    stopped = generate(net, vocab, "a", length=9, stop="c", streams=streams, **options)
+    assert stopped == ["b"] * streams
+    with pytest.raises(ValueError, match=message):  # that a seems to follow saves nothing
+        generate(net, vocab, "a", length=9, stop="a", streams=streams, **options)
+
+
+@pytest.mark.parametrize("bias", [math.inf, math.nan, -math.inf])
+def test_logits_without_a_largest_number_are_not_drawn_from(bias):
+    net = net_of([0.0, bias] if bias != -math.inf else [bias, bias])
+    for temperature in (0, 1):
+        with pytest.raises(ValueError, match="the largest logit is not a finite number"):
+            generate(net, Vocabulary("ab"), length=3, temperature=temperature)
+
+
+def test_a_character_may_be_ruled_out_by_minus_infinity():
+    assert generate(net_of([0.0, -math.inf]), Vocabulary("ab"), length=50) == ["a" * 50]
 
 
 # --- texts ----------------------------------------------------------------------------------------
@@ -355,6 +483,45 @@ def test_the_same_seed_writes_the_same_text_and_another_one_another():
     assert len(set(texts[0])) == 3
     assert [len(text) for text in texts[0]] == [80] * 3
     assert generate(net, VOCAB, length=80) != generate(net, VOCAB, length=80)
+
+
+@pytest.mark.parametrize("streams", [1, 3])
+@pytest.mark.parametrize("options", [{}, {"stop": "ab"}, {"top_p": 0.9}])
+def test_texts_depend_neither_on_what_is_drawn_ahead_nor_on_their_length(
+    monkeypatch, streams, options
+):
+    net = Net.from_model(model_of(cell="GRU"))
+
+    def write(length):
+        chance = rng(4)
+        texts = generate(net, VOCAB, length=length, streams=streams, rng=chance, **options)
+        return texts, chance.random()
+
+    whole = write(300)
+    for numbers in (1, 100, 1000):
+        monkeypatch.setattr(sampling, "NUMBERS", numbers)
+        assert write(300) == whole
+    texts, after = write(77)
+    assert texts == [text[:77] for text in whole[0]]
+    assert after == whole[1]
+
+
+def test_draws_one_by_one_are_those_of_generate():
+    net = Net.from_model(model_of(cell="LSTM"))
+    texts = generate(net, VOCAB, "ab", length=60, streams=2, rng=rng(2), temperature=0.9)
+    draws = sampling_steps(net, VOCAB, "ab", streams=2, rng=rng(2), temperature=0.9)
+    ids = np.stack([draw.ids for draw in islice(draws, 60)], axis=1)
+    assert texts == [VOCAB.decode(row) for row in ids]
+
+
+@pytest.mark.parametrize("streams", [1, 3])
+def test_a_filter_that_leaves_all_changes_nothing(streams):
+    net = Net.from_model(model_of(cell="GRU"))
+    options = {"length": 200, "streams": streams, "temperature": 1.3}
+    plain = generate(net, VOCAB, **options, rng=rng(8))
+    for filtered in ({"top_k": V}, {"top_p": 1.0}):
+        assert generate(net, VOCAB, **options, **filtered, rng=rng(8)) == plain
+    assert generate(net, VOCAB, **options, top_k=2, rng=rng(8)) != plain
 
 
 def uncut(net, vocab, length, streams=1, seed=0):
@@ -384,11 +551,9 @@ def test_of_two_stop_strings_that_end_together_the_longer_counts_in_any_order():
 
 
 def test_writing_ends_when_every_text_has_ended():
-    net, taken = net_of([0.0, 50.0]), []
-    step = net.step
-    net.step = lambda ids, state: (taken.append(1), step(ids, state))[1]
-    assert generate(net, Vocabulary("ab"), "a", length=1000, stop="b", streams=4) == [""] * 4
-    assert len(taken) == 1  # the prompt
+    net = net_of([0.0, 50.0])
+    endless = {"length": 10**12, "stop": "b", "streams": 4}
+    assert generate(net, Vocabulary("ab"), "a", **endless) == [""] * 4
 
 
 def test_the_prompt_may_hold_a_stop_string():
