@@ -1,0 +1,211 @@
+"use strict";
+
+/*
+ * Training as charseq.training_steps does it, in slices that a page can afford. After core.js.
+ *
+ *   const run = new charseqTraining.Run(settings);
+ *   while (!run.advance(10)) await a frame;   10 ms at a time; run.step() takes one epoch
+ *   run.records[epoch - 1]                    what happened, as it stood before the weights moved
+ *   run.diverged                              epoch at which loss or gradient stopped being numbers
+ *   run.at(epoch)                             {model, pass}: weights, states, gradients back then
+ *   charseqTraining.lossFloor(V), contexts(ids, length)
+ */
+
+/**
+ * @typedef {object} Settings
+ * @property {string} text
+ * @property {string} order of the vocabulary; "" to sort it
+ * @property {Cell} cell
+ * @property {boolean} outputLayer
+ * @property {number} hidden units; without an output layer there are as many as characters
+ * @property {"sgd" | "adam"} optimizer
+ * @property {number} lr
+ * @property {number} momentum of sgd
+ * @property {number | null} clip longest gradient allowed, or null
+ * @property {number} epochs
+ * @property {number} seed
+ * @property {number} skip numbers that the seed has given away before
+ */
+
+/**
+ * @typedef {object} Epoch As charseq.Record, and more.
+ * @property {number} epoch from 1
+ * @property {number} loss
+ * @property {number} gradientNorm before clipping
+ * @property {string} prediction
+ * @property {Int32Array} ids (T,) predicted
+ * @property {Float64Array} right (T,) probability given to the character that came
+ * @property {Float64Array} flow (T,) |dL/dh_t|
+ */
+
+const charseqTraining = (() => {
+  /**
+   * Each optimizer has so many numbers to remember for a weight, and a step.
+   * @typedef {(theta: Float64Array, grad: Float64Array, memory: Float64Array[], epoch: number,
+   *   settings: Settings) => void} Update
+   */
+
+  /** torch.optim.SGD(params, lr, momentum), reference.sgd_momentum @type {Update} */
+  const sgd = (theta, grad, [velocity], epoch, { lr, momentum }) => {
+    for (let k = 0; k < theta.length; k++) {
+      velocity[k] = momentum * velocity[k] + grad[k];
+      theta[k] -= lr * velocity[k];
+    }
+  };
+
+  /** torch.optim.Adam(params, lr), betas and eps as they come @type {Update} */
+  const adam = (theta, grad, [m, v], epoch, { lr }) => {
+    const rate = lr / (1 - 0.9 ** epoch);
+    const correction = Math.sqrt(1 - 0.999 ** epoch);
+    for (let k = 0; k < theta.length; k++) {
+      m[k] += (grad[k] - m[k]) * (1 - 0.9);
+      v[k] = 0.999 * v[k] + (1 - 0.999) * grad[k] * grad[k];
+      theta[k] -= (rate * m[k]) / (Math.sqrt(v[k]) / correction + 1e-8);
+    }
+  };
+
+  const OPTIMIZERS = { sgd: { update: sgd, slots: 1 }, adam: { update: adam, slots: 2 } };
+  const FEW = 4;
+  const KEPT = 2 ** 22; // numbers that a run keeps for `at`, 32 MiB
+
+  class Run {
+    /** @param {Settings} settings */
+    constructor(settings) {
+      const { text, order, cell, outputLayer, hidden, seed, skip, optimizer, epochs } = settings;
+      this.settings = settings;
+      this.chars = order ? [...order] : charseq.vocabulary(text);
+      const ids = charseq.encode(text, this.chars); // (T + 1,)
+      const V = this.chars.length;
+      const generator = new charseq.Generator(seed);
+      for (let k = 0; k < skip; k++) generator.random();
+      const sizes = { cell, V, H: outputLayer ? hidden : V, outputLayer };
+      this.model = charseq.createModel(sizes, generator);
+      this.pass = charseq.createPass(this.model, ids.subarray(0, -1), ids.subarray(1));
+      const { theta } = this.model;
+      const { slots } = OPTIMIZERS[optimizer];
+      this.memory = Array.from({ length: slots }, () => new Float64Array(theta.length));
+      /** @type {Epoch[]} */
+      this.records = [];
+      this.diverged = 0;
+      this.updates = 0;
+      // Copies of the weights would take a tenth of the time, so only every few epochs; `at`
+      // computes the few between anew.
+      this.every = Math.max(FEW, Math.ceil((epochs * theta.length * (1 + slots)) / KEPT));
+      /** @type {Float64Array[][]} */
+      this.snapshots = [];
+      /** @type {Run | null} */
+      this.twin = null;
+    }
+
+    get done() {
+      return this.diverged > 0 || this.updates >= this.settings.epochs;
+    }
+
+    /** Loss and gradient as things stand; returns the gradient's norm. */
+    measure() {
+      charseq.forward(this.model, this.pass);
+      charseq.backward(this.model, this.pass);
+      return charseq.norm(this.model.grad);
+    }
+
+    /**
+     * Clip the gradient and move the weights once.
+     * @param {number} norm
+     */
+    update(norm) {
+      const { settings, model, memory } = this;
+      if (settings.clip !== null) {
+        const share = Math.min(1, settings.clip / (norm + 1e-6)); // clip_grad_norm_
+        for (let k = 0; k < model.grad.length; k++) model.grad[k] *= share;
+      }
+      this.updates++;
+      OPTIMIZERS[settings.optimizer].update(
+        model.theta,
+        model.grad,
+        memory,
+        this.updates,
+        settings,
+      );
+    }
+
+    /** One epoch; adds a record, unless loss or gradient are no numbers any more. */
+    step() {
+      const { model, memory, pass, chars, updates } = this;
+      if (updates % this.every === 0) {
+        this.snapshots.push([model.theta, ...memory].map((numbers) => numbers.slice()));
+      }
+      const gradientNorm = this.measure();
+      if (!Number.isFinite(pass.loss + gradientNorm)) {
+        this.diverged = updates + 1;
+        return;
+      }
+      this.records.push({
+        epoch: updates + 1,
+        loss: pass.loss,
+        gradientNorm,
+        prediction: Array.from(pass.ids, (id) => chars[id]).join(""),
+        ids: pass.ids.slice(),
+        right: pass.losses.map((loss) => Math.exp(-loss)),
+        flow: pass.flow.slice(),
+      });
+      this.update(gradientNorm);
+    }
+
+    /**
+     * Train for so many milliseconds, or to the end; says whether that was the end.
+     * @param {number} [milliseconds]
+     */
+    advance(milliseconds = Infinity) {
+      const end = performance.now() + milliseconds;
+      while (!this.done) {
+        this.step();
+        if (performance.now() >= end) break;
+      }
+      return this.done;
+    }
+
+    /**
+     * The network as it was in an epoch that is over, with all that it computed, and its gradient
+     * before clipping. Valid until the next call.
+     * @param {number} epoch from 1
+     */
+    at(epoch) {
+      const twin = (this.twin ??= new Run(this.settings));
+      const place = Math.floor((epoch - 1) / this.every);
+      const room = [twin.model.theta, ...twin.memory];
+      this.snapshots[place].forEach((numbers, k) => room[k].set(numbers));
+      twin.updates = place * this.every;
+      while (twin.updates < epoch - 1) twin.update(twin.measure());
+      twin.measure();
+      return { model: twin.model, pass: twin.pass };
+    }
+  }
+
+  /** reference.loss_floor: what logits in (-1, 1) cannot pass. @param {number} V */
+  const lossFloor = (V) => Math.log1p((V - 1) * Math.exp(-2));
+
+  /**
+   * What the last `length` characters alone tell about the next one: `ambiguous[t]`, whether they
+   * are followed by different ones, and the least loss of a table that knows no more.
+   * @param {ArrayLike<number>} ids (T + 1,) of the whole text
+   * @param {number} length
+   */
+  const contexts = (ids, length) => {
+    const next = Array.from(ids).slice(1);
+    const keys = next.map((_, t) =>
+      Array.from(ids)
+        .slice(Math.max(0, t + 1 - length), t + 1)
+        .join(),
+    );
+    const share = next.map((id, t) => {
+      const places = keys.flatMap((key, s) => (key === keys[t] ? [s] : []));
+      return places.filter((s) => next[s] === id).length / places.length;
+    });
+    return {
+      ambiguous: share.map((p) => p < 1),
+      loss: share.reduce((sum, p) => sum - Math.log(p), 0) / share.length,
+    };
+  };
+
+  return { Run, lossFloor, contexts };
+})();

@@ -1,0 +1,923 @@
+"""The numbers of the playground, computed in Chromium, against torch and the package."""
+
+import contextlib
+import io
+import itertools
+import json
+import math
+import os
+import subprocess
+import time
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import deno
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_notebook import LOG, ORDER
+from torch import nn
+
+from charseq import CharRNN, History, LayerShapes, Vocabulary, reference, training_steps
+from charseq.reference import RNNParams
+from charseq.sampling import probabilities
+from charseq.training import Diverged
+
+PLAY = Path(__file__).parents[1] / "docs" / "_static" / "play"
+FILES = [PLAY / name for name in ("core.js", "training.js", "shapes.js", "settings.js")]
+
+TEXT = " learned deep learning"
+CELLS = ("RNN", "GRU", "LSTM")
+FLAGS = (False, True)
+DEFAULT = {
+    "text": TEXT,
+    "order": "",
+    "cell": "RNN",
+    "outputLayer": True,
+    "hidden": 16,
+    "optimizer": "sgd",
+    "lr": 0.1,
+    "momentum": 0.9,
+    "clip": None,
+    "epochs": 50,
+    "seed": 0,
+    "skip": 0,
+}
+NOTEBOOK = DEFAULT | {"order": ORDER, "outputLayer": False, "lr": 0.5, "skip": 16}
+
+# In JavaScript: a run to its end, and all that it recorded.
+RUN = """settings => {
+    const run = new charseqTraining.Run(settings);
+    run.advance();
+    return {records: run.records, diverged: run.diverged, log: charseqSettings.log(run)};
+}"""
+
+
+@pytest.fixture(scope="module")
+def js(browser):
+    """Call a function of JavaScript where the scripts are loaded; arrays come back as lists."""
+    page = browser.new_page()
+    for file in FILES:
+        page.add_script_tag(path=file)
+    plain = "(_, value) => ArrayBuffer.isView(value) ? [...value] : value"
+
+    def call(function, argument=None):
+        return json.loads(page.evaluate(f"x => JSON.stringify(({function})(x), {plain})", argument))
+
+    yield call
+    page.close()
+
+
+def many(function):
+    """The same for a list of arguments: one call of Chromium instead of many."""
+    return f"list => list.map({function})"
+
+
+# --- the oracle -----------------------------------------------------------------------------------
+
+
+def model_of(run):
+    """CharRNN as the settings want it, and its vocabulary."""
+    vocab = Vocabulary(run["order"]) if run["order"] else Vocabulary.from_text(run["text"])
+    H = run["hidden"] if run["outputLayer"] else len(vocab)
+    options = {"cell": run["cell"], "output_layer": run["outputLayer"]}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(run["seed"])
+        torch.rand(run["skip"])
+        return CharRNN(len(vocab), H, **options).double(), vocab
+
+
+def steps_of(run, model, vocab):
+    kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[run["optimizer"]]
+    options = {"momentum": run["momentum"]} if run["optimizer"] == "sgd" else {}
+    optimizer = kind(model.parameters(), lr=run["lr"], **options)
+    return training_steps(
+        model, vocab, run["text"], epochs=run["epochs"], optimizer=optimizer, clip_norm=run["clip"]
+    )
+
+
+@cache
+def torch_run(frozen):
+    """What torch says of the settings, a dict as JSON."""
+    run = json.loads(frozen)
+    return list(steps_of(run, *model_of(run)))
+
+
+@cache
+def torch_doubt(frozen):
+    """How far torch's losses move if each weight moves by its last bit, up or down."""
+    run = json.loads(frozen)
+    generator = torch.Generator().manual_seed(0)
+    spread = 0.0
+    for _ in range(3):
+        model, vocab = model_of(run)
+        with torch.no_grad():
+            for p in model.parameters():
+                towards = torch.randn(p.shape, generator=generator, dtype=p.dtype)
+                p.copy_(torch.nextafter(p, p + towards))
+        moved = zip(steps_of(run, model, vocab), torch_run(frozen), strict=True)
+        spread = max(spread, *(abs(a.loss - b.loss) for a, b in moved))
+    return spread
+
+
+# --- random numbers and weights -------------------------------------------------------------------
+
+SEEDS = (0, 1, 2, 42, 123456, 2**31, 2**32 - 1, 2**40 + 5, 2**64 - 1, -7)
+
+
+def test_generator_is_the_mersenne_twister(js):
+    draw = """seed => {
+        const generator = new charseq.Generator(seed);
+        return Array.from({length: 2000}, () => generator.random());
+    }"""
+    for seed in (0, 5, 2**32 - 1):
+        expected = np.random.RandomState(seed).randint(0, 2**32, 2000, dtype=np.uint32)
+        assert js(draw, seed) == expected.tolist()
+
+
+def test_initial_weights_are_torchs_bit_for_bit(js):
+    sizes = [(1, 1), (10, 16)]
+    cases = [
+        {"cell": cell, "V": V, "H": H if head else V, "outputLayer": head, "seed": str(seed)}
+        for seed, cell, head, (V, H) in itertools.product(SEEDS, CELLS, FLAGS, sizes)
+    ]
+    cases += [
+        {"cell": "RNN", "V": 3, "H": H, "outputLayer": True, "seed": "3"} for H in range(1, 65)
+    ]
+    draw = many(
+        """({seed, ...sizes}) => charseq.createModel(sizes, new charseq.Generator(BigInt(seed)))
+        .parameters.map(({name, shape, data}) => [name, shape, data])"""
+    )
+    for case, drawn in zip(cases, js(draw, cases), strict=True):
+        made = CharRNN(
+            *(case["V"], case["H"]),
+            cell=case["cell"],
+            output_layer=case["outputLayer"],
+            seed=int(case["seed"]),
+        )
+        assert drawn == [
+            [name, list(p.shape), p.flatten().tolist()] for name, p in made.state_dict().items()
+        ]
+
+
+def test_parameters_are_views_of_one_vector_and_have_the_equations_symbols(js):
+    symbols, shares = js(
+        """() => {
+            const sizes = {cell: "GRU", V: 3, H: 2, outputLayer: true};
+            const model = charseq.createModel(sizes, new charseq.Generator(0));
+            model.theta.forEach((_, k) => { model.theta[k] = k; model.grad[k] = -k; });
+            const all = name => model.parameters.flatMap(p => [...p[name]]);
+            return [model.parameters.map(p => p.symbol), [all("data"), all("grad")]];
+        }"""
+    )
+    assert symbols == ["W_ih", "W_hh", "b_ih", "b_hh", "W_hy", "b_y"]
+    size = sum(p.numel() for p in CharRNN(3, 2, cell="GRU").parameters())
+    assert shares == [list(range(size)), [-k for k in range(size)]]
+
+
+def test_states_as_logits_need_as_many_units_as_characters(js):
+    with pytest.raises(Exception, match="without an output layer H must equal V: got 3 and 4"):
+        js(
+            """() => charseq.createModel({cell: "RNN", V: 4, H: 3, outputLayer: false},
+            new charseq.Generator(0))"""
+        )
+
+
+# --- text -----------------------------------------------------------------------------------------
+
+TEXTS = (TEXT, "ab", "hello", "zażółć", "🙂 \U0001f600a\uffff🙂é", "\"'\\\n\t\0")
+
+
+def test_vocabulary_and_ids_are_the_packages(js):
+    both = "t => [charseq.vocabulary(t).join(''), charseq.encode(t, charseq.vocabulary(t))]"
+    for text, (chars, ids) in zip(TEXTS, js(many(both), TEXTS), strict=True):
+        vocab = Vocabulary.from_text(text)
+        assert (chars, ids) == (vocab.chars, vocab.encode(text).tolist())
+    assert js("text => charseq.encode(text, [...'helo'])", "hello") == [0, 1, 2, 2, 3]
+
+
+# --- forward and backward -------------------------------------------------------------------------
+
+LOOK = """({epoch, ...settings}) => {
+    const run = new charseqTraining.Run(settings);
+    run.advance();
+    const {model, pass} = run.at(epoch);
+    return {...pass, gates_of: model.gates, parameters: model.parameters};
+}"""
+
+EVERY_MODEL = [
+    DEFAULT | {"cell": cell, "outputLayer": head, "text": text, "hidden": 5, "lr": 0.3}
+    for cell, head, text in itertools.product(CELLS, FLAGS, (TEXT, "ab"))
+]
+
+
+@pytest.fixture(scope="module")
+def looks(js):
+    """Settings, and what the network computes in the first and the ninth epoch."""
+    cases = [run | {"epochs": 9, "epoch": epoch} for run in EVERY_MODEL for epoch in (1, 9)]
+    return list(zip(cases, js(many(LOOK), cases), strict=True))
+
+
+def arrays(look):
+    return {p["name"]: np.reshape(p["data"], p["shape"]) for p in look["parameters"]}
+
+
+def one_hot(look):
+    V = look["parameters"][0]["shape"][1]
+    return np.eye(V)[look["x"]]  # (T, V)
+
+
+def rows(look, name):
+    return np.reshape(look[name], (len(look["x"]), -1))  # (T, ...)
+
+
+def test_states_gates_and_sums_are_the_references(looks):
+    for run, look in looks:
+        W_ih, W_hh, b_ih, b_hh = params = RNNParams(*list(arrays(look).values())[:4])
+        H = W_hh.shape[1]
+        x, h, c = one_hot(look), np.reshape(look["h"], (-1, H)), np.reshape(look["c"], (-1, H))
+        close = {"rtol": 0, "atol": 1e-14}
+        assert not h[0].any()
+        np.testing.assert_allclose(rows(look, "fromInput"), x @ W_ih.T + b_ih, **close)
+        np.testing.assert_allclose(rows(look, "fromMemory"), h[:-1] @ W_hh.T + b_hh, **close)
+        if run["cell"] == "RNN":
+            states = gates = reference.rnn_step(x, h[:-1], params)
+            cells = np.zeros_like(states)
+        elif run["cell"] == "GRU":
+            states = reference.gru_step(x, h[:-1], params)
+            gates = np.concatenate(reference.gru_gates(x, h[:-1], params), axis=-1)
+            cells = np.zeros_like(states)
+        else:
+            states, cells = reference.lstm_step(x, (h[:-1], c[:-1]), params)
+            gates = np.concatenate(reference.lstm_gates(x, h[:-1], params), axis=-1)
+        np.testing.assert_allclose(h[1:], states, **close)
+        np.testing.assert_allclose(rows(look, "gates"), gates, **close)
+        np.testing.assert_allclose(c, np.vstack([np.zeros(H), cells]), **close)
+        assert "".join(look["gates_of"]) == {"RNN": "h", "GRU": "rzn", "LSTM": "ifgo"}[run["cell"]]
+
+
+def test_logits_probabilities_and_losses_are_the_references(looks):
+    for run, look in looks:
+        found = arrays(look)
+        H = found["rnn.weight_hh_l0"].shape[1]
+        logits = np.reshape(look["h"], (-1, H))[1:]
+        if run["outputLayer"]:
+            logits = reference.output_layer(logits, found["head.weight"], found["head.bias"])
+        close = {"rtol": 0, "atol": 1e-14}
+        np.testing.assert_allclose(rows(look, "logits"), logits, **close)
+        np.testing.assert_allclose(rows(look, "probabilities"), reference.softmax(logits), **close)
+        assert look["ids"] == logits.argmax(axis=1).tolist()
+        for t, loss in enumerate(look["losses"]):
+            single = reference.cross_entropy(logits[t], look["y"][t])
+            assert loss == pytest.approx(single, rel=0, abs=1e-14)
+        total = reference.cross_entropy(logits, look["y"])
+        assert look["loss"] == pytest.approx(total, rel=0, abs=1e-14)
+
+
+def test_gradients_are_autograds(looks):
+    for run, look in looks:
+        model, _ = model_of(run)
+        model.load_state_dict({name: torch.tensor(a) for name, a in arrays(look).items()})
+        logits, _ = model(torch.tensor([look["x"]]))
+        nn.functional.cross_entropy(logits[0], torch.tensor(look["y"])).backward()
+        for found, (name, p) in zip(look["parameters"], model.named_parameters(), strict=True):
+            assert found["name"] == name
+            np.testing.assert_allclose(found["grad"], p.grad.flatten(), rtol=0, atol=1e-14)
+
+
+def test_flow_is_the_gradient_that_autograd_finds_at_each_state(looks):
+    for run, look in looks:
+        model, _ = model_of(run)
+        model.load_state_dict({name: torch.tensor(a) for name, a in arrays(look).items()})
+        cell = getattr(nn, f"{run['cell']}Cell")(model.vocab_size, model.rnn.hidden_size).double()
+        cell.load_state_dict({k.removesuffix("_l0"): v for k, v in model.rnn.state_dict().items()})
+        state, states = None, []
+        for x in torch.from_numpy(one_hot(look)):
+            state = cell(x, state)
+            states.append(state[0] if run["cell"] == "LSTM" else state)
+            states[-1].retain_grad()
+        logits = torch.stack(states)
+        logits = logits if model.head is None else model.head(logits)
+        nn.functional.cross_entropy(logits, torch.tensor(look["y"])).backward()
+        expected = [h.grad.norm().item() for h in states]
+        np.testing.assert_allclose(look["flow"], expected, rtol=0, atol=1e-14)
+
+
+def test_gradients_of_the_sums_and_logits_add_up_to_those_of_the_biases(looks):
+    for _, look in looks:
+        grads = {p["symbol"]: p["grad"] for p in look["parameters"]}
+        for name, symbol in {"da": "b_ih", "dm": "b_hh"}.items():
+            np.testing.assert_allclose(rows(look, name).sum(axis=0), grads[symbol], atol=1e-14)
+        expected = reference.cross_entropy_backward(rows(look, "logits"), look["y"])
+        np.testing.assert_allclose(rows(look, "dlogits"), expected, rtol=0, atol=1e-14)
+
+
+def test_ties_go_to_the_first_character_as_in_torch(js):
+    ids = js(
+        """() => {
+            const sizes = {cell: "RNN", V: 3, H: 2, outputLayer: true};
+            const model = charseq.createModel(sizes, new charseq.Generator(0));
+            model.theta.fill(0);
+            const pass = charseq.createPass(model, [0, 1]);
+            charseq.forward(model, pass);
+            return [...pass.ids, ...pass.losses, pass.loss];
+        }"""
+    )
+    assert ids == [0] * 5  # without characters to come there is no loss
+
+
+# --- training -------------------------------------------------------------------------------------
+
+RUNS = [
+    DEFAULT | {"cell": cell, "outputLayer": head, "seed": 1, **rest}
+    for cell, head, rest in itertools.product(
+        CELLS,
+        FLAGS,
+        (
+            {"lr": 0.5},
+            {"lr": 0.5, "momentum": 0.0, "clip": 0.3},
+            {"optimizer": "adam", "lr": 0.02},
+            {"optimizer": "adam", "lr": 0.05, "clip": 0.3},
+        ),
+    )
+]
+
+
+def test_losses_and_predictions_of_50_epochs_are_torchs(js):
+    for found, run in zip(js(many(RUN), RUNS), RUNS, strict=True):
+        expected = torch_run(json.dumps(run))
+        assert not found["diverged"]
+        assert len(found["records"]) == len(expected) == run["epochs"]
+        for ours, theirs in zip(found["records"], expected, strict=True):
+            assert ours["epoch"] == theirs.epoch
+            assert ours["prediction"] == theirs.prediction
+            assert abs(ours["loss"] - theirs.loss) <= 1e-12, run
+            assert abs(ours["gradientNorm"] - theirs.gradient_norm) <= 1e-10, run
+        assert found["log"] == str(History(tuple(expected)))
+
+
+@pytest.mark.parametrize("epochs", [1, 9, 11, 34, 100])
+def test_the_log_has_the_lines_of_a_history_however_long_the_run(js, epochs):
+    run = DEFAULT | {"text": "hello", "hidden": 2, "epochs": epochs}
+    assert js(RUN, run)["log"] == str(History(tuple(torch_run(json.dumps(run)))))
+
+
+@pytest.mark.parametrize(
+    "choice", [{"lr": 0.5, "outputLayer": False}, {"optimizer": "adam", "lr": 0.1, "seed": 1}]
+)
+def test_a_run_that_amplifies_rounding_is_as_near_to_torch_as_torch_to_itself(js, choice):
+    run = DEFAULT | choice
+    key = json.dumps(run)
+    losses = zip(js(RUN, run)["records"], torch_run(key), strict=True)
+    assert max(abs(a["loss"] - b.loss) for a, b in losses) <= 10 * torch_doubt(key) <= 1e-8
+
+
+def test_a_record_holds_what_the_network_said(js):
+    run = RUNS[0]
+    last = js(RUN, run)["records"][-1]
+    look = js(LOOK, run | {"epoch": run["epochs"]})
+    vocab = Vocabulary.from_text(TEXT)
+    assert last["ids"] == look["ids"] == vocab.encode(last["prediction"]).tolist()
+    assert look["x"] == vocab.encode(TEXT)[:-1].tolist()
+    assert look["y"] == vocab.encode(TEXT)[1:].tolist()
+    right = rows(look, "probabilities")[range(len(TEXT) - 1), look["y"]]
+    np.testing.assert_allclose(last["right"], right, rtol=1e-14)
+    assert last["flow"] == look["flow"]
+    assert last["loss"] == look["loss"]
+
+
+def test_notebooks_ten_lines(js):
+    assert js("() => charseqSettings.DEFAULT") == DEFAULT
+    assert js("() => charseqSettings.NOTEBOOK") == NOTEBOOK
+    assert js(RUN, NOTEBOOK)["log"] == LOG
+
+
+def test_any_epoch_can_be_looked_into_while_training_goes_on(js):
+    # Large enough for several epochs to lie between two snapshots.
+    run = DEFAULT | {"cell": "LSTM", "hidden": 64, "optimizer": "adam", "clip": 0.1, "epochs": 400}
+    found = js(
+        """settings => {
+            const run = new charseqTraining.Run(settings);
+            const {every} = run;
+            const weights = [];
+            const look = epoch => {
+                const {model, pass} = run.at(epoch);
+                const {loss, gradientNorm, flow} = run.records[epoch - 1];
+                const same = model.theta.every((number, k) => number === weights[epoch - 1][k])
+                    && charseq.norm(model.grad) === gradientNorm && pass.loss === loss
+                    && pass.flow.every((number, t) => number === flow[t]);
+                return [same, model.theta !== run.model.theta];
+            };
+            const looks = [];
+            while (run.records.length < 3 * every) {
+                weights.push(run.model.theta.slice());
+                run.step();
+                if (run.records.length === every + 1) looks.push(look(every), look(1));
+            }
+            for (let epoch = 3 * every; epoch > 0; epoch--) looks.push(look(epoch));
+            looks.push(look(2), look(2));
+            const kept = run.snapshots[0].map(numbers => numbers.length);
+            return {every, looks, snapshots: run.snapshots.length, kept};
+        }""",
+        run,
+    )
+    size = sum(p.numel() for p in model_of(run)[0].parameters())
+    assert found["kept"] == [size, size, size]  # weights, and Adam's two memories
+    assert found["every"] == math.ceil(400 * 3 * size / 2**22)
+    assert found["every"] > 2
+    assert found["snapshots"] == 3
+    assert found["looks"] == [[True, True]] * len(found["looks"])
+
+
+def test_a_small_run_keeps_one_epoch_in_four_and_sgd_one_memory(js):
+    found = js(
+        """settings => {
+            const run = new charseqTraining.Run(settings);
+            run.advance();
+            return [run.every, run.snapshots.length, run.snapshots[0].length];
+        }""",
+        DEFAULT | {"epochs": 7},
+    )
+    assert found == [4, 2, 2]
+
+
+def test_training_stops_when_its_slice_of_time_is_over(js):
+    found = js(
+        """settings => {
+            const run = new charseqTraining.Run(settings);
+            const states = [[run.done, run.records.length]];
+            states.push([run.advance(0), run.records.length]);
+            states.push([run.advance(-1), run.records.length]);
+            const start = performance.now();
+            const ended = run.advance(30);
+            const took = performance.now() - start;
+            const part = run.records.length;
+            run.advance();
+            states.push([run.done, run.records.length], [run.advance(30), run.records.length]);
+            return {states, ended, took, part};
+        }""",
+        DEFAULT | {"cell": "LSTM", "hidden": 48, "epochs": 200},
+    )
+    assert found["states"] == [[False, 0], [False, 1], [False, 2], [True, 200], [True, 200]]
+    assert not found["ended"]
+    assert 2 < found["part"] < 200
+    assert 30 <= found["took"] < 100
+
+
+def test_a_run_that_blows_up_stops_where_training_steps_does(js):
+    run = DEFAULT | {"lr": 1e308, "momentum": 0.5}
+    found = js(RUN, run)
+    records = []
+    with pytest.raises(Diverged, match=rf"epoch {found['diverged']}\b"):
+        records.extend(iter(steps_of(run, *model_of(run))))
+    assert [r["epoch"] for r in found["records"]] == list(range(1, found["diverged"]))
+    done = """settings => {
+        const run = new charseqTraining.Run(settings);
+        run.advance();
+        return [run.done, run.advance(), run.records.length];
+    }"""
+    assert js(done, run) == [True, True, found["diverged"] - 1]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_core_is_twenty_times_as_fast_as_eager_torch(js, cell):
+    run = DEFAULT | {"cell": cell}
+    train = """settings => Math.min(...Array.from({length: 20}, () => {
+        const start = performance.now();
+        new charseqTraining.Run(settings).advance();
+        return performance.now() - start;
+    }))"""
+    ours, theirs = [], []
+    for _ in range(3):  # whichever moment was quietest
+        ours.append(js(train, run) / 1000)
+        start = time.perf_counter()
+        torch_run.__wrapped__(json.dumps(run))
+        theirs.append(time.perf_counter() - start)
+    assert torch.get_num_threads() == 1
+    assert min(theirs) / min(ours) >= 20
+
+
+# --- one step, term by term -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_terms_add_up_to_each_gate(js, cell):
+    run = DEFAULT | {"cell": cell, "hidden": 5, "epochs": 3, "lr": 0.5}
+    look = js(LOOK, run | {"epoch": 3})
+    explained = js(
+        """settings => {
+            const run = new charseqTraining.Run(settings);
+            run.advance();
+            const {model, pass} = run.at(3);
+            const each = (length, f) => Array.from({length}, (_, k) => f(k));
+            return each(pass.T, t => each(model.H, k => charseq.terms(model, pass, t, k)));
+        }""",
+        run,
+    )
+    weights = {p["symbol"]: np.reshape(p["data"], p["shape"]) for p in look["parameters"]}
+    H = 5
+    h = np.reshape(look["h"], (-1, H))
+    activations = {"tanh": math.tanh, "σ": reference.sigmoid}
+    close = {"rel": 0, "abs": 1e-14}
+    for t, unit in itertools.product(range(len(look["x"])), range(H)):
+        gates = explained[t][unit]
+        assert [gate["gate"] for gate in gates] == look["gates_of"]
+        for block, gate in enumerate(gates):
+            k, terms = block * H + unit, gate["terms"]
+            names = [f"W_ih[{k}, {look['x'][t]}]", f"b_ih[{k}]"]
+            names += [f"W_hh[{k}, {j}]" for j in range(H)] + [f"b_hh[{k}]"]
+            assert [term["name"] for term in terms] == names
+            assert [term["from"] for term in terms] == ["input"] * 2 + ["memory"] * (H + 1)
+            assert [term["weight"] for term in terms] == [eval(name, weights) for name in names]
+            assert [term["value"] for term in terms] == [1, 1, *h[t], 1]
+            assert all(term["product"] == term["weight"] * term["value"] for term in terms)
+            products = [term["product"] for term in terms]
+            assert sum(products[:2]) == pytest.approx(gate["fromInput"], **close)
+            assert sum(products[2:]) == pytest.approx(gate["fromMemory"], **close)
+            assert gate["scale"] == (gates[0]["value"] if gate["gate"] == "n" else 1)
+            assert gate["sum"] == gate["fromInput"] + gate["scale"] * gate["fromMemory"]
+            value = activations[gate["activation"]](gate["sum"])
+            assert gate["value"] == pytest.approx(value, **close)
+
+
+# --- temperature ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("temperature", [0, 0.05, 0.5, 1, 3])
+def test_probabilities_at_a_temperature_are_the_packages(js, temperature):
+    for logits in ([2.0, 1.0, 0.0], [-1000.0, 5.0, 5.0, 4.0], [900.0, 901.0], [3.0]):
+        found = js("([z, t]) => charseq.probabilities(z, t)", [logits, temperature])
+        expected = probabilities(logits, temperature=temperature)
+        np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
+def test_temperature_is_1_unless_given(js):
+    found = js("() => charseq.probabilities([2, 1, 0])")
+    np.testing.assert_allclose(found, probabilities([2.0, 1.0, 0.0]), rtol=1e-14)
+
+
+@pytest.mark.parametrize(("temperature", "seed"), [(1, 3), (2, 4), (0, 0)])
+def test_generate_draws_from_what_the_network_expects(js, temperature, seed):
+    run = DEFAULT | {"cell": "LSTM", "epochs": 30, "lr": 0.5}
+    write = """({start, length, temperature, drawn, ...settings}) => {
+        const run = new charseqTraining.Run(settings);
+        run.advance();
+        const generator = new charseq.Generator(drawn);
+        return charseq.generate(run.model, start, length, temperature, generator);
+    }"""
+    model, vocab = model_of(run)
+    list(steps_of(run, model, vocab))
+    ids = vocab.encode(" le").tolist()
+    options = {"start": list(ids), "length": 40, "temperature": temperature, "drawn": seed}
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        for _ in range(40):
+            logits, _ = model(torch.tensor([ids]))
+            p = probabilities(logits[0, -1].numpy(), temperature=temperature)
+            ids.append(int((np.cumsum(p) > torch.rand(1).item()).argmax()))
+    assert js(write, run | options) == ids
+
+
+def test_generate_falls_back_on_the_likeliest_if_rounding_leaves_nothing(js):
+    ids = js(
+        """() => {
+            const sizes = {cell: "RNN", V: 49, H: 1, outputLayer: true};
+            const model = charseq.createModel(sizes, new charseq.Generator(0));
+            model.theta.fill(0);
+            model.theta[model.theta.length - 3] = 1e-9;
+            return charseq.generate(model, [0], 1, 1, {uniform: () => 1.01});
+        }"""
+    )
+    assert ids == [0, 46]
+
+
+# --- what can be known beforehand -----------------------------------------------------------------
+
+
+def test_loss_floor_is_the_references(js):
+    sizes = [1, 2, 10, 60]
+    found = js("sizes => sizes.map(charseqTraining.lossFloor)", sizes)
+    np.testing.assert_allclose(found, [reference.loss_floor(V) for V in sizes], rtol=1e-14)
+
+
+@pytest.mark.parametrize("text", [TEXT, "ab", "aaab", "abcabd"])
+def test_contexts_say_what_a_table_of_so_many_characters_cannot_know(js, text):
+    ids = Vocabulary.from_text(text).encode(text).tolist()
+    for length in range(8):
+        found = js("([ids, length]) => charseqTraining.contexts(ids, length)", [ids, length])
+        keys = [text[max(0, t + 1 - length) : t + 1] for t in range(len(text) - 1)]
+        pairs, seen = Counter(zip(keys, text[1:], strict=True)), Counter(keys)
+        shares = [pairs[key, char] / seen[key] for key, char in zip(keys, text[1:], strict=True)]
+        assert found["ambiguous"] == [share < 1 for share in shares]
+        assert found["loss"] == pytest.approx(-np.log(shares).mean(), rel=0, abs=1e-14)
+
+
+def test_thirteen_of_the_sentences_predictions_need_more_than_one_character(js):
+    ids = Vocabulary.from_text(TEXT).encode(TEXT).tolist()
+    count = "([ids, n]) => charseqTraining.contexts(ids, n).ambiguous.filter(Boolean).length"
+    assert [js(count, [ids, n]) for n in (1, 2, 6, 7)] == [13, 2, 2, 0]
+
+
+# --- shapes ---------------------------------------------------------------------------------------
+
+EVERY_LAYER = [
+    {
+        "mode": mode,
+        "input_size": 5,
+        "hidden_size": 4,
+        "num_layers": num_layers,
+        "bias": bias,
+        "batch_first": batch_first,
+        "bidirectional": bidirectional,
+        "proj_size": proj_size,
+        "batch_size": batch_size,
+        "length": 6,
+    }
+    for mode, num_layers, bias, batch_first, bidirectional, batch_size in itertools.product(
+        CELLS, (1, 2, 3), FLAGS, FLAGS, FLAGS, (None, 1, 2)
+    )
+    for proj_size in ((0, 3) if mode == "LSTM" else (0,))
+]
+
+
+def test_shapes_of_every_combination_of_options_are_torchs(js):
+    for found, options in zip(js(many("charseqShapes"), EVERY_LAYER), EVERY_LAYER, strict=True):
+        layer = eval(f"nn.{found['call']}").double()  # torch warns of projections in float32
+        assert [(p["name"], p["shape"], p["count"]) for p in found["parameters"]] == [
+            (name, list(p.shape), p.numel()) for name, p in layer.named_parameters()
+        ]
+        assert found["parameter_count"] == sum(p.numel() for p in layer.parameters())
+        shapes = {tensor["name"]: tensor["shape"] for tensor in found["tensors"]}
+        output, state = layer(torch.zeros(shapes["input"], dtype=torch.float64))
+        h_n, c_n = state if options["mode"] == "LSTM" else (state, None)
+        for name, tensor in {"output": output, "h_n": h_n, "h_0": h_n, "c_n": c_n}.items():
+            assert tensor is None or list(tensor.shape) == shapes[name]
+        assert found == LayerShapes(**options).to_dict()
+
+
+def test_shapes_of_a_layer_without_options_are_those_of_torchs_defaults(js):
+    least = {"mode": "GRU", "input_size": 3, "hidden_size": 2}
+    assert js("charseqShapes", least) == LayerShapes(**least).to_dict()
+
+
+# --- the script -----------------------------------------------------------------------------------
+
+ODD = "a\nb\tc\u2028\0\x7f\ufeff🙂🙃"
+SCRIPTS = [
+    NOTEBOOK,
+    DEFAULT,
+    DEFAULT
+    | {"cell": "GRU", "optimizer": "adam", "lr": 0.05, "clip": 0.5, "epochs": 33, "seed": 3},
+    DEFAULT | {"cell": "LSTM", "outputLayer": False, "seed": 2**40 + 5, "skip": 7, "epochs": 4},
+    DEFAULT | {"text": "\"'''\\\n{x}${y}\\", "epochs": 12},
+    DEFAULT | {"text": ODD, "order": ODD[::-1], "epochs": 9},
+    DEFAULT
+    | {"text": "</script><b>&amp;", "hidden": 3, "momentum": 0, "lr": 1e-7, "epochs": 1, "skip": 1},
+]
+
+
+@pytest.mark.parametrize("run", SCRIPTS, ids=range(len(SCRIPTS)))
+def test_the_script_shown_prints_the_log_shown(js, run):
+    script = js("settings => charseqSettings.script(settings)", run)
+    assert "charseq" not in script
+    assert ("torch.rand" in script) == (run["skip"] not in (0, 16))
+    assert max(map(len, script.splitlines())) <= 100
+    printed, names = io.StringIO(newline=""), {}
+    with torch.random.fork_rng(devices=[]), contextlib.redirect_stdout(printed):
+        exec(compile(script, "script", "exec"), names)
+    assert printed.getvalue() == js(RUN, run)["log"] + "\n"
+    assert names["text"] == run["text"]
+    assert "".join(names["chars"]) == (run["order"] or "".join(sorted(set(run["text"]))))
+
+
+# --- settings from outside ------------------------------------------------------------------------
+
+
+def parsed(js, found):
+    """Parse settings given as an object, and again as the text of an address."""
+    both = "found => [found, new URLSearchParams(found)].map(charseqSettings.parse)"
+    one, other = js(both, found)
+    assert one == other
+    return one["settings"], one["messages"]
+
+
+def test_nothing_given_means_the_default(js):
+    assert parsed(js, {}) == (DEFAULT, [])
+    assert parsed(js, {"epoch": "3", "toString": "x", "constructor": "y"}) == (DEFAULT, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        *[("cell", "gru", "GRU"), ("cell", " LSTM ", "LSTM"), ("optimizer", "ADAM", "adam")],
+        *[("outputLayer", "false", False), ("outputLayer", "TRUE", True)],
+        *[("hidden", "1", 1), ("hidden", "64", 64), ("hidden", "+7", 7), ("hidden", "2e1", 20)],
+        *[("lr", "0", 0), ("lr", "10", 10), ("lr", ".5", 0.5), ("lr", "1E-3", 0.001)],
+        *[("lr", "5.", 5), ("momentum", "0", 0), ("momentum", "0.999", 0.999)],
+        *[("clip", "none", None), ("clip", "null", None), ("clip", "", None), ("clip", "1", 1)],
+        *[("clip", "0.001", 0.001), ("clip", "1000", 1000)],
+        *[("epochs", "1", 1), ("epochs", "400", 400), ("skip", "0", 0), ("skip", "1000", 1000)],
+        *[("seed", "0", 0), ("seed", "9007199254740991", 2**53 - 1)],
+        *[("text", "ab", "ab"), ("text", "é" * 60, "é" * 60), ("text", "🙂\n", "🙂\n")],
+        ("order", "pa gnidrle", "pa gnidrle"),
+    ],
+)
+def test_a_setting_in_range_is_taken_as_it_is_and_survives_the_address(js, name, text, value):
+    settings, messages = parsed(js, {name: text})
+    assert (settings, messages) == (DEFAULT | {name: value}, [])
+    query = js("settings => charseqSettings.toParams(settings).toString()", settings)
+    assert query.count("=") == (value != DEFAULT[name])
+    again = js("query => charseqSettings.parse(new URLSearchParams(query))", query)
+    assert again == {"settings": settings, "messages": []}
+
+
+WHOLE, PLAIN = "a whole number from", "a number from"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value", "allowed"),
+    [
+        ("cell", "CNN", "RNN", "one of RNN, GRU, LSTM"),
+        ("cell", "", "RNN", "one of RNN, GRU, LSTM"),
+        ("outputLayer", "1", True, "one of true, false"),
+        ("optimizer", "sgd2", "sgd", "one of sgd, adam"),
+        *[("hidden", text, 1, f"{WHOLE} 1 to 64") for text in ("0", "-3", "-1e999")],
+        *[("hidden", text, 64, f"{WHOLE} 1 to 64") for text in ("65", "1e9", "9" * 25)],
+        *[("hidden", text, 16, f"{WHOLE} 1 to 64") for text in ("", "abc", "0x10", "NaN", "1 2")],
+        *[("hidden", text, 16, f"{WHOLE} 1 to 64") for text in ("Infinity", "none", ".", "--1")],
+        *[("hidden", text, 16, f"{WHOLE} 1 to 64") for text in ("1e", "e5", "5.5.5", "5x", "x5")],
+        ("hidden", "7.6", 8, f"{WHOLE} 1 to 64"),
+        *[("lr", text, 10, f"{PLAIN} 0 to 10") for text in ("10.1", "1e999")],
+        ("lr", "-0.1", 0, f"{PLAIN} 0 to 10"),
+        ("momentum", "1", 0.999, f"{PLAIN} 0 to 0.999"),
+        ("momentum", "-1", 0, f"{PLAIN} 0 to 0.999"),
+        ("clip", "0", 0.001, f"{PLAIN} 0.001 to 1000, or none"),
+        ("clip", "1e4", 1000, f"{PLAIN} 0.001 to 1000, or none"),
+        ("clip", "x", None, f"{PLAIN} 0.001 to 1000, or none"),
+        ("epochs", "401", 400, f"{WHOLE} 1 to 400"),
+        ("epochs", "0", 1, f"{WHOLE} 1 to 400"),
+        ("seed", "-1", 0, f"{WHOLE} 0 to 9007199254740991"),
+        ("seed", "1e30", 2**53 - 1, f"{WHOLE} 0 to 9007199254740991"),
+        ("skip", "1001", 1000, f"{WHOLE} 0 to 1000"),
+        ("skip", "-1", 0, f"{WHOLE} 0 to 1000"),
+    ],
+)
+def test_an_absurd_setting_is_bounded_with_a_message(js, name, text, value, allowed):
+    used = "none" if value is None else "true" if value is True else value
+    message = f"{name} must be {allowed}: got {json.dumps(text)}, {used} is used"
+    assert parsed(js, {name: text}) == (DEFAULT | {name: value}, [message])
+
+
+def test_a_message_quotes_no_more_than_thirty_characters(js):
+    for length, quoted in ((30, "x" * 30), (31, "x" * 30 + "…")):
+        _, (message,) = parsed(js, {"cell": "x" * length})
+        assert f'got "{quoted}", ' in message
+
+
+@pytest.mark.parametrize(
+    ("text", "used", "count"), [("", TEXT, 0), ("a", TEXT, 1), ("ab" * 31, "ab" * 30, 62)]
+)
+def test_a_text_too_short_or_too_long_is_replaced_or_cut(js, text, used, count):
+    run, (message,) = parsed(js, {"text": text})
+    assert run == DEFAULT | {"text": used}
+    shown = used if len(used) <= 30 else used[:30] + "…"
+    assert message == f'text must have 2 to 60 characters: got {count}, "{shown}" is used'
+
+
+def test_half_a_surrogate_pair_is_replaced(js):
+    found = js(r"() => charseqSettings.parse({text: 'a\ud800b🙂', order: '\udc00ba🙂'})")
+    run = DEFAULT | {"text": "a\ufffdb🙂", "order": "\ufffdba🙂"}
+    assert found == {"settings": run, "messages": []}
+
+
+@pytest.mark.parametrize("order", ["abc", "a", "aab", "abb", "ac"])
+def test_an_order_that_is_not_the_texts_is_refused(js, order):
+    run, (message,) = parsed(js, {"text": "abba", "order": order})
+    assert run == DEFAULT | {"text": "abba"}
+    assert message == (
+        f'order must hold each character of the text once: got "{order}", "ab" is used'
+    )
+
+
+@pytest.mark.parametrize(("cell", "gates"), [("RNN", 1), ("GRU", 3), ("LSTM", 4)])
+def test_epochs_are_bounded_by_the_work_they_make(js, cell, gates):
+    letters = "".join(chr(48 + k) for k in range(60))
+    for head, H in ((True, 64), (False, 60)):
+        given = {"cell": cell, "outputLayer": head, "hidden": 64, "text": letters, "epochs": 400}
+        run, messages = js("charseqSettings.parse", given).values()
+        most = 300_000_000 // (59 * H * (gates * H + (60 if head else 0)))
+        assert run["epochs"] == min(400, most)
+        assert messages == [
+            f"epochs must be at most {most} for a network of this size: got 400, {most} is used"
+        ] * (most < 400)
+
+
+def test_as_much_work_as_is_allowed_is_done(js):
+    letters = "0123456789" * 5 + "0"  # 50 steps, 60 units, 4 x 60 rows and 10 characters: 3e8 / 400
+    found = {"cell": "LSTM", "hidden": 60, "text": letters, "epochs": 400}
+    assert parsed(js, found | {"epochs": "400", "hidden": "60"}) == (DEFAULT | found, [])
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*DEFAULT, "mode"]),
+        st.text(st.characters(codec="utf-8")) | st.floats().map(str),
+    )
+)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_given_the_settings_work_and_parse_again_to_themselves(js, found):
+    run, messages = parsed(js, found)
+    again = js("settings => charseqSettings.parse(charseqSettings.toParams(settings))", run)
+    assert again == {"settings": run, "messages": []}
+    assert all("is used" in message for message in messages)
+    js("s => { const run = new charseqTraining.Run(s); run.step(); return run.diverged }", run)
+
+
+LAYER = {
+    "mode": "RNN",
+    "input_size": 10,
+    "hidden_size": 16,
+    "num_layers": 1,
+    "bias": True,
+    "batch_first": False,
+    "bidirectional": False,
+    "proj_size": 0,
+    "batch_size": 1,
+    "length": 21,
+}
+
+
+@pytest.mark.parametrize(
+    ("found", "changed", "said"),
+    [
+        ({}, {}, []),
+        ({name: str(value).lower() for name, value in LAYER.items()}, {}, []),
+        (
+            {"mode": "lstm", "proj_size": "15", "batch_size": "none", "bias": "false"},
+            {"mode": "LSTM", "proj_size": 15, "batch_size": None, "bias": False},
+            [],
+        ),
+        (
+            {"num_layers": "8", "length": "4096", "bidirectional": "true", "batch_first": "true"},
+            {"num_layers": 8, "length": 4096, "bidirectional": True, "batch_first": True},
+            [],
+        ),
+        (
+            {"mode": "LSTM", "hidden_size": "3", "proj_size": "3"},
+            {"mode": "LSTM", "hidden_size": 3, "proj_size": 2},
+            ["proj_size must be below hidden_size: got 3, 2 is used"],
+        ),
+        (
+            {"mode": "GRU", "proj_size": "1"},
+            {"mode": "GRU"},
+            ["proj_size must be 0 in all but an LSTM: got 1, 0 is used"],
+        ),
+        (
+            {"num_layers": "9", "batch_size": "0", "input_size": "4097"},
+            {"num_layers": 8, "batch_size": 1, "input_size": 4096},
+            [
+                'input_size must be a whole number from 1 to 4096: got "4097", 4096 is used',
+                'num_layers must be a whole number from 1 to 8: got "9", 8 is used',
+                'batch_size must be a whole number from 1 to 4096, or none: got "0", 1 is used',
+            ],
+        ),
+        (
+            {"hidden_size": "0", "length": "0", "proj_size": "-1", "mode": "x", "bias": "x"},
+            {"hidden_size": 1, "length": 1},
+            [
+                'mode must be one of RNN, GRU, LSTM: got "x", RNN is used',
+                'hidden_size must be a whole number from 1 to 4096: got "0", 1 is used',
+                'bias must be one of true, false: got "x", true is used',
+                'proj_size must be a whole number from 0 to 4096: got "-1", 0 is used',
+                'length must be a whole number from 1 to 4096: got "0", 1 is used',
+            ],
+        ),
+    ],
+)
+def test_options_of_a_layer_are_bounded_too(js, found, changed, said):
+    both = "found => [found, new URLSearchParams(found)].map(charseqSettings.parseLayer)"
+    for parsed in js(both, found):
+        assert parsed == {"options": LAYER | changed, "messages": said}
+        assert LayerShapes(**parsed["options"]).to_dict() == js("charseqShapes", parsed["options"])
+
+
+# --- types ----------------------------------------------------------------------------------------
+
+
+def test_a_type_checker_accepts_the_scripts(tmp_path):
+    # One file, as the page loads them one after the other. Without "dom" among the libraries,
+    # a script that touches the page is an error.
+    whole = tmp_path / "whole.js"
+    whole.write_text("\n".join(file.read_text("utf-8") for file in FILES), "utf-8")
+    options = {"checkJs": True, "strict": True, "noImplicitReturns": True}
+    (tmp_path / "deno.json").write_text(json.dumps({"compilerOptions": options}))
+    checked = subprocess.run(
+        [deno.find_deno_bin(), "check", "--quiet", whole],
+        env=os.environ | {"DENO_DIR": str(tmp_path), "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert checked.returncode == 0, checked.stderr
