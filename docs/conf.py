@@ -55,6 +55,7 @@ extensions = [
     "polish",
     "promises",
     "ledger",
+    "play",
 ]
 exclude_patterns = [
     "_*",

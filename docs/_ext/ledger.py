@@ -2,7 +2,8 @@
 
 An equation labelled ``rnn-step`` is the function ``rnn_step``, which cites it; the notation page
 refers to it; tests named ``test_rnn_step_…`` prove it. ``{ledger}`` shows the whole chain on a page
-and ``{code-of} rnn_step`` shows the lines themselves. tests/test_docs.py fails on a missing link.
+and ``{code-of} rnn_step`` shows the lines themselves, ``{notation-of} W_ih h`` rows of that page.
+tests/test_docs.py fails on a missing link.
 """
 
 import ast
@@ -164,7 +165,29 @@ class CodeOf(SphinxDirective):
         return [nodes.container("", name, block, classes=["code-of"])]
 
 
+class NotationOf(SphinxDirective):
+    """Rows of the notation page, by the names that the reference uses."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def run(self) -> list[nodes.Node]:
+        page = ROOT / "docs/notation.md"
+        self.env.note_dependency(str(page))
+        table = page.read_text("utf-8").split("## Symbols")[1]
+        head, rule, *rows = re.findall(r"^\|.*", table, re.MULTILINE)
+        kept = []
+        for name in self.arguments[0].split():
+            # Of `outputs[:, t - 1]`, the name is outputs.
+            named = [row for row in rows if re.search(rf"`{name}[`\[]", row.split("|")[5])]
+            if not named:
+                raise self.error(f"no row of the notation is for {name!r}")
+            kept.append(named[0])
+        return self.parse_text_to_nodes("\n".join([head, rule, *kept]))
+
+
 def setup(app):
     app.add_directive("ledger", Ledger)
     app.add_directive("code-of", CodeOf)
+    app.add_directive("notation-of", NotationOf)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,613 @@
+"""The playground in Chromium, from the file system: right, reachable, light, and never frozen."""
+
+import contextlib
+import gzip
+import io
+import itertools
+import json
+import math
+import os
+import re
+import subprocess
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+import torch
+from axe_playwright_python.sync_playwright import Axe
+from test_notebook import LOG
+from test_pages import AXE, RULES, looks, quiet  # noqa: F401 - a fixture
+
+from charseq import CharRNN, LayerShapes, Vocabulary, train
+
+PLAY = Path(__file__).parents[2] / "docs" / "_static" / "play"
+PAGE = "playground.html"
+ORDER = ["core", "training", "shapes", "settings", "play", "curves", "verdict", "quiz"]
+SCRIPTS = "[...document.querySelectorAll('script[src*=\"/play/\"]')].map(script => script.src)"
+
+
+@pytest.fixture
+def play(quiet, site):  # noqa: F811 - the fixture
+    """Open a page at an address once the part that trains has shown its run."""
+
+    def open_(hash="", page=PAGE, ready=".play-verdict b"):
+        quiet.goto("about:blank")
+        quiet.goto((site / page).as_uri() + hash)
+        quiet.wait_for_selector(ready, state="attached")
+        return quiet
+
+    return open_
+
+
+def address(**settings):
+    return "#" + urlencode(settings)
+
+
+def verdict(page):
+    return page.locator(".play-verdict b").text_content()
+
+
+def log(page):
+    return page.locator("pre[aria-label='Log']").text_content()
+
+
+def epoch(page):
+    return page.locator(".play-scrub output").text_content()
+
+
+def says(page):
+    return "".join(page.locator(".play-says").all_text_contents()).replace("␣", " ")
+
+
+def show_all(page):
+    """Scroll through the page, so that each part is there."""
+    for part in page.locator("[data-play]").all():
+        part.scroll_into_view_if_needed()
+        part.locator(".play-part").wait_for()
+
+
+# --- the run --------------------------------------------------------------------------------------
+
+
+def test_the_notebooks_run_prints_its_ten_lines(play):
+    page = play()
+    assert log(page) != LOG
+    page.get_by_role("button", name="The notebook’s run").click()
+    page.wait_for_function("settings => charseqPlay.shared.run.settings.lr === 0.5")
+    assert log(page) == LOG
+    assert verdict(page) == "Not there yet."
+    assert "“i” for “e” (letter 6), “l” for “d” (letter 9)" in page.text_content(".play-verdict")
+    assert "below the floor, 0.797" in page.text_content(".play-verdict")
+    assert page.locator(".play-floor text").text_content() == "floor: 0.797"
+
+
+SHOWN = [
+    {"order": "egnidrl pa", "outputLayer": "false", "lr": "0.5", "skip": "16"},
+    {"cell": "GRU", "optimizer": "adam", "lr": "0.05", "clip": "0.5", "epochs": "33"},
+    {"text": "\"'''\\ {x}${y}\\ </pre><script>alert(1)</script>", "epochs": "12", "hidden": "8"},
+    {"text": "naïve 🙂🙃 \n\u2028é&amp;", "cell": "LSTM", "seed": "1099511627781", "epochs": "7"},
+]
+
+
+@pytest.mark.parametrize("settings", SHOWN, ids=range(len(SHOWN)))
+def test_torch_runs_the_script_shown_and_prints_the_log_shown(play, settings):
+    page = play(address(**settings))
+    script = page.locator("pre[aria-label='The same run in PyTorch']").text_content()
+    printed = io.StringIO(newline="")
+    with torch.random.fork_rng(devices=[]), contextlib.redirect_stdout(printed):
+        exec(compile(script, "script", "exec"), {})
+    assert printed.getvalue() == log(page) + "\n"
+    assert page.locator("article script").count() == 0
+
+
+JUDGED = [
+    (
+        {"seed": 2},
+        "spells",
+        r"Learned\. All 21 letters are right from epoch \d+ on, the loss is 0\.",
+    ),
+    ({"epochs": 45}, "spells", r"Learned\. .* from epoch \d+ on, the loss is 0\.205\."),
+    (
+        {"epochs": 50},
+        "partly",
+        r"20 of 21 .* “e” for “i” \(letter 19\)\. At epoch 46 every letter was",
+    ),
+    (
+        {"epochs": 50},
+        "partly",
+        r"“ learn” goes on in more than one way; only 7 characters of memory",
+    ),
+    ({"epochs": 30}, "partly", r"Not there yet\. .* The loss was still falling\."),
+    ({"epochs": 15}, "partly", r"\(letter \d+\), 9 more\."),
+    (
+        {"text": "abab", "outputLayer": False},
+        "spells",
+        r"no weights bring its loss below the floor, 0\.127\.",
+    ),
+    (
+        {"text": "hello world, this is a longer text to learn by heart now", "hidden": 64},
+        *(
+            "partly",
+            r"The loss had come down to 0\.8\d+ by epoch \d+; then the steps were too large",
+        ),
+    ),
+    ({"lr": 1e-4}, "nothing", r"Hardly anything learned\. \d+ of 21 .* too small, or too few\."),
+    ({"text": "aaaabaaaab", "epochs": 6}, "nothing", r"It says “a” throughout\."),
+    (
+        {"lr": 10},
+        "worse",
+        r"Worse than knowing nothing\. The loss, [\d.]+, is above ln 10 = 2\.303",
+    ),
+    ({"lr": 1e308}, "worse", r"Diverged at epoch \d\. Loss or gradient is no number any more"),
+]
+
+
+@pytest.mark.parametrize(("changes", "outcome", "text"), JUDGED, ids=range(len(JUDGED)))
+def test_a_sentence_says_what_happened(play, changes, outcome, text):
+    found = play().evaluate(
+        """changes => {
+            const run = new charseqTraining.Run({...charseqSettings.DEFAULT, ...changes});
+            run.advance();
+            return charseqVerdict.judge(run);
+        }""",
+        changes,
+    )
+    assert found["outcome"] == outcome, found
+    assert re.search(text, f"{found['title']} {found['text']}"), found
+
+
+def test_the_reader_travels_through_the_epochs_and_sees_each(play):
+    page = play(address(order="egnidrl pa", outputLayer="false", lr="0.5", skip="16", epoch="41"))
+    assert epoch(page) == "41 of 50, loss 0.951"
+    assert says(page) == "learned leep learneng"
+    wrong = page.locator(".play-wrong")
+    assert wrong.count() == 2
+    assert wrong.first.locator(".play-says").evaluate(
+        "e => getComputedStyle(e).borderTopStyle"
+    ) == ("solid")
+    slider = page.get_by_role("slider", name="Epoch", exact=True)
+    slider.focus()
+    for key, shown in (("ArrowLeft", 40), ("Home", 1), ("End", 50), ("ArrowLeft", 49)):
+        slider.press(key)
+        assert epoch(page).startswith(f"{shown} of 50")
+        assert says(page) == page.evaluate(
+            f"charseqPlay.shared.run.records[{shown - 1}].prediction"
+        )
+    words = page.locator(".play-strip li .play-unseen").first.text_content()
+    assert re.fullmatch(r"l: says l, right, \d+ % for what came, gradient \S+", words)
+    box = page.locator(".play-curve svg").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 60)
+    assert 22 <= page.evaluate("charseqPlay.shared.epoch") <= 28
+
+
+def test_the_strip_and_the_curve_show_the_numbers_of_the_run(play):
+    page = play(address(epoch="20"))
+    found = page.evaluate(
+        """() => {
+            const {run} = charseqPlay.shared, {right, flow} = run.records[19];
+            const all = name => [...document.querySelectorAll(name)];
+            const near = (a, b) => a.every((x, k) => Math.abs(x - b[k]) < 0.01);
+            const percent = p => Math.round(100 * p);
+            const heights = name => all(name).map(i => parseFloat(i.style.height));
+            return [
+                near(heights(".play-share i"), [...right].map(p => 100 * p)),
+                near(heights(".play-flow i"), [...flow].map(f => 100 * f / Math.max(...flow))),
+                near(all(".play-percent").map(e => +e.textContent), [...right].map(percent)),
+                all(".play-line")[0].getAttribute("d").split("L").length,
+                all(".play-level text").map(e => e.textContent),
+            ];
+        }"""
+    )
+    levels = ["knowing nothing, ln 10: 2.303", "table of letter pairs: 0.631"]
+    assert found == [True, True, True, 50, levels]
+
+
+def test_play_goes_on_to_the_end_and_takes_ten_jumps_where_motion_is_reduced(play):
+    page = play(address(epoch="45", epochs="50"))
+    page.get_by_role("button", name="Play").click()
+    assert page.get_by_role("button", name="Pause").get_attribute("aria-pressed") == "true"
+    page.wait_for_function("charseqPlay.shared.epoch === 50")
+    page.get_by_role("button", name="Play").wait_for()
+    page.emulate_media(reduced_motion="reduce")
+    page.evaluate("charseqPlay.set({epoch: 40})")
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("charseqPlay.shared.epoch > 40")
+    assert page.evaluate("charseqPlay.shared.epoch") == 45
+    page.get_by_role("button", name="Pause").click()
+
+
+# --- settings -------------------------------------------------------------------------------------
+
+
+def test_the_address_keeps_the_settings_and_leads_back_to_them(play):
+    page = play()
+    page.get_by_label("Learning rate", exact=True).fill("0.25")
+    page.get_by_label("Learning rate", exact=True).press("Enter")
+    page.get_by_role("radio", name="GRU").check(force=True)
+    page.get_by_label("Text to learn").fill("a <b>bold</b> & 🙂")
+    page.wait_for_function("location.hash.includes('bold') && location.hash.includes('GRU')")
+    page.evaluate("charseqPlay.set({epoch: 7, t: 3, unit: 2})")
+    page.wait_for_function("location.hash.includes('epoch=7')")
+    kept = page.evaluate("location.hash")
+    seen = log(page)
+    again = play(kept)
+    assert again.get_by_label("Text to learn").input_value() == "a <b>bold</b> & 🙂"
+    assert log(again) == seen
+    place = again.evaluate("(({epoch, t, unit}) => [epoch, t, unit])(charseqPlay.shared)")
+    assert place == [7, 3, 2]
+    again.evaluate("location.hash = '#lr=0.3&epochs=20'")
+    again.wait_for_function("charseqPlay.shared.run.settings.epochs === 20")
+    assert again.get_by_label("Text to learn").input_value() == " learned deep learning"
+    again.evaluate("location.hash = '#look-inside'")  # a place on the page is no setting
+    again.wait_for_timeout(100)
+    assert again.evaluate("charseqPlay.shared.run.settings.lr") == 0.3
+
+
+def test_a_new_run_is_drawn_over_the_run_before(play):
+    page = play()
+    assert page.locator(".play-before").get_attribute("d") == ""
+    page.get_by_label("Epochs", exact=True).fill("30")
+    page.get_by_label("Epochs", exact=True).press("Enter")
+    page.wait_for_function("charseqPlay.shared.run.records.length === 30")
+    points = "name => document.querySelector(name).getAttribute('d').split('L').length"
+    assert [page.evaluate(points, name) for name in (".play-line", ".play-before")] == [30, 30]
+    page.get_by_role("slider", name="Seed, slider").press("ArrowRight")
+    page.wait_for_function("charseqPlay.shared.run.settings.seed === 1")
+    line, ghost = (page.locator(name).get_attribute("d") for name in (".play-line", ".play-before"))
+    assert line != ghost
+    assert "dotted: the run before" in page.locator(".play-curve").text_content()
+
+
+HOSTILE = {
+    "text": "<img src=x onerror=alert(1)>" * 9,
+    "order": "<svg onload=alert(2)>",
+    "cell": "<b>CNN</b>",
+    "hidden": "1e999",
+    "lr": "-1e999",
+    "momentum": "NaN",
+    "clip": "javascript:alert(3)",
+    "epochs": "99999999999999999999",
+    "seed": "0x10",
+    "skip": "1e9",
+    "epoch": "-7",
+    "t": "<img>",
+    "unit": "1e999",
+    "toString": "x",
+    "__proto__": "y",
+}
+
+
+def test_absurd_addresses_are_bounded_with_a_message_and_never_become_markup(play):
+    page = play(address(**HOSTILE))
+    told = " ".join(page.locator(".play-error").all_text_contents())
+    for name in ("text", "order", "cell", "hidden", "lr", "momentum", "clip", "epochs", "seed"):
+        assert f"{name} must" in told, name
+    for name in ("skip", "epoch", "t", "unit"):
+        assert f"{name} must" in page.locator("p.play-error").text_content(), name
+    hidden = page.locator(".play-field", has=page.get_by_label("Hidden units", exact=True))
+    assert 'got "1e999", 64 is used' in hidden.locator(".play-error").text_content()
+    assert page.locator("#train :is(img, script, [onerror], [onload])").count() == 0
+    made = "charseqPlay.el('p', {title: '<i>'}, '<b>x</b>', charseqPlay.el('i')).innerHTML"
+    assert page.evaluate(made) == "&lt;b&gt;x&lt;/b&gt;<i></i>"
+    settings = page.evaluate("charseqPlay.shared.run.settings")
+    assert len(settings["text"]) == 60
+    assert (settings["cell"], settings["hidden"], settings["lr"]) == ("RNN", 64, 0)
+    assert page.evaluate("charseqPlay.shared.epoch") == settings["epochs"]
+
+
+@pytest.mark.parametrize("hash", ["#%", "#a=%E0%A4%A", "#=&=&&==", "#text=", "#lr=0.1&lr=2"])
+def test_a_broken_address_does_no_harm(play, hash):
+    page = play(hash)
+    assert page.evaluate("charseqPlay.shared.run.records.length") == 50
+
+
+def test_a_wrong_value_is_told_beside_its_field_and_the_text_being_typed_is_left_alone(play):
+    page = play()
+    box = page.get_by_label("Momentum", exact=True)
+    box.fill("7")
+    box.press("Enter")
+    assert box.get_attribute("aria-invalid") == "true"
+    described = box.get_attribute("aria-describedby").split()
+    told = " ".join(page.locator(f"#{name}").text_content() for name in described)
+    assert told == ' momentum must be a number from 0 to 0.999: got "7", 0.999 is used'
+    text = page.get_by_label("Text to learn")
+    text.fill("x")
+    assert text.input_value() == "x"
+    assert "text must have 2 to 60 characters: got 1" in page.locator(".play-top").text_content()
+    text.press_sequentially("y")
+    page.wait_for_function("charseqPlay.shared.run.settings.text === 'xy'")
+    assert "must have" not in page.locator(".play-top").text_content()
+
+
+# --- challenges and guesses -----------------------------------------------------------------------
+
+SOLVED = {
+    "Make it fail": {"lr": "10"},
+    "Twenty epochs": {"optimizer": "adam", "lr": "0.1", "cell": "GRU", "epochs": "20"},
+    "One change": {**SHOWN[0], "outputLayer": "true"},
+    "A voice is not a memory": {
+        "outputLayer": "false",
+        "optimizer": "adam",
+        "lr": "0.02",
+        "seed": "5",
+        "epochs": "100",
+    },
+}
+
+
+def test_each_challenge_can_be_met_and_none_is_met_where_it_starts(play):
+    page = play()
+    names = page.locator(".play-tasks b")
+    assert names.all_text_contents() == list(SOLVED)
+    for name in (*SOLVED, "One change"):
+        page.get_by_role("button", name=f"Start here: {name}").click()
+        page.wait_for_timeout(60)
+    assert page.get_by_role("heading", name="Challenges: 0 of 4 met").count() == 1
+    page.get_by_label("Seed", exact=True).fill("1")  # one change, but not the right one
+    page.get_by_label("Seed", exact=True).press("Enter")
+    page.wait_for_function("charseqPlay.shared.run.settings.seed === 1")
+    assert page.get_by_role("heading", name="Challenges: 0 of 4 met").count() == 1
+    for k, (name, settings) in enumerate(SOLVED.items(), 1):
+        page.evaluate("hash => { location.hash = hash }", address(**settings))
+        page.get_by_role("heading", name=f"Challenges: {k} of 4 met").wait_for()
+        assert names.nth(k - 1).text_content() == f"✓ Met: {name}"
+
+
+def test_guessing_first_covers_the_run_until_the_reader_has_guessed(play):
+    page = play()
+    page.get_by_role("checkbox", name="Guess first").check()
+    assert page.locator(".play-curve").is_visible()
+    for lr, choice, said in (
+        ("10", "It ends worse than knowing nothing", "You guessed right: 1 of 1."),
+        ("0.0001", "It ends with every letter right", "Not so: 1 of 2."),
+    ):
+        page.get_by_label("Learning rate", exact=True).fill(lr)
+        page.get_by_label("Learning rate", exact=True).press("Enter")
+        page.get_by_text("What will these settings do?").wait_for()
+        for hidden in (".play-curve", ".play-verdict", ".play-strip", "pre"):
+            assert not page.locator(hidden).first.is_visible()
+        page.get_by_role("button", name=choice).click()
+        assert page.evaluate("document.activeElement.textContent") == said
+        assert page.locator(".play-curve").is_visible()
+    page.get_by_label("Seed", exact=True).fill("3")
+    page.get_by_label("Seed", exact=True).press("Enter")
+    page.get_by_text("What will these settings do?").wait_for()
+    page.get_by_role("checkbox", name="Guess first").uncheck()
+    page.locator(".play-curve").wait_for()
+    assert page.evaluate("charseqPlay.shared.run.settings.seed") == 3
+
+
+# --- for everybody --------------------------------------------------------------------------------
+
+
+def test_all_of_it_is_reached_and_worked_by_keyboard(play):
+    page = play()
+    page.get_by_label("Text to learn").focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("banana")
+    seen = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        seen.append(
+            page.evaluate(
+                """() => {
+                    const e = document.activeElement, label = e.labels?.[0]?.textContent;
+                    const shown = e.type === "radio" ? e.nextSibling : e;
+                    const ring = getComputedStyle(shown).outlineStyle;
+                    return [e.ariaLabel || label || e.textContent, ring !== "none"];
+                }"""
+            )
+        )
+        if "PyTorch" in seen[-1][0]:
+            break
+        if seen[-1][0] == "Start afresh":
+            pass
+        elif seen[-1][0] == "RNN":
+            page.keyboard.press("ArrowRight")
+        elif seen[-1][0] in ("Output layer", "Adam"):
+            page.keyboard.press("Space")
+    assert all(ring for _, ring in seen), seen
+    names = [name for name, _ in seen]
+    order = ["The notebook’s run", "Start afresh", "Play", "Epoch", "RNN", "Output layer", "SGD"]
+    order += ["Learning rate", "Learning rate, slider", "Momentum", "Epochs", "Seed", "The log"]
+    assert [name for name in names if name in order] == order
+    page.wait_for_function("charseqPlay.shared.run.settings.cell === 'GRU'")
+    settings = page.evaluate("charseqPlay.shared.run.settings")
+    assert (settings["text"], settings["outputLayer"]) == ("banana", False)
+
+
+def test_the_playground_is_accessible_in_each_look(play):
+    axe, problems = Axe(), []
+    page = play(address(lr="99", epoch="20"))
+    show_all(page)
+    page.evaluate("document.querySelectorAll('#train details').forEach(box => { box.open = true })")
+    page.wait_for_timeout(300)
+    page.evaluate("document.getAnimations().forEach(animation => animation.finish())")
+
+    def check(state, wanted):
+        for look, width in looks(page):
+            if look not in wanted:
+                continue
+            page.evaluate("scrollTo(0, 0)")
+            found = axe.run(page, options={"runOnly": RULES, **AXE}).response
+            problems.extend(
+                (state, look, rule["id"], node["html"][:200])
+                for rule in found["violations"]
+                for node in rule["nodes"]
+            )
+            if page.evaluate("document.documentElement.scrollWidth") > width:
+                problems.append((state, look, "scrolls sideways"))
+
+    check("a message and all unfolded", ("light, 320 px", "light, 1200 px", "dark, 320 px"))
+    page.get_by_role("checkbox", name="Guess first").check()
+    page.get_by_label("Seed", exact=True).fill("4")
+    page.get_by_label("Seed", exact=True).press("Enter")
+    page.get_by_text("What will these settings do?").wait_for()
+    check("covered", ("dark, 1200 px",))
+    assert problems == []
+
+
+def test_without_scripts_the_page_shows_the_run_as_a_table(browser, site):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((site / PAGE).as_uri())
+    assert page.locator(".play-part").count() == 0
+    parts = page.locator("[data-play]")
+    assert [part.get_attribute("data-play") for part in parts.all()] == [
+        *("train", "inside", "step", "explorer")
+    ]
+    log, weights, sums, layer = (
+        [
+            row.locator("td").all_text_contents()
+            for row in part.locator("table").first.locator("tbody tr").all()
+        ]
+        for part in parts.all()
+    )
+    assert all(part.locator("table").first.is_visible() for part in parts.all())
+    model, text = CharRNN(10, 16, seed=0).double(), " learned deep learning"
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    history = train(model, Vocabulary.from_text(text), text, optimizer=optimizer)
+    assert log == [[str(r.epoch), f"{r.loss:.3f}", r.prediction] for r in history[4::5]]
+    assert [(row[0], row[2], row[3]) for row in weights] == [
+        (name, str(tuple(p.shape)), str(p.numel())) for name, p in model.named_parameters()
+    ]
+    assert "618 numbers" in parts.nth(1).text_content()
+    assert sum(p.numel() for p in model.parameters()) == 618
+    products = [float(row[1].replace("−", "-")) for row in sums[:-1]]
+    for row, total in zip(sums, itertools.accumulate(products), strict=False):
+        assert float(row[2]) == pytest.approx(total)
+    assert sums[-1][2] == f"{math.tanh(sum(products)):.3f}"
+    assert layer == [
+        [p.name, str(p.shape), p.formula, str(p.count)]
+        for p in LayerShapes("LSTM", 10, 16).parameters
+    ]
+    page.goto((site / "learn/ceiling.html").as_uri())
+    assert page.get_by_text("learned leep learneng").last.is_visible()
+    context.close()
+
+
+def test_a_part_whose_script_fails_leaves_its_fallback(browser, site):
+    page = browser.new_page()
+    page.route("**/curves.js*", lambda route: route.abort())
+    page.goto((site / "learn/ceiling.html").as_uri())
+    page.locator("[data-play]").scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    assert page.get_by_text("learned leep learneng").last.is_visible()
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("chapter", "at", "said"),
+    [
+        ("learn/train.html", "50 of 50, loss 0.929", "learnid leep learning"),
+        ("learn/ceiling.html", "40 of 50, loss 0.952", "learnid leep learning"),
+    ],
+)
+def test_a_chapters_scrubber_loads_when_it_comes_near(play, chapter, at, said):
+    page = play(page=chapter, ready="[data-play]")
+    page.wait_for_timeout(300)
+    assert [src.rpartition("/")[2].partition("?")[0] for src in page.evaluate(SCRIPTS)] == [
+        "near.js"
+    ]
+    page.locator("[data-play='scrubber']").scroll_into_view_if_needed()
+    page.locator(".play-says").first.wait_for()
+    assert (epoch(page), says(page)) == (at, said)
+    page.get_by_role("slider", name="Epoch").press("Home")
+    assert epoch(page) == "1 of 50, loss 2.447"
+    link = page.get_by_role("link", name="Change this run in the playground")
+    link.click()
+    page.wait_for_selector(".play-verdict b")
+    assert log(page) == LOG
+
+
+def test_pages_without_a_part_load_nothing_of_it(pages):
+    marked = {name for name, html in pages.items() if "data-play=" in html}
+    assert {PAGE, "learn/train.html", "learn/ceiling.html"} <= marked
+    assert marked == {name for name, html in pages.items() if "/play/" in html}
+
+
+# --- weight and speed -----------------------------------------------------------------------------
+
+
+def test_all_scripts_and_styles_weigh_at_most_40_kb(play, site):
+    page = play()
+    show_all(page)
+    styles = "[...document.querySelectorAll('link[href*=\"play/\"]')].map(link => link.href)"
+    names = {
+        Path(url.partition("?")[0]).name for url in page.evaluate(SCRIPTS) + page.evaluate(styles)
+    }
+    assert names == {"whole.js", "play.css"}
+    files = {name: (site / "_static" / "play" / name).read_bytes() for name in names}
+    sizes = {name: len(gzip.compress(data, 9, mtime=0)) for name, data in files.items()}
+    assert sum(sizes.values()) <= 40_000, sizes
+
+
+def test_the_sites_scripts_lack_comments_and_the_whole_has_all(site):
+    folder = site / "_static" / "play"
+    lean = {path.stem: path.read_text("utf-8") for path in folder.glob("*.js")}
+    for name, script in lean.items():
+        assert not re.search(r"^\s*(/\*|\*|//)|/\*\*", script, re.MULTILINE), name
+    for name in (*ORDER, "train", "inside", "step", "explorer"):
+        assert lean[name] in lean["whole"], name
+
+
+LARGEST = {
+    "text": "".join(chr(0x4E00 + k) for k in range(60)),
+    "cell": "LSTM",
+    "hidden": "64",
+    "epochs": "400",
+    "optimizer": "adam",
+}
+
+
+def test_no_task_of_the_largest_run_takes_more_than_100_ms(play, browser, tmp_path):
+    # As time of the processor, which tells what the page does from what else the machine has to do.
+    page = play()
+    kinds = ["toplevel", "disabled-by-default-devtools.timeline", "devtools.timeline"]
+    browser.start_tracing(page=page, path=tmp_path / "trace.json", categories=kinds)
+    page = play(address(**LARGEST))
+    assert "epochs must be at most" in page.locator(".play-settings").text_content()
+    show_all(page)
+    slider = page.get_by_role("slider", name="Epoch", exact=True)
+    for key in ("Home", "PageUp", "PageUp", "ArrowRight", "End", "ArrowLeft", "ArrowLeft"):
+        slider.press(key)
+        page.wait_for_timeout(50)
+    page.get_by_role("slider", name="Seed, slider").press("ArrowRight")
+    page.wait_for_function("charseqPlay.shared.run.settings.seed === 1")
+    browser.stop_tracing()
+    events = json.loads((tmp_path / "trace.json").read_text("utf-8"))["traceEvents"]
+    threads = {
+        (event["pid"], event["tid"])
+        for event in events
+        if event["name"] == "EvaluateScript"
+        and event["args"].get("data", {}).get("url", "").partition("?")[0].endswith("whole.js")
+    }
+    tasks = [
+        event.get("tdur", 0) / 1000  # microseconds
+        for event in events
+        if event["name"] == "RunTask" and (event["pid"], event["tid"]) in threads
+    ]
+    assert len(tasks) > 100
+    assert max(tasks) <= 100
+
+
+# --- types ----------------------------------------------------------------------------------------
+
+
+def test_a_type_checker_accepts_all_scripts_of_the_page(tmp_path):
+    deno = pytest.importorskip("deno")  # TypeScript's checker, as a wheel
+    rest = sorted(path.stem for path in PLAY.glob("*.js") if path.stem not in ORDER)
+    whole = tmp_path / "whole.js"
+    whole.write_text(
+        "\n".join((PLAY / f"{name}.js").read_text("utf-8") for name in ORDER + rest), "utf-8"
+    )
+    options = {"checkJs": True, "strict": True, "noImplicitReturns": True}
+    options["lib"] = ["dom", "dom.iterable", "deno.ns", "esnext"]
+    (tmp_path / "deno.json").write_text(json.dumps({"compilerOptions": options}))
+    checked = subprocess.run(
+        [deno.find_deno_bin(), "check", "--quiet", whole],
+        env=os.environ | {"DENO_DIR": str(tmp_path), "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert checked.returncode == 0, checked.stderr

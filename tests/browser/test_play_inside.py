@@ -1,0 +1,611 @@
+"""The playground's look inside, and its sum term by term: every number against the reference."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from axe_playwright_python.sync_playwright import Axe
+from test_pages import AXE, RULES, looks, quiet  # noqa: F401 - a fixture
+
+from charseq import CharRNN, RNNParams, Vocabulary, reference, train
+
+NOTATION = Path(__file__).parents[2] / "docs" / "notation.md"
+TEXT = " learned deep learning"
+EPOCHS = 8
+CELLS = ("RNN", "GRU", "LSTM")
+GATES = {"RNN": "h", "GRU": "rzn", "LSTM": "ifgo"}
+SUMS = {"RNN": "h", "GRU": "rznh", "LSTM": "ifgoh"}
+
+# Each term of the equations, the line of code that it is, and the piece of it that is marked.
+FROM_INPUT = "from_input = x @ params.W_ih.T + params.b_ih"
+FROM_MEMORY = "from_memory = h @ params.W_hh.T + params.b_hh"
+SPLIT = "x_r, x_z, x_n = np.split(x @ params.W_ih.T + params.b_ih, 3, axis=-1)"
+OUTPUT = "return h @ W_hy.T + b_y"
+LOGITS = {
+    "z_t": (OUTPUT, "h @ W_hy.T + b_y"),
+    "W_hy": (OUTPUT, "W_hy"),
+    "h_t": (OUTPUT, "h"),
+    "b_y": (OUTPUT, "b_y"),
+}
+
+
+def gru_gate(gate, line, **more):
+    """A line of the GRU's gates, of which the input comes from the split above."""
+    return {
+        f"{gate}_t": (line, gate),
+        f"W_i{gate}": (SPLIT, "W_ih"),
+        "x_t": (SPLIT, "x"),
+        f"b_i{gate}": (SPLIT, "b_ih"),
+        **more,
+        f"W_h{gate}": (line, f"W_h{gate}"),
+        "h_t−1": (line, "h"),
+        f"b_h{gate}": (line, f"b_h{gate}"),
+    }
+
+
+def lstm_gate(gate):
+    return {
+        f"{gate}_t": ("return sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)", gate),
+        f"W_i{gate}": (FROM_INPUT, "W_ih"),
+        "x_t": (FROM_INPUT, "x"),
+        f"b_i{gate}": (FROM_INPUT, "b_ih"),
+        f"W_h{gate}": (FROM_MEMORY, "W_hh"),
+        "h_t−1": (FROM_MEMORY, "h"),
+        f"b_h{gate}": (FROM_MEMORY, "b_hh"),
+    }
+
+
+NEW = "n = np.tanh(x_n + r * (h @ W_hn.T + b_hn))"
+BETWEEN = "return (1 - z) * n + z * h"
+CELL = "c = f * c + i * g"
+SHOWN = "return o * np.tanh(c), c"
+TERMS = {
+    "RNN": {
+        "new state": {
+            "h_t": (
+                "return np.tanh(from_input + from_memory)",
+                "np.tanh(from_input + from_memory)",
+            ),
+            "W_ih": (FROM_INPUT, "W_ih"),
+            "x_t": (FROM_INPUT, "x"),
+            "b_ih": (FROM_INPUT, "b_ih"),
+            "W_hh": (FROM_MEMORY, "W_hh"),
+            "h_t−1": (FROM_MEMORY, "h"),
+            "b_hh": (FROM_MEMORY, "b_hh"),
+        },
+        "logits": LOGITS,
+    },
+    "GRU": {
+        "reset gate": gru_gate("r", "r = sigmoid(x_r + h @ W_hr.T + b_hr)"),
+        "update gate": gru_gate("z", "z = sigmoid(x_z + h @ W_hz.T + b_hz)"),
+        "candidate": gru_gate("n", NEW, r_t=(NEW, "r")),
+        "new state": {
+            "h_t": (BETWEEN, "(1 - z) * n + z * h"),
+            "z_t": (BETWEEN, "z"),
+            "n_t": (BETWEEN, "n"),
+            "h_t−1": (BETWEEN, "h"),
+        },
+        "logits": LOGITS,
+    },
+    "LSTM": {
+        "input gate": lstm_gate("i"),
+        "forget gate": lstm_gate("f"),
+        "candidate": lstm_gate("g"),
+        "output gate": lstm_gate("o"),
+        "cell": {
+            "c_t": (CELL, "c"),
+            "f_t": (CELL, "f"),
+            "c_t−1": (CELL, "c"),
+            "i_t": (CELL, "i"),
+            "g_t": (CELL, "g"),
+        },
+        "new state": {
+            "h_t": (SHOWN, "o * np.tanh(c)"),
+            "o_t": (SHOWN, "o"),
+            "c_t": (SHOWN, "c"),
+        },
+        "logits": LOGITS,
+    },
+}
+
+
+@pytest.fixture
+def play(quiet, site):  # noqa: F811 - the fixture
+    """Open the playground at an address, or another page; with its part at hand."""
+
+    def open_(part, hash="", page="playground.html"):
+        quiet.goto("about:blank")
+        quiet.goto((site / page).as_uri() + hash)
+        quiet.locator(f"[data-play='{part}']").scroll_into_view_if_needed()
+        found = quiet.locator(f".play-{part}")
+        found.locator("[aria-pressed='true'], tfoot").first.wait_for(state="attached")
+        return found
+
+    return open_
+
+
+def address(cell, **place):
+    settings = {"cell": cell, "hidden": 5, "epochs": EPOCHS} | place
+    return "#" + "&".join(f"{name}={value}" for name, value in settings.items())
+
+
+@pytest.fixture(scope="module")
+def nets():
+    """For each cell the arrays of the last epoch, by the names that the page has for them."""
+    return {cell: arrays(cell) for cell in CELLS}
+
+
+def arrays(cell):
+    vocab = Vocabulary.from_text(TEXT)
+    H, V, T = 5, len(vocab), len(TEXT) - 1
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = CharRNN(V, H, cell=cell, output_layer=True).double()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    if EPOCHS > 1:
+        train(model, vocab, TEXT, epochs=EPOCHS - 1, optimizer=optimizer)
+    p = {name: value.detach().numpy() for name, value in model.named_parameters()}
+    params = RNNParams(*(p[f"rnn.{name}_l0"] for name in
+                         ("weight_ih", "weight_hh", "bias_ih", "bias_hh")))  # fmt: skip
+    x = np.eye(V)[vocab.encode(TEXT[:-1])]  # (T, V)
+    h, c = np.zeros((T + 1, H)), np.zeros((T + 1, H))
+    for t in range(T):
+        now, last = x[None, t], h[None, t]
+        if cell == "LSTM":
+            h[t + 1], c[t + 1] = reference.lstm_step(now, (last, c[None, t]), params)
+        else:
+            step = {"RNN": reference.rnn_step, "GRU": reference.gru_step}[cell]
+            h[t + 1] = step(now, last, params)
+    gates = {
+        "RNN": lambda: [h[1:]],
+        "GRU": lambda: reference.gru_gates(x, h[:-1], params),
+        "LSTM": lambda: reference.lstm_gates(x, h[:-1], params),
+    }[cell]()
+    logits = reference.output_layer(h[1:], p["head.weight"], p["head.bias"])
+    with torch.no_grad():
+        by_torch = model(torch.tensor(vocab.encode(TEXT[:-1]))[None])[0][0].numpy()
+    np.testing.assert_allclose(logits, by_torch, atol=1e-12)
+    found = {"x_t": x, "h_t": h, "h_t−1": h, "c_t": c, "c_t−1": c, "logits": logits}
+    found |= {"W_hy": p["head.weight"].T, "b_y": p["head.bias"][:, None]}
+    for k, gate in enumerate(GATES[cell]):
+        rows = slice(k * H, (k + 1) * H)
+        if gate != "h":
+            found[f"{gate}_t"] = gates[k]
+        found[f"W_i{gate}"], found[f"W_h{gate}"] = params.W_ih[rows].T, params.W_hh[rows].T
+        found[f"b_i{gate}"] = params.b_ih[rows, None]
+        found[f"b_h{gate}"] = params.b_hh[rows, None]
+    return found
+
+
+def number(text):
+    return float(text.replace("−", "-"))
+
+
+def read_table(part):
+    """The numbers of the table beneath the heat map."""
+    return part.evaluate(
+        """part => [...part.querySelectorAll(".play-panel details tbody tr")].map(
+            row => [...row.querySelectorAll("td")].map(cell => cell.textContent))"""
+    )
+
+
+def symbols(line):
+    """Symbol and button of each term of a line, in order."""
+    for button in line.locator(".play-term").all():
+        letter, index = (button.locator(tag).text_content() for tag in ("var", "sub"))
+        yield f"{letter}_{index}", button
+
+
+def rows_of_notation():
+    """The cells of each row, by the names in the reference; of the head, by none."""
+    table = NOTATION.read_text("utf-8").split("## Symbols")[1]
+    head, _, *rows = (
+        [cell.strip() for cell in row[1:].rstrip("| ").split("|")]
+        for row in re.findall(r"^\|.*", table, re.MULTILINE)
+    )
+    found = {"": head}
+    for cells in rows:
+        for name in re.findall(r"`(\w+)", cells[4]):
+            found.setdefault(name, cells)  # the first, as the page has it
+    return found
+
+
+KEYS = {"x_t": "x", "h_t": "outputs", "h_t−1": "outputs", "c_t−1": "c"}
+
+
+def key_of(symbol, name):
+    if symbol == "z_t" and name == "logits":
+        return "logits"
+    if symbol in ("W_hy", "b_y"):
+        return symbol
+    if symbol[0] in "Wb":
+        return symbol[:3] + "h"
+    return KEYS.get(symbol, symbol[0])
+
+
+# --- look inside ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_term_shows_its_numbers_its_code_and_its_row_of_the_notation(play, nets, cell):
+    part = play("inside", address(cell))
+    part.locator(".play-panel summary").click()
+    noted = rows_of_notation()
+    lines = {line.locator("> small").text_content(): line
+             for line in part.locator(".play-equation").all()}  # fmt: skip
+    assert list(lines) == list(TERMS[cell])
+    for name, line in lines.items():
+        assert {symbol for symbol, _ in symbols(line)} == set(TERMS[cell][name])
+        for symbol, button in symbols(line):
+            button.click()
+            assert part.locator("[aria-pressed='true']").count() == 1
+            assert button.get_attribute("aria-pressed") == "true"
+            # numbers
+            array = nets[cell]["logits" if key_of(symbol, name) == "logits" else symbol]
+            shown = [[number(text) for text in row] for row in read_table(part)]
+            np.testing.assert_allclose(shown, array.T, atol=5.001e-4, err_msg=symbol)
+            shape = re.findall(r"\d+", button.locator("small").text_content())
+            is_vector = symbol[0] not in "W"
+            expected = [max(array.shape) if symbol[0] == "b" else array.shape[1]]
+            expected = expected if is_vector else list(array.T.shape)
+            assert [int(size) for size in shape] == expected, symbol
+            # code
+            code, marked = TERMS[cell][name][symbol]
+            row = part.locator(".play-code [aria-current]")
+            assert row.text_content().split("  #")[0].strip() == code, (name, symbol)
+            assert row.locator("mark").text_content() == marked, (name, symbol)
+            # notation
+            row = noted[key_of(symbol, name)]
+            meaning = part.locator(".play-notation dd").nth(1).text_content()
+            assert meaning.startswith(re.split('[$"]', row[1])[0]), symbol  # quotes get curly
+            heads = part.locator(".play-notation dt").all_text_contents()
+            assert heads == [head for head, cell in zip(noted[""], row, strict=True) if cell]
+            names = part.locator(".play-notation code").all_text_contents()
+            assert names == re.findall(r"`([^`]+)`", row[3] + row[4]), symbol
+
+
+def test_the_marked_piece_stands_where_the_term_is_used(play):
+    part = play("inside", address("LSTM"))
+    where = "mark => mark.previousSibling.textContent.trimStart() + '|'"
+    line = part.locator(".play-equation").nth(4)
+    found = [
+        (button.click(), part.locator(".play-code mark").evaluate(where))[1]
+        for _, button in symbols(line)
+    ]
+    assert found == ["|", "c = |", "c = f * |", "c = f * c + |", "c = f * c + i * |"]
+    part = play("inside", address("GRU"))
+    line = part.locator(".play-equation").nth(2)
+    found = {
+        symbol: (button.click(), part.locator(".play-code mark").evaluate(where))[1]
+        for symbol, button in symbols(line)
+    }
+    assert found["n_t"] == "|"
+    assert found["r_t"] == "n = np.tanh(x_n + |"
+    assert found["h_t−1"] == "n = np.tanh(x_n + r * (|"
+
+
+def minus(value):
+    return f"{value:.3f}".replace("-", "−")
+
+
+# A pixel a number: -1 where it is bluer than the sheet, 1 where it is more orange.
+SIGNS = """canvas => {
+    const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const found = [];
+    for (let k = 0; k < data.length; k += 4) found.push(Math.sign(data[k] - data[k + 2]));
+    return found;
+}"""
+
+
+def test_words_frames_and_small_pictures_follow_step_and_unit(play, nets):
+    part = play("inside", address("LSTM", t=6, unit=4))
+    vocab, net = Vocabulary.from_text(TEXT), nets["LSTM"]
+    id = vocab.encode(TEXT)[6]
+    assert TEXT[6] == "e"
+    logits = net["logits"][6]
+    best, p = vocab.chars[logits.argmax()], reference.softmax(logits).max()
+    output = f"Column 4: unit 4 adds it to the logits, times its state, {minus(net['h_t'][7, 4])}."
+    said = {  # in words, then the column and the row in the frame
+        "h_t": (f"Unit 4 holds {minus(net['h_t'][7, 4])} after “e”.", "e", "4"),
+        "h_t−1": (f"Unit 4 holds {minus(net['h_t'][6, 4])} before “e”.", "n", "4"),
+        "c_t": (f"Unit 4 holds {minus(net['c_t'][7, 4])} after “e”.", "e", "4"),
+        "c_t−1": (f"Unit 4 holds {minus(net['c_t'][6, 4])} before “e”.", "n", "4"),
+        "f_t": (f"At “e”, unit 4 has {minus(net['f_t'][6, 4])}: 0 is shut, 1 open.", "e", "4"),
+        "g_t": (f"At “e”, unit 4 has {minus(net['g_t'][6, 4])}: from −1 to 1.", "e", "4"),
+        "x_t": ("Step 7 reads “e”: a single 1, in its row.", "e", ""),
+        "W_if": (f"Reading “e” adds {minus(net['W_if'][id, 4])} to unit 4.", "e", "4"),
+        "W_hf": ("Row 4: what unit 4 takes from each unit of the state before “e”.", "", "4"),
+        "b_hg": (f"Adds {minus(net['b_hg'][4, 0])} to unit 4.", "4", ""),
+        "W_hy": (output, "4", ""),
+        "z_t": (f"After “e” comes “{best}” with the largest probability, {p:.2f}.", "e", ""),
+    }
+    terms = dict(symbols(part))
+    for symbol, (words, column, row) in said.items():
+        terms[symbol].click()
+        assert part.locator(".play-panel p").nth(1).text_content() == words
+        for where, name in (("over", column), ("beside", row)):
+            framed = part.locator(f".play-names-{where} .play-at").all_text_contents()
+            assert framed == [name] * bool(name), symbol
+        # The small picture: a matrix as it is, a vector as it was at this step.
+        array = net["logits" if symbol == "z_t" else symbol].T
+        if symbol[0] not in "Wb":
+            array = array[:, [6 + (symbol in ("h_t", "c_t"))]]
+        signs = np.reshape(terms[symbol].locator("canvas").evaluate(SIGNS), np.shape(array))
+        assert (signs == np.sign(array))[abs(array) > 0.1].all(), symbol
+
+
+def test_without_an_output_layer_the_states_are_the_logits(play):
+    part = play("inside", "#outputLayer=false&lr=0.5&epochs=3")
+    assert part.locator(".play-equation").count() == 1
+    assert part.locator(".play-equations").text_content().endswith("the states are the logits.")
+
+
+def test_the_sliders_of_both_parts_move_one_place(play, quiet):  # noqa: F811 - the fixture
+    step = play("step", address("RNN"))
+    inside = quiet.locator(".play-inside")
+    for part in (inside, step):
+        for label, value in (("Time step t", "4"), ("Unit", "3")):
+            part.get_by_label(label, exact=True).fill("1")
+            part.get_by_label(label, exact=True).fill(value)
+        assert quiet.evaluate("[charseqPlay.shared.t, charseqPlay.shared.unit]") == [3, 3]
+        for other in (inside, step):
+            assert other.locator("output").all_text_contents() == ["4: “a”", "3"]
+
+
+def test_the_terms_are_chosen_by_keyboard_and_told_to_a_screen_reader(play, quiet):  # noqa: F811
+    part = play("inside", address("GRU", t=2))
+    part.locator(".play-term").first.focus()
+    for _ in range(2):  # r_t, W_ir, x_t
+        quiet.keyboard.press("Tab")
+    quiet.keyboard.press("Enter")
+    chosen = part.locator("[aria-pressed='true']")
+    assert chosen.text_content().split() == ["xt", "(10,)"]
+    assert chosen.evaluate("button => button === document.activeElement")
+    quiet.keyboard.press("Shift+Tab")
+    quiet.keyboard.press("Space")
+    assert chosen.text_content().split() == ["Wir", "(5,", "10)"]
+    said = part.locator("[role='status']")
+    quiet.wait_for_function("text => text.textContent.startsWith('Reading')",
+                            arg=said.element_handle())  # fmt: skip
+    assert said.text_content() == part.locator(".play-panel p").nth(1).text_content()
+
+
+def test_the_choice_stays_as_the_epoch_changes_and_falls_back_with_the_cell(play, quiet):  # noqa: F811
+    part = play("inside", address("GRU"))
+    part.locator(".play-term").nth(4).click()
+    before = part.locator("[aria-pressed='true']").element_handle()
+    quiet.evaluate("charseqPlay.set({epoch: 2})")
+    assert before.evaluate("button => button.isConnected && button.ariaPressed") == "true"
+    quiet.evaluate(f"location.hash = '{address('LSTM')}'")
+    quiet.wait_for_selector(".play-lstm")
+    assert part.locator("[aria-pressed='true']").count() == 1
+
+
+# --- one step, term by term -----------------------------------------------------------------------
+
+
+def sum_shown(step):
+    """What the table says: (product, adds, sum so far) of each term, and the value at its foot."""
+    rows = [
+        row.locator("small, td:not(.play-lane)").all_text_contents()
+        for row in step.locator("tbody tr:not(.play-sum-group)").all()
+    ]
+    return rows, step.locator("tfoot td:not(.play-lane)").nth(1).text_content()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_sum_ends_at_the_value_in_the_table_of_states(play, nets, quiet, cell):  # noqa: F811
+    step = play("step", address(cell, t=5, unit=2))
+    t, unit = (quiet.evaluate(f"charseqPlay.shared.{name}") for name in ("t", "unit"))
+    assert (t, unit) == (5, 2)
+    for k, name in enumerate(SUMS[cell]):
+        if cell != "RNN":
+            step.get_by_role("radio").nth(k).check(force=True)
+        step.get_by_role("button", name="All").click()
+        rows, value = sum_shown(step)
+        sums = np.cumsum([np.prod([number(x) for x in row[0].split(" × ")]) for row in rows])
+        np.testing.assert_allclose([number(row[1]) for row in rows], np.diff(sums, prepend=0),
+                                   atol=3e-3)  # fmt: skip
+        np.testing.assert_allclose([number(row[2]) for row in rows], sums, atol=5e-3)
+        array = nets[cell][f"{name}_t"]
+        exact = array[t + (name == "h"), unit]
+        assert value == minus(exact), name
+        total = number(rows[-1][2])
+        if name == "h" and cell == "GRU":
+            through = total
+        elif name in "hgn":
+            through = np.tanh(total)
+        else:
+            through = 1 / (1 + np.exp(-total))
+        if name == "h" and cell == "LSTM":
+            share = nets[cell]["o_t"][t, unit]
+            foot = step.locator("tfoot small").first.text_content()
+            assert foot == f"{minus(share)} × {minus(np.tanh(nets[cell]['c_t'][t + 1, unit]))}"
+            through *= share
+        assert abs(through - exact) < 1e-3
+        assert value in step.locator(".play-said").text_content()
+        count = 2 if name == "h" and cell != "RNN" else 5 + 3
+        assert len(rows) == count
+    # The state's value stands in the table of the part above, too.
+    inside = quiet.locator(".play-inside")
+    inside.get_by_role("group", name="new state").locator(".play-term").first.click()
+    inside.locator(".play-panel summary").click()
+    inside.locator(".play-panel details tbody").wait_for()
+    assert read_table(inside)[unit][t + 1] == value
+
+
+def test_terms_come_one_by_one_and_go_again(play, quiet):  # noqa: F811 - the fixture
+    step = play("step", address("RNN", t=5))
+    back, forward, everything = (
+        step.get_by_role("button", name=name) for name in ("Back", "Next term", "All")
+    )
+    said = step.locator(".play-said")
+    shown = step.locator("tbody tr:not(.play-sum-later):not(.play-sum-group)")
+    assert shown.count() == 1
+    assert back.get_attribute("aria-disabled") == "true"
+    back.click(force=True)  # says that it does nothing, and does nothing
+    assert said.text_content().startswith("Term 1 of 8: ")
+    forward.focus()
+    for count in range(2, 9):
+        quiet.keyboard.press("Enter")
+        assert shown.count() == count
+        assert said.text_content().startswith(f"Term {count} of 8: ")
+        assert sum_shown(step)[0][count - 1][2] == said.text_content().split()[-1]
+    assert sum_shown(step)[1] == "·"
+    quiet.keyboard.press("Enter")
+    assert said.text_content().startswith("All 8 terms: h = tanh(")
+    assert forward.get_attribute("aria-disabled") == "true"
+    quiet.keyboard.press("Enter")  # nothing more
+    assert forward.evaluate("button => button === document.activeElement")
+    quiet.wait_for_function("status => status.textContent.startsWith('All 8')",
+                            arg=step.locator("[role='status']").element_handle())  # fmt: skip
+    back.click()
+    assert said.text_content().startswith("Term 8 of 8: ")
+    everything.click()
+    assert said.text_content().startswith("All 8 terms: ")
+
+
+def test_arrows_point_where_the_sum_goes_and_meet_the_curve(play):
+    step = play("step", address("RNN", t=5))
+    step.get_by_role("button", name="All").click()
+    axis = step.locator("thead .play-lane").bounding_box()
+    middle, half = axis["x"] + axis["width"] / 2, axis["width"] / 2
+    rows = sum_shown(step)[0]
+    reach = 1.1 * max(1.5, *(abs(number(row[2])) for row in rows))
+    assert step.locator("thead .play-lane span").last.text_content() == f"{reach:.1f}"
+    before = 0.0
+    for row, bar in zip(rows, step.locator(".play-bar").all(), strict=True):
+        after, box = number(row[2]), bar.bounding_box()
+        ends = sorted((before, after))
+        assert abs(box["x"] - (middle + half * ends[0] / reach)) < 2
+        assert abs(box["x"] + box["width"] - (middle + half * ends[1] / reach)) < 3
+        assert ("play-bar-less" in bar.get_attribute("class")) == row[1].startswith("−")
+        before = after
+    dot = step.locator(".play-squash-dot").bounding_box()
+    assert abs(dot["x"] + dot["width"] / 2 - (middle + half * before / reach)) < 6
+
+
+def test_the_chapters_sum_is_the_one_it_does_by_hand(play, quiet):  # noqa: F811 - the fixture
+    step = play("step", page="learn/recurrence.html")
+    step.get_by_role("button", name="All").click()
+    rows, value = sum_shown(step)
+    assert rows == [
+        ["−0.300 × 1", "−0.300", "−0.300"],
+        ["0.100", "0.100", "−0.200"],
+        ["0.700 × 0.537", "0.376", "0.176"],
+        ["−0.500 × −0.604", "0.302", "0.478"],
+        ["0", "0.000", "0.478"],
+    ]
+    assert value == "0.445"
+    assert step.locator(".play-sum-group").all_text_contents() == [
+        "What “e” says−0.200",
+        "What the state says0.678",
+    ]
+    # All five letters, both units: the chapter's last states.
+    step.get_by_label("Time step t").fill("5")
+    assert step.locator("output").first.text_content() == "5: “o”"
+    params = RNNParams(
+        np.array([[0.5, -0.3, 0.8, 0.1], [-0.6, 0.9, 0.2, -0.4]]),
+        np.array([[0.7, -0.5], [0.4, 0.6]]),
+        np.array([0.1, 0.0]),
+        np.array([0.0, -0.1]),
+    )
+    x = np.eye(4)[[0, 1, 2, 2, 3]][None]
+    _, last = reference.rnn_forward(x, np.zeros((1, 2)), params)
+    for unit in range(2):
+        step.get_by_label("Unit").fill(str(unit))
+        assert sum_shown(step)[1] == minus(last[0, unit])
+
+
+# --- for everyone ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_both_parts_are_accessible_and_fit(play, quiet, cell):  # noqa: F811 - the fixture
+    inside = play("inside", address(cell, t=3))
+    inside.locator(".play-panel summary").click()
+    inside.locator(".play-term").nth(3).click()  # a bias, drawn lying down
+    play_step = quiet.locator("[data-play='step']")
+    play_step.scroll_into_view_if_needed()
+    quiet.locator(".play-step tfoot").wait_for()
+    quiet.locator(".play-step").get_by_role("button", name="Next term").click()
+    problems = []
+    for look, width in looks(quiet):
+        for part in (".play-inside", ".play-step"):
+            options = {"runOnly": RULES, **AXE}
+            found = Axe().run(quiet, context=part, options=options).response["violations"]
+            problems += [(look, rule["id"], node["html"][:200])
+                         for rule in found for node in rule["nodes"]]  # fmt: skip
+        if quiet.evaluate("document.documentElement.scrollWidth") > width:
+            problems.append((look, "scrolls sideways", ""))
+        small = quiet.evaluate(
+            """() => [...document.querySelectorAll(".play-inside, .play-step")].flatMap(part =>
+                [...part.querySelectorAll("button, input[type=range], summary")])
+                .filter(one => one.getBoundingClientRect().height < 24
+                    || one.getBoundingClientRect().width < 24)
+                .map(one => one.outerHTML.slice(0, 100))"""
+        )
+        problems += [(look, "small", html) for html in small]
+    assert problems == []
+
+
+def test_a_minus_has_a_stroke_and_not_a_colour_alone(play, quiet):  # noqa: F811 - the fixture
+    part = play("inside", address("RNN", hidden=64, t=3))
+    part.get_by_role("group", name="new state").locator(".play-term").nth(4).click()  # W_hh
+    for width in (320, 1200):
+        quiet.set_viewport_size({"width": width, "height": 900})
+        quiet.wait_for_timeout(100)
+        side = part.locator(".play-map canvas").evaluate("map => map.clientWidth / 64")
+        assert side >= 6  # the heat map draws strokes from six pixels on
+
+
+@pytest.mark.parametrize("page", ["playground.html", "learn/recurrence.html"])
+def test_without_scripts_there_are_tables_and_code(browser, site, page):
+    context = browser.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto((site / page).as_uri())
+    step = tab.locator("[data-play='step'] .play-fallback")
+    assert step.locator("tbody tr").count() >= 5
+    if page.startswith("play"):
+        inside = tab.locator("[data-play='inside'] .play-fallback")
+        assert "def lstm_gates(" in " ".join(inside.locator("pre").all_text_contents())
+        assert "state after time" in inside.locator("tbody").last.text_content()
+    context.close()
+
+
+def test_the_chapters_table_without_scripts_is_what_the_part_shows(play, browser, site):
+    context = browser.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto((site / "learn/recurrence.html").as_uri())
+    fallback = [
+        row.locator("td").all_text_contents()
+        for row in tab.locator("[data-play='step'] tbody tr").all()
+    ]
+    context.close()
+    step = play("step", page="learn/recurrence.html")
+    step.get_by_role("button", name="All").click()
+    rows, value = sum_shown(step)
+    assert [cells[1:] for cells in fallback] == [*rows, ["", "", value]]
+    names = step.locator("tbody th[scope='row'] > span").all_text_contents()
+    for cells, name in zip(fallback[:-1], names, strict=True):
+        assert name.startswith(cells[0].split(", of")[0])
+
+
+def test_a_large_network_is_redrawn_within_a_tenth_of_a_second(play, quiet):  # noqa: F811
+    text = "the quick brown fox jumps over the lazy dog and 1234567890ABCDEFG!?"[:60]
+    hash = address("LSTM", text=text.replace(" ", "+"), hidden=64, epochs=5)
+    play("inside", hash)
+    play_step = quiet.locator("[data-play='step']")
+    play_step.scroll_into_view_if_needed()
+    quiet.locator(".play-step tfoot").wait_for()
+    took = quiet.evaluate(
+        """() => [1, 2, 3, 4, 5].map(t => {
+            const start = performance.now();
+            charseqPlay.set({t});
+            document.body.offsetHeight;
+            return performance.now() - start;
+        })"""
+    )
+    assert sorted(took)[2] < 100
