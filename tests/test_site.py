@@ -16,6 +16,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from conftest import build_clean
+
 ROOT = Path(__file__).parents[1]
 # Bytes gzipped: html, css, js and fonts, without figures. The playground's own scripts and styles
 # have a limit of their own, in browser/test_play.py.
@@ -243,3 +245,7 @@ def test_a_downloaded_notebook_holds_no_output(site):
 def test_the_site_offers_the_package_as_a_wheel(site, pages):
     (wheel,) = (site / "_static").glob("charseq-*.whl")
     assert any(wheel.name in html for html in pages.values()), "no page links to it"
+
+
+def test_what_is_built_can_be_built_again(second_site):
+    build_clean(second_site.parents[1])

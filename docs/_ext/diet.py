@@ -42,7 +42,15 @@ def drop_colours(app, exception):
             path.write_text(COLOURS.sub("", path.read_text("utf-8")), "utf-8", newline="\n")
 
 
+def bring_them_back(app):
+    """Before MyST-NB copies the file: it refuses to write over one that differs from its own."""
+    if app.builder.format == "html":
+        for path in Path(app.outdir, "_static").glob("mystnb*.css"):
+            path.unlink()
+
+
 def setup(app):
+    app.connect("builder-inited", bring_them_back, priority=100)
     app.connect("html-page-context", drop_unused, priority=900)  # after all that add files
     app.connect("build-finished", drop_colours)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -110,12 +110,12 @@ JUDGED = [
     (
         {"epochs": 50},
         "partly",
-        r"20 of 21 .* “e” for “i” \(letter 19\)\. At epoch 46 every letter was",
+        r"20 of 21 .* “e” for “i” \(letter 19\)\. Every letter was right at 4 epochs, last at 46\.",
     ),
     (
         {"epochs": 50},
         "partly",
-        r"“ learn” goes on in more than one way; only 7 characters of memory",
+        r"“ learn” goes on in more than one way; it takes 7 characters of memory",
     ),
     ({"epochs": 30}, "partly", r"Not there yet\. .* The loss was still falling\."),
     ({"epochs": 15}, "partly", r"\(letter \d+\), 9 more\."),

@@ -60,10 +60,12 @@ const charseqCurves = (() => {
       const [right, bottom] = [wide - EDGE.right, high - EDGE.bottom];
       const nothing = Math.max(...levels.map(({ loss }) => loss));
       // What shoots up leaves the picture, or all the rest would be flat.
-      const most = 1.05 * Math.max(nothing, Math.min(Math.max(...losses), 3 * nothing));
+      const highest = Math.max(...losses);
+      const most = 1.05 * Math.max(0.1, nothing, Math.min(highest, 3 * nothing));
+      const off = highest > most ? `, up to ${number(highest, 1)}` : "";
       const x = (/** @type {number} */ n) =>
         EDGE.left + ((n - 1) / Math.max(1, epochs - 1)) * (right - EDGE.left);
-      const y = (/** @type {number} */ l) => Math.max(0, bottom - (l / most) * (bottom - EDGE.top));
+      const y = (/** @type {number} */ l) => Math.max(EDGE.top - 3, bottom - (l / most) * (bottom - EDGE.top));
       const path = (/** @type {number[]} */ all) =>
         all
           .slice(0, epochs)
@@ -91,7 +93,7 @@ const charseqCurves = (() => {
           .filter((n) => n > 0 && x(n) < right - 30)
           .map((n) => label({ x: x(n), y: high - 8, "text-anchor": "middle" }, String(n))),
         label({ x: right, y: high - 8, "text-anchor": "end" }, "epoch"),
-        label({ x: 0, y: 10 }, before.length ? "loss (dotted: the run before)" : "loss"),
+        label({ x: 0, y: 10 }, `loss${off}${before.length ? " (dotted: the run before)" : ""}`),
         ...levels.map(({ name, loss, floor }) =>
           svg(
             "g",

@@ -176,6 +176,8 @@ const charseqPlay = (() => {
     if (box) {
       input.setAttribute("aria-label", `${label}, slider`);
       box.addEventListener("change", () => onInput(box.value));
+      // What was wrong is being mended; typing again what stands there is no change.
+      box.addEventListener("input", () => texts.error(""));
     } else output?.setAttribute("for", input.id);
     const made = {
       element,

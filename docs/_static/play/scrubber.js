@@ -8,7 +8,10 @@ charseqPlay.define("scrubber", (root, options) => {
   const curve = charseqCurves.loss((epoch) => state.set({ epoch }));
   const scrub = charseqCurves.scrub((epoch) => state.set({ epoch }));
   const strip = charseqCurves.strip();
-  const address = `${home}#${charseqSettings.toParams(settingsOf(options))}`;
+  const params = charseqSettings.toParams(settingsOf(options));
+  const epoch = options.get("epoch");
+  if (epoch) params.set("epoch", epoch);
+  const address = `${home}#${params}`;
   root.append(
     curve.element,
     scrub.element,

@@ -169,7 +169,11 @@ const charseqTerms = (() => {
       says = `Unit ${unit} holds ${value} ${index === "t" ? "after" : "before"} ${char}.`;
     } else {
       [data, stride, offset] = [pass.gates, gates.length * H, gates.indexOf(kind) * H];
-      const range = isTanh(kind) ? "from −1 to 1" : "0 is shut, 1 open";
+      const range = isTanh(kind)
+        ? "from −1 to 1"
+        : kind === "z"
+          ? "0 takes the candidate, 1 keeps the old state"
+          : "0 is shut, 1 open";
       says = `At ${char}, unit ${unit} has ${number(data[t * stride + offset + unit])}: ${range}.`;
     }
     const read = Array.from(x, (id, k) => `${k + 1} ${letters[id]}`);

@@ -348,7 +348,8 @@ charseqPlay.define("train", (root, options) => {
         "details",
         {},
         el("summary", {}, "The same run in PyTorch"),
-        el("p", { class: "play-note" }, "With torch alone; it prints the log above, line for line."),
+        el("p", { class: "play-note" }, "With torch alone; it prints the log above, line for line, unless the steps are so large that the " +
+            "last digit grows."),
         copyButton(() => script.textContent ?? "", "Copy the script"),
         script,
       ),

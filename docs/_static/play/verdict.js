@@ -70,8 +70,8 @@ const charseqVerdict = (() => {
       const text = [...settings.text];
       const context = text.slice(Math.max(0, open[0] + 2 - length), open[0] + 1).join("");
       said.push(
-        `${quoted(context)} goes on in more than one way; only ${length} characters of memory ` +
-          "tell them apart.",
+        `${quoted(context)} goes on in more than one way; it takes ${length} characters of memory ` +
+          "to tell them apart.",
       );
     }
     const earlier = records[Math.floor(0.8 * records.length)].loss;
@@ -137,8 +137,10 @@ const charseqVerdict = (() => {
       .slice(0, 3)
       .map((t) => `${quoted(chars[said[t]])} for ${quoted(target[t])} (letter ${t + 1})`);
     if (wrong.length > 3) listed.push(`${wrong.length - 3} more`);
-    const once = records.findLast(({ epoch }) => !mistakes(run, epoch).length);
-    const lost = once ? `At epoch ${once.epoch} every letter was right.` : "";
+    const once = records.filter(({ epoch }) => !mistakes(run, epoch).length).map(({ epoch }) => epoch);
+    const lost = once.length
+      ? `Every letter was right ${once.length > 1 ? `at ${once.length} epochs, last ` : ""}at ${once.at(-1)}.`
+      : "";
     const all = `Wrong: ${listed.join(", ")}.`;
     return verdict("partly", "Not there yet.", score, all, lost, reason(run, wrong));
   };
@@ -153,7 +155,7 @@ const charseqVerdict = (() => {
   const CHALLENGES = [
     {
       name: "Make it fail",
-      task: "Change the steps until the run ends worse than knowing nothing.",
+      task: "Make the learning steps so large that the run ends worse than knowing nothing.",
       start: DEFAULT,
       met: (_, { outcome }) => outcome === "worse",
     },
@@ -175,7 +177,8 @@ const charseqVerdict = (() => {
     },
     {
       name: "A voice is not a memory",
-      task: "Spell the sentence without an output layer. The floor stands; the letters can be right.",
+      task: "Spell the sentence without an output layer. The floor stands; the letters can be right. Another " +
+        "cell, Adam or another seed may help.",
       start: { ...NOTEBOOK, order: "", skip: 0, epochs: 100 },
       met: ({ settings }, { outcome }) =>
         outcome === "spells" && !settings.outputLayer && settings.text === DEFAULT.text,
