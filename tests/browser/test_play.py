@@ -295,7 +295,9 @@ def test_absurd_addresses_are_bounded_with_a_message_and_never_become_markup(pla
     assert page.evaluate("charseqPlay.shared.epoch") == settings["epochs"]
 
 
-@pytest.mark.parametrize("hash", ["#%", "#a=%E0%A4%A", "#=&=&&==", "#text=", "#lr=0.1&lr=2"])
+@pytest.mark.parametrize(
+    "hash", ["#%", "#a=%E0%A4%A", "#=&=&&==", "#text=", "#text=aa", "#lr=0.1&lr=2"]
+)
 def test_a_broken_address_does_no_harm(play, hash):
     page = play(hash)
     assert page.evaluate("charseqPlay.shared.run.records.length") == 50
