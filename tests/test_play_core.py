@@ -907,17 +907,21 @@ def test_options_of_a_layer_are_bounded_too(js, found, changed, said):
 # --- types ----------------------------------------------------------------------------------------
 
 
-def test_a_type_checker_accepts_the_scripts(tmp_path):
-    # One file, as the page loads them one after the other. Without "dom" among the libraries,
-    # a script that touches the page is an error.
-    whole = tmp_path / "whole.js"
-    whole.write_text("\n".join(file.read_text("utf-8") for file in FILES), "utf-8")
-    options = {"checkJs": True, "strict": True, "noImplicitReturns": True}
-    (tmp_path / "deno.json").write_text(json.dumps({"compilerOptions": options}))
+def check_types(folder, files, **more):
+    """TypeScript's checker reads the files as one, as the page loads them one after the other."""
+    whole = folder / "whole.js"
+    whole.write_text("\n".join(file.read_text("utf-8") for file in files), "utf-8")
+    options = {"checkJs": True, "strict": True, "noImplicitReturns": True, **more}
+    (folder / "deno.json").write_text(json.dumps({"compilerOptions": options}))
     checked = subprocess.run(
-        [deno.find_deno_bin(), "check", "--quiet", whole],
-        env=os.environ | {"DENO_DIR": str(tmp_path), "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"},
+        [deno.find_deno_bin(), "check", "--quiet", "--config", folder / "deno.json", whole],
+        env=os.environ | {"DENO_DIR": str(folder), "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"},
         capture_output=True,
         text=True,
     )
     assert checked.returncode == 0, checked.stderr
+
+
+def test_a_type_checker_accepts_the_scripts(tmp_path):
+    # Without "dom" among the libraries, a script that touches the page is an error.
+    check_types(tmp_path, FILES)

@@ -6,9 +6,7 @@ import io
 import itertools
 import json
 import math
-import os
 import re
-import subprocess
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -17,12 +15,14 @@ import torch
 from axe_playwright_python.sync_playwright import Axe
 from test_notebook import LOG
 from test_pages import AXE, RULES, looks, quiet  # noqa: F401 - a fixture
+from test_play_core import check_types
 
 from charseq import CharRNN, LayerShapes, Vocabulary, train
 
 PLAY = Path(__file__).parents[2] / "docs" / "_static" / "play"
 PAGE = "playground.html"
 ORDER = ["core", "training", "shapes", "settings", "play", "curves", "verdict", "quiz"]
+ORDER += ["terms", "sums"]
 SCRIPTS = "[...document.querySelectorAll('script[src*=\"/play/\"]')].map(script => script.src)"
 
 
@@ -597,19 +597,6 @@ def test_no_task_of_the_largest_run_takes_more_than_100_ms(play, browser, tmp_pa
 
 
 def test_a_type_checker_accepts_all_scripts_of_the_page(tmp_path):
-    deno = pytest.importorskip("deno")  # TypeScript's checker, as a wheel
     rest = sorted(path.stem for path in PLAY.glob("*.js") if path.stem not in ORDER)
-    whole = tmp_path / "whole.js"
-    whole.write_text(
-        "\n".join((PLAY / f"{name}.js").read_text("utf-8") for name in ORDER + rest), "utf-8"
-    )
-    options = {"checkJs": True, "strict": True, "noImplicitReturns": True}
-    options["lib"] = ["dom", "dom.iterable", "deno.ns", "esnext"]
-    (tmp_path / "deno.json").write_text(json.dumps({"compilerOptions": options}))
-    checked = subprocess.run(
-        [deno.find_deno_bin(), "check", "--quiet", whole],
-        env=os.environ | {"DENO_DIR": str(tmp_path), "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert checked.returncode == 0, checked.stderr
+    files = [PLAY / f"{name}.js" for name in ORDER + rest]
+    check_types(tmp_path, files, lib=["dom", "dom.iterable", "deno.ns", "esnext"])
