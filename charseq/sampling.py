@@ -10,12 +10,12 @@ from numpy import add, multiply, subtract, tanh
 from numpy.typing import ArrayLike, NDArray
 
 from charseq.reference import RNNParams, gru_step, lstm_step, output_layer, rnn_step, softmax
+from charseq.shapes import GATES
 from charseq.vocab import Vocabulary
 
 __all__ = ["Draw", "Net", "generate", "probabilities", "sampling_steps"]
 
 Array = NDArray[Any]
-GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 NUMBERS = 80_000  # of noise, drawn at a time
 OUT_OF_BOUNDS = (
     "the largest logit is not a finite number: have the weights grown out of bounds in training?"
