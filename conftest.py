@@ -16,7 +16,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ["MPLBACKEND"] = "agg"
 
-collect_ignore_glob = ["docs/*.py", "docs/_*", "docs/gallery/*", "docs/api/generated/*", "_build/*"]
+collect_ignore_glob = ["docs/*.py", "docs/_*", "docs/gallery/*", "_build/*"]
 
 pytest_collect_file = Sybil(
     parsers=[

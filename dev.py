@@ -3,7 +3,8 @@
 
 docs    build the site into _build/html, with warnings as errors, and say where it is
 test    prove everything: lint, types, doctests, unit tests, the built site, the browser;
-        given arguments, run only pytest with them:  python3 dev.py test tests/test_vocab.py
+        with --quick leave out the site, the browser and what takes long;
+        given other arguments, run only pytest with them:  python3 dev.py test tests/test_vocab.py
 bench   measure charseq side by side with what else one would use (benchmarks/README.md);
         .venv/bin/pip install -e .[bench] adds the peers that come as packages
 live    serve the site and rebuild it on every save
@@ -11,8 +12,8 @@ lint    ruff and mypy only
 clean   forget whatever was built (the environment stays)
 
 The first run makes .venv beside this file, which is safe where the system's Python is managed by
-somebody else (PEP 668), and installs the project into it; so does the first run after
-pyproject.toml changed. --index-url URL and --extra-index-url URL are handed to pip: on Linux they
+somebody else (PEP 668), and installs the project into it, with what the task needs; so does the
+first run after pyproject.toml changed. --index-url URL and --extra-index-url URL are handed to pip: on Linux they
 let you take torch's small CPU build instead of its default one of 3 GB.
 """
 
@@ -30,13 +31,15 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "installed-for.txt"  # written last, so that a half-made .venv never looks finished
 SITE = ROOT / "_build" / "html"
 GENERATED = [
-    *("_build", "docs/gallery", "docs/api/generated", "docs/api/backreferences"),
+    *("_build", "docs/gallery", "docs/api/backreferences"),
     *(".coverage", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache"),
 ]
 
 
 def docs(*options):
-    code = run("sphinx", *SPHINX, "-j", "auto", *options, "docs", str(SITE))
+    # While pages are written, Sphinx counts a process that only hands them out.
+    jobs = str((os.cpu_count() or 1) + 1)
+    code = run("sphinx", *SPHINX, "-j", jobs, *options, "docs", str(SITE))
     if code == 0:
         print("\nThe site is at", (SITE / "index.html").as_uri())
     return code
@@ -44,7 +47,7 @@ def docs(*options):
 
 def live(*options):
     # What the build itself writes under docs/ must not start the next build.
-    written = r"docs/(gallery|api/generated|api/backreferences|_ipython)|__pycache__"
+    written = r"docs/(gallery|api/backreferences)|__pycache__"
     watch = ["--watch", "charseq", "--watch", "examples", "--re-ignore", written]
     return run("sphinx_autobuild", *watch, "-d", DOCTREES, *options, "docs", str(SITE))
 
@@ -58,10 +61,12 @@ def lint():
 
 
 def test(*options):
+    if options == ("--quick",):
+        return lint() or run("pytest", *SIDE_BY_SIDE, "-m", "not slow")
     if options:
         return run("pytest", *options)
     coverage = ["--cov=charseq", "--cov-branch", "--cov-fail-under=98"]
-    return lint() or run("pytest", *coverage)
+    return lint() or run("pytest", *SIDE_BY_SIDE, *coverage)
 
 
 def clean():
@@ -76,6 +81,7 @@ def clean():
 
 TASKS = {"docs": docs, "test": test, "bench": bench, "live": live, "lint": lint, "clean": clean}
 DOCTREES = str(ROOT / "_build" / "doctrees")
+SIDE_BY_SIDE = ["-n", "auto", "--dist", "worksteal"]  # a process of tests for each core
 SPHINX = ["-b", "html", "-d", DOCTREES, "-n", "-W", "--keep-going"]
 
 
@@ -93,11 +99,12 @@ def run(module, *arguments):
     return subprocess.run([str(PYTHON), "-m", module, *arguments], cwd=ROOT).returncode
 
 
-def set_up(pip_options):
+def set_up(extra, pip_options):
     """Make .venv and install the project into it, unless that was done for this very state."""
     # An editable install knows its folder and its Python, so a moved checkout installs anew.
     state = "\n".join([str(ROOT), sys.version, (ROOT / "pyproject.toml").read_text("utf-8")])
-    if STAMP.exists() and STAMP.read_text("utf-8") == state:
+    installed = STAMP.read_text("utf-8") if STAMP.exists() else ""
+    if installed in (f"{extra}\n{state}", f"dev\n{state}"):  # dev holds all extras
         return
     for module in ("venv", "ensurepip"):
         if importlib.util.find_spec(module) is None:
@@ -113,12 +120,14 @@ def set_up(pip_options):
         made = subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)])
         if made.returncode:
             stop("Python's venv module could not make .venv; its message is above")
-    if run("pip", "install", "--disable-pip-version-check", *pip_options, "-e", ".[dev]"):
+    # Compiling all modules takes as long as the rest, and most of them are never imported.
+    quickly = ["--no-compile", "--disable-pip-version-check"]
+    if run("pip", "install", *quickly, *pip_options, "-e", f".[{extra}]"):
         stop(
             "pip could not install what pyproject.toml asks for; its message is above "
             "(no network? a proxy? then see pip's own settings)"
         )
-    STAMP.write_text(state, "utf-8")
+    STAMP.write_text(f"{extra}\n{state}", "utf-8")
 
 
 def stop(reason):
@@ -143,7 +152,8 @@ def main():
         stop(f"{chosen.task} takes no arguments, got {' '.join(arguments)}")
     if chosen.task != "clean":
         urls = {"--index-url": chosen.index_url, "--extra-index-url": chosen.extra_index_url}
-        set_up([part for option, url in urls.items() if url for part in (option, url)])
+        pip_options = [part for option, url in urls.items() if url for part in (option, url)]
+        set_up("docs" if chosen.task == "docs" else "dev", pip_options)
     return TASKS[chosen.task](*arguments)
 
 

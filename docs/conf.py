@@ -7,22 +7,22 @@ from pathlib import Path
 HERE = Path(__file__).parent
 BUILD = HERE.parent / "_build"
 sys.path.insert(0, str(HERE / "_ext"))
-# Before anything imports torch, NumPy or matplotlib; kernels inherit it. One thread: nets of this
-# size are slower with two, and no sum depends on the machine's cores. No GPU: same numbers for all.
+# Before anything imports torch, NumPy or matplotlib; other processes inherit it. One thread: nets of
+# this size are slower with two, and no sum depends on the cores. No GPU: same numbers for all.
 os.environ.update(
     dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 )
-os.environ.update(CUDA_VISIBLE_DEVICES="", PYTHONHASHSEED="0", IPYTHONDIR=str(HERE / "_ipython"))
-os.environ.pop("MPLBACKEND", None)  # kernels would obey it, and lose every figure without a word
+os.environ.update(CUDA_VISIBLE_DEVICES="", PYTHONHASHSEED="0")
+os.environ.pop("MPLBACKEND", None)  # pages would obey it, and lose every figure without a word
 
-from fingerprint import fingerprint  # noqa: E402
-from gallery import drop_stale  # noqa: E402
+import jobs  # noqa: E402
+from cache_key import cache_key  # noqa: E402
+
+jobs.start(HERE, BUILD / "ran", cache_key(HERE.parent))
+
 from inventories import write  # noqa: E402
 
 import charseq  # noqa: E402
-
-CODE = fingerprint(HERE.parent)
-drop_stale(HERE / "gallery", CODE)
 
 # -- Project ---------------------------------------------------------------------------------------
 project = "charseq"
@@ -34,7 +34,6 @@ language = "en"  # also says so to screen readers
 extensions = [
     # Sphinx's own
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
     # content and execution
     "myst_nb",
@@ -49,11 +48,11 @@ extensions = [
     "mathml",
     "figures",
     "gallery",
-    "kernels",
+    "run_ahead",
+    "code_links",
     "wheel",
     "diet",
-    "polish",
-    "promises",
+    "finish",
     "ledger",
     "play",
 ]
@@ -72,10 +71,7 @@ numfig = True  # {numref} can point at figures
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 myst_dmath_double_inline = True  # $$…$$ within a paragraph is display math, too
-nb_execution_mode = "cache"
-nb_execution_cache_path = str(BUILD / "cells" / CODE)
-nb_execution_timeout = 120
-nb_execution_show_tb = True  # a cell that fails is a warning, which should say how
+nb_execution_mode = "off"  # _ext/run_ahead.py brings the outputs
 nb_merge_streams = True  # prints of one cell in one block, whatever the timing
 nb_output_stderr = "warn"  # a stray warning in a cell fails the build
 
@@ -94,7 +90,6 @@ sphinx_gallery_conf = {
     "only_warn_on_example_error": True,  # an error with -W, and `live` goes on
     "image_scrapers": ("figures.scraper",),
     "reset_modules": ("gallery.start_afresh",),
-    "reset_modules_order": "both",  # kernels are forked after the last script: see _ext/kernels.py
     "doc_module": ("charseq",),
     "backreferences_dir": "api/backreferences",
     "inspect_global_variables": False,  # link what a script names, not all that it holds
@@ -108,6 +103,7 @@ sphinx_gallery_conf = {
 }
 
 # -- API -------------------------------------------------------------------------------------------
+autodoc_default_options = {"members": True}
 autodoc_typehints = "none"  # numpydoc's sections say the types, and link them
 numpydoc_show_class_members = False  # else nn.Module's sixty methods
 numpydoc_xref_param_type = True

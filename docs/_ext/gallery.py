@@ -1,5 +1,6 @@
 """sphinx-gallery's loose ends: reading order, a clean start for each script, stable bytes."""
 
+import json
 import random
 import re
 import sys
@@ -62,21 +63,16 @@ def start_afresh(gallery_conf, fname):
         torch.manual_seed(67280421310721)  # the seed of a fresh interpreter
 
 
-def drop_stale(gallery, stamp):
-    """Forget sphinx-gallery's checksums unless they were written for this fingerprint."""
-    written = gallery / "fingerprint.txt"
-    if not written.exists() or written.read_text() != stamp:
-        for path in gallery.rglob("*.md5"):
-            path.unlink()
-        gallery.mkdir(exist_ok=True)
-        written.write_text(stamp)
-
-
-def links_its_own_code(app, doctree):
-    """sphinx-gallery links its own code; did codeautolink, too, each second build would warn."""
-    docname = app.env.current_document.docname
-    if docname.startswith("gallery/"):
-        app.env.sphinx_codeautolink_transforms.pop(docname, None)
+def examples_of_a_name(app, what, name, obj, options, lines):
+    """End what the reference says of a name with the examples that use it."""
+    folder = Path(app.srcdir, app.config.sphinx_gallery_conf["backreferences_dir"])
+    uses = json.loads((folder / "backreferences_all.json").read_text("utf-8")).get(name)
+    if uses:
+        app.env.note_dependency(str(folder / f"{name}.examples"))  # touched only when it changes
+        lines += ["", ".. rubric:: In the gallery", ""]
+        for file, _, target, _, title in uses:
+            lines.append(f"* :doc:`{title} </gallery/{Path(target).name}/{Path(file).stem}>`")
+        lines.append("")
 
 
 def steady_zips(app, exception):
@@ -92,6 +88,6 @@ def steady_zips(app, exception):
 
 
 def setup(app):
-    app.connect("doctree-read", links_its_own_code, priority=495)  # right after codeautolink's 490
+    app.connect("autodoc-process-docstring", examples_of_a_name, priority=600)  # after numpydoc
     app.connect("build-finished", steady_zips)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

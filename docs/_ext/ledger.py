@@ -79,6 +79,7 @@ def equations(root: Path = ROOT) -> dict[str, str]:
     return found
 
 
+@cache  # each of thirty directives asks
 def functions(root: Path = ROOT, *, private: bool = False) -> dict[str, Function]:
     """Each public function and method of the package by its bare name.
 

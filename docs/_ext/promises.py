@@ -4,11 +4,6 @@ An image without alternative text, a NaN in an output, an example that did not r
 """
 
 import re
-from pathlib import Path
-
-from sphinx.util import logging
-
-logger = logging.getLogger(__name__)
 
 IMAGE = re.compile(r"<img\b[^>]*>")
 # Where there is none, Sphinx puts the file's name. Thumbnails are empty by intent: the link beside
@@ -27,17 +22,3 @@ def broken(html):
     is_example = "sphx-glr-download-python" in html
     if is_example and "sphx-glr-script-out" not in html and "_images/sphx_glr" not in html:
         yield "the example has no output and no figure: did it run?"
-
-
-def check(app, exception):
-    if exception or app.builder.format != "html":
-        return
-    out = Path(app.outdir)
-    for page in sorted(out.rglob("*.html")):
-        for problem in broken(page.read_text("utf-8")):
-            logger.warning("%s: %s", page.relative_to(out).as_posix(), problem, type="promises")
-
-
-def setup(app):
-    app.connect("build-finished", check, priority=950)  # after polish
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
