@@ -13,8 +13,8 @@ clean   forget whatever was built (the environment stays)
 
 The first run makes .venv beside this file, which is safe where the system's Python is managed by
 somebody else (PEP 668), and installs the project into it, with what the task needs; so does the
-first run after pyproject.toml changed. --index-url URL and --extra-index-url URL are handed to pip: on Linux they
-let you take torch's small CPU build instead of its default one of 3 GB.
+first run after pyproject.toml changed. --index-url URL and --extra-index-url URL are handed to
+pip: on Linux they let you take torch's small CPU build instead of its default one of 3 GB.
 """
 
 import argparse

@@ -1,14 +1,17 @@
 """Sphinx configuration: every setting that is not a default says why."""
 
+import gc
 import os
 import sys
 from pathlib import Path
 
+gc.disable()  # looking for cycles among millions of nodes is a quarter of Sphinx's time
+
 HERE = Path(__file__).parent
 BUILD = HERE.parent / "_build"
 sys.path.insert(0, str(HERE / "_ext"))
-# Before anything imports torch, NumPy or matplotlib; other processes inherit it. One thread: nets of
-# this size are slower with two, and no sum depends on the cores. No GPU: same numbers for all.
+# Before anything imports torch, NumPy or matplotlib; other processes inherit it. One thread: nets
+# of this size are slower with two, and no sum depends on the cores. No GPU: same numbers for all.
 os.environ.update(
     dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 )

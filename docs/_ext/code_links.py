@@ -13,7 +13,8 @@ import sphinx_codeautolink.extension as codeautolink
 from sphinx_codeautolink.extension import resolve
 
 BLOCK = re.compile(
-    r'<div class="(?:highlight-\w|doctest )[^>]*>\s*<div class="highlight">.*?</pre></div>\s*</div>',
+    r'<div class="(?:highlight-\w|doctest )[^>]*>\s*'
+    r'<div class="highlight">.*?</pre></div>\s*</div>',
     re.DOTALL,
 )
 CUT = "\n<!-- next block -->\n"

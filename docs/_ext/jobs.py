@@ -13,6 +13,7 @@ when its turn comes and sphinx-gallery runs the scripts: slower, and with the sa
 This file is also the program of that process: ``python jobs.py``.
 """
 
+import gc
 import hashlib
 import json
 import os
@@ -185,6 +186,7 @@ def warm():
     torch.optim.SGD([p]).step()  # imports torch's compiler, which takes a second
     plt.figure().savefig(os.devnull, format="svg")
     plt.close()
+    gc.freeze()  # what is here now stays: no child need look through it
 
 
 def fork(run, arguments):
