@@ -5,6 +5,9 @@ docs    build the site into _build/html, with warnings as errors, and say where 
 test    prove everything: lint, types, doctests, unit tests, the built site, the browser;
         with --quick leave out the site, the browser and what takes long;
         given other arguments, run only pytest with them:  python3 dev.py test tests/test_vocab.py
+processors
+        run the tests, and compare what the pages print, on the kernels that torch and NumPy have
+        for other processors; --quick takes the plainest kernels only
 bench   measure charseq side by side with what else one would use (benchmarks/README.md);
         .venv/bin/pip install -e .[bench] adds the peers that come as packages
 live    serve the site and rebuild it on every save
@@ -56,6 +59,10 @@ def bench(*options):
     return run("benchmarks.bench", *options)
 
 
+def processors(*options):
+    return run("tests.processors", *options)
+
+
 def lint():
     return first_failure(["ruff", "check"], ["ruff", "format", "--check"], ["mypy"])
 
@@ -79,7 +86,8 @@ def clean():
     return 0
 
 
-TASKS = {"docs": docs, "test": test, "bench": bench, "live": live, "lint": lint, "clean": clean}
+TASKS = {"docs": docs, "test": test, "processors": processors, "bench": bench, "live": live}
+TASKS |= {"lint": lint, "clean": clean}
 DOCTREES = str(ROOT / "_build" / "doctrees")
 SIDE_BY_SIDE = ["-n", "auto", "--dist", "worksteal"]  # a process of tests for each core
 SPHINX = ["-b", "html", "-d", DOCTREES, "-n", "-W", "--keep-going"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
+from processors import CELL
 
 import charseq
 
@@ -22,7 +23,6 @@ ORDER = re.findall(
 )
 CHAPTERS = [ROOT / "docs" / "learn" / f"{name}.md" for name in ORDER]
 EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
-CELL = re.compile(r"^```\{code-cell\} python\n(?:---\n.*?^---\n)?(.*?)^```", re.M | re.S)
 
 
 def name_of(path):

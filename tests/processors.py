@@ -1,0 +1,316 @@
+"""The same numbers on other processors: python3 dev.py processors [--quick].
+
+Torch, NumPy and the libraries below them hold each kernel several times, once per generation of
+processors, and choose the newest that the machine can run. The versions add in different orders,
+so their results differ in the last bits. A reader has another processor than we do. This module
+therefore asks the libraries for the older kernels, one generation at a time. On each of them it
+runs the tests, and it compares what the examples and the cells of the pages print, line by line,
+with what they print on the machine's own kernels.
+
+A generation that the machine lacks is reported as missing. It never counts as passed.
+"""
+
+import argparse
+import ast
+import importlib.util
+import io
+import json
+import multiprocessing
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import warnings
+from contextlib import redirect_stdout
+from itertools import pairwise, zip_longest
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+CELL = re.compile(r"^```\{code-cell\} python\n(?:---\n.*?^---\n)?(.*?)^```", re.M | re.S)
+PAGES = ["docs/index.md", "docs/learn/*.md", "docs/use/*.md"]
+# The pages' cells are run by `outputs`; their prompts are run by pytest, with the unit tests.
+TESTS = ["charseq", "docs", "tests", "--ignore=tests/browser"]
+TESTS += ["--ignore=tests/test_site.py", "--ignore=tests/test_bench.py"]
+# The tests that compare computed numbers with each other.
+SENSITIVE = ["reference", "layers", "model", "sampling", "training", "notebook", "baselines"]
+QUICK = ["charseq", "docs/use", *(f"tests/test_{name}.py" for name in SENSITIVE)]
+
+
+class Generation(NamedTuple):
+    """What to ask each library for, in its own words, and the feature of the processor it needs."""
+
+    name: str
+    needs: str
+    torch: str
+    openblas: str
+    mkl: str
+    onednn: str
+
+
+GENERATIONS = [
+    Generation("SSE3", "SSE3", "default", "Prescott", "COMPATIBLE", "SSE41"),
+    Generation("SSE4.2", "SSE42", "default", "Nehalem", "SSE4_2", "SSE41"),
+    Generation("AVX", "AVX", "default", "Sandybridge", "AVX", "AVX"),
+    Generation("AVX2", "AVX2", "avx2", "Haswell", "AVX2", "AVX2"),
+    Generation("AVX-512", "AVX512F", "avx512", "SkylakeX", "AVX512", "AVX512_CORE"),
+]
+# OpenBLAS calls its Prescott kernels by the name of the first processor that they serve.
+SAME = {"KATMAI": "PRESCOTT"}
+
+
+def environment(generation, machine):
+    """Variables that make each library use the kernels of a generation; None is the machine's."""
+    fixed = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    fixed |= {"CUDA_VISIBLE_DEVICES": "", "MPLBACKEND": "agg", "PYTHONHASHSEED": "0"}
+    fixed["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    env = {**os.environ, **fixed}
+    if generation is None:
+        return env
+    before_avx2 = generation.torch == "default"
+    newer = [
+        name
+        for name in machine["dispatched"]
+        if before_avx2 or (generation.torch == "avx2" and re.match(r"AVX512|X86_V4", name))
+    ]
+    env |= {
+        "ATEN_CPU_CAPABILITY": generation.torch,
+        "NPY_DISABLE_CPU_FEATURES": " ".join(newer),
+        "OPENBLAS_CORETYPE": generation.openblas,
+        "MKL_CBWR": generation.mkl,
+        "ONEDNN_MAX_CPU_ISA": generation.onednn,
+    }
+    if before_avx2:  # the C library's exp and its kind use fused multiply-adds as well
+        env["GLIBC_TUNABLES"] = "glibc.cpu.hwcaps=-AVX2,-FMA,-FMA4"
+    return env
+
+
+PROBE = """
+import hashlib, json, math
+import numpy as np, torch
+values = [math.exp(k / 997) for k in range(9999)]
+features = np._core._multiarray_umath.__cpu_features__ if hasattr(np, "_core") else {}
+dispatch = np._core._multiarray_umath.__cpu_dispatch__ if hasattr(np, "_core") else []
+torch.ones(64, 64) @ torch.ones(64, 64)
+with torch.no_grad():
+    torch.nn.LSTM(4, 4)(torch.ones(3, 1, 4))
+print("FOUND", json.dumps({
+    "features": [name for name, there in features.items() if there],
+    "dispatched": [name for name in dispatch if features[name]],
+    "torch": torch.backends.cpu.get_cpu_capability(),
+    "exp": hashlib.sha256(np.array(values).tobytes()).hexdigest()[:8],
+}))
+"""
+
+
+def probe(env):
+    """Ask the libraries which kernels they use; a library that does not tell is left out."""
+    verbose = {"OPENBLAS_VERBOSE": "2", "MKL_VERBOSE": "1", "ONEDNN_VERBOSE": "1"}
+    ran = subprocess.run(
+        [sys.executable, "-c", PROBE], env=env | verbose,
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    said = ran.stdout + ran.stderr
+    found = json.loads(re.search(r"^FOUND (.*)", said, re.M)[1])
+    patterns = {"openblas": r"^Core: (\S+)", "mkl": r" CNR:(\S+)", "onednn": r"cpu,isa:Intel (.*)"}
+    for name, pattern in patterns.items():
+        match = re.search(pattern, said, re.M)
+        if match:
+            found[name] = match[1]
+    return found
+
+
+def plain(word):
+    """Make two spellings of a generation equal: SSE4.1 and SSE41."""
+    word = re.sub(r"[^A-Z0-9]", "", word.upper())
+    return SAME.get(word, word)
+
+
+def obedience(generation, found, machine):
+    """Describe which libraries use the kernels that they were asked for, and which do not."""
+    obeyed, ignored = [], []
+    for name, title in (("torch", "torch"), ("openblas", "OpenBLAS"), ("mkl", "MKL"),
+                        ("onednn", "oneDNN")):  # fmt: skip
+        if name in found:
+            asked = getattr(generation, name)
+            same = plain(found[name]).startswith(plain(asked))
+            (obeyed if same else ignored).append(title)
+    if machine["dispatched"] and generation.torch == "default":
+        (ignored if found["dispatched"] else obeyed).append("NumPy")
+    if generation.torch == "default":
+        (ignored if found["exp"] == machine["exp"] else obeyed).append("C library")
+    return obeyed, ignored
+
+
+# --- what examples and pages print ----------------------------------------------------------------
+
+
+class Recorder(io.TextIOBase):
+    """Standard output that notes which line of a file has printed what."""
+
+    def __init__(self, file):
+        self.file, self.said = file, {}
+
+    def write(self, text):
+        frame = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename != self.file:
+            frame = frame.f_back
+        self.note(frame.f_lineno if frame else 0, text)
+        return len(text)
+
+    def note(self, line, text):
+        self.said[str(line)] = self.said.get(str(line), "") + text
+
+
+def cells(path):
+    """Cut a page or an example into its cells: the number of lines above each, and its code."""
+    text = path.read_text("utf-8")
+    if path.suffix == ".py":
+        cuts = [match.start() for match in re.finditer(r"^# %%", text, re.M)]
+        found = [(start, text[start:end]) for start, end in pairwise([0, *cuts, len(text)])]
+    else:
+        found = [(match.start(1), match[1]) for match in CELL.finditer(text)]
+    return [(text.count("\n", 0, start), code) for start, code in found]
+
+
+def outputs(name):
+    """Run the cells of one file; return its name and what each of its lines has shown.
+
+    A cell shows what it prints, the value of its last expression, and the words in its figures.
+    """
+    from matplotlib import pyplot as plt
+    from matplotlib.text import Text
+
+    path, recorder = ROOT / name, Recorder(name)
+    namespace = {"__name__": "__main__", "__file__": str(path)}
+    before = Path.cwd()
+    with (
+        tempfile.TemporaryDirectory() as elsewhere,
+        redirect_stdout(recorder),
+        warnings.catch_warnings(action="error"),
+    ):
+        os.chdir(elsewhere)
+        try:
+            for above, code in cells(path):
+                tree = ast.increment_lineno(ast.parse(code), above)
+                last = tree.body and isinstance(tree.body[-1], ast.Expr) and tree.body.pop()
+                exec(compile(tree, name, "exec"), namespace)
+                if last:
+                    hide = code.rstrip().endswith(";")
+                    value = ast.Expression(last.value) if hide else ast.Interactive([last])
+                    exec(compile(value, name, "eval" if hide else "single"), namespace)
+                for number in plt.get_fignums():
+                    figure = plt.figure(number)
+                    words = [figure.get_label(), *(t.get_text() for t in figure.findobj(Text))]
+                    recorder.note(above + 1, "\n".join(filter(None, words)))
+                plt.close("all")
+        except BaseException as error:  # a page may call sys.exit as well
+            recorder.note("failed", f"{type(error).__name__}: {error}")
+        os.chdir(before)
+    return name, recorder.said
+
+
+def all_outputs():
+    """Run each page and each example in a process of its own, which starts with all imports."""
+    import matplotlib.pyplot
+    import torch  # noqa: F401 - loaded once, before the processes are forked
+
+    import charseq
+
+    matplotlib.use("agg")
+    [getattr(charseq, name) for name in charseq.__all__]
+    files = [path for pattern in PAGES for path in sorted(ROOT.glob(pattern)) if cells(path)]
+    files += sorted((ROOT / "examples").rglob("*.py"))
+    names = [path.relative_to(ROOT).as_posix() for path in files]
+    can_fork = "fork" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("fork" if can_fork else None)
+    with context.Pool(cores(), maxtasksperchild=1) as pool:
+        return dict(pool.imap_unordered(outputs, names, chunksize=1))
+
+
+def cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def differences(expected, found):
+    """Say what failed and what is printed differently: one line each, with page and line."""
+    told = []
+    for name, lines in sorted(found.items()):
+        wanted = expected.get(name, {})
+        if "failed" in lines:
+            told.append(f"{name} fails: {lines['failed']}")
+            continue
+        for line in sorted({*wanted, *lines} - {"failed"}, key=int):
+            pair = (wanted.get(line, "").splitlines(), lines.get(line, "").splitlines())
+            for before, after in zip_longest(*pair, fillvalue="nothing"):
+                if before != after:
+                    told.append(f"{name}:{line} shows {after!r} instead of {before!r}")
+    return told
+
+
+# --- the task -------------------------------------------------------------------------------------
+
+
+def outputs_with(env):
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "outputs.json")
+        command = [sys.executable, "-m", "tests.processors", "--outputs", str(file)]
+        subprocess.run(command, cwd=ROOT, env=env, check=True)
+        return json.loads(file.read_text("utf-8"))
+
+
+def tests_with(env, tests):
+    """Run pytest; return its last line, or None if all is well."""
+    side_by_side = ["-n", str(cores())] if importlib.util.find_spec("xdist") else []
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *side_by_side]
+    ran = subprocess.run([*command, *tests], cwd=ROOT, env=env, capture_output=True, text=True)
+    if ran.returncode:
+        print(ran.stdout[-20000:], ran.stderr[-2000:], sep="\n")
+    return ran.returncode == 0, ran.stdout.strip().splitlines()[-1].strip("= ")
+
+
+def compare(quick):
+    """Run everything on each generation; return the exit code."""
+    own = environment(None, None)
+    machine = probe(own)
+    said = {key: machine[key] for key in ("torch", "openblas", "mkl", "onednn") if key in machine}
+    print("This machine's own kernels:", *(f"{key} {value}" for key, value in said.items()))
+    expected = outputs_with(own)
+    problems = differences(expected, expected)
+    print(f"own kernels: {len(expected)} pages and examples", flush=True)
+    print(*problems, sep="\n")
+    failed, tried = bool(problems), 0
+    for generation in GENERATIONS[:1] if quick else GENERATIONS:
+        if generation.needs not in machine["features"]:
+            print(f"{generation.name}: not tried, this machine lacks {generation.needs}")
+            continue
+        env = environment(generation, machine)
+        obeyed, ignored = obedience(generation, probe(env), machine)
+        print(f"{generation.name}: asked for by {', '.join(obeyed) or 'nothing'}", end="")
+        print(f"; ignored by {', '.join(ignored)}" if ignored else "", flush=True)
+        problems = differences(expected, outputs_with(env))
+        passed, summary = tests_with(env, QUICK if quick else TESTS)
+        print(*problems, sep="\n" if problems else "")
+        equal = f"{len(problems)} differences" if problems else "all outputs equal"
+        print(f"{generation.name}: {equal}; {summary}", flush=True)
+        failed |= bool(problems) or not passed
+        tried += 1
+    if not tried:
+        print("No generation was tried: this machine has none of those that are listed here.")
+    return int(failed)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="dev.py processors", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="the plainest generation only")
+    parser.add_argument("--outputs", type=Path, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.outputs:
+        chosen.outputs.write_text(json.dumps(all_outputs()), "utf-8")
+        return 0
+    return compare(chosen.quick)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""The task `processors`: what it notes, what it compares, and what it must not count as passed."""
+
+import os
+from pathlib import Path
+
+import processors
+
+PAGE = """\
+# A page
+
+```{code-cell} python
+---
+tags: [hide-cell]
+---
+x = 1
+print(x,
+      "is printed")
+x + 1
+```
+
+Text.
+
+```{code-cell} python
+x + 2;
+```
+
+```{code-cell} python
+import matplotlib.pyplot as plt
+fig = plt.figure()
+fig.set_label("What it shows")
+fig.suptitle("A title");
+```
+"""
+
+
+def test_outputs_are_noted_with_the_line_of_the_page(tmp_path):
+    page, before = tmp_path / "page.md", Path.cwd()
+    page.write_text(PAGE)
+    assert processors.outputs(str(page)) == (
+        str(page), {"8": "1 is printed\n", "10": "2\n", "20": "What it shows\nA title"},
+    )  # fmt: skip
+    assert Path.cwd() == before
+
+
+def test_an_example_shows_the_last_value_of_each_block(tmp_path):
+    script = tmp_path / "example.py"
+    script.write_text('"""Title."""\nx = 1\nx\n\n# %%\n# Text\nx + 1\n')
+    assert processors.outputs(str(script))[1] == {"3": "1\n", "7": "2\n"}
+
+
+def test_a_claim_that_fails_and_a_warning_are_differences(tmp_path):
+    for code in ("assert 1 > 2", "import warnings\nwarnings.warn('now')", "import sys\nsys.exit()"):
+        page = tmp_path / "page.py"
+        page.write_text(code)
+        name, lines = processors.outputs(str(page))
+        (told,) = processors.differences({}, {name: lines})
+        assert told.startswith(f"{page} fails: ")
+
+
+def test_a_difference_is_told_with_page_and_line():
+    expected = {"page.md": {"3": "a\nloss 1.0\n", "9": "b\n"}}
+    assert processors.differences(expected, expected) == []
+    found = {"page.md": {"3": "a\nloss 1.1\n", "12": "c\n"}}
+    assert processors.differences(expected, found) == [
+        "page.md:3 shows 'loss 1.1' instead of 'loss 1.0'",
+        "page.md:9 shows 'nothing' instead of 'b'",
+        "page.md:12 shows 'c' instead of 'nothing'",
+    ]
+
+
+def test_every_page_and_example_has_its_cells_compared():
+    pages = {path for pattern in processors.PAGES for path in processors.ROOT.glob(pattern)}
+    with_cells = {
+        path
+        for path in (processors.ROOT / "docs").rglob("*.md")
+        if processors.cells(path) and "gallery" not in path.parts and "generated" not in path.parts
+    }
+    assert with_cells <= pages
+
+
+MACHINE = {"features": ["SSE3"], "dispatched": [], "torch": "DEFAULT", "exp": "0"}
+
+
+def compare(monkeypatch, outputs=lambda env: {}, passed=True, machine=MACHINE):
+    """Compare on a machine whose only generation is SSE3, without running anything."""
+    monkeypatch.setattr(processors, "probe", lambda env: machine)
+    monkeypatch.setattr(processors, "outputs_with", outputs)
+    monkeypatch.setattr(processors, "tests_with", lambda env, tests: (passed, "3 tests"))
+    return processors.compare(quick=False)
+
+
+def test_a_generation_that_the_machine_lacks_is_not_counted_as_passed(monkeypatch, capsys):
+    assert compare(monkeypatch) == 0
+    said = capsys.readouterr().out
+    assert "SSE3: all outputs equal; 3 tests" in said
+    for generation in processors.GENERATIONS[1:]:
+        lack = f"{generation.name}: not tried, this machine lacks {generation.needs}\n"
+        assert lack in said
+        assert f"{generation.name}: all" not in said
+    assert compare(monkeypatch, machine=MACHINE | {"features": []}) == 0
+    assert "No generation was tried" in capsys.readouterr().out
+
+
+def test_failed_tests_and_other_outputs_fail_the_task(monkeypatch, capsys):
+    assert compare(monkeypatch, passed=False) == 1
+    other = iter([{"page.md": {"1": "a"}}, {"page.md": {"1": "b"}}])
+    assert compare(monkeypatch, outputs=lambda env: next(other)) == 1
+    assert "page.md:1 shows 'b' instead of 'a'" in capsys.readouterr().out
+
+
+def test_the_plainest_generation_asks_every_library_for_its_oldest_kernels():
+    machine = MACHINE | {"dispatched": ["X86_V3", "X86_V4"]}
+    env = processors.environment(processors.GENERATIONS[0], machine)
+    assert env["ATEN_CPU_CAPABILITY"] == "default"
+    assert env["NPY_DISABLE_CPU_FEATURES"] == "X86_V3 X86_V4"
+    assert env["OPENBLAS_CORETYPE"] == "Prescott"
+    assert "-FMA" in env["GLIBC_TUNABLES"]
+    newest = processors.environment(processors.GENERATIONS[3], machine)
+    assert newest["NPY_DISABLE_CPU_FEATURES"] == "X86_V4"
+    own = processors.environment(None, None)
+    assert own.get("ATEN_CPU_CAPABILITY") == os.environ.get("ATEN_CPU_CAPABILITY")
+
+
+def test_a_library_that_ignores_its_variable_is_named():
+    machine = MACHINE | {"dispatched": ["X86_V3"]}
+    old = processors.GENERATIONS[0]
+    found = {"torch": "DEFAULT", "openblas": "Katmai", "mkl": "AUTO", "onednn": "SSE4.1"}
+    found |= {"dispatched": [], "exp": "1"}
+    assert processors.obedience(old, found, machine) == (
+        ["torch", "OpenBLAS", "oneDNN", "NumPy", "C library"], ["MKL"],
+    )  # fmt: skip
+    found |= {"torch": "AVX2", "dispatched": ["X86_V3"], "exp": "0"}
+    assert processors.obedience(old, found, machine) == (
+        ["OpenBLAS", "oneDNN"], ["torch", "MKL", "NumPy", "C library"],
+    )  # fmt: skip
