@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import pickle
 import random
 import shutil
@@ -9,7 +10,6 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 from itertools import islice
 from pathlib import Path
 
@@ -451,65 +451,71 @@ def test_saving_into_a_damaged_folder_writes_the_whole_history(damage, tmp_path)
     assert repr(load_run(tmp_path)[1]) == repr(history)
 
 
-CHILD = """
-import sys
-from pathlib import Path
+SERVER = """
+import os, sys
 sys.path.insert(0, sys.argv[1])
 import test_checkpoint as here
-from charseq.checkpoint import load_run, save_run, start_folder
-from charseq.history import History
-
-folder = sys.argv[2]
-if not Path(folder, "config.json").exists():
-    start_folder(folder, here.run_of(**here.KILLED))
-run, history = load_run(folder)
-print("saved", flush=True)
-records = list(history)
-learn, measure = here.CORPUS.split(valid=0.1)
-for record in here.language_model_steps(run, learn, measure):
-    records.append(record)
-    save_run(folder, run, History(tuple(records)), best=record.valid_loss == run.best_loss)
-    print("saved", flush=True)
+here.uninterrupted(**here.KILLED)  # torch loads much at the first step: once, before the forks
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        here.train_and_die(sys.argv[2], int(line))
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
-KILLED = {"model": {"cell": "LSTM", "dropout": 0.2}, "steps": 250, "evaluate_every": 7}
-KILLS = 8
+KILLED = {"model": {"cell": "LSTM", "dropout": 0.2}, "steps": 60, "evaluate_every": 7}
+KILLS = 24
 
 
-def train_in_a_process(folder, saves=None, seconds=0.0):
-    """Train, saving each step; or kill it so many seconds after so many saves."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, Path(__file__).parent, folder],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    with child:
-        if saves is not None:
-            for _ in range(1 + saves):
-                assert child.stdout.readline() in ("saved\n", ""), child.stderr.read()
-            time.sleep(seconds)
-            child.send_signal(signal.SIGKILL)
-        _, complaint = child.communicate(timeout=60)
-    return child.returncode, complaint
+def train_and_die(folder, last):
+    """Train and save each step; be killed just before the `last` use of a file of the folder."""
+    uses = 0
+
+    def count(event, arguments):
+        nonlocal uses
+        if event in ("open", "os.rename", "os.remove") and folder in str(arguments[0]):
+            uses += 1
+            if uses == last:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
+    if not Path(folder, "config.json").exists():
+        start_folder(folder, run_of(**KILLED))
+    run, history = load_run(folder)
+    records = list(history)
+    learn, measure = CORPUS.split(valid=0.1)
+    for record in language_model_steps(run, learn, measure):
+        records.append(record)
+        save_run(folder, run, History(tuple(records)), best=record.valid_loss == run.best_loss)
+    os._exit(0)
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
-def test_a_run_killed_at_random_instants_ends_as_one_that_was_not(tmp_path):
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_run_killed_between_any_two_uses_of_a_file_ends_as_one_that_was_not(tmp_path):
     expected, end = uninterrupted(**KILLED)
-    instants, steps, killed, folder = random.Random(0), set(), 0, tmp_path / "run"
-    for _ in range(KILLS):
-        code, complaint = train_in_a_process(
-            folder, instants.randrange(30), instants.uniform(0, 0.02)
-        )
-        assert (code, complaint) in ((-signal.SIGKILL, ""), (0, ""))
-        killed += code != 0
-        loaded, records = load_run(folder)
-        steps.add(loaded.step)
-        assert repr(go_on(loaded, records)) == repr(expected)
-        assert bits(loaded) == bits(end)
-        if code == 0:  # a fast machine came to the end: begin again
-            shutil.rmtree(folder)
-    assert killed >= KILLS // 2
-    assert len(steps) > 1
-    assert train_in_a_process(folder) == (0, "")
+    chance, steps, killed, folder = random.Random(0), set(), 0, tmp_path / "run"
+    command = [sys.executable, "-c", SERVER, Path(__file__).parent, folder]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:  # fmt: skip
+
+        def train(last):
+            print(last, file=server.stdin, flush=True)
+            return int(server.stdout.readline())
+
+        for _ in range(KILLS):
+            code = train(chance.randrange(20, 200))
+            assert code in (-signal.SIGKILL, 0)
+            killed += code != 0
+            loaded, records = load_run(folder)
+            steps.add(loaded.step)
+            assert repr(go_on(loaded, records)) == repr(expected)
+            assert bits(loaded) == bits(end)
+            if code == 0:  # it came to the end: begin again
+                shutil.rmtree(folder)
+        assert killed >= KILLS // 2
+        assert len(steps) > KILLS // 2
+        assert train(0) == 0
+        server.stdin.close()
     loaded, records = load_run(folder)
     assert repr(records) == repr(expected)
     assert bits(loaded) == bits(end)

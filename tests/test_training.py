@@ -923,7 +923,7 @@ def two_processes(tmp_path_factory):
     flags = ["--standalone", "--nproc-per-node=2", folder / "child.py", Path(__file__).parent]
     ran = subprocess.run(
         [sys.executable, "-c", LAUNCHER, *flags, folder],
-        capture_output=True, text=True, check=False, timeout=120,
+        capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     alone = {name: trained(make(), VALID) for name, make in kinds_of_runs().items()}
