@@ -730,7 +730,16 @@ def imported(arguments, whole):
         (["--help"], {"cli"}),
         (
             ["sample", "RUN", "--length", "3"],
-            {"cli", "checkpoint", "history", "sampling", "vocab"},
+            {
+                "cli",
+                "checkpoint",
+                "history",
+                "plotting",
+                "reference",
+                "sampling",
+                "shapes",
+                "vocab",
+            },
         ),
     ],
 )

@@ -7,7 +7,6 @@ import json
 import math
 import os
 import subprocess
-import time
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -448,23 +447,15 @@ def test_training_stops_when_its_slice_of_time_is_over(js):
     found = js(
         """settings => {
             const run = new charseqTraining.Run(settings);
-            const states = [[run.done, run.records.length]];
-            states.push([run.advance(0), run.records.length]);
-            states.push([run.advance(-1), run.records.length]);
-            const start = performance.now();
-            const ended = run.advance(30);
-            const took = performance.now() - start;
-            const part = run.records.length;
-            run.advance();
-            states.push([run.done, run.records.length], [run.advance(30), run.records.length]);
-            return {states, ended, took, part};
+            let looks = 0;
+            const now = () => 10 * looks++;  // each look at this clock comes 10 ms after the last
+            const slice = milliseconds => [run.advance(milliseconds, now), run.records.length];
+            return [0, -1, 10, 30, 35, 1000, Infinity, 30].map(slice);
         }""",
-        DEFAULT | {"cell": "LSTM", "hidden": 48, "epochs": 200},
+        DEFAULT | {"epochs": 200},
     )
-    assert found["states"] == [[False, 0], [False, 1], [False, 2], [True, 200], [True, 200]]
-    assert not found["ended"]
-    assert 2 < found["part"] < 200
-    assert 30 <= found["took"] < 100
+    epochs = [1, 2, 3, 6, 10, 110, 200, 200]
+    assert found == [[count == 200, count] for count in epochs]
 
 
 def test_a_run_that_blows_up_stops_where_training_steps_does(js):
@@ -480,24 +471,6 @@ def test_a_run_that_blows_up_stops_where_training_steps_does(js):
         return [run.done, run.advance(), run.records.length];
     }"""
     assert js(done, run) == [True, True, found["diverged"] - 1]
-
-
-@pytest.mark.parametrize("cell", CELLS)
-def test_core_is_twenty_times_as_fast_as_eager_torch(js, cell):
-    run = DEFAULT | {"cell": cell}
-    train = """settings => Math.min(...Array.from({length: 20}, () => {
-        const start = performance.now();
-        new charseqTraining.Run(settings).advance();
-        return performance.now() - start;
-    }))"""
-    ours, theirs = [], []
-    for _ in range(3):  # whichever moment was quietest
-        ours.append(js(train, run) / 1000)
-        start = time.perf_counter()
-        torch_run.__wrapped__(json.dumps(run))
-        theirs.append(time.perf_counter() - start)
-    assert torch.get_num_threads() == 1
-    assert min(theirs) / min(ours) >= 20
 
 
 # --- one step, term by term -----------------------------------------------------------------------

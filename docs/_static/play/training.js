@@ -154,12 +154,13 @@ const charseqTraining = (() => {
     /**
      * Train for so many milliseconds, or to the end; says whether that was the end.
      * @param {number} [milliseconds]
+     * @param {() => number} [now] a clock in milliseconds
      */
-    advance(milliseconds = Infinity) {
-      const end = performance.now() + milliseconds;
+    advance(milliseconds = Infinity, now = () => performance.now()) {
+      const end = now() + milliseconds;
       while (!this.done) {
         this.step();
-        if (performance.now() >= end) break;
+        if (now() >= end) break;
       }
       return this.done;
     }
