@@ -2,15 +2,12 @@ r"""
 What makes training slow?
 =========================
 
-A network twice as wide, a batch twice as large, pieces twice as long: you
-wait longer for each, but they cost different things. Seconds depend on the
-machine and on what else it does, so this page counts instead:
-multiplications, numbers kept for the way back, and operations that have to
-wait for each other.
+You can make a network twice as wide, a batch twice as large, or the pieces
+of text twice as long. Each of them costs something else. Seconds depend on
+the machine and on what else it is doing, so this page counts three things
+instead: multiplications, numbers kept for the backward pass, and operations
+that have to wait for each other.
 """
-
-import sys
-from time import perf_counter
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -27,12 +24,13 @@ GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 # %%
 # Three counts of one training step
 # ---------------------------------
-# Torch counts the multiplications by itself, shows a hook each tensor that
-# it keeps for the way back, and leaves a graph with a node an operation.
+# PyTorch can count the multiplications. It shows each tensor that it keeps for
+# the backward pass to a hook, a function of ours. And it leaves a graph that
+# has one node per operation.
 
 
 def count(B, T, H, cell="GRU"):
-    """Multiplications, numbers kept and nodes of one step, a character."""
+    """Multiplications, numbers kept and nodes of a step, per character."""
     model = CharRNN(V, H, cell=cell, seed=0).double()
     ids = torch.zeros(B, T, dtype=torch.long)
     weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
@@ -62,15 +60,17 @@ def count(B, T, H, cell="GRU"):
 # %%
 # What a character should cost
 # ----------------------------
-# On the way there each character meets each weight once: :math:`gH(V + H)`
-# in a layer of :math:`g` gates, :math:`VH` in the output layer. On the way
-# back twice, once for the gradient of the weight and once for that of what
-# it was multiplied with; but nobody wants the gradient of a one-hot vector,
-# nor that of the zeros before the first character.
+# In the forward pass each character meets each weight once. That makes
+# :math:`gH(V + H)` multiplications in a layer of :math:`g` gates, and
+# :math:`VH` in the output layer. In the backward pass it meets each weight
+# twice: once for the gradient of the weight, and once for the gradient of
+# what the weight was multiplied with. Two of these gradients are never
+# needed: that of a one-hot vector, and that of the zeros before the first
+# character.
 
 
 def expected(T, H, cell="GRU"):
-    """Multiplications of one training step, a character."""
+    """Multiplications of one training step, per character."""
     g = GATES[cell]
     return g * H * (2 * V + 3 * H - H / T) + 3 * V * H
 
@@ -79,13 +79,14 @@ B, T, H = 4, 8, 64
 for cell in GATES:
     counted = count(B, T, H, cell)[0]
     exact = counted == expected(T, H, cell)
-    print(f"{cell:4} {counted:7,.0f} a character, as expected: {exact}")
+    print(f"{cell:4} {counted:7,.0f} per character, as expected: {exact}")
 
 # %%
 # One variable at a time
 # ----------------------
-# Work and waiting are counted for each character that is read; what is kept
-# is kept for all of a batch at once. Dashed lines have slopes 2, 1 and −1.
+# Multiplications and steps are counted per character. The numbers kept are
+# counted for the whole batch, since all of them are in memory at once. The
+# dashed lines have slopes 2, 1 and −1.
 
 times = (1, 2, 4, 8)
 grown = {
@@ -94,13 +95,13 @@ grown = {
     "T": np.array([count(B, T * n, H) for n in times]),
 }
 for name in "BT":
-    grown[name][:, 1] *= times  # a batch has so many more characters
+    grown[name][:, 1] *= times  # from one character to the whole batch
 growth = {name: costs / costs[0] for name, costs in grown.items()}
 
 panels = (
-    ("multiplications\na character", 2, {"H": "H", "B": "B, T"}),
-    ("numbers kept\nfor the way back", 1, {"B": "B, T, H"}),
-    ("steps in a row,\na character", -1, {"H": "H", "T": "T", "B": "B"}),
+    ("multiplications\nper character", 2, {"H": "H", "B": "B, T"}),
+    ("numbers kept for\nthe backward pass", 1, {"B": "B, T, H"}),
+    ("steps in a row,\nper character", -1, {"H": "H", "T": "T", "B": "B"}),
 )
 colors = {"H": ORANGE, "T": GREEN, "B": BLUE}
 fig, axes = plt.subplots(1, 3, figsize=(5.8, 3.2), layout="constrained")
@@ -123,42 +124,51 @@ for i, (ax, (title, slope, labels)) in enumerate(
 fig.supxlabel("width H, batch B or length T, times as large", fontsize=10)
 fig.set_label(
     "Three panels: how a cost grows as H, B or T grows eight times. "
-    "Multiplications a character: H rises to nearly 64 times, B and T stay "
-    "flat. Numbers kept: all three rise, about in proportion. Steps in a "
-    "row, a character: B falls to an eighth, H and T stay nearly flat."
+    "Multiplications per character: H rises to nearly 64 times, B and T "
+    "stay flat. Numbers kept: all three rise, about in proportion. Steps in "
+    "a row, per character: B falls to an eighth, H and T stay nearly flat."
 )
 plt.show()
 
 # %%
-# And in seconds?
-# ---------------
-# The same 1,024 characters in one row and in 32 rows: the same number of
-# multiplications, in 1,024 steps or in 32. Seconds are other numbers at
-# each run, so the page leaves them out. Run the script as
-# ``python scaling.py --seconds`` to see yours, or print ``seconds`` in the
-# notebook.
+# The same text in more rows
+# --------------------------
+# Take 1,024 characters, once in one row and once in 32 rows. A node of the
+# graph cannot start before the nodes that it depends on are done. So count
+# the longest chain of nodes: no processor can be done sooner, however many
+# operations it does at once.
 
-model = CharRNN(V, H, cell="GRU", seed=0)
-seconds = {}
-for rows in (1, 32):
-    ids = torch.zeros(rows, 1024 // rows, dtype=torch.long)
-    runs = []
-    for _ in range(3):
-        start = perf_counter()
-        model(ids)[0].sum().backward()
-        runs.append(perf_counter() - start)
-    seconds[rows] = min(runs)
-if "--seconds" in sys.argv:
-    print({rows: f"{value:.3f} s" for rows, value in seconds.items()})
-print("32 rows are more than twice as fast:", seconds[1] > 2 * seconds[32])
+
+def longest_chain(rows):
+    """Number of operations that wait for each other in 1,024 characters."""
+    model = CharRNN(V, H, cell="GRU", seed=0)
+    logits, _ = model(torch.zeros(rows, 1024 // rows, dtype=torch.long))
+    length, waiting = {None: 0}, [logits.grad_fn]
+    while waiting:
+        node = waiting[-1]
+        below = [parent for parent, _ in node.next_functions]
+        missing = [parent for parent in below if parent not in length]
+        if missing:
+            waiting += missing
+        else:
+            length[waiting.pop()] = 1 + max(
+                map(length.get, below), default=0
+            )
+    return length[logits.grad_fn]
+
+
+chains = {rows: longest_chain(rows) for rows in (1, 32)}
+print(
+    f"one row waits {chains[1] / chains[32]:.0f} times as long as 32 rows"
+)
 
 # %%
-# **What to notice.** Width is what the work depends on: a network twice as
-# wide has close to four times as much to do. Batch and length leave the
-# work of a character as it is, and both take memory in proportion. But only
-# a larger batch shortens the wait: rows go side by side, and time steps
-# cannot. What a batch costs is not seen here: fewer updates for the same
-# text.
+# **What to notice.** The width decides how much work there is: a network
+# twice as wide does close to four times as many multiplications. A larger
+# batch and longer pieces leave the work per character as it is, and both
+# take memory in proportion. Only a larger batch shortens the wait, because
+# rows are read side by side and time steps are not. This page does not show
+# what a batch costs: fewer updates for the same text.
 
 for cell in GATES:
     assert count(B, T, H, cell)[0] == expected(T, H, cell)
@@ -173,4 +183,4 @@ assert np.allclose(slopes, slopes[0])
 assert np.allclose(nodes[1], np.reciprocal(times, dtype=float))
 assert (nodes[0] == 1).all()
 assert nodes[2].min() > 0.8
-assert seconds[1] > 2 * seconds[32]
+assert chains[1] > 25 * chains[32]
