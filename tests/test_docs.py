@@ -180,3 +180,25 @@ def test_the_readme_program_runs(tmp_path, monkeypatch, capsys):
     plt.close("all")
     assert "o be or not to be" in capsys.readouterr().out
     assert (tmp_path / "loss.svg").stat().st_size > 1000
+
+
+CLOCK = re.compile(
+    r"perf_counter|process_time|thread_time|monotonic|timeit|getrusage|os\.times|\btime\.time\b"
+    r"|from time import|^import time\b|\bsleep\(|performance\.now|Date\.now|wait_for_timeout",
+    re.MULTILINE,
+)
+WITHOUT_CLOCK = [
+    *(path for path in sorted((ROOT / "tests").rglob("*.py")) if path != Path(__file__)),
+    *(ROOT / "docs" / "index.md", *CHAPTERS, *sorted((ROOT / "docs" / "use").glob("*.md"))),
+    *EXAMPLES,
+]
+
+
+@pytest.mark.parametrize("path", WITHOUT_CLOCK, ids=name_of)
+def test_no_test_page_or_example_reads_a_clock_or_sleeps(path):
+    found = CLOCK.findall(path.read_text("utf-8"))
+    assert not found, (
+        f"{path.relative_to(ROOT)} uses {', '.join(found)}. Seconds differ from machine to machine, "
+        "so a slow or busy one would fail, or print something else. Count operations, calls, bytes "
+        "or steps, wait for a condition, or measure in benchmarks/."
+    )

@@ -13,6 +13,7 @@ AXE = {"preload": False, "resultTypes": ["violations"]}
 @pytest.fixture
 def quiet(page):
     """A page that must say nothing on its console and ask for nothing outside its folder."""
+    page.set_default_timeout(120_000)  # ms; for a machine that is slow or busy
     noise = []
     page.on(
         "console",  # the theme's switch logs what it does; only complaints count
@@ -84,7 +85,7 @@ def test_a_wide_formula_or_line_of_code_takes_the_focus_and_scrolls(quiet, site)
     box = quiet.locator("pre[tabindex='0']:visible").first
     box.focus()
     quiet.keyboard.press("ArrowRight")
-    quiet.wait_for_function("document.activeElement.scrollLeft > 0", timeout=5000)
+    quiet.wait_for_function("document.activeElement.scrollLeft > 0")
 
 
 def test_search_works_from_the_file_system(quiet, site):

@@ -4,7 +4,6 @@ import contextlib
 import gzip
 import io
 import itertools
-import json
 import math
 import re
 from pathlib import Path
@@ -37,6 +36,13 @@ def play(quiet, site):  # noqa: F811 - the fixture
         return quiet
 
     return open_
+
+
+def let_the_page_act(page):
+    """Wait until the page has handled what it was told, and drawn twice since."""
+    page.evaluate(
+        "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
 
 
 def address(**settings):
@@ -211,8 +217,8 @@ def test_play_goes_on_to_the_end_and_takes_ten_jumps_where_motion_is_reduced(pla
     page.emulate_media(reduced_motion="reduce")
     page.evaluate("charseqPlay.set({epoch: 40})")
     page.get_by_role("button", name="Play").click()
-    page.wait_for_function("charseqPlay.shared.epoch > 40")
-    assert page.evaluate("charseqPlay.shared.epoch") == 45
+    first = page.wait_for_function("charseqPlay.shared.epoch > 40 && charseqPlay.shared.epoch")
+    assert first.json_value() == 45
     page.get_by_role("button", name="Pause").click()
 
 
@@ -238,8 +244,14 @@ def test_the_address_keeps_the_settings_and_leads_back_to_them(play):
     again.evaluate("location.hash = '#lr=0.3&epochs=20'")
     again.wait_for_function("charseqPlay.shared.run.settings.epochs === 20")
     assert again.get_by_label("Text to learn").input_value() == " learned deep learning"
-    again.evaluate("location.hash = '#look-inside'")  # a place on the page is no setting
-    again.wait_for_timeout(100)
+    again.evaluate(  # a place on the page is no setting
+        """() => new Promise(done => {
+            addEventListener("hashchange", done, {once: true});
+            location.hash = "#look-inside";
+        })"""
+    )
+    let_the_page_act(again)
+    assert again.get_by_label("Learning rate", exact=True).input_value() == "0.3"
     assert again.evaluate("charseqPlay.shared.run.settings.lr") == 0.3
 
 
@@ -342,8 +354,9 @@ def test_each_challenge_can_be_met_and_none_is_met_where_it_starts(play):
     names = page.locator(".play-tasks b")
     assert names.all_text_contents() == list(SOLVED)
     for name in (*SOLVED, "One change"):
+        page.evaluate("() => { window.runBefore = charseqPlay.shared.run }")
         page.get_by_role("button", name=f"Start here: {name}").click()
-        page.wait_for_timeout(60)
+        page.wait_for_function("charseqPlay.shared.run !== runBefore")
     assert page.get_by_role("heading", name="Challenges: 0 of 4 met").count() == 1
     page.get_by_label("Seed", exact=True).fill("1")  # one change, but not the right one
     page.get_by_label("Seed", exact=True).press("Enter")
@@ -423,7 +436,7 @@ def test_the_playground_is_accessible_in_each_look(play):
     page = play(address(lr="99", epoch="20"))
     show_all(page)
     page.evaluate("document.querySelectorAll('#train details').forEach(box => { box.open = true })")
-    page.wait_for_timeout(300)
+    let_the_page_act(page)
     page.evaluate("document.getAnimations().forEach(animation => animation.finish())")
 
     def check(state, wanted):
@@ -492,8 +505,9 @@ def test_a_part_whose_script_fails_leaves_its_fallback(browser, site):
     page = browser.new_page()
     page.route("**/curves.js*", lambda route: route.abort())
     page.goto((site / "learn/ceiling.html").as_uri())
-    page.locator("[data-play]").scroll_into_view_if_needed()
-    page.wait_for_timeout(500)
+    with page.expect_event("requestfailed", lambda request: "/curves.js" in request.url):
+        page.locator("[data-play]").scroll_into_view_if_needed()
+    let_the_page_act(page)
     assert page.get_by_text("learned leep learneng").last.is_visible()
     page.close()
 
@@ -507,7 +521,11 @@ def test_a_part_whose_script_fails_leaves_its_fallback(browser, site):
 )
 def test_a_chapters_scrubber_loads_when_it_comes_near(play, chapter, at, said):
     page = play(page=chapter, ready="[data-play]")
-    page.wait_for_timeout(300)
+    # Observers are told in the order in which they were made: near.js has seen the page by now.
+    page.evaluate(
+        "() => new Promise(done => new IntersectionObserver(done).observe(document.body))"
+    )
+    assert page.locator("link[href*='play.css']").count() == 0
     assert [src.rpartition("/")[2].partition("?")[0] for src in page.evaluate(SCRIPTS)] == [
         "near.js"
     ]
@@ -528,7 +546,7 @@ def test_pages_without_a_part_load_nothing_of_it(pages):
     assert marked == {name for name, html in pages.items() if "/play/" in html}
 
 
-# --- weight and speed -----------------------------------------------------------------------------
+# --- weight ---------------------------------------------------------------------------------------
 
 
 def test_all_scripts_and_styles_weigh_at_most_40_kb(play, site):
@@ -551,46 +569,6 @@ def test_the_sites_scripts_lack_comments_and_the_whole_has_all(site):
         assert not re.search(r"^\s*(/\*|\*|//)|/\*\*", script, re.MULTILINE), name
     for name in (*ORDER, "train", "inside", "step", "explorer"):
         assert lean[name] in lean["whole"], name
-
-
-LARGEST = {
-    "text": "".join(chr(0x4E00 + k) for k in range(60)),
-    "cell": "LSTM",
-    "hidden": "64",
-    "epochs": "400",
-    "optimizer": "adam",
-}
-
-
-def test_no_task_of_the_largest_run_takes_more_than_100_ms(play, browser, tmp_path):
-    # As time of the processor, which tells what the page does from what else the machine has to do.
-    page = play()
-    kinds = ["toplevel", "disabled-by-default-devtools.timeline", "devtools.timeline"]
-    browser.start_tracing(page=page, path=tmp_path / "trace.json", categories=kinds)
-    page = play(address(**LARGEST))
-    assert "epochs must be at most" in page.locator(".play-settings").text_content()
-    show_all(page)
-    slider = page.get_by_role("slider", name="Epoch", exact=True)
-    for key in ("Home", "PageUp", "PageUp", "ArrowRight", "End", "ArrowLeft", "ArrowLeft"):
-        slider.press(key)
-        page.wait_for_timeout(50)
-    page.get_by_role("slider", name="Seed, slider").press("ArrowRight")
-    page.wait_for_function("charseqPlay.shared.run.settings.seed === 1")
-    browser.stop_tracing()
-    events = json.loads((tmp_path / "trace.json").read_text("utf-8"))["traceEvents"]
-    threads = {
-        (event["pid"], event["tid"])
-        for event in events
-        if event["name"] == "EvaluateScript"
-        and event["args"].get("data", {}).get("url", "").partition("?")[0].endswith("whole.js")
-    }
-    tasks = [
-        event.get("tdur", 0) / 1000  # microseconds
-        for event in events
-        if event["name"] == "RunTask" and (event["pid"], event["tid"]) in threads
-    ]
-    assert len(tasks) > 100
-    assert max(tasks) <= 100
 
 
 # --- types ----------------------------------------------------------------------------------------

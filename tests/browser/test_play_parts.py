@@ -273,7 +273,7 @@ def test_what_an_option_changes_is_marked_in_words_and_announced(part):
         "16 parameters. Changed: input (3, 5, 4), was (5, 3, 4); output (3, 5, 2), was (5, 3, 2)."
     )
     said = page.locator(".play-explorer [role=status].play-unseen")
-    said.filter(has_text=seen["summary"]).wait_for(state="attached", timeout=5000)
+    said.filter(has_text=seen["summary"]).wait_for(state="attached")
 
     page.get_by_label("batch_first", exact=True).uncheck()  # and back: nothing is changed by it
     assert changes(page) == {}
@@ -342,7 +342,7 @@ def test_what_does_not_fit_stays_beside_a_message(part, name, typed, said, used)
     assert used is None or table["weight_hh_l0"]["shape"] == used
     assert page.locator("img").count() == 0
     status = page.locator(".play-explorer [role=status].play-unseen")
-    status.filter(has_text="is used").wait_for(state="attached", timeout=5000)
+    status.filter(has_text="is used").wait_for(state="attached")
     field.fill("1" if name != "proj_size" else "0")
     page.keyboard.press("Tab")
     assert field.get_attribute("aria-invalid") != "true"
@@ -699,9 +699,7 @@ def test_below_1_the_likeliest_gets_likelier_and_above_1_less_likely(part):
     assert shares[0] == 100
     assert len(set(shares)) == 5
     said = page.locator(".play-temperature [role=status].play-unseen")
-    said.filter(has_text="Temperature 2.00: c is the likeliest").wait_for(
-        state="attached", timeout=5000
-    )
+    said.filter(has_text="Temperature 2.00: c is the likeliest").wait_for(state="attached")
 
 
 def drawn(page):
