@@ -198,7 +198,7 @@ WITHOUT_CLOCK = [
 def test_no_test_page_or_example_reads_a_clock_or_sleeps(path):
     found = CLOCK.findall(path.read_text("utf-8"))
     assert not found, (
-        f"{path.relative_to(ROOT)} uses {', '.join(found)}. Seconds differ from machine to machine, "
+        f"{path.relative_to(ROOT)} uses {', '.join(found)}. Seconds differ between machines, "
         "so a slow or busy one would fail, or print something else. Count operations, calls, bytes "
         "or steps, wait for a condition, or measure in benchmarks/."
     )

@@ -1,5 +1,6 @@
 """Sampling without torch, against torch; filters against closed forms; draws against chance."""
 
+import copy
 import math
 from itertools import islice, pairwise
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
+from precision import assert_rounds_like
 
 from charseq import CharRNN, Net, Vocabulary, generate, sampling
 from charseq.sampling import Draw, probabilities, sampling_steps
@@ -43,15 +45,19 @@ def rng(seed=0):
 # --- the net --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
+def doubled(model):
+    """Multiply the weights by 2, so that the gates are not all about one half."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(2)
+    return model
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("num_layers", [1, 3])
 @pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
-def test_net_equals_torch_character_by_character(cell, num_layers, kind, dtype, tolerance):
-    model = model_of(cell=cell, num_layers=num_layers, **kind).to(dtype)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.mul_(2)  # so that the gates are not all about one half
+def test_net_equals_torch_character_by_character(cell, num_layers, kind):
+    model = doubled(model_of(cell=cell, num_layers=num_layers, **kind).double())
     ids = torch.randint(V, (4, 25), generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         expected, last = model(ids)
@@ -59,12 +65,28 @@ def test_net_equals_torch_character_by_character(cell, num_layers, kind, dtype, 
     state = net.start(4)
     for t in range(25):
         logits, state = net.step(ids[:, t].numpy(), state)
-        assert logits.dtype == np.dtype(str(dtype).removeprefix("torch."))
-        np.testing.assert_allclose(logits, expected[:, t].numpy(), rtol=0, atol=tolerance)
+        assert logits.dtype == np.float64
+        np.testing.assert_allclose(logits, expected[:, t].numpy(), rtol=0, atol=1e-10)
     layers = [torch.stack(parts) for parts in zip(*last)] if cell == "LSTM" else last  # noqa: B905
     assert len(state) == num_layers
     for found, wanted in zip(state, layers, strict=True):
-        np.testing.assert_allclose(np.stack(found), wanted.numpy(), rtol=0, atol=tolerance)
+        np.testing.assert_allclose(np.stack(found), wanted.numpy(), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("num_layers", [1, 3])
+@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+def test_net_in_float32_rounds_like_torch(cell, num_layers, kind):
+    model = doubled(model_of(cell=cell, num_layers=num_layers, **kind))
+    ids = torch.randint(V, (4, 3), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        plain, exact = model(ids)[0], copy.deepcopy(model).double()(ids)[0]
+    net = Net.from_model(model)
+    state, found = net.start(4), []
+    for t in range(3):
+        logits, state = net.step(ids[:, t].numpy(), state)
+        found.append(logits)
+    assert_rounds_like(np.stack(found, axis=1), plain, exact)
 
 
 def test_net_keeps_its_weights_when_the_model_is_trained_on():
@@ -90,25 +112,51 @@ def test_a_step_leaves_the_state_it_was_given_as_it_was():
     )
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
+def tripled(net):
+    """Multiply the weights of all layers by 3, so that the gates are not all about one half."""
+    for params in net.layers:
+        for weight in params:
+            weight *= 3
+    return net
+
+
+def steps_of(net, reader, ids):
+    """Read ids, (T, B), step by step and by a reader; return the logits of both, (T, B, V)."""
+    state, found, plain = net.start(ids.shape[1]), [], []
+    read, logits = reader
+    for now in ids:
+        read(now[0] if len(now) == 1 else now)
+        found.append(logits.reshape(len(now), V).copy())
+        expected, state = net.step(now, state)
+        plain.append(expected)
+    return np.stack(found), np.stack(plain)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
 @pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
-def test_the_fast_reader_gives_the_logits_of_step(cell, num_layers, kind, dtype, tolerance):
-    net = Net.from_model(model_of(cell=cell, num_layers=num_layers, **kind).to(dtype))
-    for params in net.layers:
-        for weight in params:
-            weight *= 3  # so that the gates are not all about one half
+def test_the_fast_reader_gives_the_logits_of_step(cell, num_layers, kind):
+    net = tripled(Net.from_model(model_of(cell=cell, num_layers=num_layers, **kind).double()))
     for streams in (1, 2, 64):
-        read, logits = sampling._reader(net, streams)
-        state = net.start(streams)
-        for ids in rng(streams).integers(V, size=(25, streams)):
-            read(ids[0] if streams == 1 else ids)
-            expected, state = net.step(ids, state)
-            assert logits.dtype == expected.dtype
-            largest = np.abs(expected).max()
-            found = logits.reshape(streams, V)
-            np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * largest)
+        ids = rng(streams).integers(V, size=(25, streams))
+        found, expected = steps_of(net, sampling._reader(net, streams), ids)
+        assert found.dtype == expected.dtype == np.float64
+        # Tripled weights amplify a rounding over 25 steps, by 100 where we looked.
+        largest = np.abs(expected).max()
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * largest)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+def test_the_fast_reader_in_float32_rounds_like_step(cell, num_layers, kind):
+    model = model_of(cell=cell, num_layers=num_layers, **kind)
+    net, exact = (tripled(Net.from_model(m)) for m in (model, copy.deepcopy(model).double()))
+    for streams in (1, 2, 64):
+        ids = rng(streams).integers(V, size=(3, streams))
+        found, plain = steps_of(net, sampling._reader(net, streams), ids)
+        _, wanted = steps_of(exact, sampling._reader(exact, streams), ids)
+        assert_rounds_like(found, plain, wanted)
 
 
 def test_a_net_with_weights_of_two_precisions_is_read_in_the_finer():
@@ -117,9 +165,9 @@ def test_a_net_with_weights_of_two_precisions_is_read_in_the_finer():
     net = Net(model.options, weights)
     read, logits = sampling._reader(net, 3)
     read(np.array([1, 2, 3]))
-    expected, _ = net.step([1, 2, 3], net.start(3))
-    assert logits.dtype == expected.dtype == np.float64
-    np.testing.assert_allclose(logits, expected, rtol=1e-5)
+    assert logits.dtype == net.step([1, 2, 3], net.start(3))[0].dtype == np.float64
+    expected, _ = Net.from_model(model.double()).step([1, 2, 3], net.start(3))
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-14)
 
 
 def arrays_of(model):
@@ -406,13 +454,13 @@ def test_draws_at_the_hottest_are_even():
 
 def test_a_draw_keeps_its_logits_when_the_next_is_drawn():
     for streams in (1, 3):
-        net = Net.from_model(model_of(hidden_size=V, output_layer=False))
+        net = Net.from_model(model_of(hidden_size=V, output_layer=False).double())
         draws = sampling_steps(net, VOCAB, streams=streams, rng=rng())
         first = next(draws)
         assert isinstance(first, Draw)
         logits, _ = net.step([0] * streams, net.start(streams))
         next(draws)
-        np.testing.assert_allclose(first.logits, logits, rtol=1e-5)
+        np.testing.assert_allclose(first.logits, logits, rtol=0, atol=1e-14)
         assert first.ids.shape == (streams,)
         assert first.probabilities.shape == (streams, V)
 
