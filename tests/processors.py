@@ -262,7 +262,9 @@ def outputs_with(env):
 
 def tests_with(env, tests):
     """Run pytest; return its last line, or None if all is well."""
-    side_by_side = ["-n", str(cores())] if importlib.util.find_spec("xdist") else []
+    # The cells of a page are tests that share names, so one process runs a file from end to end.
+    several = ["-n", str(cores()), "--dist=loadfile"]
+    side_by_side = several if importlib.util.find_spec("xdist") else []
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *side_by_side]
     ran = subprocess.run([*command, *tests], cwd=ROOT, env=env, capture_output=True, text=True)
     if ran.returncode:
