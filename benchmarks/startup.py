@@ -22,7 +22,11 @@ TRAIN = [*CHARSEQ, "train", "python-reference", "--steps=1", "--evaluate-every=0
 COMMANDS = {
     "python": Command(["-c", "pass"], "python, nothing else"),
     "torch": Command(["-c", "import torch"], "import torch"),
-    "import": Command(["-c", "import charseq"], "import charseq"),
+    "numpy": Command(["-c", "import numpy"], "import numpy"),
+    # With a class of its, since the package itself imports its modules only when they are used.
+    "import": Command(
+        ["-c", "import numpy, charseq; charseq.Vocabulary"], "import charseq, and NumPy before"
+    ),
     "help": Command([*CHARSEQ, "--help"], "charseq --help"),
     "vocabulary": Command(
         ["-c", "from charseq import Vocabulary; print(Vocabulary.from_text('hello').encode('he'))"],

@@ -4,10 +4,12 @@ Each is a generator of losses, one a step. The state is carried from batch to ba
 heavy imports are inside, so that a contender loads only what it uses.
 """
 
-from benchmarks import peers
-from benchmarks.work import SIZES, V, entering
+import numpy as np
 
-__all__ = ["CONTENDERS", "SIZES", "characters"]
+from benchmarks import peers
+from benchmarks.work import GATES, SIZES, V, entering
+
+__all__ = ["CONTENDERS", "LIMITS", "SIZES", "characters"]
 
 CONTENDERS = {}
 contender = entering(CONTENDERS)
@@ -122,41 +124,85 @@ def bare_step(work):
         yield loss.item()
 
 
+# Only the matrix products: what would be left of a step if all else took no time
+
+
 @contender("limit: only the matrix products", check="none")
 def limit(work):
-    """Into buffers that are there already; no text, no nonlinearity, no optimizer."""
+    """By torch, each product as one writes it first."""
     import torch
 
+    def product(a, b, out):
+        torch.mm(a, b, out=out)
+
+    return products(work, product, torch.from_numpy)
+
+
+@contender("limit: by torch, weights transposed beforehand", check="none")
+def limit_transposed(work):
+    import torch
+
+    def product(a, b, out):
+        torch.mm(a, b, out=out)
+
+    return products(work, product, torch.from_numpy, transposed=True)
+
+
+@contender("limit: by NumPy, weights transposed beforehand", check="none")
+def limit_numpy(work):
+    return products(work, np.dot, np.asarray, transposed=True)
+
+
+LIMITS = ("limit", "limit_transposed", "limit_numpy")  # a share is that of the fastest
+
+
+def products(work, product, array, transposed=False):
+    """Into buffers that are there already; no text, no nonlinearity, no optimizer.
+
+    A product of a state and a weight reads the weight along its columns if the weight is not
+    `transposed` beforehand. Which is faster depends on the library and on the processor.
+    """
     H, B, T = work.H, work.B, work.T
-    weights = {name: torch.from_numpy(w) for name, w in work.weights().items()}
+    rng, weights = np.random.default_rng(0), work.weights()
+
+    def numbers(*shape):
+        return array(rng.random(shape, dtype=np.float32))
+
+    def to_the_right(W):
+        return array(W.T.copy() if transposed else W.T)
+
     W_hy = weights["head.weight"]
-    rows = weights["rnn.weight_hh_l0"].shape[0]
-    h, dh, below = torch.rand(T, B, H), torch.rand(T, B, H), torch.rand(T * B, H)
-    z, da = torch.rand(T, B, rows), torch.rand(T, B, rows)
-    logits, dW_hy = torch.rand(T * B, V), torch.rand(V, H)
-    dW_ih, dW_hh = torch.rand(rows, H), torch.rand(rows, H)
-    layers = [(weights[f"rnn.weight_{s}_l{k}"] for s in ("ih", "hh")) for k in range(work.layers)]
-    layers = [tuple(pair) for pair in layers]
-    flat_h, flat_dh, flat_z, flat_da = (part.flatten(0, 1) for part in (h, dh, z, da))
-    pairs = list(zip(h, z, da, dh, strict=True))
-    with torch.no_grad():
-        while True:
-            for k, (W_ih, W_hh) in enumerate(layers):
-                if k:  # the first layer gathers rows instead
-                    torch.mm(below, W_ih.T, out=flat_z)
-                for h_t, z_t, _, _ in pairs:
-                    torch.mm(h_t, W_hh.T, out=z_t)
-            torch.mm(flat_h, W_hy.T, out=logits)
-            torch.mm(logits.T, flat_h, out=dW_hy)
-            torch.mm(logits, W_hy, out=flat_dh)
-            for k, (W_ih, W_hh) in reversed(list(enumerate(layers))):
-                for _, _, da_t, dh_t in reversed(pairs):
-                    torch.mm(da_t, W_hh, out=dh_t)
-                torch.mm(flat_da.T, flat_h, out=dW_hh)
-                if k:
-                    torch.mm(flat_da.T, below, out=dW_ih)
-                    torch.mm(flat_da, W_ih, out=below)
-            yield 0.0
+    rows = GATES[work.cell] * H
+    h, dh, z, da = (numbers(T * B, width) for width in (H, H, rows, rows))
+    below, logits, dW_hy = numbers(T * B, H), numbers(T * B, V), numbers(V, H)
+    dW_ih, dW_hh = numbers(rows, H), numbers(rows, H)
+    pairs = list(
+        zip(
+            *([part[t * B : (t + 1) * B] for t in range(T)] for part in (h, z, da, dh)), strict=True
+        )
+    )
+    W_hy, W_hyT = array(W_hy), to_the_right(W_hy)
+    layers = []
+    for k in range(work.layers):
+        W_ih, W_hh = (weights[f"rnn.weight_{name}_l{k}"] for name in ("ih", "hh"))
+        layers.append((array(W_ih), to_the_right(W_ih), array(W_hh), to_the_right(W_hh)))
+    while True:
+        for k, (_, W_ihT, _, W_hhT) in enumerate(layers):
+            if k:  # the first layer gathers rows instead
+                product(below, W_ihT, out=z)
+            for h_t, z_t, _, _ in pairs:
+                product(h_t, W_hhT, out=z_t)
+        product(h, W_hyT, out=logits)
+        product(logits.T, h, out=dW_hy)
+        product(logits, W_hy, out=dh)
+        for k, (W_ih, _, W_hh, _) in reversed(list(enumerate(layers))):
+            for _, _, da_t, dh_t in reversed(pairs):
+                product(da_t, W_hh, out=dh_t)
+            product(da.T, h, out=dW_hh)
+            if k:
+                product(da.T, below, out=dW_ih)
+                product(da, W_ih, out=below)
+        yield 0.0
 
 
 # As other people's code does it

@@ -31,6 +31,8 @@ class Contender(NamedTuple):
     check: str = "same"
     model: str = "plain"
     environment: dict[str, str] = {}  # noqa: RUF012 - never written to
+    # Of a size: the program that takes the orders of :mod:`benchmarks.worker`, if it is another.
+    command: Callable[[str], list[str]] | None = None
 
 
 def entering(table):

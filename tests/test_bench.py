@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from benchmarks import bench, peers, sampling, startup, training
+from benchmarks import bench, peers, playground, sampling, startup, training
 from benchmarks.work import Work
 
 FAKES = """
@@ -91,6 +91,19 @@ def test_bench_compares_rates_inside_a_round_whatever_the_rounds_were_like():
     assert bench.ratios(rows, "fast", "dead") == []
 
 
+def test_bench_takes_a_share_of_the_fastest_limit_and_sets_no_bar_for_a_peer():
+    rates = {"charseq": [6, 5], "plain": [2, 1], "limit": [12, 10], "limit_numpy": [10, 8]}
+    rows = {name: {"rates": found} for name, found in rates.items()}
+    found = {what: rest for what, *rest in bench.bars({("training", "S"): rows}) if rest[0]}
+    assert found == {
+        "training S: RNN 128, share of the limit": [[0.5, 0.5], "≥", 0.6],
+        "training S: RNN 128, against plain (the fastest peer)": [[3, 5], "≥", None],
+    }
+    assert {f"{size}{streams}" for size in "SGML" for streams in (1, 64)} == set(
+        bench.SHARES["sampling"]
+    )
+
+
 def losses_of(contender, work, count=4):
     return [loss for _, loss in zip(range(count), contender.make(work), strict=False)]
 
@@ -117,13 +130,14 @@ def test_bench_compares_losses_and_so_finds_a_wrong_gradient(cell, monkeypatch):
 
 def test_bench_finds_texts_that_are_not_drawn_from_the_net():
     work = Work("tiny", "GRU", 16, 1, B=1, T=1, streams=8, chunk=50, sharpness=16.0)
+    plain = sampling.CONTENDERS["plain"]
     for name in ("plain", "torch_by_hand", "charseq"):
         texts = next(sampling.CONTENDERS[name].make(work))
-        assert sampling.disagreement(work, None, [texts], {}) == "", name
+        assert sampling.disagreement(work, plain, [texts], {}) == "", name
     rng = np.random.default_rng(0)
     uniform = sampling.texts_of(work, rng.integers(len(work.alphabet), size=(8, 50)))
-    assert "standard deviations" in sampling.disagreement(work, None, [uniform], {})
-    assert "texts of 49" in sampling.disagreement(work, None, [[t[1:] for t in texts]], {})
+    assert "standard deviations" in sampling.disagreement(work, plain, [uniform], {})
+    assert "texts of 49" in sampling.disagreement(work, plain, [[t[1:] for t in texts]], {})
 
 
 def test_bench_command_prints_ratios_and_bars(capsys, tmp_path):
@@ -134,6 +148,36 @@ def test_bench_command_prints_ratios_and_bars(capsys, tmp_path):
     assert re.search(r"charseq, torch's layers +charseq +\d\.\d\d \(\d\.\d\d–\d\.\d\d\)", out)
     assert "S: RNN 128" in out
     assert (tmp_path / "all.json").read_text().count('"rates"') == 3
+
+
+def test_bench_says_what_the_playground_lacks(tmp_path, monkeypatch):
+    monkeypatch.setitem(bench.sys.modules, "deno", None)
+
+    def start(command):
+        raise AssertionError("there is no Deno to start")
+
+    rows = playground.measure(1, tmp_path, start)
+    assert rows == {
+        "slice": {"problem": "not installed: deno"},
+        "task": {"problem": f"not built: {tmp_path / 'playground.html'}"},
+        "redraw": {"problem": f"not built: {tmp_path / 'playground.html'}"},
+    }
+    (tmp_path / "playground.html").touch()
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    monkeypatch.setenv("PATH", "")
+    rows = playground.measure(1, tmp_path, start)
+    assert rows["task"]["problem"] == "not installed: chromium"
+    found = bench.compare(playground, "RNN", ["core"], rounds=1, seconds=0.01)
+    assert found == {"core": {"problem": "not installed: deno"}}
+
+
+@pytest.mark.parametrize("cell", playground.SIZES)
+def test_bench_of_the_playground_compares_its_losses_with_torchs(cell):
+    rows = bench.compare(playground, cell, ["plain", "core"], rounds=1, seconds=0.01)
+    assert [len(row.get("rates", row)) for row in rows.values()] == [1, 1], rows
+    runs = {"plain": [[2.0, 1.0]], "core": [[2.0, 1.0 + 1e-8]]}
+    found = playground.disagreement(None, None, runs["core"], runs)
+    assert found == "loss 1.000000010000 at epoch 2, where torch has 1.000000000000"
 
 
 def test_bench_of_whole_processes_sees_torch_and_the_same_log():

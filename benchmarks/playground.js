@@ -1,0 +1,49 @@
+/*
+ * benchmarks.worker in JavaScript, for the playground's own scripts: the same orders come in, and
+ * the same answers go out. Its arguments are the settings of a run and the scripts, in order.
+ */
+import process from "node:process";
+
+const [settings, ...files] = Deno.args;
+const scripts = files.map((file) => Deno.readTextFileSync(file)).join("\n");
+const { Run } = (0, eval)(`${scripts}\ncharseqTraining`);
+
+const train = () => {
+  const run = new Run(JSON.parse(settings));
+  run.advance();
+  return run.records.map((record) => record.loss);
+};
+
+const burst = (seconds) => {
+  const [cpu, wall] = [process.cpuUsage(), performance.now()];
+  let epochs = 0;
+  while (performance.now() - wall < 1000 * seconds) epochs += train().length;
+  const { user, system } = process.cpuUsage(cpu); // microseconds
+  return { characters: epochs, cpu: (user + system) / 1e6 };
+};
+
+/** The milliseconds that the slices of a long run take, which end after `slice` of them. */
+const slices = (slice) => {
+  const run = new Run({ ...JSON.parse(settings), hidden: 48, epochs: 400 });
+  const took = [];
+  for (let ended = false; !ended; ) {
+    const start = performance.now();
+    ended = run.advance(slice);
+    took.push(performance.now() - start);
+  }
+  return took.slice(0, -1); // the last one ends with the run
+};
+
+const answer = (value) => console.log(JSON.stringify(value));
+const orders = {
+  first: (count) => ({ first: Array.from({ length: count }, train) }),
+  burst,
+  slices,
+};
+for (let k = 0; k < 50; k++) train(); // compiled by now
+answer({ ready: true });
+const line = new Uint8Array(100);
+for (let size; (size = Deno.stdin.readSync(line)); ) {
+  const [verb, amount] = new TextDecoder().decode(line.subarray(0, size)).trim().split(" ");
+  answer(orders[verb](Number(amount)));
+}

@@ -1,0 +1,230 @@
+"""The playground: its core against eager torch, and how long it keeps the reader's browser busy.
+
+The core runs in Deno, which a wheel brings, and the page in the system's Chromium, from a built
+site. Where one of them is missing, its rows say so.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from benchmarks.work import entering
+
+CONTENDERS = {}
+contender = entering(CONTENDERS)
+LIMITS = ()
+ROOT = Path(__file__).resolve().parents[1]
+PLAY = ROOT / "docs" / "_static" / "play"
+SCRIPTS = [PLAY / f"{name}.js" for name in ("core", "training", "shapes", "settings")]
+TEXT = " learned deep learning"
+SLICE = 30  # milliseconds after which the page lets the browser do something else
+
+
+class Run(NamedTuple):
+    """A run with the settings that the playground begins with."""
+
+    cell: str
+    epochs: int = 50
+
+    def __str__(self):
+        return f"{self.cell} 16"
+
+    @property
+    def settings(self):
+        return {
+            "text": TEXT, "order": "", "cell": self.cell, "outputLayer": True, "hidden": 16,
+            "optimizer": "sgd", "lr": 0.1, "momentum": 0.9, "clip": None, "epochs": self.epochs,
+            "seed": 0, "skip": 0,
+        }  # fmt: skip
+
+
+SIZES = {cell: Run(cell) for cell in ("RNN", "GRU", "LSTM")}
+
+
+def characters(run):
+    """Epochs that one yield trains; the text is always the same."""
+    return run.epochs
+
+
+@contender("plain: charseq.training_steps, eager torch", code="charseq")
+def plain(run):
+    import torch
+
+    from charseq import CharRNN, Vocabulary, training_steps
+
+    vocab = Vocabulary.from_text(TEXT)
+    while True:
+        model = CharRNN(len(vocab), 16, cell=run.cell, seed=0).double()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        steps = training_steps(model, vocab, TEXT, epochs=run.epochs, optimizer=optimizer)
+        yield [record.loss for record in steps]
+
+
+def in_deno(size):
+    """Return the command that works as benchmarks.worker does, in JavaScript."""
+    import deno
+
+    driver = Path(__file__).with_suffix(".js")
+    run = [deno.find_deno_bin(), "run", "--quiet", f"--allow-read={PLAY}", driver]
+    return [*map(str, run), json.dumps(SIZES[size].settings), *map(str, SCRIPTS)]
+
+
+@contender("core.js in Deno", code="charseq", command=in_deno)
+def core(run):
+    raise NotImplementedError("it is another program")
+
+
+def first(run):
+    """Runs whose losses are compared before anything is timed."""
+    return 1
+
+
+def disagreement(run, contender, runs, all_runs):
+    """Say where the losses of a run differ from torch's, or return an empty string."""
+    pairs = zip(runs[0], all_runs.get("plain", runs)[0], strict=True)
+    for epoch, (found, expected) in enumerate(pairs, 1):
+        if not abs(found - expected) <= 1e-9:
+            return f"loss {found:.12f} at epoch {epoch}, where torch has {expected:.12f}"
+    return ""
+
+
+# How long the browser is kept busy
+
+LARGEST = {
+    "text": "".join(chr(0x4E00 + k) for k in range(60)),
+    "cell": "LSTM",
+    "hidden": 64,
+    "epochs": 400,
+    "optimizer": "adam",
+}
+LOOKED_INTO = {
+    "text": "the quick brown fox jumps over the lazy dog and 1234567890AB",
+    "cell": "LSTM",
+    "hidden": 64,
+    "epochs": 5,
+}
+LABELS = {
+    "slice": f"a slice of {SLICE} ms of training, in Deno",
+    "task": "the longest task of the largest run, in Chromium",
+    "redraw": "a redraw of a large network, in Chromium",
+}
+
+
+class Missing(Exception):  # noqa: N818 - it is what it says
+    """What is needed is not here."""
+
+
+def chromium():
+    """Return the path of the system's Chromium."""
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if not found:
+        raise Missing("not installed: chromium")
+    return found
+
+
+class Page:
+    """The playground in a Chromium that was started for it, and the tasks of what is done in it."""
+
+    def __init__(self, site):
+        self.address = (site / "playground.html").resolve()
+        if not self.address.is_file():
+            raise Missing(f"not built: {self.address}")
+        try:
+            from playwright.sync_api import sync_playwright
+        except ModuleNotFoundError as error:
+            raise Missing(f"not installed: {error.name}") from None
+        path = chromium()
+        root = ["--no-sandbox"] if hasattr(os, "getuid") and os.getuid() == 0 else []
+        quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+        self.playwright = sync_playwright().start()
+        self.browser = self.playwright.chromium.launch(
+            executable_path=path, args=[*quiet, *root, "--disable-gpu", "--no-first-run"]
+        )
+        self.tab = self.browser.new_page()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.browser.close()
+        self.playwright.stop()
+
+    def open(self, settings):
+        self.tab.goto("about:blank")
+        self.tab.goto(f"{self.address.as_uri()}#{urlencode(settings)}")
+        self.tab.wait_for_selector(".play-verdict b", state="attached")
+
+    def scroll_through(self):
+        """Show each part once, since it is made only then."""
+        for part in self.tab.locator("[data-play]").all():
+            part.scroll_into_view_if_needed()
+            part.locator(".play-part").wait_for()
+
+    def longest_task(self, action):
+        """Milliseconds of the processor, not of the clock, that the longest task of a page took."""
+        kinds = ["toplevel", "disabled-by-default-devtools.timeline", "devtools.timeline"]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "trace.json"
+            self.browser.start_tracing(page=self.tab, path=path, categories=kinds)
+            action()
+            self.browser.stop_tracing()
+            events = json.loads(path.read_text("utf-8"))["traceEvents"]
+        pages = {
+            (event["pid"], event["tid"])
+            for event in events
+            if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain"
+        }
+        return max(
+            event.get("tdur", 0) / 1000
+            for event in events
+            if event["name"] == "RunTask" and (event["pid"], event["tid"]) in pages
+        )
+
+
+def largest_run(page):
+    """Train the largest run that the page allows, travel through it, and begin another."""
+    page.open(LARGEST)
+    page.scroll_through()
+    slider = page.tab.get_by_role("slider", name="Epoch", exact=True)
+    for key in ("Home", "PageUp", "PageUp", "ArrowRight", "End", "ArrowLeft", "ArrowLeft"):
+        slider.press(key)
+        page.tab.wait_for_timeout(50)
+    page.tab.get_by_role("slider", name="Seed, slider").press("ArrowRight")
+    page.tab.wait_for_function("charseqPlay.shared.run.settings.seed === 1")
+
+
+def measure(rounds, site, start):
+    """Return for each of LABELS its {"milliseconds"}, one a round, or a {"problem"}.
+
+    `start` starts the program of a command, as bench.Worker does.
+    """
+    rows = {}
+    try:
+        deno = start(in_deno("LSTM"))
+        try:
+            deno.answer()
+            rows["slice"] = {"milliseconds": deno.ask(f"slices {SLICE}")}
+        finally:
+            deno.close()
+    except ModuleNotFoundError as error:
+        rows["slice"] = {"problem": f"not installed: {error.name}"}
+    try:
+        with Page(site) as page:
+            tasks = [page.longest_task(lambda: largest_run(page)) for _ in range(rounds)]
+            rows["task"] = {"milliseconds": tasks}
+            page.open(LOOKED_INTO)
+            page.scroll_through()
+            redraw = "t => { charseqPlay.set({t}); document.body.offsetHeight; }"
+            rows["redraw"] = {
+                "milliseconds": [
+                    page.longest_task(lambda t=t: page.tab.evaluate(redraw, t % 50))
+                    for t in range(1, rounds + 1)
+                ]
+            }
+    except Missing as missing:
+        rows["task"] = rows["redraw"] = {"problem": str(missing)}
+    return rows
