@@ -386,17 +386,18 @@ def _writer(
         *before, chars = start
         for char in before:
             read(char)
-        uniform = np.empty(0)
+        waits = np.empty(0)
         for n in lengths:
-            if len(uniform) < n:
-                uniform = np.empty((n, *logits.shape))
-                noise = np.zeros_like(uniform, dtype=np.result_type(logits, np.float32))
+            if len(waits) < n:
+                waits = np.empty((n, *logits.shape))
+                noise = np.zeros_like(waits, dtype=np.result_type(logits, np.float32))
             scores = noise[:n]
             if temperature:
-                with np.errstate(divide="ignore"):  # a 0, which comes once in 2**53 times
-                    waits = np.log(chance.random(out=uniform[:n]), out=uniform[:n])
-                    np.negative(waits, out=scores, casting="same_kind")
-                    np.log(scores, out=scores)
+                # Minus the log of a wait of mean 1 has Gumbel's law. Waits need all digits of
+                # float64, for the short ones win; their logs do not.
+                scores[...] = chance.standard_exponential(out=waits[:n])
+                scores += 1e-30  # for a wait of 0, which comes once in 2**53 times
+                np.log(scores, out=scores)
                 scores *= -temperature
             else:
                 scores[...] = 0
