@@ -16,7 +16,6 @@ from benchmarks.work import entering
 
 CONTENDERS = {}
 contender = entering(CONTENDERS)
-LIMITS = ()
 ROOT = Path(__file__).resolve().parents[1]
 PLAY = ROOT / "docs" / "_static" / "play"
 SCRIPTS = [PLAY / f"{name}.js" for name in ("core", "training", "shapes", "settings")]
