@@ -7,8 +7,10 @@ pytest's own affair: ``--doctest-modules`` in pyproject.toml.
 import os
 from doctest import ELLIPSIS, NORMALIZE_WHITESPACE
 
+import pytest
 from sybil import Sybil
 from sybil.evaluators.doctest import NUMBER
+from sybil.integration.pytest import SybilItem
 from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 
 # As the site's build does, and before anything imports torch: see docs/conf.py.
@@ -25,3 +27,10 @@ pytest_collect_file = Sybil(
     ],
     patterns=["docs/**/*.md", "README.md"],
 ).pytest()
+
+
+def pytest_collection_modifyitems(items):
+    """Keep the cells of a page in one process: each needs those above it."""
+    for item in items:
+        if isinstance(item, SybilItem):
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))

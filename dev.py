@@ -89,7 +89,7 @@ def clean():
 TASKS = {"docs": docs, "test": test, "processors": processors, "bench": bench, "live": live}
 TASKS |= {"lint": lint, "clean": clean}
 DOCTREES = str(ROOT / "_build" / "doctrees")
-SIDE_BY_SIDE = ["-n", "auto", "--dist", "worksteal"]  # a process of tests for each core
+SIDE_BY_SIDE = ["-n", "auto", "--dist", "loadgroup"]  # a process of tests for each core
 SPHINX = ["-b", "html", "-d", DOCTREES, "-n", "-W", "--keep-going"]
 
 

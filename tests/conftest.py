@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 settings.register_profile("unhurried", deadline=None)  # the first call of torch is slow
@@ -16,8 +17,19 @@ ROOT = Path(__file__).parents[1]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 
 
-def build_clean(folder: Path) -> Path:
-    """Build the site from what a clone would hold plus what is about to be committed."""
+def pytest_collection_modifyitems(items):
+    """Whatever needs the built site is slow, and comes first."""
+    for item in items:
+        if {"site", "second_site"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def build_clean(folder: Path) -> str:
+    """Build the site from what a clone would hold plus what is about to be committed.
+
+    Returns what Sphinx says if it fails or warns, and an empty string otherwise.
+    """
     listed = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
     names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in filter(None, names.split("\0")):
@@ -25,28 +37,44 @@ def build_clean(folder: Path) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     sphinx = [sys.executable, "-m", "sphinx", "-b", "html", "-d", "_build/doctrees", "-q"]
-    strict = ["-n", "-W", "--keep-going", "-j", "auto"]
+    strict = ["-n", "-W", "--keep-going", "-j", str((os.cpu_count() or 1) + 1)]  # as dev.py
     # The copy's package, not the checkout's: the same code, and the only one in the copy's pages.
     env = {**os.environ, "PYTHONPATH": str(folder)}
     built = subprocess.run(
         [*sphinx, *strict, "docs", "_build/html"],
         cwd=folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    if built.returncode:
-        pytest.fail(f"the site does not build without warnings:\n{built.stdout}", pytrace=False)
-    return folder / "_build" / "html"
+    return built.stdout if built.returncode else ""
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory):
+def build_once(tmp_path_factory, worker_id):
+    """Build the site in a folder of that name, unless another process of tests has."""
+    alone = worker_id == "master"
+    shared = tmp_path_factory.getbasetemp() if alone else tmp_path_factory.getbasetemp().parent
+
+    def build(name):
+        folder, verdict = shared / name, shared / f"{name}.txt"
+        with FileLock(shared / f"{name}.lock"):
+            if not verdict.exists():
+                verdict.write_text(build_clean(folder), "utf-8")
+        if said := verdict.read_text("utf-8"):
+            pytest.fail(f"the site does not build without warnings:\n{said}", pytrace=False)
+        return folder / "_build" / "html"
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def site(build_once):
     """Folder of the built site."""
-    return build_clean(tmp_path_factory.mktemp("one"))
+    return build_once("one")
 
 
 @pytest.fixture(scope="session")
-def second_site(tmp_path_factory):
+def second_site(build_once):
     """The same, built again in a folder whose name has another length."""
-    return build_clean(tmp_path_factory.mktemp("another"))
+    return build_once("another")
 
 
 @pytest.fixture(scope="session")

@@ -867,7 +867,7 @@ def test_another_history_is_refused(text, message, folder):
         assert "history.csv" in str(caught.value)
 
 
-@pytest.mark.parametrize("loader", LOADERS.keys() - {"history"})
+@pytest.mark.parametrize("loader", sorted(LOADERS.keys() - {"history"}))
 def test_what_is_no_run_folder_is_refused(loader, tmp_path):
     with pytest.raises(RunFolderError, match="absent is not there; expected a run folder"):
         LOADERS[loader](tmp_path / "absent")

@@ -429,7 +429,7 @@ def test_language_model_steps_equal_a_loop_written_by_hand_to_the_bit(model, cli
             lambda p: torch.optim.AdamW(p, fused=True, lr=0, weight_decay=0.1),
         ),
     ],
-    ids=str,
+    ids=lambda part: str(part) if isinstance(part, dict) else "by torch",
 )
 def test_language_models_are_trained_by_torchs_optimizers(settings, make_optimizer):
     run = run_of(lr=0.05, schedule="constant", clip_norm=1.0, **settings)

@@ -1,8 +1,28 @@
 """Each page in Chromium, straight from the file system: accessible, quiet, nothing off screen."""
 
+from pathlib import Path
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+ROOT = Path(__file__).parents[2]
+
+
+def built_from(folder, pattern, prefix=""):
+    """Names of the pages that Sphinx makes of these files."""
+    for path in folder.glob(pattern):
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        if not name.startswith(("_", "gallery/", "api/backreferences/")):
+            yield prefix + name.replace("GALLERY_HEADER", "index") + ".html"
+
+
+# Known before the site is built, so that each page is a test of its own.
+PAGES = sorted(
+    {"genindex.html", "py-modindex.html", "search.html"}
+    | {*built_from(ROOT / "docs", "**/*.md")}
+    | {*built_from(ROOT / "examples", "**/GALLERY_HEADER.rst", "gallery/")}
+    | {*built_from(ROOT / "examples", "*/*.py", "gallery/")}
+)
 SCHEMES = ("light", "dark")
 WIDTHS = (320, 1200)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -43,40 +63,42 @@ def looks(page):
             yield f"{scheme}, {width} px", width
 
 
-def test_every_page_is_accessible_and_fits(quiet, site, pages):
+def test_each_page_of_the_site_is_looked_at(pages):
+    assert sorted(pages) == PAGES
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_accessible_and_fits(name, quiet, site):
     axe, problems = Axe(), []
-    for name in pages:
-        quiet.goto((site / name).as_uri())
-        # What is folded counts, too; its fading in must be over before contrast is measured.
-        quiet.evaluate("document.querySelectorAll('details').forEach(box => { box.open = true })")
-        quiet.evaluate("document.getAnimations().forEach(animation => animation.finish())")
-        for look, width in looks(quiet):
-            # Dark differs from light in its colours alone.
-            rules = ["color-contrast"] if look.startswith("dark") else RULES
-            found = axe.run(quiet, options={"runOnly": rules, **AXE}).response["violations"]
-            problems += [
-                (name, look, rule["id"], node["html"][:200])
-                for rule in found
-                for node in rule["nodes"]
-            ]
-            if quiet.evaluate("document.documentElement.scrollWidth") > width:
-                problems.append((name, look, "scrolls sideways", ""))
+    quiet.goto((site / name).as_uri())
+    # What is folded counts, too; its fading in must be over before contrast is measured.
+    quiet.evaluate("document.querySelectorAll('details').forEach(box => { box.open = true })")
+    quiet.evaluate("document.getAnimations().forEach(animation => animation.finish())")
+    for look, width in looks(quiet):
+        # Dark differs from light in its colours alone.
+        rules = ["color-contrast"] if look.startswith("dark") else RULES
+        found = axe.run(quiet, options={"runOnly": rules, **AXE}).response["violations"]
+        problems += [
+            (look, rule["id"], node["html"][:200]) for rule in found for node in rule["nodes"]
+        ]
+        if quiet.evaluate("document.documentElement.scrollWidth") > width:
+            problems.append((look, "scrolls sideways", ""))
     assert problems == []
 
 
-def test_whatever_scrolls_is_reached_by_keyboard(quiet, site, pages):
+@pytest.mark.parametrize("name", [name for name in PAGES if "/" in name])
+def test_whatever_scrolls_is_reached_by_keyboard(name, quiet, site):
     quiet.set_viewport_size({"width": 320, "height": 900})
-    for name in (name for name in pages if name.startswith(("learn/", "gallery/"))):
-        quiet.goto((site / name).as_uri())
-        unreachable = quiet.evaluate(
-            """() => [...document.querySelectorAll("article *")].filter(box => {
-                const style = getComputedStyle(box);
-                return /auto|scroll/.test(style.overflowX) && box.scrollWidth > box.clientWidth + 1
-                    && box.checkVisibility() && box.tabIndex < 0
-                    && !box.querySelector("a, button, [tabindex]");
-            }).map(box => box.outerHTML.slice(0, 120))"""
-        )
-        assert unreachable == [], name
+    quiet.goto((site / name).as_uri())
+    unreachable = quiet.evaluate(
+        """() => [...document.querySelectorAll("article *")].filter(box => {
+            const style = getComputedStyle(box);
+            return /auto|scroll/.test(style.overflowX) && box.scrollWidth > box.clientWidth + 1
+                && box.checkVisibility() && box.tabIndex < 0
+                && !box.querySelector("a, button, [tabindex]");
+        }).map(box => box.outerHTML.slice(0, 120))"""
+    )
+    assert unreachable == []
 
 
 def test_a_wide_formula_or_line_of_code_takes_the_focus_and_scrolls(quiet, site):
