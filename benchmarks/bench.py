@@ -160,13 +160,14 @@ def bars(results):
                 least,
             )
     for size, work in training.SIZES.items():
-        found = ratios(results.get(("training", size), {}), "charseq", "limit_numpy")
-        yield f"training {work}, share of the same products by NumPy", found, "≥", None
+        rows = results.get(("training", size), {})
+        found = ratios(rows, "charseq", fastest(rows, ("limit", "limit_transposed")))
+        yield f"training {work}, share of the limit by torch alone", found, "≥", None
     for module, section, _ in TABLES[:2]:
         for size in SHARES[section]:
             rows, work = results.get((section, size), {}), module.SIZES[size]
             peers = [name for name, peer in module.CONTENDERS.items() if peer.code != "charseq"]
-            best = fastest(rows, [name for name in peers if name not in module.NO_PEERS])
+            best = fastest(rows, [name for name in peers if name not in module.LIMITS])
             for name in dict.fromkeys(("plain", "jax_scan", best)):
                 label = module.CONTENDERS[name].label.partition(":")[0].partition(",")[0]
                 label += " (the fastest peer)" * (name == best)

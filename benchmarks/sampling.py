@@ -159,7 +159,7 @@ def limit_columns(work):
     return products(work, [(W,) for W in layers], columns=True)
 
 
-LIMITS = NO_PEERS = ("limit", "limit_apart", "limit_columns")  # a share is that of the fastest
+LIMITS = ("limit", "limit_apart", "limit_columns")  # a share is that of the fastest
 
 
 def weights_of_products(work):

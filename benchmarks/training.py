@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks import peers
 from benchmarks.work import GATES, SIZES, V, entering
 
-__all__ = ["CONTENDERS", "LIMITS", "NO_PEERS", "SIZES", "characters"]
+__all__ = ["CONTENDERS", "LIMITS", "SIZES", "characters"]
 
 CONTENDERS = {}
 contender = entering(CONTENDERS)
@@ -148,13 +148,12 @@ def limit_transposed(work):
     return products(work, product, torch.from_numpy, transposed=True)
 
 
-@contender("the same by NumPy, which has another library", check="none")
+@contender("limit: by NumPy, which has another library", check="none")
 def limit_numpy(work):
     return products(work, np.dot, np.asarray, transposed=True)
 
 
-LIMITS = ("limit", "limit_transposed")  # a share is that of the fastest
-NO_PEERS = (*LIMITS, "limit_numpy")
+LIMITS = ("limit", "limit_transposed", "limit_numpy")  # a share is that of the fastest
 
 
 def products(work, product, array, transposed=False):

@@ -92,11 +92,12 @@ def test_bench_compares_rates_inside_a_round_whatever_the_rounds_were_like():
 
 
 def test_bench_takes_a_share_of_the_fastest_limit_and_sets_no_bar_for_a_peer():
-    rates = {"charseq": [6, 5], "plain": [2, 1], "limit": [10, 8], "limit_transposed": [12, 10]}
+    rates = {"charseq": [6, 5], "plain": [2, 1], "limit": [10, 8], "limit_numpy": [12, 10]}
     rows = {name: {"rates": found} for name, found in rates.items()}
     found = {what: rest for what, *rest in bench.bars({("training", "S"): rows}) if rest[0]}
     assert found == {
         "training S: RNN 128, share of the limit": [[0.5, 0.5], "≥", 0.6],
+        "training S: RNN 128, share of the limit by torch alone": [[0.6, 0.625], "≥", None],
         "training S: RNN 128, against plain (the fastest peer)": [[3, 5], "≥", None],
     }
     assert {f"{size}{streams}" for size in "SGML" for streams in (1, 64)} == set(
