@@ -24,9 +24,9 @@ GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 # %%
 # Three counts of one training step
 # ---------------------------------
-# PyTorch can count the multiplications. It shows each tensor that it keeps for
-# the backward pass to a hook, a function of ours. And it leaves a graph that
-# has one node per operation.
+# PyTorch can count the multiplications. It shows each tensor that it keeps
+# for the backward pass to a hook, a function of ours. And it leaves a graph
+# that has one node per operation.
 
 
 def count(B, T, H, cell="GRU"):
@@ -125,8 +125,9 @@ fig.supxlabel("width H, batch B or length T, times as large", fontsize=10)
 fig.set_label(
     "Three panels: how a cost grows as H, B or T grows eight times. "
     "Multiplications per character: H rises to nearly 64 times, B and T "
-    "stay flat. Numbers kept: all three rise, about in proportion. Steps in "
-    "a row, per character: B falls to an eighth, H and T stay nearly flat."
+    "stay flat. Numbers kept: all three rise, about in proportion. Steps "
+    "in a row, per character: B falls to an eighth, H and T stay nearly "
+    "flat."
 )
 plt.show()
 
