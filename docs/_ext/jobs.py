@@ -184,8 +184,10 @@ def warm():
     p = torch.nn.Parameter(torch.zeros(1))
     p.sum().backward()
     torch.optim.SGD([p]).step()  # imports torch's compiler, which takes a second
-    plt.figure().savefig(os.devnull, format="svg")
-    plt.close()
+    figure, axes = plt.subplots(layout="constrained")
+    axes.set_xscale("log")  # whose labels load what reads formulas
+    figure.savefig(os.devnull, format="svg")
+    plt.close(figure)
     gc.freeze()  # what is here now stays: no child need look through it
 
 

@@ -38,7 +38,7 @@ print(f"lowest perplexity   {np.exp(floor):.3f} characters to guess among")
 # -----------------------------------------------
 # Both nets start from the same weights and take the same optimizer. The
 # second multiplies its logits by 3, a constant that is not learned. Nothing
-# else differs.
+# else differs. (``fast=True`` computes the same numbers in less time.)
 
 text = " learned deep learning"
 vocab = Vocabulary.from_text(text)
@@ -54,8 +54,9 @@ class Louder(CharRNN):
 
 
 models, runs = {}, {}
+options = {"output_layer": False, "seed": 2, "fast": True}
 for kind in (CharRNN, Louder):
-    model = kind(len(vocab), hidden_size=10, output_layer=False, seed=2)
+    model = kind(len(vocab), hidden_size=10, **options)
     model.double()
     adam = torch.optim.Adam(model.parameters(), lr=0.01)
     models[kind] = model

@@ -2,10 +2,10 @@ r"""
 How far do a few seconds of training get?
 =========================================
 
-A network reads Python's language reference about once, which takes a few
-seconds. Tables of counts say what that is worth: one of single characters,
-one of pairs, one of strings of three. When does the network pass them, and
-what does it write by then?
+A network reads more than half of Python's language reference, which takes a
+few seconds. Tables of counts say what that is worth: one of single
+characters, one of pairs, one of strings of three. When does the network
+pass them, and what does it write by then?
 """
 
 from itertools import pairwise
@@ -23,7 +23,7 @@ from charseq.training import evaluate, language_model_steps
 # ---------------------
 
 corpus = Corpus.from_text(load_text("python-reference"))
-train, valid = corpus.split(valid=0.1)
+train, valid = corpus.split(valid=0.05)
 marks = {"knowing nothing": np.log2(len(corpus.vocab))}
 for name, order in (("characters", 1), ("pairs", 2), ("triples", 3)):
     marks[name] = NGram(order, train).bits_per_character(valid.ids)
@@ -38,8 +38,8 @@ for name, bits in marks.items():
 
 vocab = corpus.vocab
 options = {"embedding_size": 64, "seed": 0, "fast": True}
-model = CharRNN(len(vocab), hidden_size=128, **options).double()
-settings = Settings(steps=800, batch_size=16, length=32, lr=0.008)
+model = CharRNN(len(vocab), hidden_size=96, **options).double()
+settings = Settings(steps=800, batch_size=16, length=20, lr=0.012)
 losses, held_back = [], {}
 for record in language_model_steps(Run(model, vocab, settings), train):
     losses.append(record.loss / np.log(2))

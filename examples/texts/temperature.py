@@ -24,7 +24,7 @@ from charseq.training import language_model_steps
 
 corpus = Corpus.from_text(load_text("time-zones"))
 vocab = corpus.vocab
-model = CharRNN(len(vocab), hidden_size=48, cell="GRU", seed=0).double()
+model = CharRNN(len(vocab), 48, cell="GRU", seed=0, fast=True).double()
 settings = Settings(steps=200, batch_size=8, length=24, lr=0.01)
 *_, last = language_model_steps(Run(model, vocab, settings), corpus)
 print(last)
