@@ -7,11 +7,10 @@ pytest's own affair: ``--doctest-modules`` in pyproject.toml.
 import os
 from doctest import ELLIPSIS, NORMALIZE_WHITESPACE
 
-import pytest
 from sybil import Sybil
 from sybil.evaluators.doctest import NUMBER
-from sybil.integration.pytest import SybilItem
 from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
+from xdist.scheduler import LoadScopeScheduling
 
 # As the site's build does, and before anything imports torch: see docs/conf.py.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -29,8 +28,16 @@ pytest_collect_file = Sybil(
 ).pytest()
 
 
-def pytest_collection_modifyitems(items):
-    """Keep the cells of a page in one process: each needs those above it."""
-    for item in items:
-        if isinstance(item, SybilItem):
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+class Scheduling(LoadScopeScheduling):
+    """Give each process the next file of tests, but of the site one test at a time.
+
+    The cells of a page need those above them, and what a file sets up is used by several tests.
+    """
+
+    def _split_scope(self, nodeid):
+        file = nodeid.partition("::")[0]
+        return nodeid if file.endswith(("/test_site.py", "/test_pages.py")) else file
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return Scheduling(config, log)

@@ -69,7 +69,7 @@ def lint():
 
 def test(*options):
     if options == ("--quick",):
-        return lint() or run("pytest", *SIDE_BY_SIDE, "-m", "not slow")
+        return lint() or run("pytest", *SIDE_BY_SIDE, "-m", "not slow", "charseq", "tests")
     if options:
         return run("pytest", *options)
     coverage = ["--cov=charseq", "--cov-branch", "--cov-fail-under=98"]
@@ -89,7 +89,8 @@ def clean():
 TASKS = {"docs": docs, "test": test, "processors": processors, "bench": bench, "live": live}
 TASKS |= {"lint": lint, "clean": clean}
 DOCTREES = str(ROOT / "_build" / "doctrees")
-SIDE_BY_SIDE = ["-n", "auto", "--dist", "loadgroup"]  # a process of tests for each core
+# A process of tests for each core. What is slow comes first and is not put in another order.
+SIDE_BY_SIDE = ["-n", "auto", "--no-loadscope-reorder"]
 SPHINX = ["-b", "html", "-d", DOCTREES, "-n", "-W", "--keep-going"]
 
 

@@ -17,12 +17,18 @@ ROOT = Path(__file__).parents[1]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` is looked at
 def pytest_collection_modifyitems(items):
-    """Whatever needs the built site is slow, and comes first."""
-    for item in items:
-        if {"site", "second_site"} & set(getattr(item, "fixturenames", ())):
+    """Whatever needs the built site or a browser is slow. What is slow comes first."""
+    site = {"site", "second_site", "page"}
+
+    def late(item):
+        if site & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+            return 0
+        return 1 if item.get_closest_marker("slow") else 2
+
+    items.sort(key=late)
 
 
 def build_clean(folder: Path) -> str:

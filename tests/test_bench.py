@@ -141,6 +141,7 @@ def test_bench_finds_texts_that_are_not_drawn_from_the_net():
     assert "texts of 49" in sampling.disagreement(work, plain, [[t[1:] for t in texts]], {})
 
 
+@pytest.mark.slow
 def test_bench_command_prints_ratios_and_bars(capsys, tmp_path):
     options = ["--sizes", "S", "--rounds", "1", "--seconds", "0.01", "--only", "training"]
     names = ["--contenders", "charseq_torch_layers,limit", "--json", str(tmp_path / "all.json")]
@@ -172,6 +173,7 @@ def test_bench_says_what_the_playground_lacks(tmp_path, monkeypatch):
     assert found == {"core": {"problem": "not installed: deno"}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", playground.SIZES)
 def test_bench_of_the_playground_compares_its_losses_with_torchs(cell):
     rows = bench.compare(playground, cell, ["plain", "core"], rounds=1, seconds=0.01)
@@ -181,6 +183,7 @@ def test_bench_of_the_playground_compares_its_losses_with_torchs(cell):
     assert found == "loss 1.000000010000 at epoch 2, where torch has 1.000000000000"
 
 
+@pytest.mark.slow
 def test_bench_of_whole_processes_sees_torch_and_the_same_log():
     environment = {**bench.os.environ, **bench.ONE_THREAD}
     names = ["import", "notebook", "notebook_charseq"]

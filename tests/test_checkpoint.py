@@ -491,6 +491,7 @@ def train_and_die(folder, last):
     os._exit(0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_run_killed_between_any_two_uses_of_a_file_ends_as_one_that_was_not(tmp_path):
     expected, end = uninterrupted(**KILLED)

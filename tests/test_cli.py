@@ -282,6 +282,7 @@ def float64():
 
 
 @posix
+@pytest.mark.slow
 @pytest.mark.usefixtures("float64")
 def test_an_interrupted_run_is_saved_and_ends_as_one_that_was_not(
     interrupted_command, text, tmp_path
@@ -467,6 +468,7 @@ def assert_ends_as(folder, alone):
 
 
 @posix
+@pytest.mark.slow
 def test_two_processes_that_are_interrupted_stop_at_one_step_and_save_it(begun, alone):
     folder, rows, err = begun
     run, history = load_run(folder)
@@ -479,6 +481,7 @@ def test_two_processes_that_are_interrupted_stop_at_one_step_and_save_it(begun, 
 
 
 @posix
+@pytest.mark.slow
 def test_what_two_processes_began_one_brings_to_its_end(begun, alone, tmp_path):
     shutil.copytree(begun[0], tmp_path / "run")
     good("resume", tmp_path / "run")
@@ -486,6 +489,7 @@ def test_what_two_processes_began_one_brings_to_its_end(begun, alone, tmp_path):
 
 
 @posix
+@pytest.mark.slow
 def test_what_two_processes_began_three_bring_to_its_end(
     begun, alone, interrupted_command, tmp_path
 ):
@@ -498,6 +502,7 @@ def test_what_two_processes_began_three_bring_to_its_end(
     assert_ends_as(tmp_path / "run", alone)
 
 
+@pytest.mark.slow
 def test_when_one_of_two_processes_fails_both_end_with_its_sentence(interrupted_command, run, text):
     before = contents(run)
     ran = launched(interrupted_command, 2, "train", text, "--out", run, *TOGETHER)
@@ -766,6 +771,7 @@ def test_a_wrong_option_is_answered_with_usage():
         assert "Usage: charseq" in err
 
 
+@pytest.mark.slow
 def test_output_that_no_one_reads_is_no_error(whole, text, tmp_path):
     for arguments in (
         ["sample", whole, "--length", 300, "--streams", 400],
@@ -1120,6 +1126,7 @@ class place_as_directory:  # noqa: N801 - contextlib.chdir, which Python 3.11 ha
         os.chdir(self.before)
 
 
+@pytest.mark.slow
 def test_fuzzed_commands_and_folders_meet_only_clear_errors(text, whole, tmp_path):
     codes = fuzz(FUZZED, 0, text, whole, tmp_path)
     assert {0, 1, 2} == set(codes)

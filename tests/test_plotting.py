@@ -28,6 +28,7 @@ STATES = np.random.default_rng(1).uniform(-1, 1, (5, 3))
 @pytest.fixture(autouse=True)
 def _close_figures():
     plt.switch_backend("agg")
+    plt.close("all")  # of tests of other files that ran in this process
     yield
     plt.close("all")
 

@@ -853,6 +853,7 @@ def test_more_processes_than_rows_are_refused(monkeypatch):
         language_model_steps(run_of(), CORPUS)
 
 
+@pytest.mark.slow
 def test_training_alone_loads_nothing_of_torch_distributed_that_torch_does_not():
     code = (
         "import sys, torch; before = {name for name in sys.modules if 'distributed' in name};"
@@ -932,6 +933,7 @@ def two_processes(tmp_path_factory):
     return alone, [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in (0, 1)]
 
 
+@pytest.mark.slow
 def test_the_gradient_of_two_processes_is_that_of_one(two_processes):
     alone, found = two_processes
     exact = alone["float64"]["gradients"]
@@ -941,6 +943,7 @@ def test_the_gradient_of_two_processes_is_that_of_one(two_processes):
         assert_rounds_like(process["float32"]["gradients"], alone["float32"]["gradients"], exact)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["long", "measured", "windows"])
 def test_two_processes_train_as_one_does(kind, two_processes):
     alone, found = two_processes
