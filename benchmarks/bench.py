@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 
-from benchmarks import playground, sampling, startup, training
+from benchmarks import house, playground, sampling, startup, training
 
 ROOT = Path(__file__).resolve().parents[1]
 ONE_THREAD = {
@@ -189,6 +189,8 @@ def bars(results):
     for size, run in playground.SIZES.items():
         found = ratios(results.get(("playground", size), {}), "core", "plain")
         yield f"the playground's core, {run}, against eager torch", found, "≥", 20
+    for name, row in results.get(("house", ""), {}).items():
+        yield f"the house: {name}", [row["value"]], "≤", house.BARS[name]
     rows = results.get(("playground", ""), {})
     for name, label in playground.LABELS.items():
         yield f"{label}, milliseconds", rows.get(name, {}).get("milliseconds", []), "≤", 100
@@ -296,7 +298,7 @@ def machine():
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="dev.py bench", description=__doc__)
-    parser.add_argument("--only", choices=SECTIONS, action="append")
+    parser.add_argument("--only", choices=[*SECTIONS, "house"], action="append")
     parser.add_argument("--sizes", default="SGML", help="some of S, G, M, L (default: SGML)")
     parser.add_argument("--contenders", help="some of them, by comma; plain always runs")
     parser.add_argument("--rounds", type=int, default=7)
@@ -338,6 +340,10 @@ def main(arguments=None):
         rows = startup.measure(options.rounds, list(startup.COMMANDS), environment, ROOT)
         results["startup", ""] = rows
         show_startup(rows)
+    if "house" in sections:  # a quarter of an hour, so only where it is asked for
+        print("… house", file=sys.stderr)
+        found = house.measure(ROOT, house.BARS)
+        results["house", ""] = {name: {"value": value} for name, value in found.items()}
     if "playground" in sections:
         found = {}
         for size in list(playground.SIZES)[: 1 if options.quick else None]:

@@ -41,8 +41,8 @@ class Queue:
     def __init__(self, docs, store, key):
         self.docs, self.store, self.key, self.process = docs, store, key, None
         self.drop_stale()
-        self.pages = [page for page in self._pages() if not self.result(*page[1:]).exists()]
-        self.scripts = [script for script in self._scripts() if not is_current(*script)]
+        self.pages = [page for page in pages(self.docs) if not self.result(*page[1:]).exists()]
+        self.scripts = [script for script in scripts(self.docs) if not is_current(*script)]
         self.queued = {self.result(*page[1:]) for page in self.pages} if FORKS else set()
         if FORKS and (self.pages or self.scripts):
             self.process = subprocess.Popen(
@@ -53,7 +53,7 @@ class Queue:
         """Forget results of other pages, of other code, and of examples run by other code."""
         self.store.mkdir(parents=True, exist_ok=True)
         (self.store / "lock").touch()
-        wanted = {self.result(*page[1:]) for page in self._pages()}
+        wanted = {self.result(*page[1:]) for page in pages(self.docs)}
         for path in self.store.glob("*.json"):
             if path not in wanted:
                 path.unlink()
@@ -62,16 +62,6 @@ class Queue:
             for path in self.docs.glob("gallery/*/*.md5"):
                 path.unlink()
             written.write_text(self.key)
-
-    def _pages(self):
-        for path in sorted(self.docs.rglob("*.md")):
-            if sources := cells.sources_of(path.read_text("utf-8")):
-                yield path.relative_to(self.docs).with_suffix("").as_posix(), path.parent, sources
-
-    def _scripts(self):
-        examples = self.docs.parent / "examples"
-        for path in sorted(examples.glob("*/*.py")):
-            yield path, self.docs / "gallery" / path.parent.name / path.name
 
     def result(self, folder, sources):
         """Return the file that holds, or will hold, what these cells of a page print and draw."""
@@ -106,6 +96,19 @@ class Queue:
     def forget(self, folder, sources):
         """Run these cells anew in the next build."""
         self.result(folder, sources).unlink(missing_ok=True)
+
+
+def pages(docs):
+    """Yield name, folder and code cells of each page that has some."""
+    for path in sorted(docs.rglob("*.md")):
+        if sources := cells.sources_of(path.read_text("utf-8")):
+            yield path.relative_to(docs).with_suffix("").as_posix(), path.parent, sources
+
+
+def scripts(docs):
+    """Yield each example, and where sphinx-gallery puts it."""
+    for path in sorted((docs.parent / "examples").glob("*/*.py")):
+        yield path, docs / "gallery" / path.parent.name / path.name
 
 
 def is_current(script, target):

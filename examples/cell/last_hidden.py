@@ -104,8 +104,8 @@ assert outputs.shape == (3, 5, 2)
 assert last_hidden.shape == (1, 3, 2)
 assert torch.equal(last, h_n[-1])
 assert not torch.isclose(last, h_n[0]).any()
-# float32 rounds once in each sum: at most 4 + 2 + 2 in each of 5 steps and
-# of 2 layers.
+# Per unit and step at most 4 + 2 + 2 terms are added, in 5 steps and 2
+# layers. float32 rounds each time.
 rounding = 2 * 5 * (4 + 2 + 2) * np.finfo(np.float32).eps
 close = {"rtol": 0, "atol": rounding}
 assert np.allclose(upper, out.detach(), **close)

@@ -19,7 +19,8 @@ from charseq.reference import loss_floor
 # ----------------------
 # All else is as in the notebook: ten units, fifty epochs, SGD with rate 0.5
 # and momentum 0.9, which is what ``train`` does unless told otherwise. With
-# ``fast=True`` a net computes the same numbers in less time.
+# ``fast=True`` a net computes the same numbers, up to rounding, in less
+# time.
 
 text = " learned deep learning"
 vocab = Vocabulary.from_text(text)
@@ -28,7 +29,8 @@ seeds = range(20)
 
 def last_records(output_layer):
     """Train one net for each seed; return the record of its last epoch."""
-    records, options = [], {"output_layer": output_layer, "fast": True}
+    records = []
+    options = {"output_layer": output_layer, "fast": True}
     for seed in seeds:
         net = CharRNN(len(vocab), 10, seed=seed, **options)
         records.append(train(net.double(), vocab, text, epochs=50)[-1])

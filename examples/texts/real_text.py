@@ -2,10 +2,10 @@ r"""
 How far do a few seconds of training get?
 =========================================
 
-A network reads more than half of Python's language reference, which takes a
-few seconds. Tables of counts say what that is worth: one of single
-characters, one of pairs, one of strings of three. When does the network
-pass them, and what does it write by then?
+A network reads a little more than half of Python's language reference.
+This takes a few seconds. Tables of counts say what that is worth: one of
+single characters, one of pairs, one of strings of three. When does the
+network pass them, and what does it write at the end?
 """
 
 from itertools import pairwise
@@ -34,12 +34,14 @@ for name, bits in marks.items():
 # Train, and measure more often at first
 # --------------------------------------
 # The network is measured on the same held-back text as the tables. With
-# ``fast=True`` it computes the same numbers in less time.
+# ``fast=True`` it computes the same numbers, up to rounding, in less time.
 
 vocab = corpus.vocab
 options = {"embedding_size": 64, "seed": 0, "fast": True}
 model = CharRNN(len(vocab), hidden_size=96, **options).double()
 settings = Settings(steps=800, batch_size=16, length=20, lr=0.012)
+read = settings.steps * settings.batch_size * settings.length
+print(f"it reads {read / len(corpus):.0%} of the text")
 losses, held_back = [], {}
 for record in language_model_steps(Run(model, vocab, settings), train):
     losses.append(record.loss / np.log(2))
@@ -78,7 +80,7 @@ plt.show()
 # --------------
 # Drawn at a temperature of 0.7.
 
-options = {"temperature": 0.7, "rng": np.random.default_rng(2)}
+options = {"temperature": 0.7, "rng": np.random.default_rng(3)}
 net = Net.from_model(model)
 print("The " + generate(net, vocab, "The ", length=300, **options)[0])
 
