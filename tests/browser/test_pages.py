@@ -74,7 +74,9 @@ SHOW_EACH_LOOK_ONCE = """() => {
     for (const part of document.querySelectorAll(".highlight pre span, math *")) {
         const style = getComputedStyle(part);
         const box = part.closest("pre, td, th, li, p, div");
-        const look = [part.tagName, part.className, style.color, style.backgroundColor,
+        if (part.children.length > 0) continue;
+        const isLetter = part.textContent.trim().length < 2; // which axe leaves out
+        const look = [part.tagName, part.className, isLetter, style.color, style.backgroundColor,
             style.fontSize, style.fontWeight, box.className, getComputedStyle(box).backgroundColor,
             box.parentElement.className].join();
         if (seen.has(look)) part.style.visibility = "hidden";
