@@ -73,8 +73,8 @@ SHOW_EACH_LOOK_ONCE = """() => {
     const seen = new Set();
     for (const part of document.querySelectorAll(".highlight pre span, math *")) {
         const style = getComputedStyle(part);
-        const box = part.closest("pre, td, th, li, p, div");
-        if (part.children.length > 0) continue;
+        const box = part.closest("pre, td, th, li, p, div, h1, h2, h3") || document.body;
+        if (part.children.length > 0 || part.closest("a")) continue; // a link needs its name
         const isLetter = part.textContent.trim().length < 2; // which axe leaves out
         const look = [part.tagName, part.className, isLetter, style.color, style.backgroundColor,
             style.fontSize, style.fontWeight, box.className, getComputedStyle(box).backgroundColor,
