@@ -1,7 +1,9 @@
 """The pages keep their promises: chains of equations, the form of a chapter, the examples."""
 
 import ast
+import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +15,8 @@ import charseq
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "docs" / "_ext"))
+import cache_key  # noqa: E402
+import cells  # noqa: E402
 import ledger  # noqa: E402
 
 EQUATIONS = ledger.equations()
@@ -202,3 +206,59 @@ def test_no_test_page_or_example_reads_a_clock_or_sleeps(path):
         "so a slow or busy one would fail, or print something else. Count operations, calls, bytes "
         "or steps, wait for a condition, or measure in benchmarks/."
     )
+
+
+@pytest.mark.parametrize("page", [*CHAPTERS, *(ROOT / "docs" / "use").glob("*.md")], ids=name_of)
+def test_cells_run_ahead_are_those_that_myst_nb_reads(page):
+    from myst_nb.core.read import read_myst_markdown_notebook
+    from myst_parser.config.main import MdParserConfig
+
+    text = page.read_text("utf-8")
+    read = (
+        read_myst_markdown_notebook(text, MdParserConfig()).cells if "{code-cell}" in text else ()
+    )
+    assert cells.sources_of(text) == [c.source for c in read if c.cell_type == "code"]
+
+
+IN_ANOTHER_PROCESS = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import cells
+json.dump(cells.run_cells(json.loads(sys.argv[2]), {}), sys.stdout)
+"""
+
+
+def outputs_of(*sources):
+    arguments = [str(ROOT / "docs" / "_ext"), json.dumps(sources)]
+    ran = subprocess.run(
+        [sys.executable, "-c", IN_ANOTHER_PROCESS, *arguments],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return json.loads(ran.stdout)
+
+
+def test_cells_print_return_draw_and_complain_in_their_order():
+    first, second = outputs_of(
+        "import sys; x = 2; print(1); print(2); print('oh', file=sys.stderr); x",
+        "import matplotlib.pyplot as plt; plt.plot([x]); print(3)",
+    )
+    assert [output["output_type"] for output in first] == ["stream", "stream", "execute_result"]
+    assert [output.get("text") for output in first] == ["1\n2\n", "oh\n", None]
+    assert first[2]["data"] == {"text/plain": "2"}
+    assert [output["output_type"] for output in second] == ["stream", "display_data"]
+    assert "<svg" in second[1]["data"]["image/svg+xml"]
+
+
+def test_a_cell_that_fails_is_the_last_one():
+    first, second, third = outputs_of("x = 1", "x / 0", "print(x)")
+    assert (first, third) == ([], [])
+    assert [(output["output_type"], output["ename"]) for output in second] == [
+        ("error", "ZeroDivisionError")
+    ]
+
+
+def test_comments_and_docstrings_run_nothing_anew():
+    code = "def f(x):\n    return x + 1\n"
+    told = "# why\ndef f(x):\n    'Add one.'\n    return (x + 1)  # so\n"
+    assert cache_key.code_of(told) == cache_key.code_of(code)
+    assert cache_key.code_of(code.replace("1", "2")) != cache_key.code_of(code)
