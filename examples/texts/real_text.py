@@ -39,7 +39,7 @@ for name, bits in marks.items():
 vocab = corpus.vocab
 options = {"embedding_size": 64, "seed": 0, "fast": True}
 model = CharRNN(len(vocab), hidden_size=96, **options).double()
-settings = Settings(steps=800, batch_size=16, length=20, lr=0.012)
+settings = Settings(steps=800, batch_size=16, length=20, lr=0.008)
 read = settings.steps * settings.batch_size * settings.length
 print(f"it reads {read / len(corpus):.0%} of the text")
 losses, held_back = [], {}
@@ -80,7 +80,7 @@ plt.show()
 # --------------
 # Drawn at a temperature of 0.7.
 
-options = {"temperature": 0.7, "rng": np.random.default_rng(3)}
+options = {"temperature": 0.7, "rng": np.random.default_rng(1)}
 net = Net.from_model(model)
 print("The " + generate(net, vocab, "The ", length=300, **options)[0])
 
