@@ -76,7 +76,7 @@ class Queue:
                  for path, target in self.scripts]  # fmt: skip
         self.process.stdin.write(pickle.dumps((work, hands, self.store / "lock")))
         self.process.stdin.close()
-        # Sphinx needs both to resolve names, and the processes that it forks shall have them, too.
+        # Sphinx needs torch to resolve names. Imported here, it is there in all that Sphinx forks.
         import torch  # noqa: F401
 
         self.process.stdout.read()  # until it is closed
