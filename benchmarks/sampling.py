@@ -96,9 +96,9 @@ def torch_by_hand(work):
 
 @contender("charseq.generate", code="charseq")
 def charseq(work):
-    from charseq import Net, Vocabulary, generate
+    from charseq import NumpyNet, Vocabulary, generate
 
-    net = Net.from_model(charseq_net(work))
+    net = NumpyNet.from_model(charseq_net(work))
     vocab = Vocabulary(work.alphabet)
     rng = np.random.default_rng(0)
     while True:

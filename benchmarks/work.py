@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from charseq.corpus import load_text
+from charseq import load_text
 
 CHARACTERS = 1_000_000
 V = 76

@@ -1,11 +1,15 @@
-"""Character-level recurrent networks, small enough to read in an hour.
+"""Character-level recurrent networks, from the equation to the trained network.
 
 The modules stand in the order in which data flows, and import only from modules before them:
-``vocab`` (text to ids to one-hot), ``corpus`` (texts and batches), ``baselines`` (n-grams),
+``vocab`` (characters to ids to one-hot), ``files`` (a file appears whole or not at all), ``texts``
+(a text by its name or path), ``corpus`` (a text as ids, and its batches), ``baselines`` (n-grams),
 ``reference`` (the equations in NumPy), ``shapes`` (every parameter and tensor of a layer),
-``plotting``, ``history`` (what a run leaves behind), ``sampling`` (logits to text), ``layers``
-(torch's layers, faster), ``model`` (the torch module), ``training`` (the loops), ``checkpoint``
-(runs on disk) and ``cli`` (the command).
+``plotting`` (figures), ``history`` (what a run leaves behind), ``net`` (a trained network in
+NumPy), ``sampling`` (logits to text), ``layers`` (torch's layers, faster), ``model`` (the torch
+module), ``training`` (the loop over one sentence), ``processes`` (several processes that train one
+model), ``language_model`` (training on a corpus), ``checkpoint`` (a run folder), ``trainer``
+(training in a run folder) and ``cli`` (the command). An hour is enough for its core: ``vocab``,
+``reference``, ``model``, ``training`` and ``history``.
 
 One alphabet holds everywhere, in shapes, code and prose:
 
@@ -26,37 +30,27 @@ D    directions, 1 or 2
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # what editors and type checkers see; at run time the names load on first use
+from charseq._version import __version__ as __version__
+
+if TYPE_CHECKING:  # for editors and type checkers; at run time a name loads on first use
     from charseq.baselines import NGram
     from charseq.checkpoint import load_net, load_run, save_run, start_folder
     from charseq.corpus import Corpus
-    from charseq.history import History, Record, Step
+    from charseq.history import EpochRecord, History, UpdateRecord
+    from charseq.language_model import Run, Settings, evaluate, language_model_steps
     from charseq.model import CharRNN
-    from charseq.plotting import (
-        plot_loss,
-        plot_predictions,
-        plot_states,
-        plot_step,
-        plot_unrolled,
-    )
+    from charseq.net import NumpyNet
+    from charseq.plotting import plot_loss, plot_predictions, plot_states, plot_step, plot_unrolled
     from charseq.reference import RNNParams, rnn_forward, rnn_step
-    from charseq.sampling import Net, generate
+    from charseq.sampling import generate
     from charseq.shapes import LayerShapes
-    from charseq.training import (
-        Diverged,
-        Run,
-        Settings,
-        evaluate,
-        language_model_steps,
-        train,
-        training_steps,
-    )
+    from charseq.texts import load_text
+    from charseq.training import Diverged, train, training_steps
     from charseq.vocab import Vocabulary
 
-__version__ = "0.1.0"
-
-_HOME = {
+_MODULE_OF = {
     "Vocabulary": "vocab",
+    "load_text": "texts",
     "Corpus": "corpus",
     "NGram": "baselines",
     "RNNParams": "reference",
@@ -68,27 +62,30 @@ _HOME = {
     "plot_states": "plotting",
     "plot_step": "plotting",
     "plot_unrolled": "plotting",
-    "Record": "history",
-    "Step": "history",
+    "EpochRecord": "history",
+    "UpdateRecord": "history",
     "History": "history",
-    "Net": "sampling",
+    "NumpyNet": "net",
     "generate": "sampling",
     "CharRNN": "model",
     "Diverged": "training",
     "training_steps": "training",
     "train": "training",
-    "Settings": "training",
-    "Run": "training",
-    "language_model_steps": "training",
-    "evaluate": "training",
+    "Settings": "language_model",
+    "Run": "language_model",
+    "language_model_steps": "language_model",
+    "evaluate": "language_model",
     "start_folder": "checkpoint",
     "save_run": "checkpoint",
     "load_run": "checkpoint",
     "load_net": "checkpoint",
 }
+_OLD_NAMES = {"Net": "NumpyNet", "Record": "EpochRecord", "Step": "UpdateRecord"}
+_OTHER_MODULES = ("files", "layers", "processes", "trainer")
 
 __all__ = [  # noqa: RUF022 - in the order in which data flows
     "Vocabulary",
+    "load_text",
     "Corpus",
     "NGram",
     "RNNParams",
@@ -100,10 +97,10 @@ __all__ = [  # noqa: RUF022 - in the order in which data flows
     "plot_states",
     "plot_step",
     "plot_unrolled",
-    "Record",
-    "Step",
+    "EpochRecord",
+    "UpdateRecord",
     "History",
-    "Net",
+    "NumpyNet",
     "generate",
     "CharRNN",
     "Diverged",
@@ -121,11 +118,17 @@ __all__ = [  # noqa: RUF022 - in the order in which data flows
 
 
 def __getattr__(name: str) -> Any:
-    if name == "layers" or name in _HOME.values():
+    if name in _OTHER_MODULES or name in _MODULE_OF.values():
         return import_module(f"{__name__}.{name}")  # charseq.reference, without importing it first
-    if name not in _HOME:
+    if name in _OLD_NAMES:
+        from warnings import warn
+
+        new_name = _OLD_NAMES[name]
+        warn(f"charseq.{name} is now charseq.{new_name}", DeprecationWarning, stacklevel=2)
+        return getattr(import_module(__name__), new_name)
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
     globals()[name] = value  # the next look-up does not come through here
     return value
 

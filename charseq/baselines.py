@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from charseq._checks import check_ids
 from charseq.corpus import Corpus
 
 __all__ = ["NGram"]
@@ -17,9 +18,9 @@ __all__ = ["NGram"]
 class _Table(NamedTuple):
     """The strings of one length in the training text, and how they are weighed.
 
-    A string is named by its place in `strings`; the number there is the name of the string
-    without its last character, times V, plus the last character. An unknown string has the name
-    -1, which finds the last entry of `own` and `rest`: nothing of its own, all from below.
+    A string is known by its index in `strings`. The number there is V times the index of the string
+    without its last character, plus the last character. An unknown string has index -1. It selects
+    the last entries, 0 in `own` and 1 in `rest`, so only the shorter context counts.
     """
 
     strings: NDArray[np.int64]  # sorted
@@ -27,10 +28,10 @@ class _Table(NamedTuple):
     rest: NDArray[np.float64]  # for each context: the share of the order below
 
     def find(self, strings: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Name strings of this length, -1 for an unknown one."""
-        names = np.searchsorted(self.strings, strings)
-        names[names == len(self.strings)] = 0
-        return np.where(self.strings[names] == strings, names, -1)
+        """Return the index of each string of this length, -1 for an unknown one."""
+        indices = np.searchsorted(self.strings, strings)
+        indices[indices == len(self.strings)] = 0
+        return np.where(self.strings[indices] == strings, indices, -1)
 
 
 class NGram:
@@ -62,8 +63,7 @@ class NGram:
 
     Examples
     --------
-    >>> from charseq import Corpus, NGram
-    >>> from charseq.corpus import load_text
+    >>> from charseq import Corpus, NGram, load_text
     >>> train, valid = Corpus.from_text(load_text("python-reference")).split(valid=0.1)
     >>> bits = [NGram(order, train).bits_per_character(valid.ids) for order in (1, 2, 5)]
     >>> bits[0] > bits[1] > bits[2]
@@ -103,15 +103,15 @@ class NGram:
         ValueError
             If `ids` is not the ids of a text, or an id is out of range.
         """
-        text = self._check(ids)
+        text = self._context(ids)
         if not len(text):
             raise ValueError("expected the ids of a text of one character or more, got none")
         p = np.full(len(text), 1 / self.vocab_size)
-        names = np.zeros(len(text) + 1, dtype=np.int64)  # the empty string, before and after each
+        indices = np.zeros(len(text) + 1, dtype=np.int64)  # the empty string, before and after each
         for k, table in enumerate(self._tables):  # k characters of context
-            contexts = names[:-1]
-            names = table.find(contexts * self.vocab_size + text[k:])
-            p[k:] = table.own[names] + table.rest[contexts] * p[k:]
+            contexts = indices[:-1]
+            indices = table.find(contexts * self.vocab_size + text[k:])
+            p[k:] = table.own[indices] + table.rest[contexts] * p[k:]
         return float(-np.log(p).mean())
 
     def bits_per_character(self, ids: ArrayLike) -> float:
@@ -154,48 +154,41 @@ class NGram:
         >>> corpus.vocab.decode([after_h.argmax()])
         'e'
         """
-        context = self._check(context_ids)
+        context = self._context(context_ids)
         V = self.vocab_size
         p = np.full(V, 1 / V)
         for k, table in enumerate(self._tables[: len(context) + 1]):
-            name = np.zeros(1, dtype=np.int64)
+            index = np.zeros(1, dtype=np.int64)
             for shorter, char in zip(self._tables, context[len(context) - k :], strict=False):
-                name = shorter.find(name * V + char)
-            p = table.own[table.find(name * V + np.arange(V))] + table.rest[name] * p
+                index = shorter.find(index * V + char)
+            p = table.own[table.find(index * V + np.arange(V))] + table.rest[index] * p
         return p
 
-    def _check(self, ids: ArrayLike) -> NDArray[np.int64]:
-        array = np.asarray(ids)
+    def _context(self, ids: ArrayLike) -> NDArray[np.int64]:
+        """Return ids as an array (N,), in range; there may be none."""
+        array = check_ids(ids, self.vocab_size)
         if array.ndim != 1:
             raise ValueError(f"expected the ids of one text, shape (N,), got shape {array.shape}")
-        if array.size and array.dtype.kind not in "iu":
-            raise TypeError(f"ids must be integers, got {array.dtype}")
-        outside = np.flatnonzero((array < 0) | (array >= self.vocab_size))
-        if outside.size:
-            raise ValueError(
-                f"id {array[outside[0]]} at position {outside[0]} is out of range: expected 0 to "
-                f"{self.vocab_size - 1} for a vocabulary of {self.vocab_size} characters"
-            )
         return array.astype(np.int64)
 
 
 def _count(ids: NDArray[np.int64], V: int, order: int) -> list[_Table]:
     """Find the strings of 1 to `order` characters, and weigh them."""
-    names = np.zeros(len(ids) + 1, dtype=np.int64)  # the empty string, at each place
+    indices = np.zeros(len(ids) + 1, dtype=np.int64)  # the empty string, at each place
     levels: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
     for k in range(order):
-        shorter = names  # the string of k characters that starts at each place
-        strings, starts, names, counts = np.unique(
+        shorter = indices  # the string of k characters that starts at each place
+        strings, starts, indices, counts = np.unique(
             shorter[:-1] * V + ids[k:], return_index=True, return_inverse=True, return_counts=True
         )
         if levels:  # below the highest order: how many different characters stand before a string
             levels[-1] = (levels[-1][0], np.bincount(shorter[starts + 1], None, len(levels[-1][0])))
         levels.append((strings, counts))
     contexts = [1, *(len(strings) for strings, _ in levels)]
-    return [_weigh(*level, V, C) for level, C in zip(levels, contexts, strict=False)]
+    return [_kneser_ney(*level, V, C) for level, C in zip(levels, contexts, strict=False)]
 
 
-def _weigh(strings: NDArray[np.int64], counts: NDArray[np.int64], V: int, C: int) -> _Table:
+def _kneser_ney(strings: NDArray[np.int64], counts: NDArray[np.int64], V: int, C: int) -> _Table:
     """Turn counts of strings after C contexts into shares, some of it left for the order below."""
     off = _discounts(counts)[np.minimum(counts, 3)]
     contexts = strings // V

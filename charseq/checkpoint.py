@@ -1,4 +1,4 @@
-"""A run folder: what a training run leaves on disk, from which it goes on or speaks.
+"""A run folder: all that a training run leaves on disk, to be resumed or to write text.
 
 =====================  =====================================================================
 config.json            format, the model's options, the settings, where the text came from
@@ -6,16 +6,16 @@ vocab.json             the vocabulary
 weights.safetensors    the model's state dict, and the number of the step that it belongs to
 state-N.safetensors    the optimizer's memory and the carried state after step N
 best.safetensors       the weights that were best on the held-back text, if any was
-history.csv            a row a step
+history.csv            one row per training step
 =====================  =====================================================================
 
-Each file appears whole or not at all, except that rows are added to the history. Replacing
-``weights.safetensors`` is the moment at which a save happens: before it the old step counts, whose
-state file and rows are still there, after it the new one. So a run that is killed at any instant
-goes on from a step that is whole. Nothing in the folder is code: it is JSON, CSV and safetensors,
-and loading it runs none.
+Each file appears whole or not at all, except that rows are added to the history. A save happens at
+the moment when ``weights.safetensors`` is replaced. Before it, the old step counts: its state file
+and its rows are still there. After it, the new step counts. So a run that is killed at any instant,
+or cut off from its power, can be resumed from a complete step. Nothing in the folder is code: it is
+JSON, CSV and safetensors, and loading it runs none.
 
-Torch is imported only where a run is saved or resumed, so that sampling does without.
+Torch is imported only where a run is saved or resumed, so that sampling does not need it.
 """
 
 import json
@@ -32,14 +32,15 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
-import charseq
-from charseq.history import History, Step, write_whole
-from charseq.sampling import Net
+from charseq._version import __version__
+from charseq.files import write_whole
+from charseq.history import History, UpdateRecord
+from charseq.net import NumpyNet
 from charseq.vocab import Vocabulary
 
 if TYPE_CHECKING:
+    from charseq.language_model import Run
     from charseq.model import CharRNN
-    from charseq.training import Run
 
 __all__ = [
     "RunFolderError",
@@ -100,13 +101,13 @@ def start_folder(folder: Folder, run: "Run", source: dict[str, Any] | None = Non
     made = not path.exists()
     config = {
         "format": FORMAT,
-        "charseq": charseq.__version__,
+        "charseq": __version__,
         "model": run.model.options,
         "settings": asdict(run.settings),
         "text": source or {},
     }
     try:
-        with _saying_what_failed(path):
+        with _errors_name(path):
             path.mkdir(parents=True, exist_ok=True)
             write_whole(path / "vocab.json", run.vocab.to_json().encode())
             _write_files(path, run, History(()), best=False)
@@ -139,7 +140,7 @@ def save_run(folder: Folder, run: "Run", history: History, *, best: bool = False
     OSError
         If there is no room; the step saved before is still there, whole.
     """
-    with _saying_what_failed(folder):
+    with _errors_name(folder):
         _write_files(Path(folder), run, history, best)
 
 
@@ -167,7 +168,7 @@ def _step_saved(path: Path) -> int | None:
 
 
 @contextmanager
-def _saying_what_failed(folder: Folder) -> Iterator[None]:
+def _errors_name(folder: Folder) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -198,7 +199,7 @@ def load_run(folder: Folder) -> tuple["Run", History]:
     RunFolderError
         If a file is missing, damaged, or does not fit the others.
     """
-    from charseq.training import Run, Settings
+    from charseq.language_model import Run, Settings
 
     path = Path(folder)
     config, vocab = read_config(path), _read_vocab(path)
@@ -247,7 +248,7 @@ def _read_history(path: Path, step: int) -> History:
         raise RunFolderError(f"{file} cannot be read: {error.strerror}") from None
     except ValueError as error:  # which names the file and the line
         raise RunFolderError(str(error)) from None
-    if not all(isinstance(record, Step) for record in history):
+    if not all(isinstance(record, UpdateRecord) for record in history):
         raise RunFolderError(f"{file} is the history of another kind of run: it has no steps")
     return history
 
@@ -279,7 +280,7 @@ def load_model(folder: Folder, *, best: bool = True) -> tuple["CharRNN", Vocabul
     return model.eval(), vocab
 
 
-def load_net(folder: Folder, *, best: bool = True) -> tuple[Net, Vocabulary]:
+def load_net(folder: Folder, *, best: bool = True) -> tuple[NumpyNet, Vocabulary]:
     """Load a trained network for sampling, without torch.
 
     Parameters
@@ -291,7 +292,7 @@ def load_net(folder: Folder, *, best: bool = True) -> tuple[Net, Vocabulary]:
 
     Returns
     -------
-    net : Net
+    net : NumpyNet
         The network in NumPy.
     vocab : Vocabulary
         Its characters.
@@ -345,7 +346,7 @@ def read_config(folder: Folder) -> dict[str, Any]:
     if config["format"] != FORMAT:
         raise RunFolderError(
             f"{file} has format {config['format']!r}, made by charseq {config.get('charseq')}; "
-            f"this is charseq {charseq.__version__}, which reads format {FORMAT}"
+            f"this is charseq {__version__}, which reads format {FORMAT}"
         )
     for name in ("model", "settings", "text"):
         if not isinstance(config.get(name), dict):
@@ -377,7 +378,7 @@ def _model_from(file: Path, config: dict[str, Any]) -> tuple["CharRNN", int]:
     return model, _whole_number(file, metadata, "step")
 
 
-def _net_from(file: Path, arrays: Mapping[str, NDArray[Any]], options: dict[str, Any]) -> Net:
+def _net_from(file: Path, arrays: Mapping[str, NDArray[Any]], options: dict[str, Any]) -> NumpyNet:
     """Make the network of a run in NumPy, which compares each weight with the options."""
     if {array.dtype.name for array in arrays.values()} not in ({"float32"}, {"float64"}):
         raise RunFolderError(f"{file} is damaged: its weights should be all float32 or all float64")
@@ -385,7 +386,7 @@ def _net_from(file: Path, arrays: Mapping[str, NDArray[Any]], options: dict[str,
         if not np.isfinite(array).all():
             raise RunFolderError(f"{file} is damaged: {name} holds a number that is not finite")
     try:
-        return Net(options, arrays)
+        return NumpyNet(options, arrays)
     except KeyError as error:
         raise RunFolderError(f"{file} does not fit config.json: {error.args[0]}") from None
     except ValueError as error:
@@ -453,8 +454,9 @@ def _state_of(run: "Run") -> dict[str, NDArray[Any]]:
             if value is not None:  # SGD without momentum remembers nothing
                 found[f"optimizer.{index}.{name}"] = value.numpy()
     if run.hidden is not None:
-        parts = run.hidden if isinstance(run.hidden, tuple) else (run.hidden,)
-        for index, part in enumerate(parts):
+        from charseq.layers import parts_of
+
+        for index, part in enumerate(parts_of(run.hidden)):
             found[f"hidden.{index}"] = np.ascontiguousarray(part.numpy())
     return found
 
@@ -469,7 +471,7 @@ def _restore_state(run: "Run", file: Path) -> None:
         if expected.get(name) != found.get(name) or arrays[name].dtype.kind != "f":
             raise RunFolderError(
                 f"{file} does not fit the run: expected {name} to be "
-                f"{_described(expected.get(name))}, got {_described(found.get(name))}"
+                f"{_float_array(expected.get(name))}, got {_float_array(found.get(name))}"
             )
     if _whole_number(file, metadata, "step") != run.step:
         raise RunFolderError(f"{file} is damaged: it belongs to step {metadata['step']}")
@@ -490,7 +492,7 @@ def _restore_state(run: "Run", file: Path) -> None:
             memory.setdefault(int(index), {})[rest[0]] = part
     run.optimizer.load_state_dict({**run.optimizer.state_dict(), "state": memory})
     if hidden:
-        run.hidden = tuple(hidden) if len(hidden) > 1 else hidden[0]
+        run.hidden = (hidden[0], hidden[1]) if len(hidden) > 1 else hidden[0]
 
 
 def _shapes_of_state(run: "Run") -> dict[str, tuple[int, ...]]:
@@ -509,5 +511,5 @@ def _shapes_of_state(run: "Run") -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _described(shape: tuple[int, ...] | None) -> str:
+def _float_array(shape: tuple[int, ...] | None) -> str:
     return "absent" if shape is None else f"floats of shape {shape}"

@@ -6,10 +6,8 @@ Only typer is imported here; each command loads what it needs, so that help come
 import json
 import math
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,15 +70,14 @@ def train(
             "--plain", help="Use torch's own layers; the default computes the same faster."
         ),
     ] = False,
-    seed: Annotated[int, typer.Option(help="What all chance derives from.")] = 0,
+    seed: Annotated[int, typer.Option(help="All random choices derive from it.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Learn from a text and keep the run in a folder; interrupt it when you like."""
-    from charseq.checkpoint import start_folder
-    from charseq.model import CharRNN
-    from charseq.training import Run, Settings, language_model_steps, process
+    from charseq.language_model import Settings
+    from charseq.trainer import Reporting, train_folder
 
-    _at_least_1(save_every=save_every)
+    reporting = Reporting(save_every, sample_every, as_json)
     settings = Settings(
         steps=steps,
         batch_size=batch_size,
@@ -97,27 +94,22 @@ def train(
         patience=patience or None,
         seed=seed,
     )
-    source = {"text": _placed(text), "encoding": encoding, "valid": valid}
-    corpus, pieces = _pieces(source)
-    source |= {"characters": len(corpus), "sha256": _sha256(corpus)}
-    _refuse_beyond_memory(cell.upper(), len(corpus.vocab), hidden, layers, embedding)
-    model = CharRNN(
-        len(corpus.vocab),
-        hidden,
-        cell=cell.upper(),
-        num_layers=layers,
-        embedding_size=embedding or None,
-        dropout=dropout,
-        tied=tied,
-        forget_bias=forget_bias,
-        seed=seed,
-        fast=not plain,
+    options = {
+        "hidden_size": hidden,
+        "cell": cell.upper(),
+        "num_layers": layers,
+        "embedding_size": embedding or None,
+        "dropout": dropout,
+        "tied": tied,
+        "forget_bias": forget_bias,
+        "seed": seed,
+        "fast": not plain,
+    }
+    interrupted = train_folder(
+        out, text, options, settings, valid=valid, encoding=encoding, reporting=reporting
     )
-    run = Run(model, corpus.vocab, settings)
-    todo = language_model_steps(run, *pieces)  # refuses a text that is too short
-    if process()[0] == 0:
-        start_folder(out, run, source)
-    _train(out, run, (), todo, save_every, sample_every, as_json)
+    if interrupted:
+        raise typer.Exit(130)
 
 
 @app.command()
@@ -128,26 +120,10 @@ def resume(
     as_json: Json = False,
 ) -> None:
     """Go on with a run as if it had never stopped."""
-    from charseq.checkpoint import load_run
-    from charseq.training import language_model_steps
+    from charseq.trainer import Reporting, resume_folder
 
-    _at_least_1(save_every=save_every)
-    loaded, history = load_run(run)
-    source = _source_of(run)
-    corpus, pieces = _pieces(source)
-    if corpus.vocab != loaded.vocab or len(corpus) != source["characters"]:
-        raise ValueError(
-            f"{source['text']} is not the text that this run learns from: it has {len(corpus)} "
-            f"characters, {len(corpus.vocab)} of them different, and the run was started on "
-            f"{source['characters']} and {len(loaded.vocab)}"
-        )
-    if source.get("sha256", digest := _sha256(corpus)) != digest:  # older folders have none
-        raise ValueError(
-            f"{source['text']} is not the text that this run learns from: it has as many "
-            "characters as that, but not the same"
-        )
-    todo = language_model_steps(loaded, *pieces)
-    _train(run, loaded, history.records, todo, save_every, sample_every, as_json)
+    if resume_folder(run, Reporting(save_every, sample_every, as_json)):
+        raise typer.Exit(130)
 
 
 @app.command()
@@ -200,10 +176,11 @@ def evaluate_(
     last: Annotated[bool, typer.Option("--last", help="Last weights, not the best.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure a trained network on a text, in bits a character and perplexity."""
+    """Measure a trained network on a text, in bits per character and perplexity."""
     from charseq.checkpoint import load_model
-    from charseq.corpus import Corpus, load_text
-    from charseq.training import evaluate
+    from charseq.corpus import Corpus
+    from charseq.language_model import evaluate
+    from charseq.texts import load_text
 
     model, vocab = load_model(run, best=not last)
     corpus = Corpus.from_text(load_text(text, encoding), vocab)
@@ -273,7 +250,9 @@ def info(run: RunFolder, as_json: Json = False) -> None:
 
 def _show(facts: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        print(json.dumps(_finite(facts)))
+        from charseq.history import json_line
+
+        print(json_line(facts))
         return
     width = max(map(len, facts))
     for name, value in facts.items():
@@ -281,256 +260,19 @@ def _show(facts: dict[str, Any], as_json: bool) -> None:
         print(f"{name.replace('_', ' '):{width}}  {shown}")
 
 
-def _pieces(source: dict[str, Any]) -> tuple[Any, tuple[Any, Any]]:
-    """Load the text of a run; return it whole, and what to learn from and to measure on."""
-    from charseq.corpus import Corpus, load_text, texts
-
-    if source["text"] in texts():
-        corpus = Corpus.from_text(load_text(source["text"]))
-    else:
-        corpus = Corpus.from_file(source["text"], encoding=source["encoding"])
-    if source["valid"] == 0:
-        return corpus, (corpus, None)
-    learn, measure = corpus.split(valid=source["valid"])
-    return corpus, (learn, measure)
-
-
-def _sha256(corpus: Any) -> str:
-    """Tell a text from others of the same length."""
-    import hashlib
-
-    from charseq.corpus import CHUNK, _let_go
-
-    digest = hashlib.sha256()
-    for start in range(0, len(corpus), CHUNK):
-        digest.update(corpus.ids[start : start + CHUNK])
-        _let_go(corpus.ids)
-    return digest.hexdigest()
-
-
-def _refuse_beyond_memory(
-    cell: str, vocab_size: int, hidden: int, layers: int, embedding: int
-) -> None:
-    """Refuse a network that would be made layer by layer until the memory is full."""
-    from charseq.shapes import GATES
-
-    rows = GATES.get(cell, 1) * hidden
-    weights = rows * ((embedding or vocab_size) + hidden + 2)  # of the first layer
-    weights += (layers - 1) * rows * (2 * hidden + 2)
-    with suppress(AttributeError):  # Windows does not say
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        if 16 * weights > memory:  # in float32, with the gradient and what Adam remembers
-            raise MemoryError(
-                f"there is not enough memory: the network has {weights:,} weights, of which each "
-                f"takes 16 bytes in training, and this machine {memory:,} bytes"
-            )
-
-
-def _placed(text: str) -> str:
-    """Make a path absolute, so that a run can be resumed from another directory."""
-    from charseq.corpus import texts
-
-    return text if text in texts() else os.path.abspath(text)  # noqa: PTH100 - never raises
-
-
-def _source_of(folder: Path) -> dict[str, Any]:
-    """Read where the text of a run came from."""
-    from charseq.checkpoint import RunFolderError, read_config
-
-    source = read_config(folder)["text"]
-    kinds: dict[str, Any] = {"text": str, "encoding": str, "valid": (int, float), "characters": int}
-    for name, kind in kinds.items():
-        if not isinstance(source.get(name), kind):
-            raise RunFolderError(
-                f"{folder / 'config.json'} does not say where the text came from: its {name!r} "
-                f"is {source.get(name)!r}"
-            )
-    return source
-
-
-def _at_least_1(**values: int) -> None:
-    for name, value in values.items():
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
-
-
-@contextmanager
-def _together() -> Iterator[None]:
-    """Join the other processes, where torch's launcher has started several."""
+def _processes() -> Any:
+    """Join the other processes if torchrun has started several; torch is imported only then."""
     if int(os.environ.get("WORLD_SIZE") or 1) < 2:
-        yield
-        return
-    from torch import distributed
-    from torch.distributed.rendezvous import rendezvous
+        return nullcontext()
+    from charseq.processes import join_processes
 
-    store, rank, world = next(rendezvous("env://"))
-    distributed.init_process_group("gloo", store=store, rank=rank, world_size=world)
-    try:
-        yield
-    except BaseException as end:
-        # The first to end says why. The others may end for no other reason than that it did.
-        before = 1
-        with suppress(RuntimeError):  # the first may have kept the store, which is then gone
-            before = store.add("ended", 1) - 1
-        if before and not isinstance(end, SystemExit):
-            raise SystemExit(1) from None
-        raise
-    finally:
-        distributed.destroy_process_group()
-
-
-@contextmanager
-def _interrupts_wait() -> Iterator[list[int]]:
-    """Note an interrupt, so that the step ends whole; a second one does not wait."""
-    noted: list[int] = []
-    before = signal.getsignal(signal.SIGINT)
-
-    def note(number: int, frame: Any) -> None:
-        noted.append(number)
-        signal.signal(signal.SIGINT, before)
-
-    if before is signal.default_int_handler:  # whoever ignores interrupts wants them ignored
-        signal.signal(signal.SIGINT, note)
-    try:
-        yield noted
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _train(
-    folder: Path,
-    run: Any,
-    records: tuple[Any, ...],
-    todo: Iterator[Any],
-    save_every: int,
-    sample_every: int,
-    as_json: bool,
-) -> None:
-    """Make the steps that are left; save now and then, and at the end.
-
-    Of several processes only the first is heard and writes; all leave after the same step, and end
-    when it has saved.
-    """
-    from tqdm import tqdm
-
-    from charseq.checkpoint import save_run
-    from charseq.history import History
-    from charseq.training import Diverged, process
-
-    first = process()[0] == 0
-    kept = list(records)
-    characters = run.settings.batch_size * run.settings.length
-    bar = tqdm(
-        total=run.settings.steps * characters,
-        initial=run.step * characters,
-        unit="char",
-        unit_scale=True,
-        disable=True if as_json or not first else None,  # None: shown if stderr is a terminal
-        leave=False,
-    )
-
-    def save(best: bool = False) -> None:
-        if first:
-            save_run(folder, run, History(tuple(kept)), best=best)
-
-    stopped = False
-    with _interrupts_wait() as interrupted, bar:
-        try:
-            for record in todo:
-                kept.append(record)
-                bar.update(characters)
-                bar.set_postfix_str(str(record).split("  ", 1)[1].lstrip(), refresh=False)
-                if first:
-                    _report(run, record, bar, sample_every, as_json)
-                is_best = record.valid_loss == run.best_loss
-                if record.step % save_every == 0 or is_best:
-                    save(is_best)
-                if stopped := _anywhere(interrupted):
-                    break
-        except BrokenPipeError:  # between two steps: what was learned is kept
-            save()
-            raise
-        except Diverged:
-            save()
-            _anywhere([])
-            raise
-        save()
-    if first:
-        _plot(folder, History(tuple(kept)))
-        if stopped and not run.finished:
-            print(
-                f"charseq: interrupted; the run is saved at step {run.step}, and "
-                f"`charseq resume {folder}` goes on from there",
-                file=sys.stderr,
-            )
-        elif not as_json:
-            print(f"{run.step} steps; the run is in {folder}. Next: charseq sample {folder}")
-    _anywhere([])
-    if stopped and not run.finished:
-        raise typer.Exit(130)
-
-
-def _anywhere(noted: list[int]) -> bool:
-    """Say whether any process has noted something, once all have come here."""
-    import torch
-
-    from charseq.training import added_up, process
-
-    if process()[1] == 1:
-        return bool(noted)
-    return bool(added_up(torch.tensor([len(noted)])))
-
-
-def _report(run: Any, record: Any, bar: Any, sample_every: int, as_json: bool) -> None:
-    from dataclasses import asdict
-
-    if as_json:
-        print(json.dumps(_finite(asdict(record))), flush=True)
-        return
-    if not math.isnan(record.valid_loss):
-        bar.write(str(record), file=sys.stdout)
-    if sample_every and record.step % sample_every == 0:
-        bar.write(_sample_of(run, record.step), file=sys.stdout)
-
-
-def _finite(facts: dict[str, Any]) -> dict[str, Any]:
-    """Replace what JSON has no number for by null."""
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in facts.items()
-    }
-
-
-def _sample_of(run: Any, seed: int) -> str:
-    import numpy as np
-
-    from charseq.sampling import Net, generate
-
-    net = Net.from_model(run.model)
-    return generate(net, run.vocab, length=200, rng=np.random.default_rng(seed))[0]
-
-
-def _plot(folder: Path, history: Any) -> None:
-    """Draw the loss beside the log, without a window."""
-    if not len(history):
-        return
-    import io
-
-    from matplotlib.figure import Figure
-
-    from charseq.history import write_whole
-
-    figure = Figure(figsize=(5.6, 3.4), layout="constrained")
-    history.plot(figure.add_subplot())
-    image = io.BytesIO()
-    figure.savefig(image, format="svg")
-    write_whole(folder / "loss.svg", image.getvalue())
+    return join_processes()
 
 
 def main() -> None:
     """Run the command; errors of use end in one sentence and a non-zero exit."""
     try:
-        with _together():
+        with _processes():
             app(prog_name="charseq")
     except (ArithmeticError, ValueError, TypeError, OSError, MemoryError) as error:
         message = str(error) or "there is not enough memory"

@@ -1,10 +1,9 @@
-"""Texts that are already on your machine, and the batches that a network learns from.
+"""A text as ids, in memory or on disk, and the batches that a network learns from.
 
-`load_text` gives a text by its name or its path, `Corpus` holds one as ids and splits it,
-`streams` and `windows` cut ids into pairs (x, y), where y is x one character later.
+`Corpus` holds the ids and splits them. `streams` and `windows` cut ids into pairs (x, y), where y
+is x one character later.
 """
 
-import codecs
 import hashlib
 import json
 import mmap
@@ -12,9 +11,7 @@ import operator
 import os
 import stat
 import tempfile
-import unicodedata
-import zoneinfo
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,122 +20,16 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from charseq._checks import check_at_least, check_ids_of_a_text
+from charseq.files import whole_file, write_all
+from charseq.texts import CHUNK, open_text, quoted, text_chunks
 from charseq.vocab import Vocabulary
 
-__all__ = ["Corpus", "load_text", "streams", "texts", "windows"]
+__all__ = ["Corpus", "streams", "windows"]
 
 Batch = tuple[NDArray[np.int64], NDArray[np.int64]]
 
-CHUNK = 1 << 18  # bytes read at a time: what a file needs in memory, however large it is
-ENDING = b"charseq1"  # the last bytes of a kept id file; a file cut short lacks them
-
-
-# --- texts ----------------------------------------------------------------------------------------
-
-
-def _python_reference() -> str:
-    try:
-        from pydoc_data.topics import topics
-    except ImportError:
-        raise FileNotFoundError(
-            "this Python was installed without pydoc_data, which holds its reference: "
-            "install the standard library in full, or choose another text"
-        ) from None
-    return "\n".join(topics[name] for name in sorted(topics))
-
-
-def _unicode_names() -> str:
-    names = (unicodedata.name(chr(code), "") for code in range(0x110000))
-    return "\n".join(filter(None, names)) + "\n"
-
-
-def _time_zones() -> str:
-    zones = (name for name in sorted(zoneinfo.available_timezones()) if "/" in name)
-    cities = [zone.rpartition("/")[2] for zone in zones if not zone.startswith("Etc/")]
-    if not cities:
-        raise FileNotFoundError(
-            "this system has no time-zone data: install it with `pip install tzdata`, "
-            "or choose another text"
-        )
-    return "\n".join(dict.fromkeys(cities)).replace("_", " ") + "\n"  # each city once
-
-
-_TEXTS: dict[str, tuple[Callable[[], str], str]] = {
-    "python-reference": (
-        _python_reference,
-        "Python's language reference, as help() shows it; it differs between versions of Python",
-    ),
-    "unicode-names": (
-        _unicode_names,
-        "the names of all Unicode characters, one a line; they differ between versions of Python",
-    ),
-    "time-zones": (
-        _time_zones,
-        "the cities that time zones are named after, one a line; they differ between systems",
-    ),
-}
-
-
-def texts() -> dict[str, str]:
-    """Name the texts that are already on your machine: nothing is downloaded.
-
-    Returns
-    -------
-    dict
-        One line of description for each name that `load_text` knows.
-
-    Examples
-    --------
-    >>> from charseq.corpus import texts
-    >>> list(texts())
-    ['python-reference', 'unicode-names', 'time-zones']
-    """
-    return {name: description for name, (_, description) in _TEXTS.items()}
-
-
-def load_text(source: str | Path, encoding: str = "utf-8") -> str:
-    r"""Read a text, given its name or its path.
-
-    Nothing is stripped or translated, so a line may end in ``"\r\n"``. A file that is too large
-    for memory can be read with :meth:`charseq.Corpus.from_file`.
-
-    Parameters
-    ----------
-    source : str or pathlib.Path
-        A name from :func:`texts`, or the path of a file. A file that bears such a name is read as
-        ``"./name"``.
-    encoding : str, default="utf-8"
-        How the file stores characters; the texts with a name need none.
-
-    Returns
-    -------
-    str
-        The text, with one character at least.
-
-    Raises
-    ------
-    FileNotFoundError
-        If `source` is neither, or the text is missing from this system.
-    OSError
-        If the file cannot be read: a directory, no permission.
-    ValueError
-        If the file is empty, binary, or not in this encoding. The message names the offending
-        byte and its offset.
-
-    Examples
-    --------
-    >>> from charseq.corpus import load_text
-    >>> load_text("unicode-names").splitlines()[:2]
-    ['SPACE', 'EXCLAMATION MARK']
-    >>> load_text("shakespeare")
-    Traceback (most recent call last):
-        ...
-    FileNotFoundError: 'shakespeare' is neither a file nor one of the texts python-reference, ...
-    """
-    if isinstance(source, str) and source in _TEXTS:
-        return _TEXTS[source][0]()
-    with _opened(source, f" nor one of the texts {', '.join(_TEXTS)}") as file:
-        return "".join(_decoded(file, _shown(source), encoding))
+ENDING = b"charseq1"  # the last bytes of a cached id file: one that was cut short lacks them
 
 
 # --- a text as ids --------------------------------------------------------------------------------
@@ -181,7 +72,7 @@ class Corpus:
     ids: NDArray[Any]
 
     def __post_init__(self) -> None:
-        ids = _check_ids(self.ids)
+        ids = check_ids_of_a_text(self.ids)
         lowest, highest = int(ids.min()), int(ids.max())
         if lowest < 0 or highest >= len(self.vocab):
             raise ValueError(
@@ -204,7 +95,7 @@ class Corpus:
         Returns
         -------
         Corpus
-            Its ids take one byte a character for up to 256 distinct ones, otherwise two or four.
+            Its ids take one byte per character for up to 256 distinct ones, otherwise two or four.
 
         Raises
         ------
@@ -262,7 +153,7 @@ class Corpus:
 
         See Also
         --------
-        charseq.corpus.load_text : Read a file, or a text with a name, as a string.
+        charseq.load_text : Read a file, or a text with a name, as a string.
 
         Examples
         --------
@@ -270,20 +161,20 @@ class Corpus:
         >>> Corpus.from_file(charseq.vocab.__file__).decode(0, 44)
         '\"\"\"Text to ids to one-hot vectors, and back.'
         """
-        with _opened(path) as source:
+        with open_text(path) as source:
             status = os.fstat(source.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise ValueError(
-                    f"{_shown(path)} is not a regular file, but it is to be read twice; "
+                    f"{quoted(path)} is not a regular file, but it is to be read twice; "
                     "use Corpus.from_text(load_text(path))"
                 )
             if cache is None:
                 with tempfile.TemporaryFile(buffering=0) as target:  # gone once nothing maps it
                     return _mapped(target, *_write_ids(source, target, path, vocab, encoding))
             stamp = [status.st_size, status.st_mtime_ns]
-            kept = _place_in_cache(Path(cache), path, vocab, encoding)
-            while (corpus := _read_kept(kept, stamp)) is None:
-                _keep(kept, source, path, vocab, encoding, stamp)
+            cached = _cache_path(Path(cache), path, vocab, encoding)
+            while (corpus := _read_cache(cached, stamp)) is None:
+                _write_cache(cached, source, path, vocab, encoding, stamp)
             return corpus
 
     def __len__(self) -> int:
@@ -313,6 +204,27 @@ class Corpus:
         'world'
         """
         return self.vocab.decode(self.ids[start:stop])
+
+    def digest(self) -> str:
+        """Return a fingerprint of the text, which tells it from others of the same length.
+
+        Returns
+        -------
+        str
+            The SHA-256 of the ids, in hexadecimal digits.
+
+        Examples
+        --------
+        >>> vocab = Vocabulary("abc")
+        >>> Corpus.from_text("abc", vocab).digest() == Corpus.from_text("acb", vocab).digest()
+        False
+        """
+        digest = hashlib.sha256()
+        for start in range(0, len(self), CHUNK):
+            ids = self.ids[start : start + CHUNK]
+            digest.update(np.ascontiguousarray(ids, dtype=_smallest_dtype(self.vocab)).data)
+            release_pages(self.ids)
+        return digest.hexdigest()
 
     def split(self, valid: float = 0.1, test: float = 0.0) -> tuple["Corpus", ...]:
         """Cut the text into a part to learn from and one or two parts held back.
@@ -358,7 +270,7 @@ class Corpus:
                 )
         stops = np.cumsum(sizes).tolist()
         return tuple(
-            _trusted(self.vocab, self.ids[stop - size : stop])
+            _unchecked_corpus(self.vocab, self.ids[stop - size : stop])
             for size, stop in zip(sizes, stops, strict=True)
         )
 
@@ -406,7 +318,7 @@ def streams(ids: ArrayLike, batch_size: int, length: int) -> Iterator[Batch]:
     [[0, 1, 2], [6, 7, 8]] [[1, 2, 3], [7, 8, 9]]
     [[3, 4, 5], [9, 10, 11]] [[4, 5, 6], [10, 11, 12]]
     """
-    text = _check_ids(ids)
+    text = check_ids_of_a_text(ids)
     batch_size, length = _check_sizes(text, batch_size, length)
     steps = (len(text) - 1) // (batch_size * length)
     if not steps:
@@ -419,12 +331,12 @@ def streams(ids: ArrayLike, batch_size: int, length: int) -> Iterator[Batch]:
 
 
 def _streams(text: NDArray[Any], B: int, T: int, steps: int) -> Iterator[Batch]:
-    read = text[: B * T * steps].reshape(B, -1)  # (B, steps * T), one row a piece
+    read = text[: B * T * steps].reshape(B, -1)  # (B, steps * T), one row per piece
     next_ = text[1 : B * T * steps + 1].reshape(B, -1)
     for start in range(0, steps * T, T):
         x = read[:, start : start + T].astype(np.int64, order="C")  # (B, T)
         y = next_[:, start : start + T].astype(np.int64, order="C")
-        _let_go(text)
+        release_pages(text)
         yield x, y
 
 
@@ -469,7 +381,7 @@ def windows(
     >>> bool((y == x + 1).all())
     True
     """
-    text = _check_ids(ids)
+    text = check_ids_of_a_text(ids)
     batch_size, length = _check_sizes(text, batch_size, length)
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng must be np.random.default_rng(seed), got {type(rng).__name__}")
@@ -482,26 +394,13 @@ def _windows(text: NDArray[Any], B: int, T: int, rng: np.random.Generator) -> It
         places = starts + np.arange(T)  # (B, 1) + (T,) -> (B, T)
         x = text[places].astype(np.int64)
         y = text[places + 1].astype(np.int64)
-        _let_go(text)
+        release_pages(text)
         yield x, y
 
 
-def _check_ids(ids: ArrayLike) -> NDArray[Any]:
-    array = np.asarray(ids)
-    if array.dtype.kind not in "iu":
-        kind = array.dtype if isinstance(ids, np.ndarray) else type(ids).__name__
-        raise TypeError(f"expected the ids of a text, integers, as in corpus.ids; got {kind}")
-    if array.ndim != 1 or not len(array):
-        raise ValueError(
-            f"expected the ids of one text, shape (N,) with N of 1 or more, got {array.shape}"
-        )
-    return array
-
-
 def _check_sizes(text: NDArray[Any], batch_size: int, length: int) -> tuple[int, int]:
-    for name, value in (("batch_size", batch_size), ("length", length)):
-        if operator.index(value) < 1:
-            raise ValueError(f"{name} must be 1 or more, got {value}")
+    batch_size, length = operator.index(batch_size), operator.index(length)
+    check_at_least(1, batch_size=batch_size, length=length)
     if length >= len(text):
         raise ValueError(
             f"length {length} needs {length + 1} characters, the last one to predict, but the text "
@@ -512,81 +411,10 @@ def _check_sizes(text: NDArray[Any], batch_size: int, length: int) -> tuple[int,
                 else "expected 2 or more, one to read and one to predict"
             )
         )
-    return int(batch_size), int(length)
+    return batch_size, length
 
 
-# --- files ----------------------------------------------------------------------------------------
-
-
-def _shown(source: object) -> str:
-    """Quote a path, which may be a whole text that was given by mistake."""
-    quoted = repr(str(source))
-    return quoted if len(quoted) <= 200 else quoted[:60] + "…'"
-
-
-def _opened(source: str | Path, nor: str = "") -> IO[bytes]:
-    path, shown = Path(source), _shown(source)
-    try:
-        return path.open("rb")
-    except (OSError, ValueError) as error:  # ValueError: a zero character in the name
-        if os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir, it never raises
-            raise IsADirectoryError(f"{shown} is a directory: expected a file of text") from None
-        if isinstance(error, FileNotFoundError):
-            found = f"neither a file{nor}" if nor else "not a file"
-            raise FileNotFoundError(f"{shown} is {found}") from None
-        if isinstance(error, PermissionError):
-            raise PermissionError(f"{shown} may not be read: permission denied") from None
-        reason = getattr(error, "strerror", None) or error
-        raise OSError(f"{shown} cannot be opened: {reason}") from None
-
-
-def _decoded(file: IO[bytes], shown: str, encoding: str) -> Iterator[str]:
-    """Yield the text of a file a chunk at a time; no chunk is empty, and there is at least one."""
-    try:
-        "a".encode(encoding)  # refuses what encodes bytes, such as "base64", too
-        decoder = codecs.getincrementaldecoder(encoding)()
-    except (LookupError, UnicodeError):
-        raise ValueError(
-            f"no text encoding is called {encoding!r}: expected 'utf-8', 'utf-16', 'latin-1' "
-            "or another that Python knows"
-        ) from None
-    head, bytes_before, chars_before = b"", 0, 0
-    while True:
-        data = file.read(CHUNK)
-        head = head or data
-        try:
-            text = decoder.decode(data, final=not data)
-        except UnicodeDecodeError as error:
-            # The decoder may have kept bytes of the chunk before: count from the end.
-            offset = bytes_before + len(data) - len(error.object) + error.start
-            raise ValueError(
-                f"{shown} is not {encoding} text: byte 0x{error.object[error.start]:02x} at offset "
-                f"{offset} is wrong there ({error.reason}); {_guess(head)}"
-            ) from None
-        except UnicodeError as error:
-            raise ValueError(f"{shown} is not {encoding} text: {error}") from None
-        if "\0" in text:
-            raise ValueError(
-                f"{shown} is binary: the character at position {chars_before + text.index(chr(0))} "
-                "is U+0000, which no text holds; if it is text in UTF-16, say encoding='utf-16-le'"
-            )
-        bytes_before += len(data)
-        chars_before += len(text)
-        if text:
-            yield text
-        if not data:
-            break
-    if not chars_before:
-        raise ValueError(f"{shown} is empty: expected one character or more")
-
-
-def _guess(head: bytes) -> str:
-    """Say what a file that cannot be decoded may be."""
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "it begins as text in UTF-16 does: say encoding='utf-16'"
-    if b"\0" in head:
-        return "it holds zero bytes, so it is probably binary"
-    return "if it is text in another encoding, say which, for example encoding='cp1252'"
+# --- from a file to ids ---------------------------------------------------------------------------
 
 
 def _smallest_dtype(vocab: Vocabulary) -> np.dtype[Any]:
@@ -596,7 +424,7 @@ def _smallest_dtype(vocab: Vocabulary) -> np.dtype[Any]:
 def _characters(source: IO[bytes], shown: str, encoding: str) -> Vocabulary:
     """Collect the distinct characters of a file."""
     seen = np.zeros(0x110000, dtype=bool)
-    for text in _decoded(source, shown, encoding):
+    for text in text_chunks(source, shown, encoding):
         seen[np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")] = True
     return Vocabulary("".join(map(chr, np.flatnonzero(seen).tolist())))
 
@@ -609,12 +437,12 @@ def _write_ids(
     encoding: str,
 ) -> tuple[Vocabulary, int]:
     """Write the ids of an open file; return what they mean and how many there are."""
-    shown, count = _shown(path), 0
+    shown, count = quoted(path), 0
     source.seek(0)
     if vocab is None:
         vocab = _characters(source, shown, encoding)
         source.seek(0)
-    for text in _decoded(source, shown, encoding):
+    for text in text_chunks(source, shown, encoding):
         try:
             ids = vocab.encode(text).astype(_smallest_dtype(vocab))
         except ValueError:
@@ -623,49 +451,45 @@ def _write_ids(
                 f"{shown} holds {char!r} (U+{ord(char):04X}) at position {count + place}, which is "
                 f"not among the {len(vocab)} characters of the vocabulary"
             ) from None
-        with _written(path):
-            _put(ids.data.cast("B"), target)
+        with _errors_name(path):
+            write_all(target, ids.data.cast("B"))
         count += len(text)
     return vocab, count
 
 
-def _put(data: memoryview, target: IO[bytes]) -> None:
-    """Write without a buffer, which would try once more on closing, and fail without a word."""
-    while data:
-        data = data[target.write(data) :]
-
-
 @contextmanager
-def _written(path: str | Path) -> Iterator[None]:
-    """Say what could not be written when the disk is full or the folder forbidden."""
+def _errors_name(path: str | Path) -> Iterator[None]:
+    """Name the text whose ids cannot be written, when the disk is full or the folder forbidden."""
     try:
         yield
     except OSError as error:
+        if error.strerror is None:  # raised here or by text_chunks, with a message of its own
+            raise
         where = f" to {error.filename!r}" if error.filename else ""
         raise type(error)(
-            f"the ids of {_shown(path)} cannot be written{where}: {error.strerror}"
+            f"the ids of {quoted(path)} cannot be written{where}: {error.strerror}"
         ) from error
 
 
 # --- ids on disk ----------------------------------------------------------------------------------
-# A kept file holds the ids; then JSON that says what they are and of which file; then the length of
-# that JSON in eight bytes; then ENDING. So a file cut short has no ending, and is not used.
+# A cached file holds the ids; then JSON that names their characters and the file they come from;
+# then the length of that JSON in eight bytes; then ENDING. Without ENDING it is not used.
 
 
 class _Map(mmap.mmap):
-    """A file mapped into memory by us, to read only: see `_let_go`."""
+    """A file that this module mapped into memory, for reading only: see `release_pages`."""
 
 
 def _mapped(file: IO[bytes], vocab: Vocabulary, count: int) -> Corpus:
     pages = _Map(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return _trusted(vocab, np.frombuffer(pages, _smallest_dtype(vocab), count))
+    return _unchecked_corpus(vocab, np.frombuffer(pages, _smallest_dtype(vocab), count))
 
 
-def _let_go(ids: NDArray[Any]) -> None:
-    """Count the pages of a mapped file that were read as the system's memory, no longer as ours.
+def release_pages(ids: NDArray[Any]) -> None:
+    """Tell the operating system that this process no longer needs the pages it has read.
 
-    They stay in the system's cache, which takes them back when it needs to. Without this, a run
-    over a large file would come to hold all of it.
+    They stay in the system's cache, which gives them up when memory is short. Without this call, a
+    run over a large file would come to hold all of it.
     """
     owner: Any = ids
     while isinstance(owner, np.ndarray):
@@ -675,50 +499,40 @@ def _let_go(ids: NDArray[Any]) -> None:
         advise(getattr(mmap, "MADV_DONTNEED", 0))
 
 
-def _trusted(vocab: Vocabulary, ids: NDArray[Any]) -> Corpus:
-    """Make a corpus of ids known to be right: looking through all takes long for a large file."""
+def _unchecked_corpus(vocab: Vocabulary, ids: NDArray[Any]) -> Corpus:
+    """Make a corpus of ids that are known to be in range: a large file takes long to check."""
     corpus = object.__new__(Corpus)
     object.__setattr__(corpus, "vocab", vocab)
     object.__setattr__(corpus, "ids", ids)
     return corpus
 
 
-def _place_in_cache(cache: Path, path: str | Path, vocab: Vocabulary | None, encoding: str) -> Path:
+def _cache_path(cache: Path, path: str | Path, vocab: Vocabulary | None, encoding: str) -> Path:
     key = repr([str(Path(path).resolve()), encoding, vocab and vocab.chars])
     digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return cache / f"{Path(path).stem[:40]}-{digest}.ids"
 
 
-def _keep(
-    kept: Path,
+def _write_cache(
+    cached: Path,
     source: IO[bytes],
     path: str | Path,
     vocab: Vocabulary | None,
     encoding: str,
     stamp: list[int],
 ) -> None:
-    """Write ids under another name, then rename them: `kept` is whole or as it was."""
-    with _written(path):
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=kept.parent, suffix=".tmp")
-    try:
-        with os.fdopen(descriptor, "wb", buffering=0) as target:
+    with _errors_name(path):
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(cached) as target:
             vocab, _ = _write_ids(source, target, path, vocab, encoding)
             about = json.dumps({"file": stamp, "chars": list(vocab.chars)}).encode()
-            with _written(path):
-                _put(memoryview(about + len(about).to_bytes(8, "little") + ENDING), target)
-                os.fsync(target.fileno())
-        with _written(path):
-            Path(name).replace(kept)
-    except BaseException:
-        Path(name).unlink()
-        raise
+            write_all(target, memoryview(about + len(about).to_bytes(8, "little") + ENDING))
 
 
-def _read_kept(kept: Path, stamp: list[int]) -> Corpus | None:
-    """Map the ids that were kept of a file, unless they are another file's or incomplete."""
+def _read_cache(cached: Path, stamp: list[int]) -> Corpus | None:
+    """Map cached ids, unless they are incomplete or the file has changed since."""
     try:
-        file = kept.open("rb")
+        file = cached.open("rb")
     except OSError:
         return None
     with file:

@@ -1,7 +1,8 @@
-"""What a training run leaves behind: a row a step, as text, as arrays, as a file, as a curve."""
+"""What a training run leaves behind: one record per epoch or update, as text, arrays or a file."""
 
 import csv
 import io
+import json
 import math
 import os
 from bisect import bisect_right
@@ -10,26 +11,26 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charseq.plotting import plot_loss
+from charseq.files import write_after, write_whole
 
-__all__ = ["History", "Record", "Step", "write_whole"]
+__all__ = ["EpochRecord", "History", "UpdateRecord"]
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """One step of training, as it stood before the weights moved.
+class EpochRecord:
+    """One epoch of training on a sentence, measured before the weights moved.
 
     Attributes
     ----------
     epoch : int
         Passes over the text, from 1.
     loss : float
-        Mean cross-entropy in nats a character.
+        Mean cross-entropy in nats per character.
     gradient_norm : float
         Euclidean length of the gradient over all parameters together, before clipping.
     prediction : str
@@ -37,8 +38,8 @@ class Record:
 
     Examples
     --------
-    >>> from charseq import Record
-    >>> print(Record(epoch=20, loss=1.0987, gradient_norm=0.2, prediction="learnid deep learning"))
+    >>> from charseq import EpochRecord
+    >>> print(EpochRecord(20, loss=1.0987, gradient_norm=0.2, prediction="learnid deep learning"))
     epoch 20   loss:1.099  prediction:learnid deep learning
     """
 
@@ -53,26 +54,26 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One step of a language model's training, as it stood before the weights moved.
+class UpdateRecord:
+    """One update of a language model's weights, measured before they moved.
 
     Attributes
     ----------
     step : int
-        Updates of the weights, from 1.
+        Number of the update, from 1: the training step.
     loss : float
-        Mean cross-entropy of the batch, in nats a character.
+        Mean cross-entropy of the batch, in nats per character.
     gradient_norm : float
         Euclidean length of the gradient over all parameters together, before clipping.
     lr : float
-        Learning rate of the step.
+        Learning rate of the update.
     valid_loss : float
-        Mean cross-entropy of the held-back text after the step; NaN where it was not measured.
+        Mean cross-entropy of the held-back text after the update; NaN where it was not measured.
 
     Examples
     --------
-    >>> from charseq import Step
-    >>> print(Step(step=200, loss=1.5, gradient_norm=0.4, lr=0.002, valid_loss=1.6))
+    >>> from charseq import UpdateRecord
+    >>> print(UpdateRecord(step=200, loss=1.5, gradient_norm=0.4, lr=0.002, valid_loss=1.6))
     step 200     loss:1.500  bpc:2.164  valid:2.308
     """
 
@@ -83,7 +84,7 @@ class Step:
     valid_loss: float = math.nan
 
     def __str__(self) -> str:
-        """One line of the log; `bpc` and `valid` are bits a character."""
+        """One line of the log; `bpc` and `valid` are bits per character."""
         line = f"step {self.step:<6}  loss:{self.loss:.3f}  bpc:{self.loss / math.log(2):.3f}"
         if math.isnan(self.valid_loss):
             return line
@@ -98,8 +99,8 @@ class History:
 
     Parameters
     ----------
-    records : tuple of Record or of Step
-        One a step, all of one kind.
+    records : tuple of EpochRecord or of UpdateRecord
+        One per epoch or one per update: all of one kind.
 
     Raises
     ------
@@ -108,8 +109,8 @@ class History:
 
     Examples
     --------
-    >>> from charseq import History, Record
-    >>> history = History((Record(1, 2.31, 0.4, "eee"), Record(2, 1.99, 0.5, "lea")))
+    >>> from charseq import History, EpochRecord
+    >>> history = History((EpochRecord(1, 2.31, 0.4, "eee"), EpochRecord(2, 1.99, 0.5, "lea")))
     >>> print(history)
     epoch 1    loss:2.310  prediction:eee
     epoch 2    loss:1.990  prediction:lea
@@ -142,7 +143,7 @@ class History:
     @property
     def unit(self) -> str:
         """What the records count, ``"epoch"`` or ``"step"``."""
-        return "step" if self.records and isinstance(self.records[0], Step) else "epoch"
+        return "step" if self.records and isinstance(self.records[0], UpdateRecord) else "epoch"
 
     @property
     def numbers(self) -> NDArray[np.int64]:
@@ -151,7 +152,7 @@ class History:
 
     @property
     def losses(self) -> NDArray[np.float64]:
-        """Losses in nats a character, an array of shape (N,)."""
+        """Losses in nats per character, an array of shape (N,)."""
         return np.array([record.loss for record in self], dtype=np.float64)
 
     @property
@@ -161,11 +162,11 @@ class History:
 
     @property
     def predictions(self) -> list[str]:
-        """Predicted texts, one a :class:`Record`."""
+        """Predicted texts, one per :class:`EpochRecord`."""
         return [record.prediction for record in self]
 
     def log(self, every: int | None = None) -> str:
-        """Return the log as text, a line each `every` epochs or steps.
+        """Return the log as text, one line per `every` epochs or steps.
 
         Parameters
         ----------
@@ -184,12 +185,12 @@ class History:
 
         Examples
         --------
-        >>> history = History(tuple(Record(n, 3.0 - n / 4, 1.0, "ab") for n in range(1, 7)))
+        >>> history = History(tuple(EpochRecord(n, 3.0 - n / 4, 1.0, "ab") for n in range(1, 7)))
         >>> print(history.log(every=3))
         epoch 3    loss:2.250  prediction:ab
         epoch 6    loss:1.500  prediction:ab
         """
-        last = every is None  # the end of the run belongs into every summary
+        with_last = every is None  # a summary shows how the run ended
         if every is None:
             every = max(1, -(-len(self) // 10))
         if every < 1:
@@ -197,7 +198,7 @@ class History:
         shown = [
             record for number, record in zip(self.numbers, self, strict=True) if number % every == 0
         ]
-        if last and len(self) and (not shown or shown[-1] is not self[-1]):
+        if with_last and len(self) and (not shown or shown[-1] is not self[-1]):
             shown.append(self[-1])
         return "\n".join(map(str, shown))
 
@@ -220,20 +221,22 @@ class History:
         matplotlib.axes.Axes
             The axes drawn on.
         """
+        from charseq.plotting import plot_loss
+
         return plot_loss(self, ax=ax, **options)
 
     def to_csv(self, path: str | os.PathLike[str], *, after: int | None = None) -> None:
-        """Write a row a record; the columns are the attributes of the records.
+        """Write one row per record; the columns are the attributes of the records.
 
         The file appears whole or not at all, and floats keep every digit.
 
         Parameters
         ----------
         path : str or path-like
-            Where to; a file that is there already is replaced at once, when the new one is whole.
+            The file. If it exists, it is replaced in one step, once the new one is whole.
         after : int, optional
-            Leave the file as it is up to this epoch or step, if it holds the row of that, and put
-            the rows that follow in place of what follows there. If that fails, a part is written.
+            Keep the file up to the row of this epoch or step, if it has that row, and replace
+            only what follows it. If this fails, a part of the new rows may be in the file.
         """
         first = bisect_right(self.records, after, key=attrgetter(self.unit)) if after else 0
         if first:
@@ -241,7 +244,7 @@ class History:
             with suppress(FileNotFoundError), Path(path).open("r+b") as file:
                 place = file.read().rfind(row)
                 if place >= 0:
-                    _write_after(file, place + len(row), self._rows(first))
+                    write_after(file, place + len(row), self._rows(first))
                     return
         head = ",".join(field.name for field in fields(KINDS[self.unit]))
         write_whole(path, f"{head}\r\n".encode() + self._rows())
@@ -286,7 +289,7 @@ class History:
         limit = csv.field_size_limit(2**31 - 1)  # a prediction is as long as its text
         try:
             head = next(reader, [])
-            kind = KINDS.get(head[0] if head else "", Record)
+            kind = KINDS.get(head[0] if head else "", EpochRecord)
             columns = [field.name for field in fields(kind)]
             if head != columns:
                 raise ValueError(f"expected the columns {columns}, got {head}")
@@ -301,10 +304,15 @@ class History:
         return cls(tuple(record for record in history if getattr(record, history.unit) <= upto))
 
 
-KINDS: dict[str, type[Record] | type[Step]] = {"epoch": Record, "step": Step}
+KINDS: dict[str, type[EpochRecord] | type[UpdateRecord]] = {
+    "epoch": EpochRecord,
+    "step": UpdateRecord,
+}
 
 
-def _record(kind: type[Record] | type[Step], row: list[str]) -> Record | Step:
+def _record(
+    kind: type[EpochRecord] | type[UpdateRecord], row: list[str]
+) -> EpochRecord | UpdateRecord:
     try:
         columns = zip(fields(kind), row, strict=True)
         return kind(*(field.type(cell) for field, cell in columns))  # type: ignore[operator]
@@ -313,34 +321,11 @@ def _record(kind: type[Record] | type[Step], row: list[str]) -> Record | Step:
         raise ValueError(f"expected {wanted}, got {row}") from None
 
 
-def _write_after(file: BinaryIO, size: int, data: bytes) -> None:
-    file.truncate(size)
-    file.seek(size)
-    file.write(data)
-
-
-def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file so that others see the old content or the new, and never a part.
-
-    Parameters
-    ----------
-    path : str or path-like
-        Where to; a file that is there already is replaced at once.
-    data : bytes
-        The new content.
-
-    Raises
-    ------
-    OSError
-        If there is no room or no permission; what was there before is still there.
-    """
-    target = Path(path)
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {target}: there is no folder {target.parent}")
-    # Beside the target, so that the final rename stays within one file system.
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+def json_line(facts: dict[str, Any]) -> str:
+    """Return facts as JSON; NaN and infinity, which JSON lacks, become null."""
+    return json.dumps(
+        {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in facts.items()
+        }
+    )

@@ -1,13 +1,13 @@
-r"""Torch's recurrent layers, computed faster: the same numbers, the way back written by hand.
+r"""Torch's recurrent layers, computed faster: the same numbers, the backward pass written by hand.
 
-Autograd records every operation of the forward pass and then plays the record backwards. The
-functions here do without the record: each is one node of the graph, whose way back is the
-reference's own, one line for one line, in :func:`charseq.reference.rnn_backward`,
+Autograd records every operation of the forward pass and then goes through the record backwards.
+The functions here need no record: each is one node of the graph, and its backward pass follows the
+reference line by line, :func:`charseq.reference.rnn_backward`,
 :func:`~charseq.reference.lstm_backward` and :func:`~charseq.reference.gru_backward`.
 
-Inside, time is the first axis, so that the numbers of one step lie side by side. What is shorter to
-say in NumPy, such as all slopes at once, is done here step by step, while the numbers are in the
-processor's cache. `benchmarks/` measures what it brings.
+Inside, time is the first axis, so that the numbers of one time step are neighbours in memory. Where
+the NumPy version computes all derivatives in one expression, this one computes them step by step,
+while the values are still in the processor's cache. `benchmarks/` measures the gain.
 """
 
 import ctypes
@@ -21,10 +21,11 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-__all__ = ["fast_forward", "pays"]
+__all__ = ["fast_forward", "is_faster"]
 
-# Torch's own LSTM is one node, too, and faster with fewer rows in a batch or with more units, whose
-# products it has a way of its own to compute.
+State = Tensor | tuple[Tensor, Tensor]  # (L, B, H); of an LSTM the pair (h, c) of such tensors
+
+# Torch's own LSTM is one node as well. With fewer rows or more units than these it is faster.
 LSTM_ROWS, LSTM_UNITS = 64, 512
 
 # The derivatives of sigmoid and tanh from their values, σ' = σ (1 - σ) and tanh' = 1 - tanh²,
@@ -33,7 +34,20 @@ sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 tanh_backward = torch.ops.aten.tanh_backward.grad_input
 
 
-def pays(layer: nn.Module, batch_size: int) -> bool:
+def parts_of(state: State) -> tuple[Tensor, ...]:
+    """Return the tensors of a state: (h,), or (h, c) of an LSTM."""
+    return state if isinstance(state, tuple) else (state,)
+
+
+def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:
+    """Apply a function to each tensor of a state."""
+    if isinstance(state, tuple):
+        h, c = state
+        return function(h), function(c)
+    return function(state)
+
+
+def is_faster(layer: nn.Module, batch_size: int) -> bool:
     """Say whether :func:`fast_forward` is faster than the layer itself.
 
     Parameters
@@ -52,7 +66,7 @@ def pays(layer: nn.Module, batch_size: int) -> bool:
     Examples
     --------
     >>> import torch
-    >>> [pays(torch.nn.LSTM(5, 8, batch_first=True), rows) for rows in (32, 64)]
+    >>> [is_faster(torch.nn.LSTM(5, 8, batch_first=True), rows) for rows in (32, 64)]
     [False, True]
     """
     if isinstance(layer, nn.LSTM):
@@ -64,9 +78,9 @@ def pays(layer: nn.Module, batch_size: int) -> bool:
 def fast_forward(
     layer: nn.RNN | nn.GRU | nn.LSTM,
     ids: Tensor,
-    state: Any = None,
+    state: State | None = None,
     embedding: Tensor | None = None,
-) -> tuple[Tensor, Any]:
+) -> tuple[Tensor, State]:
     r"""Return what a layer of torch returns for one-hot or embedded characters.
 
     Parameters
@@ -94,7 +108,7 @@ def fast_forward(
 
     Notes
     -----
-    Equal to the layer to rounding, forward and backward; a second derivative is not there.
+    Equal to the layer up to rounding, forward and backward; there is no second derivative.
 
     Examples
     --------
@@ -106,13 +120,13 @@ def fast_forward(
     >>> torch.allclose(outputs, expected, atol=1e-6)
     True
     """
-    _check(layer)
+    check_layer(layer)
     H, B = layer.hidden_size, len(ids)
     lstm = isinstance(layer, nn.LSTM)
     if state is None:
         zeros = next(layer.parameters()).new_zeros(layer.num_layers, B, H)
         state = (zeros, zeros) if lstm else zeros
-    before = list(zip(*state, strict=True) if lstm else zip(state, strict=True))  # of each layer
+    before = list(zip(*parts_of(state), strict=True))  # for each layer: h, or h and c
     after = []
     x = ids.T  # (T, B)
     for k in range(layer.num_layers):
@@ -133,7 +147,7 @@ def fast_forward(
         x, *last = _node(STEPS[layer.mode], from_input, *before[k], W_hh, *rest)
         after.append(last)
     h, *c = (torch.stack(part) for part in zip(*after, strict=True))
-    return x.transpose(0, 1), (h, *c) if lstm else h
+    return x.transpose(0, 1), (h, c[0]) if lstm else h
 
 
 class _Rows(Function):
@@ -160,8 +174,8 @@ class _Rows(Function):
 class _RNNSteps(Function):
     """All steps of an RNN as one node of the graph.
 
-    Here and below `a` holds what comes from the input, and is used up: it becomes the sum inside
-    the tanh, the gates, or whatever the way back needs.
+    Here and below `a` is what comes from the input. It is overwritten: with the sum inside the
+    tanh, with the gates, or with what else the backward pass needs.
     """
 
     @staticmethod
@@ -184,7 +198,7 @@ class _RNNSteps(Function):
         states, W_hh = ctx.saved_tensors
         before, outputs = states[:-1], states[1:]  # (T, B, H)
         one = outputs.new_ones(())
-        da = torch.addcmul(one, outputs, outputs, value=-1)  # (T, B, H), as yet the slope of tanh
+        da = torch.addcmul(one, outputs, outputs, value=-1)  # (T, B, H), for now the slope of tanh
         dh = dh.clone()  # (B, H), from later
         for doutput, da_t in reversed(list(zip(doutputs.unbind(), da.unbind(), strict=True))):
             da_t.mul_(dh.add_(doutput))  # (B, H), from later and from above
@@ -238,7 +252,7 @@ class _LSTMSteps(Function):
             tanh_backward(i * dc, g, grad_input=dg)
             sigmoid_backward(s * dh, o, grad_input=do)
             torch.mm(da_t, W_hh, out=dh)  # (B, 4H) @ (4H, H) -> (B, H)
-            dc.mul_(f)  # (B, H): no matrix on this way
+            dc.mul_(f)  # (B, H): no matrix on this path
         dW_hh = da.flatten(0, 1).T @ before.flatten(0, 1)
         return da, dh, dc, dW_hh
 
@@ -296,22 +310,21 @@ STEPS = {"RNN_TANH": _RNNSteps, "LSTM": _LSTMSteps, "GRU": _GRUSteps}
 
 
 def _tanh(*parts: Tensor) -> tuple[Callable[..., Any], *tuple[Any, ...]]:
-    """Return a function that fills its second argument with the tanh of its first, and the steps.
+    """Return a function `tanh(x, out)`, and the time steps of each part as it takes them.
 
-    The function is NumPy's, which is two to five times as fast as torch's on a CPU. The steps of
-    each part, (T, ...), are given back as the function takes them.
+    On a CPU the function is NumPy's, which is two to five times as fast as torch's.
     """
-    if any(not part.is_cpu or part.dtype.itemsize < 4 for part in parts):  # NumPy cannot see them
+    if any(not part.is_cpu or part.dtype.itemsize < 4 for part in parts):  # NumPy cannot read them
         return lambda x, out: torch.tanh(x, out=out), *(part.unbind() for part in parts)
     return np.tanh, *(list(part.detach().numpy()) for part in parts)
 
 
 @cache
-def keep_pages() -> None:
-    """Tell the C library to keep the memory that a training step frees for the next step.
+def stop_malloc_returning_memory() -> None:
+    """Tell the C library to keep the memory that one training step frees for the next one.
 
-    By default glibc gives large blocks back to the system, which has to clear each of their pages
-    when they are asked for again: a fifth of a step's time. Other systems are left as they are.
+    By default glibc returns large blocks to the system, which has to clear each of their pages when
+    they are requested again: a fifth of a step's time. Without glibc, nothing happens.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -325,8 +338,8 @@ def _node(function: type[Function], *arguments: Any) -> Any:
     return function.apply(*arguments)  # type: ignore[no-untyped-call]
 
 
-def _check(layer: Any) -> None:
-    """Refuse what is not computed here."""
+def check_layer(layer: Any) -> None:
+    """Refuse a layer with an option that :func:`fast_forward` does not compute."""
     if getattr(layer, "mode", None) not in STEPS:
         raise ValueError(f"expected a torch.nn.RNN with tanh, a GRU or an LSTM, got {layer}")
     options = {"batch_first": True, "bidirectional": False, "bias": True, "proj_size": 0}

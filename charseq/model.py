@@ -8,7 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from charseq.layers import fast_forward, keep_pages, pays
+from charseq._checks import check_at_least, check_choice
+from charseq.layers import (
+    State,
+    fast_forward,
+    is_faster,
+    parts_of,
+    stop_malloc_returning_memory,
+)
 
 __all__ = ["CharRNN"]
 
@@ -49,8 +56,8 @@ class CharRNN(nn.Module):
         Draw the weights as they come after ``torch.manual_seed(seed)``, and leave torch's own
         generator as it was. By default they are drawn from torch's own generator.
     fast : bool, default=False
-        Compute the recurrent layer by :func:`charseq.layers.fast_forward` where that pays: the same
-        numbers up to rounding, in less time on a CPU. It can be changed at any time.
+        Compute the recurrent layer by :func:`charseq.layers.fast_forward` where that is faster: the
+        same numbers up to rounding, in less time on a CPU. It can be changed at any time.
 
     Attributes
     ----------
@@ -121,10 +128,8 @@ class CharRNN(nn.Module):
             if not isinstance(size, int) or isinstance(size, bool):
                 hint = "; use len(vocab)" if name == "vocab_size" and hasattr(size, "chars") else ""
                 raise TypeError(f"{name} must be an integer, got {size!r}{hint}")
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
-        if cell not in CELLS:
-            raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {cell!r}")
+            check_at_least(1, **{name: size})
+        check_choice("cell", cell, tuple(CELLS))
         if not output_layer and hidden_size != vocab_size:
             raise ValueError(
                 "without an output layer the states are the logits, so hidden_size must equal "
@@ -167,7 +172,7 @@ class CharRNN(nn.Module):
                     getattr(self.rnn, f"bias_ih_l{layer}")[forget] = forget_bias
                     getattr(self.rnn, f"bias_hh_l{layer}")[forget] = 0
 
-    def forward(self, ids: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Score the next character after each one read.
 
         Parameters
@@ -175,7 +180,7 @@ class CharRNN(nn.Module):
         ids : torch.Tensor of shape (B, T)
             Integer ids, each in ``range(V)``.
         state : torch.Tensor or tuple, optional
-            What an earlier call returned: (L, B, H), for an LSTM a pair (h, c) of such.
+            What an earlier call returned: (L, B, H); for an LSTM a pair (h, c) of such tensors.
             Zeros by default.
 
         Returns
@@ -197,11 +202,52 @@ class CharRNN(nn.Module):
         outputs = self.dropout(outputs)
         if self.head is None:
             return outputs, state
-        if self.fast:  # the states lie in memory time first: the product needs no copy of them
+        if self.fast:  # in memory time comes first: so the product needs no copy of the states
             return self.head(outputs.transpose(0, 1)).transpose(0, 1), state
         return self.head(outputs), state  # (B, T, H) -> (B, T, V)
 
-    def states(self, ids: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    def loss(
+        self, ids: Tensor, targets: Tensor, state: State | None = None
+    ) -> tuple[Tensor, State]:
+        """Measure how well each next character is predicted, :eq:`cross-entropy`.
+
+        Parameters
+        ----------
+        ids : torch.Tensor of shape (B, T)
+            The characters to read.
+        targets : torch.Tensor of shape (B, T)
+            The character that follows each of them, int64.
+        state : torch.Tensor or tuple, optional
+            As in :meth:`forward`.
+
+        Returns
+        -------
+        loss : torch.Tensor of shape ()
+            The mean over all B T characters, in nats per character.
+        state : torch.Tensor or tuple
+            As from :meth:`forward`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in :meth:`forward`.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from charseq import CharRNN
+        >>> model = CharRNN(vocab_size=10, hidden_size=16, seed=0)
+        >>> loss, state = model.loss(torch.tensor([[0, 3]]), torch.tensor([[3, 1]]))
+        >>> loss.shape
+        torch.Size([])
+        """
+        logits, state = self(ids, state)  # (B, T) -> (B, T, V)
+        if self.fast:  # in memory time comes first: flattened so, the logits are not copied
+            logits, targets = logits.transpose(0, 1), targets.T
+        # cross_entropy wants a row of V logits for each target: (B * T, V), (B * T,) -> ()
+        return nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten()), state
+
+    def states(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return the hidden state after each character, from which the logits are made.
 
         Parameters
@@ -232,12 +278,12 @@ class CharRNN(nn.Module):
         >>> outputs.shape
         torch.Size([1, 3, 16])
         """
-        ids = self._checked(ids)
+        ids = self._valid_ids(ids)
         if state is not None:
             self._check_state(state, len(ids))
         if self.fast:
-            keep_pages()
-            if pays(self.rnn, len(ids)):
+            stop_malloc_returning_memory()
+            if is_faster(self.rnn, len(ids)):
                 table = None if self.embedding is None else self.embedding.weight  # (V, E)
                 return fast_forward(self.rnn, ids, state, table)
         if self.embedding is None:
@@ -248,11 +294,11 @@ class CharRNN(nn.Module):
         return self.rnn(vectors, state)  # (B, T, V or E) -> (B, T, H), (L, B, H)
 
     def _check_state(self, state: Any, batch_size: int) -> None:
-        """Say which state was expected, in the words of this class."""
-        lstm = self.rnn.mode == "LSTM"
-        parts = state if lstm else (state,)
-        if lstm and not (isinstance(state, tuple) and len(state) == 2):
+        """Refuse a state of another kind, shape or dtype than the model's."""
+        is_pair = isinstance(state, tuple) and len(state) == 2
+        if self.rnn.mode == "LSTM" and not is_pair:
             raise TypeError(f"an LSTM's state is a pair (h, c), got {type(state).__name__}")
+        parts = parts_of(state) if self.rnn.mode == "LSTM" else (state,)
         shape = (self.rnn.num_layers, batch_size, self.rnn.hidden_size)
         dtype = self.rnn.weight_ih_l0.dtype
         for part in parts:
@@ -265,8 +311,8 @@ class CharRNN(nn.Module):
             if part.dtype != dtype:
                 raise TypeError(f"state is {part.dtype} and the model {dtype}: convert one of them")
 
-    def _checked(self, ids: Tensor) -> Tensor:
-        """Let through what can be looked up, as int64."""
+    def _valid_ids(self, ids: Tensor) -> Tensor:
+        """Return ids that can be looked up, as int64, or raise."""
         if not isinstance(ids, Tensor):
             raise TypeError(f"ids must be a tensor, got {type(ids).__name__}")
         if ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool:

@@ -10,6 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from charseq._checks import (
+    check_at_least,
+    check_last_axis,
+    check_pair,
+    check_params,
+    check_sequences,
+    check_shape,
+    check_targets,
+)
+
 __all__ = [
     "RNNParams",
     "cross_entropy",
@@ -99,10 +109,7 @@ class RNNParams(NamedTuple):
         ValueError
             If a size is below 1.
         """
-        sizes = {"input_size": input_size, "hidden_size": hidden_size, "gates": gates}
-        for name, size in sizes.items():
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
+        check_at_least(1, input_size=input_size, hidden_size=hidden_size, gates=gates)
         bound = 1 / np.sqrt(hidden_size)
         rows = gates * hidden_size
         return cls(
@@ -183,9 +190,9 @@ def rnn_step(x: Array, h: Array, params: RNNParams) -> Array:
     >>> rnn_step(np.array([[1.0, 0.0]]), np.zeros((1, 2)), params)
     array([[0.76159416, 0.        ]])
     """
-    _check_params(params)
-    _check_shape("x", x, ("B", params.W_ih.shape[1]))
-    _check_shape("h", h, (len(x), params.W_ih.shape[0]))
+    check_params(params)
+    check_shape("x", x, ("B", params.W_ih.shape[1]))
+    check_shape("h", h, (len(x), params.W_ih.shape[0]))
     from_input = x @ params.W_ih.T + params.b_ih  # (B, V) @ (V, H) -> (B, H)
     from_memory = h @ params.W_hh.T + params.b_hh  # (B, H) @ (H, H) -> (B, H)
     return np.tanh(from_input + from_memory)
@@ -226,8 +233,8 @@ def rnn_forward(x: Array, h: Array, params: RNNParams) -> tuple[Array, Array]:
     >>> outputs.shape, last_hidden.shape
     ((3, 5, 2), (3, 2))
     """
-    _check_params(params)
-    _check_sequences(x, params)
+    check_params(params)
+    check_sequences(x, params)
     states = []
     for t in range(x.shape[1]):
         h = rnn_step(x[:, t], h, params)  # (B, V), (B, H) -> (B, H)
@@ -287,9 +294,9 @@ def lstm_gates(x: Array, h: Array, params: RNNParams) -> tuple[Array, Array, Arr
     >>> print(f"write {i.item():.2f}, keep {f.item():.2f}, show {o.item():.2f}")
     write 0.00, keep 1.00, show 0.50
     """
-    _check_params(params, gates=4)
-    _check_last_axis("x", x, params.W_ih.shape[1])
-    _check_shape("h", h, (*x.shape[:-1], params.W_hh.shape[1]))
+    check_params(params, gates=4)
+    check_last_axis("x", x, params.W_ih.shape[1])
+    check_shape("h", h, (*x.shape[:-1], params.W_hh.shape[1]))
     from_input = x @ params.W_ih.T + params.b_ih  # (..., V) @ (V, 4H) -> (..., 4H)
     from_memory = h @ params.W_hh.T + params.b_hh  # (..., H) @ (H, 4H) -> (..., 4H)
     i, f, g, o = np.split(from_input + from_memory, 4, axis=-1)  # (..., H) each
@@ -337,12 +344,12 @@ def lstm_step(x: Array, state: tuple[Array, Array], params: RNNParams) -> tuple[
     >>> c.round(3)  # forget gate open, input gate shut: kept
     array([[1.]])
     """
-    _check_params(params, gates=4)
-    _check_pair("state", state)
+    check_params(params, gates=4)
+    check_pair("state", state)
     h, c = state
-    _check_shape("x", x, ("B", params.W_ih.shape[1]))
-    _check_shape("h", h, (len(x), params.W_hh.shape[1]))
-    _check_shape("c", c, h.shape)
+    check_shape("x", x, ("B", params.W_ih.shape[1]))
+    check_shape("h", h, (len(x), params.W_hh.shape[1]))
+    check_shape("c", c, h.shape)
     i, f, g, o = lstm_gates(x, h, params)  # (B, H) each
     c = f * c + i * g  # (B, H)
     return o * np.tanh(c), c  # (B, H), (B, H)
@@ -388,8 +395,8 @@ def lstm_forward(
     >>> outputs.shape, h.shape, c.shape
     ((3, 5, 2), (3, 2), (3, 2))
     """
-    _check_params(params, gates=4)
-    _check_sequences(x, params)
+    check_params(params, gates=4)
+    check_sequences(x, params)
     states = []
     for t in range(x.shape[1]):
         state = lstm_step(x[:, t], state, params)  # (B, V), two (B, H) -> two (B, H)
@@ -433,9 +440,9 @@ def gru_gates(
     [0.898]
     [0.939]
     """
-    _check_params(params, gates=3)
-    _check_last_axis("x", x, params.W_ih.shape[1])
-    _check_shape("h", h, (*x.shape[:-1], params.W_hh.shape[1]))
+    check_params(params, gates=3)
+    check_last_axis("x", x, params.W_ih.shape[1])
+    check_shape("h", h, (*x.shape[:-1], params.W_hh.shape[1]))
     W_hr, W_hz, W_hn = np.split(params.W_hh, 3)  # (H, H) each
     b_hr, b_hz, b_hn = np.split(params.b_hh, 3)  # (H,) each
     x_r, x_z, x_n = np.split(x @ params.W_ih.T + params.b_ih, 3, axis=-1)  # (..., H) each
@@ -486,9 +493,9 @@ def gru_step(x: Array, h: Array, params: RNNParams, *, reset_after: bool = True)
     >>> gru_step(np.zeros((1, 1)), np.full((1, 1), 0.5), params).round(3)  # z near 1: kept
     array([[0.5]])
     """
-    _check_params(params, gates=3)
-    _check_shape("x", x, ("B", params.W_ih.shape[1]))
-    _check_shape("h", h, (len(x), params.W_hh.shape[1]))
+    check_params(params, gates=3)
+    check_shape("x", x, ("B", params.W_ih.shape[1]))
+    check_shape("h", h, (len(x), params.W_hh.shape[1]))
     _, z, n = gru_gates(x, h, params, reset_after=reset_after)  # (B, H) each
     return (1 - z) * n + z * h  # (B, H)
 
@@ -532,8 +539,8 @@ def gru_forward(
     >>> outputs.shape, last_hidden.shape
     ((3, 5, 2), (3, 2))
     """
-    _check_params(params, gates=3)
-    _check_sequences(x, params)
+    check_params(params, gates=3)
+    check_sequences(x, params)
     states = []
     for t in range(x.shape[1]):
         h = gru_step(x[:, t], h, params, reset_after=reset_after)  # (B, V), (B, H) -> (B, H)
@@ -568,9 +575,9 @@ def output_layer(h: Array, W_hy: Array, b_y: Array) -> Array:
     >>> output_layer(np.array([1.0, -1.0]), 5 * np.eye(2), np.zeros(2))
     array([ 5., -5.])
     """
-    _check_shape("W_hy", W_hy, ("V", "H"))
-    _check_shape("b_y", b_y, (W_hy.shape[0],))
-    _check_last_axis("h", h, W_hy.shape[1])
+    check_shape("W_hy", W_hy, ("V", "H"))
+    check_shape("b_y", b_y, (W_hy.shape[0],))
+    check_last_axis("h", h, W_hy.shape[1])
     return h @ W_hy.T + b_y  # (..., H) @ (H, V) -> (..., V)
 
 
@@ -629,7 +636,7 @@ def cross_entropy(logits: Array, targets: ArrayLike) -> float:
     2.303
     """
     targets = np.asarray(targets)
-    _check_targets(logits, targets)
+    check_targets(logits, targets)
     shifted = logits - np.max(logits, axis=-1, keepdims=True)  # (..., V)
     log_total = np.log(np.exp(shifted).sum(axis=-1))  # (...)
     of_target = np.take_along_axis(shifted, targets[..., None], axis=-1)[..., 0]  # (...)
@@ -665,7 +672,7 @@ def cross_entropy_backward(logits: Array, targets: ArrayLike) -> Array:
     array([[ 0.25,  0.25, -0.75,  0.25]])
     """
     targets = np.asarray(targets)
-    _check_targets(logits, targets)
+    check_targets(logits, targets)
     came = np.arange(logits.shape[-1]) == targets[..., None]  # (..., V), one True a row
     return (softmax(logits) - came) / targets.size  # (..., V)
 
@@ -703,9 +710,9 @@ def output_layer_backward(h: Array, W_hy: Array, dlogits: Array) -> tuple[Array,
     array([[0., 0.],
            [1., 2.]])
     """
-    _check_shape("W_hy", W_hy, ("V", "H"))
-    _check_last_axis("h", h, W_hy.shape[1])
-    _check_shape("dlogits", dlogits, (*h.shape[:-1], W_hy.shape[0]))
+    check_shape("W_hy", W_hy, ("V", "H"))
+    check_last_axis("h", h, W_hy.shape[1])
+    check_shape("dlogits", dlogits, (*h.shape[:-1], W_hy.shape[0]))
     dh = dlogits @ W_hy  # (..., V) @ (V, H) -> (..., H)
     rows = dlogits.reshape(-1, dlogits.shape[-1])  # (N, V), N positions
     dW_hy = rows.T @ h.reshape(len(rows), -1)  # (V, N) @ (N, H) -> (V, H)
@@ -757,8 +764,8 @@ def rnn_backward(
     (array([0.25, 0.5 , 1.  ]), array([0.125]))
     """
     outputs, _ = rnn_forward(x, h, params)  # (B, T, H)
-    _check_shape("doutputs", doutputs, outputs.shape)
-    _check_shape("dlast", dlast, h.shape)
+    check_shape("doutputs", doutputs, outputs.shape)
+    check_shape("dlast", dlast, h.shape)
     before = np.concatenate([h[:, None], outputs[:, :-1]], axis=1)  # (B, T, H)
     slope = 1 - outputs**2  # (B, T, H), of tanh
     da = np.empty_like(outputs)  # (B, T, H), inside the tanh
@@ -826,12 +833,12 @@ def lstm_backward(
     array([[0.99]])
     """
     outputs, _ = lstm_forward(x, state, params)  # (B, T, H)
-    _check_shape("doutputs", doutputs, outputs.shape)
-    _check_pair("dlast", dlast)
+    check_shape("doutputs", doutputs, outputs.shape)
+    check_pair("dlast", dlast)
     h, c = state
     dh, dc = dlast  # (B, H) each
-    _check_shape("dlast[0]", dh, h.shape)
-    _check_shape("dlast[1]", dc, c.shape)
+    check_shape("dlast[0]", dh, h.shape)
+    check_shape("dlast[1]", dc, c.shape)
     before = np.concatenate([h[:, None], outputs[:, :-1]], axis=1)  # (B, T, H)
     i, f, g, o = lstm_gates(x, before, params)  # (B, T, H) each
     cells = np.empty_like(outputs)  # (B, T, H), 1 to T
@@ -914,8 +921,8 @@ def gru_backward(
     array([[0.99]])
     """
     outputs, _ = gru_forward(x, h, params, reset_after=reset_after)  # (B, T, H)
-    _check_shape("doutputs", doutputs, outputs.shape)
-    _check_shape("dlast", dlast, h.shape)
+    check_shape("doutputs", doutputs, outputs.shape)
+    check_shape("dlast", dlast, h.shape)
     before = np.concatenate([h[:, None], outputs[:, :-1]], axis=1)  # (B, T, H)
     r, z, n = gru_gates(x, before, params, reset_after=reset_after)  # (B, T, H) each
     W_hr, W_hz, W_hn = np.split(params.W_hh, 3)  # (H, H) each
@@ -981,8 +988,7 @@ def loss_floor(vocab_size: int, bound: float = 1.0) -> float:
     >>> print(f"{loss_floor(10):.4f}")
     0.7966
     """
-    if vocab_size < 1:
-        raise ValueError(f"vocab_size must be at least 1, got {vocab_size}")
+    check_at_least(1, vocab_size=vocab_size)
     if not bound >= 0:
         raise ValueError(f"bound is the size of a logit and cannot be negative, got {bound}")
     return float(np.log1p((vocab_size - 1) * np.exp(-2 * bound)))
@@ -1021,67 +1027,3 @@ def sgd_momentum(
     """
     velocity = momentum * velocity + gradient
     return parameter - lr * velocity, velocity
-
-
-def _check_params(params: RNNParams, gates: int = 1) -> None:
-    """Make sure that the other parameters have as many rows as W_ih, `gates` for each unit."""
-    _check_shape("W_ih", params.W_ih, ("H" if gates == 1 else f"{gates}H", "V"))
-    rows = len(params.W_ih)
-    if rows % gates:
-        raise ValueError(f"W_ih must have shape ({gates}H, V), got {params.W_ih.shape}")
-    _check_shape("W_hh", params.W_hh, (rows, rows // gates))
-    _check_shape("b_ih", params.b_ih, (rows,))
-    _check_shape("b_hh", params.b_hh, (rows,))
-
-
-def _check_sequences(x: Array, params: RNNParams) -> None:
-    """Make sure that there is something to read, of as many features as W_ih has columns."""
-    _check_shape("x", x, ("B", "T", params.W_ih.shape[1]))
-    if x.shape[1] == 0:
-        raise ValueError(f"x has no time steps: expected T of at least 1, got shape {x.shape}")
-
-
-def _check_pair(name: str, state: tuple[Array, Array]) -> None:
-    """Make sure that a state is a pair, as an LSTM's is."""
-    if not isinstance(state, tuple) or len(state) != 2:
-        found = f"{len(state)} of them" if isinstance(state, tuple) else type(state).__name__
-        raise TypeError(f"{name} must be a tuple of two arrays (h, c), got {found}")
-
-
-def _check_last_axis(name: str, array: Array, size: int) -> None:
-    """Compare the length of the last axis; the axes before it are free."""
-    if np.ndim(array) == 0 or array.shape[-1] != size:
-        raise ValueError(f"{name} must have shape (..., {size}), got {np.shape(array)}")
-
-
-def _check_targets(logits: Array, targets: Array) -> None:
-    """Make sure that each row of logits has one target among its classes."""
-    if targets.dtype.kind not in "iu":
-        raise TypeError(f"targets must be integer ids, got {targets.dtype}")
-    if np.ndim(logits) == 0:
-        raise ValueError("logits must have shape (..., V), got ()")
-    if np.shape(logits)[:-1] != targets.shape:
-        raise ValueError(
-            f"logits of shape {np.shape(logits)} need targets of shape {np.shape(logits)[:-1]}, "
-            f"got {targets.shape}"
-        )
-    vocab_size = np.shape(logits)[-1]
-    if targets.size == 0:
-        raise ValueError("the mean over no positions is undefined: targets are empty")
-    if targets.min() < 0 or targets.max() >= vocab_size:
-        raise ValueError(
-            f"targets must lie in 0 to {vocab_size - 1}, got {targets.min()} to {targets.max()}"
-        )
-
-
-def _check_shape(name: str, array: Array, expected: tuple[int | str, ...]) -> None:
-    """Compare a shape with numbers (which must agree) and letters (which stand for any length)."""
-    found = np.shape(array)
-    if len(found) != len(expected) or any(
-        isinstance(want, int) and have != want for have, want in zip(found, expected, strict=True)
-    ):
-        wanted = ", ".join(str(size) for size in expected) + ("," if len(expected) == 1 else "")
-        hint = ""
-        if name in ("x", "h") and len(found) == len(expected) - 1:
-            hint = f"; is the batch axis missing? try {name}[None]"
-        raise ValueError(f"{name} must have shape ({wanted}), got {found}{hint}")

@@ -10,6 +10,8 @@ from unicodedata import normalize
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from charseq._checks import check_ids, check_text
+
 __all__ = ["Vocabulary"]
 
 
@@ -111,7 +113,7 @@ class Vocabulary:
         >>> Vocabulary.from_text(" learned deep learning").chars
         ' adegilnpr'
         """
-        _check_text(text)
+        check_text(text)
         return cls("".join(sorted(set(text))))
 
     def __len__(self) -> int:
@@ -149,7 +151,7 @@ class Vocabulary:
             ...
         ValueError: character 'x' (U+0078) at position 2 of the text is not among the 4 ...
         """
-        _check_text(text)
+        check_text(text)
         codes = _code_points(text)
         ids = self._id_of_code[np.minimum(codes, len(self._id_of_code) - 1)]
         unknown = np.flatnonzero(ids < 0)
@@ -191,7 +193,7 @@ class Vocabulary:
             ...
         ValueError: id 4 at position 3 is out of range: expected 0 to 3 for a vocabulary of 4 ...
         """
-        array = self._check_ids(ids)
+        array = check_ids(ids, len(self))
         if array.ndim != 1:
             raise ValueError(
                 f"expected ids of shape (T,), one text, got shape {array.shape}; "
@@ -226,7 +228,7 @@ class Vocabulary:
         >>> Vocabulary.from_text("hello").one_hot([[1, 0], [2, 2]]).shape  # (B, T) -> (B, T, V)
         (2, 2, 4)
         """
-        return np.eye(len(self), dtype=dtype)[self._check_ids(ids)]  # (...) -> (..., V)
+        return np.eye(len(self), dtype=dtype)[check_ids(ids, len(self))]  # (...) -> (..., V)
 
     def from_one_hot(self, vectors: ArrayLike) -> NDArray[np.int64]:
         """Turn one-hot vectors back into ids.
@@ -334,32 +336,6 @@ class Vocabulary:
         table = np.full(int(codes.max()) + 2, -1, dtype=np.int64)
         table[codes] = np.arange(len(codes))
         return table
-
-    def _check_ids(self, ids: ArrayLike) -> NDArray[Any]:
-        array = np.asarray(ids)
-        if array.size == 0:
-            return array.astype(np.int64)
-        if array.dtype.kind not in "iu":
-            example = array.flat[0]
-            raise TypeError(
-                f"ids must be integers, got {array.dtype} (for example "
-                f"{example.item() if isinstance(example, np.generic) else example!r})"
-            )
-        outside = np.argwhere((array < 0) | (array >= len(self)))
-        if len(outside):
-            place = tuple(int(i) for i in outside[0])
-            where = place[0] if len(place) == 1 else place
-            raise ValueError(
-                f"id {int(array[place])} at position {where} is out of range: expected 0 to "
-                f"{len(self) - 1} for a vocabulary of {len(self)} characters"
-            )
-        return array
-
-
-def _check_text(text: object) -> None:
-    if not isinstance(text, str):
-        hint = "; decode it first, data.decode('utf-8')" if isinstance(text, bytes) else ""
-        raise TypeError(f"expected text (str), got {type(text).__name__}{hint}")
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charseq import Corpus, NGram, Vocabulary
-from charseq.corpus import load_text
+from charseq import Corpus, NGram, Vocabulary, load_text
 
 small_texts = st.lists(st.integers(0, 3), min_size=6, max_size=60)
 

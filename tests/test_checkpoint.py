@@ -7,6 +7,7 @@ import pickle
 import random
 import shutil
 import signal
+import stat
 import struct
 import subprocess
 import sys
@@ -285,15 +286,16 @@ class Failing:
 
     def __init__(self, monkeypatch, fatal, part):
         self.count, self.fatal, self.part = 0, fatal, part
-        for name in ("write_bytes", "replace", "unlink", "mkdir"):
+        for name in ("replace", "unlink", "mkdir"):
             self.wrap(monkeypatch, Path, name)
-        self.wrap(monkeypatch, charseq.history, "_write_after")
+        self.wrap(monkeypatch, charseq.files, "write_all")
+        self.wrap(monkeypatch, charseq.history, "write_after")
 
     def wrap(self, monkeypatch, where, name):
         real = getattr(where, name)
 
         def attempt(path, *args, **options):
-            writes = name in ("write_bytes", "_write_after")
+            writes = name in ("write_all", "write_after")
             if self.part == "a part" and writes and self.count == self.fatal:
                 real(path, *args[:-1], args[-1][: len(args[-1]) // 2])
             elif self.part == "all" or self.count != self.fatal:
@@ -393,6 +395,69 @@ def test_a_disk_that_is_really_full_keeps_the_step_before(tmp_path):
         subprocess.run(["umount", mount], check=True)
 
 
+class Disk:
+    """What may be left of a folder if the power fails: files and names that were synced.
+
+    Whatever was not synced is lost, in each of three ways: no new name has reached the disk, or
+    every name has, or the removal of names has and new names have not.
+    """
+
+    def __init__(self, monkeypatch, folder):
+        self.folder, self.states = folder, []
+        self.synced_names = self.names()
+        self.synced_bytes = {inode: self.read(inode) for inode in self.synced_names.values()}
+        for owner, name in ((os, "fsync"), (Path, "replace"), (Path, "unlink")):
+            self.watch(monkeypatch, owner, name)
+
+    def names(self):
+        return {entry.name: entry.inode() for entry in os.scandir(self.folder)}
+
+    def read(self, inode):
+        (name,) = (name for name, number in self.names().items() if number == inode)
+        return (self.folder / name).read_bytes()
+
+    def watch(self, monkeypatch, owner, name):
+        real = getattr(owner, name)
+
+        def call(target, *arguments, **options):
+            real(target, *arguments, **options)
+            if name == "fsync":
+                status = os.fstat(target)
+                if stat.S_ISDIR(status.st_mode):
+                    self.synced_names = self.names()
+                else:
+                    self.synced_bytes[status.st_ino] = self.read(status.st_ino)
+            now = self.names()
+            removed = {k: v for k, v in self.synced_names.items() if k in now}
+            for names in (self.synced_names, now, removed):
+                self.states.append({k: self.synced_bytes.get(v, b"") for k, v in names.items()})
+
+        monkeypatch.setattr(owner, name, call)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows cannot sync a folder")
+@pytest.mark.parametrize("best", [False, True])
+def test_a_power_failure_at_any_moment_leaves_the_step_before_or_the_new_one(
+    best, tmp_path, monkeypatch
+):
+    folder, after = tmp_path / "run", set()
+    run = run_of()
+    history = go_on(run, saved(folder, run, steps=4), steps=2)
+    with monkeypatch.context() as patched:
+        disk = Disk(patched, folder)
+        save_run(folder, run, history, best=best)
+    for number, state in enumerate(disk.states):
+        left = tmp_path / str(number)
+        left.mkdir()
+        for name, data in state.items():
+            (left / name).write_bytes(data)
+        loaded, records = load_run(left)
+        assert len(records) == loaded.step
+        after.add(loaded.step)
+    assert after == {4, 6}
+    assert load_run(tmp_path / str(number))[0].step == 6  # once save_run has returned, it is safe
+
+
 def test_leftovers_of_a_process_that_was_killed_do_no_harm_and_are_cleared_away(tmp_path):
     expected, end = uninterrupted()
     history = saved(tmp_path, run_of(), steps=4)
@@ -427,9 +492,9 @@ def test_a_row_that_was_cut_off_does_not_count_and_is_written_anew(rest, tmp_pat
 def test_rows_that_count_are_not_written_again(tmp_path, monkeypatch):
     run = run_of()
     history, written = saved(tmp_path, run, steps=4), []
-    real = charseq.history._write_after
+    real = charseq.history.write_after
     monkeypatch.setattr(
-        charseq.history, "_write_after", lambda *a: written.append(a[1:]) or real(*a)
+        charseq.history, "write_after", lambda *a: written.append(a[1:]) or real(*a)
     )
     size = (tmp_path / "history.csv").stat().st_size
     history = go_on(run, history, steps=2)

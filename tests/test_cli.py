@@ -1,5 +1,6 @@
 """The command: what it does, what it says, and what it leaves behind when it is misused."""
 
+import contextlib
 import errno
 import hashlib
 import io
@@ -318,7 +319,7 @@ def test_an_interrupt_waits_until_the_step_is_whole(text, tmp_path, monkeypatch)
         os.kill(os.getpid(), signal.SIGINT)
         return evaluate(*arguments)
 
-    monkeypatch.setattr("charseq.training.evaluate", interrupt)
+    monkeypatch.setattr("charseq.language_model.evaluate", interrupt)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         code, out, err = run_main("train", text, "--out", tmp_path / "run", *SMALL)
@@ -345,7 +346,7 @@ def test_a_second_interrupt_does_not_wait(text, tmp_path, monkeypatch):
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        monkeypatch.setattr("charseq.training._language_model_steps", steps)
+        monkeypatch.setattr("charseq.language_model._language_model_steps", steps)
         code, _, _ = run_main("train", text, "--out", tmp_path / "run", *SMALL)
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
@@ -402,15 +403,6 @@ def test_a_run_that_kept_no_digest_of_its_text_is_resumed(run):
     del config["text"]["sha256"]
     (run / "config.json").write_text(json.dumps(config))
     assert "20 steps" in good("resume", run)
-
-
-def test_the_digest_of_a_text_that_takes_many_chunks_is_that_of_the_whole(tmp_path, monkeypatch):
-    from charseq.cli import _sha256
-
-    monkeypatch.setattr("charseq.corpus.CHUNK", 7)
-    (tmp_path / "text").write_text("to be or not to be")
-    corpus = Corpus.from_file(tmp_path / "text")
-    assert _sha256(corpus) == hashlib.sha256(corpus.ids.tobytes()).hexdigest()
 
 
 def test_a_run_that_diverges_says_so_and_keeps_its_last_good_step(text, tmp_path):
@@ -537,7 +529,7 @@ def test_one_of_several_processes_joins_the_others_and_leaves_them(store, text, 
 def test_the_first_of_several_processes_alone_is_heard_and_writes(
     rank, store, text, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("charseq.training.process", lambda: (rank, 2))
+    monkeypatch.setattr("charseq.trainer.rank_and_world_size", lambda: (rank, 2))
     out = good("train", text, "--out", tmp_path / "run", *SMALL)
     assert (out != "") == (tmp_path / "run" / "loss.svg").exists() == (rank == 0)
     assert (tmp_path / "run").exists() == (rank == 0)
@@ -733,14 +725,17 @@ def imported(arguments, whole):
 @pytest.mark.parametrize(
     ("arguments", "modules"),
     [
-        (["--help"], {"cli"}),
+        (["--help"], {"_version", "cli"}),
         (
             ["sample", "RUN", "--length", "3"],
             {
+                "_checks",
+                "_version",
                 "cli",
                 "checkpoint",
+                "files",
                 "history",
-                "plotting",
+                "net",
                 "reference",
                 "sampling",
                 "shapes",
@@ -888,7 +883,7 @@ def test_a_full_disk_is_one_sentence(there, text, whole, tmp_path, monkeypatch):
     if there:
         shutil.copytree(whole, folder)
     before = contents(tmp_path)
-    monkeypatch.setattr(Path, "write_bytes", lambda *_: no_space())
+    monkeypatch.setattr("charseq.files.write_all", lambda *_: no_space())
     arguments = ["resume", folder] if there else ["train", text, "--out", folder, *SMALL]
     refused("could not be saved in .* \\(No space left on device\\); what was saved", *arguments)
     assert contents(tmp_path) == before
@@ -1097,7 +1092,7 @@ def fuzz(rounds, seed, text, whole, place):
             place_of_it = chance.randrange(len(arguments) + 1)
             arguments[place_of_it:place_of_it] = extra
         before = contents(folder)
-        with place_as_directory(folder):
+        with contextlib.chdir(folder):
             code, out, err = run_main(command, *arguments)
         context = f"round {number}: {command} {arguments}: {code} {err}"
         assert code in (0, 1, 2), context
@@ -1112,18 +1107,6 @@ def fuzz(rounds, seed, text, whole, place):
         codes.append(code)
         shutil.rmtree(folder)
     return codes
-
-
-class place_as_directory:  # noqa: N801 - contextlib.chdir, which Python 3.11 has as well
-    def __init__(self, folder):
-        self.folder = folder
-
-    def __enter__(self):
-        self.before = Path.cwd()
-        os.chdir(self.folder)
-
-    def __exit__(self, *_):
-        os.chdir(self.before)
 
 
 @pytest.mark.slow

@@ -1,28 +1,24 @@
-"""Texts, splits and batches; files of any size, and what a file may be instead of text."""
+"""A text as ids: splits, batches, and files of any size."""
 
-import codecs
 import errno
 import gc
+import hashlib
 import mmap
 import os
-import subprocess
-import sys
 import tracemalloc
-import unicodedata
 import zoneinfo
 from contextlib import contextmanager
 from dataclasses import FrozenInstanceError
 from itertools import islice
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from charseq import Corpus, Vocabulary, corpus
-from charseq.corpus import load_text, streams, texts, windows
+from charseq import Corpus, Vocabulary, corpus, load_text
+from charseq.corpus import streams, windows
 
 texts_in_utf8 = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
 ZONES = zoneinfo.available_timezones()
@@ -45,7 +41,7 @@ def write(tmp_path):
 @contextmanager
 def chunks_of(size):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(corpus, "CHUNK", size)
+        patch.setattr("charseq.texts.CHUNK", size)
         yield
 
 
@@ -59,236 +55,6 @@ def nobody():
         yield
     finally:
         os.seteuid(user)
-
-
-# --- texts with a name ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", [name for name in texts() if ZONES or name != "time-zones"])
-def test_each_text_is_described_in_a_line_and_the_same_each_time(name):
-    assert 20 < len(texts()[name]) < 100
-    assert "differ" in texts()[name]
-    assert load_text(name) == load_text(name)
-    assert load_text(name).endswith("\n")
-    assert "\0" not in load_text(name)
-
-
-def test_the_language_reference_is_about_half_a_megabyte_of_about_a_hundred_characters():
-    text = load_text("python-reference")
-    assert 300_000 < len(text) < 1_000_000
-    assert 90 < len(set(text)) < 300
-    assert text.startswith('The "assert" statement\n****')
-
-
-def test_the_language_reference_has_all_topics_whole_and_sorted():
-    from pydoc_data.topics import topics
-
-    text, place = load_text("python-reference"), 0
-    for name in sorted(topics):
-        assert text.startswith(topics[name], place)
-        place += len(topics[name]) + 1
-    assert place == len(text) + 1
-
-
-def test_topics_are_sorted_whatever_order_python_keeps_them_in(monkeypatch):
-    module = SimpleNamespace(topics={"b": " B\n", "a": "A \n", "c": "C\n\n"})
-    monkeypatch.setitem(sys.modules, "pydoc_data.topics", module)
-    assert load_text("python-reference") == "A \n\n B\n\nC\n\n"
-
-
-def test_unicode_names_are_all_there_in_order_of_code_points():
-    names = load_text("unicode-names").splitlines()
-    found = [ord(unicodedata.lookup(name)) for name in names]
-    assert found == sorted(found)
-    assert len(names) == sum(1 for i in range(0x110000) if unicodedata.name(chr(i), None))
-
-
-@with_zones
-def test_time_zones_are_cities_each_named_once():
-    cities = load_text("time-zones").splitlines()
-    assert {"Dar es Salaam", "Rome", "Port-au-Prince"} < set(cities)
-    assert not {"UTC", "GMT", "Rome/", "Europe/Rome"} & set(cities)
-    assert len(cities) == len(set(cities)) > 300
-    assert "_" not in "".join(cities)
-
-
-def test_missing_time_zone_data_is_an_error_with_the_remedy(monkeypatch):
-    monkeypatch.setattr(zoneinfo, "available_timezones", set)
-    with pytest.raises(FileNotFoundError, match=r"no time-zone data: .* `pip install tzdata`"):
-        load_text("time-zones")
-
-
-def test_a_python_without_its_reference_is_an_error_that_says_so(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)
-    with pytest.raises(FileNotFoundError, match="installed without pydoc_data"):
-        load_text("python-reference")
-
-
-# --- texts from files -----------------------------------------------------------------------------
-
-
-@given(texts_in_utf8, st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32-be", "utf-7"]))
-@example("a\r\nb\rc\n\ufeff", "utf-8")
-def test_a_file_is_read_as_it_is_in_any_encoding(tmp_path_factory, text, encoding):
-    path = tmp_path_factory.getbasetemp() / "any.txt"
-    path.write_bytes(text.encode(encoding))
-    for size in (1, 3, 1 << 18):
-        with chunks_of(size):
-            assert load_text(path, encoding) == load_text(str(path), encoding) == text
-            found = Corpus.from_file(path, encoding=encoding)
-            assert found.decode() == text
-            assert found.vocab == Vocabulary.from_text(text)
-
-
-@given(texts_in_utf8)
-def test_a_corpus_is_the_same_from_a_file_and_from_a_text(tmp_path_factory, text):
-    path = tmp_path_factory.getbasetemp() / "same.txt"
-    path.write_bytes(text.encode())
-    a, b = Corpus.from_file(path), Corpus.from_text(text)
-    assert a.vocab == b.vocab
-    assert a.ids.dtype == b.ids.dtype
-    assert a.ids.tolist() == b.ids.tolist()
-
-
-def test_a_file_that_bears_the_name_of_a_text_is_read_by_its_path(write, monkeypatch):
-    monkeypatch.chdir(write("mine", "time-zones").parent)
-    assert load_text("./time-zones") == load_text(Path("time-zones")) == "mine"
-    if ZONES:
-        assert load_text("time-zones") != "mine"
-
-
-@pytest.mark.parametrize("read", [load_text, Corpus.from_file])
-class TestWhatIsNoText:
-    def test_a_missing_file_is_named(self, read, tmp_path):
-        with pytest.raises(FileNotFoundError, match=r"no-file' is (not a file$|neither a file)"):
-            read(tmp_path / "no-file")
-
-    def test_a_directory_is_called_one(self, read, tmp_path):
-        with pytest.raises(IsADirectoryError, match=r"' is a directory: expected a file of text$"):
-            read(tmp_path)
-
-    @posix
-    def test_a_file_without_permission_is_called_so(self, read, write):
-        path = write("secret")
-        path.chmod(0)
-        with nobody(), pytest.raises(PermissionError, match=r"may not be read: permission denied$"):
-            read(path)
-
-    def test_a_text_given_as_a_path_is_quoted_in_part(self, read):
-        with pytest.raises(OSError, match=r"^'to be or .*…' cannot be opened: ") as caught:
-            read("to be or not to be " * 500)
-        assert len(str(caught.value)) < 150
-
-    def test_a_path_with_a_zero_character_cannot_be_opened(self, read):
-        with pytest.raises(OSError, match=r"^'a\\x00b' cannot be opened: embedded null"):
-            read("a\0b")
-
-    @pytest.mark.parametrize(
-        ("content", "encoding"), [(b"", "utf-8"), (codecs.BOM_UTF8, "utf-8-sig"), (b"", "utf-16")]
-    )
-    def test_an_empty_file_is_called_empty(self, read, write, content, encoding):
-        with pytest.raises(
-            ValueError, match=r"text.txt' is empty: expected one character or more$"
-        ):
-            read(write(content), encoding=encoding)
-
-    @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 1 << 18])
-    @pytest.mark.parametrize(
-        ("content", "encoding", "byte", "offset", "reason"),
-        [
-            (b"abc\xff", "utf-8", "ff", 3, "invalid start byte"),
-            (b"\xe2\x82\xac\xe2\x82z", "utf-8", "e2", 3, "invalid continuation byte"),
-            ("é€😀".encode() + b"\xf0\x9f\x98", "utf-8", "f0", 9, "unexpected end of data"),
-            (codecs.BOM_UTF8 + b"ab\xc3(", "utf-8-sig", "c3", 5, "invalid continuation byte"),
-            (b"caf\x81", "cp1252", "81", 3, "character maps to <undefined>"),
-            ("ab".encode("utf-16") + b"\0\xdcx\0", "utf-16", "00", 6, "illegal encoding"),
-            (b"ab\x82\xa0\x82", "shift-jis", "82", 4, "incomplete multibyte sequence"),
-            (b"abc\xe9", "ascii", "e9", 3, r"ordinal not in range\(128\)"),
-        ],
-    )
-    def test_a_wrong_byte_is_named_with_its_offset_wherever_chunks_end(
-        self, read, write, content, encoding, byte, offset, reason, size
-    ):
-        with chunks_of(size), pytest.raises(ValueError, match="is not") as caught:
-            read(write(content), encoding=encoding)
-        assert f"text.txt' is not {encoding} text: byte 0x{byte} at offset {offset} is wrong " in (
-            str(caught.value)
-        )
-        assert caught.match(rf"there \({reason}\); ")
-
-    def test_a_wrong_byte_of_another_encoding_comes_with_a_guess_at_it(self, read, write):
-        for content, guess in [
-            ("café".encode("cp1252"), "another encoding, .* for example encoding='cp1252'$"),
-            ("café".encode("utf-16"), "begins as text in UTF-16 does: say encoding='utf-16'$"),
-            (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "0x89 at offset 0 .* it is probably binary$"),
-        ]:
-            with pytest.raises(ValueError, match=guess):
-                read(write(content))
-
-    @pytest.mark.parametrize("size", [1, 2, 1 << 18])
-    def test_zero_characters_make_a_file_binary(self, read, write, size):
-        message = "is binary: the character at position 2 is U.0000, .*encoding='utf-16-le'$"
-        with chunks_of(size), pytest.raises(ValueError, match=message):
-            read(write(b"\xc3\xa9b\0"))
-
-    def test_utf_16_without_its_mark_is_an_error(self, read, write):
-        with pytest.raises(ValueError, match=r"is not utf-16 text: UTF-16 stream .* with BOM"):
-            read(write("abc".encode("utf-16-le")), encoding="utf-16")
-
-    @pytest.mark.parametrize("encoding", ["utf-9", "base64", "rot13", "", "undefined"])
-    def test_an_unknown_encoding_is_named(self, read, write, encoding):
-        with pytest.raises(ValueError, match=f"no text encoding is called '{encoding}': expected"):
-            read(write("abc"), encoding=encoding)
-
-
-@given(st.binary(min_size=1), st.sampled_from(["utf-8", "utf-16-le", "gbk", "cp1252", "utf-7"]))
-def test_any_bytes_are_decoded_or_refused_at_the_offset_that_python_finds(
-    tmp_path_factory, content, encoding
-):
-    path = tmp_path_factory.getbasetemp() / "bytes.txt"
-    path.write_bytes(content)
-    for size in (2, 1 << 18):
-        try:
-            expected = content.decode(encoding)
-        except UnicodeDecodeError as error:
-            if encoding in ("utf-7", "gbk"):  # at what byte depends on how much is decoded at once
-                message = "is not|is binary"
-            else:
-                message = f"at offset {error.start} is wrong|is binary"
-            with chunks_of(size), pytest.raises(ValueError, match=message):
-                load_text(path, encoding)
-        else:
-            if "\0" in expected or not expected:
-                with pytest.raises(ValueError, match=r"is binary|is empty"):
-                    load_text(path, encoding)
-            else:
-                with chunks_of(size):
-                    assert load_text(path, encoding) == expected
-
-
-def test_an_unknown_name_lists_the_names():
-    with pytest.raises(FileNotFoundError) as caught:
-        load_text("shakespeare")
-    assert str(caught.value) == (
-        "'shakespeare' is neither a file nor one of the texts python-reference, unicode-names, "
-        "time-zones"
-    )
-
-
-def test_a_file_of_one_character_is_a_text():
-    assert Corpus.from_text("a").decode() == "a"
-
-
-@posix
-def test_a_pipe_is_read_once_but_not_twice(tmp_path):
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    command = ["sh", "-c", 'printf hello > "$0"', pipe]
-    with subprocess.Popen(command):
-        assert load_text(pipe) == "hello"
-    message = "not a regular file, .* use Corpus.from_text.load_text.path"
-    with subprocess.Popen(command), pytest.raises(ValueError, match=message):
-        Corpus.from_file(pipe)
 
 
 # --- a corpus -------------------------------------------------------------------------------------
@@ -366,6 +132,15 @@ def test_ids_may_be_a_list_or_an_array_which_is_not_copied():
     ids = np.array([0, 1, 1], dtype=np.int16)
     assert Corpus(Vocabulary("ab"), ids).ids is ids
     assert Corpus(Vocabulary("ab"), [0, 1, 1]).decode() == "abb"
+
+
+def test_digest_tells_texts_of_equal_length_apart_and_reads_in_chunks(write, monkeypatch):
+    corpus = Corpus.from_file(write("to be or not to be"))
+    whole = hashlib.sha256(corpus.ids.tobytes()).hexdigest()
+    assert corpus.digest() == whole
+    monkeypatch.setattr("charseq.corpus.CHUNK", 7)
+    assert corpus.digest() == Corpus(corpus.vocab, corpus.ids.astype(np.int64)).digest() == whole
+    assert Corpus.from_text("to be or not to eb", corpus.vocab).digest() != whole
 
 
 # --- splits ---------------------------------------------------------------------------------------
@@ -478,9 +253,9 @@ def test_each_place_of_a_window_is_as_likely_as_any_other():
 @pytest.mark.parametrize(
     ("B", "T", "message"),
     [
-        (0, 3, "^batch_size must be 1 or more, got 0$"),
-        (-2, 3, "^batch_size must be 1 or more, got -2$"),
-        (2, 0, "^length must be 1 or more, got 0$"),
+        (0, 3, "^batch_size must be at least 1, got 0$"),
+        (-2, 3, "^batch_size must be at least 1, got -2$"),
+        (2, 0, "^length must be at least 1, got 0$"),
         (2, 11, "length 11 needs 12 characters, .* the text has 11: the largest .* fits is 10$"),
     ],
 )
@@ -528,8 +303,8 @@ def temporary(tmp_path, monkeypatch):
 def reads(monkeypatch):
     """Count how often a file is decoded."""
     counted = []
-    decoded = corpus._decoded
-    monkeypatch.setattr(corpus, "_decoded", lambda *a: counted.append(a) or decoded(*a))
+    text_chunks = corpus.text_chunks
+    monkeypatch.setattr(corpus, "text_chunks", lambda *a: counted.append(a) or text_chunks(*a))
     return counted
 
 

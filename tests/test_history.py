@@ -12,17 +12,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from charseq import History, Record, Step
-from charseq.history import write_whole
+from charseq import EpochRecord, History, UpdateRecord
 
 HEAD = "epoch,loss,gradient_norm,prediction\r\n"
 texts = st.text(st.characters(exclude_categories=()))  # lone surrogates as well
-records = st.builds(Record, st.integers(), st.floats(), st.floats(), texts)
+records = st.builds(EpochRecord, st.integers(), st.floats(), st.floats(), texts)
 
 
 def run_of(epochs, **fields):
     row = {"loss": 1.5, "gradient_norm": 0.5, "prediction": "ab", **fields}
-    return History(tuple(Record(epoch=epoch, **row) for epoch in range(1, epochs + 1)))
+    return History(tuple(EpochRecord(epoch=epoch, **row) for epoch in range(1, epochs + 1)))
 
 
 def identical(one, other):
@@ -34,7 +33,7 @@ def identical(one, other):
 
 
 def test_history_is_a_sequence_of_its_records():
-    rows = [Record(1, 2.5, 0.5, "ab"), Record(2, 1.5, 0.25, "cd")]
+    rows = [EpochRecord(1, 2.5, 0.5, "ab"), EpochRecord(2, 1.5, 0.25, "cd")]
     history = History(iter(rows))
     assert history.records == tuple(rows)
     assert list(history) == rows
@@ -48,7 +47,7 @@ def test_history_is_a_sequence_of_its_records():
 
 
 def test_columns_are_arrays_of_the_records_fields():
-    history = History((Record(1, 2.5, 0.5, "ab"), Record(2, 1.5, 0.25, "cd")))
+    history = History((EpochRecord(1, 2.5, 0.5, "ab"), EpochRecord(2, 1.5, 0.25, "cd")))
     for found, expected, dtype in [
         (history.numbers, [1, 2], np.int64),
         (history.losses, [2.5, 1.5], np.float64),
@@ -60,7 +59,7 @@ def test_columns_are_arrays_of_the_records_fields():
 
 
 def test_columns_are_of_floats_even_where_records_hold_integers():
-    history = History((Record(1, 2, 3, "ab"),))
+    history = History((EpochRecord(1, 2, 3, "ab"),))
     assert history.losses.dtype == history.gradient_norms.dtype == np.float64
 
 
@@ -82,15 +81,15 @@ def test_columns_of_an_empty_history_are_empty():
     prediction=st.text(max_size=20),
 )
 def test_a_line_is_what_the_notebook_prints(epoch, loss, prediction):
-    line = str(Record(epoch, loss, 0.5, prediction))
+    line = str(EpochRecord(epoch, loss, 0.5, prediction))
     # The notebook's own statement, with its loop counter starting at 0.
     assert line == f"epoch {epoch - 1 + 1:<3}  loss:{loss:.3f}  prediction:{prediction}"
 
 
 def test_a_line_to_the_letter():
-    assert str(Record(5, 2.0064, 9, "eee")) == "epoch 5    loss:2.006  prediction:eee"
-    assert str(Record(50, 0.92949, 9, "le")) == "epoch 50   loss:0.929  prediction:le"
-    assert str(Record(1000, 0.9, 9, "")) == "epoch 1000  loss:0.900  prediction:"
+    assert str(EpochRecord(5, 2.0064, 9, "eee")) == "epoch 5    loss:2.006  prediction:eee"
+    assert str(EpochRecord(50, 0.92949, 9, "le")) == "epoch 50   loss:0.929  prediction:le"
+    assert str(EpochRecord(1000, 0.9, 9, "")) == "epoch 1000  loss:0.900  prediction:"
 
 
 @pytest.mark.parametrize(
@@ -140,9 +139,9 @@ def folder(tmp_path_factory):
 
 
 @given(rows=st.lists(records, max_size=5))
-@example(rows=[Record(1, math.nan, -math.inf, 'a,"b"\r\n\r\nc\n\rd\x00')])
-@example(rows=[Record(1, 5e-324, -0.0, "\ud83d\ude00\ufeff")])
-@example(rows=[Record(1, 0.1, 0.2, '"'), Record(2, 1e308, math.inf, "'\t;")])
+@example(rows=[EpochRecord(1, math.nan, -math.inf, 'a,"b"\r\n\r\nc\n\rd\x00')])
+@example(rows=[EpochRecord(1, 5e-324, -0.0, "\ud83d\ude00\ufeff")])
+@example(rows=[EpochRecord(1, 0.1, 0.2, '"'), EpochRecord(2, 1e308, math.inf, "'\t;")])
 def test_csv_keeps_every_bit(rows, folder):
     path = folder / "run.csv"
     history = History(tuple(rows))
@@ -172,16 +171,15 @@ def test_csv_may_be_read_by_whoever_may_read_other_new_files(tmp_path):
     assert modes[0] == modes[1]
 
 
-def no_room(path, data):
-    path.touch()
+def no_room(file, data):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_failing_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     path = tmp_path / "run.csv"
     path.write_text("precious")
-    broken = History((Record(1, 1.0, 1.0, "ab"),))
-    monkeypatch.setattr(type(path), "write_bytes", no_room)
+    broken = History((EpochRecord(1, 1.0, 1.0, "ab"),))
+    monkeypatch.setattr("charseq.files.write_all", no_room)
     with pytest.raises(OSError, match="No space"):
         broken.to_csv(path)
     assert path.read_text() == "precious"
@@ -251,17 +249,17 @@ def test_a_missing_file_is_reported_as_missing(tmp_path):
 # --- steps ----------------------------------------------------------------------------------------
 
 STEP_HEAD = "step,loss,gradient_norm,lr,valid_loss\r\n"
-steps = st.builds(Step, st.integers(), *[st.floats()] * 4)
+steps = st.builds(UpdateRecord, st.integers(), *[st.floats()] * 4)
 
 
 def test_a_line_of_a_step_to_the_letter():
-    assert str(Step(7, math.log(2), 9, 0.1)) == "step 7       loss:0.693  bpc:1.000"
-    measured = Step(123456, 2 * math.log(2), 9, 0.1, 3 * math.log(2))
+    assert str(UpdateRecord(7, math.log(2), 9, 0.1)) == "step 7       loss:0.693  bpc:1.000"
+    measured = UpdateRecord(123456, 2 * math.log(2), 9, 0.1, 3 * math.log(2))
     assert str(measured) == "step 123456  loss:1.386  bpc:2.000  valid:3.000"
 
 
 def test_a_history_counts_what_its_records_count():
-    history = History((Step(4, 2.0, 1.0, 0.1), Step(8, 1.0, 1.0, 0.1)))
+    history = History((UpdateRecord(4, 2.0, 1.0, 0.1), UpdateRecord(8, 1.0, 1.0, 0.1)))
     assert history.unit == "step"
     assert history.numbers.tolist() == [4, 8]
     assert history.losses.tolist() == [2.0, 1.0]
@@ -272,14 +270,16 @@ def test_a_history_counts_what_its_records_count():
 
 
 def test_records_of_two_kinds_do_not_mix():
-    mixed = (Step(1, 1.0, 1.0, 0.1), Record(2, 1.0, 1.0, "a"))
+    mixed = (UpdateRecord(1, 1.0, 1.0, 0.1), EpochRecord(2, 1.0, 1.0, "a"))
     for records in (mixed, mixed[::-1]):
-        with pytest.raises(TypeError, match="records of one kind, got Record and Step"):
+        with pytest.raises(
+            TypeError, match="records of one kind, got EpochRecord and UpdateRecord"
+        ):
             History(records)
 
 
 @given(st.lists(steps, min_size=1, max_size=5))
-@example([Step(1, math.nan, -0.0, 5e-324, math.inf)])
+@example([UpdateRecord(1, math.nan, -0.0, 5e-324, math.inf)])
 def test_steps_survive_the_file_to_the_last_bit(folder, rows):
     history = History(tuple(rows))
     history.to_csv(folder / "steps.csv")
@@ -287,14 +287,19 @@ def test_steps_survive_the_file_to_the_last_bit(folder, rows):
 
 
 def test_a_file_of_steps_to_the_letter(tmp_path):
-    History((Step(1, 0.5, 2.0, 1e-3), Step(2, 0.25, 1.0, 1e-3, 0.75))).to_csv(tmp_path / "a.csv")
+    History((UpdateRecord(1, 0.5, 2.0, 1e-3), UpdateRecord(2, 0.25, 1.0, 1e-3, 0.75))).to_csv(
+        tmp_path / "a.csv"
+    )
     rows = "1,0.5,2.0,0.001,nan\r\n2,0.25,1.0,0.001,0.75\r\n"
     assert (tmp_path / "a.csv").read_bytes() == (STEP_HEAD + rows).encode()
 
 
 @given(st.lists(st.floats(), min_size=2, max_size=9), st.data())
 def test_rows_are_added_where_an_earlier_attempt_was_cut_off(folder, losses, data):
-    path, rows = folder / "added.csv", tuple(Step(n, x, x, x) for n, x in enumerate(losses, 1))
+    path, rows = (
+        folder / "added.csv",
+        tuple(UpdateRecord(n, x, x, x) for n, x in enumerate(losses, 1)),
+    )
     after = data.draw(st.integers(1, len(rows)))
     History(rows[:after]).to_csv(path)
     least = path.stat().st_size
@@ -307,8 +312,17 @@ def test_rows_are_added_where_an_earlier_attempt_was_cut_off(folder, losses, dat
 
 
 def test_rows_are_added_only_to_a_file_that_holds_the_one_before_them(tmp_path):
-    history = History((Step(1, 0.5, 2.0, 1e-3), Step(2, 0.25, 1.0, 1e-3), Step(3, 0.1, 1.0, 1e-3)))
-    for other in ((Step(1, 0.5, 2.0, 1e-3),), (Step(1, 9.0, 9.0, 9.0), Step(2, 9.0, 9.0, 9.0))):
+    history = History(
+        (
+            UpdateRecord(1, 0.5, 2.0, 1e-3),
+            UpdateRecord(2, 0.25, 1.0, 1e-3),
+            UpdateRecord(3, 0.1, 1.0, 1e-3),
+        )
+    )
+    for other in (
+        (UpdateRecord(1, 0.5, 2.0, 1e-3),),
+        (UpdateRecord(1, 9.0, 9.0, 9.0), UpdateRecord(2, 9.0, 9.0, 9.0)),
+    ):
         History(other).to_csv(tmp_path / "a.csv")
         history.to_csv(tmp_path / "a.csv", after=2)
         assert identical(History.from_csv(tmp_path / "a.csv"), history)
@@ -335,22 +349,3 @@ def test_a_damaged_file_of_steps_is_named_with_its_line(content, message, tmp_pa
     path.write_bytes(content.encode())
     with pytest.raises(ValueError, match=message):
         History.from_csv(path)
-
-
-def test_a_whole_file_is_written_and_an_old_one_replaced(tmp_path):
-    path = tmp_path / "data"
-    for data in (b"old", b"", bytes(range(256)) * 999):
-        write_whole(path, data)
-        assert path.read_bytes() == data
-        write_whole(str(path), data)
-        assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_part_of_a_file_is_never_left_behind(tmp_path, monkeypatch):
-    path = tmp_path / "data"
-    write_whole(path, b"precious")
-    monkeypatch.setattr(type(path), "write_bytes", no_room)
-    with pytest.raises(OSError, match="No space"):
-        write_whole(path, b"new")
-    assert path.read_bytes() == b"precious"
-    assert list(tmp_path.iterdir()) == [path]

@@ -160,8 +160,8 @@ def test_a_fast_lstm_is_used_only_where_it_pays(monkeypatch):
     assert node(64).name() != "_LSTMStepsBackward"
     monkeypatch.setattr(layers, "LSTM_UNITS", 9)
     with torch.no_grad():
-        assert not layers.pays(model.rnn, 64)
-    assert layers.pays(nn.GRU(3, 4), 1)
+        assert not layers.is_faster(model.rnn, 64)
+    assert layers.is_faster(nn.GRU(3, 4), 1)
 
 
 def test_the_switch_can_be_turned_at_any_time_and_is_an_option():
@@ -259,7 +259,7 @@ def test_where_the_c_library_is_another_memory_is_left_as_it_is(monkeypatch):
         raise OSError(name)
 
     monkeypatch.setattr(layers.ctypes, "CDLL", missing)
-    layers.keep_pages.__wrapped__()
+    layers.stop_malloc_returning_memory.__wrapped__()
 
 
 @pytest.mark.parametrize("cell", CELLS)

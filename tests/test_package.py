@@ -12,24 +12,31 @@ import pytest
 from numpydoc.validate import ERROR_MSGS, validate
 
 import charseq
-from charseq.history import Record
+from charseq.history import EpochRecord
 from charseq.reference import RNNParams
 from charseq.shapes import Parameter, Tensor
 
 FOLDER = Path(charseq.__file__).parent
+PRIVATE = ["_version", "_checks"]
 MODULES = [
     "vocab",
+    "files",
+    "texts",
     "corpus",
     "baselines",
     "reference",
     "shapes",
     "plotting",
     "history",
+    "net",
     "sampling",
     "layers",
     "model",
     "training",
+    "processes",
+    "language_model",
     "checkpoint",
+    "trainer",
     "cli",
 ]
 HEAVY = {"torch", "matplotlib"}
@@ -53,7 +60,7 @@ def python(code):
         ("from charseq import LayerShapes; str(LayerShapes('LSTM', 4, 2))", set()),
         ("import charseq.reference", set()),
         ("from charseq import History, plot_loss", set()),
-        ("from charseq import Net, generate", set()),
+        ("from charseq import NumpyNet, generate", set()),
         ("import charseq.checkpoint", set()),
         ("import charseq.cli", set()),
         ("from charseq import CharRNN", {"torch"}),
@@ -75,6 +82,8 @@ def test_import_loads_one_module_of_the_package_and_none_of_other_packages():
     foreign = {name for name in loaded if name.partition(".")[0] not in sys.stdlib_module_names}
     assert {name for name in foreign if not name.startswith("numpy.")} == {
         "charseq",
+        "charseq._version",
+        "charseq._checks",
         "charseq.vocab",
     }
     assert len(loaded) <= 30
@@ -88,41 +97,42 @@ def imported_modules(path):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name} imports relatively, in line {node.lineno}"
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            assert node.module != "charseq", f"{path.name} imports from the whole package"
+            names = [node.module]
         for name in names:
-            first, _, rest = name.partition(".")
-            if first == "charseq" and rest:  # the package itself imports none of them
-                yield rest.partition(".")[0]
+            assert name != "charseq", f"{path.name} imports the whole package"
+            if name.startswith("charseq."):
+                yield name.split(".")[1]
 
 
 def test_the_modules_are_these():
     assert sorted(path.stem for path in FOLDER.glob("*.py")) == sorted(
-        [*MODULES, "__init__", "__main__"]
+        [*PRIVATE, *MODULES, "__init__", "__main__"]
     )
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", [*PRIVATE, *MODULES])
 def test_a_module_imports_only_from_modules_before_it(module):
-    before = MODULES[: MODULES.index(module)]
-    for name in imported_modules(FOLDER / f"{module}.py"):
-        assert name in before or hasattr(importlib.import_module("charseq." + before[-1]), name)
+    order = [*PRIVATE, *MODULES]
+    before = order[: order.index(module)]
+    assert set(imported_modules(FOLDER / f"{module}.py")) <= set(before)
 
 
 # --- names ----------------------------------------------------------------------------------------
 
 
 def test_every_public_name_resolves_to_what_its_module_offers():
-    assert set(charseq.__all__) == set(charseq._HOME)
+    assert set(charseq.__all__) == set(charseq._MODULE_OF)
     assert len(charseq.__all__) == len(set(charseq.__all__))
     for name in charseq.__all__:
-        module = importlib.import_module(f"charseq.{charseq._HOME[name]}")
+        module = importlib.import_module(f"charseq.{charseq._MODULE_OF[name]}")
         assert name in module.__all__
         assert getattr(charseq, name) is getattr(module, name)
         assert getattr(charseq, name).__module__ == module.__name__
 
 
 def test_public_names_stand_in_the_order_of_the_modules():
-    places = [MODULES.index(charseq._HOME[name]) for name in charseq.__all__]
+    places = [MODULES.index(charseq._MODULE_OF[name]) for name in charseq.__all__]
     assert places == sorted(places)
 
 
@@ -130,13 +140,23 @@ def test_names_for_editors_are_the_names_at_run_time():
     tree = ast.parse((FOLDER / "__init__.py").read_text("utf-8"))
     (block,) = (n for n in tree.body if isinstance(n, ast.If))
     offered = {a.name: n.module for n in block.body for a in n.names}
-    assert offered == {name: f"charseq.{home}" for name, home in charseq._HOME.items()}
+    assert offered == {name: f"charseq.{home}" for name, home in charseq._MODULE_OF.items()}
 
 
 @pytest.mark.parametrize("module", MODULES[:-1])  # the last one, cli, is run
 def test_modules_are_found_without_importing_them_first(module):
     assert python(f"import charseq; print(charseq.{module}.__name__)") == f"charseq.{module}"
     assert charseq.__getattr__(module) is sys.modules[f"charseq.{module}"]
+
+
+@pytest.mark.parametrize(("old", "new"), charseq._OLD_NAMES.items())
+def test_an_old_name_is_the_new_one_and_says_so(old, new):
+    with pytest.warns(DeprecationWarning, match=rf"charseq\.{old} is now charseq\.{new}$"):
+        assert getattr(charseq, old) is getattr(charseq, new)
+
+
+def test_installed_type_hints_are_found():
+    assert (FOLDER / "py.typed").exists()  # PEP 561
 
 
 def test_a_name_is_looked_up_once():
@@ -159,7 +179,7 @@ def test_every_public_name_is_listed_by_dir():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'charseq' has no attribute 'trian'"):
         charseq.trian  # noqa: B018 - looking it up is the test
-    assert not hasattr(charseq, "_HOME_")
+    assert not hasattr(charseq, "_MODULE_OF_")
 
 
 def test_version_is_that_of_the_distribution():
@@ -179,13 +199,13 @@ EXCEPTIONS = {
     "charseq.reference.RNNParams": ("PR01", "its fields are attributes"),
     "charseq.shapes.Parameter": ("PR01", "its fields are attributes"),
     "charseq.shapes.Tensor": ("PR01", "its fields are attributes"),
-    "charseq.history.Record": ("PR01", "its fields are attributes"),
-    "charseq.history.Step": ("PR01", "its fields are attributes"),
+    "charseq.history.EpochRecord": ("PR01", "its fields are attributes"),
+    "charseq.history.UpdateRecord": ("PR01", "its fields are attributes"),
     "charseq.sampling.Draw": ("PR01", "its fields are attributes"),
     "charseq.training.Diverged": ("PR01", "it is caught by readers, and made by the package alone"),
     "charseq.training.training_steps": ("RT01", "it yields, through a generator made at the call"),
     "charseq.sampling.sampling_steps": ("RT01", "it yields, as training_steps does"),
-    "charseq.training.language_model_steps": ("RT01", "it yields, as training_steps does"),
+    "charseq.language_model.language_model_steps": ("RT01", "it yields, as training_steps does"),
     "charseq.training.train": ("PR04", "types are given once, in training_steps"),
 }
 
@@ -228,7 +248,7 @@ def test_every_exception_is_still_needed(name):
     assert EXCEPTIONS[name][0] in [code for code, _ in validate(name)["errors"]]
 
 
-@pytest.mark.parametrize("item", [RNNParams, Parameter, Tensor, Record])
+@pytest.mark.parametrize("item", [RNNParams, Parameter, Tensor, EpochRecord])
 def test_fields_of_a_row_are_documented_in_their_order(item):
     attributes = inspect.getdoc(item).split("Attributes\n----------\n")[1].split("\n\n")[0]
     assert re.findall(r"^(\w+) :", attributes, re.MULTILINE) == list(item.__annotations__)

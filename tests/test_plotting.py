@@ -10,8 +10,8 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
 from charseq import (
+    EpochRecord,
     History,
-    Record,
     RNNParams,
     plot_loss,
     plot_predictions,
@@ -35,7 +35,7 @@ def _close_figures():
 
 def run_of(*predictions):
     return History(
-        tuple(Record(n, 3 / n, 0.5, text) for n, text in enumerate(predictions, start=1))
+        tuple(EpochRecord(n, 3 / n, 0.5, text) for n, text in enumerate(predictions, start=1))
     )
 
 

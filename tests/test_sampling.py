@@ -1,6 +1,5 @@
 """Sampling without torch, against torch; filters against closed forms; draws against chance."""
 
-import copy
 import math
 from itertools import islice, pairwise
 
@@ -9,9 +8,8 @@ import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
-from precision import assert_rounds_like
 
-from charseq import CharRNN, Net, Vocabulary, generate, sampling
+from charseq import CharRNN, NumpyNet, Vocabulary, generate, sampling
 from charseq.sampling import Draw, probabilities, sampling_steps
 
 VOCAB = Vocabulary("\n abcdefg")
@@ -35,196 +33,11 @@ def net_of(logits):
     with torch.no_grad():
         model.head.weight.zero_()
         model.head.bias.copy_(torch.tensor(logits))
-    return Net.from_model(model)
+    return NumpyNet.from_model(model)
 
 
 def rng(seed=0):
     return np.random.default_rng(seed)
-
-
-# --- the net --------------------------------------------------------------------------------------
-
-
-def doubled(model):
-    """Multiply the weights by 2, so that the gates are not all about one half."""
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.mul_(2)
-    return model
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("num_layers", [1, 3])
-@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
-def test_net_equals_torch_character_by_character(cell, num_layers, kind):
-    model = doubled(model_of(cell=cell, num_layers=num_layers, **kind).double())
-    ids = torch.randint(V, (4, 25), generator=torch.Generator().manual_seed(1))
-    with torch.no_grad():
-        expected, last = model(ids)
-    net = Net.from_model(model)
-    state = net.start(4)
-    for t in range(25):
-        logits, state = net.step(ids[:, t].numpy(), state)
-        assert logits.dtype == np.float64
-        np.testing.assert_allclose(logits, expected[:, t].numpy(), rtol=0, atol=1e-10)
-    layers = [torch.stack(parts) for parts in zip(*last)] if cell == "LSTM" else last  # noqa: B905
-    assert len(state) == num_layers
-    for found, wanted in zip(state, layers, strict=True):
-        np.testing.assert_allclose(np.stack(found), wanted.numpy(), rtol=0, atol=1e-10)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("num_layers", [1, 3])
-@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
-def test_net_in_float32_rounds_like_torch(cell, num_layers, kind):
-    model = doubled(model_of(cell=cell, num_layers=num_layers, **kind))
-    ids = torch.randint(V, (4, 3), generator=torch.Generator().manual_seed(1))
-    with torch.no_grad():
-        plain, exact = model(ids)[0], copy.deepcopy(model).double()(ids)[0]
-    net = Net.from_model(model)
-    state, found = net.start(4), []
-    for t in range(3):
-        logits, state = net.step(ids[:, t].numpy(), state)
-        found.append(logits)
-    assert_rounds_like(np.stack(found, axis=1), plain, exact)
-
-
-def test_net_keeps_its_weights_when_the_model_is_trained_on():
-    model = model_of()
-    net = Net.from_model(model)
-    before, _ = net.step([1], net.start())
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(1)
-    assert np.array_equal(net.step([1], net.start())[0], before)
-    assert not np.array_equal(Net.from_model(model).step([1], net.start())[0], before)
-
-
-def test_a_step_leaves_the_state_it_was_given_as_it_was():
-    net = Net.from_model(model_of(cell="LSTM", num_layers=2))
-    _, state = net.step([1, 2], net.start(2))
-    copy = [tuple(part.copy() for part in layer) for layer in state]
-    net.step([3, 4], state)
-    assert all(
-        np.array_equal(a, b)
-        for one, other in zip(copy, state, strict=True)
-        for a, b in zip(one, other, strict=True)
-    )
-
-
-def tripled(net):
-    """Multiply the weights of all layers by 3, so that the gates are not all about one half."""
-    for params in net.layers:
-        for weight in params:
-            weight *= 3
-    return net
-
-
-def steps_of(net, reader, ids):
-    """Read ids, (T, B), step by step and by a reader; return the logits of both, (T, B, V)."""
-    state, found, plain = net.start(ids.shape[1]), [], []
-    read, logits = reader
-    for now in ids:
-        read(now[0] if len(now) == 1 else now)
-        found.append(logits.reshape(len(now), V).copy())
-        expected, state = net.step(now, state)
-        plain.append(expected)
-    return np.stack(found), np.stack(plain)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("num_layers", [1, 2, 3])
-@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
-def test_the_fast_reader_gives_the_logits_of_step(cell, num_layers, kind):
-    net = tripled(Net.from_model(model_of(cell=cell, num_layers=num_layers, **kind).double()))
-    for streams in (1, 2, 64):
-        ids = rng(streams).integers(V, size=(25, streams))
-        found, expected = steps_of(net, sampling._reader(net, streams), ids)
-        assert found.dtype == expected.dtype == np.float64
-        # Tripled weights amplify a rounding over 25 steps, by 100 where we looked.
-        largest = np.abs(expected).max()
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * largest)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("num_layers", [1, 2, 3])
-@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
-def test_the_fast_reader_in_float32_rounds_like_step(cell, num_layers, kind):
-    model = model_of(cell=cell, num_layers=num_layers, **kind)
-    net, exact = (tripled(Net.from_model(m)) for m in (model, copy.deepcopy(model).double()))
-    for streams in (1, 2, 64):
-        ids = rng(streams).integers(V, size=(3, streams))
-        found, plain = steps_of(net, sampling._reader(net, streams), ids)
-        _, wanted = steps_of(exact, sampling._reader(exact, streams), ids)
-        assert_rounds_like(found, plain, wanted)
-
-
-def test_a_net_with_weights_of_two_precisions_is_read_in_the_finer():
-    model = model_of(cell="GRU", num_layers=2)
-    weights = {k: w.astype("f8") if "head" in k else w for k, w in arrays_of(model).items()}
-    net = Net(model.options, weights)
-    read, logits = sampling._reader(net, 3)
-    read(np.array([1, 2, 3]))
-    assert logits.dtype == net.step([1, 2, 3], net.start(3))[0].dtype == np.float64
-    expected, _ = Net.from_model(model.double()).step([1, 2, 3], net.start(3))
-    np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-14)
-
-
-def arrays_of(model):
-    return {name: part.numpy() for name, part in model.state_dict().items()}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("num_layers", [1, 2])
-def test_a_missing_weight_is_named(kind, num_layers):
-    model = model_of(num_layers=num_layers, **kind)
-    for name in arrays_of(model):
-        if kind.get("tied") and name == "head.weight":
-            continue  # the embedding's
-        left = {key: value for key, value in arrays_of(model).items() if key != name}
-        with pytest.raises(KeyError, match=f"there is no weight {name}"):
-            Net(model.options, left)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_weight_of_another_shape_is_named_with_both(kind):
-    model = model_of(**kind)
-    for name, value in arrays_of(model).items():
-        if kind.get("tied") and name == "head.weight":
-            continue
-        wrong = {**arrays_of(model), name: value[:-1]}
-        with pytest.raises(ValueError, match=f"^{name} must have shape .*, got ") as caught:
-            Net(model.options, wrong)
-        assert str(value.shape) in str(caught.value)
-        assert str(value[:-1].shape) in str(caught.value)
-
-
-def test_a_weight_that_the_options_do_not_ask_for_is_named():
-    deep = model_of(num_layers=2)
-    with pytest.raises(ValueError, match=r"the options ask for no weight rnn.weight_ih_l1"):
-        Net({**deep.options, "num_layers": 1}, arrays_of(deep))
-    with_head = model_of(hidden_size=V)
-    with pytest.raises(ValueError, match=r"the options ask for no weight head.weight"):
-        Net({**with_head.options, "output_layer": False}, arrays_of(with_head))
-
-
-@pytest.mark.parametrize("name", ["vocab_size", "hidden_size", "num_layers", "embedding_size"])
-@pytest.mark.parametrize("value", [0, -1, "6", 2.0, [6]])
-def test_sizes_are_integers_of_at_least_one(name, value):
-    model = model_of()
-    with pytest.raises(ValueError, match=f"^{name} must be an integer of at least 1, got "):
-        Net({**model.options, name: value}, arrays_of(model))
-
-
-def test_an_unknown_cell_and_a_missing_option_are_named():
-    model = model_of()
-    with pytest.raises(ValueError, match="one of RNN, GRU, LSTM, got 'CNN'"):
-        Net({**model.options, "cell": "CNN"}, arrays_of(model))
-    used = {"vocab_size", "hidden_size", "num_layers", "embedding_size", "cell", "output_layer"}
-    for name in (*used, "tied"):
-        options = {key: value for key, value in model.options.items() if key != name}
-        with pytest.raises(KeyError, match=f"there is no option {name}"):
-            Net(options, arrays_of(model))
 
 
 # --- probabilities --------------------------------------------------------------------------------
@@ -392,7 +205,7 @@ def test_frequencies_of_draws_agree_with_probabilities(options):
 
 def test_a_draw_carries_what_it_was_drawn_from():
     model = model_of(cell="GRU").double()
-    net = Net.from_model(model)
+    net = NumpyNet.from_model(model)
     steps = islice(sampling_steps(net, VOCAB, "ab", streams=3, rng=rng(), temperature=0.8), 6)
     read = np.tile(VOCAB.encode("ab"), (3, 1))
     for draw in steps:
@@ -407,7 +220,7 @@ def test_a_draw_carries_what_it_was_drawn_from():
 @pytest.mark.parametrize("chars", ["\n abc", " abc", "cab"])
 def test_without_a_prompt_a_line_begins(chars):
     vocab = Vocabulary(chars)
-    net = Net.from_model(CharRNN(len(chars), H, cell="LSTM", seed=1))
+    net = NumpyNet.from_model(CharRNN(len(chars), H, cell="LSTM", seed=1))
     found = next(sampling_steps(net, vocab, rng=rng())).probabilities
     assert np.array_equal(
         found, next(sampling_steps(net, vocab, chars[0], rng=rng())).probabilities
@@ -421,7 +234,7 @@ def test_draws_follow_the_probabilities_of_the_text_so_far():
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(6)  # so that the next character depends on those before
-    steps = islice(sampling_steps(Net.from_model(model), VOCAB, streams=40, rng=rng(1)), 300)
+    steps = islice(sampling_steps(NumpyNet.from_model(model), VOCAB, streams=40, rng=rng(1)), 300)
     drawn, expected, variance = np.zeros(V), np.zeros(V), np.zeros(V)
     for draw in steps:
         drawn += np.bincount(draw.ids, minlength=V)
@@ -454,7 +267,7 @@ def test_draws_at_the_hottest_are_even():
 
 def test_a_draw_keeps_its_logits_when_the_next_is_drawn():
     for streams in (1, 3):
-        net = Net.from_model(model_of(hidden_size=V, output_layer=False).double())
+        net = NumpyNet.from_model(model_of(hidden_size=V, output_layer=False).double())
         draws = sampling_steps(net, VOCAB, streams=streams, rng=rng())
         first = next(draws)
         assert isinstance(first, Draw)
@@ -469,7 +282,7 @@ def broken_net(at="b"):
     """A net that writes abcabc... and whose logits are not numbers once it has read `at`."""
     vocab = Vocabulary("abc")
     model = CharRNN(3, 3, seed=0).double()
-    net = Net.from_model(model)
+    net = NumpyNet.from_model(model)
     for params in net.layers:
         for weight in params:
             weight[...] = 0
@@ -520,12 +333,12 @@ def test_greedy_text_is_what_torch_would_choose(cell):
     with torch.no_grad():
         for _ in range(30):
             ids.append(int(model(torch.tensor([ids]))[0][0, -1].argmax()))
-    found = generate(Net.from_model(model), VOCAB, "abc d", length=30, temperature=0)
+    found = generate(NumpyNet.from_model(model), VOCAB, "abc d", length=30, temperature=0)
     assert found == [VOCAB.decode(ids[5:])]
 
 
 def test_the_same_seed_writes_the_same_text_and_another_one_another():
-    net = Net.from_model(model_of())
+    net = NumpyNet.from_model(model_of())
     texts = [generate(net, VOCAB, length=80, streams=3, rng=rng(seed)) for seed in (5, 5, 6)]
     assert texts[0] == texts[1] != texts[2]
     assert len(set(texts[0])) == 3
@@ -538,7 +351,7 @@ def test_the_same_seed_writes_the_same_text_and_another_one_another():
 def test_texts_depend_neither_on_what_is_drawn_ahead_nor_on_their_length(
     monkeypatch, streams, options
 ):
-    net = Net.from_model(model_of(cell="GRU"))
+    net = NumpyNet.from_model(model_of(cell="GRU"))
 
     def write(length):
         chance = rng(4)
@@ -555,7 +368,7 @@ def test_texts_depend_neither_on_what_is_drawn_ahead_nor_on_their_length(
 
 
 def test_draws_one_by_one_are_those_of_generate():
-    net = Net.from_model(model_of(cell="LSTM"))
+    net = NumpyNet.from_model(model_of(cell="LSTM"))
     texts = generate(net, VOCAB, "ab", length=60, streams=2, rng=rng(2), temperature=0.9)
     draws = sampling_steps(net, VOCAB, "ab", streams=2, rng=rng(2), temperature=0.9)
     ids = np.stack([draw.ids for draw in islice(draws, 60)], axis=1)
@@ -564,7 +377,7 @@ def test_draws_one_by_one_are_those_of_generate():
 
 @pytest.mark.parametrize("streams", [1, 3])
 def test_a_filter_that_leaves_all_changes_nothing(streams):
-    net = Net.from_model(model_of(cell="GRU"))
+    net = NumpyNet.from_model(model_of(cell="GRU"))
     options = {"length": 200, "streams": streams, "temperature": 1.3}
     plain = generate(net, VOCAB, **options, rng=rng(8))
     for filtered in ({"top_k": V}, {"top_p": 1.0}):
@@ -627,7 +440,7 @@ def test_no_characters_may_be_asked_for():
     ],
 )
 def test_mistakes_are_reported_where_they_are_made(changed, message):
-    arguments = {"net": Net.from_model(model_of()), "vocab": VOCAB, **changed}
+    arguments = {"net": NumpyNet.from_model(model_of()), "vocab": VOCAB, **changed}
     with pytest.raises(ValueError, match=message):
         generate(**arguments)
     if not {"length", "stop"} & changed.keys():

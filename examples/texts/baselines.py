@@ -11,8 +11,7 @@ people think.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from charseq import Corpus, NGram
-from charseq.corpus import load_text
+from charseq import Corpus, NGram, load_text
 from charseq.plotting import BLUE, GREY, ORANGE
 
 # %%

@@ -16,10 +16,16 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from charseq import CharRNN, Corpus, Run, Settings
-from charseq.corpus import load_text, streams
+from charseq import (
+    CharRNN,
+    Corpus,
+    Run,
+    Settings,
+    language_model_steps,
+    load_text,
+)
+from charseq.corpus import streams
 from charseq.plotting import BLUE, GREY, ORANGE
-from charseq.training import language_model_steps
 
 text = load_text("python-reference").lower()
 text = " ".join(re.findall("[a-z]+", text))[:100_000]  # letters and spaces

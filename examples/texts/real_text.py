@@ -13,10 +13,19 @@ from itertools import pairwise
 import matplotlib.pyplot as plt
 import numpy as np
 
-from charseq import CharRNN, Corpus, Net, NGram, Run, Settings, generate
-from charseq.corpus import load_text
+from charseq import (
+    CharRNN,
+    Corpus,
+    NGram,
+    NumpyNet,
+    Run,
+    Settings,
+    evaluate,
+    generate,
+    language_model_steps,
+    load_text,
+)
 from charseq.plotting import BLUE, GREY, ORANGE
-from charseq.training import evaluate, language_model_steps
 
 # %%
 # What counting reaches
@@ -81,7 +90,7 @@ plt.show()
 # Drawn at a temperature of 0.7.
 
 options = {"temperature": 0.7, "rng": np.random.default_rng(1)}
-net = Net.from_model(model)
+net = NumpyNet.from_model(model)
 print("The " + generate(net, vocab, "The ", length=300, **options)[0])
 
 # %%

@@ -10,11 +10,18 @@ bolder or more careful, without any training.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from charseq import CharRNN, Corpus, Net, Run, Settings, generate
-from charseq.corpus import load_text
+from charseq import (
+    CharRNN,
+    Corpus,
+    NumpyNet,
+    Run,
+    Settings,
+    generate,
+    language_model_steps,
+    load_text,
+)
 from charseq.plotting import BLUE, GREEN, ORANGE
 from charseq.sampling import probabilities
-from charseq.training import language_model_steps
 
 # %%
 # A network that invents place names
@@ -31,7 +38,7 @@ settings = Settings(steps=200, batch_size=8, length=24, lr=0.01)
 *_, last = language_model_steps(Run(model, vocab, settings), corpus)
 print(last)
 
-net = Net.from_model(model)
+net = NumpyNet.from_model(model)
 for temperature in (0.3, 1.0, 2.0):
     options = {"temperature": temperature, "rng": np.random.default_rng(0)}
     (text,) = generate(net, vocab, length=60, **options)

@@ -15,7 +15,7 @@ import torch
 from axe_playwright_python.sync_playwright import Axe
 from test_pages import AXE, RULES, looks, quiet  # noqa: F401 - a fixture
 
-from charseq import CharRNN, LayerShapes, Net, Vocabulary, generate, training_steps
+from charseq import CharRNN, LayerShapes, NumpyNet, Vocabulary, generate, training_steps
 from charseq.sampling import probabilities
 
 PLAY = Path(__file__).parents[2] / "docs" / "_static" / "play"
@@ -721,7 +721,7 @@ def test_forty_characters_are_drawn_and_a_seed_repeats_them(part, farm):
     assert other != once
     assert len(other) == 40
     turn(page, 0)
-    (greedy,) = generate(Net.from_model(model), vocab, "the ", length=40, temperature=0)
+    (greedy,) = generate(NumpyNet.from_model(model), vocab, "the ", length=40, temperature=0)
     assert drawn(page) == greedy
     labels = page.locator(".play-dial-draws small").all_text_contents()
     assert labels == ["τ = 0.00, seed 12", "τ = 1.00, seed 12", *["τ = 1.00, seed 0"] * 2]

@@ -1,0 +1,77 @@
+"""Small models and runs that several test files train."""
+
+import math
+
+import numpy as np
+import torch
+from torch import nn
+
+from charseq import CharRNN, Corpus, Run, Settings
+
+LONG = "the quick brown fox jumps over the lazy dog; " * 8
+CORPUS = Corpus.from_text(LONG)
+SMALL = {"steps": 20, "batch_size": 4, "length": 11, "evaluate_every": 0, "seed": 3}
+
+
+def language_model(**options):
+    return CharRNN(len(CORPUS.vocab), **{"hidden_size": 7, "cell": "GRU", "seed": 2, **options})
+
+
+def run_of(model=(), **settings):
+    return Run(language_model(**dict(model)), CORPUS.vocab, Settings(**{**SMALL, **settings}))
+
+
+def in_float64(run):
+    run.model.double()
+    return run
+
+
+def detached(state):
+    return tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
+
+
+def rows_of(records):
+    return [(r.step, r.loss, r.gradient_norm, r.lr) for r in records]
+
+
+def weights(model):
+    return [parameter.detach().clone() for parameter in model.parameters()]
+
+
+def same(some, others):
+    return all(map(torch.equal, some, others))
+
+
+def falling(lr, steps):
+    return lambda step: lr * ((1 + math.cos(math.pi * (step / steps))) / 2)
+
+
+def truncated_by_hand(run, make_optimizer, rate, max_norm=None, draws=None):
+    """Train a twin of the run's model by truncated backpropagation, with nothing but torch."""
+    model, settings = CharRNN(**run.model.options), run.settings
+    B, T, optimizer = settings.batch_size, settings.length, make_optimizer(model.parameters())
+    ids = torch.from_numpy(CORPUS.ids.astype(np.int64))
+    columns = (len(ids) - 1) // B // T * T
+    x = torch.stack([ids[b * columns : b * columns + columns] for b in range(B)])
+    y = torch.stack([ids[b * columns + 1 : b * columns + columns + 1] for b in range(B)])
+    rows = []
+    model.train()
+    for step in range(settings.steps):
+        start = step * T % columns
+        if start == 0:
+            state = None
+        read, target = x[:, start : start + T], y[:, start : start + T]
+        if draws is not None:
+            read, target = draws(ids, step + 1)
+            state = None
+        logits, state = model(read, state)
+        loss = nn.functional.cross_entropy(logits.reshape(B * T, -1), target.reshape(-1))
+        optimizer.zero_grad()
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(model.parameters(), max_norm or math.inf)
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step)
+        optimizer.step()
+        state = detached(state)
+        rows.append((step + 1, loss.item(), norm.item(), rate(step)))
+    return rows, model

@@ -1,0 +1,413 @@
+"""Training on a corpus against the same loop written by hand; rates, measuring, what is refused."""
+
+import math
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+from small_runs import (
+    CORPUS,
+    LONG,
+    SMALL,
+    falling,
+    in_float64,
+    language_model,
+    rows_of,
+    run_of,
+    same,
+    truncated_by_hand,
+    weights,
+)
+from torch import nn
+
+from charseq import (
+    Corpus,
+    Diverged,
+    Run,
+    Settings,
+    Vocabulary,
+    evaluate,
+    language_model_steps,
+)
+from charseq.corpus import windows
+from charseq.language_model import learning_rate
+
+BATCHES_IN_A_PASS = (len(LONG) - 1) // 4 // 11  # 8, so that 20 steps begin three passes
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"cell": "RNN"},
+        {"cell": "GRU", "num_layers": 2},
+        {"cell": "LSTM", "forget_bias": 1.0},
+        {"embedding_size": 7, "tied": True},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("clip_norm", [None, 0.05])
+def test_language_model_steps_equal_a_loop_written_by_hand_to_the_bit(model, clip_norm):
+    run = run_of(model, clip_norm=clip_norm)
+    found = rows_of(language_model_steps(run, CORPUS))
+    expected, twin = truncated_by_hand(
+        run,
+        lambda parameters: torch.optim.AdamW(parameters, fused=True, lr=0, weight_decay=0.0),
+        falling(2e-3, 20),
+        clip_norm,
+    )
+    assert BATCHES_IN_A_PASS == 8
+    assert found == expected
+    assert same(weights(run.model), weights(twin))
+
+
+@pytest.mark.parametrize(
+    ("settings", "make_optimizer"),
+    [
+        ({"optimizer": "sgd"}, lambda p: torch.optim.SGD(p, fused=True, lr=0, momentum=0.9)),
+        (
+            {"optimizer": "sgd", "momentum": 0.5, "weight_decay": 0.1},
+            lambda p: torch.optim.SGD(p, fused=True, lr=0, momentum=0.5, weight_decay=0.1),
+        ),
+        ({"optimizer": "sgd", "momentum": 0.0}, lambda p: torch.optim.SGD(p, fused=True, lr=0)),
+        (
+            {"optimizer": "adam", "weight_decay": 0.1},
+            lambda p: torch.optim.Adam(p, fused=True, lr=0, weight_decay=0.1),
+        ),
+        (
+            {"optimizer": "adamw", "weight_decay": 0.1},
+            lambda p: torch.optim.AdamW(p, fused=True, lr=0, weight_decay=0.1),
+        ),
+    ],
+    ids=lambda part: str(part) if isinstance(part, dict) else "by torch",
+)
+def test_language_models_are_trained_by_torchs_optimizers(settings, make_optimizer):
+    run = run_of(lr=0.05, schedule="constant", clip_norm=1.0, **settings)
+    found = rows_of(language_model_steps(run, CORPUS))
+    expected, twin = truncated_by_hand(run, make_optimizer, lambda _: 0.05, 1.0)
+    assert found == expected
+    assert same(weights(run.model), weights(twin))
+
+
+def test_windows_start_from_zeros_at_places_drawn_from_seed_and_step():
+    def draws(ids, step):
+        chance = np.random.default_rng([3, step])
+        return map(torch.from_numpy, next(windows(ids.numpy(), 4, 11, chance)))
+
+    run = run_of(order="windows")
+    found = rows_of(language_model_steps(run, CORPUS))
+    expected, twin = truncated_by_hand(
+        run,
+        lambda parameters: torch.optim.AdamW(parameters, fused=True, lr=0, weight_decay=0.0),
+        falling(2e-3, 20),
+        1.0,
+        draws,
+    )
+    assert found == expected
+    assert same(weights(run.model), weights(twin))
+
+
+@pytest.mark.parametrize("cell", ["GRU", "LSTM"])
+def test_the_state_is_carried_within_a_pass_and_zero_at_the_start_of_each(cell):
+    run, given = run_of({"cell": cell}), []
+    run.model.rnn.register_forward_pre_hook(lambda _, args: given.append(args[1]))
+    ended = []
+    run.model.rnn.register_forward_hook(lambda _, args, out: ended.append(out[1]))
+    steps = list(language_model_steps(run, CORPUS))
+    assert len(steps) == len(given) == 20
+    for step, state in enumerate(given):
+        if step % BATCHES_IN_A_PASS == 0:
+            assert state is None
+            continue
+        parts = zip(state, ended[step - 1], strict=True) if cell == "LSTM" else [
+            (state, ended[step - 1])
+        ]  # fmt: skip
+        for part, before in parts:
+            assert torch.equal(part, before)
+            assert not part.requires_grad
+            assert before.requires_grad
+
+
+def test_a_run_that_stops_anywhere_goes_on_as_if_it_had_not():
+    whole = run_of({"dropout": 0.3})
+    expected = list(language_model_steps(whole, CORPUS))
+    run, records = run_of({"dropout": 0.3}), []
+    for pause in (1, 7, 1, 3, 100):
+        records += islice(language_model_steps(run, CORPUS), pause)
+    assert repr(records) == repr(expected)
+    assert same(weights(run.model), weights(whole.model))
+    assert list(language_model_steps(run, CORPUS)) == []
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_one_others():
+    def trained(seed, **options):
+        run = run_of({"dropout": 0.2}, seed=seed, **options)
+        list(language_model_steps(run, CORPUS))
+        return weights(run.model)
+
+    assert same(trained(3), trained(3))
+    assert not same(trained(3), trained(4))  # by dropout alone: streams draw nothing
+    assert same(trained(3, order="windows"), trained(3, order="windows"))
+
+
+@pytest.mark.parametrize("order", ["streams", "windows"])
+def test_chance_derives_from_seed_and_step_alone_and_torchs_generator_is_left_alone(order):
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    run = run_of({"dropout": 0.4, "num_layers": 2}, order=order)
+    expected = list(islice(language_model_steps(run, CORPUS), 6))
+    assert torch.equal(torch.get_rng_state(), before)
+    other, found = run_of({"dropout": 0.4, "num_layers": 2}, order=order), []
+    for record in islice(language_model_steps(other, CORPUS), 6):
+        found.append(record)
+        torch.rand(7)
+        np.random.default_rng(0).random()
+    assert repr(found) == repr(expected)
+
+
+def test_dropout_differs_from_step_to_step():
+    masks, run = [], run_of({"dropout": 0.5})
+    run.model.dropout.register_forward_hook(lambda _, args, out: masks.append(out == 0))
+    list(islice(language_model_steps(run, CORPUS), 3))
+    assert not torch.equal(masks[0], masks[1])
+    assert not torch.equal(masks[1], masks[2])
+
+
+def test_divergence_leaves_the_run_at_its_last_good_step():
+    run = run_of(optimizer="sgd", lr=1e38, clip_norm=None, schedule="constant")
+    records, before = [], weights(run.model)
+    with pytest.raises(Diverged, match=r"step \d+: the loss is .* or clip_norm=1.0") as caught:  # noqa: PT012
+        for record in language_model_steps(run, CORPUS):
+            records.append(record)
+            before, step, hidden = weights(run.model), run.step, run.hidden
+    assert str(caught.value).startswith(f"step {len(records) + 1}: ")
+    assert run.step == step == len(records) >= 1
+    assert run.hidden is hidden
+    assert same(weights(run.model), before)
+
+
+def test_divergence_quotes_the_rate_of_the_step_that_diverged():
+    run = run_of(optimizer="sgd", lr=1e38, clip_norm=None, warmup=20)
+    with pytest.raises(Diverged) as caught:
+        list(language_model_steps(run, CORPUS))
+    rate = learning_rate(run.settings, run.step + 1)
+    assert f"(it is {rate:g})" in str(caught.value)
+
+
+# --- learning rates -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("warmup", [0, 1, 5])
+@pytest.mark.parametrize(
+    ("schedule", "share"),
+    [
+        ("constant", lambda done: 1.0),
+        ("linear", lambda done: 1 - done),
+        ("cosine", lambda done: math.cos(math.pi * done / 2) ** 2),
+    ],
+)
+def test_learning_rate_follows_its_closed_form(schedule, share, warmup):
+    settings = Settings(steps=20, lr=0.3, schedule=schedule, warmup=warmup)
+    for step in range(1, 21):
+        if step <= warmup:
+            expected = 0.3 * step / warmup
+        else:
+            expected = 0.3 * share((step - 1 - warmup) / (20 - warmup))
+        assert learning_rate(settings, step) == pytest.approx(expected, rel=1e-12)
+        assert 0 < learning_rate(settings, step) <= 0.3
+
+
+def test_learning_rate_of_a_warmup_that_never_ends_only_grows():
+    settings = Settings(steps=3, lr=1.0, warmup=4)
+    assert [learning_rate(settings, step) for step in (1, 2, 3)] == [0.25, 0.5, 0.75]
+    assert learning_rate(Settings(steps=4, lr=1.0, warmup=4), 5) == 1.0
+
+
+def test_each_step_is_made_at_its_own_rate():
+    options = {"optimizer": "sgd", "momentum": 0.0, "schedule": "linear", "lr": 0.8, "warmup": 4}
+    run = in_float64(run_of(clip_norm=None, **options))
+    before = weights(run.model)
+    for record in language_model_steps(run, CORPUS):
+        after = weights(run.model)
+        moved = torch.cat([(a - b).flatten() for a, b in zip(after, before, strict=True)]).norm()
+        assert record.lr == learning_rate(run.settings, record.step)
+        assert moved.item() == pytest.approx(record.lr * record.gradient_norm, rel=1e-9)
+        before = after
+
+
+# --- measuring ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+@pytest.mark.parametrize("length", [1, 5, 256, len(LONG)])
+def test_evaluate_in_one_row_equals_reading_the_text_in_one_go(cell, length):
+    model = language_model(cell=cell, num_layers=2).double()
+    ids = torch.from_numpy(CORPUS.ids.astype(np.int64))
+    with torch.no_grad():
+        logits = model(ids[None, :-1])[0][0]
+    expected = nn.functional.cross_entropy(logits, ids[1:]).item()
+    found = evaluate(model, CORPUS, batch_size=1, length=length)
+    assert found == pytest.approx(expected, abs=1e-10)
+
+
+@pytest.mark.parametrize("cell", ["GRU", "LSTM"])
+@pytest.mark.parametrize("batch_size", [2, 7, 16, 1000])
+@pytest.mark.parametrize("size", [2, 3, 17, 18, 33, 360])
+def test_evaluate_counts_each_character_but_the_first_once_at_any_length(cell, batch_size, size):
+    model = language_model(cell=cell).double()
+    corpus = Corpus.from_text(LONG[:size], CORPUS.vocab)
+    ids = torch.from_numpy(corpus.ids.astype(np.int64))
+    rows = min(batch_size, size - 1)
+    columns = (size - 1) // rows
+    # By hand: each row from a state of zeros; the last row goes on to the end of the text.
+    total, count = 0.0, 0
+    for row in range(rows):
+        stop = size - 1 if row == rows - 1 else (row + 1) * columns
+        piece = ids[row * columns : stop + 1]
+        with torch.no_grad():
+            logits = model(piece[None, :-1])[0][0]
+        total += nn.functional.cross_entropy(logits, piece[1:], reduction="sum").item()
+        count += len(piece) - 1
+    assert count == size - 1
+    for length in (1, 4, 256):
+        found = evaluate(model, corpus, batch_size=batch_size, length=length)
+        assert found == pytest.approx(total / count, abs=1e-10)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_evaluate_leaves_the_model_as_it_was(training):
+    model = language_model(dropout=0.5, num_layers=2).train(training)
+    before = weights(model)
+    assert evaluate(model, CORPUS) == evaluate(model, CORPUS)  # no dropout
+    assert model.training is training
+    assert same(weights(model), before)
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_evaluate_of_a_net_that_knows_nothing_is_the_entropy_of_even_chances():
+    model = language_model().double()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+    assert evaluate(model, CORPUS) == pytest.approx(math.log(len(CORPUS.vocab)), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "message"),
+    [
+        ({}, "t", "evaluation needs at least 2 characters, got 1"),
+        ({"batch_size": 0}, "the", "batch_size must be at least 1, got 0"),
+        ({"length": 0}, "the", "length must be at least 1, got 0"),
+        ({"length": -5}, "the", "length must be at least 1, got -5"),
+    ],
+)
+def test_evaluate_refuses_what_it_cannot_measure(options, text, message):
+    with pytest.raises(ValueError, match=message):
+        evaluate(language_model(), Corpus.from_text(text, CORPUS.vocab), **options)
+
+
+@pytest.mark.parametrize(("every", "measured"), [(0, []), (3, [3, 6, 9, 10]), (5, [5, 10])])
+def test_held_back_text_is_measured_after_each_so_many_steps_and_the_last(every, measured):
+    learn, valid = CORPUS.split(valid=0.2)
+    run = run_of({"dropout": 0.5}, steps=10, evaluate_every=every)
+    for record in language_model_steps(run, learn, valid):
+        if record.step in measured:
+            assert record.valid_loss == evaluate(run.model, valid)
+        else:
+            assert math.isnan(record.valid_loss)
+        assert run.model.training or record.step in measured
+    without = run_of({"dropout": 0.5}, steps=10, evaluate_every=every)
+    list(language_model_steps(without, learn))
+    assert same(weights(run.model), weights(without.model))
+
+
+def test_training_stops_when_patience_runs_out(monkeypatch):
+    losses = iter([3.0, 2.0, 2.5, 2.0, 1.9, 5.0, math.nan, 1.9, 0.1])
+    monkeypatch.setattr("charseq.language_model.evaluate", lambda *_: next(losses))
+    run = run_of(evaluate_every=2, patience=3)
+    seen = [
+        (run.best_loss, run.since_best)
+        for record in language_model_steps(run, CORPUS, CORPUS)
+        if record.step % 2 == 0
+    ]
+    assert seen == [(3.0, 0), (2.0, 0), (2.0, 1), (2.0, 2), (1.9, 0), (1.9, 1), (1.9, 2), (1.9, 3)]
+    assert run.step == 16
+    assert run.finished
+    assert next(losses) == 0.1
+    assert list(language_model_steps(run, CORPUS, CORPUS)) == []
+
+
+def test_without_patience_all_steps_are_made(monkeypatch):
+    monkeypatch.setattr("charseq.language_model.evaluate", lambda *_: 1.0)
+    run = run_of(evaluate_every=1)
+    assert len(list(language_model_steps(run, CORPUS, CORPUS))) == 20
+    assert run.since_best == 19
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        *(
+            ({name: value}, f"{name} must be an integer of at least {least}, got {value!r}")
+            for name, least in [
+                ("steps", 1), ("batch_size", 1), ("length", 1), ("warmup", 0),
+                ("evaluate_every", 0), ("seed", 0), ("patience", 1),
+            ]
+            for value in (least - 1, 2.0, "3", True)
+        ),
+        ({"order": "random"}, "order must be one of streams, windows, got 'random'"),
+        ({"optimizer": "lion"}, "optimizer must be one of sgd, adam, adamw, got 'lion'"),
+        ({"schedule": None}, "schedule must be one of cosine, linear, constant, got None"),
+        ({"lr": 0.0}, "lr must be positive and finite, got 0.0"),
+        ({"lr": -1.0}, "lr must be positive and finite, got -1.0"),
+        ({"lr": math.nan}, "lr must be positive and finite, got nan"),
+        ({"lr": math.inf}, "lr must be positive and finite, got inf"),
+        ({"momentum": 1.0}, "momentum must be 0 to below 1, got 1.0"),
+        ({"momentum": -0.1}, "momentum must be 0 to below 1, got -0.1"),
+        ({"momentum": math.nan}, "momentum must be 0 to below 1, got nan"),
+        ({"weight_decay": -1.0}, "weight_decay must be 0 or more and finite, got -1.0"),
+        ({"weight_decay": math.nan}, "weight_decay must be 0 or more and finite, got nan"),
+        ({"weight_decay": math.inf}, "weight_decay must be 0 or more and finite, got inf"),
+        ({"clip_norm": 0.0}, "clip_norm must be positive, got 0.0"),
+        ({"clip_norm": math.nan}, "clip_norm must be positive, got nan"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_settings_out_of_range_are_refused(setting, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        Settings(**setting)
+
+
+def test_a_run_needs_a_model_as_wide_as_its_vocabulary():
+    with pytest.raises(ValueError, match=r"vocabulary has 2 characters and the model \d+: make"):
+        Run(language_model(), Vocabulary("ab"), Settings())
+
+
+def test_an_optimizer_of_your_own_is_kept():
+    model = language_model()
+    optimizer = torch.optim.RMSprop(model.parameters())
+    run = Run(model, CORPUS.vocab, Settings(**SMALL), optimizer)
+    before = weights(model)
+    list(islice(language_model_steps(run, CORPUS), 1))
+    assert run.optimizer is optimizer
+    assert optimizer.state
+    assert not same(weights(model), before)
+
+
+@pytest.mark.parametrize(
+    ("settings", "corpora", "message"),
+    [
+        ({}, [Corpus.from_text("the cat")], "another vocabulary"),
+        ({}, [CORPUS, Corpus.from_text("the cat")], "another vocabulary"),
+        ({"length": 1000}, [CORPUS], "length 1000 needs 1001 characters"),
+        ({"length": 1000, "order": "windows"}, [CORPUS], "length 1000 needs 1001 characters"),
+        ({"batch_size": 100}, [CORPUS], "the largest batch_size that fits is 32"),
+        ({}, [CORPUS, Corpus.from_text("t", CORPUS.vocab)], "needs at least 2 characters, got 1"),
+    ],
+)
+def test_texts_that_do_not_fit_are_refused_at_the_call(settings, corpora, message):
+    with pytest.raises(ValueError, match=message):
+        language_model_steps(run_of(**settings), *corpora)

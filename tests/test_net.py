@@ -1,0 +1,209 @@
+"""A trained network in NumPy against torch, and its fast reader against its steps."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from precision import assert_rounds_like
+
+from charseq import CharRNN, NumpyNet
+from charseq.net import Reader
+
+V, H = 9, 6
+KINDS = [
+    {"hidden_size": H},
+    {"hidden_size": H, "embedding_size": 3},
+    {"hidden_size": H, "embedding_size": H, "tied": True},
+    {"hidden_size": V, "output_layer": False},
+    {"hidden_size": V, "embedding_size": 4, "output_layer": False},
+]
+
+
+def model_of(seed=0, **options):
+    return CharRNN(V, **{"hidden_size": H, **options}, seed=seed)
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def doubled(model):
+    """Multiply the weights by 2, so that the gates are not all about one half."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(2)
+    return model
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("num_layers", [1, 3])
+@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+def test_net_equals_torch_character_by_character(cell, num_layers, kind):
+    model = doubled(model_of(cell=cell, num_layers=num_layers, **kind).double())
+    ids = torch.randint(V, (4, 25), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        expected, last = model(ids)
+    net = NumpyNet.from_model(model)
+    state = net.start(4)
+    for t in range(25):
+        logits, state = net.step(ids[:, t].numpy(), state)
+        assert logits.dtype == np.float64
+        np.testing.assert_allclose(logits, expected[:, t].numpy(), rtol=0, atol=1e-10)
+    layers = [torch.stack(parts) for parts in zip(*last)] if cell == "LSTM" else last  # noqa: B905
+    assert len(state) == num_layers
+    for found, wanted in zip(state, layers, strict=True):
+        np.testing.assert_allclose(np.stack(found), wanted.numpy(), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("num_layers", [1, 3])
+@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+def test_net_in_float32_rounds_like_torch(cell, num_layers, kind):
+    model = doubled(model_of(cell=cell, num_layers=num_layers, **kind))
+    ids = torch.randint(V, (4, 3), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        plain, exact = model(ids)[0], copy.deepcopy(model).double()(ids)[0]
+    net = NumpyNet.from_model(model)
+    state, found = net.start(4), []
+    for t in range(3):
+        logits, state = net.step(ids[:, t].numpy(), state)
+        found.append(logits)
+    assert_rounds_like(np.stack(found, axis=1), plain, exact)
+
+
+def test_net_keeps_its_weights_when_the_model_is_trained_on():
+    model = model_of()
+    net = NumpyNet.from_model(model)
+    before, _ = net.step([1], net.start())
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1)
+    assert np.array_equal(net.step([1], net.start())[0], before)
+    assert not np.array_equal(NumpyNet.from_model(model).step([1], net.start())[0], before)
+
+
+def test_a_step_leaves_the_state_it_was_given_as_it_was():
+    net = NumpyNet.from_model(model_of(cell="LSTM", num_layers=2))
+    _, state = net.step([1, 2], net.start(2))
+    copy = [tuple(part.copy() for part in layer) for layer in state]
+    net.step([3, 4], state)
+    assert all(
+        np.array_equal(a, b)
+        for one, other in zip(copy, state, strict=True)
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def tripled(net):
+    """Multiply the weights of all layers by 3, so that the gates are not all about one half."""
+    for params in net.layers:
+        for weight in params:
+            weight *= 3
+    return net
+
+
+def steps_of(net, reader, ids):
+    """Read ids, (T, B), step by step and by a reader; return the logits of both, (T, B, V)."""
+    state, found, plain = net.start(ids.shape[1]), [], []
+    for now in ids:
+        reader.read(now[0] if len(now) == 1 else now)
+        found.append(reader.logits.reshape(len(now), V).copy())
+        expected, state = net.step(now, state)
+        plain.append(expected)
+    return np.stack(found), np.stack(plain)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+def test_the_fast_reader_gives_the_logits_of_step(cell, num_layers, kind):
+    net = tripled(NumpyNet.from_model(model_of(cell=cell, num_layers=num_layers, **kind).double()))
+    for streams in (1, 2, 64):
+        ids = rng(streams).integers(V, size=(25, streams))
+        found, expected = steps_of(net, Reader(net, streams), ids)
+        assert found.dtype == expected.dtype == np.float64
+        # Tripled weights amplify a rounding over 25 steps, by 100 where we looked.
+        largest = np.abs(expected).max()
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * largest)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+def test_the_fast_reader_in_float32_rounds_like_step(cell, num_layers, kind):
+    model = model_of(cell=cell, num_layers=num_layers, **kind)
+    net, exact = (tripled(NumpyNet.from_model(m)) for m in (model, copy.deepcopy(model).double()))
+    for streams in (1, 2, 64):
+        ids = rng(streams).integers(V, size=(3, streams))
+        found, plain = steps_of(net, Reader(net, streams), ids)
+        _, wanted = steps_of(exact, Reader(exact, streams), ids)
+        assert_rounds_like(found, plain, wanted)
+
+
+def test_a_net_with_weights_of_two_precisions_is_read_in_the_finer():
+    model = model_of(cell="GRU", num_layers=2)
+    weights = {k: w.astype("f8") if "head" in k else w for k, w in arrays_of(model).items()}
+    net = NumpyNet(model.options, weights)
+    reader = Reader(net, 3)
+    reader.read(np.array([1, 2, 3]))
+    assert reader.logits.dtype == net.step([1, 2, 3], net.start(3))[0].dtype == np.float64
+    expected, _ = NumpyNet.from_model(model.double()).step([1, 2, 3], net.start(3))
+    np.testing.assert_allclose(reader.logits, expected, rtol=0, atol=1e-14)
+
+
+def arrays_of(model):
+    return {name: part.numpy() for name, part in model.state_dict().items()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_a_missing_weight_is_named(kind, num_layers):
+    model = model_of(num_layers=num_layers, **kind)
+    for name in arrays_of(model):
+        if kind.get("tied") and name == "head.weight":
+            continue  # the embedding's
+        left = {key: value for key, value in arrays_of(model).items() if key != name}
+        with pytest.raises(KeyError, match=f"there is no weight {name}"):
+            NumpyNet(model.options, left)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_weight_of_another_shape_is_named_with_both(kind):
+    model = model_of(**kind)
+    for name, value in arrays_of(model).items():
+        if kind.get("tied") and name == "head.weight":
+            continue
+        wrong = {**arrays_of(model), name: value[:-1]}
+        with pytest.raises(ValueError, match=f"^{name} must have shape .*, got ") as caught:
+            NumpyNet(model.options, wrong)
+        assert str(value.shape) in str(caught.value)
+        assert str(value[:-1].shape) in str(caught.value)
+
+
+def test_a_weight_that_the_options_do_not_ask_for_is_named():
+    deep = model_of(num_layers=2)
+    with pytest.raises(ValueError, match=r"the options ask for no weight rnn.weight_ih_l1"):
+        NumpyNet({**deep.options, "num_layers": 1}, arrays_of(deep))
+    with_head = model_of(hidden_size=V)
+    with pytest.raises(ValueError, match=r"the options ask for no weight head.weight"):
+        NumpyNet({**with_head.options, "output_layer": False}, arrays_of(with_head))
+
+
+@pytest.mark.parametrize("name", ["vocab_size", "hidden_size", "num_layers", "embedding_size"])
+@pytest.mark.parametrize("value", [0, -1, "6", 2.0, [6]])
+def test_sizes_are_integers_of_at_least_one(name, value):
+    model = model_of()
+    with pytest.raises(ValueError, match=f"^{name} must be an integer of at least 1, got "):
+        NumpyNet({**model.options, name: value}, arrays_of(model))
+
+
+def test_an_unknown_cell_and_a_missing_option_are_named():
+    model = model_of()
+    with pytest.raises(ValueError, match="one of RNN, GRU, LSTM, got 'CNN'"):
+        NumpyNet({**model.options, "cell": "CNN"}, arrays_of(model))
+    used = {"vocab_size", "hidden_size", "num_layers", "embedding_size", "cell", "output_layer"}
+    for name in (*used, "tied"):
+        options = {key: value for key, value in model.options.items() if key != name}
+        with pytest.raises(KeyError, match=f"there is no option {name}"):
+            NumpyNet(options, arrays_of(model))
