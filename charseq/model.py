@@ -121,33 +121,7 @@ class CharRNN(nn.Module):
             "seed": seed,
             "fast": fast,
         }
-        sizes = {"vocab_size": vocab_size, "hidden_size": hidden_size, "num_layers": num_layers}
-        if embedding_size is not None:
-            sizes["embedding_size"] = embedding_size
-        for name, size in sizes.items():
-            if not isinstance(size, int) or isinstance(size, bool):
-                hint = "; use len(vocab)" if name == "vocab_size" and hasattr(size, "chars") else ""
-                raise TypeError(f"{name} must be an integer, got {size!r}{hint}")
-            check_at_least(1, **{name: size})
-        check_choice("cell", cell, tuple(CELLS))
-        if not output_layer and hidden_size != vocab_size:
-            raise ValueError(
-                "without an output layer the states are the logits, so hidden_size must equal "
-                f"vocab_size: got {hidden_size} and {vocab_size}"
-            )
-        if seed is not None and not -(2**63) <= seed < 2**64:
-            raise ValueError(f"seed must fit into 64 bits, got {seed}")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout is a share of the states, 0 to below 1, got {dropout}")
-        if tied and (not output_layer or embedding_size != hidden_size):
-            raise ValueError(
-                "tied weights need an output layer and an embedding as wide as the state: got "
-                f"embedding_size {embedding_size} and hidden_size {hidden_size}"
-            )
-        if forget_bias is not None and cell != "LSTM":
-            raise ValueError(f"only an LSTM has a forget gate, got forget_bias for cell {cell!r}")
-        if forget_bias is not None and not math.isfinite(forget_bias):
-            raise ValueError(f"forget_bias must be finite, got {forget_bias}")
+        _check_options(self.options)
         self.vocab_size = vocab_size
         self.fast = fast
         with drawing_from(seed):
@@ -330,6 +304,40 @@ class CharRNN(nn.Module):
                 "vocabulary used to encode the text?"
             )
         return ids
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    """Refuse options that are out of range, or that do not fit together."""
+    vocab_size, hidden_size = options["vocab_size"], options["hidden_size"]
+    embedding_size, cell = options["embedding_size"], options["cell"]
+    seed, dropout, forget_bias = options["seed"], options["dropout"], options["forget_bias"]
+    sizes = {name: options[name] for name in ("vocab_size", "hidden_size", "num_layers")}
+    if embedding_size is not None:
+        sizes["embedding_size"] = embedding_size
+    for name, size in sizes.items():
+        if not isinstance(size, int) or isinstance(size, bool):
+            hint = "; use len(vocab)" if name == "vocab_size" and hasattr(size, "chars") else ""
+            raise TypeError(f"{name} must be an integer, got {size!r}{hint}")
+        check_at_least(1, **{name: size})
+    check_choice("cell", cell, tuple(CELLS))
+    if not options["output_layer"] and hidden_size != vocab_size:
+        raise ValueError(
+            "without an output layer the states are the logits, so hidden_size must equal "
+            f"vocab_size: got {hidden_size} and {vocab_size}"
+        )
+    if seed is not None and not -(2**63) <= seed < 2**64:
+        raise ValueError(f"seed must fit into 64 bits, got {seed}")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout is a share of the states, 0 to below 1, got {dropout}")
+    if options["tied"] and (not options["output_layer"] or embedding_size != hidden_size):
+        raise ValueError(
+            "tied weights need an output layer and an embedding as wide as the state: got "
+            f"embedding_size {embedding_size} and hidden_size {hidden_size}"
+        )
+    if forget_bias is not None and cell != "LSTM":
+        raise ValueError(f"only an LSTM has a forget gate, got forget_bias for cell {cell!r}")
+    if forget_bias is not None and not math.isfinite(forget_bias):
+        raise ValueError(f"forget_bias must be finite, got {forget_bias}")
 
 
 @contextmanager

@@ -281,7 +281,7 @@ class LayerShapes:
         return parameters, tensors
 
     def _parameters(self) -> list[Parameter]:
-        """One row a parameter, in the order of ``layer.named_parameters()``."""
+        """One row per parameter, in the order of ``layer.named_parameters()``."""
         gates, directions = GATES[self.mode], 1 + self.bidirectional
         rows, state = gates * self.hidden_size, self.proj_size or self.hidden_size
         g, s, d = "" if gates == 1 else str(gates), self._state_letter(), self._direction_letter()
@@ -310,7 +310,7 @@ class LayerShapes:
         return found
 
     def _tensors(self) -> list[Tensor]:
-        """One row a tensor: what goes in, what comes out, and what the axes are."""
+        """One row per tensor: what goes in, what comes out, and what the axes are."""
         directions = 1 + self.bidirectional
         state, s, d = (
             self.proj_size or self.hidden_size,
@@ -332,17 +332,7 @@ class LayerShapes:
             batch, lead = (self.batch_size,), (self.length, self.batch_size)
             letters, middle, order = "T, B", "B, ", "time comes first unless batch_first=True"
             state_axes, last = "the batch axis is second", "output[-1]"
-        if self.bidirectional:
-            top = "the top layer's states at every step, forward then backward side by side"
-            end = (
-                f"the state where each direction stops; h_n[-2] is the forward half of {last}, "
-                f"h_n[-1] the backward half of {last.replace('-1', '0')}"
-            )
-        else:
-            top = "the top layer's state at every step"
-            end = f"the state after the last step; h_n[-1] is {last}"
-        if self.num_layers > 1 and not self.bidirectional:
-            end = f"every layer's state after the last step; h_n[-1] is {last}"
+        top, end = self._ends(last)
         h, c = f"(D*L, {middle}{s})", f"(D*L, {middle}H)"
         h_shape, c_shape = (layers, *batch, state), (layers, *batch, self.hidden_size)
         found = [
@@ -363,6 +353,21 @@ class LayerShapes:
             ),
         ]
         return [row for row in found if self.mode == "LSTM" or row.name not in ("c_0", "c_n")]
+
+    def _ends(self, last: str) -> tuple[str, str]:
+        """Say what `output` and `h_n` hold, and where they agree: at `last`, an expression."""
+        if self.bidirectional:
+            top = "the top layer's states at every step, forward then backward side by side"
+            end = (
+                f"the state where each direction stops; h_n[-2] is the forward half of {last}, "
+                f"h_n[-1] the backward half of {last.replace('-1', '0')}"
+            )
+        else:
+            top = "the top layer's state at every step"
+            end = f"the state after the last step; h_n[-1] is {last}"
+        if self.num_layers > 1 and not self.bidirectional:
+            end = f"every layer's state after the last step; h_n[-1] is {last}"
+        return top, end
 
     def _state_letter(self) -> str:
         return "P" if self.proj_size else "H"
