@@ -1,5 +1,6 @@
 // Whatever scrolls sideways must be reachable from the keyboard; what does not, needs no stop.
-const boxes = "pre, .formula, .output, .table-wrapper, .sphx-glr-script-out";
+// The playground's own regions are filled later, so they always have one.
+const boxes = "pre:not([role='region']), .formula, .output, .table-wrapper, .sphx-glr-script-out";
 const reach = () => {
   for (const box of document.querySelectorAll(boxes)) {
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from accessible import RULES, RULES_OF_COLOUR, barriers, looks
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,11 +23,6 @@ PAGES = sorted(
     | {*built_from(ROOT / "examples", "**/GALLERY_HEADER.rst", "gallery/")}
     | {*built_from(ROOT / "examples", "*/*.py", "gallery/")}
 )
-SCHEMES = ("light", "dark")
-WIDTHS = (320, 1200)
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-# preload=False: it may not read style sheets from file://. Details of what passed double the time.
-AXE = {"preload": False, "resultTypes": ["violations"]}
 
 
 @pytest.fixture
@@ -54,70 +49,35 @@ def quiet(page):
     assert noise == []
 
 
-def looks(page):
-    """Bring the page into each colour scheme and width in turn."""
-    for scheme in SCHEMES:
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 900})
-            yield f"{scheme}, {width} px", width
-
-
 def test_each_page_of_the_site_is_looked_at(pages):
     assert sorted(pages) == PAGES
 
 
-# Axe measures the contrast of each piece of text by itself. A page has up to two thousand pieces of
-# code and formulas in a dozen colours. Those that look like one before them are hidden from axe.
-SHOW_EACH_LOOK_ONCE = """() => {
-    const seen = new Set();
-    for (const part of document.querySelectorAll(".highlight pre span, math *")) {
-        const style = getComputedStyle(part);
-        const box = part.closest("pre, td, th, li, p, div, h1, h2, h3") || document.body;
-        if (part.children.length > 0 || part.closest("a")) continue; // a link needs its name
-        const isLetter = part.textContent.trim().length < 2; // which axe leaves out
-        const look = [part.tagName, part.className, isLetter, style.color, style.backgroundColor,
-            style.fontSize, style.fontWeight, box.className, getComputedStyle(box).backgroundColor,
-            box.parentElement.className].join();
-        if (seen.has(look)) part.style.visibility = "hidden";
-        seen.add(look);
-    }
-}"""
+WIDER_THAN_THE_PAGE = "width => document.documentElement.scrollWidth > width"
+SCROLLS_BY_MOUSE_ONLY = """() => [...document.querySelectorAll("article *")].filter(box => {
+    const style = getComputedStyle(box);
+    return /auto|scroll/.test(style.overflowX) && box.scrollWidth > box.clientWidth + 1
+        && box.checkVisibility() && box.tabIndex < 0
+        && !box.querySelector("a, button, [tabindex]");
+}).map(box => `scrolls by mouse only: ${box.outerHTML.slice(0, 120)}`)"""
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_page_is_accessible_and_fits(name, quiet, site):
-    axe, problems = Axe(), []
+    quiet.set_viewport_size({"width": 320, "height": 900})
     quiet.goto((site / name).as_uri())
+    problems = [("as it loads", problem) for problem in quiet.evaluate(SCROLLS_BY_MOUSE_ONLY)]
     # What is folded counts, too; its fading in must be over before contrast is measured.
     quiet.evaluate("document.querySelectorAll('details').forEach(box => { box.open = true })")
     quiet.evaluate("document.getAnimations().forEach(animation => animation.finish())")
-    quiet.evaluate(SHOW_EACH_LOOK_ONCE)
     for look, width in looks(quiet):
         # Dark differs from light in its colours alone.
-        rules = ["color-contrast"] if look.startswith("dark") else RULES
-        found = axe.run(quiet, options={"runOnly": rules, **AXE}).response["violations"]
-        problems += [
-            (look, rule["id"], node["html"][:200]) for rule in found for node in rule["nodes"]
-        ]
-        if quiet.evaluate("document.documentElement.scrollWidth") > width:
-            problems.append((look, "scrolls sideways", ""))
+        found = barriers(quiet, RULES_OF_COLOUR if look.startswith("dark") else RULES)
+        if quiet.evaluate(WIDER_THAN_THE_PAGE, width):
+            found.append("scrolls sideways")
+        found += quiet.evaluate(SCROLLS_BY_MOUSE_ONLY)
+        problems += [(look, problem) for problem in found]
     assert problems == []
-
-
-@pytest.mark.parametrize("name", [name for name in PAGES if "/" in name])
-def test_whatever_scrolls_is_reached_by_keyboard(name, quiet, site):
-    quiet.set_viewport_size({"width": 320, "height": 900})
-    quiet.goto((site / name).as_uri())
-    unreachable = quiet.evaluate(
-        """() => [...document.querySelectorAll("article *")].filter(box => {
-            const style = getComputedStyle(box);
-            return /auto|scroll/.test(style.overflowX) && box.scrollWidth > box.clientWidth + 1
-                && box.checkVisibility() && box.tabIndex < 0
-                && !box.querySelector("a, button, [tabindex]");
-        }).map(box => box.outerHTML.slice(0, 120))"""
-    )
-    assert unreachable == []
 
 
 def test_a_wide_formula_or_line_of_code_takes_the_focus_and_scrolls(quiet, site):

@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 
 import pytest
 import torch
-from axe_playwright_python.sync_playwright import Axe
+from accessible import barriers, looks
 from test_notebook import LOG
-from test_pages import AXE, RULES, looks, quiet  # noqa: F401 - a fixture
+from test_pages import WIDER_THAN_THE_PAGE, quiet  # noqa: F401 - a fixture
 from test_play_core import check_types
 
 from charseq import CharRNN, LayerShapes, Vocabulary, train
@@ -432,7 +432,7 @@ def test_all_of_it_is_reached_and_worked_by_keyboard(play):
 
 
 def test_the_playground_is_accessible_in_each_look(play):
-    axe, problems = Axe(), []
+    problems = []
     page = play(address(lr="99", epoch="20"))
     show_all(page)
     page.evaluate("document.querySelectorAll('#train details').forEach(box => { box.open = true })")
@@ -444,13 +444,8 @@ def test_the_playground_is_accessible_in_each_look(play):
             if look not in wanted:
                 continue
             page.evaluate("scrollTo(0, 0)")
-            found = axe.run(page, options={"runOnly": RULES, **AXE}).response
-            problems.extend(
-                (state, look, rule["id"], node["html"][:200])
-                for rule in found["violations"]
-                for node in rule["nodes"]
-            )
-            if page.evaluate("document.documentElement.scrollWidth") > width:
+            problems.extend((state, look, barrier) for barrier in barriers(page))
+            if page.evaluate(WIDER_THAN_THE_PAGE, width):
                 problems.append((state, look, "scrolls sideways"))
 
     check("a message and all unfolded", ("light, 320 px", "light, 1200 px", "dark, 320 px"))

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from axe_playwright_python.sync_playwright import Axe
-from test_pages import AXE, RULES, looks, quiet  # noqa: F401 - a fixture
+from accessible import barriers, looks
+from test_pages import WIDER_THAN_THE_PAGE, quiet  # noqa: F401 - a fixture
 
 from charseq import CharRNN, RNNParams, Vocabulary, reference, train
 
@@ -533,13 +533,10 @@ def test_both_parts_are_accessible_and_fit(play, quiet, cell):  # noqa: F811 - t
     quiet.locator(".play-step").get_by_role("button", name="Next term").click()
     problems = []
     for look, width in looks(quiet):
-        for part in (".play-inside", ".play-step"):
-            options = {"runOnly": RULES, **AXE}
-            found = Axe().run(quiet, context=part, options=options).response["violations"]
-            problems += [(look, rule["id"], node["html"][:200])
-                         for rule in found for node in rule["nodes"]]  # fmt: skip
-        if quiet.evaluate("document.documentElement.scrollWidth") > width:
-            problems.append((look, "scrolls sideways", ""))
+        both = ".play-inside, .play-step"
+        problems += [(look, barrier) for barrier in barriers(quiet, part=both)]
+        if quiet.evaluate(WIDER_THAN_THE_PAGE, width):
+            problems.append((look, "scrolls sideways"))
         small = quiet.evaluate(
             """() => [...document.querySelectorAll(".play-inside, .play-step")].flatMap(part =>
                 [...part.querySelectorAll("button, input[type=range], summary")])
@@ -547,7 +544,7 @@ def test_both_parts_are_accessible_and_fit(play, quiet, cell):  # noqa: F811 - t
                     || one.getBoundingClientRect().width < 24)
                 .map(one => one.outerHTML.slice(0, 100))"""
         )
-        problems += [(look, "small", html) for html in small]
+        problems += [(look, f"small: {html}") for html in small]
     assert problems == []
 
 

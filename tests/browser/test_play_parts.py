@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 import torch
-from axe_playwright_python.sync_playwright import Axe
-from test_pages import AXE, RULES, looks, quiet  # noqa: F401 - a fixture
+from accessible import barriers, looks
+from test_pages import WIDER_THAN_THE_PAGE, quiet  # noqa: F401 - a fixture
 
 from charseq import CharRNN, LayerShapes, NumpyNet, Vocabulary, generate, training_steps
 from charseq.sampling import probabilities
@@ -778,22 +778,20 @@ def test_a_chapters_part_loads_when_it_comes_near_and_is_accessible(quiet, site,
         part.get_by_label("Its shape").fill("1, 2")
         quiet.keyboard.press("Enter")
     quiet.evaluate("document.querySelectorAll('.play details').forEach(box => { box.open = true })")
-    axe, problems = Axe(), []
+    problems = []
     for look, width in looks(quiet):
         # The order of headings is the page's; all else is the part's own, and quicker to check.
-        context = None if look == "light, 320 px" else ".play"
-        options = {"runOnly": RULES, **AXE}
-        found = axe.run(quiet, context=context, options=options).response["violations"]
-        problems += [(look, rule["id"], node["html"]) for rule in found for node in rule["nodes"]]
-        if quiet.evaluate("document.documentElement.scrollWidth") > width:
-            problems.append((look, "scrolls sideways", ""))
+        found = barriers(quiet, part=None if look == "light, 320 px" else ".play")
+        problems += [(look, barrier) for barrier in found]
+        if quiet.evaluate(WIDER_THAN_THE_PAGE, width):
+            problems.append((look, "scrolls sideways"))
         small = part.evaluate(
             """part => [...part.querySelectorAll("button, input, summary")].filter(box => {
                 const {width, height} = box.getBoundingClientRect();
                 return box.type !== "checkbox" && width && (width < 24 || height < 24);
             }).map(box => box.outerHTML)"""
         )
-        problems += [(look, "too small to touch", html) for html in small]
+        problems += [(look, f"too small to touch: {html}") for html in small]
     assert problems == []
 
 
