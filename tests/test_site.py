@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from warm import FORKS, WarmProcess
 
 from conftest import build_clean
 
@@ -202,7 +203,14 @@ def elsewhere(tmp_path_factory):
     return tmp_path_factory.mktemp("reader"), env
 
 
-def run(command, elsewhere):
+@pytest.fixture(scope="session")
+def warm(elsewhere):
+    process = WarmProcess(*elsewhere)
+    yield process
+    process.end()
+
+
+def run_afresh(command, elsewhere):
     folder, env = elsewhere
     done = subprocess.run(
         [sys.executable, *command],
@@ -212,6 +220,17 @@ def run(command, elsewhere):
 
 
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").rglob("*.py"))
+# The first has a process, or a kernel, of its own, as readers have it. The others run as forks.
+AFRESH, FORKED = (EXAMPLES[:1], EXAMPLES[1:]) if FORKS else (EXAMPLES, [])
+
+
+@pytest.mark.parametrize("kind", ["py", "ipynb"])
+@pytest.mark.parametrize("name", FORKED)
+def test_a_downloaded_file_runs_elsewhere(name, kind, site, warm, tmp_path):
+    (path,) = (site / "_downloads").rglob(f"{name}.{kind}")
+    log = tmp_path / "log.txt"
+    code = warm.run(path, log)
+    assert code == 0, log.read_text("utf-8")[-2000:]
 
 
 def test_each_example_is_offered_as_script_and_as_notebook(site):
@@ -219,10 +238,10 @@ def test_each_example_is_offered_as_script_and_as_notebook(site):
         assert sorted(p.stem for p in (site / "_downloads").rglob(f"*.{kind}")) == EXAMPLES
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_a_downloaded_script_runs_elsewhere(name, site, elsewhere):
+@pytest.mark.parametrize("name", AFRESH)
+def test_a_downloaded_script_runs_in_a_process_of_its_own(name, site, elsewhere):
     (script,) = (site / "_downloads").rglob(f"{name}.py")
-    run(["-W", "error", str(script)], elsewhere)
+    run_afresh(["-W", "error", str(script)], elsewhere)
 
 
 NOTEBOOK = """
@@ -232,10 +251,10 @@ NotebookClient(nbformat.read(sys.argv[1], 4), timeout=None, kernel_name="python3
 """
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_a_downloaded_notebook_runs_elsewhere(name, site, elsewhere):
+@pytest.mark.parametrize("name", AFRESH)
+def test_a_downloaded_notebook_runs_in_a_kernel(name, site, elsewhere):
     (notebook,) = (site / "_downloads").rglob(f"{name}.ipynb")
-    run(["-c", NOTEBOOK, str(notebook)], elsewhere)
+    run_afresh(["-c", NOTEBOOK, str(notebook)], elsewhere)
 
 
 def test_a_downloaded_notebook_holds_no_output(site):
