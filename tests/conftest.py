@@ -20,7 +20,7 @@ CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.whic
 @pytest.hookimpl(tryfirst=True)  # before `-m` is looked at
 def pytest_collection_modifyitems(items):
     """Whatever needs the built site or a browser is slow. What is slow comes first."""
-    site = {"site", "second_site", "page"}
+    site = {"site", "second_site", "page", "browser"}
 
     def late(item):
         if site & set(getattr(item, "fixturenames", ())):
