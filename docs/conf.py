@@ -53,10 +53,11 @@ extensions = [
     "gallery",
     "run_ahead",
     "code_links",
-    "wheel",
-    "diet",
+    "offer_wheel",
+    "unused_assets",
+    "page_checks",
     "finish",
-    "ledger",
+    "equations",
     "play",
 ]
 exclude_patterns = [
@@ -157,6 +158,7 @@ html_static_path = ["_static"]
 html_favicon = "_static/favicon.svg"
 html_css_files = ["custom.css", "math.css"]
 html_js_files = [("reach.js", {"defer": "defer"})]
+html_scaled_image_link = False  # figures have sizes, and nothing larger to link to
 html_copy_source = False  # the sources are in the repository
 html_show_sourcelink = False
 html_show_search_summary = False  # it fetches each page found, which file:// refuses

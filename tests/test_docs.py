@@ -17,9 +17,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "docs" / "_ext"))
 import cache_key  # noqa: E402
 import cells  # noqa: E402
-import ledger  # noqa: E402
+import equations  # noqa: E402
 
-EQUATIONS = ledger.equations()
+EQUATIONS = equations.equations()
 ORDER = re.findall(
     r"^[a-z-]+$",
     (ROOT / "docs/learn/index.md").read_text("utf-8").split("{toctree}")[-1],
@@ -50,20 +50,20 @@ def test_the_site_states_at_least_the_equations_of_the_first_chapters():
 @pytest.mark.parametrize("label", EQUATIONS)
 def test_an_equation_is_the_function_of_its_name_which_cites_it(label):
     name = label.replace("-", "_")
-    function = ledger.functions().get(name)
+    function = equations.functions().get(name)
     assert function, f"write {name}() in charseq/reference.py"
     assert label in function.cites, f"cite :eq:`{label}` in the docstring of {name}"
 
 
 @pytest.mark.parametrize("label", EQUATIONS)
 def test_an_equation_has_its_symbols_on_the_notation_page(label):
-    assert label in ledger.symbols(), f"refer to {{eq}}`{label}` in docs/notation.md"
+    assert label in equations.symbols(), f"refer to {{eq}}`{label}` in docs/notation.md"
 
 
 @pytest.mark.parametrize("label", EQUATIONS)
 def test_an_equation_is_proved_by_a_test_of_its_name(label):
     key = label.replace("-", "_")
-    assert ledger.proofs(label), f"write test_{key}_… in a file of tests/"
+    assert equations.proofs(label), f"write test_{key}_… in a file of tests/"
 
 
 SHOWN = sorted(EQUATIONS.keys() - {"parameter-count"})  # the code of which is a table's sum
@@ -77,7 +77,7 @@ def test_the_chapter_of_an_equation_shows_its_code(label):
 
 
 def test_each_function_of_the_reference_is_an_equation_of_the_site():
-    functions = [f for f in ledger.functions().values() if f.path.stem == "reference"]
+    functions = [f for f in equations.functions().values() if f.path.stem == "reference"]
     computing = [f for f in functions if "." not in f.qualified]
     assert len(computing) >= 7
     for function in computing:
@@ -94,10 +94,10 @@ def test_a_missing_link_of_the_chain_is_noticed(tmp_path):
     (tmp_path / "docs/notation.md").write_text("no reference\n")
     (tmp_path / "charseq/reference.py").write_text("def some_key():\n    'Cite nothing.'\n")
     (tmp_path / "tests/test_reference.py").write_text("def test_other_key_works():\n    pass\n")
-    assert ledger.equations(tmp_path) == {"some-key": "learn/page"}
-    assert ledger.functions(tmp_path)["some_key"].cites == []
-    assert ledger.symbols(tmp_path) == set()
-    assert ledger.proofs("some-key", tmp_path) == []
+    assert equations.equations(tmp_path) == {"some-key": "learn/page"}
+    assert equations.functions(tmp_path)["some_key"].cites == []
+    assert equations.symbols(tmp_path) == set()
+    assert equations.proofs("some-key", tmp_path) == []
 
 
 def test_all_chapters_are_in_the_reading_order():

@@ -155,17 +155,6 @@ def test_every_page_is_light(site, pages, parsed):
     assert {name: weight for name, weight in weights.items() if weight > WEIGHT_LIMIT} == {}
 
 
-def test_every_example_ran(pages):
-    scripts = sorted(
-        path.relative_to(ROOT / "examples").with_suffix("").as_posix()
-        for path in (ROOT / "examples").rglob("*.py")
-    )
-    assert scripts
-    for script in scripts:
-        html = pages[f"gallery/{script}.html"]
-        assert "sphx-glr-script-out" in html or "_images/sphx_glr_" in html, script
-
-
 def test_every_character_of_a_formula_is_in_the_math_font(site, parsed):
     from fontTools.ttLib import TTFont
 

@@ -1,4 +1,4 @@
-"""What sphinx-codeautolink does not do by itself: be quick, and leave the gallery alone.
+"""Make sphinx-codeautolink quick, and keep it out of the gallery.
 
 It links the names in the code of a page to the reference. To do so it parses each whole page, one
 after the other, when the build is over. What it has to see is only the blocks of code, and the
@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import sphinx_codeautolink.extension as codeautolink
+import upstream
 from sphinx_codeautolink.extension import resolve
 
 BLOCK = re.compile(
@@ -18,18 +19,26 @@ BLOCK = re.compile(
     re.DOTALL,
 )
 CUT = "\n<!-- next block -->\n"
+REPLACED = (
+    "sphinx_codeautolink.extension.link_html",
+    "sphinx_codeautolink.extension.resolve.populate_type_checking",
+)
+EXPECTED = {
+    "sphinx-codeautolink-a": "no code on any page links to the reference: does codeautolink still "
+    "call its links `sphinx-codeautolink-a` (0.19.0, extension/block.py)?",
+}
+RELEASE = "sphinx-codeautolink 0.19.0"  # which has no setting for either
 calls = {}  # of its link_html: the arguments, by the name of the page
 
 
-def note_call(document, out_dir, *args, **options):
-    calls[document] = args, options
+def note_call(document, out_dir, transforms, *args, **options):
+    if any(transform.names for transform in transforms):
+        calls[document] = (transforms, *args), options
 
 
-# It has no setting for either, up to 0.19. The second imports whatever torch names for type
-# checkers, a second of work that none of our links depends on.
-link_html, codeautolink.link_html = codeautolink.link_html, note_call
-assert resolve.populate_type_checking, "codeautolink does this elsewhere"
-resolve.populate_type_checking = lambda module: None
+link_html = upstream.replace(codeautolink, "link_html", lambda original: note_call, RELEASE)
+# It imports whatever torch names for type checkers, which takes a second and changes no link.
+upstream.replace(resolve, "populate_type_checking", lambda original: lambda module: None, RELEASE)
 
 
 def link_code(name, html):
@@ -46,13 +55,12 @@ def link_code(name, html):
     return BLOCK.sub(lambda _: next(blocks), html)
 
 
-def leave_the_gallery_alone(app, doctree):
-    """sphinx-gallery links its own code; did codeautolink, too, each second build would warn."""
-    docname = app.env.current_document.docname
-    if docname.startswith("gallery/"):
-        app.env.sphinx_codeautolink_transforms.pop(docname, None)
+def leave_the_gallery_alone(app, docname, source):
+    """sphinx-gallery already links the names in its examples, to the same places."""
+    if Path(app.env.doc2path(docname)).with_suffix(".py").exists():  # the example, copied here
+        source[0] = f".. autolink-skip:: file\n\n{source[0]}"
 
 
 def setup(app):
-    app.connect("doctree-read", leave_the_gallery_alone, priority=495)  # codeautolink has 490
+    app.connect("source-read", leave_the_gallery_alone)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,12 +1,20 @@
 """Figures: SVG everywhere, with an alternative text, in one file that suits light and dark.
 
+Each has its size on the page, so that nothing moves when it loads.
+
 An SVG in an ``<img>`` takes ``prefers-color-scheme`` from the page's ``color-scheme``, which
 custom.css ties to the theme's switch. So a style sheet inside the file is enough to follow it.
 """
 
+import re
 from pathlib import Path
 
+import upstream
+from docutils import nodes
 from sphinx.errors import ExtensionError
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
 
 # charseq.plotting's colours and their partners on a dark page. Nothing else changes: cells of heat
 # maps and the text upon them (plotting.CELL_INK) look the same on both.
@@ -19,7 +27,7 @@ DARK = {
     "#767676": "#9a9a9a",  # grey
 }
 INK, *CURVES = DARK
-# matplotlib's defaults are black, which says nothing about meaning; ours go through DARK.
+# matplotlib draws text in black, which has no partner in DARK. INK has one.
 RC = {
     "axes.prop_cycle": f"cycler('color', {CURVES})",
     "svg.hashsalt": "charseq",  # else ids are random, and no two builds alike
@@ -42,7 +50,6 @@ STYLE = f"<style>@media (prefers-color-scheme: dark) {{\n{RULES}\n}}</style>".en
 def scraper(block, block_vars, gallery_conf):
     """Save the open figures of a gallery block; ``fig.set_label("…")`` says what one shows."""
     import matplotlib.pyplot as plt
-    from sphinx_gallery.scrapers import figure_rst
 
     rst = ""
     for number, path in zip(
@@ -58,20 +65,51 @@ def scraper(block, block_vars, gallery_conf):
             )
         path = Path(path).with_suffix(".svg")
         figure.savefig(path, metadata={"Date": None})
-        rst += figure_rst([path], gallery_conf["src_dir"], alt, [{0: path}])
+        address = path.relative_to(gallery_conf["src_dir"]).as_posix()
+        rst += (
+            f"\n.. image:: /{address}\n"
+            f"   :alt: {' '.join(alt.split())}\n"
+            "   :class: sphx-glr-single-img\n\n"
+        )
     plt.close("all")
     return rst
+
+
+def add_sizes(app, doctree):
+    """Give each SVG its width and height in CSS pixels, of which there are 4 in 3 points."""
+    for image in doctree.findall(nodes.image):
+        path = Path(app.srcdir, image["uri"])
+        if path.suffix != ".svg" or "width" in image or not path.exists():
+            continue
+        head = path.read_bytes()[:2000]
+        if box := re.search(rb'viewBox="0 0 ([\d.]+) ([\d.]+)"', head):
+            width, height = (str(round(float(points) * 4 / 3)) for points in box.groups())
+            image.update_all_atts({"width": width, "height": height})
+        elif b"<svg" in head:  # the thumbnail of a failed example is a renamed PNG
+            problem = f"{path.name} has no size: its viewBox is not as matplotlib 3.11 writes it"
+            upstream.complain(problem, location=image)
 
 
 def add_dark(app, exception):
     if exception or app.builder.format != "html":
         return
+    figures, recoloured = 0, 0
     for path in Path(app.outdir, "_images").glob("*.svg"):
         old = path.read_bytes()  # not text: the thumbnail of a failed example is a renamed PNG
-        if b"matplotlib" in old and STYLE not in old:
-            path.write_bytes(old.replace(b"<defs>", STYLE + b"<defs>", 1))
+        if b"matplotlib" not in old:
+            continue
+        figures += 1
+        recoloured += any(f": {light}".encode() in old for light in DARK)
+        if STYLE not in old:
+            new = old.replace(b"<defs>", STYLE + b"<defs>", 1)
+            if new == old:
+                upstream.complain(f"{path.name} stays light: it has no <defs>, as matplotlib wrote")
+            path.write_bytes(new)
+    if figures and not recoloured:
+        upstream.complain("no figure has a colour of figures.DARK in the form `fill: #1a1a1a`")
 
 
 def setup(app):
+    app.connect("doctree-read", add_sizes, priority=600)  # after Sphinx has resolved addresses
     app.connect("build-finished", add_dark)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,52 +1,79 @@
-"""What is done to a page once it is written: links in code, repairs, checks; on all cores.
+"""What is done to a page once it is written: links in code and fixes; on all cores.
 
-Each page goes through the steps below, in their order.
+Both depend on HTML that other packages write. So each page is searched for what they need, and a
+warning names what no page of the whole site holds. Builds write only pages that have changed; what
+the other pages held is remembered in ``finished.json``, beside the doctrees.
 """
 
+import json
 from functools import partial
 from pathlib import Path
 
-import polish
-import promises
-from code_links import link_code
-from sphinx.util import logging
+import code_links
+import html_fixes
+import page_checks
+import unused_assets
+import upstream
 from sphinx.util.parallel import ParallelTasks, SerialTasks, parallel_available
 
-logger = logging.getLogger(__name__)
+
+def expected():
+    """Return what finished pages must hold somewhere, and the complaint about each if none does."""
+    of_modules = (html_fixes, page_checks, unused_assets, code_links)
+    return {text: why for module in of_modules for text, why in module.EXPECTED.items()}
 
 
 def finish_pages(out, pages):
-    """Finish these pages, and return how many problems are left in them."""
-    count = 0
-    for path in pages:
+    """Finish these pages, and return of each when it was written and how often it held what."""
+    finished = {}
+    for name in pages:
+        path = Path(out, name)
         html = path.read_text("utf-8")
-        name = path.relative_to(out).with_suffix("").as_posix()
-        finished = polish.polish(link_code(name, html), path.parent)
-        if finished != html:
-            path.write_text(finished, "utf-8", newline="\n")
-        for problem in promises.broken(finished):
-            logger.warning("%s.html: %s", name, problem, type="promises")
-            count += 1
-    return count
+        linked = code_links.link_code(name.removesuffix(".html"), html)
+        fixed, hits = html_fixes.fix(linked)
+        if fixed != html:
+            path.write_text(fixed, "utf-8", newline="\n")
+        hits |= {text: fixed.count(text) for text in expected()}
+        finished[name] = [path.stat().st_mtime_ns, hits]
+    return finished
 
 
 def finish(app, exception):
-    """Finish the pages that were written since this was last done."""
+    """Finish the pages that were written since this was last done, and judge the whole site."""
     if exception or app.builder.format != "html":
         return
-    out, done = Path(app.outdir), Path(app.doctreedir, "finished")
-    since = done.stat().st_mtime_ns if done.exists() else 0
-    pages = [path for path in out.rglob("*.html") if path.stat().st_mtime_ns > since]
-    pages.sort(key=lambda path: path.stat().st_size, reverse=True)
+    out, record = Path(app.outdir), Path(app.doctreedir, "finished.json")
+    before = json.loads(record.read_text("utf-8")) if record.exists() else {"pages": {}}
+    written = {path.relative_to(out).as_posix(): path.stat() for path in out.rglob("*.html")}
+    finished = {
+        name: page
+        for name, page in before["pages"].items()
+        if name in written and page[0] == written[name].st_mtime_ns
+    }
+    pages = sorted(written.keys() - finished.keys(), key=lambda name: -written[name].st_size)
+    record.write_text(json.dumps({"pages": finished, "interrupted": True}), "utf-8")
     hands = app.parallel if parallel_available else 1
     tasks = ParallelTasks(hands) if hands > 1 else SerialTasks()
-    problems = []
     for first in range(hands):
         if share := pages[first::hands]:
-            tasks.add_task(partial(finish_pages, out), share, lambda _, n: problems.append(n))
+            tasks.add_task(partial(finish_pages, out), share, lambda _, new: finished.update(new))
     tasks.join()
-    if not sum(problems):
-        done.touch()
+    if "interrupted" in before:  # some of these pages were fixed already: their counts say nothing
+        finished |= {name: [finished[name][0], {}] for name in pages}
+    record.write_text(json.dumps({"pages": finished}), "utf-8")
+    for complaint in missing(hits for _, hits in finished.values()):
+        upstream.complain(complaint)
+    if "interrupted" not in before and len(pages) == len(written):
+        upstream.complain_if_never_called(*code_links.REPLACED)
+
+
+def missing(hits_of_pages):
+    """Yield the complaint about each text that every page was searched for and that none held."""
+    hits_of_pages = list(hits_of_pages)
+    for text, complaint in (html_fixes.complaints() | expected()).items():
+        counts = [hits.get(text) for hits in hits_of_pages]
+        if None not in counts and not any(counts):
+            yield complaint
 
 
 def setup(app):

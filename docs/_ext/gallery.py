@@ -9,6 +9,7 @@ from pathlib import Path
 
 import figures
 import matplotlib
+import upstream
 from sphinx_gallery import notebook
 
 # The order in which examples are read; one that is not named here comes last in its part.
@@ -46,7 +47,18 @@ def without_roles(to_markdown):
     return convert
 
 
-notebook.rst2md = without_roles(notebook.rst2md)
+# sphinx-gallery has no hook for it.
+upstream.replace(notebook, "rst2md", without_roles, "sphinx-gallery 0.22.1")
+
+
+def complain_of_roles(app):
+    """Notebooks are written in other processes, or were by an earlier build: look at them."""
+    for path in sorted(Path(app.srcdir, "gallery").rglob("*.ipynb")):
+        if re.search(r":(eq|doc):`", path.read_text("utf-8")):
+            upstream.complain(
+                f"{path.name} has a role of Sphinx in its text: does sphinx-gallery still call "
+                "notebook.rst2md, which replaces it (0.22.1)?"
+            )
 
 
 def start_afresh(gallery_conf, fname):
@@ -76,8 +88,11 @@ def examples_of_a_name(app, what, name, obj, options, lines):
 
 
 def steady_zips(app, exception):
-    """sphinx-gallery zips each example together with the time of day."""
-    for path in Path(app.outdir, "_downloads").rglob("*.zip"):
+    """sphinx-gallery 0.22.1 zips each example together with the time of day (gen_rst.py)."""
+    downloads = Path(app.outdir, "_downloads")
+    if exception is None and any(downloads.rglob("*.ipynb")) and not any(downloads.rglob("*.zip")):
+        upstream.complain("sphinx-gallery offers no zip files any more, as 0.22.1 did")
+    for path in downloads.rglob("*.zip"):
         with zipfile.ZipFile(path) as old:
             members = {name: old.read(name) for name in sorted(old.namelist())}
         with zipfile.ZipFile(path, "w") as new:
@@ -88,6 +103,7 @@ def steady_zips(app, exception):
 
 
 def setup(app):
+    app.connect("builder-inited", complain_of_roles, priority=600)  # after sphinx-gallery
     app.connect("autodoc-process-docstring", examples_of_a_name, priority=600)  # after numpydoc
     app.connect("build-finished", steady_zips)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -40,8 +40,10 @@ class Queue:
 
     def __init__(self, docs, store, key):
         self.docs, self.store, self.key, self.process = docs, store, key, None
-        self.drop_stale()
-        self.pages = [page for page in pages(self.docs) if not self.result(*page[1:]).exists()]
+        with_cells = list(pages(docs))
+        self.with_cells = {name for name, *_ in with_cells}
+        self.drop_stale({self.result(*page[1:]) for page in with_cells})
+        self.pages = [page for page in with_cells if not self.result(*page[1:]).exists()]
         self.scripts = [script for script in scripts(self.docs) if not is_current(*script)]
         self.queued = {self.result(*page[1:]) for page in self.pages} if FORKS else set()
         if FORKS and (self.pages or self.scripts):
@@ -49,11 +51,10 @@ class Queue:
                 [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
 
-    def drop_stale(self):
-        """Forget results of other pages, of other code, and of examples run by other code."""
+    def drop_stale(self, wanted):
+        """Forget all results but those wanted, and those of examples that other code has run."""
         self.store.mkdir(parents=True, exist_ok=True)
         (self.store / "lock").touch()
-        wanted = {self.result(*page[1:]) for page in pages(self.docs)}
         for path in self.store.glob("*.json"):
             if path not in wanted:
                 path.unlink()

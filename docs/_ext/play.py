@@ -78,7 +78,10 @@ def add_files(app, pagename, templatename, context, doctree):
 
 
 def lean(source):
-    """Leave out comments, empty lines and indentation, but not within the text of `…`."""
+    """Leave out comments, empty lines and indentation, but not within the text of `…`.
+
+    The library for it, rjsmin, breaks our scripts: it knows `…` only if no other is nested in it.
+    """
     kept, within = [], False
     for line in COMMENT.sub("", source).splitlines():
         if within or line.strip():

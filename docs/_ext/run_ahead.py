@@ -5,9 +5,12 @@ from pathlib import Path
 
 import jobs
 import myst_nb.sphinx_
+import upstream
 from myst_nb.core.execute import NotebookClientBase
 from nbformat import from_dict
 
+RELEASE = "MyST-NB 1.4.0"  # which has no setting for another client
+asked, failed = set(), set()  # pages whose outputs were asked for in this process, or have failed
 LANGUAGE = {"name": "python", "pygments_lexer": "ipython3"}  # as a kernel says of itself
 
 
@@ -15,6 +18,7 @@ class Ran(NotebookClientBase):
     """Brings the outputs of a page's cells."""
 
     def start_client(self):
+        asked.add(self.path)
         self.notebook.metadata.language_info = from_dict(LANGUAGE)
         code = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
         place = self.path.parent, [cell.source for cell in code]
@@ -23,12 +27,23 @@ class Ran(NotebookClientBase):
             for output in cell.outputs:
                 if output.output_type == "error":
                     jobs.queue.forget(*place)
+                    failed.add(self.path)
                     trace = "\n".join(output.traceback)
                     self.logger.warning(f"a cell has failed\n{trace}", subtype="exec")
 
 
 def client(notebook, source, nb_config, logger, read_fmt=None):
     return Ran(notebook, Path(source), nb_config, logger)
+
+
+def complain_of_lost_outputs(app, doctree):
+    docname = app.env.current_document.docname
+    path = Path(app.env.doc2path(docname))
+    if docname in jobs.queue.with_cells and path not in asked:
+        problem = f"{RELEASE} asked us for the outputs of this page's cells, and now nobody does"
+        upstream.complain(problem, location=docname)
+    if path in failed:
+        app.env.note_reread()  # so that the next build runs its cells anew
 
 
 def send(app):
@@ -42,8 +57,8 @@ def read_last_what_must_wait(app, env, docnames):
 
 
 def setup(app):
-    assert hasattr(myst_nb.sphinx_, "create_client"), "MyST-NB makes its client elsewhere"
-    myst_nb.sphinx_.create_client = client  # there is no setting for it, up to MyST-NB 1.4
+    upstream.replace(myst_nb.sphinx_, "create_client", lambda original: client, RELEASE)
     app.connect("builder-inited", send, priority=400)  # sphinx-gallery's own turn comes at 500
+    app.connect("doctree-read", complain_of_lost_outputs)
     app.connect("env-before-read-docs", read_last_what_must_wait, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -7,7 +7,8 @@ And seven eighths of MyST-NB's styles are the 256 colours of a terminal, which n
 import re
 from pathlib import Path
 
-COLOURS = re.compile(r"div\.highlight \.-Color[^{]*\{[^}]*\}\n*")
+import upstream
+
 # A page needs the files whose name starts so only if its body holds one of these.
 NEEDED_FOR = {
     "mystnb": ('class="cell',),
@@ -19,6 +20,21 @@ NEEDED_FOR = {
     "clipboard": ('class="highlight"',),
     "math.css": ("<math",),
 }
+# No page needs these so far. A page that has tabs removes the name from this list.
+NOT_YET_NEEDED = ("design-tabs",)
+# What finished pages hold if files and marks still have these names, and else the complaint.
+EXPECTED = {
+    f"_static/{prefix}": f"no page loads a file whose name starts with {prefix!r}: "
+    "if it has another name now, every page loads it"
+    for prefix in NEEDED_FOR
+    if prefix not in NOT_YET_NEEDED
+} | {
+    mark: f"no page holds {mark!r}: if it is called otherwise now, pages lack {prefix!r}"
+    for prefix, marks in NEEDED_FOR.items()
+    if prefix not in NOT_YET_NEEDED
+    for mark in marks
+}
+COLOURS = re.compile(r"div\.highlight \.-Color[^{]*\{[^}]*\}\n*")
 
 
 def drop_unused(app, pagename, templatename, context, doctree):
@@ -37,9 +53,24 @@ def drop_unused(app, pagename, templatename, context, doctree):
 
 
 def drop_colours(app, exception):
+    if exception or app.builder.format != "html":
+        return
+    dropped = 0
+    for path in Path(app.outdir, "_static").glob("mystnb*.css"):
+        rest, count = COLOURS.subn("", path.read_text("utf-8"))
+        path.write_text(rest, "utf-8", newline="\n")
+        dropped += count
+    if not dropped:
+        upstream.complain(
+            "MyST-NB's styles have no `div.highlight .-Color…` to drop, as those of 1.4.0 had"
+        )
+
+
+def complain_of_missing(app, exception):
     if exception is None and app.builder.format == "html":
-        for path in Path(app.outdir, "_static").glob("mystnb*.css"):
-            path.write_text(COLOURS.sub("", path.read_text("utf-8")), "utf-8", newline="\n")
+        for prefix in NOT_YET_NEEDED:
+            if not any(Path(app.outdir, "_static").glob(f"{prefix}*")):
+                upstream.complain(f"no file's name starts with {prefix!r}: drop it from the list")
 
 
 def bring_them_back(app):
@@ -53,4 +84,5 @@ def setup(app):
     app.connect("builder-inited", bring_them_back, priority=100)
     app.connect("html-page-context", drop_unused, priority=900)  # after all that add files
     app.connect("build-finished", drop_colours)
+    app.connect("build-finished", complain_of_missing)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,8 +1,9 @@
-"""The ledger: one key for an equation, the code that is it, its symbols and its proof.
+"""One key for an equation, the code that computes it, its symbols and its tests.
 
 An equation labelled ``rnn-step`` is the function ``rnn_step``, which cites it; the notation page
-refers to it; tests named ``test_rnn_step_…`` prove it. ``{ledger}`` shows the whole chain on a page
-and ``{code-of} rnn_step`` shows the lines themselves, ``{notation-of} W_ih h`` rows of that page.
+refers to it; tests named ``test_rnn_step_…`` check it. ``{equation-table}`` shows all of this for
+every equation, ``{code-of} rnn_step`` shows the lines of a function, and ``{notation-of} W_ih h``
+shows rows of the notation page.
 tests/test_docs.py fails on a missing link.
 """
 
@@ -60,13 +61,19 @@ class Function:
 
 
 def is_check(statement: ast.stmt) -> bool:
-    """Say whether a statement does nothing but raise, or calls a helper that does."""
+    """Say whether a statement does nothing but raise, or calls a helper that does.
+
+    The name of such a helper starts with ``check_`` or ``_check``.
+    """
     if isinstance(statement, ast.If):
         return all(isinstance(inner, (ast.Raise, ast.Assign)) for inner in statement.body) and (
             isinstance(statement.body[-1], ast.Raise)
         )
     call = statement.value if isinstance(statement, ast.Expr) else None
-    return isinstance(call, ast.Call) and getattr(call.func, "id", "").startswith("_check")
+    if not isinstance(call, ast.Call):
+        return False
+    name = getattr(call.func, "id", "") or getattr(call.func, "attr", "")
+    return name.startswith(("check_", "_check"))
 
 
 def equations(root: Path = ROOT) -> dict[str, str]:
@@ -130,7 +137,7 @@ def _reading_order(root: Path, page: Path) -> tuple[int, str]:
     return (order.index(page.stem) if page.stem in order else len(order), page.as_posix())
 
 
-class Ledger(SphinxDirective):
+class EquationTable(SphinxDirective):
     """A table: each equation, the code that is it, what its tests prove."""
 
     def run(self) -> list[nodes.Node]:
@@ -188,7 +195,7 @@ class NotationOf(SphinxDirective):
 
 
 def setup(app):
-    app.add_directive("ledger", Ledger)
+    app.add_directive("equation-table", EquationTable)
     app.add_directive("code-of", CodeOf)
     app.add_directive("notation-of", NotationOf)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

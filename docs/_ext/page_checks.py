@@ -1,0 +1,54 @@
+"""Warn, and so fail the build, where no other extension does.
+
+An image needs an alternative text, an output has no NaN, and an example has run.
+"""
+
+import re
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+NAN = re.compile(r"\bnan\b", re.IGNORECASE)
+# Outputs are known by these classes. finish.py warns if no page of the site has one of them.
+EXPECTED = {
+    'class="output ': "no page has an output of a cell: does MyST-NB still call it `output` "
+    "(MyST-NB 1.4.0, core/render.py)?",
+    'class="sphx-glr-script-out': "no page has an output of an example: does sphinx-gallery still "
+    "call it `sphx-glr-script-out` (sphinx-gallery 0.22.1, gen_rst.py)?",
+}
+
+
+def problems(doctree, source):
+    """Yield each node that has a problem, and the problem."""
+    images = list(doctree.findall(nodes.image))
+    for image in images:
+        # A thumbnail has none by intent: the link beside it says the same in words.
+        if not image.get("alt", "").strip() and "_thumb." not in image["uri"]:
+            yield image, f"an image has no alternative text: {image['uri']}"
+    outputs = list(doctree.findall(is_output))
+    for output in outputs:
+        if NAN.search(output.astext()):
+            yield output, f"an output has a NaN: {output.astext()[-200:]}"
+    # sphinx-gallery copies an example beside the page that it makes of it.
+    if source.with_suffix(".py").exists() and not outputs and not images:
+        yield doctree, "the example has no output and no figure: did it run?"
+
+
+def is_output(node):
+    """Say whether a cell of a page or an example has printed or returned this."""
+    classes = node["classes"] if isinstance(node, nodes.Element) else ()
+    return "output" in classes or "sphx-glr-script-out" in classes
+
+
+def check(app, doctree):
+    docname = app.env.current_document.docname
+    for node, problem in problems(doctree, Path(app.env.doc2path(docname))):
+        logger.warning("%s", problem, location=node if node.line else docname, type="page")
+        app.env.note_reread()  # so that the next build says it again
+
+
+def setup(app):
+    app.connect("doctree-read", check)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
