@@ -11,9 +11,8 @@ A generation that the machine lacks is reported as missing. It never counts as p
 """
 
 import argparse
-import ast
+import contextlib
 import importlib.util
-import io
 import json
 import multiprocessing
 import os
@@ -21,14 +20,14 @@ import re
 import subprocess
 import sys
 import tempfile
-import warnings
-from contextlib import redirect_stdout
 from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-CELL = re.compile(r"^```\{code-cell\} python\n(?:---\n.*?^---\n)?(.*?)^```", re.M | re.S)
+sys.path.insert(0, str(ROOT / "docs" / "_ext"))
+import cells  # noqa: E402 - what runs the cells when the site is built
+
 PAGES = ["docs/index.md", "docs/learn/*.md", "docs/use/*.md"]
 # The pages' cells are run by `outputs`; their prompts are run by pytest, with the unit tests.
 TESTS = ["charseq", "docs", "tests", "--ignore=tests/browser"]
@@ -146,69 +145,43 @@ def obedience(generation, found, machine):
 # --- what examples and pages print ----------------------------------------------------------------
 
 
-class Recorder(io.TextIOBase):
-    """Standard output that notes which line of a file has printed what."""
-
-    def __init__(self, file):
-        self.file, self.said = file, {}
-
-    def write(self, text):
-        frame = sys._getframe(1)
-        while frame is not None and frame.f_code.co_filename != self.file:
-            frame = frame.f_back
-        self.note(frame.f_lineno if frame else 0, text)
-        return len(text)
-
-    def note(self, line, text):
-        self.said[str(line)] = self.said.get(str(line), "") + text
+STRICT = "import warnings\nwarnings.simplefilter('error')\ndel warnings"
 
 
-def cells(path):
-    """Cut a page or an example into its cells: the number of lines above each, and its code."""
+def cut(path):
+    """Cut a page or an example into its cells: the line on which each begins, and its code."""
     text = path.read_text("utf-8")
-    if path.suffix == ".py":
-        cuts = [match.start() for match in re.finditer(r"^# %%", text, re.M)]
-        found = [(start, text[start:end]) for start, end in pairwise([0, *cuts, len(text)])]
-    else:
-        found = [(match.start(1), match[1]) for match in CELL.finditer(text)]
-    return [(text.count("\n", 0, start), code) for start, code in found]
+    if path.suffix == ".md":
+        return cells.cells_of(text)
+    cuts = [match.start() for match in re.finditer(r"^# %%", text, re.M)]
+    blocks = pairwise([0, *cuts, len(text)])
+    return [(text.count("\n", 0, start) + 1, text[start:end]) for start, end in blocks]
 
 
 def outputs(name):
-    """Run the cells of one file; return its name and what each of its lines has shown.
+    """Run the cells of one file, once per process; return its name and what each has shown.
 
     A cell shows what it prints, the value of its last expression, and the words in its figures.
     """
-    from matplotlib import pyplot as plt
+    starts, sources = zip(*cut(ROOT / name), strict=True)
+    with tempfile.TemporaryDirectory() as elsewhere, contextlib.chdir(elsewhere):
+        _, *of_cells = cells.run_cells([STRICT, *sources], {}, words_in)
+    shown = {}
+    for start, outputs_of_cell in zip(starts, of_cells, strict=True):
+        for output in outputs_of_cell:
+            if output["output_type"] == "error":
+                shown["failed"] = f"{output['ename']}: {output['evalue']}"
+            elif output.get("name") != "stderr":
+                text = output["text"] if "text" in output else output["data"]["text/plain"] + "\n"
+                shown[str(start)] = shown.get(str(start), "") + text
+    return name, shown
+
+
+def words_in(figure):
     from matplotlib.text import Text
 
-    path, recorder = ROOT / name, Recorder(name)
-    namespace = {"__name__": "__main__", "__file__": str(path)}
-    before = Path.cwd()
-    with (
-        tempfile.TemporaryDirectory() as elsewhere,
-        redirect_stdout(recorder),
-        warnings.catch_warnings(action="error"),
-    ):
-        os.chdir(elsewhere)
-        try:
-            for above, code in cells(path):
-                tree = ast.increment_lineno(ast.parse(code), above)
-                last = tree.body and isinstance(tree.body[-1], ast.Expr) and tree.body.pop()
-                exec(compile(tree, name, "exec"), namespace)
-                if last:
-                    hide = code.rstrip().endswith(";")
-                    value = ast.Expression(last.value) if hide else ast.Interactive([last])
-                    exec(compile(value, name, "eval" if hide else "single"), namespace)
-                for number in plt.get_fignums():
-                    figure = plt.figure(number)
-                    words = [figure.get_label(), *(t.get_text() for t in figure.findobj(Text))]
-                    recorder.note(above + 1, "\n".join(filter(None, words)))
-                plt.close("all")
-        except BaseException as error:  # a page may call sys.exit as well
-            recorder.note("failed", f"{type(error).__name__}: {error}")
-        os.chdir(before)
-    return name, recorder.said
+    words = [figure.get_label(), *(text.get_text() for text in figure.findobj(Text))]
+    return "\n".join(filter(None, words))
 
 
 def all_outputs():
@@ -222,7 +195,7 @@ def all_outputs():
     model = charseq.CharRNN(2, 2, seed=0)
     charseq.train(model, charseq.Vocabulary("ab"), "ab", epochs=1)  # loads what an optimizer needs
     [getattr(charseq, name) for name in charseq.__all__]
-    files = [path for pattern in PAGES for path in sorted(ROOT.glob(pattern)) if cells(path)]
+    files = [path for pattern in PAGES for path in sorted(ROOT.glob(pattern)) if cut(path)]
     files += sorted((ROOT / "examples").rglob("*.py"))
     names = [path.relative_to(ROOT).as_posix() for path in files]
     can_fork = "fork" in multiprocessing.get_all_start_methods()

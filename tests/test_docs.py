@@ -9,7 +9,6 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
-from processors import CELL
 
 import charseq
 
@@ -139,14 +138,16 @@ def test_each_exercise_is_followed_by_a_folded_solution_that_asserts_or_prints(p
 
 @pytest.mark.parametrize("page", CHAPTERS, ids=name_of)
 def test_a_chapter_ends_with_checks_of_what_its_prose_says(page):
-    last = CELL.findall(page.read_text("utf-8"))[-1]
+    last = cells.sources_of(page.read_text("utf-8"))[-1]
     assert last.startswith("# What the prose says")
     assert len(re.findall(r"^assert ", last, re.MULTILINE)) >= 2
 
 
 @pytest.mark.parametrize("page", [*CHAPTERS, ROOT / "docs/index.md"], ids=name_of)
 def test_code_on_a_page_fits_its_column(page):
-    lines = [line for cell in CELL.findall(page.read_text("utf-8")) for line in cell.splitlines()]
+    lines = [
+        line for cell in cells.sources_of(page.read_text("utf-8")) for line in cell.splitlines()
+    ]
     assert [line for line in lines if len(line) > 78] == []
 
 

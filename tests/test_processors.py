@@ -1,6 +1,9 @@
 """The task `processors`: what it notes, what it compares, and what it must not count as passed."""
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import processors
@@ -33,28 +36,44 @@ fig.suptitle("A title");
 """
 
 
-def test_outputs_are_noted_with_the_line_of_the_page(tmp_path):
-    page, before = tmp_path / "page.md", Path.cwd()
-    page.write_text(PAGE)
-    assert processors.outputs(str(page)) == (
-        str(page), {"8": "1 is printed\n", "10": "2\n", "20": "What it shows\nA title"},
+IN_ANOTHER_PROCESS = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import processors
+print(json.dumps(processors.outputs(sys.argv[2])))
+"""
+
+
+def outputs_of(path, text):
+    """Write a page or an example and run its cells in a process of their own, as the task does."""
+    path.write_text(text)
+    arguments = [str(Path(__file__).parent), str(path)]
+    ran = subprocess.run(
+        [sys.executable, "-c", IN_ANOTHER_PROCESS, *arguments],
+        check=True, capture_output=True, text=True,
     )  # fmt: skip
-    assert Path.cwd() == before
+    name, outputs = json.loads(ran.stdout)
+    assert name == str(path)
+    return outputs
+
+
+def test_outputs_are_noted_with_the_first_line_of_their_cell(tmp_path):
+    assert outputs_of(tmp_path / "page.md", PAGE) == {
+        "7": "1 is printed\n2\n",
+        "20": "What it shows\nA title\n",
+    }
 
 
 def test_an_example_shows_the_last_value_of_each_block(tmp_path):
-    script = tmp_path / "example.py"
-    script.write_text('"""Title."""\nx = 1\nx\n\n# %%\n# Text\nx + 1\n')
-    assert processors.outputs(str(script))[1] == {"3": "1\n", "7": "2\n"}
+    script = '"""Title."""\nx = 1\nx\n\n# %%\n# Text\nx + 1\n'
+    assert outputs_of(tmp_path / "example.py", script) == {"1": "1\n", "5": "2\n"}
 
 
 def test_a_claim_that_fails_and_a_warning_are_differences(tmp_path):
     for code in ("assert 1 > 2", "import warnings\nwarnings.warn('now')", "import sys\nsys.exit()"):
-        page = tmp_path / "page.py"
-        page.write_text(code)
-        name, lines = processors.outputs(str(page))
-        (told,) = processors.differences({}, {name: lines})
-        assert told.startswith(f"{page} fails: ")
+        lines = outputs_of(tmp_path / "page.py", code)
+        (told,) = processors.differences({}, {"page.py": lines})
+        assert told.startswith("page.py fails: ")
 
 
 def test_a_difference_is_told_with_page_and_line():
@@ -73,7 +92,7 @@ def test_every_page_and_example_has_its_cells_compared():
     with_cells = {
         path
         for path in (processors.ROOT / "docs").rglob("*.md")
-        if processors.cells(path) and "gallery" not in path.parts and "generated" not in path.parts
+        if processors.cut(path) and "gallery" not in path.parts and "generated" not in path.parts
     }
     assert with_cells <= pages
 

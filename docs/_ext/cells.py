@@ -1,8 +1,9 @@
-"""Run the code cells of a page as Jupyter would, in this very process.
+"""Find the code cells of a page, and run them as Jupyter would, in this very process.
 
 A Jupyter kernel is a process of its own that is spoken to over sockets, which costs more than most
 pages compute. IPython's shell needs neither: it runs a cell, and what the cell prints, returns or
-draws arrives in the few methods below, in the format of a notebook.
+draws arrives in the few methods below, in the format of a notebook. The site is built with it, and
+tests/processors.py compares with it what pages and examples print on other processors.
 """
 
 import re
@@ -15,15 +16,25 @@ CELL = re.compile(r"^```\{code-cell\} python\n(?:---\n.*?^---\n)?(.*?)^```", re.
 
 def sources_of(page):
     """Return the code cells of a page's text, as MyST-NB reads them."""
-    return [cell.strip("\n") for cell in CELL.findall(page)]
+    return [source for _, source in cells_of(page)]
 
 
-def run_cells(sources, rc):
+def cells_of(page):
+    """Return each code cell of a page's text with the number of the line on which it begins."""
+    cells = []
+    for match in CELL.finditer(page):
+        source = match[1].lstrip("\n")
+        cells.append((page.count("\n", 0, match.end(1) - len(source)) + 1, source.rstrip("\n")))
+    return cells
+
+
+def run_cells(sources, rc, describe=None):
     """Return the outputs of each cell; those after one that fails are empty.
 
-    `rc` are the settings of matplotlib, whose figures are drawn as SVG.
+    `rc` are the settings of matplotlib, whose figures are drawn as SVG. With `describe`, a function
+    that returns the words for a figure, they are described instead of drawn.
     """
-    shell = make_shell(rc)
+    shell = make_shell(rc, describe)
     outputs = []
     for source in sources:
         shell.outputs = []
@@ -35,7 +46,7 @@ def run_cells(sources, rc):
     return outputs + [[] for _ in sources[len(outputs) :]]
 
 
-def make_shell(rc):
+def make_shell(rc, describe):
     from IPython.core.displayhook import DisplayHook
     from IPython.core.displaypub import DisplayPublisher
     from IPython.core.interactiveshell import InteractiveShell
@@ -72,7 +83,7 @@ def make_shell(rc):
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "nocolor"
-    config.InlineBackend.figure_formats = {"svg"}  # sharp at any zoom
+    config.InlineBackend.figure_formats = set() if describe else {"svg"}  # sharp at any zoom
     config.InlineBackend.rc = rc
     config.InlineBackend.print_figure_kwargs = {"bbox_inches": None, "metadata": {"Date": None}}
     Shell.displayhook_class.default_value = Result
@@ -80,6 +91,11 @@ def make_shell(rc):
     shell = Shell.instance(config=config)
     sys.modules["__main__"] = shell.user_module
     shell.enable_matplotlib("inline")
+    if describe:
+        from matplotlib.figure import Figure
+
+        words = shell.display_formatter.formatters["text/plain"]
+        words.for_type(Figure, lambda figure, printer, cycle: printer.text(describe(figure)))
     return shell
 
 

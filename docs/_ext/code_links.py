@@ -19,10 +19,6 @@ BLOCK = re.compile(
     re.DOTALL,
 )
 CUT = "\n<!-- next block -->\n"
-REPLACED = (
-    "sphinx_codeautolink.extension.link_html",
-    "sphinx_codeautolink.extension.resolve.populate_type_checking",
-)
 EXPECTED = {
     "sphinx-codeautolink-a": "no code on any page links to the reference: does codeautolink still "
     "call its links `sphinx-codeautolink-a` (0.19.0, extension/block.py)?",
@@ -36,9 +32,17 @@ def note_call(document, out_dir, transforms, *args, **options):
         calls[document] = (transforms, *args), options
 
 
-link_html = upstream.replace(codeautolink, "link_html", lambda original: note_call, RELEASE)
+link_html = upstream.replace(
+    codeautolink, "link_html", lambda original: note_call, RELEASE, in_main_process=True
+)
 # It imports whatever torch names for type checkers, which takes a second and changes no link.
-upstream.replace(resolve, "populate_type_checking", lambda original: lambda module: None, RELEASE)
+upstream.replace(
+    resolve,
+    "populate_type_checking",
+    lambda original: lambda module: None,
+    RELEASE,
+    in_main_process=True,
+)
 
 
 def link_code(name, html):

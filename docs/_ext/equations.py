@@ -141,17 +141,26 @@ class EquationTable(SphinxDirective):
     """A table: each equation, the code that is it, what its tests prove."""
 
     def run(self) -> list[nodes.Node]:
-        by_name, noted = functions(), symbols()
+        by_name, noted, missing = functions(), symbols(), []
         rows = ["| Equation | Key | Code | What its tests check |", "| :-- | :-- | :-- | :-- |"]
         for label in equations():
             key = label.replace("-", "_")
             function, tests = by_name.get(key), proofs(label)
-            if function is None or label not in function.cites or not tests or label not in noted:
-                raise self.error(f"equation {label!r} lacks its function, symbols or test")
+            links = {
+                f"a function {key}": function,
+                f"a citation in the docstring of {key}": function and label in function.cites,
+                f"a test test_{key}_…": tests,
+                "symbols on the notation page": label in noted,
+            }
+            if lacks := [link for link, there in links.items() if not there]:
+                missing.append(f"equation {label!r} lacks {', '.join(lacks)}")
+                continue
             facts = "; ".join(
                 name.removeprefix(f"test_{key}_").replace("_", " ") for _, name in tests
             )
             rows.append(f"| {{eq}}`{label}` | `{label}` | {function.role} | {facts} |")
+        if missing:
+            raise self.error("\n".join(missing))
         for path in [*ROOT.glob("tests/test_*.py"), *ROOT.glob("charseq/*.py")]:
             self.env.note_dependency(str(path))
         return self.parse_text_to_nodes("\n".join(rows))

@@ -87,14 +87,15 @@ def add_sizes(app, doctree):
             image.update_all_atts({"width": width, "height": height})
         elif b"<svg" in head:  # the thumbnail of a failed example is a renamed PNG
             problem = f"{path.name} has no size: its viewBox is not as matplotlib 3.11 writes it"
-            upstream.complain(problem, location=image)
+            upstream.complain(problem, location=app.env.current_document.docname)
 
 
 def add_dark(app, exception):
     if exception or app.builder.format != "html":
         return
+    images = list(Path(app.outdir, "_images").glob("*.svg"))
     figures, recoloured = 0, 0
-    for path in Path(app.outdir, "_images").glob("*.svg"):
+    for path in images:
         old = path.read_bytes()  # not text: the thumbnail of a failed example is a renamed PNG
         if b"matplotlib" not in old:
             continue
@@ -103,8 +104,12 @@ def add_dark(app, exception):
         if STYLE not in old:
             new = old.replace(b"<defs>", STYLE + b"<defs>", 1)
             if new == old:
-                upstream.complain(f"{path.name} stays light: it has no <defs>, as matplotlib wrote")
+                upstream.complain(
+                    f"{path.name} stays light: it lacks the <defs> of matplotlib 3.11"
+                )
             path.write_bytes(new)
+    if images and not figures:
+        upstream.complain("no SVG names matplotlib as its maker, as matplotlib 3.11 does")
     if figures and not recoloured:
         upstream.complain("no figure has a colour of figures.DARK in the form `fill: #1a1a1a`")
 

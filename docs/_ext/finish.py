@@ -64,7 +64,7 @@ def finish(app, exception):
     for complaint in missing(hits for _, hits in finished.values()):
         upstream.complain(complaint)
     if "interrupted" not in before and len(pages) == len(written):
-        upstream.complain_if_never_called(*code_links.REPLACED)
+        upstream.complain_of_never_called()
 
 
 def missing(hits_of_pages):

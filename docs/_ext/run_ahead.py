@@ -49,6 +49,11 @@ def complain_of_lost_outputs(app, doctree):
 def send(app):
     if jobs.queue.process:
         jobs.queue.send(app.config.sphinx_gallery_conf, min(app.parallel or 1, os.cpu_count()))
+        if jobs.queue.scripts and not any(jobs.is_current(*s) for s in jobs.queue.scripts):
+            upstream.complain(
+                "no example has run ahead: does sphinx-gallery still have "
+                "gen_rst.generate_file_rst, and write .md5 files (0.22.1)?"
+            )
 
 
 def read_last_what_must_wait(app, env, docnames):

@@ -10,12 +10,16 @@ from functools import wraps
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
-seen_in = {}  # the release that each replacement is for
+seen_in = {}  # the release of each that the main process calls in a whole build
 calls = Counter()  # how often each replacement was called in this process
 
 
-def replace(module, name, make, release):
-    """Put make(original) in the place of a module's function, and return the original."""
+def replace(module, name, make, release, *, in_main_process=False):
+    """Put make(original) in the place of a module's function, and return the original.
+
+    With `in_main_process`, a whole build in which Sphinx's own process never calls it is a warning,
+    too. What other processes call, or what is called for some pages only, is judged by its effect.
+    """
     full_name = f"{module.__name__}.{name}"
     original = getattr(module, name, None)
     if original is None:
@@ -29,15 +33,16 @@ def replace(module, name, make, release):
         return ours(*args, **kwargs)
 
     setattr(module, name, counted)
-    seen_in[full_name] = release
+    if in_main_process:
+        seen_in[full_name] = release
     return original
 
 
-def complain_if_never_called(*full_names):
-    """Warn about those that a whole build has not called in this process."""
-    for name in full_names:
-        if name in seen_in and not calls[name]:
-            complain(f"{name} was not called in a whole build, as it was in {seen_in[name]}")
+def complain_of_never_called():
+    """Warn about each replacement that a whole build should have called."""
+    for name, release in seen_in.items():
+        if not calls[name]:
+            complain(f"{name} was not called in a whole build, as it was in {release}")
 
 
 def complain(problem, **options):

@@ -1,0 +1,492 @@
+"""The extensions of docs/_ext on toy sites of a few pages: what they make, and what they refuse.
+
+A toy site has the real settings, extensions, templates and package, and pages of its own. One site
+is right. Another has every mistake that an extension has to notice. In two more, whatever the
+extensions change in other packages is gone, or has its name but is not called.
+"""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import pytest
+from filelock import FileLock
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "docs" / "_ext"))
+import equations  # noqa: E402
+import finish  # noqa: E402
+import html_fixes  # noqa: E402
+import unused_assets  # noqa: E402
+import upstream  # noqa: E402
+
+FRONT = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n\n"
+GOOD = {
+    "docs/index.md": """\
+# Toy
+
+```{toctree}
+learn/index
+learn/page
+notation
+equations
+api
+gallery/index
+```
+
+::::{grid} 2
+:::{grid-item-card} A card
+Text with {wheel}`the wheel`.
+:::
+::::
+""",
+    "docs/learn/index.md": "# Learn\n\n```{toctree}\npage\n```\n",
+    "docs/learn/page.md": f"""\
+{FRONT}\
+# A page
+
+$$
+p = \\frac{{e^z}}{{\\sum e^z}}
+$$ (softmax)
+
+```{{code-of}} softmax
+```
+
+```{{notation-of}} logits
+```
+
+```{{code-cell}} python
+---
+tags: [hide-input]
+mystnb:
+  image:
+    alt: A line that rises.
+---
+import matplotlib.pyplot as plt
+import numpy as np
+from charseq.reference import softmax
+
+print(softmax(np.zeros(2)))
+plt.plot([1, 2])
+plt.title("rises");
+```
+
+```{{play}} train
+:epochs: 2
+
+Without scripts you read this.
+```
+
+```{{eval-rst}}
+A citation [one]_.
+
+.. [one] A book.
+```
+""",
+    "docs/notation.md": """\
+# Notation
+
+## Symbols
+
+| symbol | meaning | shape | name in torch | name in the reference | equation |
+| :-- | :-- | :-- | :-- | :-- | :-- |
+| $z$ | scores | $(V,)$ | `input` | `logits` | {eq}`softmax` |
+""",
+    "docs/equations.md": "# Equations\n\n```{equation-table}\n```\n",
+    "docs/api.md": "# API\n\n```{eval-rst}\n.. autofunction:: charseq.reference.softmax\n```\n",
+    "examples/GALLERY_HEADER.rst": "Gallery\n=======\n\nExamples.\n",
+    "examples/cell/GALLERY_HEADER.rst": "Cells\n-----\n\nOne.\n",
+    "examples/cell/toy.py": '''\
+"""
+What is drawn?
+==============
+
+A line, :eq:`softmax`, as on :doc:`/notation`.
+"""
+import matplotlib.pyplot as plt
+import numpy as np
+
+from charseq.reference import softmax
+
+print(softmax(np.zeros(2)))
+fig, ax = plt.subplots()
+ax.plot([1, 2])
+fig.set_label("A line that rises.")
+''',
+    "tests/test_toy.py": "def test_softmax_sums_to_one():\n    pass\n",
+}
+BAD = GOOD | {
+    "docs/learn/index.md": "# Learn\n\n```{toctree}\npage\nbad\nraises\n```\n",
+    "docs/learn/bad.md": f"""\
+{FRONT}\
+# Mistakes
+
+$$
+y = x
+$$ (one-hot)
+
+$$
+y = x
+$$ (no-code)
+
+$$
+y = x
+$$ (rnn-step)
+
+Bad $\\frac{{1$ math.
+
+![](picture.svg)
+
+```{{code-cell}} python
+print(float("nan"))
+```
+
+```{{code-of}} no_such_function
+```
+
+```{{notation-of}} no_such_name
+```
+
+```{{play}} train
+```
+""",
+    "docs/learn/picture.svg": "<svg xmlns='http://www.w3.org/2000/svg'></svg>",
+    "docs/learn/raises.md": f"{FRONT}# Raises\n\n```{{code-cell}} python\n1 / 0\n```\n",
+    "docs/notation.md": GOOD["docs/notation.md"].replace(
+        "{eq}`softmax`", "{eq}`softmax`, {eq}`no-code`, {eq}`rnn-step`"
+    ),
+    "examples/cell/silent.py": '"""\nDid it run?\n===========\n\nNo.\n"""\nx = 1\n',
+    "examples/cell/wordless.py": (
+        '"""\nWhat is drawn?\n==============\n\nA figure without words.\n"""\n'
+        "import matplotlib.pyplot as plt\n\nplt.plot([1, 2])\n"
+    ),
+    "tests/test_toy.py": """\
+def test_softmax_sums_to_one():
+    pass
+
+
+def test_one_hot_has_a_one():
+    pass
+
+
+def test_no_code_has_a_test():
+    pass
+""",
+}
+# What the second site must complain about, a regular expression each.
+MISTAKES = {
+    "bad LaTeX": r"bad.md.*bad math '.*frac\{1': ",
+    "an image without alternative text": r"bad.md.*an image has no alternative text: .*picture.svg",
+    "an SVG without size": r"picture.svg has no size",
+    "a NaN": r"bad.md.*an output has a NaN: nan",
+    "an example that did not run": r"silent.*the example has no output and no figure",
+    "a figure without words": r"wordless.py: a figure without alternative text",
+    "an equation without function": r"equation 'no-code' lacks a function no_code",
+    "an equation without test": r"equation 'rnn-step' lacks a test test_rnn_step_",
+    "an equation without symbols": r"equation 'one-hot' lacks symbols on the notation page",
+    "code of an unknown function": r"bad.md.*no function of charseq is called 'no_such_function'",
+    "notation of an unknown name": r"bad.md.*no row of the notation is for 'no_such_name'",
+    "a part of the playground without body": r"bad.md.*a part needs a body",
+    "a cell that raises": r"raises.md.*a cell has failed\n(.*\n)*?ZeroDivisionError",
+}
+
+
+class Rename(NamedTuple):
+    """What an extension seeks in another package, and the complaint when that is not there."""
+
+    file: str
+    sought: str
+    instead: str
+    complaint: str
+
+
+def gone(file, sought, complaint):
+    """Seek a word that the other package does not have, as if it had renamed its own."""
+    word = re.findall(r"[A-Za-z_]{2,}", sought)[-1]
+    instead = sought.replace(word, f"renamed{word}", 1)
+    return Rename(
+        file, sought, instead, complaint.replace("NAME", re.escape(instead.strip("'\": (")))
+    )
+
+
+def uncalled(file, name, complaint):
+    """Replace a name that the other package has and never calls."""
+    return Rename(file, f'"{name}"', '"__doc__"', complaint)
+
+
+EXT = "docs/_ext"
+USED = {
+    prefix: marks
+    for prefix, marks in unused_assets.NEEDED_FOR.items()
+    if prefix not in unused_assets.NOT_YET_NEEDED
+}
+# What the second site does not find, beside its own mistakes. The regular expressions say how each
+# extension puts it.
+GONE_FROM_BAD = [
+    gone(f"{EXT}/code_links.py", '<div class="highlight">', "Could not match a code example"),
+    gone(f"{EXT}/figures.py", 'b"matplotlib"', "no SVG names matplotlib as its maker"),
+    uncalled(f"{EXT}/code_links.py", "populate_type_checking", "__doc__ was not called in a whole"),
+    uncalled(f"{EXT}/gallery.py", "rst2md", "toy.ipynb has a role of Sphinx in its text"),
+]
+NO_LINKS = "no code on any page links to the reference"
+# What the third site does not find.
+GONE = [
+    *(
+        gone(f"{EXT}/html_fixes.py", f"'{fix.wrong}'", "no page has .*NAME.* to fix")
+        for fix in html_fixes.FIXES
+    ),
+    *(
+        gone(f"{EXT}/unused_assets.py", f'"{prefix}": (', "no page loads a file .* with 'NAME'")
+        for prefix in USED
+    ),
+    *(
+        gone(
+            f"{EXT}/unused_assets.py",
+            f"'{mark}'" if '"' in mark else f'"{mark}"',
+            "no page holds '.*NAME",
+        )
+        for mark in dict.fromkeys(sum(USED.values(), ()))
+    ),
+    gone(f"{EXT}/unused_assets.py", '"design-tabs"', "no file's name starts with 'NAME'"),
+    gone(f"{EXT}/unused_assets.py", r"\.-Color", "MyST-NB's styles have no "),
+    gone("docs/_templates/search.html", "block content", "search.html has given no page a heading"),
+    gone(f"{EXT}/page_checks.py", "'class=\"output '", "no page has an output of a cell"),
+    gone(
+        f"{EXT}/page_checks.py", "'class=\"sphx-glr-script-out'", "no page has an output of an ex"
+    ),
+    gone(f"{EXT}/figures.py", "viewBox=", r"sphx_glr_toy_001\.svg has no size"),
+    gone(f"{EXT}/figures.py", 'b"<defs>"', r"sphx_glr_toy_001\.svg stays light"),
+    Rename(f"{EXT}/figures.py", 'f": {light}"', 'f"= {light}"', "no figure has a colour of"),
+    gone(f"{EXT}/gallery.py", '"*.zip"', "sphinx-gallery offers no zip files"),
+    gone(f"{EXT}/gallery.py", '"rst2md"', r"notebook\.NAME, which we replace, is gone"),
+    gone(f"{EXT}/code_links.py", '"link_html"', r"extension\.NAME, which we replace, is gone"),
+    gone(f"{EXT}/code_links.py", '"populate_type_checking"', r"resolve\.NAME, which we .* is gone"),
+    gone(f"{EXT}/jobs.py", "gen_rst.generate_file_rst", "no example has run ahead"),
+    uncalled(f"{EXT}/run_ahead.py", "create_client", "page.md.* asked us for the outputs"),
+]
+SITES = {"good": (GOOD, []), "bad": (BAD, GONE_FROM_BAD), "gone": (GOOD, GONE)}
+COPIED = (
+    *("docs/conf.py", "docs/references.bib", "docs/_ext", "docs/_inv", "docs/_static"),
+    *("docs/_templates", "charseq", "pyproject.toml", "README.md", "LICENSE"),
+)
+
+
+def start(folder, files, renames):
+    """Write a site, and begin to build it."""
+    for name in COPIED:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / name, folder / name)
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, "utf-8")
+    for rename in renames:
+        text = (folder / rename.file).read_text("utf-8")
+        assert rename.sought in text, f"{rename.file} has no {rename.sought}"
+        (folder / rename.file).write_text(text.replace(rename.sought, rename.instead), "utf-8")
+    sphinx = [sys.executable, "-m", "sphinx", "-b", "html", "-d", "_build/doctrees", "-q", "-N"]
+    return subprocess.Popen(
+        [*sphinx, "-n", "--keep-going", "-j", "3", "docs", "_build/html"],
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(folder)},
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def toys(tmp_path_factory, worker_id):
+    """Build the sites side by side, unless another process of tests has."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base if worker_id == "master" else base.parent) / "toys"
+    with FileLock(f"{shared}.lock"):
+        if not shared.exists():
+            builds = {name: start(shared / name, *site) for name, site in SITES.items()}
+            for name, build in builds.items():
+                (shared / f"{name}.txt").write_text(build.communicate()[0], "utf-8")
+    return shared
+
+
+@pytest.fixture(scope="session")
+def said(toys):
+    """What Sphinx says of each site."""
+    return {name: (toys / f"{name}.txt").read_text("utf-8") for name in SITES}
+
+
+@pytest.mark.slow
+def test_a_site_without_mistakes_builds_without_warnings(said):
+    assert said["good"] == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_a_warning(said, mistake):
+    assert re.search(MISTAKES[mistake], said["bad"]), said["bad"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rename", GONE_FROM_BAD, ids=lambda rename: rename.sought)
+def test_what_is_gone_or_never_called_is_a_warning_beside_mistakes(said, rename):
+    assert re.search(rename.complaint, said["bad"]), said["bad"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rename", GONE, ids=lambda rename: rename.sought)
+def test_what_is_gone_or_never_called_is_a_warning(said, rename):
+    assert re.search(rename.complaint, said["gone"]), said["gone"]
+
+
+@pytest.mark.slow
+def test_a_site_without_links_in_code_is_a_warning(said):
+    assert NO_LINKS in said["bad"]
+
+
+@pytest.fixture(scope="session")
+def page(toys):
+    return (toys / "good/_build/html/learn/page.html").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_formulas_are_mathml_with_their_latex_and_number(page):
+    assert '<annotation encoding="application/x-tex">p = \\frac{e^z}{\\sum e^z}' in page
+    assert '<span class="eqno">(1)' in page
+
+
+@pytest.mark.slow
+def test_cells_run_and_their_figures_have_a_size_and_dark_colours(page, toys):
+    assert "[0.5 0.5]" in page
+    (image,) = re.findall(r"<img[^>]*A line that rises[^>]*>", page)
+    assert re.search(r'width="\d+"', image)
+    assert re.search(r'height="\d+"', image)
+    figures = list((toys / "good/_build/html/_images").glob("*.svg"))
+    assert figures
+    assert all(b"prefers-color-scheme: dark" in path.read_bytes() for path in figures)
+
+
+@pytest.mark.slow
+def test_code_is_shown_without_docstring_and_linked(page):
+    assert "Turn logits into probabilities" not in page
+    assert 'class="sphinx-codeautolink-a"' in page
+    assert "api.html#charseq.reference.softmax" in page
+
+
+@pytest.mark.slow
+def test_a_part_of_the_playground_has_its_settings_and_its_body(page):
+    assert 'data-play="train"' in page
+    assert 'data-options="epochs=2"' in page
+    assert "Without scripts you read this." in page
+
+
+@pytest.mark.slow
+def test_html_is_fixed(page, toys):
+    assert not any(fix.wrong in page for fix in html_fixes.FIXES)
+    assert '<aside aria-label="On this page" class="toc-drawer' in page
+    assert "<h1>Search</h1>" in (toys / "good/_build/html/search.html").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_pages_load_only_the_styles_they_use(page, toys):
+    notation = (toys / "good/_build/html/notation.html").read_text("utf-8")
+    assert "_static/mystnb" in page
+    assert "_static/mystnb" not in notation
+    assert "_static/sphinx-design" not in page
+
+
+@pytest.mark.slow
+def test_the_table_of_equations_names_code_and_tests(toys):
+    table = (toys / "good/_build/html/equations.html").read_text("utf-8")
+    assert "sums to one" in table
+    assert "api.html#charseq.reference.softmax" in table
+
+
+@pytest.mark.slow
+def test_a_notebook_names_pages_and_equations_in_words(toys):
+    (notebook,) = (toys / "good/_build/html/_downloads").rglob("toy.ipynb")
+    assert "equation ``softmax`` of the site, as on ``/notation``" in notebook.read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_the_reference_lists_the_examples_that_use_a_name(toys):
+    api = (toys / "good/_build/html/api.html").read_text("utf-8")
+    assert 'href="gallery/cell/toy.html"' in api.split("In the gallery")[1]
+
+
+# -- What needs no site ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def complaints(monkeypatch):
+    complaints = []
+    monkeypatch.setattr(upstream, "complain", lambda text, **_: complaints.append(text))
+    monkeypatch.setattr(upstream, "seen_in", {})
+    monkeypatch.setattr(upstream, "calls", Counter())
+    return complaints
+
+
+def other_package():
+    module = ModuleType("package.module")
+    module.double = lambda x: 2 * x
+    return module
+
+
+def test_a_replacement_is_called_instead_of_the_original(complaints):
+    module = other_package()
+    original = upstream.replace(
+        module, "double", lambda double: lambda x: double(x) + 1, "1.0", in_main_process=True
+    )
+    assert (original(2), module.double(2)) == (4, 5)
+    upstream.complain_of_never_called()
+    assert complaints == []
+
+
+def test_a_replacement_of_what_is_gone_is_named(complaints):
+    assert upstream.replace(other_package(), "triple", lambda _: print, "package 1.0") is None
+    upstream.complain_of_never_called()
+    assert complaints == ["package.module.triple, which we replace, is gone since package 1.0"]
+
+
+def test_a_replacement_that_is_never_called_is_named(complaints):
+    upstream.replace(
+        other_package(), "double", lambda _: print, "package 1.0", in_main_process=True
+    )
+    upstream.complain_of_never_called()
+    assert complaints == [
+        "package.module.double was not called in a whole build, as it was in package 1.0"
+    ]
+
+
+def test_fixes_count_what_they_hit():
+    html = '<aside class="sidebar-drawer"><summary aria-label="Toggle hidden content">'
+    fixed, hits = html_fixes.fix(html)
+    assert fixed == '<aside class="sidebar-drawer" aria-label="Site"><summary>'
+    assert [hits[fix.wrong] for fix in html_fixes.FIXES] == [0, 0, 1, 1, 0]
+
+
+def hits(**changes):
+    every_text = {**html_fixes.complaints(), **finish.expected()}
+    return dict.fromkeys(every_text, 1) | changes
+
+
+def test_what_one_page_of_the_site_holds_is_not_missing():
+    (text,) = html_fixes.EXPECTED
+    assert list(finish.missing([hits(), hits(**{text: 0})])) == []
+    assert list(finish.missing([hits(**{text: 0})] * 2)) == [html_fixes.EXPECTED[text]]
+
+
+def test_what_a_page_was_not_searched_for_is_not_called_missing():
+    (text,) = html_fixes.EXPECTED
+    searched, interrupted = hits(**{text: 0}), {}
+    assert list(finish.missing([searched, interrupted])) == []
+
+
+def test_calls_of_checks_are_hidden_from_the_code_on_a_page():
+    hidden = ("_check(x)", "check_ids(x)", "_checks.check_ids(x)", "if x:\n    raise ValueError")
+    for code in hidden:
+        assert equations.is_check(ast.parse(code).body[0]), code
+    for code in ("x = check_ids(x)", "checked(x)", "if x:\n    y = 1"):
+        assert not equations.is_check(ast.parse(code).body[0]), code
