@@ -12,8 +12,9 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -347,20 +348,20 @@ def test_a_site_without_links_in_code_is_a_warning(said):
 
 
 @pytest.fixture(scope="session")
-def page(toys):
+def page_html(toys):
     return (toys / "good/_build/html/learn/page.html").read_text("utf-8")
 
 
 @pytest.mark.slow
-def test_formulas_are_mathml_with_their_latex_and_number(page):
-    assert '<annotation encoding="application/x-tex">p = \\frac{e^z}{\\sum e^z}' in page
-    assert '<span class="eqno">(1)' in page
+def test_formulas_are_mathml_with_their_latex_and_number(page_html):
+    assert '<annotation encoding="application/x-tex">p = \\frac{e^z}{\\sum e^z}' in page_html
+    assert '<span class="eqno">(1)' in page_html
 
 
 @pytest.mark.slow
-def test_cells_run_and_their_figures_have_a_size_and_dark_colours(page, toys):
-    assert "[0.5 0.5]" in page
-    (image,) = re.findall(r"<img[^>]*A line that rises[^>]*>", page)
+def test_cells_run_and_their_figures_have_a_size_and_dark_colours(page_html, toys):
+    assert "[0.5 0.5]" in page_html
+    (image,) = re.findall(r"<img[^>]*A line that rises[^>]*>", page_html)
     assert re.search(r'width="\d+"', image)
     assert re.search(r'height="\d+"', image)
     figures = list((toys / "good/_build/html/_images").glob("*.svg"))
@@ -369,32 +370,32 @@ def test_cells_run_and_their_figures_have_a_size_and_dark_colours(page, toys):
 
 
 @pytest.mark.slow
-def test_code_is_shown_without_docstring_and_linked(page):
-    assert "Turn logits into probabilities" not in page
-    assert 'class="sphinx-codeautolink-a"' in page
-    assert "api.html#charseq.reference.softmax" in page
+def test_code_is_shown_without_docstring_and_linked(page_html):
+    assert "Turn logits into probabilities" not in page_html
+    assert 'class="sphinx-codeautolink-a"' in page_html
+    assert "api.html#charseq.reference.softmax" in page_html
 
 
 @pytest.mark.slow
-def test_a_part_of_the_playground_has_its_settings_and_its_body(page):
-    assert 'data-play="train"' in page
-    assert 'data-options="epochs=2"' in page
-    assert "Without scripts you read this." in page
+def test_a_part_of_the_playground_has_its_settings_and_its_body(page_html):
+    assert 'data-play="train"' in page_html
+    assert 'data-options="epochs=2"' in page_html
+    assert "Without scripts you read this." in page_html
 
 
 @pytest.mark.slow
-def test_html_is_fixed(page, toys):
-    assert not any(fix.wrong in page for fix in html_fixes.FIXES)
-    assert '<aside aria-label="On this page" class="toc-drawer' in page
+def test_html_is_fixed(page_html, toys):
+    assert not any(fix.wrong in page_html for fix in html_fixes.FIXES)
+    assert '<aside aria-label="On this page" class="toc-drawer' in page_html
     assert "<h1>Search</h1>" in (toys / "good/_build/html/search.html").read_text("utf-8")
 
 
 @pytest.mark.slow
-def test_pages_load_only_the_styles_they_use(page, toys):
+def test_pages_load_only_the_styles_they_use(page_html, toys):
     notation = (toys / "good/_build/html/notation.html").read_text("utf-8")
-    assert "_static/mystnb" in page
+    assert "_static/mystnb" in page_html
     assert "_static/mystnb" not in notation
-    assert "_static/sphinx-design" not in page
+    assert "_static/sphinx-design" not in page_html
 
 
 @pytest.mark.slow
@@ -482,6 +483,54 @@ def test_what_a_page_was_not_searched_for_is_not_called_missing():
     (text,) = html_fixes.EXPECTED
     searched, interrupted = hits(**{text: 0}), {}
     assert list(finish.missing([searched, interrupted])) == []
+
+
+@pytest.fixture
+def build(tmp_path, monkeypatch):
+    """Return a function that writes pages, as a build does, and finishes them."""
+    monkeypatch.setattr(finish, "parallel_available", False)
+    builder = SimpleNamespace(format="html")
+    app = SimpleNamespace(outdir=tmp_path, doctreedir=tmp_path, builder=builder, parallel=1)
+
+    def build(**pages):
+        for name, html in pages.items():
+            (tmp_path / f"{name}.html").write_text(html)
+        finish.finish(app, None)
+
+    return build
+
+
+EVERYTHING = "".join({**html_fixes.complaints(), **finish.expected()})
+
+
+def test_a_build_of_one_page_remembers_what_the_others_held(complaints, build):
+    build(one=EVERYTHING, two="nothing")
+    build(two="something")
+    build()
+    assert complaints == []
+
+
+def test_what_the_last_page_has_lost_is_missing_in_each_later_build(complaints, build):
+    build(one=EVERYTHING, two="nothing")
+    build(one="nothing")
+    every_complaint = {**html_fixes.complaints(), **finish.expected()}.values()
+    assert complaints == list(every_complaint)
+    build()
+    assert complaints == 2 * list(every_complaint)
+
+
+def test_pages_of_a_build_that_was_interrupted_are_not_judged(complaints, build, monkeypatch):
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(finish.json, "dumps", partial(first_only, finish.json.dumps))
+        with pytest.raises(ZeroDivisionError):
+            build(one=EVERYTHING)
+    build()
+    assert complaints == []
+
+
+def first_only(dumps, record):
+    """Write the record of a build that begins, and fail at its end."""
+    return dumps(record) if "interrupted" in record else 1 / 0
 
 
 def test_calls_of_checks_are_hidden_from_the_code_on_a_page():

@@ -54,9 +54,13 @@ def finish(app, exception):
     record.write_text(json.dumps({"pages": finished, "interrupted": True}), "utf-8")
     hands = app.parallel if parallel_available else 1
     tasks = ParallelTasks(hands) if hands > 1 else SerialTasks()
+
+    def note(*result):  # after the task's argument, if several processes work
+        finished.update(result[-1])
+
     for first in range(hands):
         if share := pages[first::hands]:
-            tasks.add_task(partial(finish_pages, out), share, lambda _, new: finished.update(new))
+            tasks.add_task(partial(finish_pages, out), share, note)
     tasks.join()
     if "interrupted" in before:  # some of these pages were fixed already: their counts say nothing
         finished |= {name: [finished[name][0], {}] for name in pages}
