@@ -26,7 +26,7 @@ const burst = (seconds) => {
 const slices = (slice) => {
   const run = new Run({ ...JSON.parse(settings), hidden: 48, epochs: 400 });
   const took = [];
-  for (let ended = false; !ended; ) {
+  for (let ended = false; !ended;) {
     const start = performance.now();
     ended = run.advance(slice);
     took.push(performance.now() - start);
@@ -43,7 +43,7 @@ const orders = {
 for (let k = 0; k < 50; k++) train(); // compiled by now
 answer({ ready: true });
 const line = new Uint8Array(100);
-for (let size; (size = Deno.stdin.readSync(line)); ) {
+for (let size; (size = Deno.stdin.readSync(line));) {
   const [verb, amount] = new TextDecoder().decode(line.subarray(0, size)).trim().split(" ");
   answer(orders[verb](Number(amount)));
 }

@@ -336,8 +336,7 @@ const charseq = (() => {
       const k6 = 6 * down;
       const k7 = 7 * down;
       for (let j = i, b = k; j < i + n; j++, b += across) {
-        a[j] =
-          a[j] + f0 * B[b] + f1 * B[b + k1] + f2 * B[b + k2] + f3 * B[b + k3] +
+        a[j] = a[j] + f0 * B[b] + f1 * B[b + k1] + f2 * B[b + k2] + f3 * B[b + k3] +
           f4 * B[b + k4] + f5 * B[b + k5] + f6 * B[b + k6] + f7 * B[b + k7];
       }
     }
@@ -495,8 +494,9 @@ const charseq = (() => {
         terms: [
           term("input", `W_ih[${k}, ${pass.x[t]}]`, W_ih[k * V + pass.x[t]], 1),
           term("input", `b_ih[${k}]`, b_ih[k], 1),
-          ...Array.from({ length: H }, (_, j) =>
-            term("memory", `W_hh[${k}, ${j}]`, W_hh[k * H + j], pass.h[t * H + j]),
+          ...Array.from(
+            { length: H },
+            (_, j) => term("memory", `W_hh[${k}, ${j}]`, W_hh[k * H + j], pass.h[t * H + j]),
           ),
           term("memory", `b_hh[${k}]`, b_hh[k], 1),
         ],

@@ -65,7 +65,8 @@ const charseqCurves = (() => {
       const off = highest > most ? `, up to ${number(highest, 1)}` : "";
       const x = (/** @type {number} */ n) =>
         EDGE.left + ((n - 1) / Math.max(1, epochs - 1)) * (right - EDGE.left);
-      const y = (/** @type {number} */ l) => Math.max(EDGE.top - 3, bottom - (l / most) * (bottom - EDGE.top));
+      const y = (/** @type {number} */ l) =>
+        Math.max(EDGE.top - 3, bottom - (l / most) * (bottom - EDGE.top));
       const path = (/** @type {number[]} */ all) =>
         all
           .slice(0, epochs)
@@ -87,7 +88,7 @@ const charseqCurves = (() => {
             {},
             svg("path", { class: "play-grid", d: `M${EDGE.left} ${y(l)}H${right}` }),
             label({ x: EDGE.left - 6, y: y(l) + 4, "text-anchor": "end" }, String(+l.toFixed(2))),
-          ),
+          )
         ),
         ...ticks(epochs, 5)
           .filter((n) => n > 0 && x(n) < right - 30)
@@ -106,7 +107,7 @@ const charseqCurves = (() => {
                 : { x: EDGE.left + 4, y: y(loss) + (floor ? -5 : 13) },
               `${name}: ${number(loss)}`,
             ),
-          ),
+          )
         ),
         svg("path", { class: "play-before", d: path(before) }),
         svg("path", { class: "play-line", d: path(losses) }),
@@ -169,7 +170,11 @@ const charseqCurves = (() => {
           parts = [];
           const heads = ["comes", "says", "sure of it", "in %", "gradient"];
           list.replaceChildren(
-            el("li", { class: "play-heads", "aria-hidden": "true" }, ...heads.map((h) => el("span", {}, h))),
+            el(
+              "li",
+              { class: "play-heads", "aria-hidden": "true" },
+              ...heads.map((h) => el("span", {}, h)),
+            ),
             ...Array.from({ length: pass.T }, (_, k) => column(k)),
           );
         }

@@ -83,8 +83,7 @@ charseqPlay.define("explorer", (root, start) => {
     const [was, is] = [before, now].map(({ parameter_count }) => count(parameter_count));
     const more = listed.splice(FEW).length;
     if (more) listed.push(`${more} more`);
-    const words =
-      `${is} parameters${was === is ? "" : `, was ${was}`}.` +
+    const words = `${is} parameters${was === is ? "" : `, was ${was}`}.` +
       (listed.length ? ` Changed: ${listed.join("; ")}.` : "");
     return { marks, words };
   };
@@ -157,8 +156,7 @@ charseqPlay.define("explorer", (root, start) => {
     mode.set(options.mode);
     for (const { label, input } of flags) input.checked = values[label];
 
-    code.textContent =
-      `import torch\n\nlayer = torch.nn.${now.call}\n` +
+    code.textContent = `import torch\n\nlayer = torch.nn.${now.call}\n` +
       `output, ${options.mode === "LSTM" ? "(h_n, c_n)" : "h_n"} = ` +
       `layer(torch.zeros${tuple(now.tensors[0].shape)})`;
 

@@ -77,7 +77,7 @@
     const map = heat();
     const table = map.element.lastElementChild; // unfolds below, as wide as there is room
     const [over, beside] = ["over", "beside"].map((where) =>
-      el("div", { class: `play-names play-names-${where}`, "aria-hidden": "true" }),
+      el("div", { class: `play-names play-names-${where}`, "aria-hidden": "true" })
     );
     const drawn = el("div", { class: "play-map" }, over, beside, map.element);
     const frame = scroll("Heat map", drawn);
@@ -101,7 +101,7 @@
       [...(fallback?.querySelectorAll("tbody tr") ?? [])].find((row) =>
         [...row.querySelectorAll("td:nth-child(5) code")].some(
           (name) => name.textContent?.split("[")[0] === key,
-        ),
+        )
       );
 
     /** A button for a term. @param {Line} line @param {string} symbol @param {Net} now */
@@ -176,13 +176,15 @@
       drawn.style.setProperty("--play-side", `${side}px`);
       map.element.style.width = `${columns.length * side}px`;
       const short = (/** @type {string} */ name) => name.replace(/^(unit|\d+) (?=.)/, "");
-      for (const { box, names, at } of [
-        { box: over, names: columns, at: mark.column },
-        { box: beside, names: rows, at: mark.row },
-      ]) {
+      for (
+        const { box, names, at } of [
+          { box: over, names: columns, at: mark.column },
+          { box: beside, names: rows, at: mark.row },
+        ]
+      ) {
         box.replaceChildren(
           ...names.map((name, k) =>
-            el("span", { class: k === at && "play-at" }, side > 10 || k === at ? short(name) : ""),
+            el("span", { class: k === at && "play-at" }, side > 10 || k === at ? short(name) : "")
           ),
         );
       }
@@ -194,7 +196,7 @@
     /** @param {Line} line @param {string} symbol */
     const showCode = (line, symbol) => {
       const listing = [...(fallback?.querySelectorAll(".code-of") ?? [])].find((one) =>
-        one.querySelector("pre")?.textContent?.startsWith(`def ${line.code}(`),
+        one.querySelector("pre")?.textContent?.startsWith(`def ${line.code}(`)
       );
       code.hidden = !listing;
       const text = listing?.querySelector("pre")?.textContent?.trimEnd().split("\n") ?? [];
@@ -220,7 +222,7 @@
         ...[...(row?.children ?? [])].flatMap((cell, k) =>
           cell.textContent?.trim()
             ? [el("dt", {}, heads[k].textContent), el("dd", {}, ...copies(cell))]
-            : [],
+            : []
         ),
       );
     };

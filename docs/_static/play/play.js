@@ -221,7 +221,7 @@ const charseqPlay = (() => {
   const choice = ({ label, options, value, help = "", onInput }) => {
     const name = newId();
     const inputs = options.map(([option]) =>
-      el("input", { type: "radio", name, value: option, onchange: () => pick(option) }),
+      el("input", { type: "radio", name, value: option, onchange: () => pick(option) })
     );
     const wrong = el("small", { class: "play-error" });
     const about = el("small", {}, help);
@@ -302,7 +302,11 @@ const charseqPlay = (() => {
 
   /** What scrolls inside its own frame, by keyboard too. @param {Child[]} children */
   const scroll = (/** @type {string} */ label, ...children) =>
-    el("div", { class: "play-scroll", role: "region", "aria-label": label, tabindex: 0 }, ...children);
+    el(
+      "div",
+      { class: "play-scroll", role: "region", "aria-label": label, tabindex: 0 },
+      ...children,
+    );
 
   /**
    * A table; the first cell of a row names it.
@@ -315,12 +319,20 @@ const charseqPlay = (() => {
       "table",
       {},
       el("caption", {}, caption),
-      el("thead", {}, el("tr", {}, ...head.map((text) => el(text ? "th" : "td", text ? { scope: "col" } : {}, text)))),
+      el(
+        "thead",
+        {},
+        el(
+          "tr",
+          {},
+          ...head.map((text) => el(text ? "th" : "td", text ? { scope: "col" } : {}, text)),
+        ),
+      ),
       el(
         "tbody",
         {},
         ...rows.map(([name, ...cells]) =>
-          el("tr", {}, el("th", { scope: "row" }, name), ...cells.map((cell) => el("td", {}, cell))),
+          el("tr", {}, el("th", { scope: "row" }, name), ...cells.map((cell) => el("td", {}, cell)))
         ),
       ),
     );
@@ -400,7 +412,10 @@ const charseqPlay = (() => {
         name,
         ...columnNames.map((_, column) => number(values[row * columns + column])),
       ]);
-      box.replaceChildren(box.children[0], scroll(label, table(label, ["", ...columnNames], cells)));
+      box.replaceChildren(
+        box.children[0],
+        scroll(label, table(label, ["", ...columnNames], cells)),
+      );
     };
     if (pick) {
       canvas.addEventListener("click", ({ offsetX, offsetY }) => {
@@ -408,7 +423,10 @@ const charseqPlay = (() => {
         const { rowNames, columnNames } = how;
         const at = (/** @type {number} */ x, /** @type {number} */ size, /** @type {number} */ n) =>
           Math.min(n - 1, Math.max(0, Math.floor((x / size) * n)));
-        pick(at(offsetY, clientHeight, rowNames.length), at(offsetX, clientWidth, columnNames.length));
+        pick(
+          at(offsetY, clientHeight, rowNames.length),
+          at(offsetX, clientWidth, columnNames.length),
+        );
       });
     }
     let wide = 0;
@@ -493,7 +511,7 @@ const charseqPlay = (() => {
     let found;
     // Several parts look at the same epoch: compute it once.
     run.at = (epoch) => {
-      if (epoch !== last) found = at((last = epoch));
+      if (epoch !== last) found = at(last = epoch);
       return found;
     };
     while (!run.advance(12)) {
@@ -516,7 +534,10 @@ const charseqPlay = (() => {
     const run = new charseqTraining.Run(settingsOf(options));
     train(run).then(() => {
       const wanted = ["epoch", "t", "unit"].filter((name) => options.has(name));
-      own.set({ run, ...Object.fromEntries(wanted.map((name) => [name, Number(options.get(name))])) });
+      own.set({
+        run,
+        ...Object.fromEntries(wanted.map((name) => [name, Number(options.get(name))])),
+      });
     });
     return own;
   };
@@ -551,7 +572,7 @@ const charseqPlay = (() => {
   const bring = async (part) => {
     const { play = "", options = "" } = part.dataset;
     try {
-      if (!mounts.has(play)) for (const name of SCRIPTS[play] ?? []) await load(name);
+      if (!mounts.has(play)) { for (const name of SCRIPTS[play] ?? []) await load(name); }
       const mount = mounts.get(play);
       if (!mount) throw new Error(`no part of the playground is called ${play}`);
       const root = el("div", { class: `play-part play-${play}` });

@@ -16,7 +16,11 @@ charseqPlay.define("scrubber", (root, options) => {
     curve.element,
     scrub.element,
     strip.element,
-    el("p", { class: "play-note" }, el("a", { href: address }, "Change this run in the playground")),
+    el(
+      "p",
+      { class: "play-note" },
+      el("a", { href: address }, "Change this run in the playground"),
+    ),
   );
   state.watch(({ run, epoch }) => {
     if (!run) return;

@@ -135,8 +135,7 @@ const charseqSettings = (() => {
   };
 
   /** @param {URLSearchParams | Plain} source @returns {Plain} */
-  const plain = (source) =>
-    source instanceof URLSearchParams ? Object.fromEntries(source) : source;
+  const plain = (source) => source instanceof URLSearchParams ? Object.fromEntries(source) : source;
 
   /**
    * Settings from an address or a form, whatever it holds.
@@ -151,7 +150,7 @@ const charseqSettings = (() => {
     const settings = read(found, { ...DEFAULT }, SETTINGS, messages);
     // A lone half of a pair is no character, and Python could not print it.
     const [text, order] = [found.text ?? DEFAULT.text, found.order ?? ""].map((value) =>
-      String(value).replace(/\p{Surrogate}/gu, "\ufffd"),
+      String(value).replace(/\p{Surrogate}/gu, "\ufffd")
     );
     const letters = [...text];
     settings.text = letters.slice(0, LETTERS.most).join("");
@@ -243,10 +242,9 @@ const charseqSettings = (() => {
     const { lr, momentum, clip, epochs, seed, skip } = rest;
     const V = charseq.vocabulary(text).length;
     const H = outputLayer ? hidden : V;
-    const made =
-      optimizer === "adam"
-        ? `Adam(parameters, lr=${lr})`
-        : `SGD(parameters, lr=${lr}, momentum=${momentum})`;
+    const made = optimizer === "adam"
+      ? `Adam(parameters, lr=${lr})`
+      : `SGD(parameters, lr=${lr}, momentum=${momentum})`;
     const logits = outputLayer
       ? "h, _ = rnn(x)  # (T, H)\n    logits = head(h)"
       : "logits, _ = rnn(x)";

@@ -76,13 +76,13 @@ const charseqShapes = ({
   const order = !B
     ? "no batch axis, so batch_first changes nothing"
     : batch_first
-      ? "batch_first puts the batch in front"
-      : "time comes first unless batch_first=True";
+    ? "batch_first puts the batch in front"
+    : "time comes first unless batch_first=True";
   const axes = !B
     ? "there is no batch axis"
     : batch_first
-      ? "never moved by batch_first"
-      : "the batch axis is second";
+    ? "never moved by batch_first"
+    : "the batch axis is second";
   const top = bidirectional
     ? "the top layer's states at every step, forward then backward side by side"
     : "the top layer's state at every step";

@@ -15,8 +15,7 @@
     factors.map((x) => (Number.isInteger(x) ? String(x) : number(x))).join(" × ");
 
   /** What goes through tanh or σ. @param {string} curve @param {number} a */
-  const squash = (curve, a) =>
-    curve === "tanh" ? Math.tanh(a) : curve ? 1 / (1 + Math.exp(-a)) : a;
+  const squash = (curve, a) => curve === "tanh" ? Math.tanh(a) : curve ? 1 / (1 + Math.exp(-a)) : a;
 
   /** @param {string} name @param {string} text */
   const label = (name, text) =>
@@ -72,7 +71,7 @@
         "svg",
         { viewBox: "0 0 100 100", preserveAspectRatio: "none" },
         ...Object.entries(paths).map(([name, d]) =>
-          svg("path", { class: `play-squash-${name}`, d }),
+          svg("path", { class: `play-squash-${name}`, d })
         ),
       ),
       ...[1, low].map((y) => el("small", {}, number(y, 0))),
@@ -167,8 +166,9 @@
       });
       const shared = share === null ? "" : "o × ";
       const so = after[Math.min(done, count)]; // the sum so far
-      const factored =
-        share === null || !isOver ? "" : product({ factors: [share, squash(curve, so)] });
+      const factored = share === null || !isOver
+        ? ""
+        : product({ factors: [share, squash(curve, so)] });
       const formula = `${name} = ${shared}${curve ? `${curve}(sum)` : "sum"}`;
       const ends = [-reach, 0, reach].map((x) => el("span", {}, number(x, x ? 1 : 0)));
       const heads = ["Term", "Adds", "Sum so far"].map((text) => el("th", { scope: "col" }, text));

@@ -71,30 +71,29 @@ const charseqSums = (() => {
       /** @type {number} */ y,
     ) => ({ group, name, factors: [x, y], adds: x * y });
     /** @type {Sum} */
-    const state =
-      model.cell === "GRU"
-        ? {
-            name: "h",
-            title: TITLES.h,
-            terms: [
-              term("Taken of the candidate", "(1 − z) n", 1 - b, c),
-              term("Kept of the old state", "z h", b, pass.h[before]),
-            ],
-            curve: "",
-            share: null,
-            value,
-          }
-        : {
-            name: "h",
-            title: TITLES.h,
-            terms: [
-              term("Kept in the cell", "f c", b, pass.c[before]),
-              term("Written into it", "i g", a, c),
-            ],
-            curve: "tanh",
-            share: d,
-            value,
-          };
+    const state = model.cell === "GRU"
+      ? {
+        name: "h",
+        title: TITLES.h,
+        terms: [
+          term("Taken of the candidate", "(1 − z) n", 1 - b, c),
+          term("Kept of the old state", "z h", b, pass.h[before]),
+        ],
+        curve: "",
+        share: null,
+        value,
+      }
+      : {
+        name: "h",
+        title: TITLES.h,
+        terms: [
+          term("Kept in the cell", "f c", b, pass.c[before]),
+          term("Written into it", "i g", a, c),
+        ],
+        curve: "tanh",
+        share: d,
+        value,
+      };
     return [...gates, state];
   };
 

@@ -82,8 +82,8 @@ const charseqTerms = (() => {
     const sought = !isResult
       ? `(?<=(=|return) .*)\\b(${symbol}|${kind}_${index[0]}h|${kind})\\b`
       : kind === "h" || name === "logits"
-        ? "(?<=return ).+?(?=, |  #|$)" // has no name, and is all of it
-        : `\\b${kind}\\b`;
+      ? "(?<=return ).+?(?=, |  #|$)" // has no name, and is all of it
+      : `\\b${kind}\\b`;
     const starts = [`${text[0]} = `, "return "];
     const rank = (/** @type {number} */ row) =>
       (starts.findIndex((start) => code[row].trim().startsWith(start)) + 3) % 3;
@@ -150,8 +150,9 @@ const charseqTerms = (() => {
     let [rows, now, says] = [units, t, ""];
     if (kind === "x") {
       [rows, stride] = [letters, letters.length];
-      data = Array.from({ length: x.length * stride }, (_, k) =>
-        Number(k % stride === x[Math.floor(k / stride)]),
+      data = Array.from(
+        { length: x.length * stride },
+        (_, k) => Number(k % stride === x[Math.floor(k / stride)]),
       );
       says = `Step ${t + 1} reads ${char}: a single 1, in its row.`;
     } else if (line.name === "logits" && kind === "z") {
@@ -172,8 +173,8 @@ const charseqTerms = (() => {
       const range = isTanh(kind)
         ? "from −1 to 1"
         : kind === "z"
-          ? "0 takes the candidate, 1 keeps the old state"
-          : "0 is shut, 1 open";
+        ? "0 takes the candidate, 1 keeps the old state"
+        : "0 is shut, 1 open";
       says = `At ${char}, unit ${unit} has ${number(data[t * stride + offset + unit])}: ${range}.`;
     }
     const read = Array.from(x, (id, k) => `${k + 1} ${letters[id]}`);

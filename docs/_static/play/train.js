@@ -32,7 +32,9 @@ charseqPlay.define("train", (root, options) => {
     if (document.activeElement !== input) input.value = settings.text;
     const chars = charseq.vocabulary(settings.text);
     const T = [...settings.text].length - 1;
-    fields.text.help(`${T} steps, ${chars.length} characters: ${chars.map(charseqPlay.show).join(" ")}`);
+    fields.text.help(
+      `${T} steps, ${chars.length} characters: ${chars.map(charseqPlay.show).join(" ")}`,
+    );
     fields.cell.set(cell);
     head.checked = outputLayer;
     fields.hidden.set(outputLayer ? hidden : chars.length);
@@ -262,7 +264,8 @@ charseqPlay.define("train", (root, options) => {
     summary.textContent = `Challenges: ${won.size} of ${CHALLENGES.length} met`;
     CHALLENGES.forEach((_, k) => {
       tasks.children[k].classList.toggle("play-won", won.has(k));
-      tasks.children[k].children[0].textContent = (won.has(k) ? "✓ Met: " : "") + CHALLENGES[k].name;
+      tasks.children[k].children[0].textContent = (won.has(k) ? "✓ Met: " : "") +
+        CHALLENGES[k].name;
     });
   };
   for (const { name, task, start } of CHALLENGES) {
@@ -272,7 +275,11 @@ charseqPlay.define("train", (root, options) => {
   }
   drawChallenges();
   const log = el("pre", { tabindex: 0, role: "region", "aria-label": "Log" });
-  const script = el("pre", { tabindex: 0, role: "region", "aria-label": "The same run in PyTorch" });
+  const script = el("pre", {
+    tabindex: 0,
+    role: "region",
+    "aria-label": "The same run in PyTorch",
+  });
 
   // ---- the address -------------------------------------------------------------------------------
 
@@ -334,7 +341,9 @@ charseqPlay.define("train", (root, options) => {
       },
       fields.cell.element,
       layer.element,
-      ...[fields.hidden, fields.optimizer, fields.lr, fields.momentum].map(({ element }) => element),
+      ...[fields.hidden, fields.optimizer, fields.lr, fields.momentum].map(({ element }) =>
+        element
+      ),
       ...[fields.clip, fields.epochs, fields.seed].map(({ element }) => element),
       guessFirst.element,
     ),
@@ -348,8 +357,12 @@ charseqPlay.define("train", (root, options) => {
         "details",
         {},
         el("summary", {}, "The same run in PyTorch"),
-        el("p", { class: "play-note" }, "With torch alone; it prints the log above, line for line, unless the steps are so large that the " +
-            "last digit grows."),
+        el(
+          "p",
+          { class: "play-note" },
+          "With torch alone; it prints the log above, line for line, unless the steps are so large that the " +
+            "last digit grows.",
+        ),
         copyButton(() => script.textContent ?? "", "Copy the script"),
         script,
       ),
@@ -368,7 +381,9 @@ charseqPlay.define("train", (root, options) => {
     now.textContent =
       `Epoch ${epoch}: ${right} of ${pass.T} letters right, framed where wrong. Sure of it: the ` +
       "probability of the letter that came. Gradient: how long it is at each step, the longest " +
-      `filled; that of all weights has length ${number(gradientNorm)}. Press a letter to look at its ` +
+      `filled; that of all weights has length ${
+        number(gradientNorm)
+      }. Press a letter to look at its ` +
       "step below.";
     write();
   });

@@ -196,7 +196,7 @@ const charseqTraining = (() => {
     const keys = next.map((_, t) =>
       Array.from(ids)
         .slice(Math.max(0, t + 1 - length), t + 1)
-        .join(),
+        .join()
     );
     const share = next.map((id, t) => {
       const places = keys.flatMap((key, s) => (key === keys[t] ? [s] : []));

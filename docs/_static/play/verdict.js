@@ -45,7 +45,9 @@ const charseqVerdict = (() => {
     const best = records.reduce((a, b) => (b.loss < a.loss ? b : a));
     if (best.loss < 0.8 * last) {
       return (
-        `The loss had come down to ${best.loss.toFixed(3)} by epoch ${best.epoch}; then the steps ` +
+        `The loss had come down to ${
+          best.loss.toFixed(3)
+        } by epoch ${best.epoch}; then the steps ` +
         "were too large."
       );
     }
@@ -70,7 +72,9 @@ const charseqVerdict = (() => {
       const text = [...settings.text];
       const context = text.slice(Math.max(0, open[0] + 2 - length), open[0] + 1).join("");
       said.push(
-        `${quoted(context)} goes on in more than one way; it takes ${length} characters of memory ` +
+        `${
+          quoted(context)
+        } goes on in more than one way; it takes ${length} characters of memory ` +
           "to tell them apart.",
       );
     }
@@ -114,20 +118,26 @@ const charseqVerdict = (() => {
         "spells",
         "Learned.",
         `All ${pass.T} letters are right from epoch ${from} on, the loss is ${loss.toFixed(3)}.`,
-        settings.outputLayer ? "" : `Sure it never is: no weights bring its loss below the floor, ${floor}.`,
+        settings.outputLayer
+          ? ""
+          : `Sure it never is: no weights bring its loss below the floor, ${floor}.`,
       );
     }
     if (loss > nothing && loss > records[0].loss) {
       return verdict(
         "worse",
         "Worse than knowing nothing.",
-        `The loss, ${loss.toFixed(3)}, is above ln ${chars.length} = ${nothing.toFixed(3)}: the net is ` +
+        `The loss, ${loss.toFixed(3)}, is above ln ${chars.length} = ${
+          nothing.toFixed(3)
+        }: the net is ` +
           "confident and wrong. The steps are too large.",
       );
     }
     // What is known from how common each letter is, and no more.
     if (loss > 0.98 * charseqTraining.contexts(ids, 0).loss) {
-      const same = new Set(prediction).size === 1 ? `It says ${quoted(prediction[0])} throughout.` : "";
+      const same = new Set(prediction).size === 1
+        ? `It says ${quoted(prediction[0])} throughout.`
+        : "";
       const why = "The steps are too small, or too few.";
       return verdict("nothing", "Hardly anything learned.", score, same, why);
     }
@@ -137,9 +147,13 @@ const charseqVerdict = (() => {
       .slice(0, 3)
       .map((t) => `${quoted(chars[said[t]])} for ${quoted(target[t])} (letter ${t + 1})`);
     if (wrong.length > 3) listed.push(`${wrong.length - 3} more`);
-    const once = records.filter(({ epoch }) => !mistakes(run, epoch).length).map(({ epoch }) => epoch);
+    const once = records.filter(({ epoch }) => !mistakes(run, epoch).length).map(({ epoch }) =>
+      epoch
+    );
     const lost = once.length
-      ? `Every letter was right ${once.length > 1 ? `at ${once.length} epochs, last ` : ""}at ${once.at(-1)}.`
+      ? `Every letter was right ${once.length > 1 ? `at ${once.length} epochs, last ` : ""}at ${
+        once.at(-1)
+      }.`
       : "";
     const all = `Wrong: ${listed.join(", ")}.`;
     return verdict("partly", "Not there yet.", score, all, lost, reason(run, wrong));
@@ -177,7 +191,8 @@ const charseqVerdict = (() => {
     },
     {
       name: "A voice is not a memory",
-      task: "Spell the sentence without an output layer. The floor stands; the letters can be right. Another " +
+      task:
+        "Spell the sentence without an output layer. The floor stands; the letters can be right. Another " +
         "cell, Adam or another seed may help.",
       start: { ...NOTEBOOK, order: "", skip: 0, epochs: 100 },
       met: ({ settings }, { outcome }) =>
