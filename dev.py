@@ -11,7 +11,7 @@ processors
 bench   measure charseq side by side with what else one would use (benchmarks/README.md);
         .venv/bin/pip install -e .[bench] adds the peers that come as packages
 live    serve the site and rebuild it on every save
-lint    ruff and mypy only
+lint    ruff and mypy, and deno's formatter and linter for JavaScript
 clean   forget whatever was built (the environment stays)
 
 The first run makes .venv beside this file, which is safe where the system's Python is managed by
@@ -64,7 +64,10 @@ def processors(*options):
 
 
 def lint():
-    return first_failure(["ruff", "check"], ["ruff", "format", "--check"], ["mypy"])
+    python = [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]]
+    javascript = [["deno", "fmt", "--check", "--quiet"], ["deno", "lint", "--quiet"]]
+    os.environ["DENO_NO_UPDATE_CHECK"] = "1"  # nothing here asks the network
+    return first_failure(*python, *javascript)
 
 
 def test(*options):

@@ -908,7 +908,8 @@ def check_types(folder, files, **more):
     """TypeScript's checker reads the files as one, as the page loads them one after the other."""
     whole = folder / "whole.js"
     whole.write_text("\n".join(file.read_text("utf-8") for file in files), "utf-8")
-    options = {"checkJs": True, "strict": True, "noImplicitReturns": True, **more}
+    options = {"checkJs": True, "strict": True, "noImplicitReturns": True}
+    options |= {"noUnusedLocals": True, "noUnusedParameters": True, **more}
     (folder / "deno.json").write_text(json.dumps({"compilerOptions": options}))
     checked = subprocess.run(
         [deno.find_deno_bin(), "check", "--quiet", "--config", folder / "deno.json", whole],

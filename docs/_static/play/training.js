@@ -46,7 +46,7 @@ const charseqTraining = (() => {
    */
 
   /** torch.optim.SGD(params, lr, momentum), reference.sgd_momentum @type {Update} */
-  const sgd = (theta, grad, [velocity], epoch, { lr, momentum }) => {
+  const sgd = (theta, grad, [velocity], _epoch, { lr, momentum }) => {
     for (let k = 0; k < theta.length; k++) {
       velocity[k] = momentum * velocity[k] + grad[k];
       theta[k] -= lr * velocity[k];
