@@ -1,12 +1,13 @@
-"""The playground: its core against eager torch, and how long it keeps the reader's browser busy.
+"""The playground: its network against eager torch, and how long it keeps the browser busy.
 
-The core runs in Deno, which a wheel brings, and the page in the system's Chromium, from a built
+The network runs in Deno, which a wheel brings, and the page in the system's Chromium, from a built
 site. Where one of them is missing, its rows say so.
 """
 
 import json
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +19,6 @@ CONTENDERS = {}
 contender = entering(CONTENDERS)
 ROOT = Path(__file__).resolve().parents[1]
 PLAY = ROOT / "docs" / "_static" / "play"
-SCRIPTS = [PLAY / f"{name}.js" for name in ("core", "training", "shapes", "settings")]
 TEXT = " learned deep learning"
 SLICE = 30  # milliseconds after which the page lets the browser do something else
 
@@ -67,12 +67,16 @@ def in_deno(size):
     """Return the command that works as benchmarks.worker does, in JavaScript."""
     import deno
 
+    sys.path.insert(0, str(ROOT / "docs" / "_ext"))
+    from play import RUN as TRAINING
+
+    scripts = [str(PLAY / f"{name}.js") for name in TRAINING]
     driver = Path(__file__).with_suffix(".js")
     run = [deno.find_deno_bin(), "run", "--quiet", f"--allow-read={PLAY}", driver]
-    return [*map(str, run), json.dumps(SIZES[size].settings), *map(str, SCRIPTS)]
+    return [*map(str, run), json.dumps(SIZES[size].settings), *scripts]
 
 
-@contender("core.js in Deno", code="charseq", command=in_deno)
+@contender("network.js in Deno", code="charseq", command=in_deno)
 def core(run):
     raise NotImplementedError("it is another program")
 
@@ -193,7 +197,7 @@ def largest_run(page):
         slider.press(key)
         page.tab.wait_for_timeout(50)
     page.tab.get_by_role("slider", name="Seed, slider").press("ArrowRight")
-    page.tab.wait_for_function("charseqPlay.shared.run.settings.seed === 1")
+    page.tab.wait_for_function("charseqStore.shared.run.settings.seed === 1")
 
 
 def measure(rounds, site, start):
@@ -218,7 +222,7 @@ def measure(rounds, site, start):
             rows["task"] = {"milliseconds": tasks}
             page.open(LOOKED_INTO)
             page.scroll_through()
-            redraw = "t => { charseqPlay.set({t}); document.body.offsetHeight; }"
+            redraw = "t => { charseqStore.set({t}); document.body.offsetHeight; }"
             rows["redraw"] = {
                 "milliseconds": [
                     page.longest_task(lambda t=t: page.tab.evaluate(redraw, t % 50))

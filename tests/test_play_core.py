@@ -6,7 +6,9 @@ import itertools
 import json
 import math
 import os
+import re
 import subprocess
+import sys
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -25,8 +27,15 @@ from charseq.reference import RNNParams
 from charseq.sampling import probabilities
 from charseq.training import Diverged
 
-PLAY = Path(__file__).parents[1] / "docs" / "_static" / "play"
-FILES = [PLAY / name for name in ("core.js", "training.js", "shapes.js", "settings.js")]
+ROOT = Path(__file__).parents[1]
+PLAY = ROOT / "docs" / "_static" / "play"
+sys.path.insert(0, str(ROOT / "docs" / "_ext"))
+from play import SCRIPTS as SCRIPTS_OF  # noqa: E402
+from play import WHOLE as WHOLE_PAGE  # noqa: E402
+from play import WITHOUT_PAGE  # noqa: E402
+
+FILES = [PLAY / f"{name}.js" for name in WITHOUT_PAGE]
+EVERY_SCRIPT = list(dict.fromkeys(itertools.chain(WHOLE_PAGE, *SCRIPTS_OF.values())))
 
 TEXT = " learned deep learning"
 CELLS = ("RNN", "GRU", "LSTM")
@@ -51,7 +60,7 @@ NOTEBOOK = DEFAULT | {"order": ORDER, "outputLayer": False, "lr": 0.5, "skip": 1
 RUN = """settings => {
     const run = new charseqTraining.Run(settings);
     run.advance();
-    return {records: run.records, diverged: run.diverged, log: charseqSettings.log(run)};
+    return {records: run.records, diverged: run.diverged, log: charseqScript.log(run)};
 }"""
 
 
@@ -678,7 +687,7 @@ SCRIPTS = [
 
 @pytest.mark.parametrize("run", SCRIPTS, ids=range(len(SCRIPTS)))
 def test_the_script_shown_prints_the_log_shown(js, run):
-    script = js("settings => charseqSettings.script(settings)", run)
+    script = js("settings => charseqScript.script(settings)", run)
     assert "charseq" not in script
     assert ("torch.rand" in script) == (run["skip"] not in (0, 16))
     assert max(map(len, script.splitlines())) <= 100
@@ -895,10 +904,36 @@ LAYER = {
     ],
 )
 def test_options_of_a_layer_are_bounded_too(js, found, changed, said):
-    both = "found => [found, new URLSearchParams(found)].map(charseqSettings.parseLayer)"
+    both = "found => [found, new URLSearchParams(found)].map(charseqLayer.parse)"
     for parsed in js(both, found):
         assert parsed == {"options": LAYER | changed, "messages": said}
         assert LayerShapes(**parsed["options"]).to_dict() == js("charseqShapes", parsed["options"])
+
+
+# --- files and their order ------------------------------------------------------------------------
+
+
+def test_each_file_is_a_script_of_some_part_and_each_script_is_a_file():
+    files = {path.stem for path in PLAY.glob("*.js")}
+    assert files - {"load-when-near"} == set(EVERY_SCRIPT)  # the lists are in docs/_ext/play.py
+
+
+def test_each_part_has_a_file_of_its_own_that_comes_last():
+    panels = {path.stem for path in PLAY.glob("part-*.js")}
+    assert {scripts[-1] for scripts in SCRIPTS_OF.values()} == panels
+    assert all(scripts[-1] == f"part-{part}" for part, scripts in SCRIPTS_OF.items())
+
+
+@pytest.mark.parametrize("part", [*SCRIPTS_OF, "all of them", "without a page"])
+def test_each_script_comes_after_those_whose_names_it_uses(part):
+    whole = {"all of them": WHOLE_PAGE, "without a page": WITHOUT_PAGE}
+    defined = set()
+    for name in SCRIPTS_OF.get(part) or whole[part]:
+        text = re.sub(r"/\*[\s\S]*?\*/|//.*", "", (PLAY / f"{name}.js").read_text("utf-8"))
+        own = set(re.findall(r"^const (charseq\w*)", text, re.MULTILINE))
+        used = set(re.findall(r"\bcharseq[A-Z]?\w*(?=[.(;])", text)) - own
+        assert used <= defined, f"{name}.js of {part} comes before what it uses"
+        defined |= own
 
 
 # --- types ----------------------------------------------------------------------------------------
@@ -909,7 +944,7 @@ def check_types(folder, files, **more):
     whole = folder / "whole.js"
     whole.write_text("\n".join(file.read_text("utf-8") for file in files), "utf-8")
     options = {"checkJs": True, "strict": True, "noImplicitReturns": True}
-    options |= {"noUnusedLocals": True, "noUnusedParameters": True, **more}
+    options |= more
     (folder / "deno.json").write_text(json.dumps({"compilerOptions": options}))
     checked = subprocess.run(
         [deno.find_deno_bin(), "check", "--quiet", "--config", folder / "deno.json", whole],

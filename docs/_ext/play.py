@@ -1,9 +1,11 @@
 """Put a part of the playground on a page: ``{play} train``.
 
-Its options become the part's settings. Its body is what the page says where scripts do not run;
-_static/play/play.js puts the part in its place. A chapter loads it once the part comes near, which
-near.js looks out for; the page with all the parts loads one file instead of many. The scripts run
-as they are; the site's copies lack comments and indentation, a third of what a phone would load.
+Its options become the part's settings. Its body is what the page shows where scripts do not run;
+_static/play/play.js replaces it by the part. A chapter loads load-when-near.js, which loads the
+scripts of a part once the reader comes near it. The playground loads them all, as one file.
+
+The scripts run as they are in the repository. The site's copies have no comments and no
+indentation, which saves a third of what a phone would load.
 """
 
 import re
@@ -14,14 +16,39 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-# A comment, with the rest of its line if that is all it holds.
-COMMENT = re.compile(r"(?m:^ *)(/\*(?:(?!\*/)[\s\S])*\*/ *\n|//.*\n)|/\*\*(?:(?!\*/)[\s\S])*\*/ ?")
+# A comment: on lines of its own, in front of code, or at the end of a line. The last has no quotes,
+# so that it is not a piece of a text.
+COMMENT = re.compile(
+    r"(?m:^ *)(/\*(?:(?!\*/)[\s\S])*\*/ *\n|//.*\n)"
+    r"|/\*\*(?:(?!\*/)[\s\S])*\*/ ?"
+    r"""| +// [^"'`\n]*(?m:$)"""
+)
 
-
-# What the page of the playground needs, in this order, as one file.
-WHOLE = (
-    *("core", "training", "settings", "shapes", "play", "curves", "verdict", "train"),
-    *("terms", "inside", "sums", "step", "quiz", "explorer"),
+# What each part loads, in this order: a script uses the global names of those before it.
+RUN = ("network", "training-loop", "bounds", "settings")
+PAGE = ("formats", "elements", "fields", "play")
+PICTURES = ("loss-curve", "letter-strip", "epoch-slider")
+FORM = ("verdict", "torch-script", "settings-form", "run-address")
+LAYER = ("bounds", "layer-options", "shapes", "shape-questions")
+SCRIPTS = {
+    "train": (*RUN, *PAGE, "store", *PICTURES, *FORM, "part-train"),
+    "scrubber": (*RUN, *PAGE, "store", *PICTURES, "part-scrubber"),
+    "inside": (*RUN, *PAGE, "store", "place-sliders", "heat-map", "equation-terms", "part-inside"),
+    "step": (*RUN, *PAGE, "store", "unit-sum", "place-sliders", "part-step"),
+    "explorer": (*LAYER, *PAGE, "quiz-form", "part-explorer"),
+    "temperature": (*RUN, *PAGE, "store", "part-temperature"),
+}
+PLAYGROUND = ("train", "inside", "step", "explorer")  # the parts of the page that has them all
+WHOLE = tuple(dict.fromkeys(script for part in PLAYGROUND for script in SCRIPTS[part]))
+# These know nothing of the page: what they compute is tested in tests/test_play_core.py.
+WITHOUT_PAGE = (
+    *RUN,
+    "formats",
+    "torch-script",
+    "verdict",
+    "equation-terms",
+    "unit-sum",
+    *LAYER[1:],
 )
 SOURCE = Path(__file__).parents[1] / "_static" / "play"
 
@@ -46,6 +73,8 @@ class Play(SphinxDirective):
     has_content = True
 
     def run(self):
+        if self.arguments[0] not in SCRIPTS:
+            raise self.error(f"no part of the playground is called {self.arguments[0]!r}")
         if not self.content:
             raise self.error("a part needs a body: it is all that there is without scripts")
         node = play(name=self.arguments[0], options=urlencode(self.options))
@@ -55,7 +84,11 @@ class Play(SphinxDirective):
 
 
 def visit(translator, node):
-    attributes = {"data-play": node["name"], "data-options": node["options"]}
+    attributes = {
+        "data-play": node["name"],
+        "data-options": node["options"],
+        "data-scripts": " ".join(SCRIPTS[node["name"]]),
+    }
     translator.body.append(translator.starttag(node, "div", CLASS="play", **attributes))
     translator.body.append('<div class="play-fallback">\n')
 
@@ -73,7 +106,7 @@ def add_files(app, pagename, templatename, context, doctree):
     if "train" in parts:
         app.add_css_file("play/play.css")
     if parts:
-        script = "whole" if "train" in parts else "near"
+        script = "whole" if "train" in parts else "load-when-near"
         app.add_js_file(f"play/{script}.js", loading_method="defer")
 
 
@@ -91,7 +124,7 @@ def lean(source):
 
 
 def write_whole(app):
-    """Before any page is written: each says which version of the file it wants."""
+    """Write the file before any page: the page that loads it names its checksum."""
     if app.builder.format == "html":
         target = Path(app.outdir, "_static", "play", "whole.js")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -110,6 +143,7 @@ def setup(app):
     others = dict.fromkeys(("latex", "text", "man", "texinfo"), (nothing, nothing))
     app.add_node(play, html=(visit, depart), **others)
     app.add_directive("play", Play)
+    app.add_config_value("play_scripts", SCRIPTS, "env")  # if they change, pages are made anew
     app.connect("builder-inited", write_whole)
     app.connect("html-page-context", add_files)
     app.connect("build-finished", make_lean)

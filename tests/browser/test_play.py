@@ -14,15 +14,13 @@ import torch
 from accessible import barriers, looks
 from test_notebook import LOG
 from test_pages import WIDER_THAN_THE_PAGE, quiet  # noqa: F401 - a fixture
-from test_play_core import check_types
+from test_play_core import EVERY_SCRIPT, WHOLE_PAGE, check_types
 
 from charseq import CharRNN, LayerShapes, Vocabulary, train
 
 PLAY = Path(__file__).parents[2] / "docs" / "_static" / "play"
 PAGE = "playground.html"
-ORDER = ["core", "training", "shapes", "settings", "play", "curves", "verdict", "quiz"]
-ORDER += ["terms", "sums"]
-SCRIPTS = "[...document.querySelectorAll('script[src*=\"/play/\"]')].map(script => script.src)"
+LOADED = "[...document.querySelectorAll('script[src*=\"/play/\"]')].map(script => script.src)"
 
 
 @pytest.fixture
@@ -79,7 +77,7 @@ def test_the_notebooks_run_prints_its_ten_lines(play):
     page = play()
     assert log(page) != LOG
     page.get_by_role("button", name="The notebook’s run").click()
-    page.wait_for_function("settings => charseqPlay.shared.run.settings.lr === 0.5")
+    page.wait_for_function("settings => charseqStore.shared.run.settings.lr === 0.5")
     assert log(page) == LOG
     assert verdict(page) == "Not there yet."
     assert "“i” for “e” (letter 6), “l” for “d” (letter 9)" in page.text_content(".play-verdict")
@@ -177,20 +175,20 @@ def test_the_reader_travels_through_the_epochs_and_sees_each(play):
         slider.press(key)
         assert epoch(page).startswith(f"{shown} of 50")
         assert says(page) == page.evaluate(
-            f"charseqPlay.shared.run.records[{shown - 1}].prediction"
+            f"charseqStore.shared.run.records[{shown - 1}].prediction"
         )
     words = page.locator(".play-strip li .play-unseen").first.text_content()
     assert re.fullmatch(r"l: says l, right, \d+ % for what came, gradient \S+", words)
     box = page.locator(".play-curve svg").bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 60)
-    assert 22 <= page.evaluate("charseqPlay.shared.epoch") <= 28
+    assert 22 <= page.evaluate("charseqStore.shared.epoch") <= 28
 
 
 def test_the_strip_and_the_curve_show_the_numbers_of_the_run(play):
     page = play(address(epoch="20"))
     found = page.evaluate(
         """() => {
-            const {run} = charseqPlay.shared, {right, flow} = run.records[19];
+            const {run} = charseqStore.shared, {right, flow} = run.records[19];
             const all = name => [...document.querySelectorAll(name)];
             const near = (a, b) => a.every((x, k) => Math.abs(x - b[k]) < 0.01);
             const percent = p => Math.round(100 * p);
@@ -212,12 +210,12 @@ def test_play_goes_on_to_the_end_and_takes_ten_jumps_where_motion_is_reduced(pla
     page = play(address(epoch="45", epochs="50"))
     page.get_by_role("button", name="Play").click()
     assert page.get_by_role("button", name="Pause").get_attribute("aria-pressed") == "true"
-    page.wait_for_function("charseqPlay.shared.epoch === 50")
+    page.wait_for_function("charseqStore.shared.epoch === 50")
     page.get_by_role("button", name="Play").wait_for()
     page.emulate_media(reduced_motion="reduce")
-    page.evaluate("charseqPlay.set({epoch: 40})")
+    page.evaluate("charseqStore.set({epoch: 40})")
     page.get_by_role("button", name="Play").click()
-    first = page.wait_for_function("charseqPlay.shared.epoch > 40 && charseqPlay.shared.epoch")
+    first = page.wait_for_function("charseqStore.shared.epoch > 40 && charseqStore.shared.epoch")
     assert first.json_value() == 45
     page.get_by_role("button", name="Pause").click()
 
@@ -232,17 +230,17 @@ def test_the_address_keeps_the_settings_and_leads_back_to_them(play):
     page.get_by_role("radio", name="GRU").check(force=True)
     page.get_by_label("Text to learn").fill("a <b>bold</b> & 🙂")
     page.wait_for_function("location.hash.includes('bold') && location.hash.includes('GRU')")
-    page.evaluate("charseqPlay.set({epoch: 7, t: 3, unit: 2})")
+    page.evaluate("charseqStore.set({epoch: 7, t: 3, unit: 2})")
     page.wait_for_function("location.hash.includes('epoch=7')")
     kept = page.evaluate("location.hash")
     seen = log(page)
     again = play(kept)
     assert again.get_by_label("Text to learn").input_value() == "a <b>bold</b> & 🙂"
     assert log(again) == seen
-    place = again.evaluate("(({epoch, t, unit}) => [epoch, t, unit])(charseqPlay.shared)")
+    place = again.evaluate("(({epoch, t, unit}) => [epoch, t, unit])(charseqStore.shared)")
     assert place == [7, 3, 2]
     again.evaluate("location.hash = '#lr=0.3&epochs=20'")
-    again.wait_for_function("charseqPlay.shared.run.settings.epochs === 20")
+    again.wait_for_function("charseqStore.shared.run.settings.epochs === 20")
     assert again.get_by_label("Text to learn").input_value() == " learned deep learning"
     again.evaluate(  # a place on the page is no setting
         """() => new Promise(done => {
@@ -252,7 +250,7 @@ def test_the_address_keeps_the_settings_and_leads_back_to_them(play):
     )
     let_the_page_act(again)
     assert again.get_by_label("Learning rate", exact=True).input_value() == "0.3"
-    assert again.evaluate("charseqPlay.shared.run.settings.lr") == 0.3
+    assert again.evaluate("charseqStore.shared.run.settings.lr") == 0.3
 
 
 def test_a_new_run_is_drawn_over_the_run_before(play):
@@ -260,11 +258,11 @@ def test_a_new_run_is_drawn_over_the_run_before(play):
     assert page.locator(".play-before").get_attribute("d") == ""
     page.get_by_label("Epochs", exact=True).fill("30")
     page.get_by_label("Epochs", exact=True).press("Enter")
-    page.wait_for_function("charseqPlay.shared.run.records.length === 30")
+    page.wait_for_function("charseqStore.shared.run.records.length === 30")
     points = "name => document.querySelector(name).getAttribute('d').split('L').length"
     assert [page.evaluate(points, name) for name in (".play-line", ".play-before")] == [30, 30]
     page.get_by_role("slider", name="Seed, slider").press("ArrowRight")
-    page.wait_for_function("charseqPlay.shared.run.settings.seed === 1")
+    page.wait_for_function("charseqStore.shared.run.settings.seed === 1")
     line, ghost = (page.locator(name).get_attribute("d") for name in (".play-line", ".play-before"))
     assert line != ghost
     assert "dotted: the run before" in page.locator(".play-curve").text_content()
@@ -299,12 +297,12 @@ def test_absurd_addresses_are_bounded_with_a_message_and_never_become_markup(pla
     hidden = page.locator(".play-field", has=page.get_by_label("Hidden units", exact=True))
     assert 'got "1e999", 64 is used' in hidden.locator(".play-error").text_content()
     assert page.locator("#train :is(img, script, [onerror], [onload])").count() == 0
-    made = "charseqPlay.el('p', {title: '<i>'}, '<b>x</b>', charseqPlay.el('i')).innerHTML"
+    made = "charseqElements.el('p', {title: '<i>'}, '<b>x</b>', charseqElements.el('i')).innerHTML"
     assert page.evaluate(made) == "&lt;b&gt;x&lt;/b&gt;<i></i>"
-    settings = page.evaluate("charseqPlay.shared.run.settings")
+    settings = page.evaluate("charseqStore.shared.run.settings")
     assert len(settings["text"]) == 60
     assert (settings["cell"], settings["hidden"], settings["lr"]) == ("RNN", 64, 0)
-    assert page.evaluate("charseqPlay.shared.epoch") == settings["epochs"]
+    assert page.evaluate("charseqStore.shared.epoch") == settings["epochs"]
 
 
 @pytest.mark.parametrize(
@@ -312,7 +310,7 @@ def test_absurd_addresses_are_bounded_with_a_message_and_never_become_markup(pla
 )
 def test_a_broken_address_does_no_harm(play, hash):
     page = play(hash)
-    assert page.evaluate("charseqPlay.shared.run.records.length") == 50
+    assert page.evaluate("charseqStore.shared.run.records.length") == 50
 
 
 def test_a_wrong_value_is_told_beside_its_field_and_the_text_being_typed_is_left_alone(play):
@@ -329,7 +327,7 @@ def test_a_wrong_value_is_told_beside_its_field_and_the_text_being_typed_is_left
     assert text.input_value() == "x"
     assert "text must have 2 to 60 characters: got 1" in page.locator(".play-top").text_content()
     text.press_sequentially("y")
-    page.wait_for_function("charseqPlay.shared.run.settings.text === 'xy'")
+    page.wait_for_function("charseqStore.shared.run.settings.text === 'xy'")
     assert "must have" not in page.locator(".play-top").text_content()
 
 
@@ -354,13 +352,13 @@ def test_each_challenge_can_be_met_and_none_is_met_where_it_starts(play):
     names = page.locator(".play-tasks b")
     assert names.all_text_contents() == list(SOLVED)
     for name in (*SOLVED, "One change"):
-        page.evaluate("() => { window.runBefore = charseqPlay.shared.run }")
+        page.evaluate("() => { window.runBefore = charseqStore.shared.run }")
         page.get_by_role("button", name=f"Start here: {name}").click()
-        page.wait_for_function("charseqPlay.shared.run !== runBefore")
+        page.wait_for_function("charseqStore.shared.run !== runBefore")
     assert page.get_by_role("heading", name="Challenges: 0 of 4 met").count() == 1
     page.get_by_label("Seed", exact=True).fill("1")  # one change, but not the right one
     page.get_by_label("Seed", exact=True).press("Enter")
-    page.wait_for_function("charseqPlay.shared.run.settings.seed === 1")
+    page.wait_for_function("charseqStore.shared.run.settings.seed === 1")
     assert page.get_by_role("heading", name="Challenges: 0 of 4 met").count() == 1
     for k, (name, settings) in enumerate(SOLVED.items(), 1):
         page.evaluate("hash => { location.hash = hash }", address(**settings))
@@ -389,7 +387,7 @@ def test_guessing_first_covers_the_run_until_the_reader_has_guessed(play):
     page.get_by_text("What will these settings do?").wait_for()
     page.get_by_role("checkbox", name="Guess first").uncheck()
     page.locator(".play-curve").wait_for()
-    assert page.evaluate("charseqPlay.shared.run.settings.seed") == 3
+    assert page.evaluate("charseqStore.shared.run.settings.seed") == 3
 
 
 # --- for everybody --------------------------------------------------------------------------------
@@ -426,8 +424,8 @@ def test_all_of_it_is_reached_and_worked_by_keyboard(play):
     order = ["The notebook’s run", "Start afresh", "Play", "Epoch", "RNN", "Output layer", "SGD"]
     order += ["Learning rate", "Learning rate, slider", "Momentum", "Epochs", "Seed", "The log"]
     assert [name for name in names if name in order] == order
-    page.wait_for_function("charseqPlay.shared.run.settings.cell === 'GRU'")
-    settings = page.evaluate("charseqPlay.shared.run.settings")
+    page.wait_for_function("charseqStore.shared.run.settings.cell === 'GRU'")
+    settings = page.evaluate("charseqStore.shared.run.settings")
     assert (settings["text"], settings["outputLayer"]) == ("banana", False)
 
 
@@ -498,9 +496,9 @@ def test_without_scripts_the_page_shows_the_run_as_a_table(browser, site):
 
 def test_a_part_whose_script_fails_leaves_its_fallback(browser, site):
     page = browser.new_page()
-    page.route("**/curves.js*", lambda route: route.abort())
+    page.route("**/loss-curve.js*", lambda route: route.abort())
     page.goto((site / "learn/ceiling.html").as_uri())
-    with page.expect_event("requestfailed", lambda request: "/curves.js" in request.url):
+    with page.expect_event("requestfailed", lambda request: "/loss-curve.js" in request.url):
         page.locator("[data-play]").scroll_into_view_if_needed()
     let_the_page_act(page)
     assert page.get_by_text("learned leep learneng").last.is_visible()
@@ -516,13 +514,13 @@ def test_a_part_whose_script_fails_leaves_its_fallback(browser, site):
 )
 def test_a_chapters_scrubber_loads_when_it_comes_near(play, chapter, at, said):
     page = play(page=chapter, ready="[data-play]")
-    # Observers are told in the order in which they were made: near.js has seen the page by now.
+    # Observers are told in the order in which they were made: first that of load-when-near.js.
     page.evaluate(
         "() => new Promise(done => new IntersectionObserver(done).observe(document.body))"
     )
     assert page.locator("link[href*='play.css']").count() == 0
-    assert [src.rpartition("/")[2].partition("?")[0] for src in page.evaluate(SCRIPTS)] == [
-        "near.js"
+    assert [src.rpartition("/")[2].partition("?")[0] for src in page.evaluate(LOADED)] == [
+        "load-when-near.js"
     ]
     page.locator("[data-play='scrubber']").scroll_into_view_if_needed()
     page.locator(".play-says").first.wait_for()
@@ -549,7 +547,7 @@ def test_all_scripts_and_styles_weigh_at_most_40_kb(play, site):
     show_all(page)
     styles = "[...document.querySelectorAll('link[href*=\"play/\"]')].map(link => link.href)"
     names = {
-        Path(url.partition("?")[0]).name for url in page.evaluate(SCRIPTS) + page.evaluate(styles)
+        Path(url.partition("?")[0]).name for url in page.evaluate(LOADED) + page.evaluate(styles)
     }
     assert names == {"whole.js", "play.css"}
     files = {name: (site / "_static" / "play" / name).read_bytes() for name in names}
@@ -561,8 +559,8 @@ def test_the_sites_scripts_lack_comments_and_the_whole_has_all(site):
     folder = site / "_static" / "play"
     lean = {path.stem: path.read_text("utf-8") for path in folder.glob("*.js")}
     for name, script in lean.items():
-        assert not re.search(r"^\s*(/\*|\*|//)|/\*\*", script, re.MULTILINE), name
-    for name in (*ORDER, "train", "inside", "step", "explorer"):
+        assert not re.search(r"^\s*(/\*|\*|//)|/\*\*| // \w[^\"'`]*$", script, re.MULTILINE), name
+    for name in WHOLE_PAGE:
         assert lean[name] in lean["whole"], name
 
 
@@ -570,6 +568,7 @@ def test_the_sites_scripts_lack_comments_and_the_whole_has_all(site):
 
 
 def test_a_type_checker_accepts_all_scripts_of_the_page(tmp_path):
-    rest = sorted(path.stem for path in PLAY.glob("*.js") if path.stem not in ORDER)
-    files = [PLAY / f"{name}.js" for name in ORDER + rest]
-    check_types(tmp_path, files, lib=["dom", "dom.iterable", "deno.ns", "esnext"])
+    files = [PLAY / f"{name}.js" for name in (*EVERY_SCRIPT, "load-when-near")]
+    files.append(PLAY.parent / "scroll-by-keyboard.js")
+    unused = {"noUnusedLocals": True, "noUnusedParameters": True}
+    check_types(tmp_path, files, lib=["dom", "dom.iterable", "deno.ns", "esnext"], **unused)

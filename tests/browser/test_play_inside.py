@@ -349,7 +349,7 @@ def test_the_sliders_of_both_parts_move_one_place(play, quiet):  # noqa: F811 - 
         for label, value in (("Time step t", "4"), ("Unit", "3")):
             part.get_by_label(label, exact=True).fill("1")
             part.get_by_label(label, exact=True).fill(value)
-        assert quiet.evaluate("[charseqPlay.shared.t, charseqPlay.shared.unit]") == [3, 3]
+        assert quiet.evaluate("[charseqStore.shared.t, charseqStore.shared.unit]") == [3, 3]
         for other in (inside, step):
             assert other.locator("output").all_text_contents() == ["4: “a”", "3"]
 
@@ -376,7 +376,7 @@ def test_the_choice_stays_as_the_epoch_changes_and_falls_back_with_the_cell(play
     part = play("inside", address("GRU"))
     part.locator(".play-term").nth(4).click()
     before = part.locator("[aria-pressed='true']").element_handle()
-    quiet.evaluate("charseqPlay.set({epoch: 2})")
+    quiet.evaluate("charseqStore.set({epoch: 2})")
     assert before.evaluate("button => button.isConnected && button.ariaPressed") == "true"
     quiet.evaluate(f"location.hash = '{address('LSTM')}'")
     quiet.wait_for_selector(".play-lstm")
@@ -398,7 +398,7 @@ def sum_shown(step):
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_sum_ends_at_the_value_in_the_table_of_states(play, nets, quiet, cell):  # noqa: F811
     step = play("step", address(cell, t=5, unit=2))
-    t, unit = (quiet.evaluate(f"charseqPlay.shared.{name}") for name in ("t", "unit"))
+    t, unit = (quiet.evaluate(f"charseqStore.shared.{name}") for name in ("t", "unit"))
     assert (t, unit) == (5, 2)
     for k, name in enumerate(SUMS[cell]):
         if cell != "RNN":
@@ -606,7 +606,7 @@ DRAWINGS = """async () => {
         };
     }
     for (const t of [1, 2, 3, 4, 5]) {
-        charseqPlay.set({t});  // each part draws in a task of its own, one after the other
+        charseqStore.set({t});  // each part draws in a task of its own, one after the other
         for (let part = 0; part < 20; part++) await new Promise(done => setTimeout(done));
     }
     count(watcher.takeRecords());

@@ -14,6 +14,7 @@ import pytest
 import torch
 from accessible import barriers, looks
 from test_pages import WIDER_THAN_THE_PAGE, quiet  # noqa: F401 - a fixture
+from test_play_core import SCRIPTS_OF
 
 from charseq import CharRNN, LayerShapes, NumpyNet, Vocabulary, generate, training_steps
 from charseq.sampling import probabilities
@@ -32,11 +33,12 @@ def part(quiet, tmp_path):  # noqa: F811 - the fixture above
             f'<div class="play" data-play="{name}" data-options="{escape(urlencode(options))}">'
             '<div class="play-fallback">Fallback.</div></div>'
         )
+        scripts = [(PLAY / f"{script}.js").as_uri() for script in SCRIPTS_OF[name]]
         (tmp_path / "page.html").write_text(
             '<!doctype html><html lang="en"><meta charset="utf-8"><title>Part</title>'
             f'<link rel="stylesheet" href="{(PLAY / "play.css").as_uri()}">'
             f"<body><main><h1>Part</h1><h2>One</h2>{made}</main>"
-            f'<script defer src="{(PLAY / "play.js").as_uri()}"></script>',
+            + "".join(f'<script defer src="{script}"></script>' for script in scripts),
             "utf-8",
         )
         quiet.goto((tmp_path / "page.html").as_uri())
@@ -375,7 +377,7 @@ def test_hostile_options_of_a_page_do_no_harm(part, name):
 def quiz(browser):
     """Call a function of the quiz where its scripts are loaded."""
     page = browser.new_page()
-    for name in ("shapes.js", "quiz.js"):
+    for name in ("shapes.js", "shape-questions.js"):
         page.add_script_tag(path=PLAY / name)
     yield lambda function, argument=None: page.evaluate(f"x => ({function})(x)", argument)
     page.close()

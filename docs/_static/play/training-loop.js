@@ -1,46 +1,33 @@
 "use strict";
 
 /*
- * Training as charseq.training_steps does it, in slices that a page can afford. After core.js.
+ * The training loop, as charseq.training_steps runs it, in slices that leave a page responsive. This
+ * file does not touch the page. After network.js.
  *
  *   const run = new charseqTraining.Run(settings);
- *   while (!run.advance(10)) await a frame;   10 ms at a time; run.step() takes one epoch
- *   run.records[epoch - 1]                    what happened, as it stood before the weights moved
- *   run.diverged                              epoch at which loss or gradient stopped being numbers
- *   run.at(epoch)                             {model, pass}: weights, states, gradients back then
+ *   while (!run.advance(10)) ...              trains for 10 ms; run.step() trains one epoch
+ *   run.records[epoch - 1]                    what the network said before the weights moved
+ *   run.diverged                              epoch at which loss or gradient was no number, or 0
+ *   run.at(epoch)                             {model, pass} as they were at that epoch
  *   charseqTraining.lossFloor(V), contexts(ids, length)
  */
 
 /**
- * @typedef {object} Settings
- * @property {string} text
- * @property {string} order of the vocabulary; "" to sort it
- * @property {Cell} cell
- * @property {boolean} outputLayer
- * @property {number} hidden units; without an output layer there are as many as characters
- * @property {"sgd" | "adam"} optimizer
- * @property {number} lr
- * @property {number} momentum of sgd
- * @property {number | null} clip longest gradient allowed, or null
- * @property {number} epochs
- * @property {number} seed
- * @property {number} skip numbers that the seed has given away before
- */
-
-/**
- * @typedef {object} Epoch As charseq.Record, and more.
+ * @typedef {object} Epoch As charseq.EpochRecord, and more.
  * @property {number} epoch from 1
  * @property {number} loss
  * @property {number} gradientNorm before clipping
  * @property {string} prediction
  * @property {Int32Array} ids (T,) predicted
- * @property {Float64Array} right (T,) probability given to the character that came
+ * @property {Float64Array} right (T,) probability of the character that came
  * @property {Float64Array} flow (T,) |dL/dh_t|
  */
 
+/** @typedef {InstanceType<typeof charseqTraining.Run>} TrainedRun */
+
 const charseqTraining = (() => {
   /**
-   * Each optimizer has so many numbers to remember for a weight, and a step.
+   * One update of the weights. `memory` has as many arrays as the optimizer has slots.
    * @typedef {(theta: Float64Array, grad: Float64Array, memory: Float64Array[], epoch: number,
    *   settings: Settings) => void} Update
    */
@@ -53,7 +40,7 @@ const charseqTraining = (() => {
     }
   };
 
-  /** torch.optim.Adam(params, lr), betas and eps as they come @type {Update} */
+  /** torch.optim.Adam(params, lr), with its default betas and eps @type {Update} */
   const adam = (theta, grad, [m, v], epoch, { lr }) => {
     const rate = lr / (1 - 0.9 ** epoch);
     const correction = Math.sqrt(1 - 0.999 ** epoch);
@@ -66,7 +53,7 @@ const charseqTraining = (() => {
 
   const OPTIMIZERS = { sgd: { update: sgd, slots: 1 }, adam: { update: adam, slots: 2 } };
   const FEW = 4;
-  const KEPT = 2 ** 22; // numbers that a run keeps for `at`, 32 MiB
+  const KEPT = 2 ** 22; // a run keeps so many numbers, 32 MiB, to look back
 
   class Run {
     /** @param {Settings} settings */
@@ -88,8 +75,8 @@ const charseqTraining = (() => {
       this.records = [];
       this.diverged = 0;
       this.updates = 0;
-      // Copies of the weights would take a tenth of the time, so only every few epochs; `at`
-      // computes the few between anew.
+      // A copy of the weights at every epoch would take a tenth of the time. So there is one every
+      // few epochs, and `at` computes the epochs between again.
       this.every = Math.max(FEW, Math.ceil((epochs * theta.length * (1 + slots)) / KEPT));
       /** @type {Float64Array[][]} */
       this.snapshots = [];
@@ -101,7 +88,7 @@ const charseqTraining = (() => {
       return this.diverged > 0 || this.updates >= this.settings.epochs;
     }
 
-    /** Loss and gradient as things stand; returns the gradient's norm. */
+    /** Compute loss and gradient; returns the norm of the gradient. */
     measure() {
       charseq.forward(this.model, this.pass);
       charseq.backward(this.model, this.pass);
@@ -128,7 +115,7 @@ const charseqTraining = (() => {
       );
     }
 
-    /** One epoch; adds a record, unless loss or gradient are no numbers any more. */
+    /** Train one epoch and add its record; if loss or gradient is no number, stop. */
     step() {
       const { model, memory, pass, chars, updates } = this;
       if (updates % this.every === 0) {
@@ -152,7 +139,7 @@ const charseqTraining = (() => {
     }
 
     /**
-     * Train for so many milliseconds, or to the end; says whether that was the end.
+     * Train for so many milliseconds, or to the end. Returns whether the run is over.
      * @param {number} [milliseconds]
      * @param {() => number} [now] a clock in milliseconds
      */
@@ -166,8 +153,8 @@ const charseqTraining = (() => {
     }
 
     /**
-     * The network as it was in an epoch that is over, with all that it computed, and its gradient
-     * before clipping. Valid until the next call.
+     * The network as it was at an epoch, with all that it computed, and its gradient before
+     * clipping. The next call changes the same arrays.
      * @param {number} epoch from 1
      */
     at(epoch) {
@@ -182,12 +169,12 @@ const charseqTraining = (() => {
     }
   }
 
-  /** reference.loss_floor: what logits in (-1, 1) cannot pass. @param {number} V */
+  /** reference.loss_floor: no logits in (-1, 1) have a smaller loss. @param {number} V */
   const lossFloor = (V) => Math.log1p((V - 1) * Math.exp(-2));
 
   /**
-   * What the last `length` characters alone tell about the next one: `ambiguous[t]`, whether they
-   * are followed by different ones, and the least loss of a table that knows no more.
+   * What the last `length` characters alone tell about the next one. `ambiguous[t]` says whether
+   * different characters follow them. `loss` is the smallest loss of a table that knows no more.
    * @param {ArrayLike<number>} ids (T + 1,) of the whole text
    * @param {number} length
    */

@@ -64,6 +64,8 @@
  *   two thirds of the time of a Float64Array
  */
 
+/** @typedef {{model: Model, pass: Pass, chars: string[]}} Network with its characters */
+
 const charseq = (() => {
   /** torch.manual_seed(seed) and what it draws on the CPU: mt19937. */
   class Generator {

@@ -1,0 +1,126 @@
+"use strict";
+
+/*
+ * Elements of a page: how the parts of the playground make them, and announce what has changed.
+ * Strings are put on the page as text and never as markup.
+ *
+ *   charseqElements.el(tag, attributes, ...children), svg(...)   an element, a piece of a drawing
+ *   charseqElements.newId()                        an id that no other element has
+ *   charseqElements.say(root, text)                tells a screen reader
+ *   charseqElements.onTheme(paint)                 paints now, and again in other colours
+ *   charseqElements.scroll(label, ...children)     a frame that scrolls
+ *   charseqElements.table(caption, head, rows)
+ */
+
+/** @typedef {Node | string | null} Child */
+
+const charseqElements = (() => {
+  /**
+   * Give an element its attributes and children. An attribute that is false or null is left out.
+   * A function becomes a listener: {onclick: f}.
+   * @template {Element} T
+   * @param {T} node
+   * @param {Record<string, any>} attributes
+   * @param {Child[]} children
+   * @returns {T}
+   */
+  const fill = (node, attributes, children) => {
+    for (const [name, value] of Object.entries(attributes)) {
+      if (typeof value === "function") node.addEventListener(name.slice(2), value);
+      else if (value !== false && value != null) {
+        node.setAttribute(name, value === true ? "" : String(value));
+      }
+    }
+    node.append(...children.filter((child) => child !== null));
+    return node;
+  };
+
+  /**
+   * el("p", {class: "play-note"}, "text", el("b", {}, "more"))
+   * @template {keyof HTMLElementTagNameMap} K
+   * @param {K} tag
+   * @param {Record<string, any>} [attributes]
+   * @param {Child[]} children
+   */
+  const el = (tag, attributes = {}, ...children) =>
+    fill(document.createElement(tag), attributes, children);
+
+  /**
+   * The same for a drawing.
+   * @template {keyof SVGElementTagNameMap} K
+   * @param {K} tag
+   * @param {Record<string, any>} [attributes]
+   * @param {Child[]} children
+   */
+  const svg = (tag, attributes = {}, ...children) =>
+    fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+
+  let ids = 0;
+  const newId = () => `play-${++ids}`;
+
+  /** @type {WeakMap<HTMLElement, {region: HTMLElement, timer: number}>} */
+  const regions = new WeakMap();
+  /**
+   * Tell a screen reader, once the reader has stopped changing things for a moment.
+   * @param {HTMLElement} root
+   * @param {string} text
+   */
+  const say = (root, text) => {
+    let status = regions.get(root);
+    if (!status) {
+      status = { region: el("div", { class: "play-unseen", role: "status" }), timer: 0 };
+      root.append(status.region);
+      regions.set(root, status);
+    }
+    const { region, timer } = status;
+    clearTimeout(timer);
+    status.timer = setTimeout(() => (region.textContent = text), 600);
+  };
+
+  /** @type {(() => void)[]} */
+  const painters = [];
+  /** Call now, and again whenever the colours of the page change. @param {() => void} paint */
+  const onTheme = (paint) => {
+    painters.push(paint);
+    paint();
+  };
+  const repaint = () => painters.forEach((paint) => paint());
+  new MutationObserver(repaint).observe(document.body, { attributeFilter: ["data-theme"] });
+  for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"]) {
+    matchMedia(query).addEventListener("change", repaint);
+  }
+
+  /**
+   * A frame that scrolls if its children are too wide, by keyboard too.
+   * @param {string} label
+   * @param {Child[]} children
+   */
+  const scroll = (label, ...children) =>
+    el(
+      "div",
+      { class: "play-scroll", role: "region", "aria-label": label, tabindex: 0 },
+      ...children,
+    );
+
+  /**
+   * A table. The first cell of a row is the row's name.
+   * @param {string} caption
+   * @param {string[]} head
+   * @param {Child[][]} rows
+   */
+  const table = (caption, head, rows) => {
+    const heads = head.map((text) => el(text ? "th" : "td", text ? { scope: "col" } : {}, text));
+    const lines = rows.map(([name, ...cells]) =>
+      el("tr", {}, el("th", { scope: "row" }, name), ...cells.map((cell) => el("td", {}, cell)))
+    );
+    return el(
+      "table",
+      {},
+      el("caption", {}, caption),
+      el("thead", {}, el("tr", {}, ...heads)),
+      el("tbody", {}, ...lines),
+    );
+  };
+
+  return { el, svg, newId, say, onTheme, scroll, table };
+})();

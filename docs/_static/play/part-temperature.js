@@ -1,0 +1,140 @@
+"use strict";
+
+/*
+ * The part `temperature`: what a small network expects next, at any temperature, and what it writes.
+ * Its options are those of a run, and `prompt`, the text that the network has read.
+ */
+
+(() => {
+  const { number, show } = charseqFormats;
+  const { el, say, table } = charseqElements;
+  const { button, slider } = charseqFields;
+  const LENGTH = 40;
+  const DRAWS = 5; // texts that stay, so that the reader can compare them
+
+  /** The ids of the prompt: those of its characters that the vocabulary has.
+   * @param {string} prompt @param {string} text @param {string[]} chars */
+  const idsOf = (prompt, text, chars) => {
+    const known = charseq.encode(prompt, chars).filter((id) => id >= 0);
+    return known.length ? known : charseq.encode(text, chars).slice(0, 1);
+  };
+
+  /**
+   * A bar for each character, the likeliest on top, and a sentence about them.
+   * @param {string[]} chars
+   * @param {number[]} logits
+   */
+  const makeBars = (chars, logits) => {
+    const learned = charseq.probabilities(logits);
+    const ranks = logits.map((_, v) => v).sort((a, b) => logits[b] - logits[a]);
+    const element = el("div", { class: "play-dial" });
+    const summary = el("p");
+    /** @param {number} temperature */
+    const update = (temperature) => {
+      const p = charseq.probabilities(logits, temperature);
+      /** @param {number} v */
+      const bar = (v) =>
+        el(
+          "div",
+          { class: "play-dial-bar", "aria-hidden": "true" },
+          el("i", { style: `width: ${100 * p[v]}%` }),
+          el("b", { style: `left: ${100 * learned[v]}%` }),
+        );
+      element.replaceChildren(
+        table(
+          "What comes next. The line stands where the bar ends at temperature 1.",
+          ["next", "logit", "p", "share"],
+          ranks.map((v) => [show(chars[v]), number(logits[v], 2), number(p[v]), bar(v)]),
+        ),
+      );
+      // 0 ln 0 counts as 0. Math.max keeps a minus sign away from a 0.
+      const sum = p.reduce((sum, share) => sum - (share && share * Math.log(share)), 0);
+      const nats = Math.max(0, sum);
+      const [first] = ranks;
+      const other = temperature === 1 ? "" : `; at temperature 1 it has ${number(learned[first])}`;
+      summary.textContent =
+        `${show(chars[first])} is the likeliest, with ${number(p[first])}${other}. The network ` +
+        `is as unsure as between ${number(Math.exp(nats), 2)} equally likely characters: ` +
+        `${number(nats / Math.LN2, 2)} bits.`;
+    };
+    return { element, summary, update };
+  };
+
+  /** A slider for the seed; a wrong value is told beside it. @param {(seed: number) => void} onSeed */
+  const seedSlider = (onSeed) => {
+    const chance = slider({
+      label: "seed",
+      least: 0,
+      most: 99,
+      value: 0,
+      typed: true,
+      help: "the same seed and temperature write the same text",
+      onInput(value) {
+        const { settings, messages } = charseqSettings.parse({ seed: value });
+        chance.error(messages.join());
+        onSeed(settings.seed);
+        if (!messages.length) chance.set(settings.seed);
+      },
+    });
+    return chance.element;
+  };
+
+  /** @param {HTMLElement} root @param {TrainedRun} run @param {string} prompt */
+  const mount = (root, { settings: { text, epochs }, model, chars }, prompt) => {
+    const ids = idsOf(prompt, text, chars);
+    const pass = charseq.createPass(model, ids);
+    charseq.forward(model, pass);
+    const bars = makeBars(chars, Array.from(pass.logits.slice(-model.V)));
+    const draws = el("ol", { class: "play-dial-draws" });
+    let temperature = 1;
+    let seed = 0;
+    const dial = slider({
+      label: "temperature τ",
+      least: 0,
+      most: 2,
+      step: 0.05,
+      value: 1,
+      help: "0 takes the likeliest, below 1 is careful, above 1 is bold",
+      show: (value) => number(value, 2),
+      onInput(value) {
+        temperature = Number(value);
+        bars.update(temperature);
+        say(root, `Temperature ${number(temperature, 2)}: ${bars.summary.textContent}`);
+      },
+    });
+    const write = () => {
+      const generator = new charseq.Generator(seed);
+      const written = charseq.generate(model, ids, LENGTH, temperature, generator);
+      const line = written.slice(ids.length).map((id) => chars[id]).join("");
+      const how = `τ = ${number(temperature, 2)}, seed ${seed}`;
+      draws.prepend(el("li", {}, el("small", {}, how), " ", el("code", {}, line)));
+      draws.children[DRAWS]?.remove();
+      say(root, `${how}: ${line}`);
+    };
+    bars.update(temperature);
+    root.replaceChildren(
+      el(
+        "p",
+        {},
+        "A network has read “",
+        el("code", {}, text.trim()),
+        `” ${epochs} times. Now it has read “`,
+        el("code", {}, Array.from(ids, (id) => show(chars[id])).join("")),
+        "” and expects:",
+      ),
+      dial.element,
+      bars.summary,
+      bars.element,
+      seedSlider((value) => (seed = value)),
+      button(`Draw ${LENGTH} characters`, write),
+      draws,
+    );
+  };
+
+  charseqPlay.define("temperature", (root, options) => {
+    const { text } = charseqSettings.ofPart(options);
+    const prompt = options.get("prompt") ?? text.slice(0, 1);
+    root.append(el("p", { class: "play-note" }, "A small network is being trained."));
+    charseqStore.ownRun(options).watch(({ run }) => run && mount(root, run, prompt));
+  });
+})();

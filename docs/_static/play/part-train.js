@@ -1,0 +1,309 @@
+"use strict";
+
+/*
+ * The part `train`: settings, the run that they make, and what happened in it. All parts of the
+ * page look at this run. The address of the page keeps it.
+ */
+
+(() => {
+  const { number } = charseqFormats;
+  const { el, say } = charseqElements;
+  const { button, check, copyButton } = charseqFields;
+  const { judge, OUTCOMES, CHALLENGES } = charseqVerdict;
+  const { log, script } = charseqScript;
+  const { DEFAULT, NOTEBOOK, parse } = charseqSettings;
+  const { set, shared, train, watch } = charseqStore;
+
+  /**
+   * @typedef {ReturnType<typeof judge>} Judged
+   * @typedef {(found: Record<string, unknown>) => void} Take
+   */
+
+  /** @param {TrainedRun} run */
+  const lossesOf = ({ records }) => records.map(({ loss }) => loss);
+
+  /** The curve, the epochs and the characters of a run. */
+  const makePictures = () => {
+    const curve = charseqCurve.draw((epoch) => set({ epoch }));
+    const strip = charseqStrip((t) => set({ t }));
+    const epochs = charseqEpochs((epoch) => set({ epoch }));
+    const now = el("p", { class: "play-note" });
+    return {
+      elements: [
+        el("div", { class: "play-stay" }, curve.element, epochs.element),
+        strip.element,
+        now,
+      ],
+      stop: epochs.stop,
+      /** Draw the losses of a run that is not over. @param {TrainedRun} run @param {number[]} before */
+      showTraining(run, before) {
+        const losses = lossesOf(run);
+        const levels = charseqCurve.levels(run);
+        const { epochs } = run.settings;
+        curve.update({ losses, before, epochs, epoch: losses.length, levels });
+      },
+      /** @param {TrainedRun} run @param {number[]} before @param {number} epoch @param {number} t */
+      update(run, before, epoch, t) {
+        const { records, settings, pass } = run;
+        const levels = charseqCurve.levels(run);
+        curve.update({ losses: lossesOf(run), before, epochs: settings.epochs, epoch, levels });
+        epochs.update(run, epoch);
+        strip.update(run, epoch, t);
+        const { ids, gradientNorm } = records[epoch - 1];
+        const right = ids.filter((id, k) => id === pass.y[k]).length;
+        const length = number(gradientNorm);
+        now.textContent =
+          `Epoch ${epoch}: ${right} of ${pass.T} letters right, framed where wrong. Sure of it: ` +
+          "the probability of the letter that came. Gradient: how long it is at each step, the " +
+          `longest filled; that of all weights has length ${length}. Press a letter to look at its ` +
+          "step below.";
+      },
+    };
+  };
+
+  /**
+   * "Guess first": a run that is over stays covered until the reader has said how it went.
+   * @param {HTMLElement} root
+   * @param {() => void} uncover when the reader no longer wants to guess
+   */
+  const makeGuess = (root, uncover) => {
+    const score = { asked: 0, right: 0 };
+    const element = el("div", { class: "play-guess", role: "group", "aria-label": "Your guess" });
+    const tick = check({
+      label: "Guess first: cover each run until you have said what it will do",
+      value: false,
+      onInput(on) {
+        if (!on && root.classList.contains("play-covered")) uncover();
+      },
+    });
+    /** @param {TrainedRun} run @param {() => string} show shows the run, and says what happened */
+    const ask = (run, show) => {
+      root.classList.add("play-covered");
+      const press = (/** @type {string} */ outcome) => {
+        const right = judge(run).outcome === outcome;
+        score.asked++;
+        score.right += Number(right);
+        const words = show();
+        const text = `${right ? "You guessed right" : "Not so"}: ${score.right} of ${score.asked}.`;
+        const told = el("p", { tabindex: -1 }, text);
+        element.replaceChildren(told);
+        told.focus(); // the button that had the focus is gone
+        say(root, `${text} ${words}`);
+      };
+      const question = "What will these settings do? The run is over, and covered.";
+      say(root, question);
+      element.replaceChildren(
+        el("p", {}, question),
+        ...OUTCOMES.map(([outcome, text]) => button(text, () => press(outcome))),
+      );
+    };
+    const clear = () => {
+      element.replaceChildren();
+      root.classList.remove("play-covered");
+    };
+    return { element, tick, ask, clear, isOn: () => tick.input.checked };
+  };
+
+  /** @param {Take} take */
+  const makeChallenges = (take) => {
+    /** @type {Set<number>} */
+    const won = new Set();
+    const summary = el("h3");
+    const tasks = el("ul", { class: "play-tasks" });
+    const draw = () => {
+      summary.textContent = `Challenges: ${won.size} of ${CHALLENGES.length} met`;
+      CHALLENGES.forEach(({ name }, k) => {
+        tasks.children[k].classList.toggle("play-won", won.has(k));
+        tasks.children[k].children[0].textContent = (won.has(k) ? "✓ Met: " : "") + name;
+      });
+    };
+    for (const { name, task, start } of CHALLENGES) {
+      const label = { "aria-label": `Start here: ${name}` };
+      const press = button("Start here", () => take({ ...start }), label);
+      tasks.append(el("li", {}, el("b"), el("p", {}, task), press));
+    }
+    draw();
+    return {
+      elements: [summary, tasks],
+      /** Names of the challenges that this run is the first to meet. */
+      award(/** @type {TrainedRun} */ run, /** @type {Judged} */ judged) {
+        const met = CHALLENGES.filter((one, k) => !won.has(k) && one.met(run, judged));
+        for (const one of met) won.add(CHALLENGES.indexOf(one));
+        draw();
+        return met.map(({ name }) => name);
+      },
+    };
+  };
+
+  /** The log of a run, and the same run in PyTorch; both are folded. */
+  const makeListings = () => {
+    const listing = (/** @type {string} */ label) =>
+      el("pre", { tabindex: 0, role: "region", "aria-label": label });
+    const lines = listing("Log");
+    const code = listing("The same run in PyTorch");
+    const note = "With torch alone; it prints the log above, line for line, unless the steps are " +
+      "so large that the last digit grows.";
+    return {
+      elements: [
+        el("details", {}, el("summary", {}, "The log"), lines),
+        el(
+          "details",
+          {},
+          el("summary", {}, "The same run in PyTorch"),
+          el("p", { class: "play-note" }, note),
+          copyButton(() => code.textContent ?? "", "Copy the script"),
+          code,
+        ),
+      ],
+      /** @param {TrainedRun} run */
+      update(run) {
+        lines.textContent = log(run);
+        code.textContent = script(run.settings);
+      },
+    };
+  };
+
+  /** How the notebook's weights came about. @param {Settings} settings */
+  const startInWords = ({ order, skip }) => {
+    const parts = [
+      ...(order ? [`vocabulary in the order “${order}”`] : []),
+      ...(skip ? [`${skip} random numbers drawn before the weights`] : []),
+    ];
+    return parts.length ? `As in the notebook: ${parts.join(", ")}.` : "";
+  };
+
+  /** Buttons and lines above the pictures. @param {Take} take @param {HTMLElement} text its field */
+  const makeTop = (take, text) => {
+    const wrong = el("p", { class: "play-error", role: "alert" });
+    const start = el("p", { class: "play-note" });
+    const presets = el(
+      "div",
+      { class: "play-row" },
+      button("The notebook’s run", () => take({ ...NOTEBOOK })),
+      button("Start afresh", () => take({ ...DEFAULT })),
+    );
+    return {
+      element: el("div", { class: "play-top" }, text, presets, start, wrong),
+      /** @param {Settings} settings @param {string[]} messages */
+      update(settings, messages) {
+        wrong.textContent = messages.join(" ");
+        start.textContent = startInWords(settings);
+      },
+    };
+  };
+
+  /**
+   * A function that trains. When it is called again meanwhile, it gives up the run for the next.
+   * @param {(run: TrainedRun, before: number[]) => void} onSlice
+   * @param {(run: TrainedRun, before: number[]) => void} onEnd
+   */
+  const makeTrainer = (onSlice, onEnd) => {
+    let turn = 0;
+    return async (/** @type {Settings} */ settings, /** @type {number[]} */ before) => {
+      const mine = ++turn;
+      const run = new charseqTraining.Run(settings);
+      const isOver = await train(run, () => {
+        if (mine !== turn) return false;
+        if (!run.done) onSlice(run, before);
+        return true;
+      });
+      if (isOver) onEnd(run, before);
+    };
+  };
+
+  charseqPlay.define("train", (root, options) => {
+    let settings = DEFAULT;
+    /** @type {TrainedRun | null} The run that is shown. */
+    let run = null;
+    /** @type {number[]} losses of the run before */
+    let before = [];
+    let wanted = 0; // epoch that the address asks for; 0 for the last
+    let frame = 0;
+
+    /**
+     * Take settings from the form or the address, and train.
+     * @param {URLSearchParams | Record<string, unknown>} found
+     * @param {string[]} [more] messages
+     */
+    const take = (found, more = []) => {
+      const parsed = parse(found);
+      settings = parsed.settings;
+      top.update(settings, form.show(settings, [...parsed.messages, ...more]));
+      cancelAnimationFrame(frame);
+      frame = requestAnimationFrame(go);
+    };
+
+    const go = () => {
+      pictures.stop();
+      trainAll(settings, run ? lossesOf(run) : []);
+    };
+    const trainAll = makeTrainer(
+      (next, old) => {
+        if (!guess.isOn()) pictures.showTraining(next, old);
+      },
+      (next, old) => {
+        const show = () => {
+          before = old;
+          return reveal(next);
+        };
+        if (guess.isOn() && run) guess.ask(next, show);
+        else show();
+      },
+    );
+
+    /** Show a run that is over, and return what happened in it. @param {TrainedRun} next */
+    const reveal = (next) => {
+      guess.clear();
+      const wasAtEnd = !run || shared.epoch >= run.records.length;
+      run = next;
+      const judged = judge(run);
+      const words = `${judged.title} ${judged.text}`;
+      verdict.replaceChildren(el("b", {}, judged.title), ` ${judged.text}`);
+      verdict.dataset.outcome = judged.outcome;
+      say(root, words);
+      listings.update(run);
+      for (const name of challenges.award(run, judged)) {
+        say(root, `Challenge met: ${name}. ${words}`);
+      }
+      set({ run, epoch: wanted || (wasAtEnd ? Infinity : shared.epoch) });
+      wanted = 0;
+      return words;
+    };
+
+    const readAddress = () => {
+      const { found, place, messages } = charseqAddress.read(options);
+      wanted = place.epoch;
+      set({ t: place.t, unit: place.unit });
+      take(found, messages);
+    };
+
+    const form = charseqForm((changes) => take({ ...settings, ...changes }));
+    const top = makeTop(take, form.text);
+    const guess = makeGuess(root, go);
+    const verdict = el("p", { class: "play-verdict" });
+    const pictures = makePictures();
+    const challenges = makeChallenges(take);
+    const listings = makeListings();
+    const stay = (/** @type {Event} */ event) => event.preventDefault();
+    root.append(
+      top.element,
+      el("div", { class: "play-picture" }, guess.element, verdict, ...pictures.elements),
+      el(
+        "form",
+        { class: "play-settings", "aria-label": "Settings", onsubmit: stay },
+        ...form.fields,
+        guess.tick.element,
+      ),
+      el("div", { class: "play-more" }, ...challenges.elements, ...listings.elements),
+    );
+    watch(({ epoch, t }) => {
+      if (!run) return;
+      pictures.update(run, before, epoch, t);
+      charseqAddress.write(settings, run);
+    });
+    addEventListener("hashchange", () => {
+      if (location.hash.includes("=")) readAddress();
+    });
+    readAddress();
+  });
+})();

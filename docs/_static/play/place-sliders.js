@@ -1,0 +1,42 @@
+"use strict";
+
+/*
+ * Two sliders: the time step and the hidden unit that the reader looks at. After formats.js,
+ * elements.js and fields.js.
+ *
+ *   charseqPlaceSliders(move)   {element, update(net, t, unit)}; move({t}) or move({unit})
+ */
+
+/** @param {(changes: {t?: number, unit?: number}) => void} move */
+const charseqPlaceSliders = (move) => {
+  const { el } = charseqElements;
+  const { slider } = charseqFields;
+  /** @type {string[]} The characters that are read. */
+  let letters = [];
+  const step = slider({
+    label: "Time step t",
+    least: 1,
+    most: 1,
+    value: 1,
+    show: (number) => (letters.length ? `${number}: “${letters[number - 1]}”` : ""),
+    onInput: (number) => move({ t: Number(number) - 1 }),
+  });
+  const which = slider({
+    label: "Unit",
+    least: 0,
+    most: 1,
+    value: 0,
+    onInput: (unit) => move({ unit: Number(unit) }),
+  });
+  return {
+    element: el("div", { class: "play-two" }, step.element, which.element),
+    /** @param {Network} net @param {number} t @param {number} unit */
+    update({ model, pass, chars }, t, unit) {
+      letters = Array.from(pass.x, (id) => charseqFormats.show(chars[id]));
+      step.most(pass.T);
+      step.set(t + 1);
+      which.most(model.H - 1);
+      which.set(unit);
+    },
+  };
+};

@@ -1,0 +1,50 @@
+"use strict";
+
+/*
+ * The address of the page keeps the settings of the run, and the place that the reader looks at.
+ * After settings.js and store.js.
+ *
+ *   charseqAddress.read(options)           {found, place, messages}: found is for charseqSettings
+ *   charseqAddress.write(settings, run)    soon, since a slider changes many times in a second
+ */
+
+const charseqAddress = (() => {
+  /** The first look: the last epoch (0), and a step whose memory is no longer empty. */
+  const FIRST = { epoch: 0, t: 4, unit: 0 };
+  const names = /** @type {(keyof typeof FIRST)[]} */ (Object.keys(FIRST));
+
+  /** @param {URLSearchParams} options what counts if the address holds no settings */
+  const read = (options) => {
+    const hash = location.hash.slice(1);
+    // A section of the page, as in #look-inside, has no "=".
+    const found = new URLSearchParams(hash.includes("=") ? hash : options);
+    const place = { ...FIRST };
+    const messages = [];
+    for (const name of names) {
+      const text = found.get(name);
+      if (text === null) continue;
+      if (/^\d{1,3}$/.test(text)) place[name] = Number(text);
+      else messages.push(`${name} must be a whole number of up to three digits.`);
+    }
+    return { found, place, messages };
+  };
+
+  let timer = 0;
+  /** @param {Settings} settings @param {TrainedRun | null} run */
+  const write = (settings, run) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const { epoch, t, unit } = charseqStore.shared;
+      const params = charseqSettings.toParams(settings);
+      if (run && epoch < run.records.length) params.set("epoch", String(epoch));
+      if (t !== FIRST.t) params.set("t", String(t));
+      if (unit) params.set("unit", String(unit));
+      const hash = params.size ? `#${params}` : "";
+      if (location.hash.includes("=") || hash) {
+        history.replaceState(null, "", location.pathname + location.search + hash);
+      }
+    }, 300);
+  };
+
+  return { read, write };
+})();
