@@ -1,28 +1,31 @@
 "use strict";
 
 /*
- * The network of the playground, number for number like torch: charseq.CharRNN of one layer, drawn
- * as float32 after torch.manual_seed, then computed in float64. No DOM, no dependencies: a classic
- * script, which works from file:// and sets one global, `charseq`. A formula stands beside the call
- * of torch, or the function of charseq.reference, that it repeats.
+ * The network of the playground. Its numbers are those of torch: charseq.CharRNN with one layer,
+ * drawn as float32 after torch.manual_seed, then computed in float64. Beside each formula stands the
+ * call of torch, or the function of charseq.reference, that computes the same. This file does not
+ * touch the page, needs no other script and makes one global, `charseq`. It is no module: browsers
+ * refuse modules from file://.
  *
- *   charseq.vocabulary(text)                 characters, sorted; charseq.encode(text, chars) ids
+ *   charseq.vocabulary(text)                 the characters, sorted
+ *   charseq.encode(text, chars)              their ids
  *   charseq.createModel(sizes, generator)    weights, with new charseq.Generator(seed)
- *   charseq.createPass(model, x, y)          room for all that one reading of x computes
- *   charseq.forward(model, pass)             fills it; charseq.backward(model, pass) the gradients
+ *   charseq.createPass(model, x, y)          arrays for all that one reading of x computes
+ *   charseq.forward(model, pass)             fills them, and returns the loss
+ *   charseq.backward(model, pass)            the gradients
  *   charseq.terms(model, pass, t, unit)      the sums behind one unit at one step, term by term
  *   charseq.probabilities(logits, temperature), charseq.generate(model, ids, ...)
  *
- * Arrays are flat, row by row: row t, column j of a (T, H) is [t * H + j]. A name that starts with
- * d is a gradient, as in charseq.reference.
+ * Arrays are flat, row by row: row t, column j of a (T, H) array is at [t * H + j]. A name that
+ * starts with d is a gradient, as in charseq.reference.
  */
 
 /** @typedef {"RNN" | "GRU" | "LSTM"} Cell */
 
 /**
  * @typedef {object} Parameter
- * @property {string} name of torch's state_dict, for example "rnn.weight_ih_l0"
- * @property {string} symbol of the equations, for example "W_ih"
+ * @property {string} name in torch's state_dict, for example "rnn.weight_ih_l0"
+ * @property {string} symbol in the equations, for example "W_ih"
  * @property {number[]} shape
  * @property {Float64Array} data a view of the model's theta
  * @property {Float64Array} grad a view of the model's grad
@@ -31,10 +34,10 @@
 /**
  * @typedef {object} Model
  * @property {Cell} cell
- * @property {string[]} gates blocks of H rows in W_ih and W_hh: h; r, z, n; i, f, g, o
- * @property {number} V characters
- * @property {number} H hidden units
- * @property {boolean} outputLayer without one the states are the logits, and H is V
+ * @property {string[]} gates names of the blocks of H rows in W_ih and W_hh: h; r, z, n; i, f, g, o
+ * @property {number} V number of characters
+ * @property {number} H number of hidden units
+ * @property {boolean} outputLayer without it the states are the logits, and H is V
  * @property {Parameter[]} parameters in torch's order
  * @property {Float64Array} theta all weights, one after the other
  * @property {Float64Array} grad the gradient of each
@@ -43,11 +46,11 @@
 /**
  * @typedef {object} Pass What one reading of T characters computes.
  * @property {number} T
- * @property {ArrayLike<number>} x (T,) ids read
- * @property {ArrayLike<number>} y (T,) ids to come; may be empty where no loss is wanted
+ * @property {ArrayLike<number>} x (T,) ids that are read
+ * @property {ArrayLike<number>} y (T,) ids that follow; empty if no loss is wanted
  * @property {Float64Array} fromInput (T, gH), W_ih x_t + b_ih
  * @property {Float64Array} fromMemory (T, gH), W_hh h_{t-1} + b_hh
- * @property {Float64Array} gates (T, gH), what tanh and σ make of them, in the order of model.gates
+ * @property {Float64Array} gates (T, gH), results of tanh and σ, in the order of model.gates
  * @property {Float64Array} h (T + 1, H), states: row 0 is zeros, row t + 1 comes after x[t]
  * @property {Float64Array} c (T + 1, H), cells of an LSTM; zeros otherwise
  * @property {Float64Array} shown (T, H), tanh of the cell after x[t]; zeros otherwise
@@ -60,14 +63,14 @@
  * @property {Float64Array} da (T, gH), gradient of fromInput
  * @property {Float64Array} dm (T, gH), gradient of fromMemory
  * @property {Float64Array} flow (T,) |dL/dh_t|
- * @property {{W_hh: number[], W_hy: number[], h: number[]}} copies as Arrays, which V8 reads in
- *   two thirds of the time of a Float64Array
+ * @property {{W_hh: number[], W_hy: number[], h: number[]}} copies as Arrays: V8 reads them in two
+ *   thirds of the time that a Float64Array takes
  */
 
 /** @typedef {{model: Model, pass: Pass, chars: string[]}} Network with its characters */
 
 const charseq = (() => {
-  /** torch.manual_seed(seed) and what it draws on the CPU: mt19937. */
+  /** The random numbers that torch draws on a CPU after torch.manual_seed(seed): mt19937. */
   class Generator {
     /** @param {number | bigint} seed an integer of up to 64 bits; torch keeps the low 32 */
     constructor(seed) {
@@ -98,8 +101,8 @@ const charseq = (() => {
     }
 
     /**
-     * tensor.uniform_(from, to) of a float32: 24 random bits, then one fused multiply-add. Product
-     * and sum fit the 53 bits of a double, so that rounding once at the end is the fused one.
+     * tensor.uniform_(from, to) of a float32: 24 random bits, then one fused multiply-add, which
+     * rounds once. Product and sum fit the 53 bits of a double, so they are rounded once here, too.
      * @param {number} from
      * @param {number} to
      */
@@ -111,7 +114,7 @@ const charseq = (() => {
   }
 
   /**
-   * Vocabulary.from_text(text).chars: code points, sorted, so that an emoji is one character.
+   * Vocabulary.from_text(text).chars: sorted by code points. An emoji is one character.
    * @param {string} text
    */
   const vocabulary = (text) =>
@@ -125,15 +128,16 @@ const charseq = (() => {
   const encode = (text, chars) => Int32Array.from([...text], (char) => chars.indexOf(char));
 
   /** reference.sigmoid @param {number} a */
-  const sigmoid = (a) => 1 / (1 + Math.exp(-a)); // an overflow makes it 0, as it should
+  const sigmoid = (a) => 1 / (1 + Math.exp(-a)); // if exp overflows, the result is 0: right
 
-  /** Math.tanh to 4e-16, in half its time: a sigmoid, stretched. @param {number} a */
+  /** Math.tanh to 4e-16 in half the time, from a sigmoid. @param {number} a */
   const tanh = (a) => 2 / (1 + Math.exp(-2 * a)) - 1;
 
   /**
-   * What tells the cells apart. `step` makes gates, state and cell of step t out of the two sums;
-   * `back` sends dh and dc through it: it fills da, the gradient of the sum from the input, and dm,
-   * of the sum from memory, and leaves in dh and dc what goes to the step before past the matrix.
+   * How the cells differ. `step` computes the gates, state and cell of step t from its two sums.
+   * `back` takes the gradients of its state and its cell, dh and dc. It fills da, the gradient of
+   * the sum from the input, and dm, that of the sum from memory. In dh and dc it leaves the
+   * gradients that reach the step before without passing W_hh.
    * @typedef {object} CellMath
    * @property {string[]} gates
    * @property {(H: number, pass: Pass, t: number) => void} step
@@ -163,7 +167,7 @@ const charseq = (() => {
       gates: ["r", "z", "n"],
       step(H, { fromInput, fromMemory, gates, h }, t) {
         for (let j = 0; j < H; j++) {
-          const R = t * 3 * H + j; // the places of r, z, n
+          const R = t * 3 * H + j; // indices of r, z, n
           const Z = R + H;
           const N = Z + H;
           const r = (gates[R] = sigmoid(fromInput[R] + fromMemory[R]));
@@ -194,7 +198,7 @@ const charseq = (() => {
       gates: ["i", "f", "g", "o"],
       step(H, { fromInput, fromMemory, gates, h, c, shown }, t) {
         for (let j = 0; j < H; j++) {
-          const I = t * 4 * H + j; // the places of i, f, g, o
+          const I = t * 4 * H + j; // indices of i, f, g, o
           const F = I + H;
           const G = F + H;
           const O = G + H;
@@ -217,12 +221,12 @@ const charseq = (() => {
           const g = gates[G];
           const o = gates[O];
           const s = shown[t * H + j];
-          dc[j] += o * (1 - s * s) * dh[j]; // from h and from later
+          dc[j] += o * (1 - s * s) * dh[j]; // from h, added to what came from later steps
           da[I] = dm[I] = g * i * (1 - i) * dc[j];
           da[F] = dm[F] = c[t * H + j] * f * (1 - f) * dc[j];
           da[G] = dm[G] = i * (1 - g * g) * dc[j];
           da[O] = dm[O] = s * o * (1 - o) * dh[j];
-          dc[j] *= f; // no matrix on this way
+          dc[j] *= f; // from cell to cell there is no matrix
           dh[j] = 0;
         }
       },
@@ -230,7 +234,7 @@ const charseq = (() => {
   };
 
   /**
-   * CharRNN(V, H, cell=cell, output_layer=outputLayer).double(), drawn in torch's order.
+   * CharRNN(V, H, cell=cell, output_layer=outputLayer).double(), with weights in torch's order.
    * @param {{cell: Cell, V: number, H: number, outputLayer: boolean}} sizes
    * @param {Generator} generator
    * @returns {Model}
@@ -269,7 +273,7 @@ const charseq = (() => {
   };
 
   /**
-   * Room for one reading of x; forward and backward fill it and allocate nothing of their own size.
+   * Arrays for one reading of x. Forward and backward fill them, so that they need no large ones.
    * @param {Model} model
    * @param {ArrayLike<number>} x
    * @param {ArrayLike<number>} [y]
@@ -278,7 +282,7 @@ const charseq = (() => {
   const createPass = ({ gates, V, H }, x, y = []) => {
     const T = x.length;
     const rows = gates.length * H;
-    // Filled with a fraction, it is an array of doubles from the start.
+    // Filled with a fraction, so that V8 stores doubles from the start.
     const list = (/** @type {number} */ length) => Array(length).fill(0.5);
     return {
       T,
@@ -304,32 +308,89 @@ const charseq = (() => {
   };
 
   /**
-   * a[i:i + n] += factors @ B. Row r, column j of B, (count, n), is [k + r * down + j * across], so
-   * that W.T is W with two numbers swapped, and the factors stand at f, f + step, ... Half of the
-   * time goes here: with one row at a time, a run would take 1.7 times as long.
-   * @param {Float64Array} a
-   * @param {number} i
-   * @param {number} n
-   * @param {Float64Array} factors
-   * @param {number} f
-   * @param {number} step
-   * @param {number[]} B
-   * @param {number} k
-   * @param {number} down
-   * @param {number} across
-   * @param {number} count
+   * Numbers seen as a matrix, without a copy: row r, column c is data[start + r * down + c * across].
+   * @template {Float64Array | number[]} Numbers
+   * @typedef {object} Matrix
+   * @property {Numbers} data
+   * @property {number} rows
+   * @property {number} columns
+   * @property {number} start
+   * @property {number} down from a row to the next
+   * @property {number} across from a column to the next
    */
-  const addProduct = (a, i, n, factors, f, step, B, k, down, across, count) => {
-    let left = count;
+
+  /**
+   * @template {Float64Array | number[]} Numbers
+   * @param {Numbers} data row by row
+   * @param {number} rows
+   * @param {number} columns
+   * @returns {Matrix<Numbers>}
+   */
+  const matrix = (data, rows, columns) => ({
+    data,
+    rows,
+    columns,
+    start: 0,
+    down: columns,
+    across: 1,
+  });
+
+  /**
+   * @template {Float64Array | number[]} Numbers
+   * @param {Matrix<Numbers>} whole
+   * @returns {Matrix<Numbers>}
+   */
+  const transpose = ({ data, rows, columns, start, down, across }) => ({
+    data,
+    rows: columns,
+    columns: rows,
+    start,
+    down: across,
+    across: down,
+  });
+
+  /**
+   * All rows but the first.
+   * @template {Float64Array | number[]} Numbers
+   * @param {Matrix<Numbers>} whole
+   * @returns {Matrix<Numbers>}
+   */
+  const withoutFirstRow = ({ rows, start, down, ...rest }) => ({
+    ...rest,
+    rows: rows - 1,
+    start: start + down,
+    down,
+  });
+
+  /**
+   * C[m] += A[n] @ B. Half of the time goes here, so it reads eight rows of B at once: with one row
+   * at a time, a run would take 1.7 times as long.
+   * @param {Matrix<Float64Array>} C its rows are not scattered: `across` is 1
+   * @param {number} m
+   * @param {Matrix<Float64Array>} A
+   * @param {number} n
+   * @param {Matrix<number[]>} B
+   */
+  const addProduct = (C, m, A, n, B) => {
+    const c = C.data;
+    const a = A.data;
+    const b = B.data;
+    const first = C.start + m * C.down;
+    const end = first + C.columns;
+    const { down, across } = B;
+    const step = A.across;
+    let f = A.start + n * A.down; // the place in a of the next factor
+    let k = B.start; // the place in b of the row that it multiplies
+    let left = B.rows;
     for (; left >= 8; left -= 8, f += 8 * step, k += 8 * down) {
-      const f0 = factors[f];
-      const f1 = factors[f + step];
-      const f2 = factors[f + 2 * step];
-      const f3 = factors[f + 3 * step];
-      const f4 = factors[f + 4 * step];
-      const f5 = factors[f + 5 * step];
-      const f6 = factors[f + 6 * step];
-      const f7 = factors[f + 7 * step];
+      const f0 = a[f];
+      const f1 = a[f + step];
+      const f2 = a[f + 2 * step];
+      const f3 = a[f + 3 * step];
+      const f4 = a[f + 4 * step];
+      const f5 = a[f + 5 * step];
+      const f6 = a[f + 6 * step];
+      const f7 = a[f + 7 * step];
       const k1 = down;
       const k2 = 2 * down;
       const k3 = 3 * down;
@@ -337,34 +398,56 @@ const charseq = (() => {
       const k5 = 5 * down;
       const k6 = 6 * down;
       const k7 = 7 * down;
-      for (let j = i, b = k; j < i + n; j++, b += across) {
-        a[j] = a[j] + f0 * B[b] + f1 * B[b + k1] + f2 * B[b + k2] + f3 * B[b + k3] +
-          f4 * B[b + k4] + f5 * B[b + k5] + f6 * B[b + k6] + f7 * B[b + k7];
+      for (let j = first, l = k; j < end; j++, l += across) {
+        c[j] = c[j] + f0 * b[l] + f1 * b[l + k1] + f2 * b[l + k2] + f3 * b[l + k3] +
+          f4 * b[l + k4] + f5 * b[l + k5] + f6 * b[l + k6] + f7 * b[l + k7];
       }
     }
     for (; left >= 4; left -= 4, f += 4 * step, k += 4 * down) {
-      const f0 = factors[f];
-      const f1 = factors[f + step];
-      const f2 = factors[f + 2 * step];
-      const f3 = factors[f + 3 * step];
+      const f0 = a[f];
+      const f1 = a[f + step];
+      const f2 = a[f + 2 * step];
+      const f3 = a[f + 3 * step];
       const k1 = down;
       const k2 = 2 * down;
       const k3 = 3 * down;
-      for (let j = i, b = k; j < i + n; j++, b += across) {
-        a[j] = a[j] + f0 * B[b] + f1 * B[b + k1] + f2 * B[b + k2] + f3 * B[b + k3];
+      for (let j = first, l = k; j < end; j++, l += across) {
+        c[j] = c[j] + f0 * b[l] + f1 * b[l + k1] + f2 * b[l + k2] + f3 * b[l + k3];
       }
     }
     for (; left > 0; left--, f += step, k += down) {
-      for (let j = i, b = k; j < i + n; j++, b += across) a[j] += factors[f] * B[b];
+      for (let j = first, l = k; j < end; j++, l += across) c[j] += a[f] * b[l];
     }
   };
 
-  /** @param {number[]} copy @param {Float64Array} numbers */
+  /** Copy numbers into an Array. @param {number[]} copy @param {Float64Array} numbers */
   const refresh = (copy, numbers) => {
     for (let k = 0; k < numbers.length; k++) copy[k] = numbers[k];
   };
 
-  const none = new Float64Array(0); // stands for the weights of an output layer that is not there
+  const none = new Float64Array(0); // the weights of an output layer, where there is none
+
+  /**
+   * What the network says after step t, and the loss of it.
+   * @param {Pass} pass
+   * @param {number} V
+   * @param {number} t
+   */
+  const predict = ({ y, logits, probabilities, ids, losses }, V, t) => {
+    const start = t * V;
+    let best = 0;
+    for (let v = 1; v < V; v++) if (logits[start + v] > logits[start + best]) best = v;
+    ids[t] = best; // logits.argmax(1)
+    const largest = logits[start + best];
+    let odds = 0; // reference.softmax, reference.cross_entropy
+    for (let v = 0; v < V; v++) {
+      const odd = Math.exp(logits[start + v] - largest);
+      probabilities[start + v] = odd;
+      odds += odd;
+    }
+    for (let v = 0; v < V; v++) probabilities[start + v] /= odds;
+    return y.length ? losses[t] = Math.log(odds) - (logits[start + y[t]] - largest) : 0;
+  };
 
   /**
    * logits, _ = model(x); loss = cross_entropy(logits, y)
@@ -375,11 +458,16 @@ const charseq = (() => {
   const forward = (model, pass) => {
     const { V, H, outputLayer } = model;
     const [W_ih, W_hh, b_ih, b_hh, W_hy = none, b_y = none] = model.parameters.map((p) => p.data);
-    const { T, x, y, fromInput, fromMemory, h, logits, probabilities, ids, losses, copies } = pass;
+    const { T, x, fromInput, fromMemory, h, logits, copies } = pass;
     const { step } = CELLS[model.cell];
     const rows = b_ih.length;
     refresh(copies.W_hh, W_hh);
     refresh(copies.W_hy, W_hy);
+    const states = matrix(h, T + 1, H);
+    const memory = matrix(fromMemory, T, rows);
+    const W_hh_T = transpose(matrix(copies.W_hh, rows, H));
+    const output = matrix(logits, T, V);
+    const W_hy_T = transpose(matrix(copies.W_hy, V, H));
     let total = 0;
     for (let t = 0; t < T; t++) {
       const now = t * rows;
@@ -387,25 +475,13 @@ const charseq = (() => {
         fromInput[now + k] = W_ih[w] + b_ih[k]; // one-hot: a column of W_ih
       }
       fromMemory.set(b_hh, now);
-      // h_{t-1} @ W_hh.T, (H,) @ (H, gH) -> (gH,)
-      addProduct(fromMemory, now, rows, h, t * H, 1, copies.W_hh, 0, 1, H, H);
+      addProduct(memory, t, states, t, W_hh_T); // h_{t-1} @ W_hh.T, (H,) @ (H, gH) -> (gH,)
       step(H, pass, t);
       const after = (t + 1) * H;
       for (let v = 0; v < V; v++) logits[t * V + v] = outputLayer ? b_y[v] : h[after + v];
       // reference.output_layer: h_t @ W_hy.T, (H,) @ (H, V) -> (V,)
-      if (outputLayer) addProduct(logits, t * V, V, h, after, 1, copies.W_hy, 0, 1, H, H);
-      let best = 0;
-      for (let v = 1; v < V; v++) if (logits[t * V + v] > logits[t * V + best]) best = v;
-      ids[t] = best; // logits.argmax(1)
-      const largest = logits[t * V + best];
-      let odds = 0; // reference.softmax, reference.cross_entropy
-      for (let v = 0; v < V; v++) {
-        const odd = Math.exp(logits[t * V + v] - largest);
-        probabilities[t * V + v] = odd;
-        odds += odd;
-      }
-      for (let v = 0; v < V; v++) probabilities[t * V + v] /= odds;
-      if (y.length) total += losses[t] = Math.log(odds) - (logits[t * V + y[t]] - largest);
+      if (outputLayer) addProduct(output, t, states, t + 1, W_hy_T);
+      total += predict(pass, V, t);
     }
     return (pass.loss = total / T);
   };
@@ -417,31 +493,49 @@ const charseq = (() => {
    */
   const backward = (model, pass) => {
     const { V, H, outputLayer } = model;
-    const [dW_ih, dW_hh, db_ih, db_hh, dW_hy = none, db_y = none] = model.parameters.map(
-      (p) => p.grad,
-    );
-    const { T, x, y, h, probabilities, dlogits, da, dm, flow, copies } = pass;
+    const { T, y, probabilities, dlogits, dm, flow, copies } = pass;
     const { back } = CELLS[model.cell];
-    const rows = db_ih.length;
+    const rows = model.gates.length * H;
     const dh = new Float64Array(H);
     const dc = new Float64Array(H);
-    model.grad.fill(0);
+    const state = matrix(dh, 1, H);
+    const sums = matrix(dm, T, rows);
+    const W_hh = matrix(copies.W_hh, rows, H);
+    const output = matrix(dlogits, T, V);
+    const W_hy = matrix(copies.W_hy, V, H);
     for (let t = T - 1; t >= 0; t--) {
       for (let v = 0; v < V; v++) {
         // reference.cross_entropy_backward, output_layer_backward
         const dlogit = (probabilities[t * V + v] - (v === y[t] ? 1 : 0)) / T;
         dlogits[t * V + v] = dlogit;
-        if (outputLayer) db_y[v] += dlogit;
-        else dh[v] += dlogit;
+        if (!outputLayer) dh[v] += dlogit;
       }
-      // dlogits @ W_hy, (V,) @ (V, H) -> (H,)
-      if (outputLayer) addProduct(dh, 0, H, dlogits, t * V, 1, copies.W_hy, 0, H, 1, V);
-      flow[t] = norm(dh); // from above and from later
+      if (outputLayer) addProduct(state, 0, output, t, W_hy); // (V,) @ (V, H) -> (H,)
+      flow[t] = norm(dh); // from the loss at this step and from all later ones
       back(H, pass, t, dh, dc);
-      // dm @ W_hh, (gH,) @ (gH, H) -> (H,)
-      addProduct(dh, 0, H, dm, t * rows, 1, copies.W_hh, 0, H, 1, rows);
+      addProduct(state, 0, sums, t, W_hh); // dm @ W_hh, (gH,) @ (gH, H) -> (H,)
     }
+    weightGradients(model, pass);
+  };
+
+  /**
+   * The gradients of all weights, from those of the sums and of the logits.
+   * @param {Model} model
+   * @param {Pass} pass
+   */
+  const weightGradients = (model, { T, x, h, da, dm, dlogits, copies }) => {
+    const { V, H, outputLayer } = model;
+    const [dW_ih, dW_hh, db_ih, db_hh, dW_hy = none, db_y = none] = model.parameters.map(
+      (p) => p.grad,
+    );
+    const rows = db_ih.length;
+    model.grad.fill(0);
     refresh(copies.h, h);
+    const after = withoutFirstRow(matrix(copies.h, T + 1, H)); // h_1 to h_T
+    // Step 0 adds nothing to dW_hh: the state before it is zeros.
+    const before = withoutFirstRow(matrix(copies.h, T, H)); // h_1 to h_{T-1}
+    const dm_T = transpose(withoutFirstRow(matrix(dm, T, rows)));
+    const memory = matrix(dW_hh, rows, H);
     for (let k = 0; k < rows; k++) {
       let toInput = 0;
       let toMemory = 0;
@@ -452,12 +546,14 @@ const charseq = (() => {
       }
       db_ih[k] = toInput;
       db_hh[k] = toMemory;
-      // dm.T @ before, (gH, T) @ (T, H) -> (gH, H), less the first row of before: zeros
-      addProduct(dW_hh, k * H, H, dm, rows + k, rows, copies.h, H, H, 1, T - 1);
+      addProduct(memory, k, dm_T, k, before); // dm.T @ before, (gH, T) @ (T, H) -> (gH, H)
     }
-    if (outputLayer) {
-      // dlogits.T @ h, (V, T) @ (T, H) -> (V, H)
-      for (let v = 0; v < V; v++) addProduct(dW_hy, v * H, H, dlogits, v, V, copies.h, H, H, 1, T);
+    if (!outputLayer) return;
+    const output = matrix(dW_hy, V, H);
+    const dlogits_T = transpose(matrix(dlogits, T, V));
+    for (let v = 0; v < V; v++) {
+      for (let t = T - 1; t >= 0; t--) db_y[v] += dlogits[t * V + v];
+      addProduct(output, v, dlogits_T, v, after); // dlogits.T @ h, (V, T) @ (T, H) -> (V, H)
     }
   };
 
@@ -471,8 +567,9 @@ const charseq = (() => {
   /**
    * The sums that make one unit at step t, one for each gate.
    *
-   * Each term is weight × value; the terms of a part add up to fromInput or fromMemory, and
-   * activation(fromInput + scale × fromMemory) is the gate. `scale` is 1, but r in a GRU's n.
+   * A term is weight × value. The terms from the input add up to fromInput, those from memory to
+   * fromMemory, and the gate is activation(fromInput + scale × fromMemory). `scale` is r for the
+   * candidate n of a GRU, and 1 elsewhere.
    * @param {Model} model
    * @param {Pass} pass
    * @param {number} t from 0
@@ -513,7 +610,8 @@ const charseq = (() => {
   };
 
   /**
-   * charseq.probabilities(logits, temperature): softmax(logits / temperature), the likeliest at 0.
+   * charseq.probabilities(logits, temperature): softmax(logits / temperature). At temperature 0 the
+   * likeliest character has probability 1.
    * @param {ArrayLike<number>} logits (V,)
    * @param {number} [temperature]
    */
@@ -527,7 +625,8 @@ const charseq = (() => {
   };
 
   /**
-   * Read ids, then write `length` more, each drawn from the probabilities after all before it.
+   * Read ids, then write `length` more. Each is drawn from what the network expects after all ids
+   * before it.
    * @param {Model} model
    * @param {ArrayLike<number>} ids at least one
    * @param {number} length
@@ -542,7 +641,7 @@ const charseq = (() => {
       const p = probabilities(pass.logits.subarray(-model.V), temperature);
       let left = generator.uniform(0, 1);
       const drawn = p.findIndex((share) => (left -= share) < 0);
-      text.push(drawn < 0 ? p.indexOf(Math.max(...p)) : drawn); // rounding may leave a crumb
+      text.push(drawn < 0 ? p.indexOf(Math.max(...p)) : drawn); // rounding may leave a little
     }
     return text;
   };
