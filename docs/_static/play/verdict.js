@@ -1,10 +1,11 @@
 "use strict";
 
 /*
- * What happened in a run, in words, and whether that meets a challenge. No DOM. After settings.js.
+ * What happened in a run, in words, and whether it meets a challenge. This file does not touch the
+ * page. After training-loop.js and settings.js.
  *
- *   charseqVerdict.judge(run)     {outcome, right, from, text} of a run that is over
- *   charseqVerdict.OUTCOMES       what can be guessed beforehand: outcome and its words
+ *   charseqVerdict.judge(run)     {outcome, right, from, title, text} of a run that is over
+ *   charseqVerdict.OUTCOMES       what a reader can guess beforehand: outcome and its words
  *   charseqVerdict.CHALLENGES     {name, task, start, met(run, verdict)}
  */
 
@@ -13,10 +14,10 @@
 /**
  * @typedef {object} Verdict
  * @property {Outcome} outcome
- * @property {number} right letters at the end
- * @property {number} from epoch from which on all letters are right to the end; 0 if there is none
+ * @property {number} right how many letters are right at the end
+ * @property {number} from epoch from which on all letters stay right; 0 if there is none
  * @property {string} title what happened
- * @property {string} text and the rest of the story
+ * @property {string} text details
  */
 
 const charseqVerdict = (() => {
@@ -30,14 +31,14 @@ const charseqVerdict = (() => {
 
   const quoted = (/** @type {string} */ text) => `“${text}”`;
 
-  /** Letters of an epoch that are wrong, as steps.
-   * @param {InstanceType<typeof charseqTraining.Run>} run @param {number} epoch */
+  /** The steps at which an epoch has a wrong letter.
+   * @param {TrainedRun} run @param {number} epoch */
   const mistakes = ({ pass, records }, epoch) =>
     Array.from(records[epoch - 1].ids).flatMap((id, t) => (id === pass.y[t] ? [] : [t]));
 
   /**
-   * Why letters are wrong: what the model cannot say, or would have to remember.
-   * @param {InstanceType<typeof charseqTraining.Run>} run
+   * Why letters are wrong: what the network cannot say, or what it would have to remember.
+   * @param {TrainedRun} run
    * @param {number[]} wrong
    */
   const reason = ({ settings, chars, pass, records }, wrong) => {
@@ -59,7 +60,7 @@ const charseqVerdict = (() => {
           `below the floor, ${charseqTraining.lossFloor(chars.length).toFixed(3)}.`,
       );
     }
-    // The mistake that takes the longest memory to avoid.
+    // Look for the mistake that takes the longest memory to avoid.
     let open = wrong;
     let length = 0;
     while (open.length) {
@@ -83,80 +84,83 @@ const charseqVerdict = (() => {
     return said.join(" ");
   };
 
-  /**
-   * @param {InstanceType<typeof charseqTraining.Run>} run
-   * @returns {Verdict}
-   */
-  const judge = (run) => {
-    const { settings, chars, pass, records, diverged } = run;
-    const ids = [pass.x[0], ...Array.from(pass.y)];
-    const end = records.length;
-    const { loss, prediction } = records[end - 1];
-    const wrong = mistakes(run, end);
-    const right = pass.T - wrong.length;
-    const nothing = Math.log(chars.length);
-    const score = `${right} of ${pass.T} letters are right, the loss is ${loss.toFixed(3)}.`;
-    const verdict = (
-      /** @type {Outcome} */ outcome,
-      /** @type {string} */ title,
-      /** @type {string[]} */ ...text
-    ) => ({ outcome, right, from, title, text: text.filter(Boolean).join(" ") });
-    let from = 0;
-    while (from < end && !mistakes(run, end - from).length) from++;
-    from = from && end - from + 1;
-    if (diverged) {
-      return verdict(
-        "worse",
-        `Diverged at epoch ${diverged}.`,
-        "Loss or gradient is no number any more, and no later step can mend that. The steps are too " +
-          "large: try a smaller rate, or clip the gradient.",
-      );
-    }
-    if (!wrong.length) {
-      const floor = charseqTraining.lossFloor(chars.length).toFixed(3);
-      return verdict(
-        "spells",
-        "Learned.",
-        `All ${pass.T} letters are right from epoch ${from} on, the loss is ${loss.toFixed(3)}.`,
-        settings.outputLayer
-          ? ""
-          : `Sure it never is: no weights bring its loss below the floor, ${floor}.`,
-      );
-    }
-    if (loss > nothing && loss > records[0].loss) {
-      return verdict(
-        "worse",
-        "Worse than knowing nothing.",
-        `The loss, ${loss.toFixed(3)}, is above ln ${chars.length} = ${
-          nothing.toFixed(3)
-        }: the net is ` +
-          "confident and wrong. The steps are too large.",
-      );
-    }
-    // What is known from how common each letter is, and no more.
-    if (loss > 0.98 * charseqTraining.contexts(ids, 0).loss) {
-      const same = new Set(prediction).size === 1
-        ? `It says ${quoted(prediction[0])} throughout.`
-        : "";
-      const why = "The steps are too small, or too few.";
-      return verdict("nothing", "Hardly anything learned.", score, same, why);
-    }
+  /** The first epoch of those at the end that have no mistake. @param {TrainedRun} run */
+  const rightFrom = (run) => {
+    const end = run.records.length;
+    let count = 0;
+    while (count < end && !mistakes(run, end - count).length) count++;
+    return count && end - count + 1;
+  };
+
+  /** Which letters are wrong, and whether they were right before.
+   * @param {TrainedRun} run @param {number[]} wrong */
+  const describeMistakes = (run, wrong) => {
+    const { settings, chars, records } = run;
     const target = [...settings.text].slice(1);
-    const said = records[end - 1].ids;
+    const said = records[records.length - 1].ids;
     const listed = wrong
       .slice(0, 3)
       .map((t) => `${quoted(chars[said[t]])} for ${quoted(target[t])} (letter ${t + 1})`);
     if (wrong.length > 3) listed.push(`${wrong.length - 3} more`);
-    const once = records.filter(({ epoch }) => !mistakes(run, epoch).length).map(({ epoch }) =>
-      epoch
-    );
-    const lost = once.length
-      ? `Every letter was right ${once.length > 1 ? `at ${once.length} epochs, last ` : ""}at ${
-        once.at(-1)
-      }.`
-      : "";
-    const all = `Wrong: ${listed.join(", ")}.`;
-    return verdict("partly", "Not there yet.", score, all, lost, reason(run, wrong));
+    const perfect = records.map(({ epoch }) => epoch).filter((n) => !mistakes(run, n).length);
+    const often = perfect.length > 1 ? `at ${perfect.length} epochs, last ` : "";
+    const lost = perfect.length ? `Every letter was right ${often}at ${perfect.at(-1)}.` : "";
+    return [`Wrong: ${listed.join(", ")}.`, lost];
+  };
+
+  /**
+   * Outcome and title, and sentences; those that are "" do not count.
+   * @param {TrainedRun} run
+   * @param {number[]} wrong
+   * @returns {[Outcome, string, ...string[]]}
+   */
+  const tell = (run, wrong) => {
+    const { settings, chars, pass, records, diverged } = run;
+    const V = chars.length;
+    const { loss, prediction } = records[records.length - 1];
+    if (diverged) {
+      const why = "Loss or gradient is no number any more, and no later step can mend that. The " +
+        "steps are too large: try a smaller rate, or clip the gradient.";
+      return ["worse", `Diverged at epoch ${diverged}.`, why];
+    }
+    if (!wrong.length) {
+      const from = `All ${pass.T} letters are right from epoch ${rightFrom(run)} on`;
+      const floor = charseqTraining.lossFloor(V).toFixed(3);
+      const bound = `Sure it never is: no weights bring its loss below the floor, ${floor}.`;
+      const end = `${from}, the loss is ${loss.toFixed(3)}.`;
+      return ["spells", "Learned.", end, settings.outputLayer ? "" : bound];
+    }
+    const nothing = Math.log(V);
+    if (loss > nothing && loss > records[0].loss) {
+      const bound = `The loss, ${loss.toFixed(3)}, is above ln ${V} = ${nothing.toFixed(3)}`;
+      const why = "the net is confident and wrong. The steps are too large.";
+      return ["worse", "Worse than knowing nothing.", `${bound}: ${why}`];
+    }
+    const right = pass.T - wrong.length;
+    const score = `${right} of ${pass.T} letters are right, the loss is ${loss.toFixed(3)}.`;
+    // The loss of a table that knows how common each letter is, and nothing more.
+    const common = charseqTraining.contexts([pass.x[0], ...Array.from(pass.y)], 0).loss;
+    if (loss > 0.98 * common) {
+      const isOne = new Set(prediction).size === 1;
+      const same = isOne ? `It says ${quoted(prediction[0])} throughout.` : "";
+      const why = "The steps are too small, or too few.";
+      return ["nothing", "Hardly anything learned.", score, same, why];
+    }
+    const details = [...describeMistakes(run, wrong), reason(run, wrong)];
+    return ["partly", "Not there yet.", score, ...details];
+  };
+
+  /** @param {TrainedRun} run @returns {Verdict} */
+  const judge = (run) => {
+    const wrong = mistakes(run, run.records.length);
+    const [outcome, title, ...text] = tell(run, wrong);
+    return {
+      outcome,
+      right: run.pass.T - wrong.length,
+      from: rightFrom(run),
+      title,
+      text: text.filter(Boolean).join(" "),
+    };
   };
 
   const { DEFAULT, NOTEBOOK } = charseqSettings;
@@ -164,7 +168,7 @@ const charseqVerdict = (() => {
 
   /**
    * @type {{name: string, task: string, start: Settings,
-   *   met: (run: InstanceType<typeof charseqTraining.Run>, verdict: Verdict) => boolean}[]}
+   *   met: (run: TrainedRun, verdict: Verdict) => boolean}[]}
    */
   const CHALLENGES = [
     {
