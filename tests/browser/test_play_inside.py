@@ -1,5 +1,7 @@
 """The playground's look inside, and its sum term by term: every number against the reference."""
 
+import ast
+import inspect
 import re
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 import torch
 from accessible import barriers, looks
 from test_pages import WIDER_THAN_THE_PAGE, quiet  # noqa: F401 - a fixture
+from test_play_core import js  # noqa: F401 - a fixture
 
 from charseq import CharRNN, RNNParams, Vocabulary, reference, train
 
@@ -226,6 +229,38 @@ def key_of(symbol, name):
 
 
 # --- look inside ----------------------------------------------------------------------------------
+
+
+EVERY_TERM = """cell => {
+    const sizes = {cell, V: 3, H: 2, outputLayer: true};
+    const model = charseq.createModel(sizes, new charseq.Generator(0));
+    return charseqTerms.lines(model).map(line => [
+        line, charseqTerms.pieces(line).filter((_, k) => k % 2)]);
+}"""
+
+
+def lines_of(name):
+    """The lines of a function of the reference, without its docstring."""
+    source = inspect.getsource(getattr(reference, name))
+    docstring = ast.parse(source).body[0].body[0]
+    lines = source.splitlines()
+    return lines[: docstring.lineno - 1] + lines[docstring.end_lineno :]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_each_term_of_the_equations_is_found_in_the_code_of_the_reference(js, cell):  # noqa: F811
+    for line, symbols in js(EVERY_TERM, cell):
+        code = lines_of(line["code"])
+        for symbol in symbols:
+            place = js("found => charseqTerms.find(...found)", [line, symbol, code])
+            expected = TERMS[cell][line["name"]][symbol]
+            row = code[place["row"]] if place else ""
+            piece = row[place["from"] : place["to"]] if place else ""
+            assert (row.split("  #")[0].strip(), piece) == expected, (
+                f"the playground marks {symbol} of {line['text']!r} in the source of "
+                f"charseq.reference.{line['code']}: `find` of equation-terms.js must find "
+                f"{expected[1]!r} in the line {expected[0]!r}"
+            )
 
 
 @pytest.mark.parametrize("cell", CELLS)

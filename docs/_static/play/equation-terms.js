@@ -11,7 +11,7 @@
  *
  * `find` reads the Python source of charseq.reference.rnn_step, gru_gates, gru_step, lstm_gates,
  * lstm_step and output_layer, and looks for the names of their variables. When one of these changes,
- * tests/test_play_core.py says which term is no longer found.
+ * tests/browser/test_play_inside.py says which term is no longer found.
  */
 
 /**
