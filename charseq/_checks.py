@@ -1,6 +1,6 @@
-"""Checks of arguments: each raises an error that quotes what was found and what was expected.
+"""Checks of arguments. An error quotes the value it got and says what was expected.
 
-Pages show code without the calls of these functions: their names start with ``check_``.
+Pages that show the code of a function leave these calls out. They recognise them by ``check_``.
 """
 
 from typing import Any
@@ -15,21 +15,21 @@ Array = NDArray[Any]
 
 
 def check_at_least(least: int, **values: int) -> None:
-    """Refuse a number below `least`."""
+    """Raise unless every value is at least `least`."""
     for name, value in values.items():
         if value < least:
             raise ValueError(f"{name} must be at least {least}, got {value}")
 
 
 def check_integers(least: int, **values: object) -> None:
-    """Refuse what is not an integer of at least `least`."""
+    """Raise unless every value is an integer of at least `least`."""
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    """Refuse what is not one of `choices`."""
+    """Raise unless `value` is one of `choices`."""
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
@@ -38,14 +38,14 @@ def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
 
 
 def check_text(text: object) -> None:
-    """Refuse what is not a string."""
+    """Raise unless `text` is a string."""
     if not isinstance(text, str):
         hint = "; decode it first, data.decode('utf-8')" if isinstance(text, bytes) else ""
         raise TypeError(f"expected text (str), got {type(text).__name__}{hint}")
 
 
 def check_ids(ids: ArrayLike, vocab_size: int) -> Array:
-    """Return ids of any shape as an array, each in ``range(vocab_size)``; there may be none."""
+    """Return ids of any shape as an array; raise unless each is in ``range(vocab_size)``."""
     array = np.asarray(ids)
     if array.size == 0:
         return array.astype(np.int64)
@@ -55,23 +55,26 @@ def check_ids(ids: ArrayLike, vocab_size: int) -> Array:
             f"ids must be integers, got {array.dtype} (for example "
             f"{example.item() if isinstance(example, np.generic) else example!r})"
         )
-    outside = np.argwhere((array < 0) | (array >= vocab_size))
-    if len(outside):
-        place = tuple(int(i) for i in outside[0])
-        where = place[0] if len(place) == 1 else place
+    out_of_range = np.argwhere((array < 0) | (array >= vocab_size))
+    if len(out_of_range):
+        index = tuple(int(i) for i in out_of_range[0])
+        position = index[0] if len(index) == 1 else index
         raise ValueError(
-            f"id {int(array[place])} at position {where} is out of range: expected 0 to "
+            f"id {int(array[index])} at position {position} is out of range: expected 0 to "
             f"{vocab_size - 1} for a vocabulary of {vocab_size} characters"
         )
     return array
 
 
-def check_ids_of_a_text(ids: ArrayLike) -> Array:
-    """Return the ids of one text, (N,) with N of 1 or more, as an array; their range is free."""
+def check_text_ids(ids: ArrayLike) -> Array:
+    """Return the ids of one text, (N,) with N of 1 or more, as an array.
+
+    Whether the ids are in range is not checked.
+    """
     array = np.asarray(ids)
     if array.dtype.kind not in "iu":
-        kind = array.dtype if isinstance(ids, np.ndarray) else type(ids).__name__
-        raise TypeError(f"expected the ids of a text, integers, as in corpus.ids; got {kind}")
+        type_name = array.dtype if isinstance(ids, np.ndarray) else type(ids).__name__
+        raise TypeError(f"expected the ids of a text, integers, as in corpus.ids; got {type_name}")
     if array.ndim != 1 or not len(array):
         raise ValueError(
             f"expected the ids of one text, shape (N,) with N of 1 or more, got {array.shape}"
@@ -80,7 +83,7 @@ def check_ids_of_a_text(ids: ArrayLike) -> Array:
 
 
 def check_same_vocab_size(vocab: Any, model: Any) -> None:
-    """Refuse a vocabulary and a model that differ in their number of characters."""
+    """Raise unless a vocabulary and a model have the same number of characters."""
     if len(vocab) != model.vocab_size:
         raise ValueError(
             f"the vocabulary has {len(vocab)} characters and the model {model.vocab_size}: "
@@ -92,7 +95,7 @@ def check_same_vocab_size(vocab: Any, model: Any) -> None:
 
 
 def check_params(params: Any, gates: int = 1) -> None:
-    """Compare the shapes of an :class:`~charseq.RNNParams`: `gates` rows for each unit."""
+    """Raise unless the shapes of an :class:`~charseq.RNNParams` fit, with `gates` rows per unit."""
     check_shape("W_ih", params.W_ih, ("H" if gates == 1 else f"{gates}H", "V"))
     rows = len(params.W_ih)
     if rows % gates:
@@ -103,27 +106,28 @@ def check_params(params: Any, gates: int = 1) -> None:
 
 
 def check_sequences(x: Array, params: Any) -> None:
-    """Refuse an input without time steps, or with another number of features than W_ih reads."""
+    """Raise unless x has a time step, and as many features per step as W_ih reads."""
     check_shape("x", x, ("B", "T", params.W_ih.shape[1]))
     if x.shape[1] == 0:
         raise ValueError(f"x has no time steps: expected T of at least 1, got shape {x.shape}")
 
 
 def check_pair(name: str, state: tuple[Array, Array]) -> None:
-    """Refuse a state that is not a pair, as the state of an LSTM is."""
+    """Raise unless the state of an LSTM is a pair (h, c)."""
     if not isinstance(state, tuple) or len(state) != 2:
-        found = f"{len(state)} of them" if isinstance(state, tuple) else type(state).__name__
-        raise TypeError(f"{name} must be a tuple of two arrays (h, c), got {found}")
+        is_tuple = isinstance(state, tuple)
+        got = f"a tuple of {len(state)}" if is_tuple else type(state).__name__
+        raise TypeError(f"{name} must be a tuple of two arrays (h, c), got {got}")
 
 
 def check_last_axis(name: str, array: Array, size: int) -> None:
-    """Compare the length of the last axis; the axes before it are free."""
+    """Raise unless the last axis has length `size`; the other axes may have any length."""
     if np.ndim(array) == 0 or array.shape[-1] != size:
         raise ValueError(f"{name} must have shape (..., {size}), got {np.shape(array)}")
 
 
 def check_targets(logits: Array, targets: Array) -> None:
-    """Refuse targets that are not one class for each row of logits."""
+    """Raise unless there is one target id per row of logits."""
     if targets.dtype.kind not in "iu":
         raise TypeError(f"targets must be integer ids, got {targets.dtype}")
     if np.ndim(logits) == 0:
@@ -143,13 +147,14 @@ def check_targets(logits: Array, targets: Array) -> None:
 
 
 def check_shape(name: str, array: Array, expected: tuple[int | str, ...]) -> None:
-    """Compare a shape with numbers, which must agree, and letters, which stand for any length."""
-    found = np.shape(array)
-    if len(found) != len(expected) or any(
-        isinstance(want, int) and have != want for have, want in zip(found, expected, strict=True)
+    """Raise unless the array has the expected shape; a letter in it stands for any length."""
+    shape = np.shape(array)
+    if len(shape) != len(expected) or any(
+        isinstance(expected_size, int) and size != expected_size
+        for size, expected_size in zip(shape, expected, strict=True)
     ):
-        wanted = ", ".join(str(size) for size in expected) + ("," if len(expected) == 1 else "")
+        sizes = ", ".join(str(size) for size in expected) + ("," if len(expected) == 1 else "")
         hint = ""
-        if name in ("x", "h") and len(found) == len(expected) - 1:
+        if name in ("x", "h") and len(shape) == len(expected) - 1:
             hint = f"; is the batch axis missing? try {name}[None]"
-        raise ValueError(f"{name} must have shape ({wanted}), got {found}{hint}")
+        raise ValueError(f"{name} must have shape ({sizes}), got {shape}{hint}")

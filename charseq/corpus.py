@@ -20,16 +20,16 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from charseq._checks import check_at_least, check_ids_of_a_text
-from charseq.files import whole_file, write_all
-from charseq.texts import CHUNK, open_text, quoted, text_chunks
+from charseq._checks import check_at_least, check_text_ids
+from charseq.files import replace_file, write_all
+from charseq.texts import CHUNK, open_text, quote_path, text_chunks
 from charseq.vocab import Vocabulary
 
 __all__ = ["Corpus", "streams", "windows"]
 
 Batch = tuple[NDArray[np.int64], NDArray[np.int64]]
 
-ENDING = b"charseq1"  # the last bytes of a cached id file: one that was cut short lacks them
+ENDING = b"charseq1"  # ends each cache file, so that a file that was cut short is recognised
 
 
 # --- a text as ids --------------------------------------------------------------------------------
@@ -37,23 +37,23 @@ ENDING = b"charseq1"  # the last bytes of a cached id file: one that was cut sho
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Corpus:
-    """A text as ids, in as little memory as it takes.
+    """A text as ids, in as little memory as possible.
 
-    Make one with :meth:`from_text` or, for a file of any size, with :meth:`from_file`.
+    Create one with :meth:`from_text` or, for a file of any size, with :meth:`from_file`.
 
     Parameters
     ----------
     vocab : Vocabulary
-        What the ids mean.
+        The characters that the ids stand for.
     ids : array_like of int
-        The text, (N,); kept as it is, not copied.
+        The text, (N,). The array is not copied.
 
     Raises
     ------
     TypeError
         If the ids are not integers.
     ValueError
-        If `ids` is not one-dimensional, holds nothing, or an id is out of range.
+        If `ids` is not one-dimensional, is empty, or has an id that is out of range.
 
     Examples
     --------
@@ -72,7 +72,7 @@ class Corpus:
     ids: NDArray[Any]
 
     def __post_init__(self) -> None:
-        ids = check_ids_of_a_text(self.ids)
+        ids = check_text_ids(self.ids)
         lowest, highest = int(ids.min()), int(ids.max())
         if lowest < 0 or highest >= len(self.vocab):
             raise ValueError(
@@ -95,7 +95,7 @@ class Corpus:
         Returns
         -------
         Corpus
-            Its ids take one byte per character for up to 256 distinct ones, otherwise two or four.
+            Its ids take one byte each for up to 256 distinct characters, otherwise two or four.
 
         Raises
         ------
@@ -121,9 +121,9 @@ class Corpus:
     ) -> "Corpus":
         """Encode a file of any size in constant memory.
 
-        The file is read twice, a chunk at a time: for its characters, then for their ids, which go
-        to a file on disk that is mapped into memory. The ids are as many bytes as the text, or two
-        or four times as many where it has more than 256 or 65,536 distinct characters.
+        The file is read in chunks. A first pass collects its characters, unless `vocab` is given. A
+        second pass writes the ids to a file on disk, which is then mapped into memory. An id takes
+        one byte, or two or four if there are more than 256 or 65,536 distinct characters.
 
         Parameters
         ----------
@@ -132,16 +132,16 @@ class Corpus:
         vocab : Vocabulary, optional
             By default the distinct characters of the file, sorted.
         encoding : str, default="utf-8"
-            How the file stores characters.
+            The encoding of the file.
         cache : str or pathlib.Path, optional
-            A folder to keep the ids in, so that the next call need not read the file again unless
-            its size, its time of change, `encoding` or `vocab` differ. By default they go to the
-            system's folder for temporary files and vanish with the corpus.
+            A folder that stores the ids for the next call. The file is then read again only if its
+            size, its modification time, `encoding` or `vocab` has changed. By default the ids are
+            in a temporary file, which is deleted together with the corpus.
 
         Returns
         -------
         Corpus
-            Its ids cannot be written to.
+            A corpus with read-only ids.
 
         Raises
         ------
@@ -149,7 +149,7 @@ class Corpus:
             If the file cannot be read, or the ids cannot be written.
         ValueError
             If the file is empty, binary or not in this encoding, or has a character that `vocab`
-            lacks. The message names the offending byte or character and its place.
+            lacks. The message names the offending byte or character and its position.
 
         See Also
         --------
@@ -165,16 +165,17 @@ class Corpus:
             status = os.fstat(source.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise ValueError(
-                    f"{quoted(path)} is not a regular file, but it is to be read twice; "
+                    f"{quote_path(path)} is not a regular file, but it must be read twice; "
                     "use Corpus.from_text(load_text(path))"
                 )
             if cache is None:
-                with tempfile.TemporaryFile(buffering=0) as target:  # gone once nothing maps it
-                    return _mapped(target, *_write_ids(source, target, path, vocab, encoding))
-            stamp = [status.st_size, status.st_mtime_ns]
-            cached = _cache_path(Path(cache), path, vocab, encoding)
-            while (corpus := _read_cache(cached, stamp)) is None:
-                _write_cache(cached, source, path, vocab, encoding, stamp)
+                # The system deletes the temporary file when it is no longer mapped.
+                with tempfile.TemporaryFile(buffering=0) as target:
+                    return _map_ids(target, *_write_ids(source, target, path, vocab, encoding))
+            size_and_time = [status.st_size, status.st_mtime_ns]
+            cache_file = _cache_path(Path(cache), path, vocab, encoding)
+            while (corpus := _read_cache(cache_file, size_and_time)) is None:
+                _write_cache(cache_file, source, path, vocab, encoding, size_and_time)
             return corpus
 
     def __len__(self) -> int:
@@ -182,7 +183,7 @@ class Corpus:
         return len(self.ids)
 
     def __repr__(self) -> str:
-        """Say how long the text is."""
+        """Return a summary: the length of the text and of its vocabulary."""
         return f"Corpus({len(self):,} characters, {len(self.vocab):,} distinct)"
 
     def decode(self, start: int | None = None, stop: int | None = None) -> str:
@@ -191,12 +192,12 @@ class Corpus:
         Parameters
         ----------
         start, stop : int, optional
-            As in a slice, ``text[start:stop]``; by default the whole text.
+            The bounds of a slice, ``text[start:stop]``; by default the whole text.
 
         Returns
         -------
         str
-            The characters from `start` up to and without `stop`.
+            The characters from `start` up to, but not including, `stop`.
 
         Examples
         --------
@@ -206,7 +207,7 @@ class Corpus:
         return self.vocab.decode(self.ids[start:stop])
 
     def digest(self) -> str:
-        """Return a fingerprint of the text, which tells it from others of the same length.
+        """Return a fingerprint of the ids, which tells apart two texts with the same vocabulary.
 
         Returns
         -------
@@ -227,16 +228,16 @@ class Corpus:
         return digest.hexdigest()
 
     def split(self, valid: float = 0.1, test: float = 0.0) -> tuple["Corpus", ...]:
-        """Cut the text into a part to learn from and one or two parts held back.
+        """Cut the text into a part for training and one or two held-back parts.
 
-        The parts are contiguous, in the order train, valid, test, and do not overlap: no
-        character that is held back, not even as the last target, is in a batch of the first part.
-        They are views: no id is copied.
+        The parts are contiguous, in the order train, valid, test, and do not overlap. So a batch of
+        the training part has no held-back character, not even as its last target. The parts are
+        views: no id is copied.
 
         Parameters
         ----------
         valid, test : float
-            Shares of the text, from its end; without `test` there are two parts.
+            Shares of the text to hold back, at its end. If `test` is 0, there are two parts.
 
         Returns
         -------
@@ -259,10 +260,9 @@ class Corpus:
                 "expected shares 0 < valid < 1 and 0 <= test < 1 that leave a part to learn from, "
                 f"got valid={valid} and test={test}"
             )
-        sizes = [int(len(self) * valid)] + [int(len(self) * test)] * (test > 0)
-        sizes = [len(self) - sum(sizes), *sizes]
-        names = ["train", "valid", "test"][: len(sizes)]
-        for name, size in zip(names, sizes, strict=True):
+        held_back = [int(len(self) * share) for share in ([valid, test] if test else [valid])]
+        sizes = [len(self) - sum(held_back), *held_back]
+        for name, size in zip(("train", "valid", "test"), sizes, strict=False):
             if size < 2:
                 raise ValueError(
                     f"valid={valid} and test={test} of {len(self)} characters leave {size} for "
@@ -270,7 +270,7 @@ class Corpus:
                 )
         stops = np.cumsum(sizes).tolist()
         return tuple(
-            _unchecked_corpus(self.vocab, self.ids[stop - size : stop])
+            _make_unchecked_corpus(self.vocab, self.ids[stop - size : stop])
             for size, stop in zip(sizes, stops, strict=True)
         )
 
@@ -279,11 +279,11 @@ class Corpus:
 
 
 def streams(ids: ArrayLike, batch_size: int, length: int) -> Iterator[Batch]:
-    """Cut ids into batches whose rows go on from batch to batch, for a state that is carried.
+    """Cut ids into batches in which row i continues row i of the batch before.
 
-    The text is laid out as `batch_size` pieces side by side, and each batch reads on in all of
-    them: row i continues row i of the batch before. What does not fill a batch at the end of the
-    text is dropped.
+    Use them if the state is carried from one batch to the next. The text is laid out as
+    `batch_size` pieces side by side, and each batch holds the next `length` characters of every
+    piece. Characters at the end of the text that do not fill a batch are dropped.
 
     Parameters
     ----------
@@ -292,12 +292,12 @@ def streams(ids: ArrayLike, batch_size: int, length: int) -> Iterator[Batch]:
     batch_size : int
         B, the number of pieces.
     length : int
-        T, the number of characters that a batch reads of each.
+        T, the number of characters per piece in a batch.
 
     Returns
     -------
     collections.abc.Iterator
-        Pairs (x, y) of arrays (B, T), int64 as torch wants them; y is x one character later.
+        Pairs (x, y) of arrays (B, T), int64 as torch needs them; y is x one character later.
 
     Raises
     ------
@@ -308,7 +308,7 @@ def streams(ids: ArrayLike, batch_size: int, length: int) -> Iterator[Batch]:
 
     See Also
     --------
-    windows : Batches of random places, for a state that starts anew.
+    windows : Batches from random positions, for a state that starts from zeros in each batch.
 
     Examples
     --------
@@ -318,24 +318,25 @@ def streams(ids: ArrayLike, batch_size: int, length: int) -> Iterator[Batch]:
     [[0, 1, 2], [6, 7, 8]] [[1, 2, 3], [7, 8, 9]]
     [[3, 4, 5], [9, 10, 11]] [[4, 5, 6], [10, 11, 12]]
     """
-    text = check_ids_of_a_text(ids)
+    text = check_text_ids(ids)
     batch_size, length = _check_sizes(text, batch_size, length)
-    steps = (len(text) - 1) // (batch_size * length)
-    if not steps:
+    batch_count = (len(text) - 1) // (batch_size * length)
+    if not batch_count:
         raise ValueError(
             f"a batch of {batch_size} pieces of {length} characters takes "
             f"{batch_size * length + 1} characters, but the text has {len(text)}: the largest "
             f"batch_size that fits is {(len(text) - 1) // length}"
         )
-    return _streams(text, batch_size, length, steps)
+    return _streams(text, batch_size, length, batch_count)
 
 
-def _streams(text: NDArray[Any], B: int, T: int, steps: int) -> Iterator[Batch]:
-    read = text[: B * T * steps].reshape(B, -1)  # (B, steps * T), one row per piece
-    next_ = text[1 : B * T * steps + 1].reshape(B, -1)
-    for start in range(0, steps * T, T):
-        x = read[:, start : start + T].astype(np.int64, order="C")  # (B, T)
-        y = next_[:, start : start + T].astype(np.int64, order="C")
+def _streams(text: NDArray[Any], B: int, T: int, batch_count: int) -> Iterator[Batch]:
+    end = B * T * batch_count
+    inputs = text[:end].reshape(B, -1)  # (B, batch_count * T), one row per piece
+    targets = text[1 : end + 1].reshape(B, -1)  # the same, one character later
+    for start in range(0, batch_count * T, T):
+        x = inputs[:, start : start + T].astype(np.int64, order="C")  # (B, T)
+        y = targets[:, start : start + T].astype(np.int64, order="C")  # (B, T)
         release_pages(text)
         yield x, y
 
@@ -343,10 +344,10 @@ def _streams(text: NDArray[Any], B: int, T: int, steps: int) -> Iterator[Batch]:
 def windows(
     ids: ArrayLike, batch_size: int, length: int, rng: np.random.Generator
 ) -> Iterator[Batch]:
-    """Cut windows at random places of a text, without end.
+    """Yield batches of windows at random positions of a text, without end.
 
-    Each place is as likely as any other, and windows may overlap. A state that is carried from
-    one to the next would be wrong: see :func:`streams`.
+    All positions are equally likely, and windows may overlap. Do not carry the state from one batch
+    to the next, because the text does not continue there; :func:`streams` is for that.
 
     Parameters
     ----------
@@ -355,21 +356,21 @@ def windows(
     batch_size : int
         B, the number of windows in a batch.
     length : int
-        T, the number of characters in each.
+        T, the number of characters in a window.
     rng : numpy.random.Generator
-        Where the places come from, ``np.random.default_rng(seed)``.
+        Draws the positions; for example ``np.random.default_rng(seed)``.
 
     Returns
     -------
     collections.abc.Iterator
-        Pairs (x, y) of arrays (B, T), int64 as torch wants them; y is x one character later.
+        Pairs (x, y) of arrays (B, T), int64 as torch needs them; y is x one character later.
 
     Raises
     ------
     TypeError
         If the ids are not integers, or `rng` is not a generator.
     ValueError
-        If B or T is below 1, or T characters and the next are more than the text has.
+        If B or T is below 1, or the text has fewer than T + 1 characters.
 
     Examples
     --------
@@ -381,7 +382,7 @@ def windows(
     >>> bool((y == x + 1).all())
     True
     """
-    text = check_ids_of_a_text(ids)
+    text = check_text_ids(ids)
     batch_size, length = _check_sizes(text, batch_size, length)
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng must be np.random.default_rng(seed), got {type(rng).__name__}")
@@ -391,14 +392,15 @@ def windows(
 def _windows(text: NDArray[Any], B: int, T: int, rng: np.random.Generator) -> Iterator[Batch]:
     while True:
         starts = rng.integers(len(text) - T, size=(B, 1))
-        places = starts + np.arange(T)  # (B, 1) + (T,) -> (B, T)
-        x = text[places].astype(np.int64)
-        y = text[places + 1].astype(np.int64)
+        positions = starts + np.arange(T)  # (B, 1) + (T,) -> (B, T)
+        x = text[positions].astype(np.int64)  # (B, T)
+        y = text[positions + 1].astype(np.int64)  # (B, T)
         release_pages(text)
         yield x, y
 
 
 def _check_sizes(text: NDArray[Any], batch_size: int, length: int) -> tuple[int, int]:
+    """Return B and T as integers, if they are positive and the text is long enough for T."""
     batch_size, length = operator.index(batch_size), operator.index(length)
     check_at_least(1, batch_size=batch_size, length=length)
     if length >= len(text):
@@ -418,13 +420,14 @@ def _check_sizes(text: NDArray[Any], batch_size: int, length: int) -> tuple[int,
 
 
 def _smallest_dtype(vocab: Vocabulary) -> np.dtype[Any]:
+    """Return the smallest integer type that holds every id of a vocabulary."""
     return np.min_scalar_type(len(vocab) - 1)
 
 
-def _characters(source: IO[bytes], shown: str, encoding: str) -> Vocabulary:
-    """Collect the distinct characters of a file."""
-    seen = np.zeros(0x110000, dtype=bool)
-    for text in text_chunks(source, shown, encoding):
+def _collect_vocabulary(source: IO[bytes], quoted_path: str, encoding: str) -> Vocabulary:
+    """Collect the distinct characters of a file, sorted by code point."""
+    seen = np.zeros(0x110000, dtype=bool)  # one entry per code point
+    for text in text_chunks(source, quoted_path, encoding):
         seen[np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")] = True
     return Vocabulary("".join(map(chr, np.flatnonzero(seen).tolist())))
 
@@ -436,71 +439,72 @@ def _write_ids(
     vocab: Vocabulary | None,
     encoding: str,
 ) -> tuple[Vocabulary, int]:
-    """Write the ids of an open file; return what they mean and how many there are."""
-    shown, count = quoted(path), 0
+    """Write the ids of a text file to another file; return the vocabulary and the number of ids."""
+    quoted_path, count = quote_path(path), 0
     source.seek(0)
     if vocab is None:
-        vocab = _characters(source, shown, encoding)
+        vocab = _collect_vocabulary(source, quoted_path, encoding)
         source.seek(0)
-    for text in text_chunks(source, shown, encoding):
+    for text in text_chunks(source, quoted_path, encoding):
         try:
             ids = vocab.encode(text).astype(_smallest_dtype(vocab))
         except ValueError:
-            place, char = next((i, c) for i, c in enumerate(text) if c not in vocab)
+            index, char = next((i, c) for i, c in enumerate(text) if c not in vocab)
             raise ValueError(
-                f"{shown} holds {char!r} (U+{ord(char):04X}) at position {count + place}, which is "
-                f"not among the {len(vocab)} characters of the vocabulary"
+                f"{quoted_path} holds {char!r} (U+{ord(char):04X}) at position {count + index}, "
+                f"which is not among the {len(vocab)} characters of the vocabulary"
             ) from None
-        with _errors_name(path):
+        with _name_text_in_errors(path):
             write_all(target, ids.data.cast("B"))
         count += len(text)
     return vocab, count
 
 
 @contextmanager
-def _errors_name(path: str | Path) -> Iterator[None]:
-    """Name the text whose ids cannot be written, when the disk is full or the folder forbidden."""
+def _name_text_in_errors(path: str | Path) -> Iterator[None]:
+    """If the system refuses to write, raise an error that names the text whose ids these are."""
     try:
         yield
     except OSError as error:
-        if error.strerror is None:  # raised here or by text_chunks, with a message of its own
+        if error.strerror is None:  # not from the system: this package has written its message
             raise
-        where = f" to {error.filename!r}" if error.filename else ""
+        target = f" to {error.filename!r}" if error.filename else ""
         raise type(error)(
-            f"the ids of {quoted(path)} cannot be written{where}: {error.strerror}"
+            f"the ids of {quote_path(path)} cannot be written{target}: {error.strerror}"
         ) from error
 
 
 # --- ids on disk ----------------------------------------------------------------------------------
-# A cached file holds the ids; then JSON that names their characters and the file they come from;
-# then the length of that JSON in eight bytes; then ENDING. Without ENDING it is not used.
+# A cache file has four parts: the ids; JSON with their characters and the size and time of the text
+# file; the length of that JSON in eight bytes; and ENDING. A file without ENDING is not used.
 
 
 class _Map(mmap.mmap):
-    """A file that this module mapped into memory, for reading only: see `release_pages`."""
+    """A file that this module mapped into memory; `release_pages` recognises it by this class."""
 
 
-def _mapped(file: IO[bytes], vocab: Vocabulary, count: int) -> Corpus:
+def _map_ids(file: IO[bytes], vocab: Vocabulary, count: int) -> Corpus:
+    """Map a file into memory and return its first `count` ids as a corpus."""
     pages = _Map(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return _unchecked_corpus(vocab, np.frombuffer(pages, _smallest_dtype(vocab), count))
+    return _make_unchecked_corpus(vocab, np.frombuffer(pages, _smallest_dtype(vocab), count))
 
 
 def release_pages(ids: NDArray[Any]) -> None:
     """Tell the operating system that this process no longer needs the pages it has read.
 
-    They stay in the system's cache, which gives them up when memory is short. Without this call, a
-    run over a large file would come to hold all of it.
+    The pages stay in the system's cache, which drops them when memory is short. Without this call,
+    a run over a large file would in the end hold all of it in memory.
     """
     owner: Any = ids
     while isinstance(owner, np.ndarray):
         owner = owner.base
     if isinstance(owner, memoryview) and isinstance(owner.obj, _Map):
-        advise = getattr(owner.obj, "madvise", lambda _: None)  # Windows has none
+        advise = getattr(owner.obj, "madvise", lambda _: None)  # Windows has no madvise
         advise(getattr(mmap, "MADV_DONTNEED", 0))
 
 
-def _unchecked_corpus(vocab: Vocabulary, ids: NDArray[Any]) -> Corpus:
-    """Make a corpus of ids that are known to be in range: a large file takes long to check."""
+def _make_unchecked_corpus(vocab: Vocabulary, ids: NDArray[Any]) -> Corpus:
+    """Create a corpus from ids that are known to be in range, which saves a pass over the file."""
     corpus = object.__new__(Corpus)
     object.__setattr__(corpus, "vocab", vocab)
     object.__setattr__(corpus, "ids", ids)
@@ -514,36 +518,37 @@ def _cache_path(cache: Path, path: str | Path, vocab: Vocabulary | None, encodin
 
 
 def _write_cache(
-    cached: Path,
+    cache_file: Path,
     source: IO[bytes],
     path: str | Path,
     vocab: Vocabulary | None,
     encoding: str,
-    stamp: list[int],
+    size_and_time: list[int],
 ) -> None:
-    with _errors_name(path):
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(cached) as target:
+    with _name_text_in_errors(path):
+        cache_file.parent.mkdir(parents=True, exist_ok=True)
+        with replace_file(cache_file) as target:
             vocab, _ = _write_ids(source, target, path, vocab, encoding)
-            about = json.dumps({"file": stamp, "chars": list(vocab.chars)}).encode()
+            about = json.dumps({"file": size_and_time, "chars": list(vocab.chars)}).encode()
             write_all(target, memoryview(about + len(about).to_bytes(8, "little") + ENDING))
 
 
-def _read_cache(cached: Path, stamp: list[int]) -> Corpus | None:
-    """Map cached ids, unless they are incomplete or the file has changed since."""
+def _read_cache(cache_file: Path, size_and_time: list[int]) -> Corpus | None:
+    """Map cached ids; return None if they are incomplete or the text file has changed."""
     try:
-        file = cached.open("rb")
+        file = cache_file.open("rb")
     except OSError:
         return None
     with file:
-        ending = file.seek(0, os.SEEK_END) - 8 - len(ENDING)
-        file.seek(max(ending, 0))
-        length, mark = int.from_bytes(file.read(8), "little"), file.read()
-        if mark != ENDING:
+        end_of_json = file.seek(0, os.SEEK_END) - 8 - len(ENDING)
+        file.seek(max(end_of_json, 0))
+        json_size, ending = int.from_bytes(file.read(8), "little"), file.read()
+        if ending != ENDING:
             return None
-        file.seek(max(ending - length, 0))
-        about = json.loads(file.read(length))
-        if about["file"] != stamp:
+        size_of_ids = end_of_json - json_size
+        file.seek(max(size_of_ids, 0))
+        about = json.loads(file.read(json_size))
+        if about["file"] != size_and_time:
             return None
         vocab = Vocabulary(about["chars"])
-        return _mapped(file, vocab, (ending - length) // _smallest_dtype(vocab).itemsize)
+        return _map_ids(file, vocab, size_of_ids // _smallest_dtype(vocab).itemsize)

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and that a power failure does not take back."""
+"""Write files that appear whole or not at all, and that survive a power failure."""
 
 import os
 import threading
@@ -11,60 +11,61 @@ __all__ = ["write_whole"]
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file so that others see the old content or the new, and never a part.
+    """Write a file so that a reader sees the old content or the new, never a part of either.
 
-    When the function returns, the new content is on the disk, not only in the memory of the
-    system: it is still there after a power failure.
+    When the function returns, the new content is on disk and not only in the system's memory, so
+    it survives a power failure.
 
     Parameters
     ----------
     path : str or path-like
-        The file. If it exists, it is replaced in one step.
+        The file. If it exists, it is replaced all at once.
     data : bytes
         The new content.
 
     Raises
     ------
     OSError
-        If there is no room or no permission. The old content is still there then.
+        If the disk is full or permission is denied. The old content is still there then.
     """
-    with whole_file(path) as file:
+    with replace_file(path) as file:
         write_all(file, memoryview(data))
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """Open a file for writing that takes its name when the block ends without an error.
+def replace_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Open a temporary file, which replaces `path` when the block ends without an error.
 
-    The file is not buffered: use :func:`write_all`.
+    The temporary file is not buffered: write to it with :func:`write_all`.
     """
     target = Path(path)
     if not target.parent.is_dir():
         raise FileNotFoundError(f"cannot write {target}: there is no folder {target.parent}")
-    # A name of its own for each writer, beside the target: a rename needs the same file system.
+    # Each process and thread writes to a different file. The file is in the target's folder because
+    # a rename works only within one file system.
     writer = f"{os.getpid()}-{threading.get_ident()}"
-    part = target.with_name(f".{target.name}.{writer}.part")
+    temporary = target.with_name(f".{target.name}.{writer}.part")
     try:
-        with part.open("wb", buffering=0) as file:
+        with temporary.open("wb", buffering=0) as file:
             yield file
-            os.fsync(file.fileno())  # the content first, then the name
-        part.replace(target)
+            os.fsync(file.fileno())  # the content must be on disk before it gets the name
+        temporary.replace(target)
         sync_folder(target.parent)
     finally:
-        part.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def write_all(file: IO[bytes], data: memoryview) -> None:
-    """Write to a file without a buffer, whose ``write`` may write less than it was given.
+    """Write all of `data` to an unbuffered file, whose ``write`` may write only a part.
 
-    A buffer would try again when the file is closed, and that error would be lost.
+    A buffered file would write again when it is closed, and an error at that point would be lost.
     """
     while data:
         data = data[file.write(data) :]
 
 
 def write_after(file: IO[bytes], size: int, data: bytes) -> None:
-    """Replace all that follows the first `size` bytes of a file, and wait until it is on disk."""
+    """Replace everything after the first `size` bytes of a file, and wait until it is on disk."""
     file.truncate(size)
     file.seek(size)
     file.write(data)
@@ -73,8 +74,8 @@ def write_after(file: IO[bytes], size: int, data: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk; Windows writes them without being asked."""
-    with suppress(OSError):  # and some file systems cannot do it
+    """Wait until the names of the files in a folder are on disk."""
+    with suppress(OSError):  # Windows cannot open a folder, and some file systems cannot sync one
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)

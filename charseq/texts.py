@@ -1,4 +1,4 @@
-"""Texts that are already on your machine: by name, or from a file in some encoding."""
+"""Read a text that is already on your machine, by its name or from a file."""
 
 import codecs
 import os
@@ -10,10 +10,10 @@ from typing import IO
 
 __all__ = ["load_text", "texts"]
 
-CHUNK = 1 << 18  # bytes read at a time: all the memory that a file needs, however large it is
+CHUNK = 1 << 18  # bytes per read: a file of any size is read in this much memory
 
 
-def _python_reference() -> str:
+def _read_python_reference() -> str:
     try:
         from pydoc_data.topics import topics
     except ImportError:
@@ -24,12 +24,12 @@ def _python_reference() -> str:
     return "\n".join(topics[name] for name in sorted(topics))
 
 
-def _unicode_names() -> str:
+def _list_unicode_names() -> str:
     names = (unicodedata.name(chr(code), "") for code in range(0x110000))
     return "\n".join(filter(None, names)) + "\n"
 
 
-def _time_zones() -> str:
+def _list_time_zone_cities() -> str:
     zones = (name for name in sorted(zoneinfo.available_timezones()) if "/" in name)
     cities = [zone.rpartition("/")[2] for zone in zones if not zone.startswith("Etc/")]
     if not cities:
@@ -37,32 +37,33 @@ def _time_zones() -> str:
             "this system has no time-zone data: install it with `pip install tzdata`, "
             "or choose another text"
         )
-    return "\n".join(dict.fromkeys(cities)).replace("_", " ") + "\n"  # each city once
+    unique_cities = dict.fromkeys(cities)
+    return "\n".join(unique_cities).replace("_", " ") + "\n"
 
 
 _TEXTS: dict[str, tuple[Callable[[], str], str]] = {
     "python-reference": (
-        _python_reference,
+        _read_python_reference,
         "Python's language reference, as help() shows it; it differs between versions of Python",
     ),
     "unicode-names": (
-        _unicode_names,
+        _list_unicode_names,
         "the names of all Unicode characters, one per line; they differ between versions of Python",
     ),
     "time-zones": (
-        _time_zones,
+        _list_time_zone_cities,
         "the cities that time zones are named after, one per line; they differ between systems",
     ),
 }
 
 
 def texts() -> dict[str, str]:
-    """Name the texts that are already on your machine: nothing is downloaded.
+    """List the texts that are already on your machine; nothing is downloaded.
 
     Returns
     -------
     dict
-        One line of description for each name that `load_text` knows.
+        Maps each name that `load_text` knows to a description of one line.
 
     Examples
     --------
@@ -85,19 +86,19 @@ def load_text(source: str | Path, encoding: str = "utf-8") -> str:
         A name from :func:`charseq.texts.texts`, or the path of a file. To read a file that has such
         a name, write ``"./name"``.
     encoding : str, default="utf-8"
-        How the file stores characters; the texts with a name need none.
+        The encoding of the file. It is ignored if `source` is a name.
 
     Returns
     -------
     str
-        The text, with one character at least.
+        The text, of at least one character.
 
     Raises
     ------
     FileNotFoundError
-        If `source` is neither, or the text is missing from this system.
+        If `source` is neither a name nor a file, or this system lacks the text of that name.
     OSError
-        If the file cannot be read: a directory, no permission.
+        If the file cannot be read: it is a directory, or permission is denied.
     ValueError
         If the file is empty, binary, or not in this encoding. The message names the offending
         byte and its offset.
@@ -115,67 +116,77 @@ def load_text(source: str | Path, encoding: str = "utf-8") -> str:
     if isinstance(source, str) and source in _TEXTS:
         return _TEXTS[source][0]()
     with open_text(source, f" nor one of the texts {', '.join(_TEXTS)}") as file:
-        return "".join(text_chunks(file, quoted(source), encoding))
+        return "".join(text_chunks(file, quote_path(source), encoding))
 
 
 # --- files ----------------------------------------------------------------------------------------
 
 
-def quoted(source: object) -> str:
-    """Quote a path; shorten it if somebody gave a whole text in place of a path."""
-    quoted = repr(str(source))
+def quote_path(path: object) -> str:
+    """Quote a path for an error message; shorten it, since it may be a whole text by mistake."""
+    quoted = repr(str(path))
     return quoted if len(quoted) <= 200 else quoted[:60] + "…'"
 
 
 def open_text(source: str | Path, nor: str = "") -> IO[bytes]:
-    """Open a file for reading bytes; errors say what is there instead of a file of text."""
-    path, shown = Path(source), quoted(source)
+    """Open a file of text for reading its bytes; errors say why the path cannot be read.
+
+    `nor` extends the message for a missing file, as in "neither a file nor one of the texts a, b".
+    """
+    path, quoted_path = Path(source), quote_path(source)
     try:
         return path.open("rb")
     except (OSError, ValueError) as error:  # ValueError: a zero character in the name
         if os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir, it never raises
-            raise IsADirectoryError(f"{shown} is a directory: expected a file of text") from None
+            raise IsADirectoryError(
+                f"{quoted_path} is a directory: expected a file of text"
+            ) from None
         if isinstance(error, FileNotFoundError):
-            found = f"neither a file{nor}" if nor else "not a file"
-            raise FileNotFoundError(f"{shown} is {found}") from None
+            problem = f"neither a file{nor}" if nor else "not a file"
+            raise FileNotFoundError(f"{quoted_path} is {problem}") from None
         if isinstance(error, PermissionError):
-            raise PermissionError(f"{shown} may not be read: permission denied") from None
+            raise PermissionError(f"{quoted_path} may not be read: permission denied") from None
         reason = getattr(error, "strerror", None) or error
-        raise OSError(f"{shown} cannot be opened: {reason}") from None
+        raise OSError(f"{quoted_path} cannot be opened: {reason}") from None
 
 
-def text_chunks(file: IO[bytes], shown: str, encoding: str) -> Iterator[str]:
-    """Yield the text of a file in chunks; there is at least one, and none is empty."""
+def _make_decoder(encoding: str) -> codecs.IncrementalDecoder:
     try:
-        "a".encode(encoding)  # refuses what encodes bytes, such as "base64", too
-        decoder = codecs.getincrementaldecoder(encoding)()
+        "a".encode(encoding)  # fails also for codecs that encode bytes, such as "base64"
+        return codecs.getincrementaldecoder(encoding)()
     except (LookupError, UnicodeError):
         raise ValueError(
             f"no text encoding is called {encoding!r}: expected 'utf-8', 'utf-16', 'latin-1' "
             "or another that Python knows"
         ) from None
+
+
+def text_chunks(file: IO[bytes], quoted_path: str, encoding: str) -> Iterator[str]:
+    """Yield the text of a file in one or more chunks, each of at least one character."""
+    decoder = _make_decoder(encoding)
     head, bytes_before, chars_before = b"", 0, 0
     while True:
         try:
             data = file.read(CHUNK)
         except OSError as error:
-            raise OSError(f"{shown} cannot be read: {error.strerror}") from None
+            raise OSError(f"{quoted_path} cannot be read: {error.strerror}") from None
         head = head or data
         try:
             text = decoder.decode(data, final=not data)
         except UnicodeDecodeError as error:
-            # The decoder may still hold bytes of the last chunk, so count from the end.
+            # The decoder may still hold bytes of the chunk before, so count back from the end.
             offset = bytes_before + len(data) - len(error.object) + error.start
             raise ValueError(
-                f"{shown} is not {encoding} text: byte 0x{error.object[error.start]:02x} at offset "
-                f"{offset} is wrong there ({error.reason}); {_guess_encoding(head)}"
+                f"{quoted_path} is not {encoding} text: byte 0x{error.object[error.start]:02x} at "
+                f"offset {offset} is wrong there ({error.reason}); {_suggest_encoding(head)}"
             ) from None
         except UnicodeError as error:
-            raise ValueError(f"{shown} is not {encoding} text: {error}") from None
+            raise ValueError(f"{quoted_path} is not {encoding} text: {error}") from None
         if "\0" in text:
+            position = chars_before + text.index("\0")
             raise ValueError(
-                f"{shown} is binary: the character at position {chars_before + text.index(chr(0))} "
-                "is U+0000, which no text holds; if it is text in UTF-16, say encoding='utf-16-le'"
+                f"{quoted_path} is binary: the character at position {position} is U+0000, which "
+                "no text holds; if it is text in UTF-16, say encoding='utf-16-le'"
             )
         bytes_before += len(data)
         chars_before += len(text)
@@ -184,11 +195,11 @@ def text_chunks(file: IO[bytes], shown: str, encoding: str) -> Iterator[str]:
         if not data:
             break
     if not chars_before:
-        raise ValueError(f"{shown} is empty: expected one character or more")
+        raise ValueError(f"{quoted_path} is empty: expected one character or more")
 
 
-def _guess_encoding(head: bytes) -> str:
-    """Say what the file may be instead, from its first bytes."""
+def _suggest_encoding(head: bytes) -> str:
+    """Suggest what the file may be instead, judging by its first bytes."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "it begins as text in UTF-16 does: say encoding='utf-16'"
     if b"\0" in head:

@@ -413,7 +413,7 @@ def test_an_lstm_needs_a_state_of_two(function):
     x, h = np.zeros((3, 4) if function is lstm_step else (3, 5, 4)), np.zeros((3, 2))
     with pytest.raises(TypeError, match=r"^state must be a tuple of two .* got ndarray$"):
         function(x, h, params)
-    with pytest.raises(TypeError, match=r"^state must be a tuple of two .* got 3 of them$"):
+    with pytest.raises(TypeError, match=r"^state must be a tuple of two .* got a tuple of 3$"):
         function(x, (h, h, h), params)
     with pytest.raises(ValueError, match=r"^c must have shape \(3, 2\), got \(3, 1\)$"):
         function(x, (h, np.zeros((3, 1))), params)
