@@ -19,21 +19,21 @@ __all__ = ["Vocabulary"]
 class Vocabulary:
     r"""The characters that a network can read and write, each with a fixed id.
 
-    The id of a character is its place in `chars`. To collect the characters of a text, use
-    :meth:`from_text`, which sorts them: ``set`` alone would give another order, and so other
-    ids, each time that Python starts.
+    The id of a character is its position in `chars`. To collect the characters of a text, use
+    :meth:`from_text`, which sorts them. The order of a plain ``set`` changes each time Python
+    starts, and the ids would change with it.
 
     Parameters
     ----------
     chars : str or sequence of str
-        V distinct characters; a character's place is its id.
+        V distinct characters. The position of a character is its id.
 
     Raises
     ------
     TypeError
-        If `chars` is not made of strings.
+        If `chars` is neither a string nor a sequence of strings.
     ValueError
-        If `chars` is empty, names a character twice, or holds an entry that is not one character.
+        If `chars` is empty, repeats a character, or has an entry that is not one character.
 
     Examples
     --------
@@ -49,7 +49,7 @@ class Vocabulary:
     array([[0., 1., 0., 0.],
            [0., 0., 0., 1.]], dtype=float32)
 
-    An order of your own is kept as it is:
+    You can also choose the order yourself:
 
     >>> Vocabulary("helo").encode("hello")
     array([0, 1, 2, 2, 3])
@@ -63,27 +63,29 @@ class Vocabulary:
             raise TypeError("chars must be text, got bytes; decode it first, data.decode('utf-8')")
         if isinstance(entries, (set, frozenset)):
             raise TypeError(
-                "chars must have an order, and a set has another in each run of Python; use "
-                "Vocabulary.from_text(text), or sorted(chars)"
+                "chars must have an order, but the order of a set changes each time Python starts; "
+                "use Vocabulary.from_text(text), or sorted(chars)"
             )
         if not isinstance(entries, str):
             try:
                 entries = list(entries)
             except TypeError:
                 raise TypeError(f"chars must be text, got {type(entries).__name__}") from None
-            for place, char in enumerate(entries):
+            for position, char in enumerate(entries):
                 if not isinstance(char, str):
-                    raise TypeError(f"chars[{place}] must be a character, got {char!r}")
+                    raise TypeError(f"chars[{position}] must be a character, got {char!r}")
                 if len(char) != 1:
-                    raise ValueError(f"chars[{place}] must be one character, got {char!r}")
+                    raise ValueError(f"chars[{position}] must be one character, got {char!r}")
         if not entries:
             raise ValueError("a vocabulary needs at least one character, got an empty text")
-        first: dict[str, int] = {}
-        for place, char in enumerate(entries):
-            if first.setdefault(char, place) != place:
+        first_positions: dict[str, int] = {}
+        for position, char in enumerate(entries):
+            first_position = first_positions.setdefault(char, position)
+            if first_position != position:
                 raise ValueError(
-                    f"{_name(char)} stands at places {first[char]} and {place}, but a character "
-                    "has one id; for the characters of a text use Vocabulary.from_text(text)"
+                    f"{_describe(char)} appears at positions {first_position} and {position}, but "
+                    "a character has only one id; to collect the characters of a text, use "
+                    "Vocabulary.from_text(text)"
                 )
         object.__setattr__(self, "chars", "".join(entries))
 
@@ -99,7 +101,7 @@ class Vocabulary:
         Returns
         -------
         Vocabulary
-            The same for each text with the same characters, on every run of Python.
+            Texts with the same characters give equal vocabularies, each time Python starts.
 
         Raises
         ------
@@ -121,11 +123,11 @@ class Vocabulary:
         return len(self.chars)
 
     def __contains__(self, char: object) -> bool:
-        """Say whether `char` is one character of the vocabulary."""
+        """Return whether `char` is a character of the vocabulary."""
         return isinstance(char, str) and len(char) == 1 and char in self.chars
 
     def encode(self, text: str) -> NDArray[np.int64]:
-        """Replace each character by its id.
+        """Turn a text into ids, one per character.
 
         Parameters
         ----------
@@ -135,14 +137,15 @@ class Vocabulary:
         Returns
         -------
         ndarray of shape (T,)
-            Ids, int64 as torch wants them, each in ``range(V)``.
+            Ids, each in ``range(V)``; int64, as torch needs for embeddings and targets.
 
         Raises
         ------
         TypeError
             If `text` is not a string.
         ValueError
-            If a character is not in the vocabulary. The message names it, its place and the remedy.
+            If a character is not in the vocabulary. The message names the character and its
+            position, and says how to fix it.
 
         Examples
         --------
@@ -153,21 +156,22 @@ class Vocabulary:
         """
         check_text(text)
         codes = _code_points(text)
-        ids = self._id_of_code[np.minimum(codes, len(self._id_of_code) - 1)]
+        ids = self._ids_by_code_point[np.minimum(codes, len(self._ids_by_code_point) - 1)]
         unknown = np.flatnonzero(ids < 0)
         if unknown.size:
-            place = int(unknown[0])
-            some = self.chars if len(self) <= 40 else self.chars[:40] + "…"
+            position = int(unknown[0])
+            chars = self.chars if len(self) <= 40 else self.chars[:40] + "…"
             raise ValueError(
-                f"character {_name(text[place])} at position {place} of the text is not among the "
-                f"{len(self)} characters of the vocabulary {some!r}; build the vocabulary from all "
-                "the text you will use, Vocabulary.from_text(train_text + other_text), or drop "
-                f"the character{self._look_alike(text)}"
+                f"character {_describe(text[position])} at position {position} of the text is not "
+                f"among the {len(self)} characters of the vocabulary {chars!r}; build the "
+                "vocabulary from all the text you will use, "
+                "Vocabulary.from_text(train_text + other_text), or drop the character"
+                f"{self._normalization_hint(text)}"
             )
         return ids
 
     def decode(self, ids: ArrayLike) -> str:
-        """Replace each id by its character.
+        """Turn ids into a text, one character per id.
 
         Parameters
         ----------
@@ -207,14 +211,14 @@ class Vocabulary:
         Parameters
         ----------
         ids : array_like of int, shape (...)
-            For a batch, (B, T).
+            Ids, for example (B, T) for a batch.
         dtype : dtype, default=float32
-            What torch's layers compute in unless told otherwise.
+            The type of the numbers; torch's layers use float32 unless told otherwise.
 
         Returns
         -------
         ndarray of shape (..., V)
-            The rows of the identity matrix that `ids` name.
+            Each id becomes a row: 1 at the position of the id, 0 elsewhere.
 
         Raises
         ------
@@ -236,12 +240,12 @@ class Vocabulary:
         Parameters
         ----------
         vectors : array_like of shape (..., V)
-            Each vector has a single 1 among zeros.
+            Vectors with a single 1 among zeros.
 
         Returns
         -------
         ndarray of shape (...)
-            The place of the 1 in each vector, int64.
+            The position of the 1 in each vector, int64.
 
         Raises
         ------
@@ -256,27 +260,27 @@ class Vocabulary:
         array = np.asarray(vectors)
         if array.ndim == 0 or array.shape[-1] != len(self):
             raise ValueError(
-                f"expected one-hot vectors of shape (..., {len(self)}), one entry a character, "
+                f"expected one-hot vectors of shape (..., {len(self)}), one entry per character, "
                 f"got shape {array.shape}"
             )
         one_hot = ((array == 0) | (array == 1)).all(axis=-1) & ((array == 1).sum(axis=-1) == 1)
         if not one_hot.all():
-            place = tuple(int(i) for i in np.argwhere(~np.atleast_1d(one_hot))[0])
-            found = array[place] if array.ndim > 1 else array
+            position = tuple(int(i) for i in np.argwhere(~np.atleast_1d(one_hot))[0])
+            vector = array[position] if array.ndim > 1 else array
             raise ValueError(
-                f"the vector at {place} is not one-hot: expected a single 1 among zeros, "
-                f"got {np.array2string(found, threshold=10)}"
+                f"the vector at {position} is not one-hot: expected a single 1 among zeros, "
+                f"got {np.array2string(vector, threshold=10)}"
             )
         return array.argmax(axis=-1).astype(np.int64)
 
     def to_json(self) -> str:
-        r"""Write the vocabulary as JSON, plain ASCII whatever the characters.
+        r"""Return the vocabulary as JSON, which is plain ASCII for any characters.
 
         Returns
         -------
         str
-            An object with one key, ``chars``: the list of the characters in order. It is a list
-            because JSON would merge two lone surrogates that stand side by side in a string.
+            An object with one key, ``chars``: the list of the characters in order. In a string,
+            JSON would merge two lone surrogates that are neighbours; a list keeps them apart.
 
         Examples
         --------
@@ -302,7 +306,7 @@ class Vocabulary:
         Raises
         ------
         ValueError
-            If `text` is not JSON, not such an object, or not a vocabulary.
+            If `text` is not JSON, has no list ``chars``, or that list is not a vocabulary.
 
         Examples
         --------
@@ -319,29 +323,30 @@ class Vocabulary:
             raise ValueError(f"chars must be a list of characters, got {text[:60]!r}")
         return cls(data["chars"])
 
-    def _look_alike(self, text: str) -> str:
-        """Name the cure where a text only spells its accents in another way than the vocabulary."""
+    def _normalization_hint(self, text: str) -> str:
+        """Return a hint if the text differs from the vocabulary only in how accents are encoded."""
         for form in ("NFC", "NFD"):
             if set(normalize(form, text)) <= set(self.chars):
                 return (
-                    "; it looks the same but is spelled with other code points: "
-                    f"unicodedata.normalize({form!r}, text) mends it"
+                    "; the text looks the same but uses other code points: "
+                    f"unicodedata.normalize({form!r}, text) fixes it"
                 )
         return ""
 
     @cached_property
-    def _id_of_code(self) -> NDArray[np.int64]:
-        """Id of each code point, -1 where there is none; the last entry stands for all beyond."""
+    def _ids_by_code_point(self) -> NDArray[np.int64]:
+        """Ids by code point, -1 where there is none; the last entry serves all higher ones."""
         codes = _code_points(self.chars)
-        table = np.full(int(codes.max()) + 2, -1, dtype=np.int64)
-        table[codes] = np.arange(len(codes))
-        return table
+        ids = np.full(int(codes.max()) + 2, -1, dtype=np.int64)
+        ids[codes] = np.arange(len(codes))
+        return ids
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:
-    """One number a character; "surrogatepass" lets lone surrogates through."""
+    """Return the code point of each character; "surrogatepass" permits lone surrogates."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 
 
-def _name(char: str) -> str:
+def _describe(char: str) -> str:
+    """Quote a character and give its code point, for an error message."""
     return f"{char!r} (U+{ord(char):04X})"

@@ -199,7 +199,7 @@ def test_any_vocabulary_survives_json(text):
         ('{"letters": ["a"]}', r'expected \{"chars": \[\.\.\.\]\}'),
         ('{"chars": "ab"}', r'expected \{"chars": \[\.\.\.\]\}'),
         ('{"chars": ["a", 1]}', "chars must be a list of characters"),
-        ('{"chars": ["a", "a"]}', "'a' .* stands at places 0 and 1"),
+        ('{"chars": ["a", "a"]}', "'a' .* appears at positions 0 and 1"),
         ('{"chars": ["ab"]}', r"chars\[0\] must be one character, got 'ab'"),
         ('{"chars": []}', "at least one character"),
     ],
@@ -302,13 +302,13 @@ def test_decode_wants_one_text_at_a_time(ids, vocab):
     [
         ("", ValueError, "at least one character, got an empty text"),
         ([], ValueError, "at least one character"),
-        ("hello", ValueError, r"'l' \(U\+006C\) stands at places 2 and 3, .*from_text"),
-        (["a", "b", "a"], ValueError, r"'a' \(U\+0061\) stands at places 0 and 2"),
+        ("hello", ValueError, r"'l' \(U\+006C\) appears at positions 2 and 3, .*from_text"),
+        (["a", "b", "a"], ValueError, r"'a' \(U\+0061\) appears at positions 0 and 2"),
         (["a", "bc"], ValueError, r"chars\[1\] must be one character, got 'bc'"),
         (["a", ""], ValueError, r"chars\[1\] must be one character, got ''"),
         (["a", 7], TypeError, r"chars\[1\] must be a character, got 7"),
         (b"ab", TypeError, "got bytes; decode it first"),
-        ({"a", "b"}, TypeError, "a set has another in each run of Python; use .*from_text"),
+        ({"a", "b"}, TypeError, "order of a set changes each time Python starts; use .*from_text"),
         (None, TypeError, "chars must be text, got NoneType"),
         (7, TypeError, "chars must be text, got int"),
     ],
@@ -337,7 +337,7 @@ def test_what_is_no_text_is_refused_by_its_type(vocab):
 
 def test_an_accent_that_is_only_spelled_otherwise_is_recognised():
     vocab = Vocabulary.from_text("e\u0301")  # two code points, one letter to the eye
-    with pytest.raises(ValueError, match=r"looks the same .*normalize\('NFD', text\) mends it"):
+    with pytest.raises(ValueError, match=r"looks the same .*normalize\('NFD', text\) fixes it"):
         vocab.encode("\u00e9")
     with pytest.raises(ValueError, match=r"normalize\('NFC', text\)"):
         Vocabulary("\u00e9").encode("e\u0301")
