@@ -1,6 +1,7 @@
-"""What a network has to beat: the n-gram, which looks the last characters up in a table.
+"""The n-gram, a baseline that a network has to beat.
 
-`NGram` counts what followed each context in a text, and mixes the tables of all orders.
+`NGram` counts which characters follow each context in a text. Its prediction mixes what it counted
+after the longest context with what it counted after the shorter ones.
 """
 
 import operator
@@ -16,19 +17,20 @@ __all__ = ["NGram"]
 
 
 class _Table(NamedTuple):
-    """The strings of one length in the training text, and how they are weighed.
+    """The strings of one length that occur in the training text, and their weights.
 
-    A string is known by its index in `strings`. The number there is V times the index of the string
-    without its last character, plus the last character. An unknown string has index -1. It selects
-    the last entries, 0 in `own` and 1 in `rest`, so only the shorter context counts.
+    A string, that is a context and a character after it, is stored as one number: V times the index
+    of the context in the table below, plus the id of the character. The index of a string is the
+    position of that number in `strings`. An unknown string has index -1. It selects the last
+    entries, 0 in `own` and 1 in `rest`, so only the shorter context counts.
     """
 
     strings: NDArray[np.int64]  # sorted
-    own: NDArray[np.float64]  # discounted share of each string among those with its context
-    rest: NDArray[np.float64]  # for each context: the share of the order below
+    own: NDArray[np.float64]  # for each string: its discounted share of what follows its context
+    rest: NDArray[np.float64]  # for each context: the share that goes to the shorter context
 
     def find(self, strings: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the index of each string of this length, -1 for an unknown one."""
+        """Return the index of each string, -1 for an unknown one."""
         indices = np.searchsorted(self.strings, strings)
         indices[indices == len(self.strings)] = 0
         return np.where(self.strings[indices] == strings, indices, -1)
@@ -37,29 +39,31 @@ class _Table(NamedTuple):
 class NGram:
     r"""Predict a character from the `order` - 1 before it, by counting.
 
-    The probability of a character after a context is its discounted share of what followed that
-    context in training, plus what the discount set free times the probability after the context
-    without its first character; below the single character lies the uniform distribution, so no
-    probability is 0. This is interpolated Kneser-Ney smoothing with three discounts, the best in
-    the comparison of :cite:t:`chen1999empirical`: a network that beats a weaker n-gram has not
-    shown much. Two ideas make it:
+    A character gets a share of the probability for how often it followed the context in training.
+    This share is reduced by a discount. The probability that the discounts set free is distributed
+    by the same rule for the context without its first character. The rule ends with the uniform
+    distribution, so no probability is 0. This is interpolated Kneser-Ney smoothing with three
+    discounts, the best method in the comparison of :cite:t:`chen1999empirical`. Beating a weaker
+    n-gram would not show much. The method rests on two ideas:
 
-    - Counts of 1, 2, and 3 or more lose a constant :math:`D_1, D_2, D_3` each, estimated from how
-      many strings were seen once, twice, three and four times.
-    - Below the highest order a string counts once for each different character that stood before
-      it, however often: the orders below are only asked about contexts that were not enough.
+    - A count of 1 is reduced by :math:`D_1`, a count of 2 by :math:`D_2`, and a larger count by
+      :math:`D_3`. These constants are estimated from how many strings occur once, twice, three
+      times and four times.
+    - For strings shorter than `order`, a count is the number of *different* characters that occur
+      before the string. The shorter context matters only where the longer one is rare or new, so
+      the question is how many different characters the string can follow.
 
     Parameters
     ----------
     order : int
         1 for a unigram, which ignores the context, 2 for a bigram, and so on.
     corpus : Corpus
-        The text to count in; it takes less than 100 bytes of memory a character while counting.
+        The text to count in. Counting takes less than 100 bytes of memory per character.
 
     Raises
     ------
     ValueError
-        If `order` is below 1, or above the number of characters.
+        If `order` is below 1, or larger than the number of characters in the text.
 
     Examples
     --------
@@ -79,35 +83,35 @@ class NGram:
             )
         self.order = order
         self.vocab_size = len(corpus.vocab)
-        self._tables = _count(corpus.ids.astype(np.int64), self.vocab_size, order)
+        self._tables = _count_strings(corpus.ids.astype(np.int64), self.vocab_size, order)
 
     def __repr__(self) -> str:
-        """Say which n-gram this is."""
+        """Return the order and the number of characters."""
         return f"NGram(order {self.order}, {self.vocab_size} characters)"
 
     def loss(self, ids: ArrayLike) -> float:
-        """Return the mean cross-entropy of a text in nats, as networks are trained to lower it.
+        """Return the mean cross-entropy of a text, the loss that networks are trained to lower.
 
         Parameters
         ----------
         ids : array_like of int
-            A text, (N,). Its first characters are predicted from what context there is.
+            A text, (N,). Its first characters are predicted from the shorter contexts they have.
 
         Returns
         -------
         float
-            Nats a character.
+            Nats per character.
 
         Raises
         ------
         ValueError
             If `ids` is not the ids of a text, or an id is out of range.
         """
-        text = self._context(ids)
+        text = self._to_id_array(ids)
         if not len(text):
             raise ValueError("expected the ids of a text of one character or more, got none")
         p = np.full(len(text), 1 / self.vocab_size)
-        indices = np.zeros(len(text) + 1, dtype=np.int64)  # the empty string, before and after each
+        indices = np.zeros(len(text) + 1, dtype=np.int64)  # the empty string has index 0
         for k, table in enumerate(self._tables):  # k characters of context
             contexts = indices[:-1]
             indices = table.find(contexts * self.vocab_size + text[k:])
@@ -135,7 +139,7 @@ class NGram:
         Parameters
         ----------
         context_ids : array_like of int
-            The characters before, (T,), of which the last `order` - 1 count; there may be none.
+            The characters before, (T,). Only the last `order` - 1 matter; T may be 0.
 
         Returns
         -------
@@ -154,60 +158,66 @@ class NGram:
         >>> corpus.vocab.decode([after_h.argmax()])
         'e'
         """
-        context = self._context(context_ids)
+        context = self._to_id_array(context_ids)
         V = self.vocab_size
         p = np.full(V, 1 / V)
         for k, table in enumerate(self._tables[: len(context) + 1]):
-            index = np.zeros(1, dtype=np.int64)
+            index = np.zeros(1, dtype=np.int64)  # of the last k characters, once they are read
             for shorter, char in zip(self._tables, context[len(context) - k :], strict=False):
                 index = shorter.find(index * V + char)
             p = table.own[table.find(index * V + np.arange(V))] + table.rest[index] * p
         return p
 
-    def _context(self, ids: ArrayLike) -> NDArray[np.int64]:
-        """Return ids as an array (N,), in range; there may be none."""
+    def _to_id_array(self, ids: ArrayLike) -> NDArray[np.int64]:
+        """Return ids as an array (N,) if they are in range; N may be 0."""
         array = check_ids(ids, self.vocab_size)
         if array.ndim != 1:
             raise ValueError(f"expected the ids of one text, shape (N,), got shape {array.shape}")
         return array.astype(np.int64)
 
 
-def _count(ids: NDArray[np.int64], V: int, order: int) -> list[_Table]:
-    """Find the strings of 1 to `order` characters, and weigh them."""
-    indices = np.zeros(len(ids) + 1, dtype=np.int64)  # the empty string, at each place
+def _count_strings(ids: NDArray[np.int64], V: int, order: int) -> list[_Table]:
+    """Count the strings of 1 to `order` characters, and turn the counts into weights."""
+    indices = np.zeros(len(ids) + 1, dtype=np.int64)  # the empty string, at each position
     levels: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
     for k in range(order):
-        shorter = indices  # the string of k characters that starts at each place
+        shorter = indices  # of the string of k characters that starts at each position
         strings, starts, indices, counts = np.unique(
             shorter[:-1] * V + ids[k:], return_index=True, return_inverse=True, return_counts=True
         )
-        if levels:  # below the highest order: how many different characters stand before a string
-            levels[-1] = (levels[-1][0], np.bincount(shorter[starts + 1], None, len(levels[-1][0])))
+        if levels:
+            # The count of a shorter string is the number of different characters before it. Each
+            # string of this length adds one: it is a character followed by a shorter string.
+            shorter_strings, _ = levels[-1]
+            different = np.bincount(shorter[starts + 1], minlength=len(shorter_strings))
+            levels[-1] = (shorter_strings, different)
         levels.append((strings, counts))
-    contexts = [1, *(len(strings) for strings, _ in levels)]
-    return [_kneser_ney(*level, V, C) for level, C in zip(levels, contexts, strict=False)]
+    context_counts = [1, *(len(strings) for strings, _ in levels)]
+    return [_smooth(*level, V, C) for level, C in zip(levels, context_counts, strict=False)]
 
 
-def _kneser_ney(strings: NDArray[np.int64], counts: NDArray[np.int64], V: int, C: int) -> _Table:
-    """Turn counts of strings after C contexts into shares, some of it left for the order below."""
-    off = _discounts(counts)[np.minimum(counts, 3)]
+def _smooth(strings: NDArray[np.int64], counts: NDArray[np.int64], V: int, C: int) -> _Table:
+    """Turn the counts of strings with C different contexts into the weights of Kneser and Ney."""
+    discounts = _estimate_discounts(counts)[np.minimum(counts, 3)]  # one per string
     contexts = strings // V
     totals = np.bincount(contexts, counts, C)
-    freed = np.bincount(contexts, off, C)
-    own = (counts - off) / np.maximum(totals, 1)[contexts]
-    rest = np.where(totals > 0, freed / np.maximum(totals, 1), 1.0)  # never followed: all of it
+    freed = np.bincount(contexts, discounts, C)
+    own = (counts - discounts) / np.maximum(totals, 1)[contexts]
+    # A context that nothing follows, at the end of the text, leaves everything to the shorter one.
+    rest = np.where(totals > 0, freed / np.maximum(totals, 1), 1.0)
     return _Table(strings, np.append(own, 0.0), np.append(rest, 1.0))
 
 
-def _discounts(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return what counts of 0, 1, 2, and 3 or more lose.
+def _estimate_discounts(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the discounts of counts of 0, 1, 2, and 3 or more, an array of shape (4,).
 
-    The estimates are sound for a text of some length. For one of a few words, in which perhaps no
-    string was seen once, adding one to each number of strings keeps the first between 0 and 1,
-    and the others stay between the first and 1.5 and 2. So each context leaves something to the
-    order below, and none takes away more than there is.
+    The estimates need a text of some length. In a text of a few words, perhaps no string occurs
+    just once. Two measures keep the discounts in bounds there. The number of strings of each count
+    is increased by one, so the first discount is between 0 and 1. The others are clipped: they are
+    at least as large as the first, and at most 1.5 and 2. As a result, each context leaves some
+    probability to the shorter context, and no count becomes negative.
     """
-    n = np.bincount(np.minimum(counts, 5), minlength=6) + 1  # n[1] strings were seen once
+    n = np.bincount(np.minimum(counts, 5), minlength=6) + 1  # n[1] strings occur once, and so on
     scale = n[1] / (n[1] + 2 * n[2])
-    one, two, three = (i - (i + 1) * scale * n[i + 1] / n[i] for i in (1, 2, 3))
-    return np.array([0.0, one, np.clip(two, one, 1.5), np.clip(three, one, 2.0)])
+    D_1, D_2, D_3 = (i - (i + 1) * scale * n[i + 1] / n[i] for i in (1, 2, 3))
+    return np.array([0.0, D_1, np.clip(D_2, D_1, 1.5), np.clip(D_3, D_1, 2.0)])
