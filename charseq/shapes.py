@@ -1,6 +1,6 @@
-"""Every parameter and tensor of a recurrent layer, with its shape and the reason for it.
+"""Every parameter and tensor of a recurrent layer, with its shape and what its axes mean.
 
-Pure arithmetic: torch is not imported, and a layer of torch is read by its attributes alone.
+The shapes are computed without torch. :meth:`LayerShapes.of` only reads the attributes of a layer.
 """
 
 import math
@@ -12,7 +12,7 @@ from typing import Any
 __all__ = ["LayerShapes", "Parameter", "Tensor"]
 
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
-"""How many blocks of H rows each parameter stacks: GRU has r, z, n and LSTM has i, f, g, o."""
+"""Number of blocks of H rows in each parameter: r, z, n in a GRU and i, f, g, o in an LSTM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Parameter:
     shape : tuple of int
         Its shape.
     formula : str
-        The same shape in letters, for example ``(4H, I)``.
+        The shape in letters, for example ``(4H, I)``.
     count : int
         How many numbers it holds.
     """
@@ -42,7 +42,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One tensor that goes into a layer or comes out.
+    """One input or output of a layer.
 
     Attributes
     ----------
@@ -51,9 +51,9 @@ class Tensor:
     shape : tuple of int
         Its shape.
     formula : str
-        The same shape in letters, for example ``(D*L, B, H)``.
+        The shape in letters, for example ``(D*L, B, H)``.
     why : str
-        What the axes are.
+        What the axes mean, and why they have this order.
     """
 
     name: str
@@ -64,29 +64,29 @@ class Tensor:
 
 @dataclass(frozen=True)
 class LayerShapes:
-    r"""The shapes of a recurrent layer that reads B sequences of T steps.
+    r"""The shapes of a recurrent layer that reads B sequences of T time steps.
 
     The arguments are those of :class:`torch.nn.RNN`, :class:`torch.nn.GRU` and
-    :class:`torch.nn.LSTM`, then the batch. :meth:`of` reads them off a layer instead.
+    :class:`torch.nn.LSTM`, followed by the size of the batch. :meth:`of` takes them from a layer.
 
     Parameters
     ----------
     mode : {"RNN", "GRU", "LSTM"}
-        Which layer; lower case will do.
+        Which layer. Lower case is accepted.
     input_size : int
-        I, the features of a time step: V where characters are one-hot, E behind an embedding.
+        I, the features per time step: V for one-hot characters, E after an embedding.
     hidden_size : int
         H, the hidden units.
     num_layers : int, default=1
         L, the stacked layers.
     bias : bool, default=True
-        Whether there are biases; torch keeps two.
+        Whether the layer has biases. Torch has two for each row.
     batch_first : bool, default=False
         Whether input and output put the batch axis before the time axis.
     bidirectional : bool, default=False
-        Whether a second set of weights reads backwards: D is 2 then, else 1.
+        Whether a second set of weights reads the sequence backwards. If so, D is 2, otherwise 1.
     proj_size : int, default=0
-        P, to which an LSTM shrinks its output; 0 for no projection.
+        P, the size of an LSTM's output after a projection; 0 for no projection.
     batch_size : int or None, default=1
         B; None for a single sequence without a batch axis.
     length : int, default=1
@@ -95,16 +95,17 @@ class LayerShapes:
     Attributes
     ----------
     parameters : tuple of Parameter
-        In torch's order.
+        The parameters, in torch's order.
     tensors : tuple of Tensor
-        What goes in, then what comes out.
+        The inputs, then the outputs.
 
     Raises
     ------
     TypeError
-        If a size is not an integer, or an option not True or False.
+        If a size is not an integer, or an option is not True or False.
     ValueError
-        If a size is out of range, `mode` is unknown, or a projection does not fit.
+        If a size is out of range, `mode` is unknown, or the projection is not smaller than H or is
+        not in an LSTM.
 
     Examples
     --------
@@ -151,8 +152,8 @@ class LayerShapes:
                 raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
         for name in ("input_size", "hidden_size", "num_layers", "length", "batch_size"):
             if name != "batch_size" or self.batch_size is not None:
-                object.__setattr__(self, name, _integer(name, getattr(self, name), least=1))
-        object.__setattr__(self, "proj_size", _integer("proj_size", self.proj_size, least=0))
+                object.__setattr__(self, name, _to_integer(name, getattr(self, name), least=1))
+        object.__setattr__(self, "proj_size", _to_integer("proj_size", self.proj_size, least=0))
         if self.proj_size and self.mode != "LSTM":
             raise ValueError(
                 f"only LSTM has proj_size, got proj_size={self.proj_size} for {self.mode}"
@@ -162,12 +163,12 @@ class LayerShapes:
                 f"proj_size must be smaller than hidden_size, got {self.proj_size} and "
                 f"{self.hidden_size}"
             )
-        object.__setattr__(self, "parameters", tuple(self._parameters()))
-        object.__setattr__(self, "tensors", tuple(self._tensors()))
+        object.__setattr__(self, "parameters", tuple(self._list_parameters()))
+        object.__setattr__(self, "tensors", tuple(self._list_tensors()))
 
     @classmethod
     def of(cls, layer: Any, batch_size: int | None = 1, length: int = 1) -> "LayerShapes":
-        """Read the options off a layer of torch.
+        """Take the options from a torch layer.
 
         Parameters
         ----------
@@ -176,17 +177,17 @@ class LayerShapes:
         batch_size : int or None, default=1
             B; None for a single sequence without a batch axis.
         length : int, default=1
-            T.
+            T, the time steps.
 
         Returns
         -------
         LayerShapes
-            With the layer's own options.
+            The shapes of this layer.
 
         Raises
         ------
         TypeError
-            If `layer` is not such a layer.
+            If `layer` is none of these layers.
 
         Examples
         --------
@@ -216,7 +217,7 @@ class LayerShapes:
 
     @property
     def parameter_count(self) -> int:
-        r"""Number of learned numbers in the layer, :eq:`parameter-count`."""
+        r"""How many numbers the layer learns, :eq:`parameter-count`."""
         return sum(parameter.count for parameter in self.parameters)
 
     @property
@@ -257,12 +258,12 @@ class LayerShapes:
         }
 
     def __str__(self) -> str:
-        """Both tables as text."""
+        """Return both tables as text."""
         parameters, tensors = self._tables()
-        return f"{self._title()}\n\n{_as_text(parameters, right=4)}\n\n{_as_text(tensors)}"
+        return f"{self._title()}\n\n{_as_text(parameters, right_column=4)}\n\n{_as_text(tensors)}"
 
     def _repr_html_(self) -> str:
-        """Both tables for a notebook."""
+        """Return both tables as HTML, for a notebook."""
         parameters, tensors = self._tables()
         return f"<p>{escape(self._title())}</p>\n{_as_html(parameters)}\n{_as_html(tensors)}"
 
@@ -280,12 +281,12 @@ class LayerShapes:
         tensors += [[str(cell) for cell in astuple(row)] for row in self.tensors]
         return parameters, tensors
 
-    def _parameters(self) -> list[Parameter]:
-        """One row per parameter, in the order of ``layer.named_parameters()``."""
+    def _list_parameters(self) -> list[Parameter]:
+        """Return all parameters in the order of ``layer.named_parameters()``."""
         gates, directions = GATES[self.mode], 1 + self.bidirectional
         rows, state = gates * self.hidden_size, self.proj_size or self.hidden_size
         g, s, d = "" if gates == 1 else str(gates), self._state_letter(), self._direction_letter()
-        found = []
+        parameters = []
         for layer in range(self.num_layers):
             inputs = self.input_size if layer == 0 else directions * state
             letter = "I" if layer == 0 else f"{d}{s}"
@@ -300,45 +301,41 @@ class LayerShapes:
                 entries.append(("weight_hr", "W_hr", (state, self.hidden_size), "(P, H)"))
             for direction in range(directions):
                 suffix = "_reverse" if direction else ""
-                layered = self.num_layers > 1 or self.bidirectional
-                mark = (f"^({layer})" if layered else "") + ("←" if direction else "")
+                has_layer_index = self.num_layers > 1 or self.bidirectional
+                mark = (f"^({layer})" if has_layer_index else "") + ("←" if direction else "")
                 for name, symbol, shape, formula in entries:
                     count = math.prod(shape)
-                    found.append(
+                    parameters.append(
                         Parameter(f"{name}_l{layer}{suffix}", symbol + mark, shape, formula, count)
                     )
-        return found
+        return parameters
 
-    def _tensors(self) -> list[Tensor]:
-        """One row per tensor: what goes in, what comes out, and what the axes are."""
+    def _list_tensors(self) -> list[Tensor]:
+        """Return the inputs and then the outputs."""
         directions = 1 + self.bidirectional
-        state, s, d = (
-            self.proj_size or self.hidden_size,
-            self._state_letter(),
-            self._direction_letter(),
-        )
+        state = self.proj_size or self.hidden_size
+        s, d = self._state_letter(), self._direction_letter()
         layers = directions * self.num_layers
-        width = directions * state
         if self.batch_size is None:
             batch: tuple[int, ...] = ()
-            lead: tuple[int, ...] = (self.length,)
-            letters, middle, order = "T", "", "no batch axis, so batch_first changes nothing"
+            batch_and_time: tuple[int, ...] = (self.length,)
+            letters, batch_letter, order = "T", "", "no batch axis, so batch_first changes nothing"
             state_axes, last = "there is no batch axis", "output[-1]"
         elif self.batch_first:
-            batch, lead = (self.batch_size,), (self.batch_size, self.length)
-            letters, middle, order = "B, T", "B, ", "batch_first puts the batch in front"
+            batch, batch_and_time = (self.batch_size,), (self.batch_size, self.length)
+            letters, batch_letter, order = "B, T", "B, ", "batch_first puts the batch in front"
             state_axes, last = "never moved by batch_first", "output[:, -1]"
         else:
-            batch, lead = (self.batch_size,), (self.length, self.batch_size)
-            letters, middle, order = "T, B", "B, ", "time comes first unless batch_first=True"
+            batch, batch_and_time = (self.batch_size,), (self.length, self.batch_size)
+            letters, batch_letter, order = "T, B", "B, ", "time comes first unless batch_first=True"
             state_axes, last = "the batch axis is second", "output[-1]"
-        top, end = self._ends(last)
-        h, c = f"(D*L, {middle}{s})", f"(D*L, {middle}H)"
+        output_why, h_n_why = self._describe_outputs(last)
+        h, c = f"(D*L, {batch_letter}{s})", f"(D*L, {batch_letter}H)"
         h_shape, c_shape = (layers, *batch, state), (layers, *batch, self.hidden_size)
-        found = [
+        tensors = [
             Tensor(
                 "input",
-                (*lead, self.input_size),
+                (*batch_and_time, self.input_size),
                 f"({letters}, I)",
                 f"I features at each step; {order}",
             ),
@@ -346,28 +343,33 @@ class LayerShapes:
             Tensor(
                 "c_0", c_shape, c, "the cell's state beside it; a projection does not shrink it"
             ),
-            Tensor("output", (*lead, width), f"({letters}, {d}{s})", top),
-            Tensor("h_n", h_shape, h, end),
+            Tensor(
+                "output",
+                (*batch_and_time, directions * state),
+                f"({letters}, {d}{s})",
+                output_why,
+            ),
+            Tensor("h_n", h_shape, h, h_n_why),
             Tensor(
                 "c_n", c_shape, c, "the cell's state after the last step; it is never in output"
             ),
         ]
-        return [row for row in found if self.mode == "LSTM" or row.name not in ("c_0", "c_n")]
+        return [row for row in tensors if self.mode == "LSTM" or row.name not in ("c_0", "c_n")]
 
-    def _ends(self, last: str) -> tuple[str, str]:
-        """Say what `output` and `h_n` hold, and where they agree: at `last`, an expression."""
+    def _describe_outputs(self, last: str) -> tuple[str, str]:
+        """Say what `output` and `h_n` hold; `last` is Python code for the last output."""
         if self.bidirectional:
-            top = "the top layer's states at every step, forward then backward side by side"
-            end = (
+            output_why = "the top layer's states at every step, forward then backward side by side"
+            h_n_why = (
                 f"the state where each direction stops; h_n[-2] is the forward half of {last}, "
                 f"h_n[-1] the backward half of {last.replace('-1', '0')}"
             )
         else:
-            top = "the top layer's state at every step"
-            end = f"the state after the last step; h_n[-1] is {last}"
+            output_why = "the top layer's state at every step"
+            h_n_why = f"the state after the last step; h_n[-1] is {last}"
         if self.num_layers > 1 and not self.bidirectional:
-            end = f"every layer's state after the last step; h_n[-1] is {last}"
-        return top, end
+            h_n_why = f"every layer's state after the last step; h_n[-1] is {last}"
+        return output_why, h_n_why
 
     def _state_letter(self) -> str:
         return "P" if self.proj_size else "H"
@@ -376,7 +378,8 @@ class LayerShapes:
         return "D*" if self.bidirectional else ""
 
 
-def _integer(name: str, value: Any, least: int) -> int:
+def _to_integer(name: str, value: Any, least: int) -> int:
+    """Return the value as an int; raise unless it is an integer of at least `least`."""
     try:
         if isinstance(value, bool):
             raise TypeError
@@ -388,13 +391,13 @@ def _integer(name: str, value: Any, least: int) -> int:
     return int(value)
 
 
-def _as_text(table: list[list[str]], right: int = -1) -> str:
-    """Columns as wide as their widest entry; column `right` is aligned to the right."""
+def _as_text(table: list[list[str]], right_column: int = -1) -> str:
+    """Make each column as wide as its widest cell, and align `right_column` to the right."""
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
     lines = []
     for row in table:
         cells = [
-            cell.rjust(width) if i == right else cell.ljust(width)
+            cell.rjust(width) if i == right_column else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(cells).rstrip())
