@@ -1,4 +1,4 @@
-"""What a training run leaves behind: one record per epoch or update, as text, arrays or a file."""
+"""The records of a training run, one per epoch or update, as text, arrays or a file."""
 
 import csv
 import io
@@ -23,18 +23,18 @@ __all__ = ["EpochRecord", "History", "UpdateRecord"]
 
 @dataclass(frozen=True, slots=True)
 class EpochRecord:
-    """One epoch of training on a sentence, measured before the weights moved.
+    """One epoch of training on a sentence, measured before the update of the weights.
 
     Attributes
     ----------
     epoch : int
-        Passes over the text, from 1.
+        Number of the epoch, from 1. An epoch is one pass over the text.
     loss : float
         Mean cross-entropy in nats per character.
     gradient_norm : float
-        Euclidean length of the gradient over all parameters together, before clipping.
+        Euclidean norm of the gradient of all parameters, before clipping.
     prediction : str
-        The likeliest next character at each position.
+        The most likely next character at each position.
 
     Examples
     --------
@@ -49,26 +49,27 @@ class EpochRecord:
     prediction: str
 
     def __str__(self) -> str:
-        """One line of the log."""
+        """Return one line of the log."""
         return f"epoch {self.epoch:<3}  loss:{self.loss:.3f}  prediction:{self.prediction}"
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateRecord:
-    """One update of a language model's weights, measured before they moved.
+    """One update of a language model's weights; all but `valid_loss` is measured before it.
 
     Attributes
     ----------
     step : int
-        Number of the update, from 1: the training step.
+        Number of the update (the training step), from 1.
     loss : float
         Mean cross-entropy of the batch, in nats per character.
     gradient_norm : float
-        Euclidean length of the gradient over all parameters together, before clipping.
+        Euclidean norm of the gradient of all parameters, before clipping.
     lr : float
         Learning rate of the update.
     valid_loss : float
-        Mean cross-entropy of the held-back text after the update; NaN where it was not measured.
+        Mean cross-entropy of the held-back text after the update, in nats per character. NaN if it
+        was not measured.
 
     Examples
     --------
@@ -84,7 +85,7 @@ class UpdateRecord:
     valid_loss: float = math.nan
 
     def __str__(self) -> str:
-        """One line of the log; `bpc` and `valid` are bits per character."""
+        """Return one line of the log; `bpc` and `valid` are in bits per character."""
         line = f"step {self.step:<6}  loss:{self.loss:.3f}  bpc:{self.loss / math.log(2):.3f}"
         if math.isnan(self.valid_loss):
             return line
@@ -95,17 +96,17 @@ class UpdateRecord:
 class History:
     """The records of a run, in order.
 
-    Printing it shows about ten lines, evenly spaced; :meth:`log` shows as many as you like.
+    Printing a history shows about ten lines, evenly spaced. :meth:`log` lets you choose how many.
 
     Parameters
     ----------
     records : tuple of EpochRecord or of UpdateRecord
-        One per epoch or one per update: all of one kind.
+        One record per epoch or per update, all of the same type.
 
     Raises
     ------
     TypeError
-        If the records are of two kinds.
+        If the records are of different types.
 
     Examples
     --------
@@ -124,9 +125,9 @@ class History:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "records", tuple(self.records))
-        kinds = sorted({type(record).__name__ for record in self.records})
-        if len(kinds) > 1:
-            raise TypeError(f"a history holds records of one kind, got {' and '.join(kinds)}")
+        types = sorted({type(record).__name__ for record in self.records})
+        if len(types) > 1:
+            raise TypeError(f"a history holds records of one kind, got {' and '.join(types)}")
 
     def __len__(self) -> int:
         """Return the number of records."""
@@ -142,12 +143,12 @@ class History:
 
     @property
     def unit(self) -> str:
-        """What the records count, ``"epoch"`` or ``"step"``."""
+        """What the records count: ``"epoch"``, or ``"step"`` for a training step."""
         return "step" if self.records and isinstance(self.records[0], UpdateRecord) else "epoch"
 
     @property
     def numbers(self) -> NDArray[np.int64]:
-        """Numbers of the epochs or steps, an array of shape (N,)."""
+        """Numbers of the epochs or training steps, an array of shape (N,)."""
         return np.array([getattr(record, self.unit) for record in self], dtype=np.int64)
 
     @property
@@ -166,17 +167,18 @@ class History:
         return [record.prediction for record in self]
 
     def log(self, every: int | None = None) -> str:
-        """Return the log as text, one line per `every` epochs or steps.
+        """Return the log as text, with a line for every `every`-th epoch or training step.
 
         Parameters
         ----------
         every : int, optional
-            Epochs or steps from one line to the next; by default a tenth of the run, and the last.
+            Number of epochs or training steps from one line to the next. By default a tenth of the
+            run, and the last record is always shown.
 
         Returns
         -------
         str
-            Lines in the order of the records.
+            The lines, in the order of the records.
 
         Raises
         ------
@@ -190,7 +192,7 @@ class History:
         epoch 3    loss:2.250  prediction:ab
         epoch 6    loss:1.500  prediction:ab
         """
-        with_last = every is None  # a summary shows how the run ended
+        always_show_last = every is None  # a summary should say how the run ended
         if every is None:
             every = max(1, -(-len(self) // 10))
         if every < 1:
@@ -198,12 +200,12 @@ class History:
         shown = [
             record for number, record in zip(self.numbers, self, strict=True) if number % every == 0
         ]
-        if with_last and len(self) and (not shown or shown[-1] is not self[-1]):
+        if always_show_last and len(self) and (not shown or shown[-1] is not self[-1]):
             shown.append(self[-1])
         return "\n".join(map(str, shown))
 
     def __str__(self) -> str:
-        """About ten lines of the log."""
+        """Return about ten lines of the log."""
         return self.log()
 
     def plot(self, ax: Any = None, **options: Any) -> Any:
@@ -214,7 +216,7 @@ class History:
         ax : matplotlib.axes.Axes, optional
             Where to draw; new axes by default.
         **options
-            Passed on.
+            Options of :func:`charseq.plot_loss`.
 
         Returns
         -------
@@ -233,48 +235,49 @@ class History:
         Parameters
         ----------
         path : str or path-like
-            The file. If it exists, it is replaced in one step, once the new one is whole.
+            The file. If it exists, it is replaced all at once.
         after : int, optional
-            Keep the file up to the row of this epoch or step, if it has that row, and replace
-            only what follows it. If this fails, a part of the new rows may be in the file.
+            If the file has the row of this epoch or training step, keep everything up to that row
+            and rewrite only the rest. If this fails, the file may hold a part of the new rows.
         """
-        first = bisect_right(self.records, after, key=attrgetter(self.unit)) if after else 0
-        if first:
-            row = b"\r\n" + self._rows(first - 1, first)
+        count = bisect_right(self.records, after, key=attrgetter(self.unit)) if after else 0
+        if count:  # the number of records up to `after`
+            last_row = b"\r\n" + self._csv_rows(count - 1, count)
             with suppress(FileNotFoundError), Path(path).open("r+b") as file:
-                place = file.read().rfind(row)
-                if place >= 0:
-                    write_after(file, place + len(row), self._rows(first))
+                start = file.read().rfind(last_row)
+                if start >= 0:
+                    write_after(file, start + len(last_row), self._csv_rows(count))
                     return
-        head = ",".join(field.name for field in fields(KINDS[self.unit]))
-        write_whole(path, f"{head}\r\n".encode() + self._rows())
+        head = ",".join(field.name for field in fields(RECORD_TYPES[self.unit]))
+        write_whole(path, f"{head}\r\n".encode() + self._csv_rows())
 
-    def _rows(self, first: int = 0, last: int | None = None) -> bytes:
+    def _csv_rows(self, start: int = 0, stop: int | None = None) -> bytes:
+        """Return the CSV rows of ``records[start:stop]``, encoded."""
         text = io.StringIO(newline="")
-        values = attrgetter(*(field.name for field in fields(KINDS[self.unit])))
-        csv.writer(text).writerows(map(values, self.records[first:last]))
+        values_of = attrgetter(*(field.name for field in fields(RECORD_TYPES[self.unit])))
+        csv.writer(text).writerows(map(values_of, self.records[start:stop]))
         return text.getvalue().encode("utf-8", "surrogatepass")
 
     @classmethod
     def from_csv(cls, path: str | os.PathLike[str], *, upto: int | None = None) -> "History":
-        """Read what :meth:`to_csv` wrote.
+        """Read a file that :meth:`to_csv` wrote.
 
         Parameters
         ----------
         path : str or path-like
             The file.
         upto : int, optional
-            Leave out what follows this epoch or step, and a last line without an end.
+            Leave out the rows after this epoch or training step, and an incomplete last line.
 
         Returns
         -------
         History
-            Equal to the one that was written.
+            A history equal to the one that was written.
 
         Raises
         ------
         ValueError
-            If the file is not such a table; the message names the line.
+            If the file is not a table that `to_csv` writes. The message gives the line.
         """
         data = Path(path).read_bytes()
         if upto is not None:
@@ -286,14 +289,14 @@ class History:
             byte = data[error.start]
             raise ValueError(f"{path}, line {line}: expected UTF-8 text, got {byte:#x}") from None
         reader = csv.reader(io.StringIO(text, newline="\n"), strict=True)
-        limit = csv.field_size_limit(2**31 - 1)  # a prediction is as long as its text
+        limit = csv.field_size_limit(2**31 - 1)  # the prediction for a long text is a long field
         try:
             head = next(reader, [])
-            kind = KINDS.get(head[0] if head else "", EpochRecord)
-            columns = [field.name for field in fields(kind)]
+            record_type = RECORD_TYPES.get(head[0] if head else "", EpochRecord)
+            columns = [field.name for field in fields(record_type)]
             if head != columns:
                 raise ValueError(f"expected the columns {columns}, got {head}")
-            records = [_record(kind, row) for row in reader]
+            records = [_parse_record(record_type, row) for row in reader]
         except (csv.Error, ValueError) as error:
             raise ValueError(f"{path}, line {max(1, reader.line_num)}: {error}") from None
         finally:
@@ -304,25 +307,27 @@ class History:
         return cls(tuple(record for record in history if getattr(record, history.unit) <= upto))
 
 
-KINDS: dict[str, type[EpochRecord] | type[UpdateRecord]] = {
+RECORD_TYPES: dict[str, type[EpochRecord] | type[UpdateRecord]] = {
     "epoch": EpochRecord,
     "step": UpdateRecord,
 }
 
 
-def _record(
-    kind: type[EpochRecord] | type[UpdateRecord], row: list[str]
+def _parse_record(
+    record_type: type[EpochRecord] | type[UpdateRecord], row: list[str]
 ) -> EpochRecord | UpdateRecord:
+    """Turn one row of a CSV file into a record."""
+    columns = fields(record_type)
     try:
-        columns = zip(fields(kind), row, strict=True)
-        return kind(*(field.type(cell) for field, cell in columns))  # type: ignore[operator]
+        cells = zip(columns, row, strict=True)
+        return record_type(*(column.type(cell) for column, cell in cells))  # type: ignore[operator]
     except ValueError:
-        wanted = ", ".join(f"{field.name} ({field.type.__name__})" for field in fields(kind))  # type: ignore[union-attr]
-        raise ValueError(f"expected {wanted}, got {row}") from None
+        expected = ", ".join(f"{column.name} ({column.type.__name__})" for column in columns)  # type: ignore[union-attr]
+        raise ValueError(f"expected {expected}, got {row}") from None
 
 
 def json_line(facts: dict[str, Any]) -> str:
-    """Return facts as JSON; NaN and infinity, which JSON lacks, become null."""
+    """Return facts as one line of JSON. NaN and infinity become null, because JSON has neither."""
     return json.dumps(
         {
             name: None if isinstance(value, float) and not math.isfinite(value) else value
