@@ -1,8 +1,8 @@
-"""The equations in NumPy, one function an equation; torch is never imported here.
+"""The equations in NumPy, with one function per equation and without torch.
 
-Arrays hold the equations' column vectors as rows, so that a batch is a stack of rows and
-:math:`W x` is written ``x @ W.T``. The notation page says it once for the whole site. A name that
-starts with d is a gradient: ``dh`` is how the loss changes with ``h``, and has its shape.
+The equations use column vectors; the arrays hold them as rows, so that a batch is a stack of rows.
+That is why :math:`W x` is written ``x @ W.T``. A name that starts with d is a gradient: ``dh`` says
+how the loss changes with ``h``, and has the shape of ``h``.
 """
 
 from typing import Any, NamedTuple
@@ -49,8 +49,8 @@ Array = NDArray[Any]
 class RNNParams(NamedTuple):
     """The four parameters of a recurrent layer, laid out as in torch.
 
-    One tuple serves the three layers. A unit has g rows: 1 in an RNN; 4 in an LSTM, in blocks
-    i, f, g, o of H rows each; 3 in a GRU, in blocks r, z, n.
+    The class serves all three layers. They differ in g, the number of rows per unit: 1 in an RNN,
+    3 in a GRU (blocks r, z, n of H rows each) and 4 in an LSTM (blocks i, f, g, o).
 
     Attributes
     ----------
@@ -65,9 +65,9 @@ class RNNParams(NamedTuple):
 
     See Also
     --------
-    torch.nn.RNN : A layer with one row a unit.
-    torch.nn.LSTM : One with four.
-    torch.nn.GRU : One with three.
+    torch.nn.RNN : A layer with one row per unit.
+    torch.nn.LSTM : A layer with four rows per unit.
+    torch.nn.GRU : A layer with three rows per unit.
 
     Examples
     --------
@@ -86,23 +86,23 @@ class RNNParams(NamedTuple):
     def random(
         cls, input_size: int, hidden_size: int, rng: np.random.Generator, *, gates: int = 1
     ) -> "RNNParams":
-        r"""Draw parameters from torch's own distribution, uniform on :math:`\pm 1/\sqrt{H}`.
+        r"""Draw parameters as torch does, uniformly between :math:`\pm 1/\sqrt{H}`.
 
         Parameters
         ----------
         input_size : int
-            V, or whatever number of features a step has.
+            V, or more generally the number of features per time step.
         hidden_size : int
             H.
         rng : numpy.random.Generator
-            Where the numbers come from.
+            Draws the numbers; for example ``np.random.default_rng(seed)``.
         gates : int, default=1
-            Rows a unit: 1 for an RNN, 3 for a GRU, 4 for an LSTM.
+            Rows per unit: 1 for an RNN, 3 for a GRU, 4 for an LSTM.
 
         Returns
         -------
         RNNParams
-            In float64.
+            Parameters in float64.
 
         Raises
         ------
@@ -121,14 +121,14 @@ class RNNParams(NamedTuple):
 
     @classmethod
     def from_torch(cls, layer: Any, index: int = 0) -> "RNNParams":
-        """Copy the parameters of one layer of torch.
+        """Copy the parameters of one layer from torch.
 
         Parameters
         ----------
         layer : torch.nn.RNN, torch.nn.GRU or torch.nn.LSTM
-            With biases, and no projection.
+            A layer, or a stack of them, with biases and without projection.
         index : int, default=0
-            Which of the stacked layers.
+            Which of the stacked layers to copy.
 
         Returns
         -------
@@ -138,7 +138,7 @@ class RNNParams(NamedTuple):
         Raises
         ------
         TypeError
-            If `layer` has no such parameters, reads both ways, or is not a tanh.
+            If `layer` lacks one of these parameters, is bidirectional, or uses ReLU.
         """
         names = [f"{name}_l{index}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
         missing = [name for name in names if not hasattr(layer, name)]
@@ -162,7 +162,7 @@ def rnn_step(x: Array, h: Array, params: RNNParams) -> Array:
     x : ndarray of shape (B, V)
         One-hot characters at time :math:`t`.
     h : ndarray of shape (B, H)
-        State left by the previous character; zeros before the first.
+        State after the previous character; zeros before the first.
     params : RNNParams
         Weights and biases.
 
@@ -199,7 +199,7 @@ def rnn_step(x: Array, h: Array, params: RNNParams) -> Array:
 
 
 def rnn_forward(x: Array, h: Array, params: RNNParams) -> tuple[Array, Array]:
-    r"""Read whole sequences, one step after the other, :eq:`rnn-forward`.
+    r"""Read whole sequences, one time step after the other, :eq:`rnn-forward`.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ def rnn_forward(x: Array, h: Array, params: RNNParams) -> tuple[Array, Array]:
     h : ndarray of shape (B, H)
         State before the first character, usually zeros.
     params : RNNParams
-        Weights and biases, the same ones at each step.
+        Weights and biases, the same at every time step.
 
     Returns
     -------
@@ -243,7 +243,7 @@ def rnn_forward(x: Array, h: Array, params: RNNParams) -> tuple[Array, Array]:
 
 
 def sigmoid(a: Array) -> Array:
-    r"""Squash numbers into the range from 0 to 1, shut to open, :eq:`sigmoid`.
+    r"""Squash numbers into the range from 0 (a gate is shut) to 1 (it is open), :eq:`sigmoid`.
 
     Parameters
     ----------
@@ -253,33 +253,34 @@ def sigmoid(a: Array) -> Array:
     Returns
     -------
     ndarray of shape (...)
-        0 for large negative ones, 0.5 for 0, 1 for large positive ones.
+        Near 0 for large negative numbers, 0.5 for 0, near 1 for large positive numbers.
 
     Examples
     --------
     >>> sigmoid(np.array([-1000.0, -1.0, 0.0, 1.0])).round(3)
     array([0.   , 0.269, 0.5  , 0.731])
     """
-    # A tanh, moved and halved: unlike 1 / (1 + exp(-a)) it cannot overflow.
+    # This is 1 / (1 + exp(-a)), written with tanh because the exponential can overflow.
     return 0.5 + 0.5 * np.tanh(0.5 * a)
 
 
 def lstm_gates(x: Array, h: Array, params: RNNParams) -> tuple[Array, Array, Array, Array]:
-    r"""Open the gates of an LSTM and propose what to write, :eq:`lstm-gates`.
+    r"""Compute the gates of an LSTM and the candidate for its cell, :eq:`lstm-gates`.
 
     Parameters
     ----------
     x : ndarray of shape (..., V)
-        Inputs: one step (B, V), or all steps at once (B, T, V).
+        Inputs: one time step (B, V), or all time steps at once (B, T, V).
     h : ndarray of shape (..., H)
-        The state before each of them.
+        The hidden state before each input.
     params : RNNParams
-        Weights and biases, 4 rows a unit in blocks i, f, g, o.
+        Weights and biases, 4 rows per unit in blocks i, f, g, o.
 
     Returns
     -------
     i, f, g, o : ndarray of shape (..., H)
-        Input gate, forget gate, candidate, output gate: gates in [0, 1], the candidate in [-1, 1].
+        Input gate, forget gate, candidate, output gate. The gates lie in [0, 1], the candidate in
+        [-1, 1].
 
     Raises
     ------
@@ -311,9 +312,9 @@ def lstm_step(x: Array, state: tuple[Array, Array], params: RNNParams) -> tuple[
     x : ndarray of shape (B, V)
         One-hot characters at time :math:`t`.
     state : tuple of ndarray of shape (B, H)
-        What the previous character left, a pair :math:`(h, c)`: hidden state and cell.
+        State after the previous character, a pair :math:`(h, c)`: hidden state and cell.
     params : RNNParams
-        Weights and biases, 4 rows a unit in blocks i, f, g, o.
+        Weights and biases, 4 rows per unit in blocks i, f, g, o.
 
     Returns
     -------
@@ -323,7 +324,7 @@ def lstm_step(x: Array, state: tuple[Array, Array], params: RNNParams) -> tuple[
     Raises
     ------
     TypeError
-        If `state` is not a tuple of two.
+        If `state` is not a tuple of two arrays.
     ValueError
         If a shape does not fit `params`, or the shapes in `params` do not fit each other.
 
@@ -333,7 +334,7 @@ def lstm_step(x: Array, state: tuple[Array, Array], params: RNNParams) -> tuple[
 
     Notes
     -----
-    The cell is that of :cite:t:`hochreiter1997long`, the forget gate that of
+    The cell comes from :cite:t:`hochreiter1997long`, the forget gate from
     :cite:t:`gers2000learning`.
 
     Examples
@@ -341,7 +342,7 @@ def lstm_step(x: Array, state: tuple[Array, Array], params: RNNParams) -> tuple[
     >>> bias = np.array([-9.0, 9, 0, 0])  # of i, f, g, o
     >>> params = RNNParams(np.zeros((4, 1)), np.zeros((4, 1)), bias, np.zeros(4))
     >>> h, c = lstm_step(np.zeros((1, 1)), (np.zeros((1, 1)), np.ones((1, 1))), params)
-    >>> c.round(3)  # forget gate open, input gate shut: kept
+    >>> c.round(3)  # the forget gate is open and the input gate shut, so the 1 stays
     array([[1.]])
     """
     check_params(params, gates=4)
@@ -367,19 +368,19 @@ def lstm_forward(
     state : tuple of ndarray of shape (B, H)
         Hidden state and cell before the first character, usually zeros.
     params : RNNParams
-        Weights and biases, 4 rows a unit in blocks i, f, g, o.
+        Weights and biases, 4 rows per unit in blocks i, f, g, o.
 
     Returns
     -------
     outputs : ndarray of shape (B, T, H)
-        The hidden state after each character; the cells stay inside.
+        The hidden state after each character; the cell is not in it.
     last_state : tuple of ndarray of shape (B, H)
         Hidden state and cell after the last character.
 
     Raises
     ------
     TypeError
-        If `state` is not a tuple of two.
+        If `state` is not a tuple of two arrays.
     ValueError
         If a shape does not fit, as in :func:`lstm_step`, or T is 0.
 
@@ -407,24 +408,24 @@ def lstm_forward(
 def gru_gates(
     x: Array, h: Array, params: RNNParams, *, reset_after: bool = True
 ) -> tuple[Array, Array, Array]:
-    r"""Open the gates of a GRU and propose a new state, :eq:`gru-gates`.
+    r"""Compute the gates of a GRU and the candidate for its state, :eq:`gru-gates`.
 
     Parameters
     ----------
     x : ndarray of shape (..., V)
-        Inputs: one step (B, V), or all steps at once (B, T, V).
+        Inputs: one time step (B, V), or all time steps at once (B, T, V).
     h : ndarray of shape (..., H)
-        The state before each of them.
+        The hidden state before each input.
     params : RNNParams
-        Weights and biases, 3 rows a unit in blocks r, z, n.
+        Weights and biases, 3 rows per unit in blocks r, z, n.
     reset_after : bool, default=True
-        Where the reset gate acts: on the product of the state with its weights, as in torch, or on
-        the state before the product, as in the paper.
+        If True, the reset gate multiplies the product of weights and state, as in torch. If False,
+        it multiplies the state before the product, as in the paper.
 
     Returns
     -------
     r, z, n : ndarray of shape (..., H)
-        Reset gate, update gate, candidate: gates in [0, 1], the candidate in [-1, 1].
+        Reset gate, update gate, candidate. The gates lie in [0, 1], the candidate in [-1, 1].
 
     Raises
     ------
@@ -463,16 +464,16 @@ def gru_step(x: Array, h: Array, params: RNNParams, *, reset_after: bool = True)
     x : ndarray of shape (B, V)
         One-hot characters at time :math:`t`.
     h : ndarray of shape (B, H)
-        State left by the previous character; zeros before the first.
+        State after the previous character; zeros before the first.
     params : RNNParams
-        Weights and biases, 3 rows a unit in blocks r, z, n.
+        Weights and biases, 3 rows per unit in blocks r, z, n.
     reset_after : bool, default=True
-        Torch's placement of the reset gate; False for the paper's, as in :func:`gru_gates`.
+        Where the reset gate acts: as in torch if True, as in the paper if False.
 
     Returns
     -------
     ndarray of shape (B, H)
-        State after reading `x`: between the old one and the candidate.
+        State after reading `x`. Each entry lies between the old state and the candidate.
 
     Raises
     ------
@@ -485,12 +486,12 @@ def gru_step(x: Array, h: Array, params: RNNParams, *, reset_after: bool = True)
 
     Notes
     -----
-    The layer is that of :cite:t:`cho2014learning`.
+    The layer comes from :cite:t:`cho2014learning`.
 
     Examples
     --------
     >>> params = RNNParams(np.zeros((3, 1)), np.zeros((3, 1)), np.array([0.0, 9, 0]), np.zeros(3))
-    >>> gru_step(np.zeros((1, 1)), np.full((1, 1), 0.5), params).round(3)  # z near 1: kept
+    >>> gru_step(np.zeros((1, 1)), np.full((1, 1), 0.5), params).round(3)  # z near 1
     array([[0.5]])
     """
     check_params(params, gates=3)
@@ -512,9 +513,9 @@ def gru_forward(
     h : ndarray of shape (B, H)
         State before the first character, usually zeros.
     params : RNNParams
-        Weights and biases, 3 rows a unit in blocks r, z, n.
+        Weights and biases, 3 rows per unit in blocks r, z, n.
     reset_after : bool, default=True
-        Torch's placement of the reset gate; False for the paper's, as in :func:`gru_gates`.
+        Where the reset gate acts: as in torch if True, as in the paper if False.
 
     Returns
     -------
@@ -549,7 +550,7 @@ def gru_forward(
 
 
 def output_layer(h: Array, W_hy: Array, b_y: Array) -> Array:
-    r"""Turn states into logits, one score for each character, :eq:`output-layer`.
+    r"""Turn states into logits, one score per character, :eq:`output-layer`.
 
     Parameters
     ----------
@@ -558,12 +559,12 @@ def output_layer(h: Array, W_hy: Array, b_y: Array) -> Array:
     W_hy : ndarray of shape (V, H)
         Hidden to output, the ``weight`` of a :class:`torch.nn.Linear`.
     b_y : ndarray of shape (V,)
-        Its ``bias``.
+        The ``bias`` of that layer.
 
     Returns
     -------
     ndarray of shape (..., V)
-        Logits: any real numbers, not bounded as `h` is.
+        Logits. Unlike states, they can be any real numbers.
 
     Raises
     ------
@@ -587,7 +588,7 @@ def softmax(logits: Array) -> Array:
     Parameters
     ----------
     logits : ndarray of shape (..., V)
-        One score for each character.
+        One score per character.
 
     Returns
     -------
@@ -599,13 +600,13 @@ def softmax(logits: Array) -> Array:
     >>> softmax(np.array([2.0, 1.0, 0.0])).round(3)
     array([0.665, 0.245, 0.09 ])
     """
-    # Subtracting the largest logit cancels, and keeps exp from overflowing.
+    # Subtracting the largest logit does not change the result, and exp cannot overflow.
     odds = np.exp(logits - np.max(logits, axis=-1, keepdims=True))  # (..., V)
     return odds / odds.sum(axis=-1, keepdims=True)
 
 
 def cross_entropy(logits: Array, targets: ArrayLike) -> float:
-    r"""Mean surprise, in nats, at the characters that came, :eq:`cross-entropy`.
+    r"""Mean surprise at the characters that came, in nats per character, :eq:`cross-entropy`.
 
     Parameters
     ----------
@@ -617,7 +618,7 @@ def cross_entropy(logits: Array, targets: ArrayLike) -> float:
     Returns
     -------
     float
-        Mean over all positions; :math:`\ln V` for a net that knows nothing.
+        Mean over all positions. If all logits are equal, this is :math:`\ln V`.
 
     Raises
     ------
@@ -628,7 +629,7 @@ def cross_entropy(logits: Array, targets: ArrayLike) -> float:
 
     See Also
     --------
-    torch.nn.functional.cross_entropy : The same in torch, which wants the classes on axis 1.
+    torch.nn.functional.cross_entropy : The same in torch, where the classes must be on axis 1.
 
     Examples
     --------
@@ -644,7 +645,7 @@ def cross_entropy(logits: Array, targets: ArrayLike) -> float:
 
 
 def cross_entropy_backward(logits: Array, targets: ArrayLike) -> Array:
-    r"""Gradient of the mean cross-entropy for the logits, :eq:`cross-entropy-backward`.
+    r"""Gradient of the mean cross-entropy with respect to the logits, :eq:`cross-entropy-backward`.
 
     Parameters
     ----------
@@ -656,8 +657,8 @@ def cross_entropy_backward(logits: Array, targets: ArrayLike) -> Array:
     Returns
     -------
     ndarray of shape (..., V)
-        Probability given minus probability that would have been right, over the number of
-        positions. Each row sums to 0.
+        The predicted probabilities minus the right ones, which are 1 for the character that came
+        and 0 for the others, divided by the number of positions. Each row sums to 0.
 
     Raises
     ------
@@ -673,12 +674,12 @@ def cross_entropy_backward(logits: Array, targets: ArrayLike) -> Array:
     """
     targets = np.asarray(targets)
     check_targets(logits, targets)
-    came = np.arange(logits.shape[-1]) == targets[..., None]  # (..., V), one True a row
+    came = np.arange(logits.shape[-1]) == targets[..., None]  # (..., V), one True per row
     return (softmax(logits) - came) / targets.size  # (..., V)
 
 
 def output_layer_backward(h: Array, W_hy: Array, dlogits: Array) -> tuple[Array, Array, Array]:
-    r"""Send a gradient back through the output layer, :eq:`output-layer-backward`.
+    r"""Backward pass through the output layer, :eq:`output-layer-backward`.
 
     Parameters
     ----------
@@ -687,16 +688,16 @@ def output_layer_backward(h: Array, W_hy: Array, dlogits: Array) -> tuple[Array,
     W_hy : ndarray of shape (V, H)
         Hidden to output.
     dlogits : ndarray of shape (..., V)
-        Gradient for its logits, for example from :func:`cross_entropy_backward`.
+        Gradient with respect to the logits, for example from :func:`cross_entropy_backward`.
 
     Returns
     -------
     dh : ndarray of shape (..., H)
-        Gradient for the states.
+        Gradient with respect to the states.
     dW_hy : ndarray of shape (V, H)
-        Gradient for the weights, summed over all positions.
+        Gradient with respect to the weights, summed over all positions.
     db_y : ndarray of shape (V,)
-        Gradient for the bias.
+        Gradient with respect to the bias.
 
     Raises
     ------
@@ -727,24 +728,25 @@ def rnn_backward(
     Parameters
     ----------
     x : ndarray of shape (B, T, V)
-        What :func:`~charseq.rnn_forward` read.
+        The input of :func:`~charseq.rnn_forward`.
     h : ndarray of shape (B, H)
         State before the first character.
     params : RNNParams
         Weights and biases.
     doutputs : ndarray of shape (B, T, H)
-        Gradient that arrives at each output, usually from the output layer.
+        Gradient with respect to each output, usually from the output layer.
     dlast : ndarray of shape (B, H)
-        Gradient that arrives at the last state from what comes after; zeros if nothing does.
+        Gradient with respect to the last state, from whatever uses it after the sequence. Zeros if
+        nothing does.
 
     Returns
     -------
     dx : ndarray of shape (B, T, V)
-        Gradient for the inputs.
+        Gradient with respect to the inputs.
     dh : ndarray of shape (B, H)
-        Gradient for the state before the first character.
+        Gradient with respect to the state before the first character.
     dparams : RNNParams
-        Gradients for weights and biases, summed over batch and time.
+        Gradients with respect to weights and biases, summed over batch and time.
 
     Raises
     ------
@@ -760,18 +762,18 @@ def rnn_backward(
     >>> params = RNNParams(np.ones((1, 1)), np.full((1, 1), 0.5), np.zeros(1), np.zeros(1))
     >>> x, h = np.zeros((1, 3, 1)), np.zeros((1, 1))
     >>> dx, dh, dparams = rnn_backward(x, h, params, np.zeros((1, 3, 1)), np.ones((1, 1)))
-    >>> dx.ravel(), dh.ravel()  # at zero tanh has slope 1: each step back halves it
+    >>> dx.ravel(), dh.ravel()  # tanh has slope 1 at 0, so each time step multiplies by W_hh
     (array([0.25, 0.5 , 1.  ]), array([0.125]))
     """
     outputs, _ = rnn_forward(x, h, params)  # (B, T, H)
     check_shape("doutputs", doutputs, outputs.shape)
     check_shape("dlast", dlast, h.shape)
     before = np.concatenate([h[:, None], outputs[:, :-1]], axis=1)  # (B, T, H)
-    slope = 1 - outputs**2  # (B, T, H), of tanh
-    da = np.empty_like(outputs)  # (B, T, H), inside the tanh
+    slope = 1 - outputs**2  # (B, T, H), derivative of tanh
+    da = np.empty_like(outputs)  # (B, T, H), gradient of the sum inside tanh
     dh = dlast  # (B, H)
     for t in reversed(range(x.shape[1])):
-        dh = doutputs[:, t] + dh  # (B, H), from above and from later
+        dh = doutputs[:, t] + dh  # (B, H), from the output and from the next step
         da[:, t] = slope[:, t] * dh  # (B, H)
         dh = da[:, t] @ params.W_hh  # (B, H) @ (H, H) -> (B, H)
     dx = da @ params.W_ih  # (B, T, H) @ (H, V) -> (B, T, V)
@@ -796,29 +798,30 @@ def lstm_backward(
     Parameters
     ----------
     x : ndarray of shape (B, T, V)
-        What :func:`lstm_forward` read.
+        The input of :func:`lstm_forward`.
     state : tuple of ndarray of shape (B, H)
         Hidden state and cell before the first character.
     params : RNNParams
         Weights and biases.
     doutputs : ndarray of shape (B, T, H)
-        Gradient that arrives at each output, usually from the output layer.
+        Gradient with respect to each output, usually from the output layer.
     dlast : tuple of ndarray of shape (B, H)
-        Two gradients, which arrive at the last hidden state and cell from what comes after.
+        Gradients with respect to the last hidden state and cell, from whatever uses them after the
+        sequence. Zeros if nothing does.
 
     Returns
     -------
     dx : ndarray of shape (B, T, V)
-        Gradient for the inputs.
+        Gradient with respect to the inputs.
     dstate : tuple of ndarray of shape (B, H)
-        Gradients for hidden state and cell before the first character.
+        Gradients with respect to the hidden state and cell before the first character.
     dparams : RNNParams
-        Gradients for weights and biases, summed over batch and time.
+        Gradients with respect to weights and biases, summed over batch and time.
 
     Raises
     ------
     TypeError
-        If `state` or `dlast` is not a tuple of two.
+        If `state` or `dlast` is not a tuple of two arrays.
     ValueError
         If a shape does not fit, as in :func:`lstm_forward`.
 
@@ -829,7 +832,7 @@ def lstm_backward(
     >>> nothing, one = np.zeros((1, 1)), np.ones((1, 1))
     >>> x = doutputs = np.zeros((1, 50, 1))
     >>> _, (dh, dc), _ = lstm_backward(x, (nothing, nothing), params, doutputs, (nothing, one))
-    >>> dc.round(2)  # fifty steps back
+    >>> dc.round(2)  # after fifty time steps, almost all of the gradient is left
     array([[0.99]])
     """
     outputs, _ = lstm_forward(x, state, params)  # (B, T, H)
@@ -841,26 +844,27 @@ def lstm_backward(
     check_shape("dlast[1]", dc, c.shape)
     before = np.concatenate([h[:, None], outputs[:, :-1]], axis=1)  # (B, T, H)
     i, f, g, o = lstm_gates(x, before, params)  # (B, T, H) each
-    cells = np.empty_like(outputs)  # (B, T, H), 1 to T
+    cells = np.empty_like(outputs)  # (B, T, H), the cell at time steps 1 to T
     for t in range(x.shape[1]):
         c = cells[:, t] = f[:, t] * c + i[:, t] * g[:, t]  # (B, H)
     cells_before = np.concatenate([state[1][:, None], cells[:, :-1]], axis=1)  # (B, T, H)
     shown = np.tanh(cells)  # (B, T, H)
-    slope = o * (1 - shown**2)  # (B, T, H), from h to c
+    slope = o * (1 - shown**2)  # (B, T, H), derivative of h with respect to c
+    # Derivatives with respect to the sums inside σ and tanh: of c for i, f and g, and of h for o.
     blocks = [
-        g * i * (1 - i),  # (B, T, H), from c into i
-        cells_before * f * (1 - f),  # (B, T, H), from c into f
-        i * (1 - g**2),  # (B, T, H), from c into g
-        shown * o * (1 - o),  # (B, T, H), from h into o
+        g * i * (1 - i),  # (B, T, H), i
+        cells_before * f * (1 - f),  # (B, T, H), f
+        i * (1 - g**2),  # (B, T, H), g
+        shown * o * (1 - o),  # (B, T, H), o
     ]
     slopes = np.concatenate(blocks, axis=-1)  # (B, T, 4H)
-    da = np.empty_like(slopes)  # (B, T, 4H), inside σ and tanh
+    da = np.empty_like(slopes)  # (B, T, 4H), gradient of the sums inside σ and tanh
     for t in reversed(range(x.shape[1])):
-        dh = doutputs[:, t] + dh  # (B, H), from above and from later
-        dc = slope[:, t] * dh + dc  # (B, H), from h and from later
+        dh = doutputs[:, t] + dh  # (B, H), from the output and from the next step
+        dc = slope[:, t] * dh + dc  # (B, H), from h and from the next step
         da[:, t] = slopes[:, t] * np.concatenate([dc, dc, dc, dh], axis=-1)  # (B, 4H)
         dh = da[:, t] @ params.W_hh  # (B, 4H) @ (4H, H) -> (B, H)
-        dc = f[:, t] * dc  # (B, H): no matrix on this way
+        dc = f[:, t] * dc  # (B, H), without a matrix product
     dx = da @ params.W_ih  # (B, T, 4H) @ (4H, V) -> (B, T, V)
     dparams = RNNParams(
         W_ih=np.einsum("bth,btv->hv", da, x, optimize=True),  # (4H, V)
@@ -885,27 +889,28 @@ def gru_backward(
     Parameters
     ----------
     x : ndarray of shape (B, T, V)
-        What :func:`gru_forward` read.
+        The input of :func:`gru_forward`.
     h : ndarray of shape (B, H)
         State before the first character.
     params : RNNParams
         Weights and biases.
     doutputs : ndarray of shape (B, T, H)
-        Gradient that arrives at each output, usually from the output layer.
+        Gradient with respect to each output, usually from the output layer.
     dlast : ndarray of shape (B, H)
-        Gradient that arrives at the last state from what comes after; zeros if nothing does.
+        Gradient with respect to the last state, from whatever uses it after the sequence. Zeros if
+        nothing does.
     reset_after : bool, default=True
-        Torch's placement of the reset gate; False for the paper's, as in :func:`gru_gates`.
+        Where the reset gate acts: as in torch if True, as in the paper if False.
 
     Returns
     -------
     dx : ndarray of shape (B, T, V)
-        Gradient for the inputs.
+        Gradient with respect to the inputs.
     dh : ndarray of shape (B, H)
-        Gradient for the state before the first character.
+        Gradient with respect to the state before the first character.
     dparams : RNNParams
-        Gradients for weights and biases, summed over batch and time. With `reset_after` those of
-        the two biases differ in the block n.
+        Gradients with respect to weights and biases, summed over batch and time. If `reset_after`
+        is True, the gradients for the two biases differ in block n.
 
     Raises
     ------
@@ -917,7 +922,7 @@ def gru_backward(
     >>> params = RNNParams(np.zeros((3, 1)), np.zeros((3, 1)), np.array([0.0, 9, 0]), np.zeros(3))
     >>> x, h = np.zeros((1, 50, 1)), np.zeros((1, 1))
     >>> _, dh, _ = gru_backward(x, h, params, np.zeros((1, 50, 1)), np.ones((1, 1)))
-    >>> dh.round(2)  # fifty steps back, with z near 1
+    >>> dh.round(2)  # after fifty time steps with z near 1
     array([[0.99]])
     """
     outputs, _ = gru_forward(x, h, params, reset_after=reset_after)  # (B, T, H)
@@ -931,24 +936,24 @@ def gru_backward(
     slope_r = was_reset * r * (1 - r)  # (B, T, H)
     slope_z = (before - n) * z * (1 - z)  # (B, T, H)
     slope_n = (1 - z) * (1 - n**2)  # (B, T, H)
-    dr, dz, dn = (np.empty_like(n) for _ in range(3))  # inside σ, σ, tanh
+    dr, dz, dn = (np.empty_like(n) for _ in range(3))  # of sums inside σ, σ, tanh
     dh = dlast  # (B, H)
     for t in reversed(range(x.shape[1])):
-        dh = doutputs[:, t] + dh  # (B, H), from above and from later
+        dh = doutputs[:, t] + dh  # (B, H), from the output and from the next step
         dz[:, t] = slope_z[:, t] * dh  # (B, H)
         dn[:, t] = slope_n[:, t] * dh  # (B, H)
         if reset_after:
-            dreset = dn[:, t]  # (B, H), of r ⊙ (W h + b)
+            dreset = dn[:, t]  # (B, H), gradient of r ⊙ (W h + b)
             from_n = (r[:, t] * dreset) @ W_hn  # (B, H)
         else:
-            dreset = dn[:, t] @ W_hn  # (B, H), of r ⊙ h
+            dreset = dn[:, t] @ W_hn  # (B, H), gradient of r ⊙ h
             from_n = r[:, t] * dreset  # (B, H)
         dr[:, t] = slope_r[:, t] * dreset  # (B, H)
         dh = z[:, t] * dh + dr[:, t] @ W_hr + dz[:, t] @ W_hz + from_n  # (B, H)
     da = np.concatenate([dr, dz, dn], axis=-1)  # (B, T, 3H)
     dx = da @ params.W_ih  # (B, T, 3H) @ (3H, V) -> (B, T, V)
     last = (r * dn, before) if reset_after else (dn, r * before)  # (B, T, H) each
-    pairs = ((dr, before), (dz, before), last)  # gradient of W h, and that h
+    pairs = ((dr, before), (dz, before), last)  # the gradient of each W h, and its h
     dparams = RNNParams(
         W_ih=np.einsum("bth,btv->hv", da, x, optimize=True),  # (3H, V)
         W_hh=np.concatenate(  # (3H, H)
@@ -961,27 +966,27 @@ def gru_backward(
 
 
 def loss_floor(vocab_size: int, bound: float = 1.0) -> float:
-    r"""Cross-entropy that bounded logits cannot pass, :eq:`loss-floor`.
+    r"""Lowest cross-entropy that bounded logits can reach, :eq:`loss-floor`.
 
-    The best that logits in :math:`[-m, m]` can do is :math:`m` for the right character and
-    :math:`-m` for the V - 1 others.
+    If all logits lie in :math:`[-m, m]`, the best they can be is :math:`m` for the right character
+    and :math:`-m` for the other V - 1.
 
     Parameters
     ----------
     vocab_size : int
         V, the number of characters.
     bound : float, default=1.0
-        Largest absolute logit :math:`m`; 1 where logits are states, since tanh stays within ±1.
+        Largest absolute logit :math:`m`. It is 1 if the logits are states, because of tanh.
 
     Returns
     -------
     float
-        In nats. A tanh never quite reaches 1, so a net stays above it.
+        In nats per character. A tanh never quite reaches 1, so a network stays above it.
 
     Raises
     ------
     ValueError
-        If `vocab_size` is below 1 or `bound` negative.
+        If `vocab_size` is below 1 or `bound` is negative.
 
     Examples
     --------
@@ -1002,17 +1007,17 @@ def sgd_momentum(
     Parameters
     ----------
     parameter, gradient, velocity : ndarray of shape (...)
-        What to move, the slope of the loss there, and the running sum of earlier slopes
-        (zeros before the first step), all of one shape.
+        The parameter, the gradient of the loss at it, and the running sum of earlier gradients
+        (zeros before the first update), all of the same shape.
     lr : float
         Learning rate :math:`\eta`.
     momentum : float, default=0.0
-        How much of the old velocity :math:`\mu` is kept.
+        The factor :math:`\mu` by which the old velocity is multiplied.
 
     Returns
     -------
     parameter, velocity : ndarray of shape (...)
-        New arrays; the ones passed in are left alone.
+        New arrays; the arguments do not change.
 
     See Also
     --------

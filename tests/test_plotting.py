@@ -105,7 +105,7 @@ def test_loss_curve_is_the_historys():
     np.testing.assert_array_equal(line.get_xdata(), history.numbers)
     np.testing.assert_array_equal(line.get_ydata(), history.losses)
     assert to_hex(line.get_color()) == "#123456"
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "loss (nats a character)")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "loss (nats per character)")
     assert ax.get_xlim()[0] == 0
     assert [ax.spines[side].get_visible() for side in ("top", "right", "left")] == [0, 0, 1]
     (label,) = ax.texts
@@ -207,8 +207,8 @@ def test_a_blank_that_is_predicted_wrongly_is_framed():
     [
         (run_of("ab"), "abc", None, "epoch 1 predicts 2 characters and the target has 3: .*first"),
         (run_of("ab", "abc"), "ab", None, "epoch 2 predicts 3 characters and the target has 2"),
-        (run_of("ab"), "ab", 2, "nothing to draw: none of 1 epochs divides by 2"),
-        (History(()), "ab", None, "nothing to draw: none of 0 epochs divides by 1"),
+        (run_of("ab"), "ab", 2, "nothing to draw: none of 1 epochs is a multiple of 2"),
+        (History(()), "ab", None, "nothing to draw: none of 0 epochs is a multiple of 1"),
         (run_of("ab"), "ab", 0, "every counts epochs and must be at least 1, got 0"),
     ],
 )
