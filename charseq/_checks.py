@@ -1,6 +1,7 @@
 """Checks of arguments. An error quotes the value it got and says what was expected.
 
-Pages that show the code of a function leave these calls out. They recognise them by ``check_``.
+The site shows the code of functions without these calls: it leaves out the functions whose name
+starts with ``check_``.
 """
 
 from typing import Any
@@ -106,7 +107,7 @@ def check_params(params: Any, gates: int = 1) -> None:
 
 
 def check_sequences(x: Array, params: Any) -> None:
-    """Raise unless x has a time step, and as many features per step as W_ih reads."""
+    """Raise unless x has at least one time step, and as many features as W_ih reads."""
     check_shape("x", x, ("B", "T", params.W_ih.shape[1]))
     if x.shape[1] == 0:
         raise ValueError(f"x has no time steps: expected T of at least 1, got shape {x.shape}")

@@ -19,10 +19,10 @@ __all__ = ["NGram"]
 class _Table(NamedTuple):
     """The strings of one length that occur in the training text, and their weights.
 
-    A string, that is a context and a character after it, is stored as one number: V times the index
-    of the context in the table below, plus the id of the character. The index of a string is the
-    position of that number in `strings`. An unknown string has index -1. It selects the last
-    entries, 0 in `own` and 1 in `rest`, so only the shorter context counts.
+    A string is a context and the character after it. It is stored as one number: V times the index
+    of the context, which is a string in the table before, plus the id of the character. The index
+    of a string is the position of its number in `strings`. An unknown string has index -1. It
+    selects the last entries, 0 in `own` and 1 in `rest`, so only the shorter context counts.
     """
 
     strings: NDArray[np.int64]  # sorted
@@ -39,18 +39,21 @@ class _Table(NamedTuple):
 class NGram:
     r"""Predict a character from the `order` - 1 before it, by counting.
 
-    A character gets a share of the probability for how often it followed the context in training.
-    This share is reduced by a discount. The probability that the discounts set free is distributed
-    by the same rule for the context without its first character. The rule ends with the uniform
-    distribution, so no probability is 0. This is interpolated Kneser-Ney smoothing with three
-    discounts, the best method in the comparison of :cite:t:`chen1999empirical`. Beating a weaker
-    n-gram would not show much. The method rests on two ideas:
+    The probability of a character has two parts. The first is its share of what followed the
+    context in training, reduced by a discount. The second comes from the next shorter context: the
+    probability that the discounts set free is distributed in proportion to the probabilities after
+    the context without its first character. These have two parts again, and so on. Below the empty
+    context there is the uniform distribution, so no probability is 0.
+
+    This is interpolated Kneser-Ney smoothing with three discounts, the best method in the
+    comparison of :cite:t:`chen1999empirical`. Beating a weaker n-gram would not show much. The
+    method rests on two ideas:
 
     - A count of 1 is reduced by :math:`D_1`, a count of 2 by :math:`D_2`, and a larger count by
       :math:`D_3`. These constants are estimated from how many strings occur once, twice, three
       times and four times.
     - For strings shorter than `order`, a count is the number of *different* characters that occur
-      before the string. The shorter context matters only where the longer one is rare or new, so
+      before the string. The shorter context matters most where the longer one is rare or new, so
       the question is how many different characters the string can follow.
 
     Parameters
@@ -162,7 +165,8 @@ class NGram:
         V = self.vocab_size
         p = np.full(V, 1 / V)
         for k, table in enumerate(self._tables[: len(context) + 1]):
-            index = np.zeros(1, dtype=np.int64)  # of the last k characters, once they are read
+            # The index of the empty string, which the loop extends to the last k characters.
+            index = np.zeros(1, dtype=np.int64)
             for shorter, char in zip(self._tables, context[len(context) - k :], strict=False):
                 index = shorter.find(index * V + char)
             p = table.own[table.find(index * V + np.arange(V))] + table.rest[index] * p
@@ -181,7 +185,7 @@ def _count_strings(ids: NDArray[np.int64], V: int, order: int) -> list[_Table]:
     indices = np.zeros(len(ids) + 1, dtype=np.int64)  # the empty string, at each position
     levels: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
     for k in range(order):
-        shorter = indices  # of the string of k characters that starts at each position
+        shorter = indices  # the index of the k characters that start at each position
         strings, starts, indices, counts = np.unique(
             shorter[:-1] * V + ids[k:], return_index=True, return_inverse=True, return_counts=True
         )
@@ -197,13 +201,13 @@ def _count_strings(ids: NDArray[np.int64], V: int, order: int) -> list[_Table]:
 
 
 def _smooth(strings: NDArray[np.int64], counts: NDArray[np.int64], V: int, C: int) -> _Table:
-    """Turn the counts of strings with C different contexts into the weights of Kneser and Ney."""
+    """Turn the counts of strings, which have C possible contexts, into Kneser-Ney weights."""
     discounts = _estimate_discounts(counts)[np.minimum(counts, 3)]  # one per string
     contexts = strings // V
     totals = np.bincount(contexts, counts, C)
     freed = np.bincount(contexts, discounts, C)
     own = (counts - discounts) / np.maximum(totals, 1)[contexts]
-    # A context that nothing follows, at the end of the text, leaves everything to the shorter one.
+    # Nothing follows a context that occurs only at the end of the text, so its rest is 1.
     rest = np.where(totals > 0, freed / np.maximum(totals, 1), 1.0)
     return _Table(strings, np.append(own, 0.0), np.append(rest, 1.0))
 

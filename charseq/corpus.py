@@ -260,7 +260,8 @@ class Corpus:
                 "expected shares 0 < valid < 1 and 0 <= test < 1 that leave a part to learn from, "
                 f"got valid={valid} and test={test}"
             )
-        held_back = [int(len(self) * share) for share in ([valid, test] if test else [valid])]
+        shares = [valid, test] if test else [valid]
+        held_back = [int(len(self) * share) for share in shares]
         sizes = [len(self) - sum(held_back), *held_back]
         for name, size in zip(("train", "valid", "test"), sizes, strict=False):
             if size < 2:
@@ -297,7 +298,7 @@ def streams(ids: ArrayLike, batch_size: int, length: int) -> Iterator[Batch]:
     Returns
     -------
     collections.abc.Iterator
-        Pairs (x, y) of arrays (B, T), int64 as torch needs them; y is x one character later.
+        Pairs (x, y) of arrays (B, T), int64 as torch expects; y is x one character later.
 
     Raises
     ------
@@ -363,7 +364,7 @@ def windows(
     Returns
     -------
     collections.abc.Iterator
-        Pairs (x, y) of arrays (B, T), int64 as torch needs them; y is x one character later.
+        Pairs (x, y) of arrays (B, T), int64 as torch expects; y is x one character later.
 
     Raises
     ------
@@ -400,7 +401,7 @@ def _windows(text: NDArray[Any], B: int, T: int, rng: np.random.Generator) -> It
 
 
 def _check_sizes(text: NDArray[Any], batch_size: int, length: int) -> tuple[int, int]:
-    """Return B and T as integers, if they are positive and the text is long enough for T."""
+    """Return B and T as integers; raise unless they are positive and the text is longer than T."""
     batch_size, length = operator.index(batch_size), operator.index(length)
     check_at_least(1, batch_size=batch_size, length=length)
     if length >= len(text):
@@ -462,7 +463,7 @@ def _write_ids(
 
 @contextmanager
 def _name_text_in_errors(path: str | Path) -> Iterator[None]:
-    """If the system refuses to write, raise an error that names the text whose ids these are."""
+    """Turn a system error, such as a full disk, into one that names the text of the ids."""
     try:
         yield
     except OSError as error:
@@ -493,7 +494,7 @@ def release_pages(ids: NDArray[Any]) -> None:
     """Tell the operating system that this process no longer needs the pages it has read.
 
     The pages stay in the system's cache, which drops them when memory is short. Without this call,
-    a run over a large file would in the end hold all of it in memory.
+    a run over a large file would eventually keep the whole file in memory.
     """
     owner: Any = ids
     while isinstance(owner, np.ndarray):

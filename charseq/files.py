@@ -58,7 +58,8 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 def write_all(file: IO[bytes], data: memoryview) -> None:
     """Write all of `data` to an unbuffered file, whose ``write`` may write only a part.
 
-    A buffered file would write again when it is closed, and an error at that point would be lost.
+    After an error, a buffered file would try again when it is closed, and an error of this second
+    attempt would be lost.
     """
     while data:
         data = data[file.write(data) :]

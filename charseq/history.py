@@ -241,7 +241,7 @@ class History:
             and rewrite only the rest. If this fails, the file may hold a part of the new rows.
         """
         count = bisect_right(self.records, after, key=attrgetter(self.unit)) if after else 0
-        if count:  # the number of records up to `after`
+        if count:  # there are records up to `after`, and the file may have them already
             last_row = b"\r\n" + self._csv_rows(count - 1, count)
             with suppress(FileNotFoundError), Path(path).open("r+b") as file:
                 start = file.read().rfind(last_row)

@@ -981,7 +981,8 @@ def loss_floor(vocab_size: int, bound: float = 1.0) -> float:
     Returns
     -------
     float
-        In nats per character. A tanh never quite reaches 1, so a network stays above it.
+        The floor in nats per character. A tanh never quite reaches 1, so the loss of a network
+        whose states are its logits stays above the floor.
 
     Raises
     ------

@@ -67,7 +67,7 @@ class LayerShapes:
     r"""The shapes of a recurrent layer that reads B sequences of T time steps.
 
     The arguments are those of :class:`torch.nn.RNN`, :class:`torch.nn.GRU` and
-    :class:`torch.nn.LSTM`, followed by the size of the batch. :meth:`of` takes them from a layer.
+    :class:`torch.nn.LSTM`, followed by the sizes of the batch. :meth:`of` takes them from a layer.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class LayerShapes:
     num_layers : int, default=1
         L, the stacked layers.
     bias : bool, default=True
-        Whether the layer has biases. Torch has two for each row.
+        Whether the layer has biases. If so, torch has two per row.
     batch_first : bool, default=False
         Whether input and output put the batch axis before the time axis.
     bidirectional : bool, default=False

@@ -10,7 +10,7 @@ from typing import IO
 
 __all__ = ["load_text", "texts"]
 
-CHUNK = 1 << 18  # bytes per read: a file of any size is read in this much memory
+CHUNK = 1 << 18  # bytes per read, so that a file of any size takes little memory
 
 
 def _read_python_reference() -> str:
@@ -136,7 +136,7 @@ def open_text(source: str | Path, nor: str = "") -> IO[bytes]:
     path, quoted_path = Path(source), quote_path(source)
     try:
         return path.open("rb")
-    except (OSError, ValueError) as error:  # ValueError: a zero character in the name
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
         if os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir, it never raises
             raise IsADirectoryError(
                 f"{quoted_path} is a directory: expected a file of text"

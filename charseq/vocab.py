@@ -101,7 +101,7 @@ class Vocabulary:
         Returns
         -------
         Vocabulary
-            Texts with the same characters give equal vocabularies, each time Python starts.
+            Texts with the same characters always give equal vocabularies.
 
         Raises
         ------
@@ -137,7 +137,7 @@ class Vocabulary:
         Returns
         -------
         ndarray of shape (T,)
-            Ids, each in ``range(V)``; int64, as torch needs for embeddings and targets.
+            Ids, each in ``range(V)``; int64, as torch expects.
 
         Raises
         ------
@@ -145,7 +145,7 @@ class Vocabulary:
             If `text` is not a string.
         ValueError
             If a character is not in the vocabulary. The message names the character and its
-            position, and says how to fix it.
+            position, and suggests a fix.
 
         Examples
         --------
