@@ -322,7 +322,10 @@ def _parse_record(
         cells = zip(columns, row, strict=True)
         return record_type(*(column.type(cell) for column, cell in cells))  # type: ignore[operator]
     except ValueError:
-        expected = ", ".join(f"{column.name} ({column.type.__name__})" for column in columns)  # type: ignore[union-attr]
+        expected = ", ".join(
+            f"{column.name} ({column.type.__name__})"  # type: ignore[union-attr]
+            for column in columns
+        )
         raise ValueError(f"expected {expected}, got {row}") from None
 
 
