@@ -90,10 +90,11 @@ def equations(root: Path = ROOT) -> dict[str, str]:
 def functions(root: Path = ROOT, *, private: bool = False) -> dict[str, Function]:
     """Each public function and method of the package by its bare name.
 
-    With `private` those whose name starts with an underscore are there, too, and methods also go
-    by the name of their class, as in ``_RNNSteps.backward``.
+    With `private`, functions whose name starts with an underscore are there, too, and methods also
+    have their full name, as in ``_RNNSteps.backward``. A function comes before methods of its name;
+    the bare name of several methods stands for none of them.
     """
-    found = {}
+    named: dict[str, list[Function]] = {}
     for path in sorted((root / "charseq").glob("*.py")):
         source = path.read_text("utf-8")
         for outer in ast.parse(source).body:
@@ -105,10 +106,14 @@ def functions(root: Path = ROOT, *, private: bool = False) -> dict[str, Function
                 if private or "_" not in (node.name[0], (prefix or node.name)[0]):
                     public = (prefix or node.name).rstrip(".") in charseq.__all__
                     module = "charseq" if public else f"charseq.{path.stem}"
-                    found[node.name] = Function(path, module, prefix + node.name, node, source)
-                    if private:
-                        found[prefix + node.name] = found[node.name]
-    return found
+                    function = Function(path, module, prefix + node.name, node, source)
+                    for name in {node.name, prefix + node.name} if private else {node.name}:
+                        named.setdefault(name, []).append(function)
+    return {
+        name: found[0]
+        for name, candidates in named.items()
+        if len(found := [f for f in candidates if f.qualified == name] or candidates) == 1
+    }
 
 
 def proofs(label: str, root: Path = ROOT) -> list[tuple[str, str]]:
@@ -174,7 +179,10 @@ class CodeOf(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         function = functions(private=True).get(self.arguments[0])
         if function is None:
-            raise self.error(f"no function of charseq is called {self.arguments[0]!r}")
+            raise self.error(
+                f"no function of charseq is called {self.arguments[0]!r}, or several methods are: "
+                "then write Class.method"
+            )
         self.env.note_dependency(str(function.path))
         block = nodes.literal_block(function.lines, function.lines, language="python")
         self.set_source_info(block)
