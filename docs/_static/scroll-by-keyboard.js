@@ -1,7 +1,6 @@
 // A box that scrolls sideways takes the keyboard's focus, so that arrow keys scroll it.
 // The playground's own regions are filled later, so they always keep their tab stop.
-const boxes =
-  "pre:not([role='region']), .formula, .output, .table-wrapper, .sphx-glr-script-out";
+const boxes = "pre:not([role='region']), .formula, .output, .table-wrapper, .sphx-glr-script-out";
 const markScrollable = () => {
   /** @type {NodeListOf<HTMLElement>} */
   const found = document.querySelectorAll(boxes);
