@@ -1,4 +1,4 @@
-"""The n-gram against one of dictionaries, and against what can be worked out by hand."""
+"""The n-gram model against an implementation with dictionaries, and against closed forms."""
 
 import math
 from collections import Counter, defaultdict
@@ -17,8 +17,8 @@ def corpus_of(ids, V=4):
     return Corpus(Vocabulary([chr(97 + i) for i in range(V)]), np.array(ids))
 
 
-class Dictionaries:
-    """Interpolated Kneser-Ney with three discounts, word for word as in Chen and Goodman, 1999."""
+class DictionaryNGram:
+    """Interpolated Kneser-Ney with three discounts, exactly as in Chen and Goodman, 1999."""
 
     def __init__(self, order, ids, V):
         self.order, self.V = order, V
@@ -27,7 +27,7 @@ class Dictionaries:
             strings = [tuple(ids[i : i + n]) for i in range(len(ids) - n + 1)]
             if n == order:
                 self.counts[n].update(strings)
-            else:  # N1+(. string): how many characters stand before it
+            else:  # N1+(. string): how many distinct characters come before it
                 before = defaultdict(set)
                 for i in range(1, len(strings)):
                     before[strings[i]].add(ids[i - 1])
@@ -61,102 +61,105 @@ class Dictionaries:
 
 @given(
     ids=small_texts,
-    other=st.lists(st.integers(0, 3), min_size=1, max_size=30),
+    text=st.lists(st.integers(0, 3), min_size=1, max_size=30),
     order=st.integers(1, 6),
 )
-def test_an_n_gram_equals_one_made_of_dictionaries(ids, other, order):
-    found, expected = NGram(order, corpus_of(ids)), Dictionaries(order, ids, 4)
-    assert found.loss(other) == pytest.approx(expected.loss(other), rel=1e-12)
-    for length in range(len(other) + 1):
+def test_ngram_matches_a_dictionary_implementation(ids, text, order):
+    ngram, dictionary_ngram = NGram(order, corpus_of(ids)), DictionaryNGram(order, ids, 4)
+    assert ngram.loss(text) == pytest.approx(dictionary_ngram.loss(text), rel=1e-12)
+    for length in range(len(text) + 1):
         np.testing.assert_allclose(
-            found.probabilities(other[:length]),
-            [expected.probability(other[:length], char) for char in range(4)],
+            ngram.probabilities(text[:length]),
+            [dictionary_ngram.probability(text[:length], char) for char in range(4)],
             rtol=1e-12,
         )
 
 
-def test_an_n_gram_equals_one_made_of_dictionaries_on_a_piece_of_real_text():
+def test_ngram_matches_a_dictionary_implementation_on_real_text():
     corpus = Corpus.from_text(load_text("python-reference")[:6000])
     train, valid = corpus.split(valid=0.1)
     for order in (1, 3, 5):
-        expected = Dictionaries(order, train.ids.tolist(), len(corpus.vocab))
-        found = NGram(order, train)
-        assert found.loss(valid.ids) == pytest.approx(expected.loss(valid.ids.tolist()), rel=1e-12)
+        dictionary_ngram = DictionaryNGram(order, train.ids.tolist(), len(corpus.vocab))
+        ngram = NGram(order, train)
+        assert ngram.loss(valid.ids) == pytest.approx(
+            dictionary_ngram.loss(valid.ids.tolist()), rel=1e-12
+        )
 
 
 @given(ids=small_texts, order=st.integers(1, 6), context=st.lists(st.integers(0, 6)), V=st.just(7))
-def test_probabilities_are_positive_and_sum_to_1_after_any_context(ids, order, context, V):
+def test_probabilities_are_positive_and_sum_to_1_after_every_context(ids, order, context, V):
     p = NGram(order, corpus_of(ids, V)).probabilities(np.array(context, dtype=int))
     assert p.shape == (V,)
     assert (p > 0).all()
     assert p.sum() == pytest.approx(1, abs=1e-14)
 
 
-@given(ids=small_texts, order=st.integers(1, 5), other=st.lists(st.integers(0, 3), min_size=1))
-def test_the_loss_is_that_of_the_probabilities_of_each_character(ids, order, other):
+@given(ids=small_texts, order=st.integers(1, 5), text=st.lists(st.integers(0, 3), min_size=1))
+def test_loss_is_the_mean_negative_log_probability_of_the_characters(ids, order, text):
     ngram = NGram(order, corpus_of(ids))
-    each = [-math.log(ngram.probabilities(other[:t])[char]) for t, char in enumerate(other)]
-    assert ngram.loss(other) == pytest.approx(np.mean(each), rel=1e-12)
-    assert ngram.bits_per_character(other) == pytest.approx(np.mean(each) / math.log(2), rel=1e-12)
+    losses = [-math.log(ngram.probabilities(text[:t])[char]) for t, char in enumerate(text)]
+    assert ngram.loss(text) == pytest.approx(np.mean(losses), rel=1e-12)
+    assert ngram.bits_per_character(text) == pytest.approx(np.mean(losses) / math.log(2), rel=1e-12)
 
 
-@given(ids=small_texts, other=st.lists(st.integers(0, 3), max_size=20), order=st.integers(1, 4))
-def test_only_the_last_characters_of_a_context_count(ids, other, order):
+@given(ids=small_texts, context=st.lists(st.integers(0, 3), max_size=20), order=st.integers(1, 4))
+def test_only_the_last_characters_of_the_context_matter(ids, context, order):
     ngram = NGram(order, corpus_of(ids))
-    last = other[max(0, len(other) - order + 1) :]
-    np.testing.assert_array_equal(ngram.probabilities(other), ngram.probabilities(last))
+    last = context[max(0, len(context) - order + 1) :]
+    np.testing.assert_array_equal(ngram.probabilities(context), ngram.probabilities(last))
 
 
 # --- closed forms ---------------------------------------------------------------------------------
 
 
-def test_a_unigram_by_hand():
-    # a 3 times, b twice, c once, d never: one string seen once, one twice, one three times. With
-    # one added to each, n = (2, 2, 2, 1) and Y = 2 / 6, so D1 = 1/3, D2 = 1, D3 = 3 - 2/3, at most
-    # 2. They free (1/3 + 1 + 2) of 6, which the four characters share.
+def test_unigram_matches_a_calculation_by_hand():
+    # The text has a 3 times, b twice, c once and d never. So one string was seen once, one twice
+    # and one three times. With one added to each of these numbers, n = (2, 2, 2, 1) and Y = 2 / 6.
+    # So D1 = 1/3, D2 = 1, and D3 = 3 - 2/3, which is cut to 2. The discounts free
+    # (1/3 + 1 + 2) of 6, and the four characters share that equally.
     freed = (1 / 3 + 1 + 2) / 6
     expected = np.array([1 / 6, 1 / 6, (2 / 3) / 6, 0]) + freed / 4
     np.testing.assert_allclose(NGram(1, corpus_of([0, 1, 0, 2, 1, 0])).probabilities([]), expected)
 
 
-def test_a_long_text_costs_a_unigram_its_entropy():
+def test_unigram_loss_on_a_long_text_is_the_entropy():
     p = np.array([0.5, 0.25, 0.125, 0.125])
     ids = np.random.default_rng(0).permutation(np.repeat(np.arange(4), (p * 80_000).astype(int)))
     ngram = NGram(1, corpus_of(ids))
     assert ngram.bits_per_character(ids) == pytest.approx(1.75, abs=1e-6)  # the entropy of p
-    assert ngram.bits_per_character(ids) >= 1.75  # which no other distribution beats
+    assert ngram.bits_per_character(ids) >= 1.75  # no distribution can do better
     np.testing.assert_allclose(ngram.probabilities([]), p, atol=1e-4)
 
 
-def test_a_long_text_costs_a_bigram_its_entropy_rate():
+def test_bigram_loss_on_a_long_text_is_the_entropy_rate():
     rng = np.random.default_rng(0)
-    stays = rng.random(100_000) < 0.9
-    ids = np.cumsum(~stays) % 2  # two characters that change with probability 0.1
+    same_as_before = rng.random(100_000) < 0.9
+    ids = np.cumsum(~same_as_before) % 2  # two characters; the next differs with probability 0.1
     rate = -(0.9 * math.log2(0.9) + 0.1 * math.log2(0.1))
     train, valid = Corpus(Vocabulary("ab"), ids).split(valid=0.5)
     assert NGram(2, train).bits_per_character(valid.ids) == pytest.approx(rate, abs=0.02)
     assert NGram(1, train).bits_per_character(valid.ids) == pytest.approx(1, abs=0.02)
 
 
-def test_noise_costs_log_2_of_the_number_of_characters_at_any_order():
+def test_random_text_needs_log_2_of_the_vocabulary_size_bits_per_character():
     train, valid = corpus_of(np.random.default_rng(0).integers(0, 4, 50_000)).split(valid=0.2)
     for order in (1, 2, 3):
         assert NGram(order, train).bits_per_character(valid.ids) == pytest.approx(2, abs=0.01)
 
 
-def test_characters_never_seen_have_equal_shares_of_little():
+def test_unseen_characters_share_a_small_probability_equally():
     p = NGram(3, corpus_of([0, 1] * 50, V=10)).probabilities([1, 0])
     assert len({*p[2:]}) == 1
     assert p[1] > 0.9 > 0.1 > p[2:].sum() > 0
 
 
-def test_a_text_of_as_many_characters_as_the_order_is_enough():
+def test_a_text_may_be_as_short_as_the_order():
     for order in (1, 2, 3):
         assert NGram(order, corpus_of([0, 1, 2][:order])).loss([3]) > 0
 
 
 def test_a_large_vocabulary_and_a_high_order_do_not_overflow():
-    V = 60_000  # to the fifth power, it has no room in 64 bits
+    V = 60_000  # its fifth power does not fit into 64 bits
     vocab = Vocabulary("".join(chr(i) for i in [*range(0xD800), *range(0xE000, 0x20000)][:V]))
     ids = np.tile([V - 1, V - 2, V - 1, V - 3, 0], 40)
     ngram = NGram(5, Corpus(vocab, ids))
@@ -167,28 +170,28 @@ def test_a_large_vocabulary_and_a_high_order_do_not_overflow():
 # --- on real text ---------------------------------------------------------------------------------
 
 
-def test_each_order_up_to_5_beats_the_one_below_on_text_held_back():
+def test_every_order_up_to_5_beats_the_order_below_on_held_back_text():
     train, valid = Corpus.from_text(load_text("python-reference")).split(valid=0.1)
     bits = [NGram(order, train).bits_per_character(valid.ids) for order in range(1, 6)]
     assert bits == sorted(bits, reverse=True)
     assert math.log2(len(train.vocab)) > bits[0] > 4 > bits[1] > 3 > bits[2] > 2 > bits[4] > 1
 
 
-def test_it_says_what_it_is():
+def test_repr_gives_the_order_and_the_vocabulary_size():
     assert repr(NGram(2, corpus_of([0, 1]))) == "NGram(order 2, 4 characters)"
 
 
-# --- what is refused ------------------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("order", [0, -1, 4])
-def test_an_order_that_the_text_cannot_fill_is_refused(order):
+def test_order_must_be_from_1_to_the_length_of_the_text(order):
     message = f"order must be 1 or more, and no more than the 3 characters .*, got {order}$"
     with pytest.raises(ValueError, match=message):
         NGram(order, corpus_of([0, 1, 2]))
 
 
-def test_an_order_must_be_a_whole_number():
+def test_order_must_be_an_integer():
     with pytest.raises(TypeError, match="integer"):
         NGram(1.5, corpus_of([0, 1, 2]))
 
@@ -202,14 +205,14 @@ def test_an_order_must_be_a_whole_number():
         ([0.5], TypeError, "ids must be integers, got float64"),
     ],
 )
-def test_ids_that_are_no_text_are_refused(ids, error, message):
+def test_invalid_ids_are_refused(ids, error, message):
     ngram = NGram(2, corpus_of([0, 1, 2]))
     for method in (ngram.loss, ngram.bits_per_character, ngram.probabilities):
         with pytest.raises(error, match=message):
             method(ids)
 
 
-def test_an_empty_text_has_no_loss_but_an_empty_context_is_one():
+def test_empty_text_has_no_loss_but_the_context_may_be_empty():
     ngram = NGram(2, corpus_of([0, 1, 2]))
     with pytest.raises(ValueError, match="a text of one character or more, got none"):
         ngram.loss([])

@@ -1,4 +1,4 @@
-"""The bench: it times in alternation what works, and says what does not or is not the same."""
+"""The bench: it times contenders in turn, and says which of them do not work or do not agree."""
 
 import re
 
@@ -16,7 +16,7 @@ CONTENDERS = {}
 contender = entering(CONTENDERS)
 
 class clock:
-    "Of a machine on which something else takes two thirds of the time."
+    "A clock for a machine on which other programs take two thirds of the time."
     worked = 0
     process_time = staticmethod(lambda: clock.worked)
     perf_counter = staticmethod(lambda: 3 * clock.worked)
@@ -70,9 +70,9 @@ def fakes(tmp_path, monkeypatch):
     return fakes
 
 
-def test_bench_reports_ratios_inside_a_round_and_what_it_could_not_time(fakes):
+def test_bench_reports_rates_and_why_a_contender_was_not_timed(fakes):
     rows = bench.compare(fakes, "S", list(fakes.CONTENDERS), rounds=5, seconds=0.05)
-    # 32 × 64 characters in 4 ms and in 2 ms of the process's own time
+    # 32 × 64 characters take 4 ms or 2 ms of the process's own time.
     assert rows["plain"]["rates"] == pytest.approx([512_000] * 5)
     assert rows["fast"]["rates"] == pytest.approx([1_024_000] * 5)
     assert bench.ratios(rows, "fast", "plain") == pytest.approx([2] * 5)
@@ -85,17 +85,17 @@ def test_bench_reports_ratios_inside_a_round_and_what_it_could_not_time(fakes):
     }
 
 
-def test_bench_compares_rates_inside_a_round_whatever_the_rounds_were_like():
+def test_bench_ratios_compare_rates_of_the_same_round_only():
     rows = {"fast": {"rates": [20, 2, 10]}, "plain": {"rates": [10, 1, 5]}, "dead": {"problem": ""}}
     assert bench.ratios(rows, "fast", "plain") == [2, 2, 2]
     assert bench.ratios(rows, "fast", "dead") == []
 
 
-def test_bench_takes_a_share_of_the_fastest_limit_and_sets_no_bar_for_a_peer():
+def test_bench_compares_with_the_fastest_limit_and_sets_no_bar_against_peers():
     rates = {"charseq": [6, 5], "plain": [2, 1], "limit": [10, 8], "limit_numpy": [12, 10]}
-    rows = {name: {"rates": found} for name, found in rates.items()}
-    found = {what: rest for what, *rest in bench.bars({("training", "S"): rows}) if rest[0]}
-    assert found == {
+    rows = {name: {"rates": numbers} for name, numbers in rates.items()}
+    bars = {name: row for name, *row in bench.bars({("training", "S"): rows}) if row[0]}
+    assert bars == {
         "training S: RNN 128, share of the limit": [[0.5, 0.5], "≥", 0.6],
         "training S: RNN 128, share of the limit by torch alone": [[0.6, 0.625], "≥", None],
         "training S: RNN 128, against plain (the fastest peer)": [[3, 5], "≥", None],
@@ -110,26 +110,26 @@ def losses_of(contender, work, count=4):
 
 
 @pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
-def test_bench_compares_losses_and_so_finds_a_wrong_gradient(cell, monkeypatch):
+def test_bench_finds_a_wrong_gradient_by_comparing_losses(cell, monkeypatch):
     work = Work("tiny", cell, 32, 2, B=32, T=16)
     names = ("plain", "charseq_torch_layers", "numpy_by_hand")
     losses = {name: losses_of(training.CONTENDERS[name], work) for name in names}
     for name in names:
-        found = training.disagreement(work, training.CONTENDERS[name], losses[name], losses)
-        assert found == ""
+        problem = training.disagreement(work, training.CONTENDERS[name], losses[name], losses)
+        assert problem == ""
 
     forward, backward = peers.IN_NUMPY[cell]
 
-    def state_forgotten(dh, tape, W_hh):
+    def backward_without_recurrence(dh, tape, W_hh):
         return backward(dh, tape, np.zeros_like(W_hh))
 
-    monkeypatch.setitem(peers.IN_NUMPY, cell, (forward, state_forgotten))
+    monkeypatch.setitem(peers.IN_NUMPY, cell, (forward, backward_without_recurrence))
     by_hand = training.CONTENDERS["numpy_by_hand"]
-    found = training.disagreement(work, by_hand, losses_of(by_hand, work), losses)
-    assert "where plain has" in found
+    problem = training.disagreement(work, by_hand, losses_of(by_hand, work), losses)
+    assert "where plain has" in problem
 
 
-def test_bench_finds_texts_that_are_not_drawn_from_the_net():
+def test_bench_finds_texts_that_were_not_sampled_from_the_network():
     work = Work("tiny", "GRU", 16, 1, B=1, T=1, streams=8, chunk=50, sharpness=16.0)
     plain = sampling.CONTENDERS["plain"]
     for name in ("plain", "torch_by_hand", "charseq"):
@@ -152,7 +152,7 @@ def test_bench_command_prints_ratios_and_bars(capsys, tmp_path):
     assert (tmp_path / "all.json").read_text().count('"rates"') == 3
 
 
-def test_bench_says_what_the_playground_lacks(tmp_path, monkeypatch):
+def test_bench_says_what_is_missing_to_time_the_playground(tmp_path, monkeypatch):
     monkeypatch.setitem(bench.sys.modules, "deno", None)
 
     def start(command):
@@ -169,22 +169,22 @@ def test_bench_says_what_the_playground_lacks(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
     rows = playground.measure(1, tmp_path, start)
     assert rows["task"]["problem"] == "not installed: chromium"
-    found = bench.compare(playground, "RNN", ["core"], rounds=1, seconds=0.01)
-    assert found == {"core": {"problem": "not installed: deno"}}
+    rows = bench.compare(playground, "RNN", ["core"], rounds=1, seconds=0.01)
+    assert rows == {"core": {"problem": "not installed: deno"}}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", playground.SIZES)
-def test_bench_of_the_playground_compares_its_losses_with_torchs(cell):
+def test_bench_of_the_playground_compares_its_losses_with_those_of_torch(cell):
     rows = bench.compare(playground, cell, ["plain", "core"], rounds=1, seconds=0.01)
     assert [len(row.get("rates", row)) for row in rows.values()] == [1, 1], rows
     runs = {"plain": [[2.0, 1.0]], "core": [[2.0, 1.0 + 1e-8]]}
-    found = playground.disagreement(None, None, runs["core"], runs)
-    assert found == "loss 1.000000010000 at epoch 2, where torch has 1.000000000000"
+    problem = playground.disagreement(None, None, runs["core"], runs)
+    assert problem == "loss 1.000000010000 at epoch 2, where torch has 1.000000000000"
 
 
 @pytest.mark.slow
-def test_bench_of_whole_processes_sees_torch_and_the_same_log():
+def test_bench_of_startup_reports_which_processes_import_torch():
     environment = {**bench.os.environ, **bench.ONE_THREAD}
     names = ["import", "notebook", "notebook_charseq"]
     rows = startup.measure(0, names, environment, bench.ROOT)

@@ -1,4 +1,4 @@
-"""Run folders: what is saved is whole, what is loaded goes on, and what is damaged says so."""
+"""Run folders: saving is all or nothing, loading resumes a run, and damage is reported."""
 
 import errno
 import json
@@ -46,21 +46,21 @@ def run_of(model=(), **settings):
     )
 
 
-def go_on(run, records=(), steps=None):
-    """Train and return the history; measure on the last tenth."""
+def continue_training(run, records=(), steps=None):
+    """Train on and return the whole history; the held-back text is the last tenth."""
     learn, measure = CORPUS.split(valid=0.1)
     return History((*records, *islice(language_model_steps(run, learn, measure), steps)))
 
 
-def saved(folder, run, steps=None, **options):
+def train_and_save(folder, run, steps=None, **options):
     start_folder(folder, run)
-    history = go_on(run, steps=steps)
+    history = continue_training(run, steps=steps)
     save_run(folder, run, history, **options)
     return history
 
 
-def bits(run):
-    """All that a run consists of, as bytes."""
+def run_as_bytes(run):
+    """Everything that a run consists of, with its tensors as bytes."""
     parts = {f"weights.{name}": part for name, part in run.model.state_dict().items()}
     for index, memory in run.optimizer.state_dict()["state"].items():
         parts |= {f"memory.{index}.{name}": part for name, part in memory.items()}
@@ -74,12 +74,12 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
 
 
-def uninterrupted(**options):
+def train_uninterrupted(**options):
     run = run_of(**options)
-    return go_on(run), run
+    return continue_training(run), run
 
 
-# --- going on -------------------------------------------------------------------------------------
+# --- resuming -------------------------------------------------------------------------------------
 
 KINDS = [
     *({"model": {"cell": cell}} for cell in ("RNN", "GRU", "LSTM")),
@@ -93,61 +93,61 @@ KINDS = [
     {"optimizer": "sgd", "lr": 0.3, "momentum": 0.0, "clip_norm": None},
     {"schedule": "linear", "warmup": 4, "evaluate_every": 0},
     {"patience": 1, "lr": 1.0, "schedule": "constant", "evaluate_every": 1, "steps": 30},
-    {"batch_size": 16, "length": 20},  # a pass has one batch, so each starts from zeros
+    {"batch_size": 16, "length": 20},  # an epoch has one batch, so each starts from zeros
 ]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize("step", [0, 1, 7])
-def test_a_run_that_was_saved_and_loaded_ends_as_one_that_was_not(kind, step, tmp_path):
-    expected, run = uninterrupted(**kind)
-    saved(tmp_path, run_of(**kind), steps=step)
+def test_a_resumed_run_ends_exactly_like_an_uninterrupted_one(kind, step, tmp_path):
+    expected, run = train_uninterrupted(**kind)
+    train_and_save(tmp_path, run_of(**kind), steps=step)
     loaded, records = load_run(tmp_path)
     assert len(records) == loaded.step == min(step, len(expected))  # patience may have run out
-    assert repr(go_on(loaded, records)) == repr(expected)
-    assert bits(loaded) == bits(run)
+    assert repr(continue_training(loaded, records)) == repr(expected)
+    assert run_as_bytes(loaded) == run_as_bytes(run)
 
 
-def test_a_run_in_float64_goes_on_in_float64(tmp_path):
+def test_a_float64_run_resumes_in_float64(tmp_path):
     twin, run = run_of(), run_of()
-    for one in (twin, run):
-        one.model.double()
-    expected = go_on(twin)
-    saved(tmp_path, run, steps=4)
+    for float64_run in (twin, run):
+        float64_run.model.double()
+    expected = continue_training(twin)
+    train_and_save(tmp_path, run, steps=4)
     loaded, records = load_run(tmp_path)
-    assert repr(go_on(loaded, records)) == repr(expected)
-    assert bits(loaded) == bits(twin)
+    assert repr(continue_training(loaded, records)) == repr(expected)
+    assert run_as_bytes(loaded) == run_as_bytes(twin)
     assert load_net(tmp_path)[0].vectors.dtype == np.float64
 
 
-def test_a_run_may_be_saved_after_every_step_and_loaded_each_time(tmp_path):
-    expected, run = uninterrupted(model={"cell": "LSTM"})
+def test_saving_and_loading_after_every_step_changes_nothing(tmp_path):
+    expected, run = train_uninterrupted(model={"cell": "LSTM"})
     start_folder(tmp_path, run_of(model={"cell": "LSTM"}))
     for _ in range(SMALL["steps"]):
         loaded, records = load_run(tmp_path)
-        save_run(tmp_path, loaded, go_on(loaded, records, steps=1))
+        save_run(tmp_path, loaded, continue_training(loaded, records, steps=1))
     loaded, records = load_run(tmp_path)
     assert repr(records) == repr(expected)
-    assert bits(loaded) == bits(run)
+    assert run_as_bytes(loaded) == run_as_bytes(run)
 
 
-def test_a_run_is_what_it_was(tmp_path):
+def test_loading_restores_every_part_of_a_run(tmp_path):
     run = run_of(model={"cell": "LSTM", "dropout": 0.1}, lr=0.01, patience=7)
-    history = saved(tmp_path, run, steps=5)
+    history = train_and_save(tmp_path, run, steps=5)
     loaded, records = load_run(str(tmp_path))
     assert repr(records) == repr(history)
     assert loaded.settings == run.settings
     assert loaded.vocab == run.vocab
     assert loaded.model.options == run.model.options
-    assert bits(loaded) == bits(run)
+    assert run_as_bytes(loaded) == run_as_bytes(run)
 
 
-def test_a_folder_holds_what_is_documented_and_the_same_bytes_each_time(tmp_path):
+def test_equal_runs_write_the_documented_files_with_equal_bytes(tmp_path):
     for name in ("one", "two"):
-        saved(tmp_path / name, run_of(), steps=6, best=True)
-    found = contents(tmp_path / "one")
-    assert found == contents(tmp_path / "two")
-    assert sorted(found) == [
+        train_and_save(tmp_path / name, run_of(), steps=6, best=True)
+    files = contents(tmp_path / "one")
+    assert files == contents(tmp_path / "two")
+    assert sorted(files) == [
         "best.safetensors",
         "config.json",
         "history.csv",
@@ -156,20 +156,20 @@ def test_a_folder_holds_what_is_documented_and_the_same_bytes_each_time(tmp_path
         "weights.safetensors",
     ]
     config = read_config(tmp_path / "one")
-    assert config == json.loads(found["config.json"])
+    assert config == json.loads(files["config.json"])
     assert list(config) == ["format", "charseq", "model", "settings", "text"]
 
 
-def test_what_an_optimizer_does_not_remember_is_not_saved(tmp_path):
+def test_empty_optimizer_state_is_not_saved(tmp_path):
     run = run_of(optimizer="sgd", momentum=0.0)
-    history = saved(tmp_path, run, steps=1)
-    for parameter in run.model.parameters():  # as some versions of torch do
+    history = train_and_save(tmp_path, run, steps=1)
+    for parameter in run.model.parameters():  # some versions of torch store None
         run.optimizer.state[parameter]["momentum_buffer"] = None
     save_run(tmp_path, run, history)
     assert load_run(tmp_path)[0].step == 1
 
 
-def test_where_the_text_came_from_is_kept(tmp_path):
+def test_the_source_of_the_text_is_saved(tmp_path):
     start_folder(tmp_path / "deep" / "run", run_of(), {"text": "a.txt", "valid": 0.1})
     assert read_config(tmp_path / "deep" / "run")["text"] == {"text": "a.txt", "valid": 0.1}
 
@@ -177,13 +177,13 @@ def test_where_the_text_came_from_is_kept(tmp_path):
 # --- loading a network ----------------------------------------------------------------------------
 
 
-def test_the_best_weights_are_loaded_unless_the_last_are_asked_for(tmp_path):
+def test_loading_takes_the_best_weights_by_default(tmp_path):
     run = run_of()
     start_folder(tmp_path, run)
-    first = bits(run)[1]
+    first = run_as_bytes(run)[1]
     save_run(tmp_path, run, History(()), best=True)
-    save_run(tmp_path, run, go_on(run))
-    for best, weights in ((True, first), (False, bits(run)[1])):
+    save_run(tmp_path, run, continue_training(run))
+    for best, weights in ((True, first), (False, run_as_bytes(run)[1])):
         model, vocab = load_model(tmp_path, best=best)
         net, same = load_net(tmp_path, best=best)
         assert vocab == same == CORPUS.vocab
@@ -193,18 +193,18 @@ def test_the_best_weights_are_loaded_unless_the_last_are_asked_for(tmp_path):
         assert net.layers[0].W_hh.tobytes() == weights["weights.rnn.weight_hh_l0"][1]
 
 
-def test_without_best_weights_the_last_are_loaded(tmp_path):
+def test_loading_takes_the_last_weights_if_no_best_were_saved(tmp_path):
     run = run_of()
-    saved(tmp_path, run, steps=2)
+    train_and_save(tmp_path, run, steps=2)
     model, _ = load_model(tmp_path)
     assert torch.equal(model.rnn.weight_hh_l0, run.model.rnn.weight_hh_l0)
 
 
 @pytest.mark.parametrize("kind", KINDS[:8], ids=str)
-def test_the_net_and_the_model_of_a_folder_agree(kind, tmp_path):
+def test_load_net_and_load_model_give_the_same_logits(kind, tmp_path):
     run = run_of(**kind)
     run.model.double()
-    saved(tmp_path, run, steps=2)
+    train_and_save(tmp_path, run, steps=2)
     (model, _), (net, _) = load_model(tmp_path), load_net(tmp_path)
     ids, state = CORPUS.ids[:20].astype(np.int64), net.start()
     expected = model(torch.from_numpy(ids)[None])[0][0].detach().numpy()
@@ -213,8 +213,8 @@ def test_the_net_and_the_model_of_a_folder_agree(kind, tmp_path):
         np.testing.assert_allclose(logits[0], expected[t], rtol=0, atol=1e-12)
 
 
-def test_a_network_and_a_history_are_loaded_without_torch(tmp_path):
-    saved(tmp_path, run_of(), steps=1, best=True)
+def test_a_network_and_a_history_load_without_importing_torch(tmp_path):
+    train_and_save(tmp_path, run_of(), steps=1, best=True)
     code = (
         "import sys; from charseq.checkpoint import load_net, read_config, read_history;"
         "folder = sys.argv[1]; load_net(folder); read_config(folder);"
@@ -226,26 +226,26 @@ def test_a_network_and_a_history_are_loaded_without_torch(tmp_path):
     assert ran.stdout.split() == ["1", "False"]
 
 
-def test_what_was_loaded_does_not_hang_on_the_file(tmp_path):
+def test_loaded_weights_do_not_depend_on_the_file(tmp_path):
     run = run_of()
-    saved(tmp_path, run, steps=1)
+    train_and_save(tmp_path, run, steps=1)
     net, _ = load_net(tmp_path)
     model, _ = load_model(tmp_path)
     before = net.layers[0].W_hh.copy()
     file = tmp_path / "weights.safetensors"
     size = file.stat().st_size
-    with file.open("r+b") as opened:  # in place, as no one should
+    with file.open("r+b") as opened:  # overwritten in place, the worst case
         opened.seek(size // 2)
         opened.write(bytes(size - size // 2))
     assert np.array_equal(net.layers[0].W_hh, before)
     assert torch.equal(model.rnn.weight_hh_l0, run.model.rnn.weight_hh_l0)
 
 
-# --- a folder for a new run -----------------------------------------------------------------------
+# --- starting a new folder ------------------------------------------------------------------------
 
 
-def test_a_folder_with_a_run_is_refused_and_left_as_it_is(tmp_path):
-    saved(tmp_path, run_of(), steps=2)
+def test_start_folder_refuses_and_does_not_change_a_folder_with_a_run(tmp_path):
+    train_and_save(tmp_path, run_of(), steps=2)
     before = contents(tmp_path)
     with pytest.raises(FileExistsError, match="holds a run already: resume it, or choose another"):
         start_folder(tmp_path, run_of())
@@ -255,22 +255,22 @@ def test_a_folder_with_a_run_is_refused_and_left_as_it_is(tmp_path):
 @pytest.mark.parametrize(
     "name", ["history.csv", "vocab.json", "weights.safetensors", "best.safetensors"]
 )
-def test_a_file_that_a_run_would_replace_is_kept(name, tmp_path):
+def test_start_folder_refuses_to_replace_a_file(name, tmp_path):
     (tmp_path / name).write_text("precious")
     with pytest.raises(FileExistsError, match=f"holds a file {name}, which a new run would repl"):
         start_folder(tmp_path, run_of())
     assert contents(tmp_path) == {name: b"precious"}
 
 
-def test_other_files_in_the_folder_are_left_alone(tmp_path):
+def test_saving_does_not_touch_other_files_in_the_folder(tmp_path):
     (tmp_path / "notes.txt").write_text("precious")
     (tmp_path / "state-of-the-art.md").write_text("precious")
-    saved(tmp_path, run_of(), steps=2)
+    train_and_save(tmp_path, run_of(), steps=2)
     assert contents(tmp_path).items() >= {"notes.txt": b"precious"}.items()
     assert (tmp_path / "state-of-the-art.md").read_text() == "precious"
 
 
-def test_a_folder_that_cannot_be_made_is_reported(tmp_path):
+def test_start_folder_reports_a_folder_that_cannot_be_created(tmp_path):
     (tmp_path / "file").write_text("precious")
     for folder in (tmp_path / "file", tmp_path / "file" / "run"):
         with pytest.raises(OSError, match=r"could not be saved in .*file.*"):
@@ -278,14 +278,14 @@ def test_a_folder_that_cannot_be_made_is_reported(tmp_path):
     assert contents(tmp_path) == {"file": b"precious"}
 
 
-# --- a disk that is full, a process that is killed ------------------------------------------------
+# --- full disks and killed processes --------------------------------------------------------------
 
 
-class Failing:
-    """Let the n-th attempt to change the disk fail, having done nothing, a part, or all."""
+class FailingDisk:
+    """Let one call that changes the disk fail, after it has done nothing, a part, or all of it."""
 
-    def __init__(self, monkeypatch, fatal, part):
-        self.count, self.fatal, self.part = 0, fatal, part
+    def __init__(self, monkeypatch, failing_call, part):
+        self.count, self.failing_call, self.part = 0, failing_call, part
         for name in ("replace", "unlink", "mkdir"):
             self.wrap(monkeypatch, Path, name)
         self.wrap(monkeypatch, charseq.files, "write_all")
@@ -296,31 +296,29 @@ class Failing:
 
         def attempt(path, *args, **options):
             writes = name in ("write_all", "write_after")
-            if self.part == "a part" and writes and self.count == self.fatal:
+            if self.part == "a part" and writes and self.count == self.failing_call:
                 real(path, *args[:-1], args[-1][: len(args[-1]) // 2])
-            elif self.part == "all" or self.count != self.fatal:
+            elif self.part == "all" or self.count != self.failing_call:
                 real(path, *args, **options)
             self.count += 1
-            if self.count - 1 == self.fatal:
+            if self.count - 1 == self.failing_call:
                 raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr(where, name, attempt)
 
 
 @pytest.mark.parametrize("part", ["nothing", "a part", "all"])
-def test_when_any_single_write_fails_the_step_before_or_the_new_one_is_whole(
-    part, tmp_path, monkeypatch
-):
-    expected, end = uninterrupted()
-    saved(tmp_path / "before", run_of(), steps=4)
+def test_the_previous_or_the_new_step_survives_any_failed_write(part, tmp_path, monkeypatch):
+    expected, end = train_uninterrupted()
+    train_and_save(tmp_path / "before", run_of(), steps=4)
     outcomes = set()
-    for fatal in range(100):
-        folder = tmp_path / f"{fatal}"
+    for failing_call in range(100):
+        folder = tmp_path / f"{failing_call}"
         shutil.copytree(tmp_path / "before", folder)
         run, records = load_run(folder)
-        history = go_on(run, records, steps=2)
+        history = continue_training(run, records, steps=2)
         with monkeypatch.context() as patched:
-            failing = Failing(patched, fatal, part)
+            disk = FailingDisk(patched, failing_call, part)
             failed = False
             try:
                 save_run(folder, run, history, best=True)
@@ -330,38 +328,38 @@ def test_when_any_single_write_fails_the_step_before_or_the_new_one_is_whole(
         outcomes.add((failed, loaded.step))
         assert loaded.step in (4, 6)
         assert len(records) == loaded.step
-        assert repr(go_on(loaded, records)) == repr(expected)
-        assert bits(loaded) == bits(end)
-        if failing.count <= fatal:
+        assert repr(continue_training(loaded, records)) == repr(expected)
+        assert run_as_bytes(loaded) == run_as_bytes(end)
+        if disk.count <= failing_call:
             break
     assert not failed
-    assert fatal >= 8  # rows are added, three files written and renamed, and one removed
+    assert failing_call >= 8  # save_run adds rows, writes and renames three files, and removes one
     assert outcomes >= {(True, 4), (False, 6)}
 
 
 @pytest.mark.parametrize("part", ["nothing", "a part", "all"])
-def test_when_a_new_run_cannot_be_written_nothing_is_left_of_it(part, tmp_path, monkeypatch):
-    for there in (False, True):
-        for fatal in range(100):
-            folder = tmp_path / f"{there}{fatal}"
-            if there:
+def test_start_folder_leaves_nothing_behind_if_a_write_fails(part, tmp_path, monkeypatch):
+    for folder_existed in (False, True):
+        for failing_call in range(100):
+            folder = tmp_path / f"{folder_existed}{failing_call}"
+            if folder_existed:
                 folder.mkdir()
                 (folder / "notes.txt").write_text("precious")
             with monkeypatch.context() as patched:
-                failing = Failing(patched, fatal, part)
+                disk = FailingDisk(patched, failing_call, part)
                 try:
                     start_folder(folder, run_of())
                 except OSError:
                     patched.undo()
-                    assert folder.exists() == there
-                    assert not there or contents(folder) == {"notes.txt": b"precious"}
+                    assert folder.exists() == folder_existed
+                    assert not folder_existed or contents(folder) == {"notes.txt": b"precious"}
                     continue
-            assert failing.count <= fatal
+            assert disk.count <= failing_call
             break
         assert load_run(folder)[0].step == 0
 
 
-def test_a_disk_that_is_really_full_keeps_the_step_before(tmp_path):
+def test_the_previous_step_survives_a_full_disk(tmp_path):
     mount = tmp_path / "disk"
     mount.mkdir()
     sizes = ["-o", "size=200k"]
@@ -371,35 +369,35 @@ def test_a_disk_that_is_really_full_keeps_the_step_before(tmp_path):
             ["mount", "-t", "tmpfs", *sizes, "none", mount], capture_output=True, check=False
         ).returncode
     ):
-        pytest.skip("a small disk can be made by root alone")
+        pytest.skip("only root can make a small disk")
     try:
-        expected, end = uninterrupted()
+        expected, end = train_uninterrupted()
         run = run_of()
-        history = saved(mount / "run", run, steps=4)
+        history = train_and_save(mount / "run", run, steps=4)
         with pytest.raises(OSError, match="No space"):
             (mount / "ballast").write_bytes(bytes(10**6))
         before = contents(mount / "run")
         with pytest.raises(OSError, match="No space left on device") as caught:
-            save_run(mount / "run", run, go_on(run, history, steps=2))
+            save_run(mount / "run", run, continue_training(run, history, steps=2))
         assert caught.value.errno == errno.ENOSPC
-        kept = contents(mount / "run")
-        assert {name: kept[name] for name in before if name != "history.csv"}.items() <= (
+        after = contents(mount / "run")
+        assert {name: after[name] for name in before if name != "history.csv"}.items() <= (
             before.items()
         )
         loaded, records = load_run(mount / "run")
         assert loaded.step == len(records) == 4
         (mount / "ballast").unlink()
-        assert repr(go_on(loaded, records)) == repr(expected)
-        assert bits(loaded) == bits(end)
+        assert repr(continue_training(loaded, records)) == repr(expected)
+        assert run_as_bytes(loaded) == run_as_bytes(end)
     finally:
         subprocess.run(["umount", mount], check=True)
 
 
-class Disk:
-    """What may be left of a folder if the power fails: files and names that were synced.
+class PowerFailures:
+    """Record what may be left of a folder if the power fails after each call.
 
-    Whatever was not synced is lost, in each of three ways: no new name has reached the disk, or
-    every name has, or the removal of names has and new names have not.
+    Only synced bytes survive. For names that were not synced there are three possibilities: no
+    change has reached the disk, or every change has, or only the removals have.
     """
 
     def __init__(self, monkeypatch, folder):
@@ -437,33 +435,31 @@ class Disk:
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows cannot sync a folder")
 @pytest.mark.parametrize("best", [False, True])
-def test_a_power_failure_at_any_moment_leaves_the_step_before_or_the_new_one(
-    best, tmp_path, monkeypatch
-):
-    folder, after = tmp_path / "run", set()
+def test_the_previous_or_the_new_step_survives_a_power_failure(best, tmp_path, monkeypatch):
+    folder, steps = tmp_path / "run", set()
     run = run_of()
-    history = go_on(run, saved(folder, run, steps=4), steps=2)
+    history = continue_training(run, train_and_save(folder, run, steps=4), steps=2)
     with monkeypatch.context() as patched:
-        disk = Disk(patched, folder)
+        failures = PowerFailures(patched, folder)
         save_run(folder, run, history, best=best)
-    for number, state in enumerate(disk.states):
-        left = tmp_path / str(number)
-        left.mkdir()
+    for number, state in enumerate(failures.states):
+        folder_after = tmp_path / str(number)
+        folder_after.mkdir()
         for name, data in state.items():
-            (left / name).write_bytes(data)
-        loaded, records = load_run(left)
+            (folder_after / name).write_bytes(data)
+        loaded, records = load_run(folder_after)
         assert len(records) == loaded.step
-        after.add(loaded.step)
-    assert after == {4, 6}
-    assert load_run(tmp_path / str(number))[0].step == 6  # once save_run has returned, it is safe
+        steps.add(loaded.step)
+    assert steps == {4, 6}
+    assert load_run(tmp_path / str(number))[0].step == 6  # safe once save_run has returned
 
 
-def test_leftovers_of_a_process_that_was_killed_do_no_harm_and_are_cleared_away(tmp_path):
-    expected, end = uninterrupted()
-    history = saved(tmp_path, run_of(), steps=4)
+def test_leftovers_of_a_killed_process_are_ignored_and_removed(tmp_path):
+    expected, end = train_uninterrupted()
+    history = train_and_save(tmp_path, run_of(), steps=4)
     before = sorted(contents(tmp_path))
     ahead = run_of()
-    further = go_on(ahead, steps=6)
+    further = continue_training(ahead, steps=6)
     further.to_csv(tmp_path / "history.csv")
     shutil.copy(tmp_path / "state-4.safetensors", tmp_path / "state-6.safetensors")
     (tmp_path / "state-2.safetensors").write_bytes(b"\0" * 5)
@@ -472,32 +468,32 @@ def test_leftovers_of_a_process_that_was_killed_do_no_harm_and_are_cleared_away(
     assert repr(records) == repr(read_history(tmp_path)) == repr(history)
     save_run(tmp_path, loaded, records)
     assert sorted(contents(tmp_path)) == before
-    assert repr(go_on(loaded, records)) == repr(expected)
-    assert bits(loaded) == bits(end)
+    assert repr(continue_training(loaded, records)) == repr(expected)
+    assert run_as_bytes(loaded) == run_as_bytes(end)
 
 
 @pytest.mark.parametrize("rest", [b"5", b"5,2.5,0.1", b"5,2.5,0.1,0.002,nan\r", b"\xff", b'5,"'])
-def test_a_row_that_was_cut_off_does_not_count_and_is_written_anew(rest, tmp_path):
-    expected, _ = uninterrupted()
-    history, file = saved(tmp_path, run_of(), steps=4), tmp_path / "history.csv"
+def test_an_incomplete_last_row_is_ignored_and_overwritten(rest, tmp_path):
+    expected, _ = train_uninterrupted()
+    history, file = train_and_save(tmp_path, run_of(), steps=4), tmp_path / "history.csv"
     file.write_bytes(file.read_bytes() + rest)
     loaded, records = load_run(tmp_path)
     assert repr(records) == repr(read_history(tmp_path)) == repr(history)
-    save_run(tmp_path, loaded, go_on(loaded, records))
+    save_run(tmp_path, loaded, continue_training(loaded, records))
     assert repr(load_run(tmp_path)[1]) == repr(expected)
     expected.to_csv(tmp_path / "whole.csv")
     assert file.read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
-def test_rows_that_count_are_not_written_again(tmp_path, monkeypatch):
+def test_saving_appends_only_the_new_rows(tmp_path, monkeypatch):
     run = run_of()
-    history, written = saved(tmp_path, run, steps=4), []
+    history, written = train_and_save(tmp_path, run, steps=4), []
     real = charseq.history.write_after
     monkeypatch.setattr(
         charseq.history, "write_after", lambda *a: written.append(a[1:]) or real(*a)
     )
     size = (tmp_path / "history.csv").stat().st_size
-    history = go_on(run, history, steps=2)
+    history = continue_training(run, history, steps=2)
     save_run(tmp_path, run, history)
     ((place, rows),) = written
     assert place == size
@@ -508,7 +504,7 @@ def test_rows_that_count_are_not_written_again(tmp_path, monkeypatch):
 @pytest.mark.parametrize("damage", ["weights.safetensors", "history.csv"])
 def test_saving_into_a_damaged_folder_writes_the_whole_history(damage, tmp_path):
     run = run_of()
-    history = go_on(run, saved(tmp_path, run, steps=4), steps=1)
+    history = continue_training(run, train_and_save(tmp_path, run, steps=4), steps=1)
     for data in (b"", b"damaged"):
         (tmp_path / damage).write_bytes(data)
         save_run(tmp_path, run, history)
@@ -518,23 +514,24 @@ def test_saving_into_a_damaged_folder_writes_the_whole_history(damage, tmp_path)
     assert repr(load_run(tmp_path)[1]) == repr(history)
 
 
-SERVER = """
+FORK_SERVER = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-import test_checkpoint as here
-here.uninterrupted(**here.KILLED)  # torch loads much at the first step: once, before the forks
+import test_checkpoint
+# The first training step loads a lot of torch. So do one before any fork.
+test_checkpoint.train_uninterrupted(**test_checkpoint.KILLED_RUN)
 for line in sys.stdin:
     child = os.fork()
     if child == 0:
-        here.train_and_die(sys.argv[2], int(line))
+        test_checkpoint.train_until_killed(sys.argv[2], int(line))
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
-KILLED = {"model": {"cell": "LSTM", "dropout": 0.2}, "steps": 60, "evaluate_every": 7}
+KILLED_RUN = {"model": {"cell": "LSTM", "dropout": 0.2}, "steps": 60, "evaluate_every": 7}
 KILLS = 24
 
 
-def train_and_die(folder, last):
-    """Train and save each step; be killed just before the `last` use of a file of the folder."""
+def train_until_killed(folder, last):
+    """Train, saving every step, and die just before the `last`-th use of a file in the folder."""
     uses = 0
 
     def count(event, arguments):
@@ -546,7 +543,7 @@ def train_and_die(folder, last):
 
     sys.addaudithook(count)
     if not Path(folder, "config.json").exists():
-        start_folder(folder, run_of(**KILLED))
+        start_folder(folder, run_of(**KILLED_RUN))
     run, history = load_run(folder)
     records = list(history)
     learn, measure = CORPUS.split(valid=0.1)
@@ -558,10 +555,10 @@ def train_and_die(folder, last):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_run_killed_between_any_two_uses_of_a_file_ends_as_one_that_was_not(tmp_path):
-    expected, end = uninterrupted(**KILLED)
-    chance, steps, killed, folder = random.Random(0), set(), 0, tmp_path / "run"
-    command = [sys.executable, "-c", SERVER, Path(__file__).parent, folder]
+def test_a_killed_run_resumes_and_ends_exactly_like_an_uninterrupted_one(tmp_path):
+    expected, end = train_uninterrupted(**KILLED_RUN)
+    rng, steps, killed, folder = random.Random(0), set(), 0, tmp_path / "run"
+    command = [sys.executable, "-c", FORK_SERVER, Path(__file__).parent, folder]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as server:  # fmt: skip
@@ -571,14 +568,14 @@ def test_a_run_killed_between_any_two_uses_of_a_file_ends_as_one_that_was_not(tm
             return int(server.stdout.readline())
 
         for _ in range(KILLS):
-            code = train(chance.randrange(20, 200))
+            code = train(rng.randrange(20, 200))
             assert code in (-signal.SIGKILL, 0)
             killed += code != 0
             loaded, records = load_run(folder)
             steps.add(loaded.step)
-            assert repr(go_on(loaded, records)) == repr(expected)
-            assert bits(loaded) == bits(end)
-            if code == 0:  # it came to the end: begin again
+            assert repr(continue_training(loaded, records)) == repr(expected)
+            assert run_as_bytes(loaded) == run_as_bytes(end)
+            if code == 0:  # the run has finished: start a new one
                 shutil.rmtree(folder)
         assert killed >= KILLS // 2
         assert len(steps) > KILLS // 2
@@ -586,24 +583,24 @@ def test_a_run_killed_between_any_two_uses_of_a_file_ends_as_one_that_was_not(tm
         server.stdin.close()
     loaded, records = load_run(folder)
     assert repr(records) == repr(expected)
-    assert bits(loaded) == bits(end)
+    assert run_as_bytes(loaded) == run_as_bytes(end)
     assert not [name for name in contents(folder) if name.endswith(".part")]
 
 
-# --- damage ---------------------------------------------------------------------------------------
+# --- damaged folders ------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A run folder that is in order, with best weights."""
+def valid_folder(tmp_path_factory):
+    """A valid run folder, with best weights."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    saved(folder, run_of(model={"cell": "LSTM"}), steps=3, best=True)
+    train_and_save(folder, run_of(model={"cell": "LSTM"}), steps=3, best=True)
     return folder
 
 
 @pytest.fixture
-def folder(whole, tmp_path):
-    return Path(shutil.copytree(whole, tmp_path / "run"))
+def folder(valid_folder, tmp_path):
+    return Path(shutil.copytree(valid_folder, tmp_path / "run"))
 
 
 LOADERS = {
@@ -615,7 +612,7 @@ LOADERS = {
     "config": read_config,
     "history": read_history,
 }
-READS = {
+READERS_OF = {
     "config.json": {"load_run", "last model", "best model", "last net", "best net", "config"},
     "vocab.json": {"load_run", "last model", "best model", "last net", "best net"},
     "weights.safetensors": {"load_run", "last model", "last net", "history"},
@@ -625,27 +622,27 @@ READS = {
 }
 
 
-def refused_by(folder, name, loaders=None):
-    """Load in each way; return the messages, and see to it that no other exception is raised."""
-    messages, before = [], contents_of_files(folder)
+def error_messages(folder, name, loaders=None):
+    """Call the loaders and return their messages; let any error but RunFolderError through."""
+    messages, before = [], file_contents(folder)
     for loader in LOADERS if loaders is None else loaders:
         try:
             LOADERS[loader](folder)
         except RunFolderError as error:
             messages.append(str(error))
     assert all(name in message and "\n" not in message for message in messages)
-    assert contents_of_files(folder) == before
+    assert file_contents(folder) == before
     return messages
 
 
-def contents_of_files(folder):
+def file_contents(folder):
     return {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.is_file()}
 
 
-@pytest.mark.parametrize("name", READS)
-def test_a_missing_file_is_named_by_whatever_needs_it(name, folder):
+@pytest.mark.parametrize("name", READERS_OF)
+def test_a_missing_file_is_named_by_every_loader_that_needs_it(name, folder):
     (folder / name).unlink()
-    needed = READS[name] if name != "best.safetensors" else set()
+    needed = READERS_OF[name] if name != "best.safetensors" else set()
     for loader in LOADERS:
         if loader in needed:
             with pytest.raises(RunFolderError, match=f"it has no {name}"):
@@ -654,51 +651,51 @@ def test_a_missing_file_is_named_by_whatever_needs_it(name, folder):
             LOADERS[loader](folder)
 
 
-@pytest.mark.parametrize("name", READS)
-def test_a_file_cut_short_anywhere_is_refused_by_name(name, folder):
+@pytest.mark.parametrize("name", READERS_OF)
+def test_a_truncated_file_is_refused_and_named(name, folder):
     data = (folder / name).read_bytes()
     places = {*range(min(len(data), 80)), *range(0, len(data), len(data) // 60 + 1), len(data) - 1}
     for place in sorted(places):
         (folder / name).write_bytes(data[:place])
-        refused = refused_by(folder, name, READS[name])
-        if name == "history.csv":  # rows may be missing at its end
+        messages = error_messages(folder, name, READERS_OF[name])
+        if name == "history.csv":  # its last rows may be missing
             continue
-        if name == "config.json" and place == len(data) - 1:  # but for its last line end
+        if name == "config.json" and place == len(data) - 1:  # only the last line break is missing
             continue
-        assert len(refused) == len(READS[name]), place
+        assert len(messages) == len(READERS_OF[name]), place
 
 
-@pytest.mark.parametrize("name", READS)
-def test_any_bytes_in_place_of_a_file_raise_nothing_but_a_clear_error(name, folder):
-    chance = random.Random(1)
+@pytest.mark.parametrize("name", READERS_OF)
+def test_random_bytes_in_place_of_a_file_raise_only_run_folder_errors(name, folder):
+    rng = random.Random(1)
     for size in (0, 1, 7, 8, 9, 100, 3000):
-        (folder / name).write_bytes(chance.randbytes(size))
-        assert len(refused_by(folder, name, READS[name])) == len(READS[name])
+        (folder / name).write_bytes(rng.randbytes(size))
+        assert len(error_messages(folder, name, READERS_OF[name])) == len(READERS_OF[name])
 
 
-@pytest.mark.parametrize("name", READS)
-def test_bytes_that_were_changed_raise_nothing_but_a_clear_error(name, folder):
+@pytest.mark.parametrize("name", READERS_OF)
+def test_changed_bytes_in_a_file_raise_only_run_folder_errors(name, folder):
     data = (folder / name).read_bytes()
     head = 8 + struct.unpack("<Q", data[:8])[0] if name.endswith(".safetensors") else len(data)
-    chance, refused = random.Random(2), 0
+    rng, refusals = random.Random(2), 0
     for _ in range(150):
         changed = bytearray(data)
-        for _ in range(chance.choice([1, 1, 2, 8])):
-            changed[chance.randrange(head)] ^= chance.randrange(1, 256)
+        for _ in range(rng.choice([1, 1, 2, 8])):
+            changed[rng.randrange(head)] ^= rng.randrange(1, 256)
         (folder / name).write_bytes(changed)
-        refused += len(refused_by(folder, "", READS[name])) > 0
-    assert refused > 75
+        refusals += len(error_messages(folder, "", READERS_OF[name])) > 0
+    assert refusals > 75
 
 
-@pytest.mark.parametrize("name", READS)
-def test_a_folder_in_place_of_a_file_is_refused_by_name(name, folder):
+@pytest.mark.parametrize("name", READERS_OF)
+def test_a_folder_in_place_of_a_file_is_refused_and_named(name, folder):
     (folder / name).unlink()
     (folder / name).mkdir()
-    assert len(refused_by(folder, name, READS[name])) == len(READS[name])
+    assert len(error_messages(folder, name, READERS_OF[name])) == len(READERS_OF[name])
 
 
-@pytest.mark.parametrize("name", READS)
-def test_a_file_that_may_not_be_read_is_refused_by_name(name, folder, monkeypatch):
+@pytest.mark.parametrize("name", READERS_OF)
+def test_a_file_without_read_permission_is_refused(name, folder, monkeypatch):
     def refuse(path, *args, **options):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
@@ -711,37 +708,41 @@ def test_a_file_that_may_not_be_read_is_refused_by_name(name, folder, monkeypatc
             "open",
             lambda path, *a, **o: (refuse if path.name == name else real)(path, *a, **o),
         )
-    for loader in READS[name]:
+    for loader in READERS_OF[name]:
         with pytest.raises(RunFolderError, match=r"cannot be read: Permission denied"):
             LOADERS[loader](folder)
 
 
-@pytest.mark.parametrize("name", READS)
-def test_loading_runs_no_code_from_a_file(name, folder, tmp_path):
+@pytest.mark.parametrize("name", READERS_OF)
+def test_loading_never_runs_code_from_a_file(name, folder, tmp_path):
     class Bomb:
         def __reduce__(self):
             return Path.touch, (tmp_path / "boom",)
 
     for data in (pickle.dumps(Bomb()), pickle.dumps({"a": Bomb()}, protocol=0)):
         (folder / name).write_bytes(data)
-        assert len(refused_by(folder, name, READS[name])) == len(READS[name])
+        assert len(error_messages(folder, name, READERS_OF[name])) == len(READERS_OF[name])
     torch.save({"model": Bomb()}, folder / name)
-    assert len(refused_by(folder, name, READS[name])) == len(READS[name])
+    assert len(error_messages(folder, name, READERS_OF[name])) == len(READERS_OF[name])
     assert not (tmp_path / "boom").exists()
     pickle.loads(data)
-    assert (tmp_path / "boom").exists()  # it was one
+    assert (tmp_path / "boom").exists()  # the bomb works when pickle loads it
 
 
 @pytest.mark.parametrize("name", ["config.json", "vocab.json"])
 @pytest.mark.parametrize(
     "data", [b"[]", b"{}", b"null", b"3", b'"text"', b"[" * 100_000, b"\xff{}", b'{"format": 1}']
 )
-def test_foreign_json_is_refused_by_name(name, data, folder):
+def test_json_with_other_contents_is_refused_and_named(name, data, folder):
     (folder / name).write_bytes(data)
-    assert len(refused_by(folder, name, READS[name])) == len(READS[name])
+    assert len(error_messages(folder, name, READERS_OF[name])) == len(READERS_OF[name])
+
+
+REMOVED = object()
 
 
 def edit(folder, **changes):
+    """Change values in config.json, such as model__cell; the value REMOVED removes one."""
     file = folder / "config.json"
     config = json.loads(file.read_bytes())
     for path, value in changes.items():
@@ -749,7 +750,7 @@ def edit(folder, **changes):
         place = config
         for parent in parents:
             place = place[parent]
-        if value is edit:
+        if value is REMOVED:
             del place[key]
         else:
             place[key] = value
@@ -757,40 +758,40 @@ def edit(folder, **changes):
 
 
 @pytest.mark.parametrize("number", [0, 2, "1", None, [1]])
-def test_a_folder_of_another_format_says_who_made_it_and_who_reads_it(number, folder):
+def test_another_format_is_refused_and_both_versions_are_named(number, folder):
     edit(folder, format=number, charseq="9.8.7")
-    for message in refused_by(folder, "config.json", READS["config.json"]):
+    for message in error_messages(folder, "config.json", READERS_OF["config.json"]):
         assert f"has format {number!r}, made by charseq 9.8.7; this is charseq 0." in message
         assert message.endswith("which reads format 1")
 
 
 @pytest.mark.parametrize("part", ["model", "settings", "text"])
-def test_a_configuration_lacking_a_part_is_refused(part, folder):
-    for value in (edit, [], "x"):
+def test_a_configuration_without_one_of_its_parts_is_refused(part, folder):
+    for value in (REMOVED, [], "x"):
         edit(folder, **{part: value})
-        for message in refused_by(folder, "config.json", READS["config.json"]):
+        for message in error_messages(folder, "config.json", READERS_OF["config.json"]):
             assert f"{part!r} should be an object" in message
         with pytest.raises(RunFolderError):
             read_config(folder)
 
 
-OTHERS = {  # `edit` as a value leaves the option out
-    "model__vocab_size": [0, 5, 10**9, 10**30, "a", None, [1], 2.5, edit],
-    "model__hidden_size": [0, -1, 7, 10**9, 10**30, "6", None, edit],
-    "model__num_layers": [0, 2, 10**9, None, "1", edit],
-    "model__cell": ["RNN", "GRU", "CNN", 3, None, [], edit],
-    "model__embedding_size": [0, 3, 10**9, "a", edit],
-    "model__output_layer": [False, edit],
-    "model__tied": [True, edit],
+MISMATCHES = {  # values that do not match the weights in the folder
+    "model__vocab_size": [0, 5, 10**9, 10**30, "a", None, [1], 2.5, REMOVED],
+    "model__hidden_size": [0, -1, 7, 10**9, 10**30, "6", None, REMOVED],
+    "model__num_layers": [0, 2, 10**9, None, "1", REMOVED],
+    "model__cell": ["RNN", "GRU", "CNN", 3, None, [], REMOVED],
+    "model__embedding_size": [0, 3, 10**9, "a", REMOVED],
+    "model__output_layer": [False, REMOVED],
+    "model__tied": [True, REMOVED],
 }
 
 
-@pytest.mark.parametrize("option", OTHERS)
-def test_weights_of_another_model_are_refused(option, folder):
-    for value in OTHERS[option]:
+@pytest.mark.parametrize("option", MISMATCHES)
+def test_weights_that_do_not_match_the_model_options_are_refused(option, folder):
+    for value in MISMATCHES[option]:
         edit(folder, **{option: value})
-        loaders = READS["config.json"] - {"config"}
-        assert len(refused_by(folder, "config.json", loaders)) == len(loaders), value
+        loaders = READERS_OF["config.json"] - {"config"}
+        assert len(error_messages(folder, "config.json", loaders)) == len(loaders), value
 
 
 @pytest.mark.parametrize(
@@ -812,15 +813,15 @@ def test_weights_of_another_model_are_refused(option, folder):
     ],
     ids=str,
 )
-def test_options_and_settings_out_of_range_are_refused_when_a_run_goes_on(changes, folder):
+def test_load_run_refuses_options_and_settings_out_of_range(changes, folder):
     edit(folder, **changes)
-    assert len(refused_by(folder, "config.json", ["load_run"])) == 1
+    assert len(error_messages(folder, "config.json", ["load_run"])) == 1
 
 
 def test_a_vocabulary_of_another_size_is_refused(folder):
     (folder / "vocab.json").write_text(json.dumps({"chars": list("abc")}))
-    messages = refused_by(folder, "vocab.json", READS["vocab.json"])
-    assert len(messages) == len(READS["vocab.json"])
+    messages = error_messages(folder, "vocab.json", READERS_OF["vocab.json"])
+    assert len(messages) == len(READERS_OF["vocab.json"])
     for message in messages:
         assert f"has 3 characters and the network {len(CORPUS.vocab)}" in message
 
@@ -834,7 +835,7 @@ def rewrite(file, change, **metadata):
     save_file(arrays, file, {key: value for key, value in metadata.items() if value is not None})
 
 
-def of_weights(arrays, change):
+def edit_bias(arrays, change):
     arrays["head.bias"] = change(arrays["head.bias"])
 
 
@@ -842,13 +843,13 @@ def of_weights(arrays, change):
     ("change", "message"),
     [
         (lambda a: a.clear(), "all float32 or all float64"),
-        (lambda a: of_weights(a, lambda b: b.astype(np.float64)), "all float32 or all float64"),
+        (lambda a: edit_bias(a, lambda b: b.astype(np.float64)), "all float32 or all float64"),
         (lambda a: a.update({k: v.astype(np.int64) for k, v in a.items()}), "all float32 or all"),
         (lambda a: a.update({k: v.astype(np.float16) for k, v in a.items()}), "all float32 or all"),
-        (lambda a: of_weights(a, lambda b: b * np.nan), "head.bias holds a number that is not fin"),
-        (lambda a: of_weights(a, lambda b: b + np.inf), "head.bias holds a number that is not fin"),
+        (lambda a: edit_bias(a, lambda b: b * np.nan), "head.bias holds a number that is not fin"),
+        (lambda a: edit_bias(a, lambda b: b + np.inf), "head.bias holds a number that is not fin"),
         (
-            lambda a: of_weights(a, lambda b: b[:-1]),
+            lambda a: edit_bias(a, lambda b: b[:-1]),
             r"config.json: head.bias must have shape \(\d+,",
         ),
         (lambda a: a.pop("head.bias"), "does not fit config.json: there is no weight head.bias"),
@@ -859,16 +860,16 @@ def of_weights(arrays, change):
     ],
 )
 @pytest.mark.parametrize("name", ["weights.safetensors", "best.safetensors"])
-def test_weights_that_do_not_fit_are_refused(name, change, message, folder):
+def test_invalid_weights_are_refused(name, change, message, folder):
     rewrite(folder / name, change)
-    for loader in READS[name] - {"history"}:
+    for loader in READERS_OF[name] - {"history"}:
         with pytest.raises(RunFolderError, match=message) as caught:
             LOADERS[loader](folder)
         assert name in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [None, "", "-1", "3.0", "three", "9" * 30, "٣"])
-def test_weights_that_name_no_step_are_refused(value, folder):
+def test_weights_without_a_valid_step_number_are_refused(value, folder):
     rewrite(folder / "weights.safetensors", lambda arrays: None, step=value)
     for loader in ("load_run", "history"):
         with pytest.raises(RunFolderError, match="should say its step as a whole number, got "):
@@ -904,7 +905,7 @@ H, L, B = 6, 1, SMALL["batch_size"]
         (lambda a: a["since_best"].fill(np.inf), {}, "inf measurements ago"),
     ],
 )
-def test_a_state_that_does_not_fit_the_run_is_refused(change, metadata, message, folder):
+def test_a_state_that_does_not_match_the_run_is_refused(change, metadata, message, folder):
     rewrite(folder / "state-3.safetensors", change, **metadata)
     with pytest.raises(RunFolderError, match=message) as caught:
         load_run(folder)
@@ -925,16 +926,16 @@ def test_the_state_of_another_optimizer_is_refused(folder):
         ("step,loss,gradient_norm,lr,valid_loss\r\n1,x,1,1,1\r\n", "line 2: expected step"),
     ],
 )
-def test_another_history_is_refused(text, message, folder):
+def test_an_invalid_history_file_is_refused(text, message, folder):
     (folder / "history.csv").write_bytes(text.encode())
-    for loader in READS["history.csv"]:
+    for loader in READERS_OF["history.csv"]:
         with pytest.raises(RunFolderError, match=message) as caught:
             LOADERS[loader](folder)
         assert "history.csv" in str(caught.value)
 
 
 @pytest.mark.parametrize("loader", sorted(LOADERS.keys() - {"history"}))
-def test_what_is_no_run_folder_is_refused(loader, tmp_path):
+def test_a_path_that_is_not_a_run_folder_is_refused(loader, tmp_path):
     with pytest.raises(RunFolderError, match="absent is not there; expected a run folder"):
         LOADERS[loader](tmp_path / "absent")
     (tmp_path / "file").write_text("text")

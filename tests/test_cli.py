@@ -1,4 +1,4 @@
-"""The command: what it does, what it says, and what it leaves behind when it is misused."""
+"""The command: what it does, what it prints, and what it leaves on disk after a mistake."""
 
 import contextlib
 import errno
@@ -33,23 +33,24 @@ COMMAND = [sys.executable, "-c", "from charseq.cli import main; main()"]
 
 @pytest.fixture(scope="module")
 def text(tmp_path_factory):
-    chance = random.Random(0)
+    rng = random.Random(0)
     file = tmp_path_factory.mktemp("text") / "words.txt"
-    file.write_text("\n".join(" ".join(chance.choices(WORDS, k=6)) for _ in range(80)))
+    file.write_text("\n".join(" ".join(rng.choices(WORDS, k=6)) for _ in range(80)))
     return file
 
 
 @pytest.fixture(scope="module")
-def whole(text, tmp_path_factory):
-    """A finished run."""
+def finished_run(text, tmp_path_factory):
+    """Folder of a finished run, which no test changes."""
     folder = tmp_path_factory.mktemp("whole") / "run"
     assert run_main("train", text, "--out", folder, *SMALL)[0] == 0
     return folder
 
 
 @pytest.fixture
-def run(whole, tmp_path):
-    return Path(shutil.copytree(whole, tmp_path / "run"))
+def run(finished_run, tmp_path):
+    """Folder of a finished run, a copy that a test may change."""
+    return Path(shutil.copytree(finished_run, tmp_path / "run"))
 
 
 def run_main(*arguments, err=None):
@@ -66,20 +67,22 @@ def run_main(*arguments, err=None):
     return code or 0, out.getvalue(), err.getvalue()
 
 
-def good(*arguments):
+def run_ok(*arguments):
+    """Run the command, check that it succeeds without errors, and return what it printed."""
     code, out, err = run_main(*arguments)
     assert (code, err) == (0, "")
     return out
 
 
-def process(*arguments, **options):
-    """Run the command in a process of its own."""
+def run_in_new_process(*arguments, **options):
+    """Run the command in a new process; return its exit code and what it wrote."""
     command = [*COMMAND, *map(str, arguments)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     return ran.returncode, ran.stdout, ran.stderr
 
 
 def contents(folder):
+    """Map each path in a folder to the bytes of the file, or to None for a folder."""
     return {
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
         for path in Path(folder).rglob("*")
@@ -87,7 +90,7 @@ def contents(folder):
 
 
 def refused(message, *arguments):
-    """See that a command ends in one sentence on standard error, and in nothing else."""
+    """Check that a command fails, and prints one sentence on standard error and nothing else."""
     code, out, err = run_main(*arguments)
     assert code not in (0, None)
     assert out == ""
@@ -98,8 +101,8 @@ def refused(message, *arguments):
 # --- training -------------------------------------------------------------------------------------
 
 
-def test_train_learns_and_keeps_everything_in_a_folder(whole):
-    assert sorted(contents(whole)) == [
+def test_train_reduces_the_loss_and_saves_everything_in_a_folder(finished_run):
+    assert sorted(contents(finished_run)) == [
         "best.safetensors",
         "config.json",
         "history.csv",
@@ -108,16 +111,16 @@ def test_train_learns_and_keeps_everything_in_a_folder(whole):
         "vocab.json",
         "weights.safetensors",
     ]
-    loaded, history = load_run(whole)
+    loaded, history = load_run(finished_run)
     assert loaded.finished
     assert history.numbers.tolist() == list(range(1, 21))
     assert history[-1].loss < history[0].loss
     assert [r.step for r in history if not math.isnan(r.valid_loss)] == [5, 10, 15, 20]
-    assert b"<svg" in (whole / "loss.svg").read_bytes()
+    assert b"<svg" in (finished_run / "loss.svg").read_bytes()
 
 
-def test_train_reports_each_measurement_and_ends_with_what_to_do_next(text, tmp_path):
-    out = good("train", text, "--out", tmp_path / "run", *SMALL).splitlines()
+def test_train_prints_each_measurement_and_suggests_the_next_command(text, tmp_path):
+    out = run_ok("train", text, "--out", tmp_path / "run", *SMALL).splitlines()
     _, history = load_run(tmp_path / "run")
     assert out[:-1] == [str(history[step - 1]) for step in (5, 10, 15, 20)]
     assert out[-1] == (
@@ -125,7 +128,7 @@ def test_train_reports_each_measurement_and_ends_with_what_to_do_next(text, tmp_
     )
 
 
-def test_train_passes_every_option_on(text, tmp_path):
+def test_train_saves_every_option_in_the_configuration(text, tmp_path):
     options = {
         "cell": "lstm", "hidden": 8, "layers": 2, "embedding": 8, "dropout": 0.2,
         "forget-bias": 1.5, "steps": 3, "batch-size": 3, "length": 7, "order": "windows",
@@ -134,7 +137,7 @@ def test_train_passes_every_option_on(text, tmp_path):
         "evaluate-every": 2, "patience": 9, "seed": 11,
     }  # fmt: skip
     flags = [str(part) for name, value in options.items() for part in (f"--{name}", value)]
-    good("train", text, "--out", tmp_path / "run", "--tied", *flags)
+    run_ok("train", text, "--out", tmp_path / "run", "--tied", *flags)
     config = json.loads((tmp_path / "run" / "config.json").read_bytes())
     assert config["model"] == {
         "vocab_size": len(set(text.read_text())), "hidden_size": 8, "cell": "LSTM",
@@ -154,24 +157,25 @@ def test_train_passes_every_option_on(text, tmp_path):
 
 
 @pytest.mark.usefixtures("float64")
-def test_plain_layers_train_as_the_fast_ones_do_and_a_folder_without_the_option_is_plain(
-    text, tmp_path
-):
+def test_plain_layers_train_like_fast_ones_and_folders_without_the_option_are_plain(text, tmp_path):
     for name, flags in (("fast", []), ("plain", ["--plain"])):
-        good("train", text, "--out", tmp_path / name, *SMALL, *flags)
-    (fast, found), (plain, expected) = load_run(tmp_path / "fast"), load_run(tmp_path / "plain")
+        run_ok("train", text, "--out", tmp_path / name, *SMALL, *flags)
+    (fast, fast_history), (plain, plain_history) = (
+        load_run(tmp_path / "fast"),
+        load_run(tmp_path / "plain"),
+    )
     assert (fast.model.fast, plain.model.fast) == (True, False)
-    np.testing.assert_allclose(found.losses, expected.losses, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(fast_history.losses, plain_history.losses, rtol=0, atol=1e-9)
     config = json.loads((tmp_path / "plain" / "config.json").read_bytes())
     del config["model"]["fast"]
     (tmp_path / "plain" / "config.json").write_text(json.dumps(config))
     assert load_run(tmp_path / "plain")[0].model.fast is False
-    assert "20 steps" in good("resume", tmp_path / "plain")
+    assert "20 steps" in run_ok("resume", tmp_path / "plain")
 
 
-def test_zero_stands_for_none(text, tmp_path):
+def test_zero_turns_an_option_off(text, tmp_path):
     zeros = ["--steps=2", "--clip-norm=0", "--patience=0", "--embedding=0", "--valid=0"]
-    out = good("train", text, "--out", tmp_path / "run", *SMALL, *zeros)
+    out = run_ok("train", text, "--out", tmp_path / "run", *SMALL, *zeros)
     loaded, history = load_run(tmp_path / "run")
     assert loaded.settings.clip_norm is loaded.settings.patience is None
     assert loaded.model.embedding is None
@@ -179,19 +183,19 @@ def test_zero_stands_for_none(text, tmp_path):
     assert out.count("\n") == 1
 
 
-def test_a_text_with_a_name_needs_no_file(tmp_path, monkeypatch):
+def test_a_built_in_text_needs_no_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "time-zones").write_text("the name wins over a file")
-    good("train", "time-zones", "--steps", 1, "--hidden", 4)
+    run_ok("train", "time-zones", "--steps", 1, "--hidden", 4)
     assert json.loads(Path("run/config.json").read_bytes())["text"]["text"] == "time-zones"
     assert "L" in load_net("run")[1]
-    good("resume", "run")
-    assert json.loads(good("eval", "run", "time-zones", "--json"))["characters"] > 1000
+    run_ok("resume", "run")
+    assert json.loads(run_ok("eval", "run", "time-zones", "--json"))["characters"] > 1000
 
 
-def test_samples_are_shown_now_and_then(text, tmp_path):
-    out = good("train", text, "--out", tmp_path / "run", *SMALL, "--sample-every", "10")
-    silent = good("train", text, "--out", tmp_path / "other", *SMALL)
+def test_sample_every_prints_samples_and_does_not_change_training(text, tmp_path):
+    out = run_ok("train", text, "--out", tmp_path / "run", *SMALL, "--sample-every", "10")
+    silent = run_ok("train", text, "--out", tmp_path / "other", *SMALL)
     assert (
         contents(tmp_path / "run")["weights.safetensors"]
         == (contents(tmp_path / "other")["weights.safetensors"])
@@ -202,8 +206,8 @@ def test_samples_are_shown_now_and_then(text, tmp_path):
     assert f"{last}\n20 steps;" in out
 
 
-def test_json_is_a_line_a_step_and_nothing_else(text, tmp_path):
-    out = good("train", text, "--out", tmp_path / "run", *SMALL, "--sample-every", 2, "--json")
+def test_train_with_json_prints_one_line_per_step_and_nothing_else(text, tmp_path):
+    out = run_ok("train", text, "--out", tmp_path / "run", *SMALL, "--sample-every", 2, "--json")
     rows = [json.loads(line, parse_constant=pytest.fail) for line in out.splitlines()]
     _, history = load_run(tmp_path / "run")
     assert [row["step"] for row in rows] == list(range(1, 21))
@@ -211,8 +215,8 @@ def test_json_is_a_line_a_step_and_nothing_else(text, tmp_path):
     assert [row["step"] for row in rows if row["valid_loss"] is not None] == [5, 10, 15, 20]
 
 
-def test_progress_is_not_shown_where_there_is_no_terminal(text, tmp_path):
-    assert "\r" not in good("train", text, "--out", tmp_path / "run", *SMALL)
+def test_progress_is_not_shown_without_a_terminal(text, tmp_path):
+    assert "\r" not in run_ok("train", text, "--out", tmp_path / "run", *SMALL)
 
 
 class Terminal(io.StringIO):
@@ -234,9 +238,9 @@ def test_progress_in_a_terminal_shows_loss_speed_and_time_left(text, tmp_path, m
 # --- resuming -------------------------------------------------------------------------------------
 
 LONG = [*SMALL, "--steps=1500", "--save-every=1000000", "--evaluate-every=50"]
-# The command, interrupted by a signal of its own once it has printed so many lines. It waits for
-# the signal, so the step at which it stops depends on no clock. It computes in float64: the tests
-# below compare runs of many steps that add in different orders, and float32 would drift apart.
+# The command, but it sends itself an interrupt once it has printed LINES_LEFT lines, and waits for
+# it. So the step at which it stops does not depend on a clock. It computes in float64, because the
+# tests below compare runs of many steps that add in different orders, which drift apart in float32.
 INTERRUPTED = """\
 import os, signal, sys
 from threading import Event
@@ -246,25 +250,25 @@ from charseq.cli import main
 torch.set_default_dtype(torch.float64)
 # A shell that starts pytest in the background has its children ignore interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-left, whom, write = int(os.environ.get("LINES_LEFT", -1)), os.getpid(), sys.stdout.write
-if "RANK" in os.environ:  # torch's launcher is interrupted, and passes it on
-    whom = os.getppid()
+lines_left, target, write = int(os.environ.get("LINES_LEFT", -1)), os.getpid(), sys.stdout.write
+if "RANK" in os.environ:  # interrupt torch's launcher, which passes the signal on
+    target = os.getppid()
 
-def count(text):
-    global left
+def write_and_count(text):
+    global lines_left
     write(text)
-    before, left = left, left - text.count("\\n")
-    if before > 0 >= left:
-        came, own = Event(), signal.getsignal(signal.SIGINT)
-        signal.signal(signal.SIGINT, lambda *arguments: (came.set(), own(*arguments)))
-        os.kill(whom, signal.SIGINT)
-        while not came.wait(0.01):  # Python runs a handler between two waits
+    before, lines_left = lines_left, lines_left - text.count("\\n")
+    if before > 0 >= lines_left:
+        arrived, handler = Event(), signal.getsignal(signal.SIGINT)
+        signal.signal(signal.SIGINT, lambda *arguments: (arrived.set(), handler(*arguments)))
+        os.kill(target, signal.SIGINT)
+        while not arrived.wait(0.01):  # Python runs a signal handler between two waits
             pass
 
-sys.stdout.write = count
+sys.stdout.write = write_and_count
 main()
 """
-posix = pytest.mark.skipif(os.name != "posix", reason="signals here are another matter")
+posix = pytest.mark.skipif(os.name != "posix", reason="signals work differently on this system")
 
 
 @pytest.fixture(scope="module")
@@ -276,7 +280,7 @@ def interrupted_command(tmp_path_factory):
 
 @pytest.fixture
 def float64():
-    """Compute in float64 unless told otherwise, as INTERRUPTED does."""
+    """Compute in float64 by default, as INTERRUPTED does."""
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)
@@ -285,14 +289,14 @@ def float64():
 @posix
 @pytest.mark.slow
 @pytest.mark.usefixtures("float64")
-def test_an_interrupted_run_is_saved_and_ends_as_one_that_was_not(
+def test_an_interrupted_run_resumes_and_ends_exactly_like_an_uninterrupted_one(
     interrupted_command, text, tmp_path
 ):
-    good("train", text, "--out", tmp_path / "one", *SMALL, "--steps=60")
-    other = tmp_path / "other"
+    whole, folder = tmp_path / "whole", tmp_path / "interrupted"
+    run_ok("train", text, "--out", whole, *SMALL, "--steps=60")
     commands = [
-        (25, ["train", text, "--out", other, *SMALL, "--steps=60", "--json"]),
-        (20, ["resume", other, "--json"]),
+        (25, ["train", text, "--out", folder, *SMALL, "--steps=60", "--json"]),
+        (20, ["resume", folder, "--json"]),
     ]
     for stop, (lines, arguments) in zip((25, 45), commands, strict=True):
         ran = subprocess.run(
@@ -301,20 +305,20 @@ def test_an_interrupted_run_is_saved_and_ends_as_one_that_was_not(
             env=os.environ | {"LINES_LEFT": str(lines)},
         )  # fmt: skip
         assert ran.returncode == 130, ran.stderr
-        run, history = load_run(other)
+        run, history = load_run(folder)
         assert run.step == len(history) == stop
         assert ran.stdout.count("\n") == lines
         assert ran.stderr == (
             f"charseq: interrupted; the run is saved at step {stop}, and "
-            f"`charseq resume {other}` goes on from there\n"
+            f"`charseq resume {folder}` goes on from there\n"
         )
-    good("resume", other)
-    one, two = contents(tmp_path / "one"), contents(other)
-    assert sorted(one) == sorted(two)
-    assert all(one[name] == two[name] for name in one if name != "loss.svg")
+    run_ok("resume", folder)
+    expected, resumed = contents(whole), contents(folder)
+    assert sorted(expected) == sorted(resumed)
+    assert all(expected[name] == resumed[name] for name in expected if name != "loss.svg")
 
 
-def test_an_interrupt_waits_until_the_step_is_whole(text, tmp_path, monkeypatch):
+def test_an_interrupt_takes_effect_after_the_current_step(text, tmp_path, monkeypatch):
     def interrupt(*arguments):
         os.kill(os.getpid(), signal.SIGINT)
         return evaluate(*arguments)
@@ -334,7 +338,7 @@ def test_an_interrupt_waits_until_the_step_is_whole(text, tmp_path, monkeypatch)
     assert loaded.best_loss == history[-1].valid_loss
 
 
-def test_a_second_interrupt_does_not_wait(text, tmp_path, monkeypatch):
+def test_a_second_interrupt_takes_effect_at_once(text, tmp_path, monkeypatch):
     calls = []
 
     def steps(*_):
@@ -356,21 +360,21 @@ def test_a_second_interrupt_does_not_wait(text, tmp_path, monkeypatch):
     assert load_run(tmp_path / "run")[0].step == 0
 
 
-def test_who_ignores_interrupts_goes_on_ignoring_them(text, tmp_path):
+def test_sigint_stays_ignored_if_it_was(text, tmp_path):
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        good("train", text, "--out", tmp_path / "run", *SMALL)
+        run_ok("train", text, "--out", tmp_path / "run", *SMALL)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-def test_resume_goes_on_from_another_directory(text, tmp_path, monkeypatch):
+def test_resume_works_from_another_directory(text, tmp_path, monkeypatch):
     monkeypatch.chdir(text.parent)
-    good("train", text.name, "--out", tmp_path / "run", *SMALL)
+    run_ok("train", text.name, "--out", tmp_path / "run", *SMALL)
     monkeypatch.chdir(tmp_path)
     before = contents("run")
-    assert "20 steps; the run is in run." in good("resume", "run")
+    assert "20 steps; the run is in run." in run_ok("resume", "run")
     assert contents("run").keys() == before.keys()
     assert contents("run")["weights.safetensors"] == before["weights.safetensors"]
 
@@ -379,17 +383,17 @@ def test_resume_goes_on_from_another_directory(text, tmp_path, monkeypatch):
 def test_resume_refuses_another_text(change, text, tmp_path):
     file, folder = tmp_path / "words.txt", tmp_path / "run"
     file.write_text(text.read_text())
-    good("train", file, "--out", folder, *SMALL)
+    run_ok("train", file, "--out", folder, *SMALL)
     file.write_text(change(text.read_text()))
     before = contents(tmp_path)
     refused("words.txt is not the text that this run learns from: it has", "resume", folder)
     assert contents(tmp_path) == before
 
 
-def test_resume_refuses_a_text_in_which_two_characters_changed_places(text, tmp_path):
+def test_resume_refuses_a_text_with_two_characters_swapped(text, tmp_path):
     file, folder = tmp_path / "words.txt", tmp_path / "run"
     file.write_text(text.read_text())
-    good("train", file, "--out", folder, *SMALL)
+    run_ok("train", file, "--out", folder, *SMALL)
     first, second, *rest = text.read_text()
     file.write_text("".join([second, first, *rest]))
     before = contents(tmp_path)
@@ -398,14 +402,14 @@ def test_resume_refuses_a_text_in_which_two_characters_changed_places(text, tmp_
     assert contents(tmp_path) == before
 
 
-def test_a_run_that_kept_no_digest_of_its_text_is_resumed(run):
+def test_a_run_without_a_digest_of_its_text_can_be_resumed(run):
     config = json.loads((run / "config.json").read_bytes())
     del config["text"]["sha256"]
     (run / "config.json").write_text(json.dumps(config))
-    assert "20 steps" in good("resume", run)
+    assert "20 steps" in run_ok("resume", run)
 
 
-def test_a_run_that_diverges_says_so_and_keeps_its_last_good_step(text, tmp_path):
+def test_a_diverging_run_says_so_and_saves_its_last_good_step(text, tmp_path):
     wild = ["--optimizer=sgd", "--lr=1e38", "--clip-norm=0", "--evaluate-every=0"]
     folder = tmp_path / "run"
     refused("step [23]: the loss is .* try a lower", "train", text, "--out", folder, *SMALL, *wild)
@@ -422,38 +426,38 @@ LAUNCHER = [
     "from torch.distributed.run import main; main()",
     "--standalone",
 ]
-TOGETHER = [*SMALL, "--batch-size=6", "--steps=60", "--save-every=1000", "--lr=0.002"]
-HANGS = 600  # seconds after which a test has surely hung; none of them needs a tenth of it
+TWO_PROCESS_RUN = [*SMALL, "--batch-size=6", "--steps=60", "--save-every=1000", "--lr=0.002"]
+TIMEOUT = 600  # seconds; no test needs a tenth of that, so one that takes longer has hung
 
 
-def launched(command, processes, *arguments, lines=-1):
-    """Run the command in several processes, by torch's own launcher."""
+def run_in_processes(command, processes, *arguments, lines=-1):
+    """Run the command in several processes, with torch's own launcher."""
     return subprocess.run(
         [*LAUNCHER, f"--nproc-per-node={processes}", command, *map(str, arguments)],
         env=os.environ | {"LINES_LEFT": str(lines)},
-        capture_output=True, text=True, check=False, timeout=HANGS,
+        capture_output=True, text=True, check=False, timeout=TIMEOUT,
     )  # fmt: skip
 
 
 @pytest.fixture
-def alone(float64, text, tmp_path):
-    """A run by one process that was not interrupted."""
-    good("train", text, "--out", tmp_path / "alone", *TOGETHER)
+def single_process_run(float64, text, tmp_path):
+    """An uninterrupted run of one process, loaded."""
+    run_ok("train", text, "--out", tmp_path / "alone", *TWO_PROCESS_RUN)
     return load_run(tmp_path / "alone")
 
 
 @pytest.fixture(scope="module")
-def begun(interrupted_command, text, tmp_path_factory):
-    """A run by two processes that was interrupted at step 30, and what they wrote."""
-    folder = tmp_path_factory.mktemp("begun") / "run"
-    arguments = ["train", text, "--out", folder, *TOGETHER, "--json"]
-    ran = launched(interrupted_command, 2, *arguments, lines=30)
+def interrupted_run(interrupted_command, text, tmp_path_factory):
+    """A run of two processes that was interrupted at step 30, and what they printed."""
+    folder = tmp_path_factory.mktemp("interrupted_run") / "run"
+    arguments = ["train", text, "--out", folder, *TWO_PROCESS_RUN, "--json"]
+    ran = run_in_processes(interrupted_command, 2, *arguments, lines=30)
     assert ran.returncode != 0
     return folder, [json.loads(line) for line in ran.stdout.splitlines()], ran.stderr
 
 
-def assert_ends_as(folder, alone):
-    (expected, history), (run, records) = alone, load_run(folder)
+def assert_finished_like(folder, single_process_run):
+    (expected, history), (run, records) = single_process_run, load_run(folder)
     assert run.step == len(records) == 60
     np.testing.assert_allclose(records.losses, history.losses, rtol=0, atol=1e-9)
     assert run.best_loss == pytest.approx(expected.best_loss, abs=1e-9)
@@ -461,44 +465,50 @@ def assert_ends_as(folder, alone):
 
 @posix
 @pytest.mark.slow
-def test_two_processes_that_are_interrupted_stop_at_one_step_and_save_it(begun, alone):
-    folder, rows, err = begun
+def test_two_interrupted_processes_stop_at_the_same_step_and_save_it(
+    interrupted_run, single_process_run
+):
+    folder, rows, err = interrupted_run
     run, history = load_run(folder)
     assert 30 <= run.step < 60
-    assert [row["step"] for row in rows] == list(range(1, run.step + 1))  # each once
+    assert [row["step"] for row in rows] == list(range(1, run.step + 1))  # no step twice
     assert [row["loss"] for row in rows] == history.losses.tolist()
-    np.testing.assert_allclose(history.losses, alone[1].losses[: run.step], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(
+        history.losses, single_process_run[1].losses[: run.step], rtol=0, atol=1e-9
+    )
     assert err.count("charseq: ") == 1
     assert f"charseq: interrupted; the run is saved at step {run.step}, and `charseq resu" in err
 
 
 @posix
 @pytest.mark.slow
-def test_what_two_processes_began_one_brings_to_its_end(begun, alone, tmp_path):
-    shutil.copytree(begun[0], tmp_path / "run")
-    good("resume", tmp_path / "run")
-    assert_ends_as(tmp_path / "run", alone)
+def test_one_process_can_finish_a_run_of_two(interrupted_run, single_process_run, tmp_path):
+    shutil.copytree(interrupted_run[0], tmp_path / "run")
+    run_ok("resume", tmp_path / "run")
+    assert_finished_like(tmp_path / "run", single_process_run)
 
 
 @posix
 @pytest.mark.slow
-def test_what_two_processes_began_three_bring_to_its_end(
-    begun, alone, interrupted_command, tmp_path
+def test_three_processes_can_finish_a_run_of_two(
+    interrupted_run, single_process_run, interrupted_command, tmp_path
 ):
-    shutil.copytree(begun[0], tmp_path / "run")
-    ran = launched(interrupted_command, 3, "resume", tmp_path / "run")
+    shutil.copytree(interrupted_run[0], tmp_path / "run")
+    ran = run_in_processes(interrupted_command, 3, "resume", tmp_path / "run")
     assert ran.returncode == 0, ran.stderr
     measured = [str(record) for record in load_run(tmp_path / "run")[1] if record.step % 5 == 0]
     last = f"60 steps; the run is in {tmp_path / 'run'}. Next: charseq sample {tmp_path / 'run'}"
     assert [measured[-1], last] == ran.stdout.splitlines()[-2:]
-    assert_ends_as(tmp_path / "run", alone)
+    assert_finished_like(tmp_path / "run", single_process_run)
 
 
 @pytest.mark.slow
-def test_when_one_of_two_processes_fails_both_end_with_its_sentence(interrupted_command, run, text):
+def test_if_one_of_two_processes_fails_both_stop_with_one_error_message(
+    interrupted_command, run, text
+):
     before = contents(run)
-    ran = launched(interrupted_command, 2, "train", text, "--out", run, *TOGETHER)
-    assert ran.returncode != 0  # the first process alone writes
+    ran = run_in_processes(interrupted_command, 2, "train", text, "--out", run, *TWO_PROCESS_RUN)
+    assert ran.returncode != 0  # only rank 0 writes, so only rank 0 fails at first
     assert ran.stdout == ""
     assert re.findall("^charseq: .*", ran.stderr, re.MULTILINE) == [
         f"charseq: {run} holds a run already: resume it, or choose another folder for a new one"
@@ -506,12 +516,12 @@ def test_when_one_of_two_processes_fails_both_end_with_its_sentence(interrupted_
     assert contents(run) == before
 
 
-RENDEZVOUS = sys.modules["torch.distributed.rendezvous"]  # its name is that of a function, too
+RENDEZVOUS = sys.modules["torch.distributed.rendezvous"]  # `import` finds a function instead
 
 
 @pytest.fixture
 def store(monkeypatch):
-    """Let the command believe that it was started as one of two, while it is alone."""
+    """Make the command believe that it is one of two processes, although it is the only one."""
     store = torch.distributed.HashStore()
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setattr(RENDEZVOUS, "rendezvous", lambda url: iter([(store, 0, 1)]))
@@ -519,30 +529,26 @@ def store(monkeypatch):
     assert not torch.distributed.is_initialized()
 
 
-def test_one_of_several_processes_joins_the_others_and_leaves_them(store, text, tmp_path):
-    out = good("train", text, "--out", tmp_path / "run", *SMALL)
+def test_a_process_joins_and_leaves_its_process_group(store, text, tmp_path):
+    out = run_ok("train", text, "--out", tmp_path / "run", *SMALL)
     assert out.count("\n") == 5
     assert load_run(tmp_path / "run")[0].step == 20
 
 
 @pytest.mark.parametrize("rank", [0, 1])
-def test_the_first_of_several_processes_alone_is_heard_and_writes(
-    rank, store, text, tmp_path, monkeypatch
-):
+def test_only_rank_0_prints_and_writes(rank, store, text, tmp_path, monkeypatch):
     monkeypatch.setattr("charseq.trainer.rank_and_world_size", lambda: (rank, 2))
-    out = good("train", text, "--out", tmp_path / "run", *SMALL)
+    out = run_ok("train", text, "--out", tmp_path / "run", *SMALL)
     assert (out != "") == (tmp_path / "run" / "loss.svg").exists() == (rank == 0)
     assert (tmp_path / "run").exists() == (rank == 0)
 
 
-def test_of_several_processes_that_fail_one_says_why(store, text, tmp_path):
+def test_only_one_of_several_failing_processes_prints_its_error(store, text, tmp_path):
     refused("absent is not there", "resume", tmp_path / "absent")
     assert run_main("resume", tmp_path / "absent") == (1, "", "")
 
 
-def test_a_process_fails_quietly_when_the_first_has_gone_with_its_store(
-    store, tmp_path, monkeypatch
-):
+def test_a_process_fails_silently_if_rank_0_and_its_store_are_gone(store, tmp_path, monkeypatch):
     def gone(*_):
         raise RuntimeError("Connection reset by peer")
 
@@ -550,41 +556,41 @@ def test_a_process_fails_quietly_when_the_first_has_gone_with_its_store(
     assert run_main("resume", tmp_path / "absent") == (1, "", "")
 
 
-def test_a_process_alone_takes_no_notice_of_a_world_of_one(text, tmp_path, monkeypatch):
+def test_a_world_size_of_1_needs_no_process_group(text, tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "1")
     monkeypatch.setattr(RENDEZVOUS, "rendezvous", pytest.fail)
-    good("train", text, "--out", tmp_path / "run", *SMALL)
+    run_ok("train", text, "--out", tmp_path / "run", *SMALL)
 
 
 # --- sampling -------------------------------------------------------------------------------------
 
 
-def test_sample_writes_what_generate_writes(whole):
-    net, vocab = load_net(whole)
+def test_sample_prints_what_generate_returns(finished_run):
+    net, vocab = load_net(finished_run)
     options = {"temperature": 0.7, "top_k": 5, "top_p": 0.9, "length": 70, "streams": 2}
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
     texts = generate(net, vocab, "the ", **options, rng=np.random.default_rng(3))
-    out = good("sample", whole, "--prompt", "the ", "--seed", 3, *flags)
+    out = run_ok("sample", finished_run, "--prompt", "the ", "--seed", 3, *flags)
     assert out == f"the {texts[0]}\n{'-' * 60}\nthe {texts[1]}\n"
-    as_json = good("sample", whole, "--prompt", "the ", "--seed", 3, *flags, "--json")
+    as_json = run_ok("sample", finished_run, "--prompt", "the ", "--seed", 3, *flags, "--json")
     assert json.loads(as_json) == {"prompt": "the ", "texts": texts}
 
 
-def test_sample_is_determined_by_its_seed(whole):
-    texts = [good("sample", whole, "--seed", seed) for seed in (1, 1, 2)]
+def test_sample_with_the_same_seed_prints_the_same_text(finished_run):
+    texts = [run_ok("sample", finished_run, "--seed", seed) for seed in (1, 1, 2)]
     assert texts[0] == texts[1] != texts[2]
     assert len(texts[0]) == 401
-    assert good("sample", whole) != good("sample", whole)
+    assert run_ok("sample", finished_run) != run_ok("sample", finished_run)
 
 
-def test_sample_stops_where_it_is_told_to(whole):
-    (free,) = json.loads(good("sample", whole, "--seed", 1, "--json"))["texts"]
+def test_sample_ends_before_the_first_stop_string(finished_run):
+    (free,) = json.loads(run_ok("sample", finished_run, "--seed", 1, "--json"))["texts"]
     flags = ("--stop", "e", "--stop", "t", "--seed", 1, "--json")
-    (cut,) = json.loads(good("sample", whole, *flags))["texts"]
+    (cut,) = json.loads(run_ok("sample", finished_run, *flags))["texts"]
     assert cut == re.split("[et]", free)[0] != free
 
 
-def test_sample_takes_the_best_weights_unless_the_last_are_asked_for(run):
+def test_sample_takes_the_best_weights_by_default(run):
     shutil.copy(run / "weights.safetensors", run / "last")
     arrays = load_net(run, best=True)[0]
     assert arrays is not None
@@ -594,31 +600,31 @@ def test_sample_takes_the_best_weights_unless_the_last_are_asked_for(run):
     from safetensors.torch import save_file
 
     save_file(model.state_dict(), run / "best.safetensors", {"step": "20"})
-    assert good("sample", run, "--length", 5) == "aaaaa\n"
-    assert good("sample", run, "--length", 5, "--temperature", 0, "--last") != "aaaaa\n"
+    assert run_ok("sample", run, "--length", 5) == "aaaaa\n"
+    assert run_ok("sample", run, "--length", 5, "--temperature", 0, "--last") != "aaaaa\n"
 
 
 # --- measuring, shapes, info ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("last", [False, True])
-def test_eval_measures_what_evaluate_measures(last, whole, text):
+def test_eval_prints_what_evaluate_returns(last, finished_run, text):
     flags = ["--last"] if last else []
-    found = json.loads(good("eval", whole, text, "--json", *flags))
-    model, vocab = load_model(whole, best=not last)
+    printed = json.loads(run_ok("eval", finished_run, text, "--json", *flags))
+    model, vocab = load_model(finished_run, best=not last)
     loss = evaluate(model, Corpus.from_text(text.read_text(), vocab))
-    assert found == {
+    assert printed == {
         "characters": len(text.read_text()),
         "loss": loss,
         "bits_per_character": loss / math.log(2),
         "perplexity": math.exp(loss),
     }
-    table = good("eval", whole, text, *flags)
+    table = run_ok("eval", finished_run, text, *flags)
     assert f"bits per character  {loss / math.log(2):.4f}\n" in table
     assert table.count("\n") == 4
 
 
-def test_a_perplexity_beyond_all_bounds_is_no_number_in_json(run, tmp_path):
+def test_an_infinite_perplexity_is_null_in_json(run, tmp_path):
     model, vocab = load_model(run)
     with torch.no_grad():
         model.head.bias[vocab.encode("a")] = 1e6
@@ -626,32 +632,32 @@ def test_a_perplexity_beyond_all_bounds_is_no_number_in_json(run, tmp_path):
 
     save_file(model.state_dict(), run / "best.safetensors", {"step": "20"})
     (tmp_path / "t.txt").write_text("ttt")
-    found = json.loads(good("eval", run, tmp_path / "t.txt", "--json"))
-    assert found["perplexity"] is None
-    assert found["loss"] > 1e5
-    assert "perplexity          inf" in good("eval", run, tmp_path / "t.txt")
+    printed = json.loads(run_ok("eval", run, tmp_path / "t.txt", "--json"))
+    assert printed["perplexity"] is None
+    assert printed["loss"] > 1e5
+    assert "perplexity          inf" in run_ok("eval", run, tmp_path / "t.txt")
 
 
-def test_shapes_shows_what_layer_shapes_says():
+def test_shapes_prints_the_tables_of_layer_shapes():
     expected = LayerShapes("lstm", 10, 16)
-    assert good("shapes", "lstm", 10, 16) == f"{expected}\n"
+    assert run_ok("shapes", "lstm", 10, 16) == f"{expected}\n"
     options = {
         "num_layers": 2, "bias": False, "batch_first": True, "bidirectional": True,
         "proj_size": 3, "batch_size": 5, "length": 7,
     }  # fmt: skip
     flags = "--layers 2 --no-bias --batch-first --bidirectional --proj-size 3 --batch 5 --length 7"
     expected = LayerShapes("lstm", 10, 16, **options)
-    assert good("shapes", "lstm", 10, 16, *flags.split()) == f"{expected}\n"
-    found = json.loads(good("shapes", "lstm", 10, 16, *flags.split(), "--json"))
-    assert found == json.loads(json.dumps(expected.to_dict()))
+    assert run_ok("shapes", "lstm", 10, 16, *flags.split()) == f"{expected}\n"
+    printed = json.loads(run_ok("shapes", "lstm", 10, 16, *flags.split(), "--json"))
+    assert printed == json.loads(json.dumps(expected.to_dict()))
     unbatched = LayerShapes("gru", 3, 4, batch_size=None)
-    assert good("shapes", "gru", 3, 4, "--batch", 0) == f"{unbatched}\n"
+    assert run_ok("shapes", "gru", 3, 4, "--batch", 0) == f"{unbatched}\n"
 
 
-def test_info_says_what_is_in_the_folder(whole, text):
-    _, history = load_run(whole)
+def test_info_prints_what_is_in_the_folder(finished_run, text):
+    _, history = load_run(finished_run)
     best = min(r.valid_loss for r in history if not math.isnan(r.valid_loss)) / math.log(2)
-    facts = json.loads(good("info", whole, "--json"))
+    facts = json.loads(run_ok("info", finished_run, "--json"))
     assert facts.pop("settings")["steps"] == 20
     assert facts == {
         "network": "LSTM 8",
@@ -661,34 +667,34 @@ def test_info_says_what_is_in_the_folder(whole, text):
         "loss": round(history[-1].loss, 4),
         "best_valid_bits_per_character": round(best, 4),
     }
-    table = good("info", whole)
+    table = run_ok("info", finished_run)
     assert f"best valid bits per character  {best:.4f}\n" in table
     assert table.count("\n") == 6
 
 
-def test_info_counts_the_steps_that_count(run):
+def test_info_ignores_steps_after_the_saved_one(run):
     loaded, history = load_run(run)
     type(history)((*history, history[-1].__class__(21, 1.0, 1.0, 1.0))).to_csv(run / "history.csv")
-    assert json.loads(good("info", run, "--json"))["steps"] == "20 of 20"
+    assert json.loads(run_ok("info", run, "--json"))["steps"] == "20 of 20"
     assert loaded.step == 20
 
 
-def test_info_of_a_run_without_measurements(text, tmp_path):
+def test_info_leaves_out_what_a_run_has_not_measured(text, tmp_path):
     folder = tmp_path / "run"
-    good("train", text, "--out", folder, *SMALL, "--valid", 0, "--layers", 2)
-    facts = json.loads(good("info", folder, "--json"))
+    run_ok("train", text, "--out", folder, *SMALL, "--valid", 0, "--layers", 2)
+    facts = json.loads(run_ok("info", folder, "--json"))
     assert facts["network"] == "LSTM 8×8"
     assert "best_valid_bits_per_character" not in facts
     (folder / "history.csv").write_text("step,loss,gradient_norm,lr,valid_loss\r\n", newline="")
-    assert "loss" not in json.loads(good("info", folder, "--json"))
+    assert "loss" not in json.loads(run_ok("info", folder, "--json"))
 
 
-def test_a_finished_run_without_records_has_no_curve(text, tmp_path):
+def test_a_finished_run_without_records_gets_no_loss_curve(text, tmp_path):
     folder = tmp_path / "run"
-    good("train", text, "--out", folder, *SMALL)
+    run_ok("train", text, "--out", folder, *SMALL)
     (folder / "history.csv").write_text("step,loss,gradient_norm,lr,valid_loss\r\n", newline="")
     (folder / "loss.svg").unlink()
-    good("resume", folder)
+    run_ok("resume", folder)
     assert not (folder / "loss.svg").exists()
 
 
@@ -706,16 +712,16 @@ def test_a_finished_run_without_records_has_no_curve(text, tmp_path):
         (["sample", "absent"], {"numpy"}),
     ],
 )
-def test_commands_import_no_more_than_they_need(arguments, heavy, whole):
-    assert imported(arguments, whole) & {"torch", "numpy", "matplotlib"} <= heavy
+def test_commands_import_only_the_heavy_libraries_they_need(arguments, heavy, finished_run):
+    assert imported(arguments, finished_run) & {"torch", "numpy", "matplotlib"} <= heavy
 
 
-def imported(arguments, whole):
-    """Names of the modules that a command has loaded when it ends."""
+def imported(arguments, finished_run):
+    """Run a command, and return the names of the modules that it has imported when it ends."""
     code = (
         "import sys\nfrom charseq.cli import main\ntry: main()\nfinally: print('\\n', *sys.modules)"
     )
-    arguments = [str(whole) if part == "RUN" else part for part in arguments]
+    arguments = [str(finished_run) if part == "RUN" else part for part in arguments]
     ran = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
     )
@@ -744,21 +750,21 @@ def imported(arguments, whole):
         ),
     ],
 )
-def test_a_command_starts_with_the_modules_that_it_uses(arguments, modules, whole):
-    # What a command loads is what it waits for. How long that takes depends on the machine, and is
-    # measured in benchmarks/; what is loaded does not.
-    loaded = imported(arguments, whole)
+def test_a_command_imports_exactly_the_modules_it_uses(arguments, modules, finished_run):
+    # A command has to import modules before it can start. How long that takes depends on the
+    # machine, and benchmarks/ measures it. Which modules it imports does not depend on the machine.
+    loaded = imported(arguments, finished_run)
     assert {name[8:] for name in loaded if name.startswith("charseq.")} == modules
 
 
-def test_help_names_every_command_and_what_it_does():
-    out = good("--help")
+def test_help_lists_every_command():
+    out = run_ok("--help")
     for command in ("train", "resume", "sample", "eval", "shapes", "info"):
         assert f"\n  {command} " in out
-        assert f"Usage: charseq {command} " in good(command, "--help")
+        assert f"Usage: charseq {command} " in run_ok(command, "--help")
 
 
-def test_a_wrong_option_is_answered_with_usage():
+def test_a_wrong_option_prints_the_usage():
     for arguments in (["sample"], ["sample", "a", "--lenght", "3"], ["trian"], ["shapes", "x"]):
         code, out, err = run_main(*arguments)
         assert (code, out) == (2, "")
@@ -767,9 +773,9 @@ def test_a_wrong_option_is_answered_with_usage():
 
 
 @pytest.mark.slow
-def test_output_that_no_one_reads_is_no_error(whole, text, tmp_path):
+def test_a_closed_output_pipe_ends_the_command_silently(finished_run, text, tmp_path):
     for arguments in (
-        ["sample", whole, "--length", 300, "--streams", 400],
+        ["sample", finished_run, "--length", 300, "--streams", 400],
         ["train", text, "--out", tmp_path / "run", *LONG, "--json"],
     ):
         with subprocess.Popen(
@@ -788,15 +794,17 @@ def test_output_that_no_one_reads_is_no_error(whole, text, tmp_path):
 
 
 def write(data):
-    def make(place):
-        (place / "t.txt").write_bytes(data)
-        return place / "t.txt"
+    """Return a function that writes a file with these bytes in a folder, and returns its path."""
 
-    return make
+    def write_in(folder):
+        (folder / "t.txt").write_bytes(data)
+        return folder / "t.txt"
+
+    return write_in
 
 
 GOOD = b"ab cd\n" * 100
-TEXTS = {
+BAD_INPUTS = {
     "empty": (write(b""), [], "is empty"),
     "one character": (write(b"a"), [], "2"),
     "one character, none held back": (write(b"a"), ["--valid", 0], "2"),
@@ -845,17 +853,17 @@ TEXTS = {
 }
 
 
-@pytest.mark.parametrize("case", TEXTS)
-def test_bad_input_to_train_is_one_sentence_and_leaves_nothing(case, tmp_path):
-    make, flags, message = TEXTS[case]
-    source = make(tmp_path)
+@pytest.mark.parametrize("case", BAD_INPUTS)
+def test_bad_input_to_train_prints_one_sentence_and_writes_nothing(case, tmp_path):
+    make_input, flags, message = BAD_INPUTS[case]
+    source = make_input(tmp_path)
     before = contents(tmp_path)
     refused(message, "train", source, "--out", tmp_path / "run", *SMALL, *flags)
     assert contents(tmp_path) == before
 
 
 @pytest.mark.parametrize("command", [("train", "time-zones"), ("shapes", "gru", 3, 4)])
-def test_layers_beyond_all_reason_are_refused_at_once(command, tmp_path, monkeypatch):
+def test_more_than_1000_layers_are_refused_at_once(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, out, err = run_main(*command, "--layers", 10**8)
     assert (code, out) == (2, "")
@@ -863,90 +871,90 @@ def test_layers_beyond_all_reason_are_refused_at_once(command, tmp_path, monkeyp
     assert contents(tmp_path) == {}
 
 
-def test_a_system_that_does_not_tell_its_memory_trains(text, tmp_path, monkeypatch):
+def test_train_works_if_the_system_does_not_report_its_memory(text, tmp_path, monkeypatch):
     monkeypatch.delattr(os, "sysconf")
-    good("train", text, "--out", tmp_path / "run", *SMALL)
+    run_ok("train", text, "--out", tmp_path / "run", *SMALL)
 
 
-def test_a_text_that_may_not_be_read_is_one_sentence(text, tmp_path, monkeypatch):
+def test_an_unreadable_text_prints_one_sentence(text, tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)  # root may read whatever there is
+    monkeypatch.setattr(Path, "open", refuse)  # file modes would not stop root from reading
     refused("permission denied", "train", text, "--out", tmp_path / "run")
     assert contents(tmp_path) == {}
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_a_full_disk_is_one_sentence(there, text, whole, tmp_path, monkeypatch):
+@pytest.mark.parametrize("run_exists", [True, False])
+def test_a_full_disk_prints_one_sentence(run_exists, text, finished_run, tmp_path, monkeypatch):
     folder = tmp_path / "run"
-    if there:
-        shutil.copytree(whole, folder)
+    if run_exists:
+        shutil.copytree(finished_run, folder)
     before = contents(tmp_path)
-    monkeypatch.setattr("charseq.files.write_all", lambda *_: no_space())
-    arguments = ["resume", folder] if there else ["train", text, "--out", folder, *SMALL]
+    monkeypatch.setattr("charseq.files.write_all", lambda *_: raise_no_space())
+    arguments = ["resume", folder] if run_exists else ["train", text, "--out", folder, *SMALL]
     refused("could not be saved in .* \\(No space left on device\\); what was saved", *arguments)
     assert contents(tmp_path) == before
 
 
-def no_space():
+def raise_no_space():
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_a_run_in_the_way_is_one_sentence(run, text, tmp_path):
+def test_training_into_an_existing_run_prints_one_sentence(run, text, tmp_path):
     before = contents(tmp_path)
     refused("holds a run already: resume it", "train", text, "--out", run, *SMALL)
     assert contents(tmp_path) == before
 
 
-def test_a_file_in_the_way_is_one_sentence(text, tmp_path):
+def test_training_into_an_existing_file_prints_one_sentence(text, tmp_path):
     (tmp_path / "file").write_text("precious")
     refused("could not be saved in", "train", text, "--out", tmp_path / "file", *SMALL)
     refused("could not be saved in", "train", text, "--out", tmp_path / "file" / "run", *SMALL)
     assert contents(tmp_path) == {"file": b"precious"}
 
 
-def test_too_little_memory_is_one_sentence(whole, monkeypatch):
+def test_too_little_memory_prints_one_sentence(finished_run, monkeypatch):
     def fail(*_, **__):
         raise MemoryError
 
     monkeypatch.setattr("charseq.sampling.generate", fail)
-    refused("there is not enough memory", "sample", whole)
+    refused("there is not enough memory", "sample", finished_run)
 
 
-def test_a_mistake_of_ours_is_not_hidden(whole, monkeypatch):
+def test_a_bug_in_the_package_is_not_hidden(finished_run, monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("a bug")
 
     monkeypatch.setattr("charseq.sampling.generate", fail)
     with pytest.raises(RuntimeError, match="a bug"):
-        run_main("sample", whole)
+        run_main("sample", finished_run)
 
 
-def shortened(folder):
+def truncate_weights(folder):
     for name in ("weights.safetensors", "best.safetensors"):
         (folder / name).write_bytes((folder / name).read_bytes()[:-100])
 
 
-def of_another_version(folder):
+def change_format(folder):
     config = json.loads((folder / "config.json").read_bytes())
     (folder / "config.json").write_text(json.dumps({**config, "format": 99, "charseq": "9.9.9"}))
 
 
-def with_another_vocabulary(folder):
+def replace_vocabulary(folder):
     (folder / "vocab.json").write_text(Vocabulary("abc").to_json())
 
 
-def without_a_network(folder):
+def remove_model_options(folder):
     config = json.loads((folder / "config.json").read_bytes())
     (folder / "config.json").write_text(json.dumps({**config, "model": {}}))
 
 
 DAMAGES = {
-    shortened: "weights.safetensors is damaged|best.safetensors is damaged",
-    of_another_version: "has format 99, made by charseq 9.9.9; this is charseq",
-    with_another_vocabulary: "vocab.json has 3 characters and the network",
-    without_a_network: "there is no option",
+    truncate_weights: "weights.safetensors is damaged|best.safetensors is damaged",
+    change_format: "has format 99, made by charseq 9.9.9; this is charseq",
+    replace_vocabulary: "vocab.json has 3 characters and the network",
+    remove_model_options: "there is no option",
     shutil.rmtree: "is not there; expected a run folder",
     lambda folder: (folder / "config.json").unlink(): "is no run folder: it has no config.json",
     lambda folder: (folder / "vocab.json").write_bytes(b"\xff"): "vocab.json is damaged",
@@ -955,7 +963,9 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("command", ["resume", "sample", "eval", "info"])
-def test_a_damaged_folder_is_one_sentence_and_left_as_it_is(command, damage, run, text, tmp_path):
+def test_a_damaged_folder_prints_one_sentence_and_is_not_changed(
+    command, damage, run, text, tmp_path
+):
     damage(run)
     before = contents(tmp_path)
     refused(DAMAGES[damage], command, run, *([text] if command == "eval" else []))
@@ -988,42 +998,42 @@ def test_a_folder_that_does_not_name_its_text_cannot_be_resumed(name, run):
         (["--seed", -1], "non-negative"),
     ],
 )
-def test_bad_input_to_sample_is_one_sentence(flags, message, whole):
-    before = contents(whole)
-    refused(message, "sample", whole, *flags)
-    assert contents(whole) == before
+def test_bad_input_to_sample_prints_one_sentence(flags, message, finished_run):
+    before = contents(finished_run)
+    refused(message, "sample", finished_run, *flags)
+    assert contents(finished_run) == before
 
 
-def test_a_net_that_grew_out_of_bounds_is_one_sentence(run):
+def test_a_network_with_logits_that_are_not_finite_prints_one_sentence(run):
     from safetensors.numpy import load_file, save_file
 
     arrays = {
         name: np.full_like(a, 3e38) for name, a in load_file(run / "best.safetensors").items()
     }
     save_file(arrays, run / "best.safetensors", {"step": "20"})
-    code, out, err = process("sample", run)
+    code, out, err = run_in_new_process("sample", run)
     assert (code, out) == (1, "")
     assert re.fullmatch("charseq: the largest logit is not a finite number[^\n]+\n", err)
 
 
-def test_bad_input_to_eval_is_one_sentence(whole, tmp_path):
+def test_bad_input_to_eval_prints_one_sentence(finished_run, tmp_path):
     for case in ("empty", "binary", "zero bytes", "a directory", "absent", "one character"):
-        refused(".", "eval", whole, TEXTS[case][0](tmp_path))
+        refused(".", "eval", finished_run, BAD_INPUTS[case][0](tmp_path))
     (tmp_path / "t.txt").write_text("a text with Ω")
-    refused(r"character 'Ω' \(U\+03A9\) at position 12", "eval", whole, tmp_path / "t.txt")
+    refused(r"character 'Ω' \(U\+03A9\) at position 12", "eval", finished_run, tmp_path / "t.txt")
 
 
 @pytest.mark.parametrize(
     "arguments", [["cnn", 3, 4], ["rnn", 0, 4], ["rnn", 3, -1], ["gru", 3, 4, "--proj-size", 2]]
 )
-def test_bad_input_to_shapes_is_one_sentence(arguments):
+def test_bad_input_to_shapes_prints_one_sentence(arguments):
     flags = [str(part) if str(part)[0] != "-" or len(str(part)) > 2 else part for part in arguments]
     refused(".", "shapes", *flags[:1], "--", *flags[1:]) if "--proj-size" not in flags else refused(
         ".", "shapes", *flags
     )
 
 
-# --- anything at all ------------------------------------------------------------------------------
+# --- random misuse --------------------------------------------------------------------------------
 
 FUZZED = 200
 VALUES = [
@@ -1037,60 +1047,60 @@ FLAGS = [
     "--top-p", "--stop", "--streams", "--last", "--json", "--batch", "--bidirectional",
 ]  # fmt: skip
 NUMBERS = ["0", "1", "-1", "3", "0.5", "nan", "inf", "99999999999"]
-ENDLESS = ("--steps", "--length")  # a large number of them takes as long as it takes
+SLOW_IF_LARGE = ("--steps", "--length")
 
 
-def spoilt(folder, chance):
-    """Damage one file of a folder, in one of many ways."""
-    file = chance.choice(sorted(folder.iterdir()))
+def damage_one_file(folder, rng):
+    """Damage one file of a folder in a random way."""
+    file = rng.choice(sorted(folder.iterdir()))
     data = bytearray(file.read_bytes())
-    way = chance.randrange(6)
-    if way == 0:
+    kind = rng.randrange(6)
+    if kind == 0:
         file.unlink()
-    elif way == 1:
-        file.write_bytes(data[: chance.randrange(len(data) + 1)])
-    elif way == 2:
-        for _ in range(chance.randrange(1, 9)):
-            data[chance.randrange(min(len(data), 600))] = chance.randrange(256)
+    elif kind == 1:
+        file.write_bytes(data[: rng.randrange(len(data) + 1)])
+    elif kind == 2:
+        for _ in range(rng.randrange(1, 9)):
+            data[rng.randrange(min(len(data), 600))] = rng.randrange(256)
         file.write_bytes(data)
-    elif way == 3:
-        file.write_bytes(chance.randbytes(chance.randrange(300)))
-    elif way == 4:
-        other = chance.choice(sorted(folder.iterdir()))
-        file.write_bytes(other.read_bytes())
-    else:  # a value of the JSON is replaced by another
+    elif kind == 3:
+        file.write_bytes(rng.randbytes(rng.randrange(300)))
+    elif kind == 4:
+        other_file = rng.choice(sorted(folder.iterdir()))
+        file.write_bytes(other_file.read_bytes())
+    else:  # replace a value in the JSON
         parts = re.split(rb"(?<=: )([^,{}\[\]]+)(?=[,\n}])", (folder / "config.json").read_bytes())
         values = [b"0", b"-1", b"null", b'"a"', b"[]", b"{}", b"1e999", b"-12345678901234567890"]
-        parts[chance.randrange(0, len(parts) // 2) * 2 + 1] = chance.choice(values)
+        parts[rng.randrange(0, len(parts) // 2) * 2 + 1] = rng.choice(values)
         (folder / "config.json").write_bytes(b"".join(parts))
 
 
-def fuzz(rounds, seed, text, whole, place):
-    """Misuse the command; return how often it refused."""
-    chance, codes = random.Random(seed), []
+def fuzz(rounds, seed, text, finished_run, parent):
+    """Run random commands, most of them wrong, and return their exit codes."""
+    rng, codes = random.Random(seed), []
     commands = ["train", "resume", "sample", "eval", "info", "shapes"]
-    options = {name: re.findall(r"\n  (--[a-z-]+)", good(name, "--help")) for name in commands}
+    options = {name: re.findall(r"\n  (--[a-z-]+)", run_ok(name, "--help")) for name in commands}
     for number in range(rounds):
-        folder = place / f"{number}"
-        run = shutil.copytree(whole, folder / "run")
+        folder = parent / f"{number}"
+        run = shutil.copytree(finished_run, folder / "run")
         precious = folder / "precious.txt"
         precious.write_text("precious")
-        if damaged := chance.random() < 0.6:
-            spoilt(run, chance)
-        command = chance.choice(commands)
+        if damaged := rng.random() < 0.6:
+            damage_one_file(run, rng)
+        command = rng.choice(commands)
         arguments = {
             "train": [text, "--out", folder / "new", *SMALL, "--steps", "2"],
             "eval": [run, text],
             "shapes": ["lstm", "3", "4"],
         }.get(command, [run])
-        for _ in range(chance.choice([0, 0, 0, 1] if damaged else [1, 1, 2])):
-            extra = [chance.choice(chance.choice([VALUES, FLAGS]))]
-            if chance.random() < 0.7:  # an option that the command has, with some value
-                own = chance.choice(options[command])
-                value = "1" if own in ENDLESS else chance.choice(NUMBERS)
-                extra = [f"{own}={value}"]
-            place_of_it = chance.randrange(len(arguments) + 1)
-            arguments[place_of_it:place_of_it] = extra
+        for _ in range(rng.choice([0, 0, 0, 1] if damaged else [1, 1, 2])):
+            extra = [rng.choice(rng.choice([VALUES, FLAGS]))]
+            if rng.random() < 0.7:  # an option of this command, with a random value
+                option = rng.choice(options[command])
+                value = "1" if option in SLOW_IF_LARGE else rng.choice(NUMBERS)
+                extra = [f"{option}={value}"]
+            place = rng.randrange(len(arguments) + 1)
+            arguments[place:place] = extra
         before = contents(folder)
         with contextlib.chdir(folder):
             code, out, err = run_main(command, *arguments)
@@ -1110,7 +1120,7 @@ def fuzz(rounds, seed, text, whole, place):
 
 
 @pytest.mark.slow
-def test_fuzzed_commands_and_folders_meet_only_clear_errors(text, whole, tmp_path):
-    codes = fuzz(FUZZED, 0, text, whole, tmp_path)
+def test_random_commands_and_damage_cause_only_clear_errors(text, finished_run, tmp_path):
+    codes = fuzz(FUZZED, 0, text, finished_run, tmp_path)
     assert {0, 1, 2} == set(codes)
     assert sum(map(bool, codes)) > FUZZED / 2
