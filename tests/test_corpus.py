@@ -6,7 +6,6 @@ import hashlib
 import mmap
 import os
 import tracemalloc
-import zoneinfo
 from contextlib import contextmanager
 from dataclasses import FrozenInstanceError
 from itertools import islice
@@ -20,10 +19,7 @@ from hypothesis import strategies as st
 from charseq import Corpus, Vocabulary, corpus, load_text
 from charseq.corpus import streams, windows
 
-texts_in_utf8 = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
-ZONES = zoneinfo.available_timezones()
-with_zones = pytest.mark.skipif(not ZONES, reason="this system has no time-zone data")
-posix = pytest.mark.skipif(os.name != "posix", reason="of POSIX systems only")
+posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
 
 
 @pytest.fixture
@@ -45,22 +41,10 @@ def chunks_of(size):
         yield
 
 
-@contextmanager
-def nobody():
-    """Drop the rights of the superuser, who may read everything."""
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(user)
-
-
 # --- a corpus -------------------------------------------------------------------------------------
 
 
-def test_a_corpus_has_a_length_a_preview_and_does_not_change():
+def test_a_corpus_has_a_length_and_a_short_repr_and_is_frozen():
     hello = Corpus.from_text("hello world")
     assert len(hello) == 11
     assert [hello.decode(), hello.decode(6), hello.decode(0, 5), hello.decode(-5, -1)] == [
@@ -70,29 +54,32 @@ def test_a_corpus_has_a_length_a_preview_and_does_not_change():
     with pytest.raises(FrozenInstanceError):
         hello.ids = hello.ids
     assert hello == hello
-    assert hello != Corpus.from_text("hello world")  # a comparison of ids would be an array
+    assert hello != Corpus.from_text("hello world")  # compared by identity, not by ids
 
 
 @pytest.mark.parametrize(
     ("V", "dtype"),
     [(1, "u1"), (256, "u1"), (257, "u2"), (65536, "u2"), (65537, "u4")],
 )
-def test_ids_take_the_fewest_bytes(V, dtype, write):
+def test_ids_use_the_smallest_dtype_that_fits_the_vocabulary(V, dtype, write):
     text = "".join(chr(i) for i in [*range(1, 0xD800), *range(0xE000, 0x20000)][:V])
-    for found in (Corpus.from_text(text), Corpus.from_file(write(text))):
-        assert found.ids.dtype == dtype
-        np.testing.assert_array_equal(found.ids, np.arange(V))
+    for encoded in (Corpus.from_text(text), Corpus.from_file(write(text))):
+        assert encoded.ids.dtype == dtype
+        np.testing.assert_array_equal(encoded.ids, np.arange(V))
 
 
-def test_a_vocabulary_of_ones_own_is_kept(write):
+def test_a_given_vocabulary_is_used(write):
     vocab = Vocabulary("hxelo")
-    for found in (Corpus.from_text("hello", vocab), Corpus.from_file(write("hello"), vocab=vocab)):
-        assert found.vocab == vocab
-        assert found.ids.tolist() == [0, 2, 3, 3, 4]
+    for encoded in (
+        Corpus.from_text("hello", vocab),
+        Corpus.from_file(write("hello"), vocab=vocab),
+    ):
+        assert encoded.vocab == vocab
+        assert encoded.ids.tolist() == [0, 2, 3, 3, 4]
 
 
 @pytest.mark.parametrize("size", [1, 4, 1 << 18])
-def test_a_character_that_the_vocabulary_lacks_is_named_with_its_place_in_the_file(size, write):
+def test_an_unknown_character_is_named_with_its_position_in_the_file(size, write):
     message = r"text.txt' holds 'z' \(U\+007A\) at position 5, .* not among the 3 characters"
     with chunks_of(size), pytest.raises(ValueError, match=message):
         Corpus.from_file(write("äabäazb"), vocab=Vocabulary("abä"))
@@ -100,7 +87,7 @@ def test_a_character_that_the_vocabulary_lacks_is_named_with_its_place_in_the_fi
         Corpus.from_text("äabäazb", Vocabulary("abä"))
 
 
-def test_an_empty_text_makes_no_corpus():
+def test_an_empty_text_is_refused():
     with pytest.raises(ValueError, match="at least one character"):
         Corpus.from_text("")
     with pytest.raises(ValueError, match=r"N of 1 or more, got \(0,\)"):
@@ -119,7 +106,7 @@ def test_an_empty_text_makes_no_corpus():
         (Corpus.from_text("ab"), TypeError, "got Corpus"),
     ],
 )
-def test_ids_that_are_no_text_are_refused(ids, error, message):
+def test_invalid_ids_are_refused(ids, error, message):
     with pytest.raises(error, match=message):
         Corpus(Vocabulary("ab"), ids)
     if "range" not in message:
@@ -128,13 +115,13 @@ def test_ids_that_are_no_text_are_refused(ids, error, message):
                 batches(ids, 1, 1)
 
 
-def test_ids_may_be_a_list_or_an_array_which_is_not_copied():
+def test_ids_may_be_a_list_or_an_array_and_an_array_is_not_copied():
     ids = np.array([0, 1, 1], dtype=np.int16)
     assert Corpus(Vocabulary("ab"), ids).ids is ids
     assert Corpus(Vocabulary("ab"), [0, 1, 1]).decode() == "abb"
 
 
-def test_digest_tells_texts_of_equal_length_apart_and_reads_in_chunks(write, monkeypatch):
+def test_digest_differs_for_texts_of_equal_length_and_is_computed_in_chunks(write, monkeypatch):
     corpus = Corpus.from_file(write("to be or not to be"))
     whole = hashlib.sha256(corpus.ids.tobytes()).hexdigest()
     assert corpus.digest() == whole
@@ -151,7 +138,7 @@ def test_digest_tells_texts_of_equal_length_apart_and_reads_in_chunks(write, mon
     valid=st.floats(0, 1, exclude_min=True, exclude_max=True),
     test=st.floats(0, 1, exclude_max=True),
 )
-def test_parts_are_disjoint_cover_the_text_and_leak_nothing(N, valid, test):
+def test_split_parts_cover_the_text_and_share_no_inputs_or_targets(N, valid, test):
     whole = Corpus(Vocabulary([chr(256 + i) for i in range(N)]), np.arange(N))
     try:
         parts = whole.split(valid, test)
@@ -168,9 +155,9 @@ def test_parts_are_disjoint_cover_the_text_and_leak_nothing(N, valid, test):
     assert len(parts[1]) == int(N * valid)
     assert all(part.vocab == whole.vocab and part.ids.base is whole.ids for part in parts)
     seen = [np.concatenate([x.ravel() for xy in streams(p.ids, 1, 1) for x in xy]) for p in parts]
-    for i, part in enumerate(seen):  # as input or as target
-        for other in seen[i + 1 :]:
-            assert not set(part) & set(other)
+    for i, part in enumerate(seen):  # inputs and targets of each part
+        for later_part in seen[i + 1 :]:
+            assert not set(part) & set(later_part)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +176,7 @@ def test_parts_are_disjoint_cover_the_text_and_leak_nothing(N, valid, test):
         ({"valid": 0.2, "test": 0.01}, "of 12 characters leave 0 for test"),
     ],
 )
-def test_shares_that_leave_nothing_are_refused(shares, message):
+def test_split_refuses_shares_that_leave_too_few_characters(shares, message):
     hello = Corpus.from_text("hello world!")
     if shares == {"valid": 0.9}:
         assert [len(part) for part in hello.split(**shares)] == [2, 10]
@@ -204,7 +191,9 @@ dtypes = st.sampled_from(["u1", "u2", "i4", "i8"])
 
 
 @given(N=st.integers(2, 200), B=st.integers(1, 8), T=st.integers(1, 12), dtype=dtypes)
-def test_rows_of_streams_go_on_from_batch_to_batch_and_targets_are_one_later(N, B, T, dtype):
+def test_rows_of_streams_continue_across_batches_and_targets_are_the_next_characters(
+    N, B, T, dtype
+):
     ids = np.arange(N, dtype=dtype)
     if B * T + 1 > N:
         with pytest.raises(ValueError, match=r"fits|expected 2"):
@@ -217,20 +206,20 @@ def test_rows_of_streams_go_on_from_batch_to_batch_and_targets_are_one_later(N, 
         assert x.flags.c_contiguous
         assert y.flags.c_contiguous
         np.testing.assert_array_equal(y, x + 1)
-    rows = np.concatenate([x for x, _ in batches], axis=1)  # each a piece of the text
-    assert rows.ravel().tolist() == list(range(len(batches) * B * T))  # and all of them the text
-    assert N - 1 - rows.size < B * T  # no batch was dropped that had its characters
+    rows = np.concatenate([x for x, _ in batches], axis=1)  # one piece of the text per row
+    assert rows.ravel().tolist() == list(range(len(batches) * B * T))  # in order, without gaps
+    assert N - 1 - rows.size < B * T  # the characters that are left do not fill a batch
 
 
 @given(N=st.integers(2, 60), B=st.integers(1, 8), T=st.integers(1, 59), seed=st.integers(0, 2**32))
-def test_windows_are_pieces_of_the_text_and_targets_are_one_later(N, B, T, seed):
+def test_windows_are_pieces_of_the_text_and_targets_are_the_next_characters(N, B, T, seed):
     ids = np.arange(N, dtype=np.uint8)
     if T >= N:
         with pytest.raises(ValueError, match=f"largest length that fits is {N - 1}$"):
             windows(ids, B, T, np.random.default_rng(seed))
         return
     batches = windows(ids, B, T, np.random.default_rng(seed))
-    again = windows(ids, B, T, np.random.default_rng(seed))
+    same_batches = windows(ids, B, T, np.random.default_rng(seed))
     for _ in range(3):
         x, y = next(batches)
         assert x.shape == y.shape == (B, T)
@@ -239,13 +228,13 @@ def test_windows_are_pieces_of_the_text_and_targets_are_one_later(N, B, T, seed)
         assert y.flags.c_contiguous
         np.testing.assert_array_equal(x, x[:, :1] + np.arange(T))
         np.testing.assert_array_equal(y, x + 1)
-        np.testing.assert_array_equal(x, next(again)[0])
+        np.testing.assert_array_equal(x, next(same_batches)[0])
 
 
-def test_each_place_of_a_window_is_as_likely_as_any_other():
+def test_windows_start_at_every_position_with_equal_probability():
     x, y = next(windows(np.arange(12), 50_000, 3, np.random.default_rng(0)))
     counts = np.bincount(x[:, 0], minlength=9)
-    assert len(counts) == 9  # the last window starts at 8: it reads 8, 9, 10 and predicts 11
+    assert len(counts) == 9  # the last window starts at 8, reads 8, 9 and 10, and predicts 11
     assert y.max() == 11
     np.testing.assert_allclose(counts / 50_000, 1 / 9, atol=0.01)
 
@@ -259,13 +248,13 @@ def test_each_place_of_a_window_is_as_likely_as_any_other():
         (2, 11, "length 11 needs 12 characters, .* the text has 11: the largest .* fits is 10$"),
     ],
 )
-def test_sizes_that_make_no_batch_are_refused_at_the_call(B, T, message):
+def test_impossible_batch_sizes_are_refused_at_the_call(B, T, message):
     for batches in (streams, lambda *a: windows(*a, np.random.default_rng())):
         with pytest.raises(ValueError, match=message):
             batches(np.arange(11), B, T)
 
 
-def test_a_batch_larger_than_the_text_allows_is_told_the_largest():
+def test_the_error_for_a_too_large_batch_names_the_largest_possible_one():
     message = (
         "4 pieces of 3 characters takes 13 characters, .* has 11: .* batch_size that fits is 3$"
     )
@@ -274,13 +263,13 @@ def test_a_batch_larger_than_the_text_allows_is_told_the_largest():
     assert len(list(streams(np.arange(11), 3, 3))) == 1
 
 
-def test_one_character_is_too_few_to_learn_from():
+def test_a_text_of_one_character_is_too_short_for_a_batch():
     for batches in (streams, lambda *a: windows(*a, np.random.default_rng())):
         with pytest.raises(ValueError, match="expected 2 or more, one to read and one to predict"):
             batches(Corpus.from_text("a").ids, 1, 1)
 
 
-def test_sizes_must_be_whole_numbers_and_the_generator_a_generator():
+def test_batch_sizes_must_be_integers_and_rng_a_generator():
     with pytest.raises(TypeError, match="integer"):
         streams(np.arange(9), 2.5, 1)
     with pytest.raises(TypeError, match=r"rng must be np.random.default_rng\(seed\), got int"):
@@ -292,7 +281,7 @@ def test_sizes_must_be_whole_numbers_and_the_generator_a_generator():
 
 @pytest.fixture
 def temporary(tmp_path, monkeypatch):
-    """Make the system's folder for temporary files an empty one."""
+    """Use an empty folder as the system's folder for temporary files."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(folder))
@@ -301,14 +290,14 @@ def temporary(tmp_path, monkeypatch):
 
 @pytest.fixture
 def reads(monkeypatch):
-    """Count how often a file is decoded."""
+    """Record each time that a file is decoded."""
     counted = []
     text_chunks = corpus.text_chunks
     monkeypatch.setattr(corpus, "text_chunks", lambda *a: counted.append(a) or text_chunks(*a))
     return counted
 
 
-def test_ids_of_a_file_are_mapped_and_cannot_be_written_to(write):
+def test_ids_of_a_file_are_memory_mapped_and_read_only(write):
     ids = Corpus.from_file(write("hello")).ids
     assert isinstance(ids.base.obj, corpus._Map)
     with pytest.raises(ValueError, match="read-only"):
@@ -316,7 +305,7 @@ def test_ids_of_a_file_are_mapped_and_cannot_be_written_to(write):
 
 
 @posix
-def test_the_temporary_file_has_no_name_and_goes_with_the_corpus(write, temporary):
+def test_the_temporary_file_has_no_name_and_closes_with_the_corpus(write, temporary):
     descriptors = Path("/proc/self/fd")
     before = len(list(descriptors.iterdir())) if descriptors.exists() else 0
     hello = Corpus.from_file(write("hello"))
@@ -327,48 +316,50 @@ def test_the_temporary_file_has_no_name_and_goes_with_the_corpus(write, temporar
     assert before == (len(list(descriptors.iterdir())) if descriptors.exists() else 0)
 
 
-def test_batches_of_a_mapped_file_outlive_their_corpus(write):
+def test_batches_of_a_mapped_file_may_outlive_their_corpus(write):
     batches = streams(Corpus.from_file(write("hello")).ids, 1, 2)
     gc.collect()
     assert [x.tolist() for x, _ in batches] == [[[1, 0]], [[2, 2]]]
 
 
-def test_letting_go_of_pages_loses_nothing_and_leaves_other_arrays_alone(write, tmp_path):
+def test_releasing_pages_loses_no_ids_and_does_not_change_other_arrays(write, tmp_path):
     text = load_text("python-reference")
     ids = Corpus.from_file(write(text)).ids
     rng = np.random.default_rng(0)
     for x, _ in (*streams(ids, 2, 1000), *(next(windows(ids, 8, 20, rng)) for _ in range(20))):
         assert Vocabulary.from_text(text).decode(x[1]) in text
     with (tmp_path / "text.txt").open("rb") as file:
-        pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)  # what is let go is lost
-    for mine in (np.frombuffer(pages, np.uint8), np.memmap(tmp_path / "text.txt", mode="c")):
-        mine[:] = 7
-        assert {x.item() for x, _ in streams(mine[:50], 1, 1)} == {7}
-        assert set(mine.tolist()) == {7}
+        pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)  # releasing would lose changes
+    for array in (np.frombuffer(pages, np.uint8), np.memmap(tmp_path / "text.txt", mode="c")):
+        array[:] = 7
+        assert {x.item() for x, _ in streams(array[:50], 1, 1)} == {7}
+        assert set(array.tolist()) == {7}
 
 
-def test_kept_ids_are_read_instead_of_the_file(write, tmp_path, reads, temporary):
+def test_cached_ids_are_read_instead_of_the_file(write, tmp_path, reads, temporary):
     path, cache = write("hello"), tmp_path / "a" / "cache"
     first = Corpus.from_file(path, cache=cache)
     assert len(reads) == 2
-    again = Corpus.from_file(str(path), cache=str(cache))
+    second = Corpus.from_file(str(path), cache=str(cache))
     assert len(reads) == 2
-    assert again.decode() == first.decode() == "hello"
-    assert again.vocab == first.vocab
+    assert second.decode() == first.decode() == "hello"
+    assert second.vocab == first.vocab
     assert [p.suffix for p in cache.iterdir()] == [".ids"]
     assert list(temporary.iterdir()) == []
 
 
-def test_kept_ids_of_more_than_256_characters_come_back(write, tmp_path):
+def test_cached_ids_of_more_than_256_characters_are_read_correctly(write, tmp_path):
     text = "".join(chr(0x4E00 + i) for i in range(300)) + "\ud7ff\U0010ffff"
     for _ in range(2):
-        found = Corpus.from_file(write(text), cache=tmp_path)
-        assert found.decode() == text
-        assert found.ids.dtype == np.uint16
+        encoded = Corpus.from_file(write(text), cache=tmp_path)
+        assert encoded.decode() == text
+        assert encoded.ids.dtype == np.uint16
 
 
 @pytest.mark.parametrize("change", ["size", "time", "encoding", "vocab", "path"])
-def test_kept_ids_are_not_those_of_another_file(change, write, tmp_path, reads):
+def test_cached_ids_are_not_used_after_the_file_or_the_options_change(
+    change, write, tmp_path, reads
+):
     path, cache = write("hellö"), tmp_path / "cache"
     Corpus.from_file(path, cache=cache)
     status, options = path.stat(), {}
@@ -386,47 +377,47 @@ def test_kept_ids_are_not_those_of_another_file(change, write, tmp_path, reads):
         path = write("olleh", "other.txt")
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     for _ in range(2):
-        found = Corpus.from_file(path, cache=cache, **options)
-        assert found.decode() == path.read_bytes().decode(options.get("encoding", "utf-8"))
-        assert found.vocab == options.get("vocab", Vocabulary.from_text(found.decode()))
-    assert len(reads) == 2 + (1 if change == "vocab" else 2)  # a vocabulary need not be collected
+        encoded = Corpus.from_file(path, cache=cache, **options)
+        assert encoded.decode() == path.read_bytes().decode(options.get("encoding", "utf-8"))
+        assert encoded.vocab == options.get("vocab", Vocabulary.from_text(encoded.decode()))
+    assert len(reads) == 2 + (1 if change == "vocab" else 2)  # a given vocabulary saves one reading
 
 
-@given(keep=st.integers(0, 500))
+@given(length=st.integers(0, 500))
 @example(0)
 @example(15)
 @example(16)
-def test_a_file_of_ids_cut_short_is_not_used(tmp_path_factory, keep):
+def test_a_truncated_cache_file_is_not_used(tmp_path_factory, length):
     folder = tmp_path_factory.mktemp("cut")
     (folder / "text.txt").write_text("hello" * 9)
     Corpus.from_file(folder / "text.txt", cache=folder / "cache")
-    (kept,) = (folder / "cache").iterdir()
-    whole = kept.read_bytes()
-    kept.write_bytes(whole[: min(keep, len(whole) - 1)])
+    (cached,) = (folder / "cache").iterdir()
+    whole = cached.read_bytes()
+    cached.write_bytes(whole[: min(length, len(whole) - 1)])
     assert Corpus.from_file(folder / "text.txt", cache=folder / "cache").decode() == "hello" * 9
-    assert kept.read_bytes() == whole
+    assert cached.read_bytes() == whole
 
 
-def test_an_error_while_ids_are_written_leaves_what_was_kept(write, tmp_path):
+def test_an_error_while_caching_does_not_change_the_old_cache(write, tmp_path):
     path, cache = write("hello"), tmp_path / "cache"
     Corpus.from_file(path, cache=cache)
-    (kept,) = cache.iterdir()
-    before = kept.read_bytes()
+    (cached,) = cache.iterdir()
+    before = cached.read_bytes()
     path.write_bytes(b"hello there\xff")
     with pytest.raises(ValueError, match="0xff at offset 11"):
         Corpus.from_file(path, cache=cache)
-    assert list(cache.iterdir()) == [kept]
-    assert kept.read_bytes() == before
+    assert list(cache.iterdir()) == [cached]
+    assert cached.read_bytes() == before
 
 
-def test_a_cache_that_is_a_file_is_an_error_that_says_so(write):
+def test_a_file_in_place_of_the_cache_folder_is_reported(write):
     message = "ids of .*text.txt' cannot be written to '.*taken': "
     with pytest.raises(FileExistsError, match=message):
         Corpus.from_file(write("hello"), cache=write("", "taken"))
 
 
 @posix
-def test_a_disk_that_is_full_is_an_error_that_leaves_nothing(write, tmp_path, temporary):
+def test_a_full_disk_is_reported_and_leaves_no_files(write, tmp_path, temporary):
     import resource
 
     path, cache = write(load_text("unicode-names")[:9000]), tmp_path / "cache"
@@ -443,8 +434,8 @@ def test_a_disk_that_is_full_is_an_error_that_leaves_nothing(write, tmp_path, te
 
 
 def test_a_file_ten_times_larger_takes_no_more_memory(tmp_path):
-    # Counted in bytes that Python and NumPy allocate, which are the same on each machine. The ids
-    # are pages of a file; the next test is about those.
+    # This counts the bytes that Python and NumPy allocate, which are the same on every machine. The
+    # ids are not among them: they are pages of a file, which the next test is about.
     reference, path, peaks = load_text("python-reference").encode(), tmp_path / "large.txt", []
     for size in (2_000_000, 20_000_000):
         path.write_bytes((reference * (size // len(reference) + 1))[:size])
@@ -461,7 +452,7 @@ def test_a_file_ten_times_larger_takes_no_more_memory(tmp_path):
 
 
 @posix
-def test_the_system_is_told_after_each_batch_that_it_may_take_the_pages_back(write, monkeypatch):
+def test_pages_are_released_after_every_batch(write, monkeypatch):
     advice = []
     monkeypatch.setattr(corpus._Map, "madvise", lambda _, kind: advice.append(kind), raising=False)
     ids = Corpus.from_file(write("hello " * 1000)).ids

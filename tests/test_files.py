@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, on a disk that may be full or lose its power."""
+"""Files are written completely or not at all, even if the disk is full."""
 
 import errno
 
@@ -8,11 +8,11 @@ from charseq import files
 from charseq.files import write_whole
 
 
-def no_room(file, data):
+def raise_no_space(file, data):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_a_whole_file_is_written_and_an_old_one_replaced(tmp_path):
+def test_write_whole_writes_a_file_or_replaces_an_old_one(tmp_path):
     path = tmp_path / "data"
     for data in (b"old", b"", bytes(range(256)) * 999):
         write_whole(path, data)
@@ -21,10 +21,10 @@ def test_a_whole_file_is_written_and_an_old_one_replaced(tmp_path):
         assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_part_of_a_file_is_never_left_behind(tmp_path, monkeypatch):
+def test_write_whole_keeps_the_old_file_if_writing_fails(tmp_path, monkeypatch):
     path = tmp_path / "data"
     write_whole(path, b"precious")
-    monkeypatch.setattr(files, "write_all", no_room)
+    monkeypatch.setattr(files, "write_all", raise_no_space)
     with pytest.raises(OSError, match="No space"):
         write_whole(path, b"new")
     assert path.read_bytes() == b"precious"

@@ -1,4 +1,4 @@
-"""The record of a run: its log to the letter, its file to the last bit."""
+"""The history of a run: the exact text of its log, and a file that stores it exactly."""
 
 import csv
 import errno
@@ -24,9 +24,9 @@ def run_of(epochs, **fields):
     return History(tuple(EpochRecord(epoch=epoch, **row) for epoch in range(1, epochs + 1)))
 
 
-def identical(one, other):
-    """Equal field by field, where NaN equals NaN, and with the same types."""
-    return repr(one) == repr(other)
+def identical(first, second):
+    """Compare field by field, with NaN equal to NaN, and the types, too."""
+    return repr(first) == repr(second)
 
 
 # --- rows -----------------------------------------------------------------------------------------
@@ -46,19 +46,19 @@ def test_history_is_a_sequence_of_its_records():
     assert hash(history) == hash(History(tuple(rows)))
 
 
-def test_columns_are_arrays_of_the_records_fields():
+def test_columns_are_arrays_of_the_fields_of_the_records():
     history = History((EpochRecord(1, 2.5, 0.5, "ab"), EpochRecord(2, 1.5, 0.25, "cd")))
-    for found, expected, dtype in [
+    for column, expected, dtype in [
         (history.numbers, [1, 2], np.int64),
         (history.losses, [2.5, 1.5], np.float64),
         (history.gradient_norms, [0.5, 0.25], np.float64),
     ]:
-        assert found.tolist() == expected
-        assert found.dtype == dtype
+        assert column.tolist() == expected
+        assert column.dtype == dtype
     assert history.predictions == ["ab", "cd"]
 
 
-def test_columns_are_of_floats_even_where_records_hold_integers():
+def test_columns_are_floats_even_if_the_records_hold_integers():
     history = History((EpochRecord(1, 2, 3, "ab"),))
     assert history.losses.dtype == history.gradient_norms.dtype == np.float64
 
@@ -80,13 +80,13 @@ def test_columns_of_an_empty_history_are_empty():
     loss=st.floats(0, 1e6),
     prediction=st.text(max_size=20),
 )
-def test_a_line_is_what_the_notebook_prints(epoch, loss, prediction):
+def test_a_log_line_equals_that_of_the_notebook(epoch, loss, prediction):
     line = str(EpochRecord(epoch, loss, 0.5, prediction))
     # The notebook's own statement, with its loop counter starting at 0.
     assert line == f"epoch {epoch - 1 + 1:<3}  loss:{loss:.3f}  prediction:{prediction}"
 
 
-def test_a_line_to_the_letter():
+def test_the_log_line_of_an_epoch_has_the_expected_text():
     assert str(EpochRecord(5, 2.0064, 9, "eee")) == "epoch 5    loss:2.006  prediction:eee"
     assert str(EpochRecord(50, 0.92949, 9, "le")) == "epoch 50   loss:0.929  prediction:le"
     assert str(EpochRecord(1000, 0.9, 9, "")) == "epoch 1000  loss:0.900  prediction:"
@@ -107,7 +107,7 @@ def test_a_line_to_the_letter():
         (0, None, []),
     ],
 )
-def test_log_shows_a_line_each_so_many_epochs(epochs, every, shown):
+def test_log_shows_every_nth_epoch(epochs, every, shown):
     history = run_of(epochs)
     lines = [str(history[epoch - 1]) for epoch in shown]
     assert history.log(every=every) == "\n".join(lines)
@@ -116,12 +116,12 @@ def test_log_shows_a_line_each_so_many_epochs(epochs, every, shown):
 
 
 @pytest.mark.parametrize("every", [0, -1])
-def test_log_refuses_fewer_than_one_epoch_a_line(every):
+def test_log_refuses_an_interval_below_one_epoch(every):
     with pytest.raises(ValueError, match=f"every counts epochs .* at least 1, got {every}"):
         run_of(3).log(every=every)
 
 
-def test_plot_draws_the_losses_with_the_options_given():
+def test_plot_draws_the_losses_with_the_given_options():
     _, axes = plt.subplots()
     assert run_of(4).plot(axes, label="mine") is axes
     assert axes.lines[0].get_ydata().tolist() == [1.5] * 4
@@ -142,7 +142,7 @@ def folder(tmp_path_factory):
 @example(rows=[EpochRecord(1, math.nan, -math.inf, 'a,"b"\r\n\r\nc\n\rd\x00')])
 @example(rows=[EpochRecord(1, 5e-324, -0.0, "\ud83d\ude00\ufeff")])
 @example(rows=[EpochRecord(1, 0.1, 0.2, '"'), EpochRecord(2, 1e308, math.inf, "'\t;")])
-def test_csv_keeps_every_bit(rows, folder):
+def test_csv_stores_epoch_records_exactly(rows, folder):
     path = folder / "run.csv"
     history = History(tuple(rows))
     history.to_csv(path)
@@ -150,7 +150,7 @@ def test_csv_keeps_every_bit(rows, folder):
     assert list(folder.iterdir()) == [path]
 
 
-def test_csv_keeps_texts_longer_than_the_csv_module_allows(tmp_path):
+def test_csv_stores_texts_longer_than_the_csv_module_allows(tmp_path):
     limit = csv.field_size_limit()
     history = run_of(1, prediction="a\ud800" * limit)
     history.to_csv(tmp_path / "run.csv")
@@ -158,35 +158,35 @@ def test_csv_keeps_texts_longer_than_the_csv_module_allows(tmp_path):
     assert csv.field_size_limit() == limit
 
 
-def test_csv_is_what_any_reader_of_tables_expects(tmp_path):
+def test_csv_quotes_commas_and_quotes_in_the_standard_way(tmp_path):
     run_of(1, prediction='a,"b').to_csv(str(tmp_path / "run.csv"))
     assert (tmp_path / "run.csv").read_bytes().decode() == HEAD + '1,1.5,0.5,"a,""b"\r\n'
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps no such permissions")
-def test_csv_may_be_read_by_whoever_may_read_other_new_files(tmp_path):
+def test_csv_file_has_the_permissions_of_any_new_file(tmp_path):
     run_of(1).to_csv(tmp_path / "run.csv")
     (tmp_path / "plain.txt").touch()
     modes = [stat.S_IMODE(path.stat().st_mode) for path in sorted(tmp_path.iterdir())]
     assert modes[0] == modes[1]
 
 
-def no_room(file, data):
+def raise_no_space(file, data):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_a_failing_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+def test_a_failed_write_leaves_only_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "run.csv"
     path.write_text("precious")
     broken = History((EpochRecord(1, 1.0, 1.0, "ab"),))
-    monkeypatch.setattr("charseq.files.write_all", no_room)
+    monkeypatch.setattr("charseq.files.write_all", raise_no_space)
     with pytest.raises(OSError, match="No space"):
         broken.to_csv(path)
     assert path.read_text() == "precious"
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_failing_replacement_leaves_the_old_file_and_nothing_else(tmp_path):
+def test_a_failed_replacement_leaves_only_the_old_folder(tmp_path):
     path = tmp_path / "run.csv"
     path.mkdir()  # a file cannot replace a folder
     with pytest.raises(OSError, match=r"run\.csv"):
@@ -194,7 +194,7 @@ def test_a_failing_replacement_leaves_the_old_file_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_file_is_whole_before_it_takes_its_name(tmp_path, monkeypatch):
+def test_the_file_is_complete_before_it_gets_its_name(tmp_path, monkeypatch):
     path = tmp_path / "run.csv"
     path.write_text("old")
     seen = []
@@ -229,7 +229,7 @@ def test_the_file_is_whole_before_it_takes_its_name(tmp_path, monkeypatch):
         (HEAD.encode() + b'1,1,1,"a"b\r\n', "line 2: .*expected after"),
     ],
 )
-def test_a_foreign_or_damaged_file_is_named_with_its_line(content, message, tmp_path):
+def test_an_invalid_file_is_refused_and_its_line_named(content, message, tmp_path):
     path = tmp_path / "run.csv"
     path.write_bytes(content)
     limit = csv.field_size_limit()
@@ -252,13 +252,13 @@ STEP_HEAD = "step,loss,gradient_norm,lr,valid_loss\r\n"
 steps = st.builds(UpdateRecord, st.integers(), *[st.floats()] * 4)
 
 
-def test_a_line_of_a_step_to_the_letter():
+def test_the_log_line_of_a_training_step_has_the_expected_text():
     assert str(UpdateRecord(7, math.log(2), 9, 0.1)) == "step 7       loss:0.693  bpc:1.000"
     measured = UpdateRecord(123456, 2 * math.log(2), 9, 0.1, 3 * math.log(2))
     assert str(measured) == "step 123456  loss:1.386  bpc:2.000  valid:3.000"
 
 
-def test_a_history_counts_what_its_records_count():
+def test_a_history_of_training_steps_counts_steps():
     history = History((UpdateRecord(4, 2.0, 1.0, 0.1), UpdateRecord(8, 1.0, 1.0, 0.1)))
     assert history.unit == "step"
     assert history.numbers.tolist() == [4, 8]
@@ -269,7 +269,7 @@ def test_a_history_counts_what_its_records_count():
     assert run_of(1).unit == History(()).unit == "epoch"
 
 
-def test_records_of_two_kinds_do_not_mix():
+def test_records_of_two_kinds_cannot_be_mixed():
     mixed = (UpdateRecord(1, 1.0, 1.0, 0.1), EpochRecord(2, 1.0, 1.0, "a"))
     for records in (mixed, mixed[::-1]):
         with pytest.raises(
@@ -280,13 +280,13 @@ def test_records_of_two_kinds_do_not_mix():
 
 @given(st.lists(steps, min_size=1, max_size=5))
 @example([UpdateRecord(1, math.nan, -0.0, 5e-324, math.inf)])
-def test_steps_survive_the_file_to_the_last_bit(folder, rows):
+def test_csv_stores_update_records_exactly(folder, rows):
     history = History(tuple(rows))
     history.to_csv(folder / "steps.csv")
     assert identical(History.from_csv(folder / "steps.csv"), history)
 
 
-def test_a_file_of_steps_to_the_letter(tmp_path):
+def test_a_csv_file_of_training_steps_has_the_expected_text(tmp_path):
     History((UpdateRecord(1, 0.5, 2.0, 1e-3), UpdateRecord(2, 0.25, 1.0, 1e-3, 0.75))).to_csv(
         tmp_path / "a.csv"
     )
@@ -295,7 +295,7 @@ def test_a_file_of_steps_to_the_letter(tmp_path):
 
 
 @given(st.lists(st.floats(), min_size=2, max_size=9), st.data())
-def test_rows_are_added_where_an_earlier_attempt_was_cut_off(folder, losses, data):
+def test_to_csv_overwrites_an_incomplete_earlier_attempt(folder, losses, data):
     path, rows = (
         folder / "added.csv",
         tuple(UpdateRecord(n, x, x, x) for n, x in enumerate(losses, 1)),
@@ -311,7 +311,7 @@ def test_rows_are_added_where_an_earlier_attempt_was_cut_off(folder, losses, dat
     assert path.read_bytes() == whole
 
 
-def test_rows_are_added_only_to_a_file_that_holds_the_one_before_them(tmp_path):
+def test_to_csv_writes_the_whole_file_unless_it_holds_the_earlier_rows(tmp_path):
     history = History(
         (
             UpdateRecord(1, 0.5, 2.0, 1e-3),
@@ -319,11 +319,11 @@ def test_rows_are_added_only_to_a_file_that_holds_the_one_before_them(tmp_path):
             UpdateRecord(3, 0.1, 1.0, 1e-3),
         )
     )
-    for other in (
+    for records in (
         (UpdateRecord(1, 0.5, 2.0, 1e-3),),
         (UpdateRecord(1, 9.0, 9.0, 9.0), UpdateRecord(2, 9.0, 9.0, 9.0)),
     ):
-        History(other).to_csv(tmp_path / "a.csv")
+        History(records).to_csv(tmp_path / "a.csv")
         history.to_csv(tmp_path / "a.csv", after=2)
         assert identical(History.from_csv(tmp_path / "a.csv"), history)
     history.to_csv(tmp_path / "b.csv", after=2)
@@ -344,7 +344,9 @@ def test_rows_are_added_only_to_a_file_that_holds_the_one_before_them(tmp_path):
         (STEP_HEAD + "1,1,1,1,1\r\n1,1,1,1,x\r\n", "line 3: expected step"),
     ],
 )
-def test_a_damaged_file_of_steps_is_named_with_its_line(content, message, tmp_path):
+def test_an_invalid_file_of_training_steps_is_refused_and_its_line_named(
+    content, message, tmp_path
+):
     path = tmp_path / "run.csv"
     path.write_bytes(content.encode())
     with pytest.raises(ValueError, match=message):

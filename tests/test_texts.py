@@ -1,4 +1,4 @@
-"""Texts by name or from a file, and what a file may be instead of text."""
+"""Texts by name or from a file, and the errors for files that are not text."""
 
 import codecs
 import os
@@ -20,8 +20,8 @@ from charseq.texts import texts
 
 texts_in_utf8 = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
 ZONES = zoneinfo.available_timezones()
-with_zones = pytest.mark.skipif(not ZONES, reason="this system has no time-zone data")
-posix = pytest.mark.skipif(os.name != "posix", reason="of POSIX systems only")
+needs_time_zones = pytest.mark.skipif(not ZONES, reason="this system has no time-zone data")
+posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def chunks_of(size):
 
 @contextmanager
 def nobody():
-    """Drop the rights of the superuser, who may read everything."""
+    """Become the user nobody for a while, because root may read every file."""
     user = os.geteuid()
     if user == 0:
         os.seteuid(65534)
@@ -55,11 +55,11 @@ def nobody():
         os.seteuid(user)
 
 
-# --- texts with a name ----------------------------------------------------------------------------
+# --- built-in texts -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [name for name in texts() if ZONES or name != "time-zones"])
-def test_each_text_is_described_in_a_line_and_the_same_each_time(name):
+def test_each_built_in_text_has_a_description_and_loads_the_same_each_time(name):
     assert 20 < len(texts()[name]) < 100
     assert "differ" in texts()[name]
     assert load_text(name) == load_text(name)
@@ -67,14 +67,14 @@ def test_each_text_is_described_in_a_line_and_the_same_each_time(name):
     assert "\0" not in load_text(name)
 
 
-def test_the_language_reference_is_about_half_a_megabyte_of_about_a_hundred_characters():
+def test_python_reference_is_long_and_has_about_a_hundred_distinct_characters():
     text = load_text("python-reference")
     assert 300_000 < len(text) < 1_000_000
     assert 90 < len(set(text)) < 300
     assert text.startswith('The "assert" statement\n****')
 
 
-def test_the_language_reference_has_all_topics_whole_and_sorted():
+def test_python_reference_has_all_topics_complete_and_sorted():
     from pydoc_data.topics import topics
 
     text, place = load_text("python-reference"), 0
@@ -84,21 +84,21 @@ def test_the_language_reference_has_all_topics_whole_and_sorted():
     assert place == len(text) + 1
 
 
-def test_topics_are_sorted_whatever_order_python_keeps_them_in(monkeypatch):
+def test_python_reference_sorts_topics_that_are_stored_in_another_order(monkeypatch):
     module = SimpleNamespace(topics={"b": " B\n", "a": "A \n", "c": "C\n\n"})
     monkeypatch.setitem(sys.modules, "pydoc_data.topics", module)
     assert load_text("python-reference") == "A \n\n B\n\nC\n\n"
 
 
-def test_unicode_names_are_all_there_in_order_of_code_points():
+def test_unicode_names_are_complete_and_in_the_order_of_code_points():
     names = load_text("unicode-names").splitlines()
-    found = [ord(unicodedata.lookup(name)) for name in names]
-    assert found == sorted(found)
+    code_points = [ord(unicodedata.lookup(name)) for name in names]
+    assert code_points == sorted(code_points)
     assert len(names) == sum(1 for i in range(0x110000) if unicodedata.name(chr(i), None))
 
 
-@with_zones
-def test_time_zones_are_cities_each_named_once():
+@needs_time_zones
+def test_time_zones_lists_each_city_once():
     cities = load_text("time-zones").splitlines()
     assert {"Dar es Salaam", "Rome", "Port-au-Prince"} < set(cities)
     assert not {"UTC", "GMT", "Rome/", "Europe/Rome"} & set(cities)
@@ -106,13 +106,13 @@ def test_time_zones_are_cities_each_named_once():
     assert "_" not in "".join(cities)
 
 
-def test_missing_time_zone_data_is_an_error_with_the_remedy(monkeypatch):
+def test_missing_time_zone_data_is_an_error_that_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(zoneinfo, "available_timezones", set)
     with pytest.raises(FileNotFoundError, match=r"no time-zone data: .* `pip install tzdata`"):
         load_text("time-zones")
 
 
-def test_a_python_without_its_reference_is_an_error_that_says_so(monkeypatch):
+def test_missing_pydoc_data_is_an_error_that_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)
     with pytest.raises(FileNotFoundError, match="installed without pydoc_data"):
         load_text("python-reference")
@@ -123,19 +123,19 @@ def test_a_python_without_its_reference_is_an_error_that_says_so(monkeypatch):
 
 @given(texts_in_utf8, st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32-be", "utf-7"]))
 @example("a\r\nb\rc\n\ufeff", "utf-8")
-def test_a_file_is_read_as_it_is_in_any_encoding(tmp_path_factory, text, encoding):
+def test_a_file_in_any_encoding_is_read_without_changes(tmp_path_factory, text, encoding):
     path = tmp_path_factory.getbasetemp() / "any.txt"
     path.write_bytes(text.encode(encoding))
     for size in (1, 3, 1 << 18):
         with chunks_of(size):
             assert load_text(path, encoding) == load_text(str(path), encoding) == text
-            found = Corpus.from_file(path, encoding=encoding)
-            assert found.decode() == text
-            assert found.vocab == Vocabulary.from_text(text)
+            corpus = Corpus.from_file(path, encoding=encoding)
+            assert corpus.decode() == text
+            assert corpus.vocab == Vocabulary.from_text(text)
 
 
 @given(texts_in_utf8)
-def test_a_corpus_is_the_same_from_a_file_and_from_a_text(tmp_path_factory, text):
+def test_from_file_and_from_text_give_the_same_corpus(tmp_path_factory, text):
     path = tmp_path_factory.getbasetemp() / "same.txt"
     path.write_bytes(text.encode())
     a, b = Corpus.from_file(path), Corpus.from_text(text)
@@ -144,7 +144,7 @@ def test_a_corpus_is_the_same_from_a_file_and_from_a_text(tmp_path_factory, text
     assert a.ids.tolist() == b.ids.tolist()
 
 
-def test_a_file_that_bears_the_name_of_a_text_is_read_by_its_path(write, monkeypatch):
+def test_a_file_named_like_a_built_in_text_is_read_by_its_path(write, monkeypatch):
     monkeypatch.chdir(write("mine", "time-zones").parent)
     assert load_text("./time-zones") == load_text(Path("time-zones")) == "mine"
     if ZONES:
@@ -152,35 +152,35 @@ def test_a_file_that_bears_the_name_of_a_text_is_read_by_its_path(write, monkeyp
 
 
 @pytest.mark.parametrize("read", [load_text, Corpus.from_file])
-class TestWhatIsNoText:
+class TestFilesThatAreNotText:
     def test_a_missing_file_is_named(self, read, tmp_path):
         with pytest.raises(FileNotFoundError, match=r"no-file' is (not a file$|neither a file)"):
             read(tmp_path / "no-file")
 
-    def test_a_directory_is_called_one(self, read, tmp_path):
+    def test_a_directory_is_reported(self, read, tmp_path):
         with pytest.raises(IsADirectoryError, match=r"' is a directory: expected a file of text$"):
             read(tmp_path)
 
     @posix
-    def test_a_file_without_permission_is_called_so(self, read, write):
+    def test_a_file_without_read_permission_is_reported(self, read, write):
         path = write("secret")
         path.chmod(0)
         with nobody(), pytest.raises(PermissionError, match=r"may not be read: permission denied$"):
             read(path)
 
-    def test_a_text_given_as_a_path_is_quoted_in_part(self, read):
+    def test_a_text_given_as_a_path_is_shortened_in_the_error(self, read):
         with pytest.raises(OSError, match=r"^'to be or .*…' cannot be opened: ") as caught:
             read("to be or not to be " * 500)
         assert len(str(caught.value)) < 150
 
-    def test_a_path_with_a_zero_character_cannot_be_opened(self, read):
+    def test_a_path_with_a_null_character_is_refused(self, read):
         with pytest.raises(OSError, match=r"^'a\\x00b' cannot be opened: embedded null"):
             read("a\0b")
 
     @pytest.mark.parametrize(
         ("content", "encoding"), [(b"", "utf-8"), (codecs.BOM_UTF8, "utf-8-sig"), (b"", "utf-16")]
     )
-    def test_an_empty_file_is_called_empty(self, read, write, content, encoding):
+    def test_an_empty_file_is_reported(self, read, write, content, encoding):
         with pytest.raises(
             ValueError, match=r"text.txt' is empty: expected one character or more$"
         ):
@@ -200,7 +200,7 @@ class TestWhatIsNoText:
             (b"abc\xe9", "ascii", "e9", 3, r"ordinal not in range\(128\)"),
         ],
     )
-    def test_a_wrong_byte_is_named_with_its_offset_wherever_chunks_end(
+    def test_an_invalid_byte_is_named_with_its_offset_for_every_chunk_size(
         self, read, write, content, encoding, byte, offset, reason, size
     ):
         with chunks_of(size), pytest.raises(ValueError, match="is not") as caught:
@@ -210,7 +210,7 @@ class TestWhatIsNoText:
         )
         assert caught.match(rf"there \({reason}\); ")
 
-    def test_a_wrong_byte_of_another_encoding_comes_with_a_guess_at_it(self, read, write):
+    def test_the_error_for_an_invalid_byte_suggests_the_likely_cause(self, read, write):
         for content, guess in [
             ("café".encode("cp1252"), "another encoding, .* for example encoding='cp1252'$"),
             ("café".encode("utf-16"), "begins as text in UTF-16 does: say encoding='utf-16'$"),
@@ -220,23 +220,23 @@ class TestWhatIsNoText:
                 read(write(content))
 
     @pytest.mark.parametrize("size", [1, 2, 1 << 18])
-    def test_zero_characters_make_a_file_binary(self, read, write, size):
+    def test_a_file_with_a_null_character_is_reported_as_binary(self, read, write, size):
         message = "is binary: the character at position 2 is U.0000, .*encoding='utf-16-le'$"
         with chunks_of(size), pytest.raises(ValueError, match=message):
             read(write(b"\xc3\xa9b\0"))
 
-    def test_utf_16_without_its_mark_is_an_error(self, read, write):
+    def test_utf_16_without_a_byte_order_mark_is_refused(self, read, write):
         with pytest.raises(ValueError, match=r"is not utf-16 text: UTF-16 stream .* with BOM"):
             read(write("abc".encode("utf-16-le")), encoding="utf-16")
 
     @pytest.mark.parametrize("encoding", ["utf-9", "base64", "rot13", "", "undefined"])
-    def test_an_unknown_encoding_is_named(self, read, write, encoding):
+    def test_an_unknown_encoding_is_refused_and_named(self, read, write, encoding):
         with pytest.raises(ValueError, match=f"no text encoding is called '{encoding}': expected"):
             read(write("abc"), encoding=encoding)
 
 
 @given(st.binary(min_size=1), st.sampled_from(["utf-8", "utf-16-le", "gbk", "cp1252", "utf-7"]))
-def test_any_bytes_are_decoded_or_refused_at_the_offset_that_python_finds(
+def test_any_bytes_are_decoded_or_refused_at_the_same_offset_as_in_python(
     tmp_path_factory, content, encoding
 ):
     path = tmp_path_factory.getbasetemp() / "bytes.txt"
@@ -245,7 +245,7 @@ def test_any_bytes_are_decoded_or_refused_at_the_offset_that_python_finds(
         try:
             expected = content.decode(encoding)
         except UnicodeDecodeError as error:
-            if encoding in ("utf-7", "gbk"):  # at what byte depends on how much is decoded at once
+            if encoding in ("utf-7", "gbk"):  # the offset depends on the chunk size
                 message = "is not|is binary"
             else:
                 message = f"at offset {error.start} is wrong|is binary"
@@ -260,7 +260,7 @@ def test_any_bytes_are_decoded_or_refused_at_the_offset_that_python_finds(
                     assert load_text(path, encoding) == expected
 
 
-def test_an_unknown_name_lists_the_names():
+def test_the_error_for_an_unknown_name_lists_the_known_ones():
     with pytest.raises(FileNotFoundError) as caught:
         load_text("shakespeare")
     assert str(caught.value) == (
@@ -269,12 +269,12 @@ def test_an_unknown_name_lists_the_names():
     )
 
 
-def test_a_file_of_one_character_is_a_text():
+def test_a_text_may_have_a_single_character():
     assert Corpus.from_text("a").decode() == "a"
 
 
 @posix
-def test_a_pipe_is_read_once_but_not_twice(tmp_path):
+def test_load_text_can_read_a_pipe_but_from_file_refuses_it(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     command = ["sh", "-c", 'printf hello > "$0"', pipe]
