@@ -1,23 +1,25 @@
-"""What a test may ask of float32 (and of bfloat16): a bound that follows from arithmetic.
+"""How tests compare float32 (and bfloat16) results: with a bound that follows from arithmetic.
 
-Each float32 operation rounds. Two ways to compute the same thing round in other places, and how
-far apart they end depends on the processor, which chooses the order of each sum. So no test
-compares two float32 results with each other, and none follows float32 through many steps of a
-recurrence that amplifies: there the last bit decides. Both results are compared with float64
-instead. The way under test may be off by a small multiple of what the plain way is off by, since
-both make roundings of the same size and of about the same number.
+Every float32 operation rounds. Two implementations of the same formula round at different places.
+How far their results differ depends on the processor, which chooses the order of each sum. So no
+test compares two float32 results with each other. And no test follows float32 through many steps
+of a recurrence that amplifies rounding errors, because there the last bit decides.
+
+Instead, both results are compared with the float64 result. The error of the implementation under
+test may be a small multiple of the error of the plain implementation, since both make about the
+same number of rounding errors of the same size.
 """
 
 import torch
 
-TIMES = 8  # room for chance: the largest of a few dozen rounding errors is not the same each time
+TIMES = 8  # allowed multiple, since the largest of a few dozen rounding errors varies by chance
 
 
-def assert_rounds_like(found, plain, exact):
+def assert_rounds_like(result, plain, exact):
     """Compare a float32 result and the plain float32 result with the float64 result."""
-    found, plain, exact = map(torch.as_tensor, (found, plain, exact))
-    assert found.dtype == plain.dtype != exact.dtype == torch.float64
-    assert found.shape == plain.shape == exact.shape
-    # The plain way may be exact by luck, so one rounding of the largest number is always granted.
-    plain_error = (plain - exact).abs().max() + torch.finfo(found.dtype).eps * exact.abs().max()
-    assert (found - exact).abs().max() <= TIMES * plain_error
+    result, plain, exact = map(torch.as_tensor, (result, plain, exact))
+    assert result.dtype == plain.dtype != exact.dtype == torch.float64
+    assert result.shape == plain.shape == exact.shape
+    # The plain result may be exact by luck, so allow one rounding of the largest number.
+    plain_error = (plain - exact).abs().max() + torch.finfo(result.dtype).eps * exact.abs().max()
+    assert (result - exact).abs().max() <= TIMES * plain_error

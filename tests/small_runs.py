@@ -1,4 +1,4 @@
-"""Small models and runs that several test files train."""
+"""Small models and runs that several test files train, and the same training written by hand."""
 
 import math
 
@@ -30,7 +30,7 @@ def detached(state):
     return tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
 
 
-def rows_of(records):
+def record_values(records):
     return [(r.step, r.loss, r.gradient_norm, r.lr) for r in records]
 
 
@@ -38,16 +38,20 @@ def weights(model):
     return [parameter.detach().clone() for parameter in model.parameters()]
 
 
-def same(some, others):
-    return all(map(torch.equal, some, others))
+def all_equal(tensors, other_tensors):
+    return all(map(torch.equal, tensors, other_tensors))
 
 
-def falling(lr, steps):
+def cosine_schedule(lr, steps):
     return lambda step: lr * ((1 + math.cos(math.pi * (step / steps))) / 2)
 
 
-def truncated_by_hand(run, make_optimizer, rate, max_norm=None, draws=None):
-    """Train a twin of the run's model by truncated backpropagation, with nothing but torch."""
+def train_by_hand(run, make_optimizer, rate, max_norm=None, draw_batch=None):
+    """Train a twin of the run's model by truncated backpropagation, with torch alone.
+
+    `rate` maps the steps made so far to a learning rate. `draw_batch` draws windows, if given.
+    Returns the values of a record per step, and the trained twin.
+    """
     model, settings = CharRNN(**run.model.options), run.settings
     B, T, optimizer = settings.batch_size, settings.length, make_optimizer(model.parameters())
     ids = torch.from_numpy(CORPUS.ids.astype(np.int64))
@@ -60,12 +64,12 @@ def truncated_by_hand(run, make_optimizer, rate, max_norm=None, draws=None):
         start = step * T % columns
         if start == 0:
             state = None
-        read, target = x[:, start : start + T], y[:, start : start + T]
-        if draws is not None:
-            read, target = draws(ids, step + 1)
+        inputs, targets = x[:, start : start + T], y[:, start : start + T]
+        if draw_batch is not None:
+            inputs, targets = draw_batch(ids, step + 1)
             state = None
-        logits, state = model(read, state)
-        loss = nn.functional.cross_entropy(logits.reshape(B * T, -1), target.reshape(-1))
+        logits, state = model(inputs, state)
+        loss = nn.functional.cross_entropy(logits.reshape(B * T, -1), targets.reshape(-1))
         optimizer.zero_grad()
         loss.backward()
         norm = nn.utils.clip_grad_norm_(model.parameters(), max_norm or math.inf)

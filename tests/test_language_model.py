@@ -1,4 +1,4 @@
-"""Training on a corpus against the same loop written by hand; rates, measuring, what is refused."""
+"""Training on a corpus: the steps, learning rates, evaluation, and errors."""
 
 import math
 from itertools import islice
@@ -10,13 +10,13 @@ from small_runs import (
     CORPUS,
     LONG,
     SMALL,
-    falling,
+    all_equal,
+    cosine_schedule,
     in_float64,
     language_model,
-    rows_of,
+    record_values,
     run_of,
-    same,
-    truncated_by_hand,
+    train_by_hand,
     weights,
 )
 from torch import nn
@@ -33,7 +33,7 @@ from charseq import (
 from charseq.corpus import windows
 from charseq.language_model import learning_rate
 
-BATCHES_IN_A_PASS = (len(LONG) - 1) // 4 // 11  # 8, so that 20 steps begin three passes
+BATCHES_PER_EPOCH = (len(LONG) - 1) // 4 // 11  # 8, so that 20 steps begin three epochs
 
 
 @pytest.mark.parametrize(
@@ -47,18 +47,18 @@ BATCHES_IN_A_PASS = (len(LONG) - 1) // 4 // 11  # 8, so that 20 steps begin thre
     ids=str,
 )
 @pytest.mark.parametrize("clip_norm", [None, 0.05])
-def test_language_model_steps_equal_a_loop_written_by_hand_to_the_bit(model, clip_norm):
+def test_language_model_steps_exactly_match_a_loop_written_by_hand(model, clip_norm):
     run = run_of(model, clip_norm=clip_norm)
-    found = rows_of(language_model_steps(run, CORPUS))
-    expected, twin = truncated_by_hand(
+    records = record_values(language_model_steps(run, CORPUS))
+    expected, twin = train_by_hand(
         run,
         lambda parameters: torch.optim.AdamW(parameters, fused=True, lr=0, weight_decay=0.0),
-        falling(2e-3, 20),
+        cosine_schedule(2e-3, 20),
         clip_norm,
     )
-    assert BATCHES_IN_A_PASS == 8
-    assert found == expected
-    assert same(weights(run.model), weights(twin))
+    assert BATCHES_PER_EPOCH == 8
+    assert records == expected
+    assert all_equal(weights(run.model), weights(twin))
 
 
 @pytest.mark.parametrize(
@@ -81,88 +81,88 @@ def test_language_model_steps_equal_a_loop_written_by_hand_to_the_bit(model, cli
     ],
     ids=lambda part: str(part) if isinstance(part, dict) else "by torch",
 )
-def test_language_models_are_trained_by_torchs_optimizers(settings, make_optimizer):
+def test_settings_select_the_optimizer_of_torch(settings, make_optimizer):
     run = run_of(lr=0.05, schedule="constant", clip_norm=1.0, **settings)
-    found = rows_of(language_model_steps(run, CORPUS))
-    expected, twin = truncated_by_hand(run, make_optimizer, lambda _: 0.05, 1.0)
-    assert found == expected
-    assert same(weights(run.model), weights(twin))
+    records = record_values(language_model_steps(run, CORPUS))
+    expected, twin = train_by_hand(run, make_optimizer, lambda _: 0.05, 1.0)
+    assert records == expected
+    assert all_equal(weights(run.model), weights(twin))
 
 
-def test_windows_start_from_zeros_at_places_drawn_from_seed_and_step():
-    def draws(ids, step):
-        chance = np.random.default_rng([3, step])
-        return map(torch.from_numpy, next(windows(ids.numpy(), 4, 11, chance)))
+def test_windows_are_drawn_from_seed_and_step_and_start_with_a_zero_state():
+    def draw_batch(ids, step):
+        rng = np.random.default_rng([3, step])
+        return map(torch.from_numpy, next(windows(ids.numpy(), 4, 11, rng)))
 
     run = run_of(order="windows")
-    found = rows_of(language_model_steps(run, CORPUS))
-    expected, twin = truncated_by_hand(
+    records = record_values(language_model_steps(run, CORPUS))
+    expected, twin = train_by_hand(
         run,
         lambda parameters: torch.optim.AdamW(parameters, fused=True, lr=0, weight_decay=0.0),
-        falling(2e-3, 20),
+        cosine_schedule(2e-3, 20),
         1.0,
-        draws,
+        draw_batch,
     )
-    assert found == expected
-    assert same(weights(run.model), weights(twin))
+    assert records == expected
+    assert all_equal(weights(run.model), weights(twin))
 
 
 @pytest.mark.parametrize("cell", ["GRU", "LSTM"])
-def test_the_state_is_carried_within_a_pass_and_zero_at_the_start_of_each(cell):
-    run, given = run_of({"cell": cell}), []
-    run.model.rnn.register_forward_pre_hook(lambda _, args: given.append(args[1]))
-    ended = []
-    run.model.rnn.register_forward_hook(lambda _, args, out: ended.append(out[1]))
+def test_the_state_is_carried_within_an_epoch_and_starts_each_epoch_at_zero(cell):
+    run, states_in = run_of({"cell": cell}), []
+    run.model.rnn.register_forward_pre_hook(lambda _, args: states_in.append(args[1]))
+    states_out = []
+    run.model.rnn.register_forward_hook(lambda _, args, out: states_out.append(out[1]))
     steps = list(language_model_steps(run, CORPUS))
-    assert len(steps) == len(given) == 20
-    for step, state in enumerate(given):
-        if step % BATCHES_IN_A_PASS == 0:
+    assert len(steps) == len(states_in) == 20
+    for step, state in enumerate(states_in):
+        if step % BATCHES_PER_EPOCH == 0:
             assert state is None
             continue
-        parts = zip(state, ended[step - 1], strict=True) if cell == "LSTM" else [
-            (state, ended[step - 1])
+        parts = zip(state, states_out[step - 1], strict=True) if cell == "LSTM" else [
+            (state, states_out[step - 1])
         ]  # fmt: skip
-        for part, before in parts:
-            assert torch.equal(part, before)
+        for part, previous_part in parts:
+            assert torch.equal(part, previous_part)
             assert not part.requires_grad
-            assert before.requires_grad
+            assert previous_part.requires_grad
 
 
-def test_a_run_that_stops_anywhere_goes_on_as_if_it_had_not():
+def test_pausing_a_run_does_not_change_it():
     whole = run_of({"dropout": 0.3})
     expected = list(language_model_steps(whole, CORPUS))
     run, records = run_of({"dropout": 0.3}), []
     for pause in (1, 7, 1, 3, 100):
         records += islice(language_model_steps(run, CORPUS), pause)
     assert repr(records) == repr(expected)
-    assert same(weights(run.model), weights(whole.model))
+    assert all_equal(weights(run.model), weights(whole.model))
     assert list(language_model_steps(run, CORPUS)) == []
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_one_others():
+def test_the_seed_determines_the_weights():
     def trained(seed, **options):
         run = run_of({"dropout": 0.2}, seed=seed, **options)
         list(language_model_steps(run, CORPUS))
         return weights(run.model)
 
-    assert same(trained(3), trained(3))
-    assert not same(trained(3), trained(4))  # by dropout alone: streams draw nothing
-    assert same(trained(3, order="windows"), trained(3, order="windows"))
+    assert all_equal(trained(3), trained(3))
+    assert not all_equal(trained(3), trained(4))  # only dropout is random here, streams are not
+    assert all_equal(trained(3, order="windows"), trained(3, order="windows"))
 
 
 @pytest.mark.parametrize("order", ["streams", "windows"])
-def test_chance_derives_from_seed_and_step_alone_and_torchs_generator_is_left_alone(order):
+def test_randomness_depends_only_on_seed_and_step_not_on_global_generators(order):
     torch.manual_seed(5)
     before = torch.get_rng_state()
     run = run_of({"dropout": 0.4, "num_layers": 2}, order=order)
     expected = list(islice(language_model_steps(run, CORPUS), 6))
     assert torch.equal(torch.get_rng_state(), before)
-    other, found = run_of({"dropout": 0.4, "num_layers": 2}, order=order), []
-    for record in islice(language_model_steps(other, CORPUS), 6):
-        found.append(record)
+    second_run, records = run_of({"dropout": 0.4, "num_layers": 2}, order=order), []
+    for record in islice(language_model_steps(second_run, CORPUS), 6):
+        records.append(record)
         torch.rand(7)
         np.random.default_rng(0).random()
-    assert repr(found) == repr(expected)
+    assert repr(records) == repr(expected)
 
 
 def test_dropout_differs_from_step_to_step():
@@ -183,10 +183,10 @@ def test_divergence_leaves_the_run_at_its_last_good_step():
     assert str(caught.value).startswith(f"step {len(records) + 1}: ")
     assert run.step == step == len(records) >= 1
     assert run.hidden is hidden
-    assert same(weights(run.model), before)
+    assert all_equal(weights(run.model), before)
 
 
-def test_divergence_quotes_the_rate_of_the_step_that_diverged():
+def test_divergence_quotes_the_learning_rate_of_the_failed_step():
     run = run_of(optimizer="sgd", lr=1e38, clip_norm=None, warmup=20)
     with pytest.raises(Diverged) as caught:
         list(language_model_steps(run, CORPUS))
@@ -217,13 +217,13 @@ def test_learning_rate_follows_its_closed_form(schedule, share, warmup):
         assert 0 < learning_rate(settings, step) <= 0.3
 
 
-def test_learning_rate_of_a_warmup_that_never_ends_only_grows():
+def test_learning_rate_keeps_growing_if_warmup_outlasts_training():
     settings = Settings(steps=3, lr=1.0, warmup=4)
     assert [learning_rate(settings, step) for step in (1, 2, 3)] == [0.25, 0.5, 0.75]
     assert learning_rate(Settings(steps=4, lr=1.0, warmup=4), 5) == 1.0
 
 
-def test_each_step_is_made_at_its_own_rate():
+def test_each_step_uses_its_own_learning_rate():
     options = {"optimizer": "sgd", "momentum": 0.0, "schedule": "linear", "lr": 0.8, "warmup": 4}
     run = in_float64(run_of(clip_norm=None, **options))
     before = weights(run.model)
@@ -235,31 +235,31 @@ def test_each_step_is_made_at_its_own_rate():
         before = after
 
 
-# --- measuring ------------------------------------------------------------------------------------
+# --- evaluation -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
 @pytest.mark.parametrize("length", [1, 5, 256, len(LONG)])
-def test_evaluate_in_one_row_equals_reading_the_text_in_one_go(cell, length):
+def test_evaluate_with_one_row_equals_reading_the_whole_text_at_once(cell, length):
     model = language_model(cell=cell, num_layers=2).double()
     ids = torch.from_numpy(CORPUS.ids.astype(np.int64))
     with torch.no_grad():
         logits = model(ids[None, :-1])[0][0]
     expected = nn.functional.cross_entropy(logits, ids[1:]).item()
-    found = evaluate(model, CORPUS, batch_size=1, length=length)
-    assert found == pytest.approx(expected, abs=1e-10)
+    loss = evaluate(model, CORPUS, batch_size=1, length=length)
+    assert loss == pytest.approx(expected, abs=1e-10)
 
 
 @pytest.mark.parametrize("cell", ["GRU", "LSTM"])
 @pytest.mark.parametrize("batch_size", [2, 7, 16, 1000])
 @pytest.mark.parametrize("size", [2, 3, 17, 18, 33, 360])
-def test_evaluate_counts_each_character_but_the_first_once_at_any_length(cell, batch_size, size):
+def test_evaluate_counts_every_character_after_the_first_exactly_once(cell, batch_size, size):
     model = language_model(cell=cell).double()
     corpus = Corpus.from_text(LONG[:size], CORPUS.vocab)
     ids = torch.from_numpy(corpus.ids.astype(np.int64))
     rows = min(batch_size, size - 1)
     columns = (size - 1) // rows
-    # By hand: each row from a state of zeros; the last row goes on to the end of the text.
+    # By hand: each row starts from a zero state, and the last row goes on to the end of the text.
     total, count = 0.0, 0
     for row in range(rows):
         stop = size - 1 if row == rows - 1 else (row + 1) * columns
@@ -270,21 +270,21 @@ def test_evaluate_counts_each_character_but_the_first_once_at_any_length(cell, b
         count += len(piece) - 1
     assert count == size - 1
     for length in (1, 4, 256):
-        found = evaluate(model, corpus, batch_size=batch_size, length=length)
-        assert found == pytest.approx(total / count, abs=1e-10)
+        loss = evaluate(model, corpus, batch_size=batch_size, length=length)
+        assert loss == pytest.approx(total / count, abs=1e-10)
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_evaluate_leaves_the_model_as_it_was(training):
+def test_evaluate_does_not_change_the_model(training):
     model = language_model(dropout=0.5, num_layers=2).train(training)
     before = weights(model)
-    assert evaluate(model, CORPUS) == evaluate(model, CORPUS)  # no dropout
+    assert evaluate(model, CORPUS) == evaluate(model, CORPUS)  # so dropout is off
     assert model.training is training
-    assert same(weights(model), before)
+    assert all_equal(weights(model), before)
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_evaluate_of_a_net_that_knows_nothing_is_the_entropy_of_even_chances():
+def test_evaluate_of_a_network_with_zero_weights_is_log_of_the_vocabulary_size():
     model = language_model().double()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -301,13 +301,13 @@ def test_evaluate_of_a_net_that_knows_nothing_is_the_entropy_of_even_chances():
         ({"length": -5}, "the", "length must be at least 1, got -5"),
     ],
 )
-def test_evaluate_refuses_what_it_cannot_measure(options, text, message):
+def test_evaluate_refuses_too_short_texts_and_sizes_below_one(options, text, message):
     with pytest.raises(ValueError, match=message):
         evaluate(language_model(), Corpus.from_text(text, CORPUS.vocab), **options)
 
 
 @pytest.mark.parametrize(("every", "measured"), [(0, []), (3, [3, 6, 9, 10]), (5, [5, 10])])
-def test_held_back_text_is_measured_after_each_so_many_steps_and_the_last(every, measured):
+def test_held_back_text_is_evaluated_every_n_steps_and_after_the_last(every, measured):
     learn, valid = CORPUS.split(valid=0.2)
     run = run_of({"dropout": 0.5}, steps=10, evaluate_every=every)
     for record in language_model_steps(run, learn, valid):
@@ -318,7 +318,7 @@ def test_held_back_text_is_measured_after_each_so_many_steps_and_the_last(every,
         assert run.model.training or record.step in measured
     without = run_of({"dropout": 0.5}, steps=10, evaluate_every=every)
     list(language_model_steps(without, learn))
-    assert same(weights(run.model), weights(without.model))
+    assert all_equal(weights(run.model), weights(without.model))
 
 
 def test_training_stops_when_patience_runs_out(monkeypatch):
@@ -337,14 +337,14 @@ def test_training_stops_when_patience_runs_out(monkeypatch):
     assert list(language_model_steps(run, CORPUS, CORPUS)) == []
 
 
-def test_without_patience_all_steps_are_made(monkeypatch):
+def test_without_patience_a_run_makes_all_its_steps(monkeypatch):
     monkeypatch.setattr("charseq.language_model.evaluate", lambda *_: 1.0)
     run = run_of(evaluate_every=1)
     assert len(list(language_model_steps(run, CORPUS, CORPUS))) == 20
     assert run.since_best == 19
 
 
-# --- what is refused ------------------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -381,12 +381,12 @@ def test_settings_out_of_range_are_refused(setting, message):
         Settings(**setting)
 
 
-def test_a_run_needs_a_model_as_wide_as_its_vocabulary():
+def test_a_run_needs_a_model_and_a_vocabulary_of_the_same_size():
     with pytest.raises(ValueError, match=r"vocabulary has 2 characters and the model \d+: make"):
         Run(language_model(), Vocabulary("ab"), Settings())
 
 
-def test_an_optimizer_of_your_own_is_kept():
+def test_a_given_optimizer_is_used():
     model = language_model()
     optimizer = torch.optim.RMSprop(model.parameters())
     run = Run(model, CORPUS.vocab, Settings(**SMALL), optimizer)
@@ -394,7 +394,7 @@ def test_an_optimizer_of_your_own_is_kept():
     list(islice(language_model_steps(run, CORPUS), 1))
     assert run.optimizer is optimizer
     assert optimizer.state
-    assert not same(weights(model), before)
+    assert not all_equal(weights(model), before)
 
 
 @pytest.mark.parametrize(
@@ -408,6 +408,6 @@ def test_an_optimizer_of_your_own_is_kept():
         ({}, [CORPUS, Corpus.from_text("t", CORPUS.vocab)], "needs at least 2 characters, got 1"),
     ],
 )
-def test_texts_that_do_not_fit_are_refused_at_the_call(settings, corpora, message):
+def test_unsuitable_texts_are_refused_at_the_call(settings, corpora, message):
     with pytest.raises(ValueError, match=message):
         language_model_steps(run_of(**settings), *corpora)

@@ -1,4 +1,4 @@
-"""Several processes against one: gradients, losses, states, and what happens when one has ended."""
+"""Several processes against one: gradients, losses, states, and the error if one has ended."""
 
 import copy
 import os
@@ -15,12 +15,12 @@ from precision import assert_rounds_like
 from small_runs import (
     CORPUS,
     LONG,
-    falling,
+    all_equal,
+    cosine_schedule,
     in_float64,
-    rows_of,
+    record_values,
     run_of,
-    same,
-    truncated_by_hand,
+    train_by_hand,
     weights,
 )
 from torch import nn
@@ -30,7 +30,7 @@ from charseq import Corpus, language_model_steps, processes
 
 @pytest.fixture
 def group():
-    """This process, alone in a group, so that a sum over all processes is its own share."""
+    """Put this process into a group of its own, where a sum over all processes is its own part."""
     store = torch.distributed.HashStore()
     torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
     yield
@@ -48,7 +48,7 @@ def parts_of(state):
 @pytest.mark.usefixtures("group")
 @pytest.mark.parametrize("cell", ["GRU", "LSTM"])
 @pytest.mark.parametrize(("batch_size", "world"), [(4, 2), (4, 4), (5, 2), (5, 3)])
-def test_the_shares_of_all_processes_add_up_to_the_step_of_one(
+def test_the_parts_of_all_processes_add_up_to_the_step_of_one_process(
     cell, batch_size, world, monkeypatch
 ):
     settings = {"batch_size": batch_size, "clip_norm": None, "steps": 2}
@@ -60,34 +60,34 @@ def test_the_shares_of_all_processes_add_up_to_the_step_of_one(
         monkeypatch.setattr(processes, "rank_and_world_size", lambda rank=rank: (rank, world))
         steps = language_model_steps(runs[-1], CORPUS)
         records.append(next(steps))
-    first = in_float64(run_of({"cell": cell}, **settings))
+    one_step = in_float64(run_of({"cell": cell}, **settings))
     monkeypatch.undo()
-    next(language_model_steps(first, CORPUS))
-    # DistributedDataParallel divides by the processes of the group, of which there is one here.
+    next(language_model_steps(one_step, CORPUS))
+    # DistributedDataParallel divides by the size of the group, which is 1 here, so divide by hand.
     mean = sum(map(gradients, runs)) / world
-    torch.testing.assert_close(mean, gradients(first), rtol=1e-12, atol=1e-15)
+    torch.testing.assert_close(mean, gradients(one_step), rtol=1e-12, atol=1e-15)
     assert sum(record.loss for record in records) == pytest.approx(expected[0].loss, rel=1e-12)
-    found, wanted = sum(parts_of(run.hidden) for run in runs), parts_of(first.hidden)
-    torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-15)
+    hidden_sum = sum(parts_of(run.hidden) for run in runs)
+    torch.testing.assert_close(hidden_sum, parts_of(one_step.hidden), rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.usefixtures("group")
-def test_a_group_of_one_trains_as_a_process_without_a_group():
+def test_training_in_a_process_group_of_one_equals_training_without_a_group():
     assert processes.rank_and_world_size() == (0, 1)
     run = run_of()
-    found = rows_of(language_model_steps(run, CORPUS))
-    expected, twin = truncated_by_hand(
+    records = record_values(language_model_steps(run, CORPUS))
+    expected, twin = train_by_hand(
         run,
         lambda parameters: torch.optim.AdamW(parameters, fused=True, lr=0, weight_decay=0.0),
-        falling(2e-3, 20),
+        cosine_schedule(2e-3, 20),
         1.0,
     )
-    assert found == expected
-    assert same(weights(run.model), weights(twin))
+    assert records == expected
+    assert all_equal(weights(run.model), weights(twin))
 
 
 @pytest.mark.usefixtures("group")
-def test_a_process_at_another_step_is_refused(monkeypatch):
+def test_processes_at_different_steps_are_refused(monkeypatch):
     run = run_of()
     run.step = 3
     monkeypatch.setattr(processes, "rank_and_world_size", lambda: (1, 2))
@@ -102,7 +102,7 @@ def test_more_processes_than_rows_are_refused(monkeypatch):
 
 
 @pytest.mark.slow
-def test_training_alone_loads_nothing_of_torch_distributed_that_torch_does_not():
+def test_training_in_one_process_imports_no_more_of_torch_distributed_than_torch_does():
     code = (
         "import sys, torch; before = {name for name in sys.modules if 'distributed' in name};"
         "import charseq.language_model;"
@@ -112,8 +112,8 @@ def test_training_alone_loads_nothing_of_torch_distributed_that_torch_does_not()
     assert ran.stdout.strip() == ""
 
 
-def kinds_of_runs():
-    """Name the runs that several processes make; each name comes with a function that makes it."""
+def run_factories():
+    """Map the name of each run that the processes train to a function that makes the run."""
     return {
         "float32": lambda: run_of(clip_norm=None, steps=1),
         "float64": lambda: in_float64(run_of(clip_norm=None, steps=1)),
@@ -126,7 +126,7 @@ def kinds_of_runs():
     }
 
 
-def trained(run, valid=None):
+def train(run, valid=None):
     records = list(language_model_steps(run, CORPUS, valid))
     return {
         "records": records,
@@ -139,24 +139,24 @@ def trained(run, valid=None):
 VALID = Corpus.from_text(LONG[3:80], CORPUS.vocab)
 
 
-def one_of_several(folder):
-    """Be one of the processes that torch's launcher starts, and note what it finds."""
+def run_child_process(folder):
+    """Do the work of one of the processes that torch's launcher starts, and save the results."""
     torch.distributed.init_process_group("gloo")
     rank = torch.distributed.get_rank()
-    found = {name: trained(make(), VALID) for name, make in kinds_of_runs().items()}
-    found["other weights"] = trained(run_of({"seed": 100 + rank}))
-    interrupted = kinds_of_runs()["uninterrupted"]()
+    results = {name: train(make_run(), VALID) for name, make_run in run_factories().items()}
+    results["other weights"] = train(run_of({"seed": 100 + rank}))
+    interrupted = run_factories()["uninterrupted"]()
     for _ in islice(language_model_steps(interrupted, CORPUS), 7):
         pass
-    found["resumed"] = trained(copy.deepcopy(interrupted), VALID)
-    torch.save(found, folder / f"{rank}.pt")
+    results["resumed"] = train(copy.deepcopy(interrupted), VALID)
+    torch.save(results, folder / f"{rank}.pt")
     if rank > 0:
-        os._exit(0)  # without a word
+        os._exit(0)  # without telling the others
     try:
-        trained(run_of())
+        train(run_of())
     except ConnectionError as error:
-        found["error"] = str(error)
-    torch.save(found, folder / "0.pt")
+        results["error"] = str(error)
+    torch.save(results, folder / "0.pt")
     os._exit(0)
 
 
@@ -166,13 +166,13 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import test_processes
-test_processes.one_of_several(Path(sys.argv[2]))
+test_processes.run_child_process(Path(sys.argv[2]))
 """
 
 
 @pytest.fixture(scope="module")
 def three_processes(tmp_path_factory):
-    """What three processes found, and what one does. Three add up in an order that matters."""
+    """Results of one process, and those of three (with two, the order of a sum cannot matter)."""
     folder = tmp_path_factory.mktemp("three")
     (folder / "child.py").write_text(CHILD)
     flags = ["--standalone", "--nproc-per-node=3", folder / "child.py", Path(__file__).parent]
@@ -181,56 +181,58 @@ def three_processes(tmp_path_factory):
         capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
-    alone = {name: trained(make(), VALID) for name, make in kinds_of_runs().items()}
-    return alone, [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(3)]
+    one = {name: train(make_run(), VALID) for name, make_run in run_factories().items()}
+    return one, [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(3)]
 
 
 @pytest.mark.slow
-def test_the_gradient_of_three_processes_is_that_of_one(three_processes):
-    alone, found = three_processes
-    exact = alone["float64"]["gradients"]
-    for process in found:
-        difference = (process["float64"]["gradients"] - exact).norm() / exact.norm()
+def test_the_gradient_of_three_processes_equals_that_of_one(three_processes):
+    one, three = three_processes
+    exact = one["float64"]["gradients"]
+    for results in three:
+        difference = (results["float64"]["gradients"] - exact).norm() / exact.norm()
         assert difference <= 1e-12
-        assert_rounds_like(process["float32"]["gradients"], alone["float32"]["gradients"], exact)
+        assert_rounds_like(results["float32"]["gradients"], one["float32"]["gradients"], exact)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["long", "measured", "windows"])
-def test_three_processes_train_as_one_does(kind, three_processes):
-    alone, found = three_processes
-    for process in found:
-        numbers = [np.array([*map(astuple, each[kind]["records"])]) for each in (process, alone)]
+def test_three_processes_train_like_one(kind, three_processes):
+    one, three = three_processes
+    for results in three:
+        numbers = [np.array([*map(astuple, r[kind]["records"])]) for r in (results, one)]
         np.testing.assert_allclose(*numbers, rtol=1e-9)
         for name in ("weights", "hidden"):
-            torch.testing.assert_close(process[kind][name], alone[kind][name], rtol=1e-8, atol=1e-9)
+            torch.testing.assert_close(results[kind][name], one[kind][name], rtol=1e-8, atol=1e-9)
 
 
-def test_all_processes_hold_the_same_to_the_bit(three_processes):
-    _, (first, *others) = three_processes
-    for kind in (*kinds_of_runs(), "other weights"):
-        for other in others:
-            assert repr(first[kind]["records"]) == repr(other[kind]["records"])
+def test_all_processes_hold_exactly_the_same_numbers(three_processes):
+    _, (rank_0, *other_ranks) = three_processes
+    for kind in (*run_factories(), "other weights"):
+        for results in other_ranks:
+            assert repr(rank_0[kind]["records"]) == repr(results[kind]["records"])
             for name in ("weights", "gradients", "hidden"):
-                assert torch.equal(first[kind][name], other[kind][name])
+                assert torch.equal(rank_0[kind][name], results[kind][name])
 
 
-def test_a_run_of_three_processes_that_was_interrupted_ends_as_one_that_was_not(three_processes):
-    _, found = three_processes
-    for process in found:
-        whole, resumed = process["uninterrupted"], process["resumed"]
+def test_an_interrupted_run_of_three_processes_ends_exactly_like_an_uninterrupted_one(
+    three_processes,
+):
+    _, three = three_processes
+    for results in three:
+        whole, resumed = results["uninterrupted"], results["resumed"]
         assert repr(whole["records"][7:]) == repr(resumed["records"])
         for name in ("weights", "hidden"):
             assert torch.equal(whole[name], resumed[name])
 
 
-def test_dropout_of_three_processes_is_their_own_and_the_same_each_time(three_processes):
-    alone, (one, *_) = three_processes
-    assert repr(one["dropout"]["records"]) == repr(one["dropout again"]["records"])
-    assert torch.equal(one["dropout"]["weights"], one["dropout again"]["weights"])
-    assert one["dropout"]["records"] != alone["dropout"]["records"]
+def test_dropout_of_three_processes_is_reproducible_but_differs_from_that_of_one(three_processes):
+    one, (rank_0, *_) = three_processes
+    assert repr(rank_0["dropout"]["records"]) == repr(rank_0["dropout again"]["records"])
+    assert torch.equal(rank_0["dropout"]["weights"], rank_0["dropout again"]["weights"])
+    assert rank_0["dropout"]["records"] != one["dropout"]["records"]
 
 
-def test_a_process_whose_fellow_has_ended_says_so(three_processes):
-    _, (one, *_) = three_processes
-    assert one["error"] == "another process has ended, or cannot be reached"
+def test_a_process_reports_that_another_has_ended(three_processes):
+    _, (rank_0, *_) = three_processes
+    assert rank_0["error"] == "another process has ended, or cannot be reached"

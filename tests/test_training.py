@@ -1,11 +1,11 @@
-"""The training loops against the same loops written by hand."""
+"""Training on one sentence, against the same loop written by hand."""
 
 import io
 import math
 
 import pytest
 import torch
-from small_runs import same, weights
+from small_runs import all_equal, weights
 from torch import nn
 
 from charseq import (
@@ -21,7 +21,7 @@ TEXT = "hello, world"
 VOCAB = Vocabulary.from_text(TEXT)
 
 
-def make(cell="RNN", seed=0):
+def make_model(cell="RNN", seed=0):
     return CharRNN(len(VOCAB), 8, cell=cell, seed=seed).double()
 
 
@@ -32,7 +32,7 @@ def loss_of(model):
 
 
 def by_hand(model, optimizer, epochs, max_norm=None):
-    """Train as the notebook does, and note what each record should say."""
+    """Train like the notebook, and return what each record should hold."""
     rows = []
     for epoch in range(1, epochs + 1):
         loss, logits = loss_of(model)
@@ -49,19 +49,19 @@ def by_hand(model, optimizer, epochs, max_norm=None):
 def assert_same_run(history, model, rows, twin):
     assert [(r.epoch, r.loss, r.prediction) for r in history] == [(e, s, p) for e, s, _, p in rows]
     assert [r.gradient_norm for r in history] == pytest.approx([n for *_, n, _ in rows], rel=1e-12)
-    assert same(weights(model), weights(twin))
+    assert all_equal(weights(model), weights(twin))
 
 
 @pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
-def test_training_steps_equal_a_loop_written_by_hand_to_the_bit(cell):
-    model, twin = make(cell), make(cell)
+def test_training_steps_exactly_match_a_loop_written_by_hand(cell):
+    model, twin = make_model(cell), make_model(cell)
     history = list(training_steps(model, VOCAB, TEXT, epochs=12))
     rows = by_hand(twin, torch.optim.SGD(twin.parameters(), lr=0.5, momentum=0.9), 12)
     assert_same_run(history, model, rows, twin)
 
 
-def test_any_optimizer_of_torch_may_be_given():
-    model, twin = make(), make()
+def test_any_torch_optimizer_may_be_given():
+    model, twin = make_model(), make_model()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
     history = train(model, VOCAB, TEXT, epochs=8, optimizer=optimizer)
     rows = by_hand(twin, torch.optim.Adam(twin.parameters(), lr=0.02), 8)
@@ -69,16 +69,16 @@ def test_any_optimizer_of_torch_may_be_given():
 
 
 @pytest.mark.parametrize("clip_norm", [0.05, 1.0, 1e6])
-def test_clip_norm_clips_as_torch_does(clip_norm):
-    model, twin = make(), make()
+def test_clip_norm_clips_gradients_like_torch(clip_norm):
+    model, twin = make_model(), make_model()
     history = train(model, VOCAB, TEXT, epochs=8, clip_norm=clip_norm)
     optimizer = torch.optim.SGD(twin.parameters(), lr=0.5, momentum=0.9)
     rows = by_hand(twin, optimizer, 8, max_norm=clip_norm)
     assert_same_run(history, model, rows, twin)
 
 
-def test_clip_norm_shortens_the_step_but_not_the_norm_that_is_recorded():
-    model = make()
+def test_clip_norm_limits_the_update_but_not_the_recorded_norm():
+    model = make_model()
     before = weights(model)
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     (record,) = training_steps(model, VOCAB, TEXT, epochs=1, optimizer=optimizer, clip_norm=0.01)
@@ -87,8 +87,8 @@ def test_clip_norm_shortens_the_step_but_not_the_norm_that_is_recorded():
     assert record.gradient_norm > 0.1
 
 
-def test_a_record_tells_how_things_stood_before_the_update():
-    model = make()
+def test_a_record_holds_the_loss_before_the_update():
+    model = make_model()
     before = loss_of(model)[0].item()
     for record in training_steps(model, VOCAB, TEXT, epochs=3):
         assert record.loss == before
@@ -97,8 +97,8 @@ def test_a_record_tells_how_things_stood_before_the_update():
 
 
 def test_gradient_norm_agrees_with_finite_differences():
-    model = make()
-    (record,) = training_steps(make(), VOCAB, TEXT, epochs=1)
+    model = make_model()
+    (record,) = training_steps(make_model(), VOCAB, TEXT, epochs=1)
     squares, step = 0.0, 1e-6
     with torch.no_grad():
         for parameter in model.parameters():
@@ -113,26 +113,28 @@ def test_gradient_norm_agrees_with_finite_differences():
     assert record.gradient_norm == pytest.approx(math.sqrt(squares), rel=1e-6)
 
 
-def test_train_keeps_every_record_of_training_steps():
-    history = train(make(), VOCAB, TEXT)
-    assert history == History(tuple(training_steps(make(), VOCAB, TEXT)))
+def test_train_returns_every_record_of_training_steps():
+    history = train(make_model(), VOCAB, TEXT)
+    assert history == History(tuple(training_steps(make_model(), VOCAB, TEXT)))
     assert history.numbers.tolist() == list(range(1, 51))
 
 
-def test_old_gradients_do_not_leak_into_the_first_step():
-    model = make()
+def test_old_gradients_do_not_affect_the_first_step():
+    model = make_model()
     for parameter in model.parameters():
         parameter.grad = torch.full_like(parameter, 100.0)
-    assert next(training_steps(model, VOCAB, TEXT)) == next(training_steps(make(), VOCAB, TEXT))
+    assert next(training_steps(model, VOCAB, TEXT)) == next(
+        training_steps(make_model(), VOCAB, TEXT)
+    )
 
 
-def test_training_switches_the_model_to_training_mode():
-    model = make().eval()
+def test_training_puts_the_model_in_training_mode():
+    model = make_model().eval()
     next(training_steps(model, VOCAB, TEXT))
     assert model.training
 
 
-def test_two_characters_are_enough():
+def test_a_text_of_two_characters_is_enough():
     vocab = Vocabulary("ab")
     history = train(CharRNN(2, 4, seed=0), vocab, "ab", epochs=20)
     assert history[-1].prediction == "b"
@@ -141,36 +143,36 @@ def test_two_characters_are_enough():
 # --- divergence -----------------------------------------------------------------------------------
 
 
-def reckless(model):
+def diverging_optimizer(model):
     return torch.optim.SGD(model.parameters(), lr=1e308)
 
 
-def test_divergence_is_raised_with_its_epoch_advice_and_what_came_before():
-    model = make()
+def test_divergence_reports_its_epoch_and_advice_and_keeps_the_history():
+    model = make_model()
     with pytest.raises(Diverged) as caught:
-        train(model, VOCAB, TEXT, optimizer=reckless(model))
+        train(model, VOCAB, TEXT, optimizer=diverging_optimizer(model))
     good = caught.value.history
     message = str(caught.value)
     assert isinstance(good, History)
     assert good.numbers.tolist() == list(range(1, len(good) + 1))
     assert len(good) >= 1
-    assert good[0] == next(training_steps(make(), VOCAB, TEXT))
+    assert good[0] == next(training_steps(make_model(), VOCAB, TEXT))
     assert message.startswith(f"epoch {len(good) + 1}: the loss is ")
     assert "try a lower learning rate (it is 1e+308) or clip_norm=1.0, and check" in message
 
 
-def test_divergence_of_the_generator_has_handed_its_records_out_already():
-    model = make()
+def test_divergence_in_the_generator_carries_no_history():
+    model = make_model()
     with pytest.raises(Diverged) as caught:
-        for _ in training_steps(model, VOCAB, TEXT, optimizer=reckless(model)):
+        for _ in training_steps(model, VOCAB, TEXT, optimizer=diverging_optimizer(model)):
             pass
     assert caught.value.history == History(())
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 @pytest.mark.parametrize("clip_norm", [None, 1.0])
-def test_divergence_leaves_the_weights_as_they_were(value, clip_norm):
-    model = make()
+def test_divergence_does_not_change_the_weights(value, clip_norm):
+    model = make_model()
     with torch.no_grad():
         model.head.bias[0] = value
     before = weights(model)
@@ -179,33 +181,33 @@ def test_divergence_leaves_the_weights_as_they_were(value, clip_norm):
     assert all(
         torch.equal(a.isnan(), b.isnan()) for a, b in zip(before, weights(model), strict=True)
     )
-    assert same([w.nan_to_num() for w in before], [w.nan_to_num() for w in weights(model)])
+    assert all_equal([w.nan_to_num() for w in before], [w.nan_to_num() for w in weights(model)])
 
 
-def test_a_finite_loss_with_an_infinite_gradient_is_divergence_too():
+def test_an_infinite_gradient_with_a_finite_loss_is_divergence_too():
     model = CharRNN(len(VOCAB), len(VOCAB), output_layer=False, seed=0)
     model.rnn.weight_hh_l0.register_hook(lambda grad: torch.full_like(grad, math.inf))
     with pytest.raises(Diverged, match=r"epoch 1: the loss is \d\.\d+ and its gradient norm inf"):
         train(model, VOCAB, TEXT)
 
 
-def test_an_infinite_loss_with_a_finite_gradient_is_divergence_too(monkeypatch):
+def test_an_infinite_loss_with_a_finite_gradient_is_divergence(monkeypatch):
     real = nn.functional.cross_entropy
     monkeypatch.setattr(nn.functional, "cross_entropy", lambda *a: real(*a) + math.inf)
     with pytest.raises(Diverged, match=r"the loss is inf and its gradient norm \d"):
-        train(make(), VOCAB, TEXT)
+        train(make_model(), VOCAB, TEXT)
 
 
-def test_divergence_under_clipping_does_not_advise_clipping():
-    model = make()
+def test_divergence_with_clipping_does_not_advise_clipping():
+    model = make_model()
     with torch.no_grad():
         model.head.bias[0] = math.nan
     with pytest.raises(Diverged, match=r"learning rate \(it is 0.5\), and check that the initial"):
         train(model, VOCAB, TEXT, clip_norm=1.0)
 
 
-def test_divergence_quotes_the_first_of_several_learning_rates():
-    model = make()
+def test_divergence_with_several_learning_rates_quotes_the_first():
+    model = make_model()
     groups = [{"params": model.rnn.parameters(), "lr": 1e308}, {"params": model.head.parameters()}]
     with pytest.raises(Diverged, match=r"it is 1e\+308\)"):
         train(model, VOCAB, TEXT, optimizer=torch.optim.SGD(groups, lr=1e307))
@@ -215,7 +217,7 @@ def test_divergence_is_a_floating_point_error():
     assert issubclass(Diverged, FloatingPointError)
 
 
-# --- what is refused, at the call -----------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("run", [training_steps, train])
@@ -235,14 +237,14 @@ def test_divergence_is_a_floating_point_error():
         ({"clip_norm": math.nan}, ValueError, "clip_norm must be positive, got nan"),
     ],
 )
-def test_mistakes_are_reported_where_they_are_made(run, changed, error, message):
-    arguments = {"model": make(), "vocab": VOCAB, "text": TEXT, **changed}
+def test_invalid_arguments_are_refused_at_the_call(run, changed, error, message):
+    arguments = {"model": make_model(), "vocab": VOCAB, "text": TEXT, **changed}
     with pytest.raises(error, match=message):
         run(**arguments)
 
 
 def test_one_epoch_and_a_small_clip_norm_are_allowed():
-    assert len(train(make(), VOCAB, TEXT, epochs=1, clip_norm=1e-9)) == 1
+    assert len(train(make_model(), VOCAB, TEXT, epochs=1, clip_norm=1e-9)) == 1
 
 
 # --- progress -------------------------------------------------------------------------------------
@@ -255,19 +257,19 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def slow_model(monkeypatch):
-    """A model that takes a second for each step, by the progress bar's clock."""
-    model, clock = make(), [0.0]
+    """A model whose every step takes one second on the progress bar's clock."""
+    model, clock = make_model(), [0.0]
     monkeypatch.setattr("tqdm.std.time", lambda: clock[0])
     model.register_forward_hook(lambda *_: clock.append(clock.pop() + 1))
     return model
 
 
-def test_progress_is_never_shown_where_there_is_no_terminal(slow_model, capfd):
+def test_progress_is_never_shown_without_a_terminal(slow_model, capfd):
     train(slow_model, VOCAB, TEXT)
     assert capfd.readouterr() == ("", "")
 
 
-def test_progress_is_shown_in_a_terminal_after_two_seconds_and_wiped(
+def test_progress_appears_in_a_terminal_after_two_seconds_and_is_removed_at_the_end(
     slow_model, monkeypatch, capsys
 ):
     terminal = Terminal()
@@ -286,16 +288,16 @@ def test_progress_of_a_short_run_is_not_shown_in_a_terminal(slow_model, monkeypa
     assert terminal.getvalue().strip() == ""
 
 
-def test_arguments_of_the_wrong_kind_are_named_at_the_call(sentence_model):
+def test_arguments_of_the_wrong_type_are_refused_at_the_call(sentence_model):
     model, vocab, text = sentence_model
     with pytest.raises(TypeError, match="vocab must be a Vocabulary, got str"):
         training_steps(model, "abc", text)
     with pytest.raises(TypeError, match="optimizer must be made already"):
         training_steps(model, vocab, text, optimizer=torch.optim.SGD)
-    other = CharRNN(len(vocab), 4)
-    stranger = torch.optim.SGD(other.parameters(), lr=0.1)
+    other_model = CharRNN(len(vocab), 4)
+    other_optimizer = torch.optim.SGD(other_model.parameters(), lr=0.1)
     with pytest.raises(ValueError, match="none of this model's parameters"):
-        training_steps(model, vocab, text, optimizer=stranger)
+        training_steps(model, vocab, text, optimizer=other_optimizer)
 
 
 @pytest.fixture
