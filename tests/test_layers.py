@@ -18,18 +18,18 @@ OPTIONS = {
 
 
 @pytest.fixture(autouse=True)
-def an_lstm_of_any_batch(monkeypatch):
+def fast_lstm_for_every_batch_size(monkeypatch):
     monkeypatch.setattr(layers, "LSTM_ROWS", 1)
 
 
 def pair(cell, dtype=torch.float64, **options):
-    """Return the same network twice, computed by torch and fast."""
+    """Return the same network twice: with the layers of torch, and with the fast ones."""
     options = {"vocab_size": 11, "hidden_size": 8, "cell": cell, "seed": 1, **options}
     return (CharRNN(**options, fast=fast).to(dtype) for fast in (False, True))
 
 
 def random_state(model, batch_size, generator):
-    """Draw a state that takes part in the gradient."""
+    """Draw a random state that requires gradients."""
     shape = (model.rnn.num_layers, batch_size, model.rnn.hidden_size)
     dtype = model.rnn.weight_hh_l0.dtype
     parts = [
@@ -39,12 +39,12 @@ def random_state(model, batch_size, generator):
     return tuple(parts) if len(parts) == 2 else parts[0]
 
 
-def results(model, ids, state, weigh):
-    """Return logits, last state, and the gradients of a sum over both in which each counts."""
+def outputs_and_gradients(model, ids, state, weight_for):
+    """Return logits, last state, and the gradients of a weighted sum of all their entries."""
     logits, last = model(ids, state)
     lasts = last if isinstance(last, tuple) else (last,)
     states = state if isinstance(state, tuple) else () if state is None else (state,)
-    total = sum((part * weigh(part)).sum() for part in (logits, *lasts))
+    total = sum((part * weight_for(part)).sum() for part in (logits, *lasts))
     gradients = torch.autograd.grad(total, [*model.parameters(), *states])
     return [logits, *lasts, *gradients]
 
@@ -52,33 +52,33 @@ def results(model, ids, state, weigh):
 def weights_for(seed):
     """Return a function from a tensor to fixed random numbers of its shape."""
 
-    def weigh(part):
+    def weight_for(part):
         drawn = np.random.default_rng([seed, *part.shape]).normal(size=tuple(part.shape))
         return torch.from_numpy(drawn).to(part.dtype)
 
-    return weigh
+    return weight_for
 
 
-def worst(found, expected):
+def largest_relative_difference(actual, expected):
     """Return the largest difference, relative to the largest number of its tensor."""
     return max(
         ((a - b).abs().max() / b.abs().max().clamp(min=1e-30)).item()
-        for a, b in zip(found, expected, strict=True)
+        for a, b in zip(actual, expected, strict=True)
     )
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize("cell", CELLS)
-def test_fast_layers_equal_torch_forward_and_backward(cell, options):
+def test_fast_layers_match_torch_in_forward_and_backward_pass(cell, options):
     generator = torch.Generator().manual_seed(0)
-    for batch_size, length, given in ((1, 1, False), (3, 7, True), (2, 40, False)):
+    for batch_size, length, with_state in ((1, 1, False), (3, 7, True), (2, 40, False)):
         ids = torch.randint(11, (batch_size, length), generator=generator)
         plain, fast = pair(cell, **options)
-        state = random_state(plain, batch_size, generator) if given else None
-        expected = results(plain, ids, state, weights_for(0))
-        found = results(fast, ids, state, weights_for(0))
-        assert [part.shape for part in found] == [part.shape for part in expected]
-        assert worst(found, expected) < 1e-10
+        state = random_state(plain, batch_size, generator) if with_state else None
+        expected = outputs_and_gradients(plain, ids, state, weights_for(0))
+        actual = outputs_and_gradients(fast, ids, state, weights_for(0))
+        assert [part.shape for part in actual] == [part.shape for part in expected]
+        assert largest_relative_difference(actual, expected) < 1e-10
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
@@ -90,12 +90,14 @@ def test_fast_layers_in_float32_round_like_torch(cell, options):
         exact = CharRNN(**plain.options)
         exact.load_state_dict(plain.state_dict())
         models = (fast, plain, exact.double())
-        for parts in zip(*(results(m, ids, None, weights_for(0)) for m in models), strict=True):
+        for parts in zip(
+            *(outputs_and_gradients(m, ids, None, weights_for(0)) for m in models), strict=True
+        ):
             assert_rounds_like(*parts)
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_the_way_back_is_the_references(cell):
+def test_backward_matches_the_numpy_reference(cell):
     plain, fast = pair(cell, output_layer=False, hidden_size=11)
     ids = torch.randint(11, (3, 6), generator=torch.Generator().manual_seed(0))
     rng = np.random.default_rng(0)
@@ -111,12 +113,12 @@ def test_the_way_back_is_the_references(cell):
     for name, expected in zip(
         ("weight_ih", "weight_hh", "bias_ih", "bias_hh"), dparams, strict=True
     ):
-        found = getattr(fast.rnn, f"{name}_l0").grad.numpy()
-        np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
+        actual = getattr(fast.rnn, f"{name}_l0").grad.numpy()
+        np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_central_differences_confirm_the_way_back(cell):
+def test_backward_agrees_with_central_differences(cell):
     _, fast = pair(cell, num_layers=2, hidden_size=3)
     generator = torch.Generator().manual_seed(0)
     ids = torch.randint(11, (2, 5), generator=generator)
@@ -126,28 +128,28 @@ def test_central_differences_confirm_the_way_back(cell):
 
     def outcome(*parts):
         start = parts[: len(states)]
-        given = (ids, start if len(start) == 2 else start[0])
+        inputs = (ids, start if len(start) == 2 else start[0])
         weights = dict(zip(names, parts[len(states) :], strict=True))
-        logits, last = torch.func.functional_call(fast, weights, given)
+        logits, last = torch.func.functional_call(fast, weights, inputs)
         return logits, *(last if isinstance(last, tuple) else (last,))
 
-    # functional_call swaps the parameters in, so this also shows that none is kept behind.
+    # functional_call replaces the parameters. So this also shows that the model stores no old ones.
     assert torch.autograd.gradcheck(outcome, (*states, *values), fast_mode=True)
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_state_dicts_swap_both_ways(cell):
+def test_fast_and_plain_models_can_load_each_others_weights(cell):
     plain, fast = pair(cell, num_layers=2)
     assert list(plain.state_dict()) == list(fast.state_dict())
-    other, _ = pair(cell, num_layers=2, seed=2)
-    fast.load_state_dict(other.state_dict())
+    source, _ = pair(cell, num_layers=2, seed=2)
+    fast.load_state_dict(source.state_dict())
     plain.load_state_dict(fast.state_dict())
     ids = torch.arange(6)[None]
-    assert torch.equal(plain(ids)[0], other(ids)[0])
-    assert torch.allclose(fast(ids)[0], other(ids)[0], atol=1e-14)
+    assert torch.equal(plain(ids)[0], source(ids)[0])
+    assert torch.allclose(fast(ids)[0], source(ids)[0], atol=1e-14)
 
 
-def test_a_fast_lstm_is_used_only_where_it_pays(monkeypatch):
+def test_the_fast_lstm_is_used_only_where_it_is_faster(monkeypatch):
     monkeypatch.setattr(layers, "LSTM_ROWS", 64)
     model = CharRNN(5, 8, cell="LSTM", fast=True)
 
@@ -164,7 +166,7 @@ def test_a_fast_lstm_is_used_only_where_it_pays(monkeypatch):
     assert layers.is_faster(nn.GRU(3, 4), 1)
 
 
-def test_the_switch_can_be_turned_at_any_time_and_is_an_option():
+def test_fast_is_an_option_and_can_be_switched_at_any_time():
     model = CharRNN(vocab_size=5, hidden_size=4, seed=0).double()
     assert model.options["fast"] is False
     ids = torch.tensor([[0, 3, 1]])
@@ -176,31 +178,31 @@ def test_the_switch_can_be_turned_at_any_time_and_is_an_option():
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_second_pass_leaves_the_first_alone(cell):
+def test_a_second_pass_does_not_change_the_first(cell):
     _, model = pair(cell)
     ids = torch.randint(11, (2, 9), generator=torch.Generator().manual_seed(0))
     first, _ = model(ids)
-    kept = first.detach().clone()
+    copy = first.detach().clone()
     model(ids.flip(1))[0].sum().backward()
     model.zero_grad()
-    assert torch.equal(first, kept)
-    once = torch.autograd.grad(first.sum(), model.rnn.weight_hh_l0, retain_graph=True)[0]
-    again = torch.autograd.grad(first.sum(), model.rnn.weight_hh_l0)[0]
-    assert torch.equal(once, again)
+    assert torch.equal(first, copy)
+    gradient = torch.autograd.grad(first.sum(), model.rnn.weight_hh_l0, retain_graph=True)[0]
+    same_gradient = torch.autograd.grad(first.sum(), model.rnn.weight_hh_l0)[0]
+    assert torch.equal(gradient, same_gradient)
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_gradient_that_is_handed_in_is_left_alone(cell):
+def test_backward_does_not_change_the_gradients_it_receives(cell):
     _, model = pair(cell)
     outputs, state = model.states(torch.arange(6)[None])
     parts = (outputs, *(state if isinstance(state, tuple) else (state,)))
-    handed = [torch.ones_like(part) for part in parts]
-    torch.autograd.backward(parts, handed)
-    assert all((part == 1).all() for part in handed)
+    gradients = [torch.ones_like(part) for part in parts]
+    torch.autograd.backward(parts, gradients)
+    assert all((part == 1).all() for part in gradients)
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_loss_on_the_last_state_alone_is_enough(cell):
+def test_a_loss_on_only_the_last_state_has_the_right_gradient(cell):
     gradients = []
     for model in pair(cell):
         _, state = model.states(torch.arange(6)[None])
@@ -210,7 +212,7 @@ def test_a_loss_on_the_last_state_alone_is_enough(cell):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_dropout_acts_between_layers_while_training_and_only_then(cell):
+def test_dropout_acts_between_layers_and_only_in_training_mode(cell):
     plain, fast = pair(cell, num_layers=2, dropout=0.5)
     ids = torch.randint(11, (4, 9), generator=torch.Generator().manual_seed(0))
     with torch.random.fork_rng():
@@ -229,7 +231,7 @@ def test_dropout_acts_between_layers_while_training_and_only_then(cell):
     assert torch.allclose(fast(ids)[0], plain(ids)[0], rtol=1e-12)
 
 
-def test_a_second_derivative_is_refused_rather_than_wrong():
+def test_second_derivatives_are_refused():
     _, model = pair("RNN")
     outputs, _ = model.states(torch.arange(6)[None])
     weight = model.rnn.weight_hh_l0
@@ -239,7 +241,7 @@ def test_a_second_derivative_is_refused_rather_than_wrong():
 
 
 @pytest.mark.parametrize(
-    ("layer", "found"),
+    ("layer", "message"),
     [
         (nn.RNN(3, 4), "batch_first=True"),
         (nn.GRU(3, 4, batch_first=True, bidirectional=True), "bidirectional=False"),
@@ -249,12 +251,12 @@ def test_a_second_derivative_is_refused_rather_than_wrong():
         (nn.Linear(3, 4), "RNN with tanh"),
     ],
 )
-def test_a_layer_with_other_options_is_refused_by_name(layer, found):
-    with pytest.raises(ValueError, match=found):
+def test_a_layer_with_unsupported_options_is_refused(layer, message):
+    with pytest.raises(ValueError, match=message):
         layers.fast_forward(layer, torch.zeros(1, 2, dtype=torch.int64))
 
 
-def test_where_the_c_library_is_another_memory_is_left_as_it_is(monkeypatch):
+def test_stop_malloc_returning_memory_does_nothing_without_glibc(monkeypatch):
     def missing(name):
         raise OSError(name)
 
@@ -263,7 +265,7 @@ def test_where_the_c_library_is_another_memory_is_left_as_it_is(monkeypatch):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_training_goes_the_same_way_fast_or_not(cell):
+def test_fast_and_plain_layers_train_alike(cell):
     losses = []
     for model in pair(cell, num_layers=2):
         optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
@@ -277,11 +279,11 @@ def test_training_goes_the_same_way_fast_or_not(cell):
             loss.backward()
             optimizer.step()
         losses.append(loss.item())
-    assert losses[0] < 0.97 * np.log(11)  # it has learned something
+    assert losses[0] < 0.97 * np.log(11)  # training has reduced the loss
     assert losses[1] == pytest.approx(losses[0], rel=1e-9)
 
 
-def test_numbers_that_numpy_does_not_know_are_left_to_torch():
+def test_dtypes_unknown_to_numpy_are_left_to_torch():
     plain, fast = pair("RNN", dtype=torch.bfloat16)
     exact, _ = pair("RNN")
     exact.load_state_dict(plain.state_dict())

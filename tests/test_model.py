@@ -1,4 +1,4 @@
-"""CharRNN against the modules of torch that it is made of."""
+"""CharRNN against the torch modules that it consists of."""
 
 import numpy as np
 import pytest
@@ -15,8 +15,8 @@ def some_ids(B=3, T=7, dtype=torch.int64):
     return torch.randint(0, V, (B, T), generator=torch.Generator().manual_seed(1)).to(dtype)
 
 
-def composed(ids, cell, num_layers, embedding_size, output_layer, hidden_size, seed):
-    """Compute what the model computes, from torch's modules in the order in which they draw."""
+def composed_by_hand(ids, cell, num_layers, embedding_size, output_layer, hidden_size, seed):
+    """Compute what the model computes, with torch modules created in the same order."""
     torch.manual_seed(seed)
     embedding = nn.Embedding(V, embedding_size) if embedding_size else None
     rnn = CELLS[cell](embedding_size or V, hidden_size, num_layers, batch_first=True)
@@ -26,17 +26,19 @@ def composed(ids, cell, num_layers, embedding_size, output_layer, hidden_size, s
     return head(states), last
 
 
-def equal(one, other):
-    if isinstance(one, tuple):
-        return all(map(torch.equal, one, other))
-    return torch.equal(one, other)
+def equal_states(state, other_state):
+    if isinstance(state, tuple):
+        return all(map(torch.equal, state, other_state))
+    return torch.equal(state, other_state)
 
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("num_layers", [1, 2])
 @pytest.mark.parametrize("embedding_size", [None, 1, 5])
 @pytest.mark.parametrize("output_layer", [True, False])
-def test_model_equals_modules_composed_by_hand(cell, num_layers, embedding_size, output_layer):
+def test_model_equals_torch_modules_composed_by_hand(
+    cell, num_layers, embedding_size, output_layer
+):
     options = {
         "cell": cell,
         "num_layers": num_layers,
@@ -46,23 +48,23 @@ def test_model_equals_modules_composed_by_hand(cell, num_layers, embedding_size,
     }
     hidden_size = H if output_layer else V
     logits, state = CharRNN(V, hidden_size, **options)(some_ids())
-    expected, last = composed(some_ids(), hidden_size=hidden_size, **options)
+    expected, last = composed_by_hand(some_ids(), hidden_size=hidden_size, **options)
     assert torch.equal(logits, expected)
-    assert equal(state, last)
+    assert equal_states(state, last)
     assert logits.shape == (3, 7, V)
     for part in state if cell == "LSTM" else (state,):
         assert part.shape == (num_layers, 3, hidden_size)
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_logits_are_made_from_the_states(cell):
+def test_logits_are_the_output_layer_applied_to_the_states(cell):
     model = CharRNN(V, H, cell=cell, seed=0)
     _, state = model(some_ids())
     states, last = model.states(some_ids(), state)
     logits, end = model(some_ids(), state)
     assert states.shape == (3, 7, H)
     assert torch.equal(model.head(states), logits)
-    assert equal(last, end)
+    assert equal_states(last, end)
     plain = CharRNN(V, V, cell=cell, output_layer=False)
     assert torch.equal(plain.states(some_ids())[0], plain(some_ids())[0])
 
@@ -77,7 +79,7 @@ def test_defaults_are_a_plain_rnn_of_one_layer_with_an_output_layer():
     assert model.head.weight.shape == (V, H)
 
 
-def test_parts_are_named_as_documented():
+def test_submodules_have_the_documented_names():
     model = CharRNN(V, H, cell="GRU", embedding_size=2)
     assert model.embedding.weight.shape == (V, 2)
     assert type(model.rnn) is nn.GRU
@@ -88,25 +90,25 @@ def test_parts_are_named_as_documented():
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**40])
-def test_seed_draws_what_manual_seed_draws_and_leaves_the_generator_alone(seed):
+def test_seed_draws_like_manual_seed_and_does_not_change_the_global_generator(seed):
     torch.manual_seed(seed)
     expected = CharRNN(V, H, embedding_size=3).state_dict()
     torch.manual_seed(123)
     before = torch.get_rng_state()
-    found = CharRNN(V, H, embedding_size=3, seed=seed).state_dict()
+    seeded = CharRNN(V, H, embedding_size=3, seed=seed).state_dict()
     assert torch.equal(torch.get_rng_state(), before)
-    assert list(found) == list(expected)
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert list(seeded) == list(expected)
+    assert all(torch.equal(seeded[name], expected[name]) for name in expected)
 
 
-def test_without_a_seed_weights_come_from_torchs_own_generator():
+def test_without_a_seed_weights_come_from_the_global_generator():
     before = torch.get_rng_state()
-    one, other = CharRNN(V, H), CharRNN(V, H)
+    first, second = CharRNN(V, H), CharRNN(V, H)
     assert not torch.equal(torch.get_rng_state(), before)
-    assert not torch.equal(one.rnn.weight_hh_l0, other.rnn.weight_hh_l0)
+    assert not torch.equal(first.rnn.weight_hh_l0, second.rnn.weight_hh_l0)
 
 
-def test_seed_is_let_go_of_when_construction_fails():
+def test_the_global_generator_is_restored_if_construction_fails():
     before = torch.get_rng_state()
     with pytest.raises((RuntimeError, OverflowError, ValueError)):
         CharRNN(V, H, seed=2**80)
@@ -129,7 +131,7 @@ def test_reading_in_two_pieces_equals_reading_at_once(cell, num_layers):
     assert not torch.allclose(model(ids[:, 3:])[0], second)
 
 
-def test_state_starts_as_zeros():
+def test_the_initial_state_is_zero():
     model = CharRNN(V, H, seed=0)
     assert torch.equal(model(some_ids())[0], model(some_ids(), torch.zeros(1, 3, H))[0])
 
@@ -144,8 +146,8 @@ def test_double_computes_in_float64_from_the_same_weights(embedding_size):
     logits, state = double(some_ids())
     assert logits.dtype == state.dtype == torch.float64
     assert single(some_ids())[0].dtype == torch.float32
-    # A logit is a sum of H + 1 products, a state one of V + H + 2, and there are 7 states before
-    # the last. Each product and sum is at most about 1 and rounds by half a unit at most.
+    # A logit is a sum of H + 1 products, and a state is a sum of V + H + 2. There are 7 states, one
+    # after the other. Every product and sum is at most about 1, and its rounding error half a unit.
     roundings = 7 * (V + H + 2) + H + 1
     bound = roundings * torch.finfo(torch.float32).eps
     torch.testing.assert_close(single(some_ids())[0].double(), logits, rtol=0, atol=bound)
@@ -154,12 +156,12 @@ def test_double_computes_in_float64_from_the_same_weights(embedding_size):
 
 @pytest.mark.parametrize("embedding_size", [None, 3])
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.uint16])
-def test_ids_may_be_any_integers(embedding_size, dtype):
+def test_ids_may_have_any_integer_dtype(embedding_size, dtype):
     model = CharRNN(V, H, embedding_size=embedding_size, seed=0)
     assert torch.equal(model(some_ids(dtype=dtype))[0], model(some_ids())[0])
 
 
-def test_every_id_of_the_vocabulary_may_be_read():
+def test_every_id_of_the_vocabulary_is_accepted():
     logits, _ = CharRNN(V, H)(torch.arange(V)[None])
     assert logits.shape == (1, V, V)
 
@@ -182,7 +184,7 @@ def test_every_id_of_the_vocabulary_may_be_read():
     ],
 )
 @pytest.mark.parametrize("embedding_size", [None, 3])
-def test_ids_that_cannot_be_read_are_refused(ids, error, message, embedding_size):
+def test_invalid_ids_are_refused(ids, error, message, embedding_size):
     with pytest.raises(error, match=message):
         CharRNN(V, H, embedding_size=embedding_size)(ids)
 
@@ -193,7 +195,7 @@ SIZES = ("vocab_size", "hidden_size", "num_layers", "embedding_size")
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_sizes_are_integers_of_at_least_one(name):
+def test_sizes_must_be_integers_of_at_least_one(name):
     sizes = {"vocab_size": V, "hidden_size": H}
     CharRNN(**{**sizes, name: 1})
     for value in (0, -3):
@@ -205,12 +207,12 @@ def test_sizes_are_integers_of_at_least_one(name):
 
 
 @pytest.mark.parametrize("cell", ["rnn", "CNN", "", None])
-def test_unknown_cell_is_refused_and_the_known_ones_named(cell):
+def test_an_unknown_cell_is_refused_and_the_known_ones_are_named(cell):
     with pytest.raises(ValueError, match=f"one of RNN, GRU, LSTM, got {cell!r}"):
         CharRNN(V, H, cell=cell)
 
 
-def test_without_an_output_layer_hidden_size_must_be_the_vocabularys():
+def test_without_an_output_layer_hidden_size_must_equal_vocab_size():
     with pytest.raises(ValueError, match="hidden_size must equal vocab_size: got 4 and 6"):
         CharRNN(V, H, output_layer=False)
 
@@ -226,7 +228,7 @@ def test_without_an_output_layer_hidden_size_must_be_the_vocabularys():
         ("RNN", torch.zeros(1, 2, 4).double(), TypeError, "state is torch.float64 and the model"),
     ],
 )
-def test_a_state_that_does_not_fit_is_named(cell, state, error, message):
+def test_a_state_of_the_wrong_shape_or_type_is_refused(cell, state, error, message):
     model = CharRNN(vocab_size=3, hidden_size=4, cell=cell)
     with pytest.raises(error, match=message):
         model(torch.zeros(2, 5, dtype=torch.long), state)
@@ -247,18 +249,18 @@ def test_tied_weights_are_one_parameter(cell):
     torch.testing.assert_close(model(some_ids())[0], expected, rtol=0, atol=1e-14)
 
 
-def test_tied_weights_stay_tied_in_another_precision_and_after_loading():
+def test_tied_weights_stay_tied_after_loading_and_in_float64():
     options = {"embedding_size": H, "tied": True}
-    model, other = CharRNN(V, H, **options, seed=0), CharRNN(V, H, **options, seed=1)
-    other.load_state_dict(model.state_dict())
-    for one in (other, other.double()):
+    model, loaded = CharRNN(V, H, **options, seed=0), CharRNN(V, H, **options, seed=1)
+    loaded.load_state_dict(model.state_dict())
+    for tied in (loaded, loaded.double()):
         with torch.no_grad():
-            one.embedding.weight.add_(1)
-        assert torch.equal(one.head.weight, one.embedding.weight)
+            tied.embedding.weight.add_(1)
+        assert torch.equal(tied.head.weight, tied.embedding.weight)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -2.5])
-def test_forget_bias_is_set_once_in_every_layer_and_nothing_else_changes(value):
+def test_forget_bias_is_set_in_every_layer_and_nothing_else_changes(value):
     model = CharRNN(V, H, cell="LSTM", num_layers=2, forget_bias=value, seed=0)
     plain = CharRNN(V, H, cell="LSTM", num_layers=2, seed=0)
     for name, part in model.state_dict().items():
@@ -269,11 +271,11 @@ def test_forget_bias_is_set_once_in_every_layer_and_nothing_else_changes(value):
             expected[H : 2 * H] = 0
         assert torch.equal(part, expected), name
     for layer in range(2):
-        both = getattr(model.rnn, f"bias_ih_l{layer}") + getattr(model.rnn, f"bias_hh_l{layer}")
-        assert both[H : 2 * H].tolist() == [value] * H
+        bias_sum = getattr(model.rnn, f"bias_ih_l{layer}") + getattr(model.rnn, f"bias_hh_l{layer}")
+        assert bias_sum[H : 2 * H].tolist() == [value] * H
 
 
-def test_dropout_acts_in_training_only():
+def test_dropout_acts_only_in_training_mode():
     model = CharRNN(V, 64, num_layers=2, dropout=0.5, seed=0)
     plain = CharRNN(V, 64, num_layers=2, seed=0)
     assert torch.equal(model.eval()(some_ids())[0], plain(some_ids())[0])
@@ -289,16 +291,16 @@ def test_dropout_acts_before_the_output_layer_and_between_layers():
     ((before, after),) = dropped
     share = (after == 0).float().mean().item()
     assert share == pytest.approx(0.25, abs=0.02)
-    kept = after != 0
-    torch.testing.assert_close(after[kept], before[kept] / 0.75)
-    # The states themselves differ, so they are cut between layers as well.
+    survivors = after != 0
+    torch.testing.assert_close(after[survivors], before[survivors] / 0.75)
+    # The states themselves differ from call to call, so dropout also acts between layers.
     assert not torch.equal(model.states(some_ids())[0], model.states(some_ids())[0])
-    single = CharRNN(V, 64, dropout=0.25, seed=0)  # without a warning of torch's
+    single = CharRNN(V, 64, dropout=0.25, seed=0)  # torch must not warn
     assert torch.equal(single.states(some_ids())[0], single.states(some_ids())[0])
     assert not torch.equal(single(some_ids())[0], single(some_ids())[0])
 
 
-def test_dropout_never_reaches_the_state_that_is_carried_from_step_to_step():
+def test_dropout_does_not_change_the_state():
     model, plain = CharRNN(V, H, dropout=0.9, seed=0), CharRNN(V, H, seed=0)
     assert torch.equal(model(some_ids())[1], plain(some_ids())[1])
 
@@ -344,13 +346,13 @@ def test_options_rebuild_the_model(options):
         ({"seed": -(2**63) - 1}, "seed must fit into 64 bits"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(options, message):
+def test_invalid_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         CharRNN(V, **{"hidden_size": H, **options})
 
 
 @pytest.mark.parametrize("seed", [-(2**63), 2**64 - 1])
-def test_every_seed_of_torch_may_be_given(seed):
+def test_every_seed_that_torch_accepts_may_be_given(seed):
     torch.manual_seed(seed)
     expected = CharRNN(V, H)
     assert torch.equal(CharRNN(V, H, seed=seed).rnn.weight_hh_l0, expected.rnn.weight_hh_l0)

@@ -1,4 +1,4 @@
-"""A trained network in NumPy against torch, and its fast reader against its steps."""
+"""A trained network in NumPy against torch, and its fast reader against `step`."""
 
 import copy
 
@@ -29,7 +29,7 @@ def rng(seed=0):
 
 
 def doubled(model):
-    """Multiply the weights by 2, so that the gates are not all about one half."""
+    """Multiply the weights by 2, so that the gates are not all close to one half."""
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(2)
@@ -39,7 +39,7 @@ def doubled(model):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("num_layers", [1, 3])
 @pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
-def test_net_equals_torch_character_by_character(cell, num_layers, kind):
+def test_net_matches_torch_at_every_character(cell, num_layers, kind):
     model = doubled(model_of(cell=cell, num_layers=num_layers, **kind).double())
     ids = torch.randint(V, (4, 25), generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
@@ -50,10 +50,10 @@ def test_net_equals_torch_character_by_character(cell, num_layers, kind):
         logits, state = net.step(ids[:, t].numpy(), state)
         assert logits.dtype == np.float64
         np.testing.assert_allclose(logits, expected[:, t].numpy(), rtol=0, atol=1e-10)
-    layers = [torch.stack(parts) for parts in zip(*last)] if cell == "LSTM" else last  # noqa: B905
+    layers = [torch.stack(layer_parts) for layer_parts in zip(*last)] if cell == "LSTM" else last  # noqa: B905
     assert len(state) == num_layers
-    for found, wanted in zip(state, layers, strict=True):
-        np.testing.assert_allclose(np.stack(found), wanted.numpy(), rtol=0, atol=1e-10)
+    for parts, expected_parts in zip(state, layers, strict=True):
+        np.testing.assert_allclose(np.stack(parts), expected_parts.numpy(), rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -65,14 +65,14 @@ def test_net_in_float32_rounds_like_torch(cell, num_layers, kind):
     with torch.no_grad():
         plain, exact = model(ids)[0], copy.deepcopy(model).double()(ids)[0]
     net = NumpyNet.from_model(model)
-    state, found = net.start(4), []
+    state, net_logits = net.start(4), []
     for t in range(3):
         logits, state = net.step(ids[:, t].numpy(), state)
-        found.append(logits)
-    assert_rounds_like(np.stack(found, axis=1), plain, exact)
+        net_logits.append(logits)
+    assert_rounds_like(np.stack(net_logits, axis=1), plain, exact)
 
 
-def test_net_keeps_its_weights_when_the_model_is_trained_on():
+def test_net_keeps_its_weights_when_the_model_changes():
     model = model_of()
     net = NumpyNet.from_model(model)
     before, _ = net.step([1], net.start())
@@ -83,49 +83,49 @@ def test_net_keeps_its_weights_when_the_model_is_trained_on():
     assert not np.array_equal(NumpyNet.from_model(model).step([1], net.start())[0], before)
 
 
-def test_a_step_leaves_the_state_it_was_given_as_it_was():
+def test_step_does_not_change_the_state_it_receives():
     net = NumpyNet.from_model(model_of(cell="LSTM", num_layers=2))
     _, state = net.step([1, 2], net.start(2))
     copy = [tuple(part.copy() for part in layer) for layer in state]
     net.step([3, 4], state)
     assert all(
         np.array_equal(a, b)
-        for one, other in zip(copy, state, strict=True)
-        for a, b in zip(one, other, strict=True)
+        for copied_layer, layer in zip(copy, state, strict=True)
+        for a, b in zip(copied_layer, layer, strict=True)
     )
 
 
 def tripled(net):
-    """Multiply the weights of all layers by 3, so that the gates are not all about one half."""
+    """Multiply the weights of all layers by 3, so that the gates are not all close to one half."""
     for params in net.layers:
         for weight in params:
             weight *= 3
     return net
 
 
-def steps_of(net, reader, ids):
-    """Read ids, (T, B), step by step and by a reader; return the logits of both, (T, B, V)."""
-    state, found, plain = net.start(ids.shape[1]), [], []
-    for now in ids:
-        reader.read(now[0] if len(now) == 1 else now)
-        found.append(reader.logits.reshape(len(now), V).copy())
-        expected, state = net.step(now, state)
-        plain.append(expected)
-    return np.stack(found), np.stack(plain)
+def read_both_ways(net, reader, ids):
+    """Read ids, (T, B), with a reader and with `step`, and return the logits of both, (T, B, V)."""
+    state, reader_logits, step_logits = net.start(ids.shape[1]), [], []
+    for ids_t in ids:
+        reader.read(ids_t[0] if len(ids_t) == 1 else ids_t)
+        reader_logits.append(reader.logits.reshape(len(ids_t), V).copy())
+        expected, state = net.step(ids_t, state)
+        step_logits.append(expected)
+    return np.stack(reader_logits), np.stack(step_logits)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
 @pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
-def test_the_fast_reader_gives_the_logits_of_step(cell, num_layers, kind):
+def test_the_fast_reader_gives_the_same_logits_as_step(cell, num_layers, kind):
     net = tripled(NumpyNet.from_model(model_of(cell=cell, num_layers=num_layers, **kind).double()))
     for streams in (1, 2, 64):
         ids = rng(streams).integers(V, size=(25, streams))
-        found, expected = steps_of(net, Reader(net, streams), ids)
-        assert found.dtype == expected.dtype == np.float64
-        # Tripled weights amplify a rounding over 25 steps, by 100 where we looked.
+        logits, expected = read_both_ways(net, Reader(net, streams), ids)
+        assert logits.dtype == expected.dtype == np.float64
+        # Over 25 steps, tripled weights amplify a rounding error: by 100 in the cases we checked.
         largest = np.abs(expected).max()
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * largest)
+        np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-10 * largest)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -136,12 +136,12 @@ def test_the_fast_reader_in_float32_rounds_like_step(cell, num_layers, kind):
     net, exact = (tripled(NumpyNet.from_model(m)) for m in (model, copy.deepcopy(model).double()))
     for streams in (1, 2, 64):
         ids = rng(streams).integers(V, size=(3, streams))
-        found, plain = steps_of(net, Reader(net, streams), ids)
-        _, wanted = steps_of(exact, Reader(exact, streams), ids)
-        assert_rounds_like(found, plain, wanted)
+        logits, step_logits = read_both_ways(net, Reader(net, streams), ids)
+        _, exact_logits = read_both_ways(exact, Reader(exact, streams), ids)
+        assert_rounds_like(logits, step_logits, exact_logits)
 
 
-def test_a_net_with_weights_of_two_precisions_is_read_in_the_finer():
+def test_weights_of_two_precisions_are_read_in_the_higher_one():
     model = model_of(cell="GRU", num_layers=2)
     weights = {k: w.astype("f8") if "head" in k else w for k, w in arrays_of(model).items()}
     net = NumpyNet(model.options, weights)
@@ -162,14 +162,14 @@ def test_a_missing_weight_is_named(kind, num_layers):
     model = model_of(num_layers=num_layers, **kind)
     for name in arrays_of(model):
         if kind.get("tied") and name == "head.weight":
-            continue  # the embedding's
-        left = {key: value for key, value in arrays_of(model).items() if key != name}
+            continue  # tied: the embedding is used
+        remaining = {key: value for key, value in arrays_of(model).items() if key != name}
         with pytest.raises(KeyError, match=f"there is no weight {name}"):
-            NumpyNet(model.options, left)
+            NumpyNet(model.options, remaining)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_weight_of_another_shape_is_named_with_both(kind):
+def test_a_weight_of_the_wrong_shape_is_named_with_both_shapes(kind):
     model = model_of(**kind)
     for name, value in arrays_of(model).items():
         if kind.get("tied") and name == "head.weight":
@@ -181,7 +181,7 @@ def test_a_weight_of_another_shape_is_named_with_both(kind):
         assert str(value[:-1].shape) in str(caught.value)
 
 
-def test_a_weight_that_the_options_do_not_ask_for_is_named():
+def test_a_weight_that_the_options_do_not_need_is_named():
     deep = model_of(num_layers=2)
     with pytest.raises(ValueError, match=r"the options ask for no weight rnn.weight_ih_l1"):
         NumpyNet({**deep.options, "num_layers": 1}, arrays_of(deep))
@@ -192,7 +192,7 @@ def test_a_weight_that_the_options_do_not_ask_for_is_named():
 
 @pytest.mark.parametrize("name", ["vocab_size", "hidden_size", "num_layers", "embedding_size"])
 @pytest.mark.parametrize("value", [0, -1, "6", 2.0, [6]])
-def test_sizes_are_integers_of_at_least_one(name, value):
+def test_sizes_must_be_integers_of_at_least_one(name, value):
     model = model_of()
     with pytest.raises(ValueError, match=f"^{name} must be an integer of at least 1, got "):
         NumpyNet({**model.options, name: value}, arrays_of(model))

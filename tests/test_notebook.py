@@ -1,4 +1,4 @@
-"""The notebook that this project grew from, to the last digit that it shows."""
+"""The notebook that this project started from, with every digit that it prints."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from charseq import CharRNN, LayerShapes, Vocabulary, train
 from charseq.reference import RNNParams, loss_floor, rnn_forward
 
 SAMPLE = " learned deep learning"
-ORDER = "egnidrl pa"  # what list(set(sample)) happened to give
+ORDER = "egnidrl pa"  # the order that list(set(sample)) gave in the notebook
 
 OUTPUTS = """\
 tensor([[[-0.7497, -0.6135],
@@ -45,7 +45,7 @@ epoch 50   loss:0.929  prediction:learnid leep learning"""
 
 @pytest.fixture
 def first_layer():
-    """The notebook's first layer; the global generator is left as the notebook leaves it."""
+    """The notebook's first layer. Creating it advances torch's generator as in the notebook."""
     torch.manual_seed(0)
     return nn.RNN(4, 2, batch_first=True)
 
@@ -56,7 +56,7 @@ def batch():
     return vocab.one_hot([vocab.encode(word) for word in ("hello", "eolll", "lleel")])
 
 
-def test_dimension_check_has_the_notebooks_four_parameters(first_layer):
+def test_dimension_check_has_the_four_parameters_of_the_notebook(first_layer):
     shapes = LayerShapes.of(first_layer)
     assert [(p.name, torch.Size(p.shape)) for p in shapes.parameters] == [
         ("weight_ih_l0", torch.Size([2, 4])),
@@ -66,7 +66,7 @@ def test_dimension_check_has_the_notebooks_four_parameters(first_layer):
     ]
 
 
-def test_dimension_check_prints_the_notebooks_thirty_numbers(first_layer, batch):
+def test_dimension_check_prints_the_thirty_numbers_of_the_notebook(first_layer, batch):
     assert batch.shape == (3, 5, 4)
     outputs, last_hidden = first_layer(torch.from_numpy(batch))
     assert str(outputs) == OUTPUTS
@@ -74,16 +74,16 @@ def test_dimension_check_prints_the_notebooks_thirty_numbers(first_layer, batch)
     assert str(torch.all(outputs[:, -1] == last_hidden)) == "tensor(True)"
 
 
-def test_dimension_check_comes_out_of_the_numpy_equations_too(first_layer, batch):
+def test_numpy_equations_give_the_numbers_of_the_dimension_check(first_layer, batch):
     outputs, last_hidden = rnn_forward(batch, np.zeros((3, 2)), RNNParams.from_torch(first_layer))
     printed = OUTPUTS.replace("tensor", "").split(", grad_fn")[0].strip("(")
-    # Half of the last digit that is printed, and 5 steps of 8 sums that float32 rounds.
+    # Half a unit of the last printed digit, plus the rounding errors of 5 steps of 8 sums.
     bound = 0.5e-4 + 5 * 8 * np.finfo(np.float32).eps
     np.testing.assert_allclose(outputs, eval(printed), rtol=0, atol=bound)
     assert (outputs[:, -1] == last_hidden).all()
 
 
-def test_encoding_gives_the_notebooks_ids():
+def test_encoding_gives_the_ids_of_the_notebook():
     vocab = Vocabulary(ORDER)
     printed = "{'e': 0, 'g': 1, 'n': 2, 'i': 3, 'd': 4, 'r': 5, 'l': 6, ' ': 7, 'p': 8, 'a': 9}"
     assert str({char: i for i, char in enumerate(vocab.chars)}) == printed
@@ -93,7 +93,7 @@ def test_encoding_gives_the_notebooks_ids():
 
 
 @pytest.mark.usefixtures("first_layer")
-def test_training_prints_the_notebooks_ten_lines():
+def test_training_prints_the_ten_lines_of_the_notebook():
     model = CharRNN(10, 10, output_layer=False)
     history = train(model, Vocabulary(ORDER), SAMPLE)
     assert history.log(every=5) == LOG
@@ -106,14 +106,14 @@ def test_training_in_float64_prints_the_same_lines():
     assert str(train(model, Vocabulary(ORDER), SAMPLE)) == LOG
 
 
-def test_the_notebooks_net_has_220_parameters():
+def test_the_network_of_the_notebook_has_220_parameters():
     model = CharRNN(10, 10, output_layer=False)
     assert sum(p.numel() for p in model.parameters()) == 220
     assert sum(p.numel() for p in CharRNN(10, 10).parameters()) == 220 + 110
     assert LayerShapes.of(model.rnn).parameter_count == 220
 
 
-def test_no_seed_passes_the_floor_or_spells_the_sentence():
+def test_no_seed_gets_below_the_loss_floor_or_predicts_the_sentence():
     vocab = Vocabulary.from_text(SAMPLE)
     assert round(loss_floor(len(vocab)), 4) == 0.7966
     for seed in range(20):
