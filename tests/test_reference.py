@@ -1,6 +1,7 @@
 """The NumPy equations against torch, in float64.
 
-Forward to 1e-12; gradients to 1e-10 against autograd, and to 1e-6 against central differences.
+Forward passes agree to 1e-12. Gradients agree to 1e-10 with autograd, and to 1e-6 with central
+differences.
 """
 
 import functools
@@ -42,7 +43,6 @@ EXACT = {"rtol": 1e-12, "atol": 1e-12}
 GRADIENT = {"rtol": 1e-10, "atol": 1e-12}
 sizes = st.integers(1, 9)
 small = st.integers(1, 4)
-placements = st.booleans()  # of the reset gate: torch's, the paper's
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -56,7 +56,7 @@ def copy_into(layer, params, suffix):
     return layer
 
 
-def drawn(seed, *shape, scale=1.0):
+def normal(seed, *shape, scale=1.0):
     return np.random.default_rng(seed).normal(0, scale, shape)
 
 
@@ -72,13 +72,13 @@ def params():
 def test_rnn_step_matches_torch_rnn_cell(B, V, H, seed):
     params = RNNParams.random(V, H, np.random.default_rng(seed))
     cell = copy_into(nn.RNNCell(V, H).double(), params, "")
-    x, h = drawn(seed, B, V), drawn(seed + 1, B, H)
+    x, h = normal(seed, B, V), normal(seed + 1, B, H)
     expected = cell(as_torch(x), as_torch(h)).detach()
     np.testing.assert_allclose(rnn_step(x, h, params), expected, **EXACT)
 
 
-def test_rnn_step_leaves_its_arguments_alone(params):
-    x, h = drawn(0, 3, 4), drawn(1, 3, 2)
+def test_rnn_step_does_not_change_its_arguments(params):
+    x, h = normal(0, 3, 4), normal(1, 3, 2)
     before = [a.copy() for a in (x, h, *params)]
     rnn_step(x, h, params)
     for now, then in zip((x, h, *params), before, strict=True):
@@ -97,7 +97,7 @@ def test_rnn_step_leaves_its_arguments_alone(params):
         ((3, 4), (2,), r"^h must have shape \(3, 2\), got \(2,\); .*h\[None\]"),
     ],
 )
-def test_rnn_step_names_the_shape_that_does_not_fit(x, h, message, params):
+def test_rnn_step_error_names_the_wrong_shape(x, h, message, params):
     with pytest.raises(ValueError, match=message):
         rnn_step(np.zeros(x), np.zeros(h), params)
 
@@ -112,16 +112,16 @@ def test_rnn_step_names_the_shape_that_does_not_fit(x, h, message, params):
         ("b_hh", (), r"^b_hh must have shape \(2,\), got \(\)$"),
     ],
 )
-def test_rnn_step_refuses_parameters_that_do_not_fit_each_other(name, shape, message, params):
-    odd = params._replace(**{name: np.zeros(shape)})
+def test_rnn_step_refuses_parameters_of_inconsistent_shapes(name, shape, message, params):
+    wrong_params = params._replace(**{name: np.zeros(shape)})
     with pytest.raises(ValueError, match=message):
-        rnn_step(np.zeros((3, 4)), np.zeros((3, 2)), odd)
+        rnn_step(np.zeros((3, 4)), np.zeros((3, 2)), wrong_params)
     with pytest.raises(ValueError, match=message):
-        rnn_forward(np.zeros((3, 5, 4)), np.zeros((3, 2)), odd)
+        rnn_forward(np.zeros((3, 5, 4)), np.zeros((3, 2)), wrong_params)
 
 
 @given(V=sizes, H=sizes, cell=st.sampled_from([nn.RNNCell, nn.GRUCell, nn.LSTMCell]), seed=seeds)
-def test_random_parameters_are_drawn_from_the_distribution_of_torch(V, H, cell, seed):
+def test_random_parameters_have_the_shapes_and_bounds_of_torch(V, H, cell, seed):
     gates = {nn.RNNCell: 1, nn.GRUCell: 3, nn.LSTMCell: 4}[cell]
     params = RNNParams.random(V, H, np.random.default_rng(seed), gates=gates)
     layer = cell(V, H)
@@ -131,7 +131,7 @@ def test_random_parameters_are_drawn_from_the_distribution_of_torch(V, H, cell, 
 
 
 @pytest.mark.parametrize("which", range(4))
-def test_random_parameters_fill_the_interval_of_torch(which):
+def test_random_parameters_spread_over_the_whole_interval_of_torch(which):
     values = RNNParams.random(400, 400, np.random.default_rng(0))[which]
     bound = 1 / math.sqrt(400)
     assert values.min() < -0.95 * bound
@@ -146,7 +146,7 @@ def test_random_parameters_need_sizes_of_at_least_one(V, H, name):
     assert RNNParams.random(1, 1, np.random.default_rng(0)).W_ih.shape == (1, 1)
 
 
-def test_random_parameters_need_at_least_one_row_a_unit():
+def test_random_parameters_need_at_least_one_gate():
     with pytest.raises(ValueError, match=r"^gates must be at least 1, got 0"):
         RNNParams.random(2, 2, np.random.default_rng(0), gates=0)
 
@@ -158,7 +158,7 @@ def test_random_parameters_need_at_least_one_row_a_unit():
 def test_rnn_forward_matches_torch_rnn(B, T, V, H, seed):
     params = RNNParams.random(V, H, np.random.default_rng(seed))
     layer = copy_into(nn.RNN(V, H, batch_first=True).double(), params, "_l0")
-    x, h = drawn(seed, B, T, V), drawn(seed + 1, B, H)
+    x, h = normal(seed, B, T, V), normal(seed + 1, B, H)
     expected = layer(as_torch(x), as_torch(h)[None])
     outputs, last = rnn_forward(x, h, params)
     np.testing.assert_allclose(outputs, expected[0].detach(), **EXACT)
@@ -166,9 +166,9 @@ def test_rnn_forward_matches_torch_rnn(B, T, V, H, seed):
     np.testing.assert_array_equal(last, outputs[:, -1])
 
 
-def test_rnn_forward_of_copied_layers_stacks_as_torch_does():
+def test_rnn_forward_applied_layer_by_layer_matches_a_stacked_torch_rnn():
     layer = nn.RNN(3, 5, num_layers=2, batch_first=True).double()
-    x = drawn(0, 2, 7, 3)
+    x = normal(0, 2, 7, 3)
     states = x
     for index in range(2):
         states, _ = rnn_forward(states, np.zeros((2, 5)), RNNParams.from_torch(layer, index))
@@ -176,20 +176,20 @@ def test_rnn_forward_of_copied_layers_stacks_as_torch_does():
 
 
 @pytest.mark.parametrize(("kind", "gates"), [(nn.RNN, 1), (nn.GRU, 3), (nn.LSTM, 4)])
-def test_copied_parameters_have_the_rows_of_their_layer(kind, gates):
+def test_copied_parameters_have_the_shapes_of_the_chosen_layer(kind, gates):
     layer = kind(3, 5, num_layers=2)
     params = RNNParams.from_torch(layer, 1)
     assert params.W_ih.shape == params.W_hh.shape == (gates * 5, 5)
     np.testing.assert_array_equal(params.b_hh, layer.bias_hh_l1.detach())
 
 
-def test_copied_parameters_keep_the_precision_of_the_layer():
+def test_copied_parameters_keep_the_dtype_and_do_not_share_memory():
     layer = nn.RNN(3, 5)
     params = RNNParams.from_torch(layer)
     assert params.W_ih.dtype == np.float32
-    kept = params.W_ih.copy()
+    before = params.W_ih.copy()
     layer.weight_ih_l0.data.zero_()
-    np.testing.assert_array_equal(params.W_ih, kept)
+    np.testing.assert_array_equal(params.W_ih, before)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_copied_parameters_keep_the_precision_of_the_layer():
         (nn.RNN(2, 2), 1, r"RNN lacks weight_ih_l1"),
     ],
 )
-def test_copied_parameters_come_from_a_recurrent_layer_with_biases(layer, index, message):
+def test_copied_parameters_need_a_recurrent_layer_with_biases(layer, index, message):
     with pytest.raises(TypeError, match=message):
         RNNParams.from_torch(layer, index)
 
@@ -219,7 +219,7 @@ def test_copied_parameters_come_from_a_recurrent_layer_with_biases(layer, index,
         ((3, 5, 4), (1, 3, 2), r"^h must have shape \(3, 2\), got \(1, 3, 2\)$"),
     ],
 )
-def test_rnn_forward_names_the_shape_that_does_not_fit(x, h, message, params):
+def test_rnn_forward_error_names_the_wrong_shape(x, h, message, params):
     with pytest.raises(ValueError, match=message):
         rnn_forward(np.zeros(x), np.zeros(h), params)
 
@@ -231,43 +231,43 @@ def test_rnn_forward_names_the_shape_that_does_not_fit(x, h, message, params):
     shape=st.lists(st.integers(1, 4), max_size=3), scale=st.sampled_from([1, 30, 1e4]), seed=seeds
 )
 def test_sigmoid_matches_torch(shape, scale, seed):
-    a = drawn(seed, *shape, scale=scale)
+    a = normal(seed, *shape, scale=scale)
     np.testing.assert_allclose(sigmoid(a), torch.sigmoid(as_torch(a)), **EXACT)
 
 
-def test_sigmoid_of_huge_numbers_does_not_overflow():
+def test_sigmoid_does_not_overflow_for_huge_numbers():
     np.testing.assert_array_equal(sigmoid(np.array([-1e300, 0, 1e300])), [0, 0.5, 1])
 
 
 # --- lstm-gates, lstm-step, lstm-forward ------------------------------------------------------
 
 
-@given(lead=st.lists(st.integers(1, 3), max_size=3), V=sizes, H=sizes, seed=seeds)
-def test_lstm_gates_take_the_blocks_in_the_order_of_torch(lead, V, H, seed):
+@given(batch_shape=st.lists(st.integers(1, 3), max_size=3), V=sizes, H=sizes, seed=seeds)
+def test_lstm_gates_use_the_block_order_of_torch(batch_shape, V, H, seed):
     params = RNNParams.random(V, H, np.random.default_rng(seed), gates=4)
-    x, h = drawn(seed, *lead, V), drawn(seed + 1, *lead, H)
+    x, h = normal(seed, *batch_shape, V), normal(seed + 1, *batch_shape, H)
     W_ih, W_hh, b_ih, b_hh = (as_torch(p).unflatten(0, (4, H)) for p in params)
     squash = (torch.sigmoid, torch.sigmoid, torch.tanh, torch.sigmoid)
-    for block, found in enumerate(lstm_gates(x, h, params)):
+    for block, gate in enumerate(lstm_gates(x, h, params)):
         a = as_torch(x) @ W_ih[block].T + b_ih[block] + as_torch(h) @ W_hh[block].T + b_hh[block]
-        np.testing.assert_allclose(found, squash[block](a), **EXACT)
+        np.testing.assert_allclose(gate, squash[block](a), **EXACT)
 
 
 @given(B=sizes, V=sizes, H=sizes, seed=seeds)
 def test_lstm_step_matches_torch_lstm_cell(B, V, H, seed):
     params = RNNParams.random(V, H, np.random.default_rng(seed), gates=4)
     cell = copy_into(nn.LSTMCell(V, H).double(), params, "")
-    x, h, c = drawn(seed, B, V), drawn(seed + 1, B, H), drawn(seed + 2, B, H, scale=3)
+    x, h, c = normal(seed, B, V), normal(seed + 1, B, H), normal(seed + 2, B, H, scale=3)
     expected = cell(as_torch(x), (as_torch(h), as_torch(c)))
-    for found, wanted in zip(lstm_step(x, (h, c), params), expected, strict=True):
-        np.testing.assert_allclose(found, wanted.detach(), **EXACT)
+    for actual, expected_part in zip(lstm_step(x, (h, c), params), expected, strict=True):
+        np.testing.assert_allclose(actual, expected_part.detach(), **EXACT)
 
 
 @given(B=sizes, T=sizes, V=sizes, H=sizes, seed=seeds)
 def test_lstm_forward_matches_torch_lstm(B, T, V, H, seed):
     params = RNNParams.random(V, H, np.random.default_rng(seed), gates=4)
     layer = copy_into(nn.LSTM(V, H, batch_first=True).double(), params, "_l0")
-    x, h, c = drawn(seed, B, T, V), drawn(seed + 1, B, H), drawn(seed + 2, B, H)
+    x, h, c = normal(seed, B, T, V), normal(seed + 1, B, H), normal(seed + 2, B, H)
     expected, (h_n, c_n) = layer(as_torch(x), (as_torch(h)[None], as_torch(c)[None]))
     outputs, (last, last_cell) = lstm_forward(x, (h, c), params)
     np.testing.assert_allclose(outputs, expected.detach(), **EXACT)
@@ -280,7 +280,7 @@ def test_lstm_forward_matches_torch_lstm(B, T, V, H, seed):
 
 
 def gru_in_torch(x, h, params, reset_after):
-    """Write the paper's GRU (or torch's) out, one step after the other, for autograd."""
+    """Compute the GRU of the paper, or that of torch, step by step, so that autograd can follow."""
     W_ih, W_hh, b_ih, b_hh = params
     (W_hr, W_hz, W_hn), (b_hr, b_hz, b_hn) = W_hh.chunk(3), b_hh.chunk(3)
     states = []
@@ -294,26 +294,26 @@ def gru_in_torch(x, h, params, reset_after):
     return torch.stack(states, dim=1), h
 
 
-@given(lead=st.lists(st.integers(1, 3), max_size=3), V=sizes, H=sizes, seed=seeds)
-def test_gru_gates_take_the_blocks_in_the_order_of_torch(lead, V, H, seed):
+@given(batch_shape=st.lists(st.integers(1, 3), max_size=3), V=sizes, H=sizes, seed=seeds)
+def test_gru_gates_use_the_block_order_of_torch(batch_shape, V, H, seed):
     params = RNNParams.random(V, H, np.random.default_rng(seed), gates=3)
-    x, h = drawn(seed, *lead, V), drawn(seed + 1, *lead, H)
+    x, h = normal(seed, *batch_shape, V), normal(seed + 1, *batch_shape, H)
     W_ih, W_hh, b_ih, b_hh = (as_torch(p).unflatten(0, (3, H)) for p in params)
     from_x = [as_torch(x) @ W_ih[k].T + b_ih[k] for k in range(3)]
     r, z = (torch.sigmoid(from_x[k] + as_torch(h) @ W_hh[k].T + b_hh[k]) for k in range(2))
     after = r * (as_torch(h) @ W_hh[2].T + b_hh[2])
     before = (r * as_torch(h)) @ W_hh[2].T + b_hh[2]
     for reset_after, memory in ((True, after), (False, before)):
-        found = gru_gates(x, h, params, reset_after=reset_after)
-        for have, want in zip(found, (r, z, torch.tanh(from_x[2] + memory)), strict=True):
-            np.testing.assert_allclose(have, want, **EXACT)
+        gates = gru_gates(x, h, params, reset_after=reset_after)
+        for actual, expected in zip(gates, (r, z, torch.tanh(from_x[2] + memory)), strict=True):
+            np.testing.assert_allclose(actual, expected, **EXACT)
 
 
 @given(B=sizes, V=sizes, H=sizes, seed=seeds)
 def test_gru_step_matches_torch_gru_cell(B, V, H, seed):
     params = RNNParams.random(V, H, np.random.default_rng(seed), gates=3)
     cell = copy_into(nn.GRUCell(V, H).double(), params, "")
-    x, h = drawn(seed, B, V), drawn(seed + 1, B, H)
+    x, h = normal(seed, B, V), normal(seed + 1, B, H)
     expected = cell(as_torch(x), as_torch(h)).detach()
     np.testing.assert_allclose(gru_step(x, h, params), expected, **EXACT)
 
@@ -322,7 +322,7 @@ def test_gru_step_matches_torch_gru_cell(B, V, H, seed):
 def test_gru_forward_matches_torch_gru(B, T, V, H, seed):
     params = RNNParams.random(V, H, np.random.default_rng(seed), gates=3)
     layer = copy_into(nn.GRU(V, H, batch_first=True).double(), params, "_l0")
-    x, h = drawn(seed, B, T, V), drawn(seed + 1, B, H)
+    x, h = normal(seed, B, T, V), normal(seed + 1, B, H)
     expected = layer(as_torch(x), as_torch(h)[None])
     outputs, last = gru_forward(x, h, params)
     np.testing.assert_allclose(outputs, expected[0].detach(), **EXACT)
@@ -331,30 +331,34 @@ def test_gru_forward_matches_torch_gru(B, T, V, H, seed):
 
 
 @given(B=sizes, T=sizes, V=sizes, H=sizes, seed=seeds)
-def test_gru_forward_as_in_the_paper_matches_the_paper_written_in_torch(B, T, V, H, seed):
+def test_gru_forward_with_reset_after_false_matches_the_equations_of_the_paper(B, T, V, H, seed):
     params = RNNParams.random(V, H, np.random.default_rng(seed), gates=3)
-    x, h = drawn(seed, B, T, V), drawn(seed + 1, B, H)
+    x, h = normal(seed, B, T, V), normal(seed + 1, B, H)
     expected, _ = gru_in_torch(as_torch(x), as_torch(h), [as_torch(p) for p in params], False)
     outputs, last = gru_forward(x, h, params, reset_after=False)
     np.testing.assert_allclose(outputs, expected, **EXACT)
     np.testing.assert_array_equal(last, outputs[:, -1])
 
 
-def test_gru_forward_of_the_two_placements_agrees_only_where_the_reset_gate_is_open():
+def test_gru_forward_variants_agree_if_the_reset_gate_is_open_and_differ_otherwise():
     params = RNNParams.random(3, 5, np.random.default_rng(0), gates=3)
-    x, h = drawn(0, 2, 7, 3), drawn(1, 2, 5)
-    torchs, papers = (gru_forward(x, h, params, reset_after=after)[0] for after in (True, False))
-    assert np.abs(torchs - papers).max() > 0.01
+    x, h = normal(0, 2, 7, 3), normal(1, 2, 5)
+    reset_after, reset_before = (
+        gru_forward(x, h, params, reset_after=flag)[0] for flag in (True, False)
+    )
+    assert np.abs(reset_after - reset_before).max() > 0.01
     params.b_ih[:5] = 100  # r = 1
-    torchs, papers = (gru_forward(x, h, params, reset_after=after)[0] for after in (True, False))
-    np.testing.assert_allclose(torchs, papers, **EXACT)
+    reset_after, reset_before = (
+        gru_forward(x, h, params, reset_after=flag)[0] for flag in (True, False)
+    )
+    np.testing.assert_allclose(reset_after, reset_before, **EXACT)
 
 
-# --- shapes that do not fit a gated layer -----------------------------------------------------
+# --- shape errors of gated layers -------------------------------------------------------------
 
 
-def as_it_reads(function, x, h, params):
-    """Call an LSTM's function with a state of two, a GRU's with one."""
+def call_with_state(function, x, h, params):
+    """Call a function of the LSTM with the state (h, c), and one of the GRU with h."""
     state = (h, np.zeros(h.shape)) if function in (lstm_step, lstm_forward) else h
     return function(x, state, params)
 
@@ -373,13 +377,13 @@ def as_it_reads(function, x, h, params):
         ("b_hh", (2,), r"^b_hh must have shape \(R,\), got \(2,\)$"),
     ],
 )
-def test_gated_layers_refuse_parameters_of_another_layer(functions, gates, name, shape, message):
+def test_gated_layers_refuse_parameters_of_the_wrong_shape(functions, gates, name, shape, message):
     message = message.replace("gH", f"{gates}H").replace("R", str(2 * gates))
-    odd = RNNParams.random(4, 2, np.random.default_rng(0), gates=gates)
-    odd = odd._replace(**{name: np.zeros(shape)})
+    wrong_params = RNNParams.random(4, 2, np.random.default_rng(0), gates=gates)
+    wrong_params = wrong_params._replace(**{name: np.zeros(shape)})
     for function, x in zip(functions, ((3, 4), (3, 4), (3, 5, 4)), strict=True):
         with pytest.raises(ValueError, match=message):
-            as_it_reads(function, np.zeros(x), np.zeros((3, 2)), odd)
+            call_with_state(function, np.zeros(x), np.zeros((3, 2)), wrong_params)
 
 
 @pytest.mark.parametrize(
@@ -400,15 +404,15 @@ def test_gated_layers_refuse_parameters_of_another_layer(functions, gates, name,
         (gru_forward, (3, 0, 4), (3, 2), r"^x has no time steps"),
     ],
 )
-def test_gated_layers_name_the_shape_that_does_not_fit(function, x, h, message):
+def test_errors_of_gated_layers_name_the_wrong_shape(function, x, h, message):
     gates = 4 if function in (lstm_gates, lstm_step, lstm_forward) else 3
     params = RNNParams.random(4, 2, np.random.default_rng(0), gates=gates)
     with pytest.raises(ValueError, match=message):
-        as_it_reads(function, np.zeros(x), np.zeros(h), params)
+        call_with_state(function, np.zeros(x), np.zeros(h), params)
 
 
 @pytest.mark.parametrize("function", [lstm_step, lstm_forward])
-def test_an_lstm_needs_a_state_of_two(function):
+def test_the_state_of_an_lstm_must_be_a_pair(function):
     params = RNNParams.random(4, 2, np.random.default_rng(0), gates=4)
     x, h = np.zeros((3, 4) if function is lstm_step else (3, 5, 4)), np.zeros((3, 2))
     with pytest.raises(TypeError, match=r"^state must be a tuple of two .* got ndarray$"):
@@ -422,10 +426,10 @@ def test_an_lstm_needs_a_state_of_two(function):
 # --- output-layer -----------------------------------------------------------------------------
 
 
-@given(lead=st.lists(st.integers(1, 4), max_size=3), V=sizes, H=sizes, seed=seeds)
-def test_output_layer_matches_torch_linear(lead, V, H, seed):
+@given(batch_shape=st.lists(st.integers(1, 4), max_size=3), V=sizes, H=sizes, seed=seeds)
+def test_output_layer_matches_torch_linear(batch_shape, V, H, seed):
     linear = nn.Linear(H, V).double()
-    h = drawn(seed, *lead, H)
+    h = normal(seed, *batch_shape, H)
     W_hy, b_y = (p.detach().numpy() for p in linear.parameters())
     expected = linear(as_torch(h)).detach()
     np.testing.assert_allclose(output_layer(h, W_hy, b_y), expected, **EXACT)
@@ -441,7 +445,7 @@ def test_output_layer_matches_torch_linear(lead, V, H, seed):
         ((3, 4), (4,), (4,), r"^W_hy must have shape \(V, H\), got \(4,\)"),
     ],
 )
-def test_output_layer_names_the_shape_that_does_not_fit(h, W_hy, b_y, message):
+def test_output_layer_error_names_the_wrong_shape(h, W_hy, b_y, message):
     with pytest.raises(ValueError, match=message):
         output_layer(np.zeros(h), np.zeros(W_hy), np.zeros(b_y))
 
@@ -451,31 +455,31 @@ def test_output_layer_names_the_shape_that_does_not_fit(h, W_hy, b_y, message):
 scales = st.sampled_from([0.1, 1.0, 30.0, 1e4])
 
 
-@given(lead=st.lists(st.integers(1, 4), max_size=3), V=sizes, scale=scales, seed=seeds)
-def test_softmax_matches_torch(lead, V, scale, seed):
-    logits = drawn(seed, *lead, V, scale=scale)
-    found = softmax(logits)
-    np.testing.assert_allclose(found, torch.softmax(as_torch(logits), -1), **EXACT)
-    np.testing.assert_allclose(found.sum(axis=-1), 1, **EXACT)
+@given(batch_shape=st.lists(st.integers(1, 4), max_size=3), V=sizes, scale=scales, seed=seeds)
+def test_softmax_matches_torch(batch_shape, V, scale, seed):
+    logits = normal(seed, *batch_shape, V, scale=scale)
+    probabilities = softmax(logits)
+    np.testing.assert_allclose(probabilities, torch.softmax(as_torch(logits), -1), **EXACT)
+    np.testing.assert_allclose(probabilities.sum(axis=-1), 1, **EXACT)
 
 
-def test_softmax_of_huge_logits_does_not_overflow():
+def test_softmax_does_not_overflow_for_huge_logits():
     np.testing.assert_array_equal(softmax(np.array([1e300, 0.0, -1e300])), [1, 0, 0])
 
 
 # --- cross-entropy ----------------------------------------------------------------------------
 
 
-@given(lead=st.lists(st.integers(1, 4), max_size=3), V=sizes, scale=scales, seed=seeds)
-def test_cross_entropy_matches_torch(lead, V, scale, seed):
-    logits = drawn(seed, *lead, V, scale=scale)
-    targets = np.random.default_rng(seed).integers(0, V, lead)
+@given(batch_shape=st.lists(st.integers(1, 4), max_size=3), V=sizes, scale=scales, seed=seeds)
+def test_cross_entropy_matches_torch(batch_shape, V, scale, seed):
+    logits = normal(seed, *batch_shape, V, scale=scale)
+    targets = np.random.default_rng(seed).integers(0, V, batch_shape)
     expected = nn.functional.cross_entropy(
         as_torch(logits).reshape(-1, V), torch.from_numpy(np.reshape(targets, -1))
     )
-    found = cross_entropy(logits, targets)
-    assert type(found) is float
-    assert found == pytest.approx(float(expected), rel=1e-12, abs=1e-12)
+    loss = cross_entropy(logits, targets)
+    assert type(loss) is float
+    assert loss == pytest.approx(float(expected), rel=1e-12, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -491,7 +495,7 @@ def test_cross_entropy_matches_torch(lead, V, scale, seed):
         ((), 0, ValueError, r"logits must have shape \(\.\.\., V\), got \(\)"),
     ],
 )
-def test_cross_entropy_names_what_does_not_fit(logits, targets, error, message):
+def test_cross_entropy_refuses_invalid_targets_and_shapes(logits, targets, error, message):
     with pytest.raises(error, match=message):
         cross_entropy(np.zeros(logits), targets)
 
@@ -499,15 +503,15 @@ def test_cross_entropy_names_what_does_not_fit(logits, targets, error, message):
 # --- gradients --------------------------------------------------------------------------------
 
 
-def flat(nested):
-    """Undo the nesting of a function's arguments or results: one list of arrays."""
+def flatten(nested):
+    """Put the arrays of nested arguments or results into one list."""
     if isinstance(nested, (tuple, list)):
-        return [array for inner in nested for array in flat(inner)]
+        return [array for inner in nested for array in flatten(inner)]
     return [nested]
 
 
 def rebuild(like, arrays):
-    """Nest a list of arrays as `like` is."""
+    """Nest an iterator of arrays in the same way as `like`."""
     if isinstance(like, RNNParams):
         return RNNParams(*(next(arrays) for _ in like))
     if isinstance(like, tuple):
@@ -516,22 +520,24 @@ def rebuild(like, arrays):
 
 
 def slopes(loss, arguments, directions, step=1e-3):
-    """Return the slope of a loss along each direction, by central differences of fourth order."""
-    found = []
+    """Return the derivative of a loss along each direction, by fourth-order central differences."""
+    derivatives = []
     for k, direction in enumerate(directions):
 
-        def moved(by, k=k, direction=direction):
-            arrays = flat(arguments)
+        def loss_at(by, k=k, direction=direction):
+            arrays = flatten(arguments)
             arrays[k] = arrays[k] + by * step * direction
             return loss(*rebuild(arguments, iter(arrays)))
 
-        found.append((8 * (moved(1) - moved(-1)) - (moved(2) - moved(-2))) / (12 * step))
-    return found
+        derivatives.append(
+            (8 * (loss_at(1) - loss_at(-1)) - (loss_at(2) - loss_at(-2))) / (12 * step)
+        )
+    return derivatives
 
 
 def assert_gradients_are_slopes(loss, arguments, gradients, seed):
-    """Compare along one random direction an argument; no wrong gradient is right along it."""
-    gradients = flat(gradients)
+    """Check each gradient along one random direction, which is enough to reveal a wrong one."""
+    gradients = flatten(gradients)
     rng = np.random.default_rng(seed)
     directions = [rng.normal(size=g.shape) for g in gradients]
     for slope, g, u in zip(slopes(loss, arguments, directions), gradients, directions, strict=True):
@@ -539,73 +545,80 @@ def assert_gradients_are_slopes(loss, arguments, gradients, seed):
         assert slope == pytest.approx(np.sum(g * u), rel=1e-6, abs=1e-6 * size + 1e-10)
 
 
-def weighed(results, weights):
-    """Make one number of all results: its gradient for each of them is its weight."""
-    pairs = zip(flat(results), flat(weights), strict=True)
+def weighted_sum(results, weights):
+    """Add up all results, each times its weight. The gradient for a result is then its weight."""
+    pairs = zip(flatten(results), flatten(weights), strict=True)
     return sum((result * weight).sum() for result, weight in pairs)
 
 
-class Case:
-    """Random sequences, state, parameters and arriving gradients for one of the layers."""
+class BackwardCase:
+    """Random sequences, state, parameters and upstream gradients for one kind of layer."""
 
     def __init__(self, kind, B, T, V, H, seed):
         rng = np.random.default_rng(seed)
         state = tuple(rng.normal(size=(B, H)) for _ in range(2))
         dlast = tuple(rng.normal(size=(B, H)) for _ in range(2))
         params = RNNParams.random(V, H, rng, gates={"rnn": 1, "gru": 3, "lstm": 4}[kind])
-        one = 0 if kind != "lstm" else slice(None)
-        self.arguments = rng.normal(size=(B, T, V)), state[one], params
-        self.arriving = rng.normal(size=(B, T, H)), dlast[one]
+        state_parts = 0 if kind != "lstm" else slice(None)
+        self.arguments = rng.normal(size=(B, T, V)), state[state_parts], params
+        self.upstream = rng.normal(size=(B, T, H)), dlast[state_parts]
         self.layer = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}[kind](V, H, batch_first=True)
         copy_into(self.layer.double(), params, "_l0")
 
     def gradients_of_torch(self, run=None):
-        """Run the layer of torch, or a function in its place, and let autograd go back."""
+        """Run the layer of torch, or `run` in its place, and return the gradients of autograd."""
         x, state, _ = self.arguments
-        leaves = [as_torch(a).clone().requires_grad_() for a in flat((x, state))]
+        leaves = [as_torch(a).clone().requires_grad_() for a in flatten((x, state))]
         weights = list(self.layer.parameters())
         if run:
             results = run(*leaves, weights)
         else:
             lifted = [leaf[None] for leaf in leaves[1:]]
             results = self.layer(leaves[0], lifted[0] if len(lifted) == 1 else tuple(lifted))
-            results = results[0], [last[0] for last in flat(results[1])]
-        loss = weighed(results, [as_torch(a) for a in flat(self.arriving)])
+            results = results[0], [last[0] for last in flatten(results[1])]
+        loss = weighted_sum(results, [as_torch(a) for a in flatten(self.upstream)])
         return torch.autograd.grad(loss, [*leaves, *weights])
 
     def check(self, forward, backward, run=None, seed=0):
-        found = backward(*self.arguments, *self.arriving)
+        gradients = backward(*self.arguments, *self.upstream)
         expected = self.gradients_of_torch(run)
-        for have, want in zip(flat(found), expected, strict=True):
-            np.testing.assert_allclose(have, want, **GRADIENT)
+        for actual, expected_part in zip(flatten(gradients), expected, strict=True):
+            np.testing.assert_allclose(actual, expected_part, **GRADIENT)
 
         def loss(*arguments):
-            return weighed(forward(*arguments), self.arriving)
+            return weighted_sum(forward(*arguments), self.upstream)
 
-        assert_gradients_are_slopes(loss, self.arguments, found, seed)
+        assert_gradients_are_slopes(loss, self.arguments, gradients, seed)
 
 
 # --- cross-entropy-backward, output-layer-backward --------------------------------------------
 
 
 @settings(max_examples=200)
-@given(lead=st.lists(small, max_size=3), V=sizes, scale=st.sampled_from([0.1, 1, 10]), seed=seeds)
-def test_cross_entropy_backward_matches_autograd_and_central_differences(lead, V, scale, seed):
-    logits = drawn(seed, *lead, V, scale=scale)
-    targets = np.random.default_rng(seed).integers(0, V, lead)
+@given(
+    batch_shape=st.lists(small, max_size=3),
+    V=sizes,
+    scale=st.sampled_from([0.1, 1, 10]),
+    seed=seeds,
+)
+def test_cross_entropy_backward_matches_autograd_and_central_differences(
+    batch_shape, V, scale, seed
+):
+    logits = normal(seed, *batch_shape, V, scale=scale)
+    targets = np.random.default_rng(seed).integers(0, V, batch_shape)
     leaf = as_torch(logits).clone().requires_grad_()
     loss = nn.functional.cross_entropy(
         leaf.reshape(-1, V), torch.from_numpy(np.reshape(targets, -1))
     )
     (expected,) = torch.autograd.grad(loss, leaf)
-    found = cross_entropy_backward(logits, targets)
-    np.testing.assert_allclose(found, expected, **GRADIENT)
-    assert_gradients_are_slopes(lambda z: cross_entropy(z, targets), (logits,), found, seed)
+    gradient = cross_entropy_backward(logits, targets)
+    np.testing.assert_allclose(gradient, expected, **GRADIENT)
+    assert_gradients_are_slopes(lambda z: cross_entropy(z, targets), (logits,), gradient, seed)
 
 
-def test_cross_entropy_backward_sums_to_zero_at_each_position():
-    found = cross_entropy_backward(drawn(0, 3, 5, 7), np.zeros((3, 5), dtype=int))
-    np.testing.assert_allclose(found.sum(axis=-1), 0, atol=1e-15)
+def test_cross_entropy_backward_sums_to_zero_at_every_position():
+    gradient = cross_entropy_backward(normal(0, 3, 5, 7), np.zeros((3, 5), dtype=int))
+    np.testing.assert_allclose(gradient.sum(axis=-1), 0, atol=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -616,24 +629,24 @@ def test_cross_entropy_backward_sums_to_zero_at_each_position():
         ([0, 1], ValueError, r"need targets of shape \(3,\), got \(2,\)"),
     ],
 )
-def test_cross_entropy_backward_names_what_does_not_fit(targets, error, message):
+def test_cross_entropy_backward_refuses_invalid_targets(targets, error, message):
     with pytest.raises(error, match=message):
         cross_entropy_backward(np.zeros((3, 4)), targets)
 
 
 @settings(max_examples=200)
-@given(lead=st.lists(small, max_size=3), V=sizes, H=sizes, seed=seeds)
-def test_output_layer_backward_matches_autograd_and_central_differences(lead, V, H, seed):
-    arguments = drawn(seed, *lead, H), drawn(seed + 1, V, H), drawn(seed + 2, V)
-    dlogits = drawn(seed + 3, *lead, V)
+@given(batch_shape=st.lists(small, max_size=3), V=sizes, H=sizes, seed=seeds)
+def test_output_layer_backward_matches_autograd_and_central_differences(batch_shape, V, H, seed):
+    arguments = normal(seed, *batch_shape, H), normal(seed + 1, V, H), normal(seed + 2, V)
+    dlogits = normal(seed + 3, *batch_shape, V)
     leaves = [as_torch(a).clone().requires_grad_() for a in arguments]
     logits = nn.functional.linear(*leaves)
     expected = torch.autograd.grad(logits, leaves, as_torch(dlogits))
-    found = output_layer_backward(*arguments[:2], dlogits)
-    for have, want in zip(found, expected, strict=True):
-        np.testing.assert_allclose(have, want, **GRADIENT)
+    gradients = output_layer_backward(*arguments[:2], dlogits)
+    for actual, expected_part in zip(gradients, expected, strict=True):
+        np.testing.assert_allclose(actual, expected_part, **GRADIENT)
     assert_gradients_are_slopes(
-        lambda *a: weighed(output_layer(*a), dlogits), arguments, found, seed
+        lambda *a: weighted_sum(output_layer(*a), dlogits), arguments, gradients, seed
     )
 
 
@@ -645,7 +658,7 @@ def test_output_layer_backward_matches_autograd_and_central_differences(lead, V,
         ((3, 4), (2, 4), (3, 4), r"^dlogits must have shape \(3, 2\), got \(3, 4\)"),
     ],
 )
-def test_output_layer_backward_names_the_shape_that_does_not_fit(h, W_hy, dlogits, message):
+def test_output_layer_backward_error_names_the_wrong_shape(h, W_hy, dlogits, message):
     with pytest.raises(ValueError, match=message):
         output_layer_backward(np.zeros(h), np.zeros(W_hy), np.zeros(dlogits))
 
@@ -656,36 +669,38 @@ def test_output_layer_backward_names_the_shape_that_does_not_fit(h, W_hy, dlogit
 @settings(max_examples=200)
 @given(B=small, T=small, V=small, H=small, seed=seeds)
 def test_rnn_backward_matches_autograd_and_central_differences(B, T, V, H, seed):
-    Case("rnn", B, T, V, H, seed).check(rnn_forward, rnn_backward)
+    BackwardCase("rnn", B, T, V, H, seed).check(rnn_forward, rnn_backward)
 
 
 @settings(max_examples=200)
 @given(B=small, T=small, V=small, H=small, seed=seeds)
 def test_lstm_backward_matches_autograd_and_central_differences(B, T, V, H, seed):
-    Case("lstm", B, T, V, H, seed).check(lstm_forward, lstm_backward)
+    BackwardCase("lstm", B, T, V, H, seed).check(lstm_forward, lstm_backward)
 
 
 @settings(max_examples=200)
 @given(B=small, T=small, V=small, H=small, seed=seeds)
 def test_gru_backward_matches_autograd_and_central_differences(B, T, V, H, seed):
-    Case("gru", B, T, V, H, seed).check(gru_forward, gru_backward)
+    BackwardCase("gru", B, T, V, H, seed).check(gru_forward, gru_backward)
 
 
 @settings(max_examples=200)
 @given(B=small, T=small, V=small, H=small, seed=seeds)
-def test_gru_backward_as_in_the_paper_matches_autograd_and_central_differences(B, T, V, H, seed):
-    papers = {"reset_after": False}
-    Case("gru", B, T, V, H, seed).check(
-        functools.partial(gru_forward, **papers),
-        functools.partial(gru_backward, **papers),
-        run=functools.partial(gru_in_torch, **papers),
+def test_gru_backward_with_reset_after_false_matches_autograd_and_central_differences(
+    B, T, V, H, seed
+):
+    variant = {"reset_after": False}
+    BackwardCase("gru", B, T, V, H, seed).check(
+        functools.partial(gru_forward, **variant),
+        functools.partial(gru_backward, **variant),
+        run=functools.partial(gru_in_torch, **variant),
     )
 
 
 @pytest.mark.parametrize("T", [1, 50])
-def test_rnn_backward_with_the_output_layer_is_the_gradient_of_a_whole_network(T):
+def test_rnn_backward_combined_with_output_layer_backward_gives_the_whole_gradient(T):
     layer, head = nn.RNN(5, 7, batch_first=True).double(), nn.Linear(7, 5).double()
-    x, h = drawn(0, 2, T, 5), np.zeros((2, 7))
+    x, h = normal(0, 2, T, 5), np.zeros((2, 7))
     targets = np.random.default_rng(1).integers(0, 5, (2, T))
     loss = nn.functional.cross_entropy(
         head(layer(as_torch(x))[0]).reshape(-1, 5), torch.from_numpy(targets.reshape(-1))
@@ -697,38 +712,38 @@ def test_rnn_backward_with_the_output_layer_is_the_gradient_of_a_whole_network(T
     logits = output_layer(outputs, W_hy, b_y)
     doutputs, *dhead = output_layer_backward(outputs, W_hy, cross_entropy_backward(logits, targets))
     _, _, dparams = rnn_backward(x, h, params, doutputs, np.zeros_like(h))
-    for found, wanted in zip([*dparams, *dhead], expected, strict=True):
-        np.testing.assert_allclose(found, wanted, **GRADIENT)
+    for actual, expected_part in zip([*dparams, *dhead], expected, strict=True):
+        np.testing.assert_allclose(actual, expected_part, **GRADIENT)
 
 
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
-def test_gradients_keep_the_precision_and_leave_the_arguments_alone(kind):
+def test_backward_functions_keep_the_dtype_and_do_not_change_their_arguments(kind):
     backward = {"rnn": rnn_backward, "lstm": lstm_backward, "gru": gru_backward}[kind]
-    case = Case(kind, 2, 3, 4, 5, seed=0)
-    arguments = (*case.arguments, *case.arriving)
-    narrow = rebuild(arguments, iter([a.astype(np.float32) for a in flat(arguments)]))
-    before = [a.copy() for a in flat(narrow)]
-    found = flat(backward(*narrow))
-    assert {array.dtype for array in found} == {np.dtype(np.float32)}
-    for now, then in zip(flat(narrow), before, strict=True):
+    case = BackwardCase(kind, 2, 3, 4, 5, seed=0)
+    arguments = (*case.arguments, *case.upstream)
+    float32_arguments = rebuild(arguments, iter([a.astype(np.float32) for a in flatten(arguments)]))
+    before = [a.copy() for a in flatten(float32_arguments)]
+    gradients = flatten(backward(*float32_arguments))
+    assert {array.dtype for array in gradients} == {np.dtype(np.float32)}
+    for now, then in zip(flatten(float32_arguments), before, strict=True):
         np.testing.assert_array_equal(now, then)
 
 
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
-def test_gradients_that_arrive_must_fit_the_outputs(kind):
+def test_backward_functions_refuse_gradients_of_the_wrong_shape(kind):
     backward = {"rnn": rnn_backward, "lstm": lstm_backward, "gru": gru_backward}[kind]
-    case = Case(kind, 2, 3, 4, 5, seed=0)
-    doutputs, dlast = case.arriving
+    case = BackwardCase(kind, 2, 3, 4, 5, seed=0)
+    doutputs, dlast = case.upstream
     with pytest.raises(ValueError, match=r"^doutputs must have shape \(2, 3, 5\), got \(2, 5\)"):
         backward(*case.arguments, doutputs[:, 0], dlast)
-    short = rebuild(dlast, iter([a[:1] for a in flat(dlast)]))
+    short_dlast = rebuild(dlast, iter([a[:1] for a in flatten(dlast)]))
     with pytest.raises(ValueError, match=r"^dlast.* must have shape \(2, 5\), got \(1, 5\)"):
-        backward(*case.arguments, doutputs, short)
+        backward(*case.arguments, doutputs, short_dlast)
 
 
-def test_lstm_backward_needs_two_gradients_at_the_end():
-    case = Case("lstm", 2, 3, 4, 5, seed=0)
-    doutputs, (dh, dc) = case.arriving
+def test_lstm_backward_needs_a_pair_of_gradients_for_the_last_state():
+    case = BackwardCase("lstm", 2, 3, 4, 5, seed=0)
+    doutputs, (dh, dc) = case.upstream
     with pytest.raises(TypeError, match=r"^dlast must be a tuple of two .* got ndarray$"):
         lstm_backward(*case.arguments, doutputs, dh)
     with pytest.raises(ValueError, match=r"^dlast\[1\] must have shape \(2, 5\), got \(2, 1\)"):
@@ -746,7 +761,7 @@ def test_loss_floor_is_the_loss_of_the_best_bounded_logits(V, bound):
 
 
 @given(V=st.integers(2, 12), bound=st.floats(0.1, 3), seed=seeds)
-def test_loss_floor_is_passed_by_no_bounded_logits(V, bound, seed):
+def test_loss_floor_is_below_the_loss_of_random_bounded_logits(V, bound, seed):
     logits = np.random.default_rng(seed).uniform(-bound, bound, (200, V))
     targets = np.zeros(200, dtype=int)
     losses = [cross_entropy(row, target) for row, target in zip(logits, targets, strict=True)]
@@ -754,23 +769,23 @@ def test_loss_floor_is_passed_by_no_bounded_logits(V, bound, seed):
 
 
 @pytest.mark.parametrize(("V", "bound"), [(2, 1.0), (10, 1.0), (10, 2.5), (65, 1.0)])
-def test_loss_floor_is_what_an_optimizer_finds(V, bound):
+def test_loss_floor_equals_the_minimum_found_by_an_optimizer(V, bound):
     logits = torch.zeros(V, dtype=torch.float64, requires_grad=True)
     for _ in range(200):
         loss = nn.functional.cross_entropy(logits, torch.tensor(0))
         (gradient,) = torch.autograd.grad(loss, logits)
-        with torch.no_grad():  # downhill, then back into the box
+        with torch.no_grad():  # a gradient step, then back within the bounds
             logits -= 10 * gradient
             logits.clamp_(-bound, bound)
     assert loss.item() == pytest.approx(loss_floor(V, bound), rel=1e-12)
 
 
-def test_loss_floor_of_ten_characters_is_that_of_the_chapter():
+def test_loss_floor_of_ten_characters_is_the_number_in_the_chapter():
     assert f"{loss_floor(10):.4f}" == "0.7966"
     assert f"{math.exp(-loss_floor(10)):.3f}" == "0.451"
 
 
-def test_loss_floor_falls_to_zero_where_logits_are_free():
+def test_loss_floor_is_zero_for_unbounded_logits_and_log_v_for_zero_logits():
     assert loss_floor(10, math.inf) == 0
     assert loss_floor(10, 0) == pytest.approx(math.log(10), rel=1e-12)
 
@@ -799,20 +814,20 @@ def test_loss_floor_refuses_numbers_out_of_range(V, bound, message):
 )
 def test_sgd_momentum_matches_torch_over_several_steps(shape, lr, momentum, seed):
     options = {} if momentum is None else {"momentum": momentum}
-    theta = drawn(seed, *shape)
+    theta = normal(seed, *shape)
     velocity = np.zeros_like(theta)
     weight = nn.Parameter(as_torch(theta.copy()))
     optimizer = torch.optim.SGD([weight], lr=lr, **options)
     for step in range(5):
-        gradient = drawn(seed + step + 1, *shape)
+        gradient = normal(seed + step + 1, *shape)
         weight.grad = as_torch(gradient)
         optimizer.step()
         theta, velocity = sgd_momentum(theta, gradient, velocity, lr, **options)
         np.testing.assert_allclose(theta, weight.detach(), **EXACT)
 
 
-def test_sgd_momentum_leaves_its_arguments_alone():
-    arrays = [drawn(i, 3) for i in range(3)]
+def test_sgd_momentum_does_not_change_its_arguments():
+    arrays = [normal(i, 3) for i in range(3)]
     before = [array.copy() for array in arrays]
     sgd_momentum(*arrays, lr=0.5, momentum=0.9)
     np.testing.assert_array_equal(arrays, before)
@@ -827,6 +842,6 @@ def test_reference_never_imports_torch():
 
 
 @pytest.mark.parametrize("options", [{"nonlinearity": "relu"}, {"bidirectional": True}])
-def test_copied_parameters_of_another_kind_of_layer_are_refused(options):
+def test_copied_parameters_need_tanh_and_a_single_direction(options):
     with pytest.raises(TypeError, match="tanh that reads one way, got RNN"):
         RNNParams.from_torch(torch.nn.RNN(3, 4, **options))

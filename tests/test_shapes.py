@@ -1,4 +1,4 @@
-"""Each shape in the tables against layers of torch that really run."""
+"""The shapes in the tables against torch layers that really run."""
 
 import itertools
 import json
@@ -54,26 +54,26 @@ EVERY_OPTION = [
 
 
 def layer_of(options):
-    made = {k: v for k, v in options.items() if k not in ("mode", "batch_size", "length")}
+    layer_options = {k: v for k, v in options.items() if k not in ("mode", "batch_size", "length")}
     if options["mode"] != "LSTM":
-        del made["proj_size"]
-    # In float32, torch warns that oneDNN knows no projections.
-    return getattr(nn, options["mode"])(**made, dtype=torch.float64)
+        del layer_options["proj_size"]
+    # In float32, torch warns that oneDNN does not support projections.
+    return getattr(nn, options["mode"])(**layer_options, dtype=torch.float64)
 
 
-def run(layer, shapes):
-    """Feed a layer tensors of the tabled shapes; return everything that went in or came out."""
+def run_layer(layer, shapes):
+    """Run a layer on inputs of the shapes in the table, and return its inputs and outputs."""
     rows = {tensor.name: tensor for tensor in shapes.tensors}
-    given = {
+    inputs = {
         name: torch.rand(rows[name].shape, dtype=torch.float64)
         for name in ("input", "h_0", "c_0")
         if name in rows
     }
-    if "c_0" in given:
-        output, (h_n, c_n) = layer(given["input"], (given["h_0"], given["c_0"]))
-        return {**given, "output": output, "h_n": h_n, "c_n": c_n}
-    output, h_n = layer(given["input"], given["h_0"])
-    return {**given, "output": output, "h_n": h_n}
+    if "c_0" in inputs:
+        output, (h_n, c_n) = layer(inputs["input"], (inputs["h_0"], inputs["c_0"]))
+        return {**inputs, "output": output, "h_n": h_n, "c_n": c_n}
+    output, h_n = layer(inputs["input"], inputs["h_0"])
+    return {**inputs, "output": output, "h_n": h_n}
 
 
 def assert_tables_match_torch(options):
@@ -82,7 +82,7 @@ def assert_tables_match_torch(options):
         (name, tuple(p.shape)) for name, p in layer.named_parameters()
     ]
     assert [p.count for p in shapes.parameters] == [p.numel() for p in layer.parameters()]
-    tensors = run(layer, shapes)
+    tensors = run_layer(layer, shapes)
     assert {t.name: t.shape for t in shapes.tensors} == {
         name: tuple(tensor.shape) for name, tensor in tensors.items()
     }
@@ -91,17 +91,17 @@ def assert_tables_match_torch(options):
 
 
 @given(options())
-def test_every_shape_is_torchs_own(options):
+def test_every_shape_equals_the_shape_in_torch(options):
     assert_tables_match_torch(options)
 
 
 @pytest.mark.parametrize("options", EVERY_OPTION, ids=lambda o: "-".join(map(str, o.values())))
-def test_every_combination_of_options_has_torchs_shapes(options):
+def test_every_combination_of_options_gives_the_shapes_of_torch(options):
     assert_tables_match_torch(options)
 
 
 @given(options())
-def test_parameter_count_is_the_closed_form(options):
+def test_parameter_count_matches_the_closed_form_and_torch(options):
     gates = {"RNN": 1, "GRU": 3, "LSTM": 4}[options["mode"]]
     H, P, D = options["hidden_size"], options["proj_size"], 1 + options["bidirectional"]
     S = P or H
@@ -115,17 +115,17 @@ def test_parameter_count_is_the_closed_form(options):
     assert shapes.parameter_count == sum(p.numel() for p in layer_of(options).parameters())
 
 
-def test_parameter_count_of_both_layers_of_the_notebook():
+def test_parameter_count_is_16_and_220_for_the_layers_of_the_notebook():
     assert LayerShapes("RNN", 4, 2).parameter_count == 16
     assert LayerShapes("RNN", 10, 10).parameter_count == 220
 
 
-def value_of(formula, letters):
+def evaluate_formula(formula, letters):
     return eval(re.sub(r"(\d)([A-Z])", r"\1*\2", formula), letters)
 
 
 @given(options())
-def test_every_formula_gives_its_shape(options):
+def test_every_formula_evaluates_to_its_shape(options):
     shapes = LayerShapes(**options)
     letters = {
         "B": shapes.batch_size,
@@ -137,22 +137,22 @@ def test_every_formula_gives_its_shape(options):
         "D": 1 + shapes.bidirectional,
     }
     for row in (*shapes.parameters, *shapes.tensors):
-        assert value_of(row.formula, letters) == row.shape
+        assert evaluate_formula(row.formula, letters) == row.shape
 
 
 @given(options())
-def test_reasons_hold_for_real_tensors(options):
+def test_explanations_are_true_for_real_tensors(options):
     shapes = LayerShapes(**options)
-    tensors = run(layer_of(options), shapes)
+    tensors = run_layer(layer_of(options), shapes)
     output, h_n = tensors["output"], tensors["h_n"]
     why = next(tensor.why for tensor in shapes.tensors if tensor.name == "h_n")
     if shapes.bidirectional:
-        found = re.search(
+        match = re.search(
             r"h_n\[-2\] is the forward half of (output\[.*?\]), "
             r"h_n\[-1\] the backward half of (output\[.*?\])$",
             why,
         )
-        last, first = (eval(expression, {"output": output}) for expression in found.groups())
+        last, first = (eval(expression, {"output": output}) for expression in match.groups())
         half = output.shape[-1] // 2
         assert torch.equal(h_n[-2], last[..., :half])
         assert torch.equal(h_n[-1], first[..., half:])
@@ -161,34 +161,34 @@ def test_reasons_hold_for_real_tensors(options):
         assert torch.equal(h_n[-1], eval(expression, {"output": output}))
 
 
-def reasons(**options):
+def explanations(**options):
     return {t.name: t.why for t in LayerShapes("LSTM", 5, 4, **options).tensors}
 
 
-def test_reasons_say_where_the_batch_axis_is():
-    assert "time comes first unless batch_first=True" in reasons()["input"]
-    assert reasons()["h_0"].endswith("; the batch axis is second")
-    assert "batch_first puts the batch in front" in reasons(batch_first=True)["input"]
-    assert reasons(batch_first=True)["h_0"].endswith("; never moved by batch_first")
-    alone = reasons(batch_first=True, batch_size=None)
+def test_explanations_say_where_the_batch_axis_is():
+    assert "time comes first unless batch_first=True" in explanations()["input"]
+    assert explanations()["h_0"].endswith("; the batch axis is second")
+    assert "batch_first puts the batch in front" in explanations(batch_first=True)["input"]
+    assert explanations(batch_first=True)["h_0"].endswith("; never moved by batch_first")
+    alone = explanations(batch_first=True, batch_size=None)
     assert "no batch axis, so batch_first changes nothing" in alone["input"]
     assert alone["h_0"].endswith("; there is no batch axis")
 
 
-def test_reasons_say_whose_states_they_are():
-    assert reasons()["output"] == "the top layer's state at every step"
-    assert reasons()["h_n"].startswith("the state after the last step")
-    assert reasons(num_layers=2)["h_n"].startswith("every layer's state after the last step")
-    both = reasons(num_layers=2, bidirectional=True)
-    assert both["output"].endswith("forward then backward side by side")
-    assert both["h_n"].startswith("the state where each direction stops")
+def test_explanations_say_which_states_a_tensor_holds():
+    assert explanations()["output"] == "the top layer's state at every step"
+    assert explanations()["h_n"].startswith("the state after the last step")
+    assert explanations(num_layers=2)["h_n"].startswith("every layer's state after the last step")
+    bidirectional = explanations(num_layers=2, bidirectional=True)
+    assert bidirectional["output"].endswith("forward then backward side by side")
+    assert bidirectional["h_n"].startswith("the state where each direction stops")
 
 
 def symbols(*sizes, **options):
     return [p.symbol for p in LayerShapes(*sizes, **options).parameters]
 
 
-def test_symbols_name_layer_and_direction_where_there_are_several():
+def test_symbols_name_layer_and_direction_if_there_are_several():
     assert symbols("GRU", 5, 4) == ["W_ih", "W_hh", "b_ih", "b_hh"]
     assert symbols("RNN", 5, 4, num_layers=2, bias=False) == [
         *("W_ih^(0)", "W_hh^(0)"),
@@ -204,13 +204,13 @@ def test_symbols_name_layer_and_direction_where_there_are_several():
 
 
 @given(options())
-def test_call_makes_the_layer(options):
+def test_call_is_code_that_creates_the_layer(options):
     shapes = LayerShapes(**options)
     layer = eval(f"nn.{shapes.call}", {"nn": nn})
     assert LayerShapes.of(layer, options["batch_size"], options["length"]) == shapes
 
 
-def test_call_names_only_what_is_not_torchs_default():
+def test_call_leaves_out_the_defaults_of_torch():
     assert LayerShapes("rnn", 4, 2).call == "RNN(4, 2)"
     assert (
         LayerShapes("LSTM", 4, 2, 3, False, True, True, 1).call
@@ -226,12 +226,12 @@ def test_call_names_only_what_is_not_torchs_default():
         (2, 1, "reading 2 sequences of 1 step"),
     ],
 )
-def test_title_counts_sequences_and_steps(batch_size, length, ending):
+def test_title_gives_the_number_of_sequences_and_steps(batch_size, length, ending):
     shapes = LayerShapes("RNN", 4, 2, batch_size=batch_size, length=length)
     assert str(shapes).splitlines()[0] == f"RNN(4, 2) {ending}"
 
 
-def test_text_is_two_tables_in_columns():
+def test_str_gives_two_tables_with_aligned_columns():
     text = str(LayerShapes("GRU", 10, 7, num_layers=12, bias=False, batch_size=None, length=3))
     title, parameters, tensors = text.split("\n\n")
     assert title.startswith("GRU(10, 7, num_layers=12, bias=False) reading")
@@ -251,7 +251,7 @@ def test_text_is_two_tables_in_columns():
 
 
 class Tables(HTMLParser):
-    """Collect the text of each cell, row by row, and what stands outside of tables."""
+    """Collect the text of each cell, row by row, and the text outside of tables."""
 
     def __init__(self, html):
         super().__init__()
@@ -283,7 +283,7 @@ class Tables(HTMLParser):
 
 
 @given(options())
-def test_html_holds_every_cell(options):
+def test_html_tables_hold_every_cell(options):
     shapes = LayerShapes(**options)
     html = shapes._repr_html_()
     page = Tables(html)
@@ -314,7 +314,7 @@ def test_html_escapes_what_it_shows():
 
 
 @given(options())
-def test_plain_data_survives_json(options):
+def test_to_dict_survives_json(options):
     shapes = LayerShapes(**options)
     data = json.loads(json.dumps(shapes.to_dict()))
     assert data == shapes.to_dict()
@@ -326,7 +326,7 @@ def test_plain_data_survives_json(options):
     assert list(data) == ["call", "parameter_count", "parameters", "tensors"]
 
 
-# --- what is refused ------------------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------------
 
 SIZES = ("input_size", "hidden_size", "num_layers", "batch_size", "length")
 
@@ -345,7 +345,7 @@ def test_sizes_below_one_are_refused(name):
 
 @pytest.mark.parametrize("name", [*SIZES, "proj_size"])
 @pytest.mark.parametrize("value", [2.0, "2", True, None])
-def test_sizes_that_are_no_integers_are_refused(name, value):
+def test_sizes_that_are_not_integers_are_refused(name, value):
     if (name, value) == ("batch_size", None):
         assert with_option(name, value).batch_size is None
     else:
@@ -359,7 +359,7 @@ class Size(int):
 
 @pytest.mark.parametrize("name", [*SIZES, "proj_size"])
 @pytest.mark.parametrize("kind", [np.int64, np.uint8, Size])
-def test_integers_of_every_kind_are_sizes_and_become_plain(name, kind):
+def test_every_integer_type_is_accepted_and_becomes_int(name, kind):
     value = getattr(with_option(name, kind(2)), name)
     assert value == 2
     assert type(value) is int
@@ -367,18 +367,18 @@ def test_integers_of_every_kind_are_sizes_and_become_plain(name, kind):
 
 @pytest.mark.parametrize("name", ["bias", "batch_first", "bidirectional"])
 @pytest.mark.parametrize("value", [0, 2, "yes", None])
-def test_options_are_true_or_false(name, value):
+def test_flags_must_be_true_or_false(name, value):
     with pytest.raises(TypeError, match=f"^{name} must be True or False, got {value!r}"):
         with_option(name, value)
 
 
 @pytest.mark.parametrize("mode", ["CNN", "", None, 3, "RNN_TANH"])
-def test_unknown_mode_is_refused(mode):
+def test_an_unknown_mode_is_refused(mode):
     with pytest.raises(ValueError, match=f"mode must be RNN, GRU or LSTM, got {mode!r}"):
         LayerShapes(mode, 4, 2)
 
 
-def test_projection_must_shrink_and_belongs_to_lstm():
+def test_proj_size_must_be_below_hidden_size_and_needs_an_lstm():
     assert LayerShapes("LSTM", 4, 3, proj_size=2).proj_size == 2
     with pytest.raises(ValueError, match="smaller than hidden_size, got 3 and 3"):
         LayerShapes("LSTM", 4, 3, proj_size=3)
@@ -389,13 +389,13 @@ def test_projection_must_shrink_and_belongs_to_lstm():
 
 
 @pytest.mark.parametrize("layer", [nn.Linear(2, 2), nn.RNNCell(2, 2), nn.Upsample(2), None, "RNN"])
-def test_of_refuses_what_is_no_recurrent_layer(layer):
+def test_of_refuses_layers_that_are_not_recurrent(layer):
     message = f"expected a torch.nn.RNN, GRU or LSTM, got {type(layer).__name__}"
     with pytest.raises(TypeError, match=message):
         LayerShapes.of(layer)
 
 
-def test_of_reads_one_sequence_of_one_step_unless_told_otherwise():
+def test_of_assumes_one_sequence_of_one_step_by_default():
     shapes = LayerShapes.of(nn.RNN(4, 2, nonlinearity="relu", batch_first=True))
     assert shapes == LayerShapes("RNN", 4, 2, batch_first=True, batch_size=1, length=1)
     assert shapes.tensors[0].shape == (1, 1, 4)

@@ -1,4 +1,4 @@
-"""Text to ids to one-hot and back, for any text that Unicode allows."""
+"""From text to ids to one-hot vectors and back, for every text that Unicode allows."""
 
 import copy
 import json
@@ -53,7 +53,7 @@ def test_characters_of_a_text_are_sorted_and_distinct(text):
     assert len(vocab) == len(set(text))
 
 
-def test_from_text_gives_one_order_under_every_hash_seed():
+def test_from_text_gives_the_same_order_for_every_hash_seed():
     code = f"from charseq import Vocabulary; print(Vocabulary.from_text({SENTENCE!r}).chars)"
     orders = {
         subprocess.run(
@@ -68,14 +68,14 @@ def test_from_text_gives_one_order_under_every_hash_seed():
 
 
 @given(st.permutations(list("egnidrl pa")))
-def test_an_explicit_order_is_kept(order):
+def test_a_given_order_of_characters_is_kept(order):
     vocab = Vocabulary("".join(order))
     assert vocab == Vocabulary(order) == Vocabulary(tuple(order))
     assert vocab.encode("".join(order)).tolist() == list(range(10))
     assert vocab.chars == "".join(order)
 
 
-def test_an_order_may_come_from_any_iterable():
+def test_characters_may_come_from_any_iterable():
     assert Vocabulary(char for char in "ba").chars == "ba"
 
 
@@ -87,10 +87,10 @@ def test_a_vocabulary_of_one_character_has_one_id():
     assert vocab.one_hot([0]).tolist() == [[1]]
 
 
-def test_membership_is_for_single_characters(vocab):
+def test_only_single_characters_can_be_in_a_vocabulary(vocab):
     assert "h" in vocab
-    for other in ("x", "he", "", 0, None, b"h"):
-        assert other not in vocab
+    for not_a_member in ("x", "he", "", 0, None, b"h"):
+        assert not_a_member not in vocab
 
 
 def test_a_vocabulary_is_frozen_hashable_and_equal_by_value(vocab):
@@ -114,7 +114,7 @@ def test_a_vocabulary_is_frozen_hashable_and_equal_by_value(vocab):
         torch.tensor([1, 0, 2]),
     ],
 )
-def test_decode_takes_lists_arrays_and_tensors(ids, vocab):
+def test_ids_may_be_lists_arrays_or_tensors(ids, vocab):
     assert vocab.decode(ids) == "hel"
     np.testing.assert_array_equal(vocab.one_hot(ids), np.eye(4)[[1, 0, 2]])
 
@@ -138,14 +138,14 @@ def test_an_empty_text_has_no_ids(vocab):
 def test_one_hot_matches_torch(V, shape, seed):
     vocab = Vocabulary(string.printable[:V])
     ids = np.random.default_rng(seed).integers(0, V, shape)
-    found = vocab.one_hot(ids)
-    np.testing.assert_array_equal(found, torch.nn.functional.one_hot(torch.as_tensor(ids), V))
-    back = vocab.from_one_hot(found)
-    np.testing.assert_array_equal(back, ids)
-    assert back.dtype == np.int64
+    vectors = vocab.one_hot(ids)
+    np.testing.assert_array_equal(vectors, torch.nn.functional.one_hot(torch.as_tensor(ids), V))
+    decoded = vocab.from_one_hot(vectors)
+    np.testing.assert_array_equal(decoded, ids)
+    assert decoded.dtype == np.int64
 
 
-def test_one_hot_is_float32_unless_told_otherwise(vocab):
+def test_one_hot_is_float32_by_default(vocab):
     assert vocab.one_hot([0]).dtype == np.float32
     assert vocab.one_hot([0], dtype=np.float64).dtype == np.float64
     assert vocab.one_hot([0], dtype=bool).tolist() == [[True, False, False, False]]
@@ -164,7 +164,7 @@ def test_one_hot_is_float32_unless_told_otherwise(vocab):
         ([np.nan, 1, 0, 0], r"vector at \(0,\)"),
     ],
 )
-def test_one_hot_vectors_are_told_from_others(vectors, message, vocab):
+def test_one_hot_decoding_refuses_vectors_that_are_not_one_hot(vectors, message, vocab):
     with pytest.raises(ValueError, match=message):
         vocab.from_one_hot(vectors)
 
@@ -180,7 +180,7 @@ def test_one_hot_errors_stay_short_for_a_large_vocabulary():
 
 
 @given(texts)
-@example("\ud83d\ude00")  # two lone surrogates, which JSON would read as one emoji in a string
+@example("\ud83d\ude00")  # two lone surrogates; JSON would read them as one emoji
 @example(AWKWARD)
 def test_any_vocabulary_survives_json(text):
     vocab = Vocabulary.from_text(text)
@@ -204,19 +204,19 @@ def test_any_vocabulary_survives_json(text):
         ('{"chars": []}', "at least one character"),
     ],
 )
-def test_json_that_is_no_vocabulary_is_refused(text, message):
+def test_json_without_a_valid_vocabulary_is_refused(text, message):
     with pytest.raises(ValueError, match=message):
         Vocabulary.from_json(text)
 
 
-def test_json_errors_quote_no_more_than_sixty_characters():
+def test_json_errors_quote_at_most_sixty_characters():
     for text in (json.dumps(["a" * 500]), json.dumps({"chars": [1, "a" * 500]})):
         with pytest.raises(ValueError, match="got ") as caught:
             Vocabulary.from_json(text)
         assert str(caught.value).endswith(repr(text[:60]))
 
 
-# --- what is refused ------------------------------------------------------------------------------
+# --- errors -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_json_errors_quote_no_more_than_sixty_characters():
         ("ho\U0001f600\U0001f600", "'\U0001f600' (U+1F600)", 2),
     ],
 )
-def test_unknown_character_raises_and_names_it_its_place_and_the_remedy(
+def test_the_error_for_an_unknown_character_names_it_its_position_and_a_fix(
     text, name, position, vocab
 ):
     with pytest.raises(ValueError, match="is not among") as caught:
@@ -243,7 +243,7 @@ def test_unknown_character_raises_and_names_it_its_place_and_the_remedy(
 
 
 @given(st.sets(characters, min_size=1), characters)
-def test_unknown_is_what_is_not_in_the_text(known, char):
+def test_a_character_is_unknown_if_and_only_if_it_is_not_in_the_text(known, char):
     vocab = Vocabulary.from_text("".join(known))
     assert (char in vocab) == (char in known)
     if char not in known:
@@ -252,7 +252,7 @@ def test_unknown_is_what_is_not_in_the_text(known, char):
 
 
 @pytest.mark.parametrize(("V", "shown"), [(40, string.printable[:40]), (41, None)])
-def test_unknown_character_message_shows_at_most_forty_characters(V, shown):
+def test_the_error_for_an_unknown_character_lists_at_most_forty_known_ones(V, shown):
     vocab = Vocabulary(string.printable[:V])
     with pytest.raises(ValueError, match="is not among") as caught:
         vocab.encode("~")
@@ -269,7 +269,7 @@ def test_unknown_character_message_shows_at_most_forty_characters(V, shown):
         ([0, 9, -9], "id 9 at position 1"),
     ],
 )
-def test_ids_out_of_range_are_named_with_their_place(ids, message, vocab):
+def test_ids_out_of_range_are_named_with_their_position(ids, message, vocab):
     for method in (vocab.decode, vocab.one_hot):
         with pytest.raises(ValueError, match=message):
             method(ids)
@@ -292,7 +292,7 @@ def test_ids_of_another_type_are_refused(ids, dtype, vocab):
 
 
 @pytest.mark.parametrize("ids", [[[1, 0], [2, 3]], 1, np.zeros((0, 2), int)])
-def test_decode_wants_one_text_at_a_time(ids, vocab):
+def test_decode_accepts_only_one_text_at_a_time(ids, vocab):
     with pytest.raises(ValueError, match=r"shape \(T,\), one text, got shape \(.*one at a time"):
         vocab.decode(ids)
 
@@ -313,29 +313,29 @@ def test_decode_wants_one_text_at_a_time(ids, vocab):
         (7, TypeError, "chars must be text, got int"),
     ],
 )
-def test_characters_that_make_no_vocabulary_are_refused(chars, error, message):
+def test_invalid_characters_for_a_vocabulary_are_refused(chars, error, message):
     with pytest.raises(error, match=message):
         Vocabulary(chars)
 
 
-def test_empty_text_makes_no_vocabulary():
+def test_from_text_refuses_an_empty_text():
     with pytest.raises(ValueError, match="at least one character, got an empty text"):
         Vocabulary.from_text("")
 
 
-def test_bytes_are_refused_with_the_remedy(vocab):
+def test_bytes_are_refused_with_advice_to_decode_them(vocab):
     for method in (Vocabulary.from_text, vocab.encode):
         with pytest.raises(TypeError, match=r"expected text \(str\), got bytes; decode it first"):
             method(b"hello")
 
 
-def test_what_is_no_text_is_refused_by_its_type(vocab):
+def test_other_types_than_text_are_refused_and_named(vocab):
     for method in (Vocabulary.from_text, vocab.encode):
         with pytest.raises(TypeError, match=r"expected text \(str\), got list$"):
             method(["h", "e"])
 
 
-def test_an_accent_that_is_only_spelled_otherwise_is_recognised():
+def test_the_error_for_another_unicode_form_of_a_letter_suggests_normalize():
     vocab = Vocabulary.from_text("e\u0301")  # two code points, one letter to the eye
     with pytest.raises(ValueError, match=r"looks the same .*normalize\('NFD', text\) fixes it"):
         vocab.encode("\u00e9")
