@@ -1,4 +1,4 @@
-"""The package as a whole: what it imports, what it offers, what it says about itself."""
+"""The package as a whole: its imports, its public names, and its docstrings."""
 
 import ast
 import importlib
@@ -42,7 +42,7 @@ MODULES = [
 HEAVY = {"torch", "matplotlib"}
 
 
-def python(code):
+def run_python(code):
     """Run code in a fresh Python and return what it prints."""
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return ran.stdout.strip()
@@ -66,19 +66,19 @@ def python(code):
         ("from charseq import CharRNN", {"torch"}),
     ],
 )
-def test_heavy_libraries_are_imported_only_by_what_needs_them(statement, expected):
-    found = python(f"import sys; {statement}; print(*{HEAVY!r} & set(sys.modules))")
-    assert set(found.split()) == expected
+def test_torch_and_matplotlib_are_imported_only_where_they_are_needed(statement, expected):
+    imported = run_python(f"import sys; {statement}; print(*{HEAVY!r} & set(sys.modules))")
+    assert set(imported.split()) == expected
 
 
-def test_import_loads_one_module_of_the_package_and_none_of_other_packages():
-    # How long an import takes depends on the machine, and is measured in benchmarks/. What it loads
-    # does not: beyond NumPy and the standard library, the package and the module that is used.
+def test_using_one_name_imports_one_module_and_no_other_packages():
+    # How long an import takes depends on the machine, and benchmarks/ measures it. What is imported
+    # does not: NumPy, the standard library, the package itself, and the module that is used.
     code = (
         "import sys, numpy; before = set(sys.modules); import charseq; charseq.Vocabulary;"
         "print(*set(sys.modules) - before)"
     )
-    loaded = set(python(code).split())
+    loaded = set(run_python(code).split())
     foreign = {name for name in loaded if name.partition(".")[0] not in sys.stdlib_module_names}
     assert {name for name in foreign if not name.startswith("numpy.")} == {
         "charseq",
@@ -90,7 +90,7 @@ def test_import_loads_one_module_of_the_package_and_none_of_other_packages():
 
 
 def imported_modules(path):
-    """Names of the package's own modules that a module imports, wherever in it that stands."""
+    """Yield the names of the package's modules that a module imports anywhere in it."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         names = []
         if isinstance(node, ast.Import):
@@ -105,14 +105,14 @@ def imported_modules(path):
                 yield name.split(".")[1]
 
 
-def test_the_modules_are_these():
+def test_the_package_has_exactly_the_listed_modules():
     assert sorted(path.stem for path in FOLDER.glob("*.py")) == sorted(
         [*PRIVATE, *MODULES, "__init__", "__main__"]
     )
 
 
 @pytest.mark.parametrize("module", [*PRIVATE, *MODULES])
-def test_a_module_imports_only_from_modules_before_it(module):
+def test_a_module_imports_only_modules_listed_before_it(module):
     order = [*PRIVATE, *MODULES]
     before = order[: order.index(module)]
     assert set(imported_modules(FOLDER / f"{module}.py")) <= set(before)
@@ -121,7 +121,7 @@ def test_a_module_imports_only_from_modules_before_it(module):
 # --- names ----------------------------------------------------------------------------------------
 
 
-def test_every_public_name_resolves_to_what_its_module_offers():
+def test_every_public_name_is_a_public_name_of_its_module():
     assert set(charseq.__all__) == set(charseq._MODULE_OF)
     assert len(charseq.__all__) == len(set(charseq.__all__))
     for name in charseq.__all__:
@@ -131,12 +131,12 @@ def test_every_public_name_resolves_to_what_its_module_offers():
         assert getattr(charseq, name).__module__ == module.__name__
 
 
-def test_public_names_stand_in_the_order_of_the_modules():
+def test_public_names_are_in_the_order_of_the_modules():
     places = [MODULES.index(charseq._MODULE_OF[name]) for name in charseq.__all__]
     assert places == sorted(places)
 
 
-def test_names_for_editors_are_the_names_at_run_time():
+def test_names_for_type_checkers_are_the_names_at_run_time():
     tree = ast.parse((FOLDER / "__init__.py").read_text("utf-8"))
     (block,) = (n for n in tree.body if isinstance(n, ast.If))
     offered = {a.name: n.module for n in block.body for a in n.names}
@@ -144,24 +144,24 @@ def test_names_for_editors_are_the_names_at_run_time():
 
 
 @pytest.mark.parametrize("module", MODULES[:-1])  # the last one, cli, is run
-def test_modules_are_found_without_importing_them_first(module):
-    assert python(f"import charseq; print(charseq.{module}.__name__)") == f"charseq.{module}"
+def test_modules_are_attributes_without_being_imported_first(module):
+    assert run_python(f"import charseq; print(charseq.{module}.__name__)") == f"charseq.{module}"
     assert charseq.__getattr__(module) is sys.modules[f"charseq.{module}"]
 
 
 @pytest.mark.parametrize(("old", "new"), charseq._OLD_NAMES.items())
-def test_an_old_name_is_the_new_one_and_says_so(old, new):
+def test_an_old_name_gives_the_new_object_and_warns(old, new):
     with pytest.warns(DeprecationWarning, match=rf"charseq\.{old} is now charseq\.{new}$"):
         assert getattr(charseq, old) is getattr(charseq, new)
 
 
-def test_installed_type_hints_are_found():
+def test_the_package_is_marked_as_typed():
     assert (FOLDER / "py.typed").exists()  # PEP 561
 
 
-def test_a_name_is_looked_up_once():
+def test_a_public_name_is_looked_up_only_once():
     assert (
-        python(
+        run_python(
             "import charseq; first = 'Vocabulary' in vars(charseq); charseq.Vocabulary;"
             "print(first, 'Vocabulary' in vars(charseq))"
         )
@@ -169,31 +169,31 @@ def test_a_name_is_looked_up_once():
     )
 
 
-def test_every_public_name_is_listed_by_dir():
-    listed = python("import charseq; print(*dir(charseq))").split()
+def test_dir_lists_every_public_name():
+    listed = run_python("import charseq; print(*dir(charseq))").split()
     for names in (listed, dir(charseq)):
         assert {*charseq.__all__, "__version__"} <= set(names)
         assert names == sorted(set(names))
 
 
-def test_an_unknown_name_is_an_attribute_error():
+def test_an_unknown_name_raises_attribute_error():
     with pytest.raises(AttributeError, match="module 'charseq' has no attribute 'trian'"):
         charseq.trian  # noqa: B018 - looking it up is the test
     assert not hasattr(charseq, "_MODULE_OF_")
 
 
-def test_version_is_that_of_the_distribution():
+def test_version_has_three_numbers():
     assert re.fullmatch(r"\d+\.\d+\.\d+", charseq.__version__)
 
 
 # --- docstrings -----------------------------------------------------------------------------------
 
 IGNORED = {
-    "ES01": "a summary that says it all needs no second paragraph",
-    "EX01": "classes show their methods at work; figures are shown in the gallery",
-    "SA01": "pages link what belongs together; a docstring only where it helps",
-    "GL01": "the summary stands on the line of the quotes, as PEP 257 has it",
-    "RT02": "two values that are returned have names",
+    "ES01": "a summary that says everything needs no second paragraph",
+    "EX01": "a class has the examples of its methods, and the gallery those of figures",
+    "SA01": "links to related functions are added only where they help",
+    "GL01": "the summary is on the same line as the quotes, as in PEP 257",
+    "RT02": "if two values are returned, they have names",
 }
 EXCEPTIONS = {
     "charseq.reference.RNNParams": ("PR01", "its fields are attributes"),
@@ -202,16 +202,16 @@ EXCEPTIONS = {
     "charseq.history.EpochRecord": ("PR01", "its fields are attributes"),
     "charseq.history.UpdateRecord": ("PR01", "its fields are attributes"),
     "charseq.sampling.Draw": ("PR01", "its fields are attributes"),
-    "charseq.training.Diverged": ("PR01", "it is caught by readers, and made by the package alone"),
-    "charseq.training.training_steps": ("RT01", "it yields, through a generator made at the call"),
-    "charseq.sampling.sampling_steps": ("RT01", "it yields, as training_steps does"),
-    "charseq.language_model.language_model_steps": ("RT01", "it yields, as training_steps does"),
-    "charseq.training.train": ("PR04", "types are given once, in training_steps"),
+    "charseq.training.Diverged": ("PR01", "only the package creates it, users only catch it"),
+    "charseq.training.training_steps": ("RT01", "it yields; the call itself returns a generator"),
+    "charseq.sampling.sampling_steps": ("RT01", "it yields, like training_steps"),
+    "charseq.language_model.language_model_steps": ("RT01", "it yields, like training_steps"),
+    "charseq.training.train": ("PR04", "training_steps gives the types of its parameters"),
 }
 
 
-def documented():
-    """Each public function, class, method and property, by its full name."""
+def public_names():
+    """Yield the full name of each public function, class, method and property."""
     for module in MODULES:
         home = importlib.import_module(f"charseq.{module}")
         for name in home.__all__:
@@ -224,32 +224,32 @@ def documented():
                         yield f"{home.__name__}.{name}.{attribute}"
 
 
-def without_generated(names):
-    """Leave out what NamedTuple adds to a class."""
+def without_tuple_methods(names):
+    """Leave out the methods that NamedTuple adds to a class."""
     return [name for name in names if name.rpartition(".")[2] not in ("count", "index")]
 
 
-NAMES = without_generated(documented())
+NAMES = without_tuple_methods(public_names())
 
 
-def test_every_reason_to_ignore_a_check_is_about_a_check_that_exists():
+def test_every_ignored_docstring_check_exists():
     assert set(IGNORED) <= set(ERROR_MSGS)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_public_name_is_documented(name):
     code, _ = EXCEPTIONS.get(name, ("", ""))
-    found = [error for error in validate(name)["errors"] if error[0] not in (*IGNORED, code)]
-    assert found == []
+    errors = [error for error in validate(name)["errors"] if error[0] not in (*IGNORED, code)]
+    assert errors == []
 
 
 @pytest.mark.parametrize("name", EXCEPTIONS)
-def test_every_exception_is_still_needed(name):
+def test_every_exception_to_a_docstring_check_is_still_needed(name):
     assert EXCEPTIONS[name][0] in [code for code, _ in validate(name)["errors"]]
 
 
 @pytest.mark.parametrize("item", [RNNParams, Parameter, Tensor, EpochRecord])
-def test_fields_of_a_row_are_documented_in_their_order(item):
+def test_record_fields_are_documented_in_order(item):
     attributes = inspect.getdoc(item).split("Attributes\n----------\n")[1].split("\n\n")[0]
     assert re.findall(r"^(\w+) :", attributes, re.MULTILINE) == list(item.__annotations__)
 

@@ -1,4 +1,4 @@
-"""What is drawn equals what was given."""
+"""Figures show the numbers and texts that they were given."""
 
 import itertools
 
@@ -26,9 +26,9 @@ STATES = np.random.default_rng(1).uniform(-1, 1, (5, 3))
 
 
 @pytest.fixture(autouse=True)
-def _close_figures():
+def close_figures():
     plt.switch_backend("agg")
-    plt.close("all")  # of tests of other files that ran in this process
+    plt.close("all")  # figures that other tests of this process left open
     yield
     plt.close("all")
 
@@ -48,14 +48,14 @@ def ticks(axis):
 
 
 def meshes(ax):
-    """Each heat map's values, with the corner where it starts; its cells are unit squares."""
-    found = [item for item in ax.collections if isinstance(item, QuadMesh)]
-    for mesh in found:
+    """Return the values and the first corner of each heat map, whose cells are unit squares."""
+    quad_meshes = [item for item in ax.collections if isinstance(item, QuadMesh)]
+    for mesh in quad_meshes:
         rows, columns = mesh.get_array().shape
         edges = mesh.get_coordinates() - mesh.get_coordinates()[0, 0]
         np.testing.assert_allclose(edges[0, :, 0], np.arange(columns + 1))
         np.testing.assert_allclose(edges[:, 0, 1], np.arange(rows + 1))
-    return [(mesh.get_array(), tuple(mesh.get_coordinates()[0, 0])) for mesh in found]
+    return [(mesh.get_array(), tuple(mesh.get_coordinates()[0, 0])) for mesh in quad_meshes]
 
 
 def boxes(ax):
@@ -74,31 +74,31 @@ def boxes(ax):
     ],
     ids=["loss", "predictions", "states", "step", "unrolled", "unrolled-outputs"],
 )
-def test_every_figure_is_drawn_on_the_axes_given_or_on_new_ones(draw):
-    _, (one, other) = plt.subplots(1, 2)
-    assert draw(ax=one) is one
-    assert one.has_data() or one.texts
-    assert not other.has_data()
-    assert not other.texts
+def test_every_figure_is_drawn_on_the_given_axes_or_on_new_ones(draw):
+    _, (given, unused) = plt.subplots(1, 2)
+    assert draw(ax=given) is given
+    assert given.has_data() or given.texts
+    assert not unused.has_data()
+    assert not unused.texts
     assert len(plt.get_fignums()) == 1
     new = draw()
-    assert new.figure is not one.figure
+    assert new.figure is not given.figure
     assert len(plt.get_fignums()) == 2
-    new.figure.canvas.draw()  # warnings are errors, so every glyph is there
+    new.figure.canvas.draw()  # a missing glyph would be a warning, which is an error
     assert new.figure.get_layout_engine() is not None  # makes room for the labels
     inside = new.figure.bbox
-    written = [text for text in new.texts if text.get_text()]
-    for text in written:
+    labels = [text for text in new.texts if text.get_text()]
+    for text in labels:
         corners = text.get_window_extent().get_points()
         assert all(inside.contains(*corner) for corner in corners), text
-    for one, other in itertools.combinations(written, 2):
-        assert not one.get_window_extent().overlaps(other.get_window_extent()), (one, other)
+    for a, b in itertools.combinations(labels, 2):
+        assert not a.get_window_extent().overlaps(b.get_window_extent()), (a, b)
 
 
 # --- loss -----------------------------------------------------------------------------------------
 
 
-def test_loss_curve_is_the_historys():
+def test_loss_curve_shows_the_losses_of_the_history():
     history = run_of("a", "b", "c")
     ax = plot_loss(history, label="tanh", color="#123456")
     (line,) = ax.lines
@@ -115,24 +115,24 @@ def test_loss_curve_is_the_historys():
     assert to_hex(label.get_color()) == "#123456"
 
 
-def test_loss_levels_are_drawn_and_named_with_their_values():
+def test_loss_levels_are_drawn_and_labelled_with_their_values():
     ax = plot_loss(run_of("a", "b"), levels={"uniform": np.log(10), "floor": 0.79664})
     _, *levels = ax.lines
     assert [line.get_ydata()[0] for line in levels] == [np.log(10), 0.79664]
     assert texts(ax) == ["uniform: 2.303", "floor: 0.797"]
     assert [text.xy for text in ax.texts] == [(1, np.log(10)), (1, 0.79664)]
-    # The curve ends at 1.5: each name stands on the far side of its line.
+    # The curve ends at 1.5. Each label is on the side of its line that is away from the curve.
     assert [text.get_va() for text in ax.texts] == ["bottom", "top"]
     assert [text.xyann for text in ax.texts] == [(0, 3), (0, -3)]
 
 
-def test_loss_without_label_or_levels_is_the_curve_alone():
+def test_loss_without_label_or_levels_is_only_the_curve():
     ax = plot_loss(run_of("a", "b"))
     assert len(ax.lines) == 1
     assert not ax.texts
 
 
-def test_loss_of_no_records_is_refused():
+def test_loss_of_an_empty_history_is_refused():
     with pytest.raises(ValueError, match="nothing to draw: the history has no records"):
         plot_loss(History(()))
 
@@ -140,19 +140,19 @@ def test_loss_of_no_records_is_refused():
 # --- predictions ----------------------------------------------------------------------------------
 
 
-def framed(ax):
-    """Column and row of each frame."""
+def framed_positions(ax):
+    """Return the column and row of each frame."""
     return {(round(box.get_x() + 0.5), round(box.get_y() + 0.5)) for box in boxes(ax)}
 
 
-def test_wrong_letters_are_framed_exactly_where_they_differ():
+def test_wrong_letters_are_framed_and_no_others():
     target, rows = "hello", ("jelly", "hello", "world")
     ax = plot_predictions(run_of(*rows), target)
-    assert framed(ax) == {
+    assert framed_positions(ax) == {
         (x, y)
         for y, row in enumerate(rows, start=1)
-        for x, (char, wanted) in enumerate(zip(row, target, strict=True))
-        if char != wanted
+        for x, (char, expected) in enumerate(zip(row, target, strict=True))
+        if char != expected
     }
     for box in boxes(ax):
         assert (box.get_width(), box.get_height()) == (1, 1)
@@ -164,7 +164,7 @@ def test_wrong_letters_are_framed_exactly_where_they_differ():
             assert letters[x, y].get_text() == char
             assert letters[x, y].get_family() == ["monospace"]
             assert letters[x, y].get_weight() == ("bold" if y == 0 else "normal")
-            assert letters[x, y].get_gid() == ("cell" if (x, y) in framed(ax) else None)
+            assert letters[x, y].get_gid() == ("cell" if (x, y) in framed_positions(ax) else None)
     assert len(letters) == 4 * 5
     assert ticks(ax.yaxis) == ["target", "1", "2", "3"]
     assert ax.get_yticks().tolist() == [0, 1, 2, 3]
@@ -186,20 +186,20 @@ def test_wrong_letters_are_framed_exactly_where_they_differ():
         (7, 1, [1, 2, 3, 4, 5, 6, 7]),
     ],
 )
-def test_predictions_show_a_row_each_so_many_epochs(epochs, every, shown):
+def test_predictions_show_every_nth_epoch(epochs, every, shown):
     ax = plot_predictions(run_of(*["ab"] * epochs), "ab", every=every)
     assert ticks(ax.yaxis) == ["target", *map(str, shown)]
 
 
-def test_invisible_characters_are_shown():
+def test_invisible_characters_are_drawn_as_visible_ones():
     text = " \n\t\r\x00\ud800\u200b\xa0e\u0301$_\\"
     ax = plot_predictions(run_of(text), text)
     assert "".join(texts(ax)[: len(text)]) == "␣↵⇥�����e\u0301$_\\"
-    ax.figure.canvas.draw()  # warnings are errors, so every glyph is there
+    ax.figure.canvas.draw()  # a missing glyph would be a warning, which is an error
 
 
-def test_a_blank_that_is_predicted_wrongly_is_framed():
-    assert framed(plot_predictions(run_of("a\n"), "a ")) == {(1, 1)}
+def test_a_wrongly_predicted_space_is_framed():
+    assert framed_positions(plot_predictions(run_of("a\n"), "a ")) == {(1, 1)}
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_predictions_that_cannot_be_drawn_are_refused(history, target, every, me
 # --- states ---------------------------------------------------------------------------------------
 
 
-def test_states_are_drawn_with_time_to_the_right():
+def test_states_are_drawn_with_time_from_left_to_right():
     ax = plot_states(STATES, labels=["a", " ", "b", "\n", "a b"])
     ((values, corner),) = meshes(ax)
     np.testing.assert_array_equal(values, STATES.T)
@@ -251,7 +251,7 @@ def test_states_are_printed_in_their_cells_with_signs():
 
 
 @pytest.mark.parametrize(("steps", "printed"), [(20, True), (21, False)])
-def test_states_of_more_than_sixty_cells_only_mark_the_negative_ones(steps, printed):
+def test_states_of_more_than_sixty_cells_show_only_minus_signs(steps, printed):
     states = np.full((steps, 3), 0.5)
     states[2:5, 1] = -0.5, -0.05, -0.06
     ax = plot_states(states)
@@ -262,7 +262,7 @@ def test_states_of_more_than_sixty_cells_only_mark_the_negative_ones(steps, prin
         assert texts(ax) == ["−", "−"]
 
 
-def test_colours_run_from_blue_over_white_to_orange():
+def test_colours_go_from_blue_through_white_to_orange():
     mesh = plot_states([[-1.0, 0.0, 1.0]]).collections[0]
     low, middle, high = (to_hex(mesh.cmap(mesh.norm(value))) for value in (-1, 0, 1))
     assert (low, high) == ("#6cb0dd", "#f2a65e")
@@ -294,17 +294,17 @@ def test_step_draws_each_block_of_the_equation_to_scale():
     new = rnn_step(x[None], h[None], PARAMS)[0]
     blocks = [PARAMS.W_ih, x, PARAMS.b_ih, PARAMS.W_hh, h, PARAMS.b_hh, new]
     columns = [block if block.ndim == 2 else block[:, None] for block in blocks]
-    found = meshes(ax)
-    for (values, _), expected in zip(found, columns, strict=True):
+    drawn = meshes(ax)
+    for (values, _), expected in zip(drawn, columns, strict=True):
         np.testing.assert_array_equal(values, expected)
     frames = [(b.get_x(), b.get_y(), b.get_width(), b.get_height()) for b in boxes(ax)]
-    assert frames == [(*corner, values.shape[1], values.shape[0]) for values, corner in found]
+    assert frames == [(*corner, values.shape[1], values.shape[0]) for values, corner in drawn]
     above, below = frames[:3], frames[3:]
     assert {top + height / 2 for _, top, _, height in above} == {0}
     assert {top + height / 2 for _, top, _, height in below} == {(4 + 2) / 2 + 2}
     for row in (above, below):
-        for one, other in itertools.pairwise(row):
-            assert other[0] - (one[0] + one[2]) >= 0.55 - 1e-12
+        for box, next_box in itertools.pairwise(row):
+            assert next_box[0] - (box[0] + box[2]) >= 0.55 - 1e-12
     right = max(left + width for left, _, width, _ in frames)
     assert ax.get_xlim() == pytest.approx((-0.2, right + 0.2))
     assert ax.get_ylim() == pytest.approx((5 + 1 + 0.9, -2 - 1.0))
@@ -312,7 +312,7 @@ def test_step_draws_each_block_of_the_equation_to_scale():
     assert not ax.axison
 
 
-def test_step_names_each_block_in_the_order_of_the_equation_and_gives_its_shape():
+def test_step_labels_each_block_with_its_name_and_shape_in_the_order_of_the_equation():
     ax = plot_step(np.eye(4)[1], np.zeros(2), PARAMS)
     labels = [text for text in ax.texts if text.get_gid() != "cell"]
     order = sorted(labels, key=lambda t: (t.get_position()[1] > 2.7, t.get_position()[0]))
@@ -337,7 +337,7 @@ def test_step_centres_names_above_and_shapes_below_their_blocks():
         assert to_hex(box.get_edgecolor()) == "#1a1a1a"
 
 
-def test_step_sets_each_sign_between_its_blocks():
+def test_step_puts_plus_signs_between_the_blocks():
     ax = plot_step(np.eye(4)[1], np.zeros(2), PARAMS)
     for sign in (text for text in ax.texts if text.get_text() == "$+$"):
         x, y = sign.get_position()
@@ -358,7 +358,7 @@ def test_step_prints_every_value():
     assert printed == expected
 
 
-def test_step_refuses_shapes_that_do_not_fit():
+def test_step_refuses_wrong_shapes():
     with pytest.raises(ValueError, match=r"x must have shape \(B, 4\), got \(1, 3\)"):
         plot_step(np.zeros(3), np.zeros(2), PARAMS)
     with pytest.raises(ValueError, match=r"h must have shape \(1, 2\), got \(1, 3\)"):
@@ -368,7 +368,7 @@ def test_step_refuses_shapes_that_do_not_fit():
 # --- unrolled -------------------------------------------------------------------------------------
 
 
-def test_unrolled_draws_a_box_a_character_and_passes_the_state_on():
+def test_unrolled_draws_one_box_per_character_and_labels_the_states_between():
     ax = plot_unrolled("a b")
     assert [(b.get_x() + b.get_width() / 2, b.get_y() + b.get_height() / 2) for b in boxes(ax)] == [
         pytest.approx((1.5 * t, 0)) for t in range(3)
@@ -395,21 +395,21 @@ def arrows(ax):
     return [(a.xyann, a.xy) for a in ax.texts if getattr(a, "arrow_patch", None)]
 
 
-def test_unrolled_arrows_lead_from_input_to_state_to_output():
-    # A state before each box and after the last; in from below, out to the top.
-    for outputs, each in ((False, 2), (True, 3)):
-        found = arrows(plot_unrolled("abcd", outputs=outputs))
-        sideways = [(a, b) for a, b in found if a[1] == b[1]]
-        upwards = [(a, b) for a, b in found if a[0] == b[0]]
+def test_unrolled_arrows_lead_from_inputs_to_states_to_outputs():
+    # State arrows go into each box and out of the last. Inputs come from below, outputs go up.
+    for outputs, vertical_per_box in ((False, 2), (True, 3)):
+        all_arrows = arrows(plot_unrolled("abcd", outputs=outputs))
+        sideways = [(a, b) for a, b in all_arrows if a[1] == b[1]]
+        upwards = [(a, b) for a, b in all_arrows if a[0] == b[0]]
         assert len(sideways) == 5
-        assert len(upwards) == 4 * each
+        assert len(upwards) == 4 * vertical_per_box
         assert all(a[0] < b[0] and a[1] == 0 for a, b in sideways)
         assert all(a[1] < b[1] for a, b in upwards)
         assert {a[0] for a, _ in upwards} == {0, 1.5, 3, 4.5}
-        assert len(found) == len(sideways) + len(upwards)
+        assert len(all_arrows) == len(sideways) + len(upwards)
 
 
-def test_unrolled_weights_stand_beside_their_arrows():
+def test_unrolled_weights_are_written_beside_their_arrows():
     ax = plot_unrolled("abc", outputs=True)
     assert not any(a.get_text() for a in ax.texts if getattr(a, "arrow_patch", None))
     places = {name: [] for name in ("$W_{hh}$", "$W_{ih}$", "$W_{hy}$")}
@@ -417,7 +417,7 @@ def test_unrolled_weights_stand_beside_their_arrows():
         if text.get_text() in places:
             places[text.get_text()].append(text.get_position())
     middles = sorted(((a[0] + b[0]) / 2, (a[1] + b[1]) / 2) for a, b in arrows(ax))
-    along = [x for x, y in middles if y == 0][:-1]  # the last leads out of the net
+    along = [x for x, y in middles if y == 0][:-1]  # the last one leads out of the network
     assert [x for x, _ in places["$W_{hh}$"]] == pytest.approx(along, abs=0.02)
     assert all(y > 0 for _, y in places["$W_{hh}$"])
     for name, height in (("$W_{ih}$", -0.8), ("$W_{hy}$", 1.8)):
@@ -426,7 +426,7 @@ def test_unrolled_weights_stand_beside_their_arrows():
             assert y == pytest.approx(height, abs=0.02)
 
 
-def test_unrolled_arrows_stay_out_of_the_boxes():
+def test_unrolled_arrows_do_not_enter_the_boxes():
     ax = plot_unrolled("abc", outputs=True)
     for box in boxes(ax):
         left, bottom = box.get_x(), box.get_y()
@@ -444,12 +444,12 @@ def test_unrolled_outputs_are_numbered():
     assert ax.get_ylim()[1] > plot_unrolled("ab").get_ylim()[1]
 
 
-def test_unrolled_reads_hello_unless_told_otherwise():
+def test_unrolled_draws_hello_by_default():
     assert len(boxes(plot_unrolled())) == 5
 
 
 @pytest.mark.parametrize("text", ["", "thirteen long"])
-def test_unrolled_refuses_what_does_not_fit_in_a_row(text):
+def test_unrolled_refuses_an_empty_or_too_long_text(text):
     with pytest.raises(ValueError, match=f"expected 1 to 12 characters to draw, got {len(text)}"):
         plot_unrolled(text)
     assert len(boxes(plot_unrolled("a"))) == 1

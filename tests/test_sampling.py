@@ -1,4 +1,4 @@
-"""Sampling without torch, against torch; filters against closed forms; draws against chance."""
+"""Sampling without torch against torch, filters against closed forms, draws against statistics."""
 
 import math
 from itertools import islice, pairwise
@@ -27,8 +27,8 @@ def model_of(seed=0, **options):
     return CharRNN(V, **{"hidden_size": H, **options}, seed=seed)
 
 
-def net_of(logits):
-    """A net whose logits are these, whatever it has read."""
+def net_with_logits(logits):
+    """Make a network that gives these logits after every text."""
     model = CharRNN(len(logits), 1, seed=0).double()
     with torch.no_grad():
         model.head.weight.zero_()
@@ -46,13 +46,13 @@ LOGITS = np.log([0.4, 0.3, 0.2, 0.1])
 
 
 @pytest.mark.parametrize("temperature", [0.25, 0.5, 1, 2, 8])
-def test_temperature_raises_probabilities_to_its_inverse_power(temperature):
+def test_temperature_raises_probabilities_to_the_power_of_its_inverse(temperature):
     powers = np.array([0.4, 0.3, 0.2, 0.1]) ** (1 / temperature)
-    found = probabilities(LOGITS, temperature=temperature)
-    np.testing.assert_allclose(found, powers / powers.sum(), rtol=1e-12)
+    actual = probabilities(LOGITS, temperature=temperature)
+    np.testing.assert_allclose(actual, powers / powers.sum(), rtol=1e-12)
 
 
-def test_the_default_is_softmax():
+def test_probabilities_are_softmax_by_default():
     logits = rng().normal(size=(3, 5, V)) * 4
     expected = torch.softmax(torch.from_numpy(logits), dim=-1).numpy()
     np.testing.assert_allclose(probabilities(logits), expected, rtol=1e-12)
@@ -62,50 +62,51 @@ def test_the_default_is_softmax():
     ("top_k", "expected"),
     [(1, [1, 0, 0, 0]), (2, [4 / 7, 3 / 7, 0, 0]), (4, [0.4, 0.3, 0.2, 0.1]), (99, None)],
 )
-def test_top_k_keeps_the_k_likeliest(top_k, expected):
+def test_top_k_keeps_the_k_likeliest_characters(top_k, expected):
     expected = [0.4, 0.3, 0.2, 0.1] if expected is None else expected
     for order in ([0, 1, 2, 3], [3, 1, 0, 2]):
-        found = probabilities(LOGITS[order], top_k=top_k)
-        np.testing.assert_allclose(found, np.array(expected)[order], rtol=1e-12)
+        actual = probabilities(LOGITS[order], top_k=top_k)
+        np.testing.assert_allclose(actual, np.array(expected)[order], rtol=1e-12)
 
 
 @pytest.mark.parametrize(
-    ("top_p", "kept"),
+    ("top_p", "count"),
     [(1e-300, 1), (0.39, 1), (0.41, 2), (0.69, 2), (0.71, 3), (0.89, 3), (0.91, 4), (1.0, 4)],
 )
-def test_top_p_keeps_the_fewest_that_reach_it(top_p, kept):
-    chances = np.array([0.4, 0.3, 0.2, 0.1])
-    expected = np.where(np.arange(4) < kept, chances, 0) / chances[:kept].sum()
+def test_top_p_keeps_the_fewest_characters_that_reach_it(top_p, count):
+    p = np.array([0.4, 0.3, 0.2, 0.1])
+    expected = np.where(np.arange(4) < count, p, 0) / p[:count].sum()
     for order in ([0, 1, 2, 3], [2, 0, 3, 1]):
-        found = probabilities(LOGITS[order], top_p=top_p)
-        np.testing.assert_allclose(found, expected[order], rtol=1e-12)
+        actual = probabilities(LOGITS[order], top_p=top_p)
+        np.testing.assert_allclose(actual, expected[order], rtol=1e-12)
 
 
-def test_top_p_reached_exactly_keeps_no_more():
+def test_top_p_keeps_no_more_characters_if_reached_exactly():
     assert (probabilities(np.log([0.5, 0.25, 0.25]), top_p=0.5) > 0).sum() == 1
 
 
-def test_temperature_acts_before_the_filters_and_a_character_must_pass_both():
-    # At temperature 1/2 the chances are 16, 9, 4, 1 of 30; at 1 they are 4, 3, 2, 1 of 10.
+def test_temperature_acts_before_both_filters_and_a_character_must_pass_both():
+    # The probabilities are 16, 9, 4 and 1 of 30 at temperature 1/2, and 4, 3, 2 and 1 of 10 at 1.
     cold = probabilities(LOGITS, temperature=0.5, top_p=0.5)
-    np.testing.assert_allclose(cold, [1, 0, 0, 0], rtol=1e-12)  # 16 / 30 reach it, 4 / 10 did not
-    # Three reach 0.75 of the whole; of the two that top_k leaves, 4 / 7 and 3 / 7, two are needed.
-    both = probabilities(LOGITS, top_k=2, top_p=0.75)
-    np.testing.assert_allclose(both, [4 / 7, 3 / 7, 0, 0], rtol=1e-12)
-    # One of the whole is enough for 0.4 - so also where top_k leaves three.
-    both = probabilities(LOGITS, top_k=3, top_p=0.399)
-    np.testing.assert_allclose(both, [1, 0, 0, 0], rtol=1e-12)
-    # 0.7 of the whole is 7 / 9 of what top_k=3 leaves: measured on that, 0.75 would need two.
-    both = probabilities(LOGITS, top_k=3, top_p=0.75)
-    np.testing.assert_allclose(both, np.array([4, 3, 2, 0]) / 9, rtol=1e-12)
+    np.testing.assert_allclose(cold, [1, 0, 0, 0], rtol=1e-12)  # 16 / 30 reach 0.5, 4 / 10 do not
+    # Three of all four are needed to reach 0.75. So top_p keeps the two that top_k keeps.
+    filtered = probabilities(LOGITS, top_k=2, top_p=0.75)
+    np.testing.assert_allclose(filtered, [4 / 7, 3 / 7, 0, 0], rtol=1e-12)
+    # Of all four, one is enough to reach 0.399. So one is enough if top_k keeps three.
+    filtered = probabilities(LOGITS, top_k=3, top_p=0.399)
+    np.testing.assert_allclose(filtered, [1, 0, 0, 0], rtol=1e-12)
+    # top_p is a share of all four: 4 and 3 are 0.7 of them, so three are needed to reach 0.75. Of
+    # the three that top_k keeps, 4 and 3 are 7 / 9, and two would be enough.
+    filtered = probabilities(LOGITS, top_k=3, top_p=0.75)
+    np.testing.assert_allclose(filtered, np.array([4, 3, 2, 0]) / 9, rtol=1e-12)
 
 
-def test_of_equals_the_first_are_kept():
+def test_ties_keep_the_lowest_ids():
     assert probabilities(np.zeros(4), top_k=2).tolist() == [0.5, 0.5, 0, 0]
     assert probabilities(np.zeros(4), temperature=0).tolist() == [1, 0, 0, 0]
 
 
-@example([-1e-67, 0.0], 1.0, None, 0.5)  # as likely after rounding, and still not the first
+@example([-1e-67, 0.0], 1.0, None, 0.5)  # equal after rounding, but the second is the larger
 @given(
     logits=st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=12),
     temperature=st.floats(0, 100),
@@ -126,31 +127,31 @@ def test_probabilities_sum_to_one_and_keep_the_order_of_the_logits(
 
 
 @given(st.lists(st.integers(-50, 50), min_size=2, max_size=8, unique=True))
-def test_as_temperature_falls_to_zero_the_likeliest_takes_all(logits):
+def test_at_temperature_zero_the_likeliest_character_has_probability_one(logits):
     greedy = probabilities(np.array(logits), temperature=0)
     assert greedy.tolist() == [float(value == max(logits)) for value in logits]
     for temperature in (0.02, 1e-4, 1e-30, 5e-324):
-        found = probabilities(np.array(logits), temperature=temperature)
-        np.testing.assert_allclose(found, greedy, rtol=0, atol=1e-15)
+        actual = probabilities(np.array(logits), temperature=temperature)
+        np.testing.assert_allclose(actual, greedy, rtol=0, atol=1e-15)
 
 
 @pytest.mark.parametrize("temperature", [0, 1e-300, 1e-5, 1.0, 1e5])
-def test_huge_logits_overflow_nowhere(temperature):
+def test_huge_logits_do_not_overflow(temperature):
     logits = np.array([1.7e308, -1.7e308, 0, 1.6e308, -np.inf])
     assert probabilities(logits, temperature=temperature).tolist() == [1, 0, 0, 0, 0]
     assert probabilities(logits, temperature=temperature, top_p=0.5)[0] == 1
 
 
-def test_each_row_of_logits_is_filtered_for_itself():
+def test_every_row_of_logits_is_filtered_separately():
     logits = rng(3).normal(size=(4, 2, V))
     options = {"temperature": 0.7, "top_k": 4, "top_p": 0.6}
-    found = probabilities(logits, **options)
-    assert found.shape == logits.shape
+    filtered = probabilities(logits, **options)
+    assert filtered.shape == logits.shape
     for place in np.ndindex(4, 2):
-        assert np.array_equal(found[place], probabilities(logits[place], **options))
+        assert np.array_equal(filtered[place], probabilities(logits[place], **options))
 
 
-def test_logits_are_not_written_to():
+def test_probabilities_does_not_change_the_logits():
     logits = rng().normal(size=(2, V))
     copy = logits.copy()
     probabilities(logits, temperature=0.5, top_k=2, top_p=0.5)
@@ -177,7 +178,7 @@ def test_options_out_of_range_are_refused(options, message):
 
 @pytest.mark.parametrize("logits", [[1, math.nan], [math.inf, 1], [-math.inf, -math.inf]])
 @pytest.mark.parametrize("temperature", [0, 1])
-def test_logits_without_a_largest_number_are_refused(logits, temperature):
+def test_probabilities_refuses_logits_without_a_finite_maximum(logits, temperature):
     with pytest.raises(ValueError, match="the largest logit is not a finite number"):
         probabilities(np.array([[0.0, 1.0], logits]), temperature=temperature)
 
@@ -190,20 +191,20 @@ def test_logits_without_a_largest_number_are_refused(logits, temperature):
 )
 def test_frequencies_of_draws_agree_with_probabilities(options):
     logits = [0.0, 1.0, -1.0, 0.5, -3.0]
-    net, vocab = net_of(logits), Vocabulary("abcde")
+    net, vocab = net_with_logits(logits), Vocabulary("abcde")
     draws = islice(sampling_steps(net, vocab, "a", streams=50, rng=rng(7), **options), 200)
     counts = np.bincount(np.concatenate([draw.ids for draw in draws]), minlength=5)
     expected = probabilities(np.array(logits), **options)
-    kept = expected > 0
+    possible = expected > 0
     assert counts.sum() == 10_000
-    assert counts[~kept].sum() == 0
-    # With k kept characters chi-square has k - 1 degrees of freedom; 18.5 is its 99.9th percentile
-    # for 4, the most that there are.
-    chi_square = ((counts - 10_000 * expected)[kept] ** 2 / (10_000 * expected[kept])).sum()
+    assert counts[~possible].sum() == 0
+    # With k possible characters, chi-square has k - 1 degrees of freedom, so at most 4. For 4, its
+    # 99.9th percentile is 18.5.
+    chi_square = ((counts - 10_000 * expected)[possible] ** 2 / (10_000 * expected[possible])).sum()
     assert chi_square < 18.5
 
 
-def test_a_draw_carries_what_it_was_drawn_from():
+def test_a_draw_holds_the_probabilities_it_was_drawn_from():
     model = model_of(cell="GRU").double()
     net = NumpyNet.from_model(model)
     steps = islice(sampling_steps(net, VOCAB, "ab", streams=3, rng=rng(), temperature=0.8), 6)
@@ -218,22 +219,24 @@ def test_a_draw_carries_what_it_was_drawn_from():
 
 
 @pytest.mark.parametrize("chars", ["\n abc", " abc", "cab"])
-def test_without_a_prompt_a_line_begins(chars):
+def test_without_a_prompt_the_network_first_reads_a_line_break_if_there_is_one(chars):
     vocab = Vocabulary(chars)
     net = NumpyNet.from_model(CharRNN(len(chars), H, cell="LSTM", seed=1))
-    found = next(sampling_steps(net, vocab, rng=rng())).probabilities
+    without_prompt = next(sampling_steps(net, vocab, rng=rng())).probabilities
     assert np.array_equal(
-        found, next(sampling_steps(net, vocab, chars[0], rng=rng())).probabilities
+        without_prompt, next(sampling_steps(net, vocab, chars[0], rng=rng())).probabilities
     )
-    others = [next(sampling_steps(net, vocab, char, rng=rng())).probabilities for char in chars[1:]]
-    assert not any(np.array_equal(found, other) for other in others)
+    after_other_characters = [
+        next(sampling_steps(net, vocab, char, rng=rng())).probabilities for char in chars[1:]
+    ]
+    assert not any(np.array_equal(without_prompt, p) for p in after_other_characters)
 
 
 def test_draws_follow_the_probabilities_of_the_text_so_far():
     model = model_of(cell="LSTM", seed=3)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.mul_(6)  # so that the next character depends on those before
+            parameter.mul_(6)  # makes the next character depend on the ones before
     steps = islice(sampling_steps(NumpyNet.from_model(model), VOCAB, streams=40, rng=rng(1)), 300)
     drawn, expected, variance = np.zeros(V), np.zeros(V), np.zeros(V)
     for draw in steps:
@@ -244,28 +247,28 @@ def test_draws_follow_the_probabilities_of_the_text_so_far():
     assert (np.abs(drawn - expected) < 4 * np.sqrt(variance)).all()
 
 
-def test_the_texts_of_a_pair_are_drawn_independently():
-    net, vocab = net_of([0.0, 0.0]), Vocabulary("ab")
-    one, other = generate(net, vocab, length=4000, streams=2, rng=rng())
-    equal = sum(a == b for a, b in zip(one, other, strict=True))
+def test_two_texts_are_drawn_independently():
+    net, vocab = net_with_logits([0.0, 0.0]), Vocabulary("ab")
+    first, second = generate(net, vocab, length=4000, streams=2, rng=rng())
+    equal = sum(a == b for a, b in zip(first, second, strict=True))
     assert abs(equal - 2000) < 4 * math.sqrt(1000)
-    changes = sum(a != b for a, b in pairwise(one))
+    changes = sum(a != b for a, b in pairwise(first))
     assert abs(changes - 2000) < 4 * math.sqrt(1000)
 
 
 @pytest.mark.parametrize("temperature", [0, 5e-324, 1e-300])
-def test_draws_at_the_coldest_are_the_likeliest(temperature):
-    net = net_of([0.0, 1e-3, -5.0])
+def test_draws_at_the_lowest_temperatures_are_the_likeliest_character(temperature):
+    net = net_with_logits([0.0, 1e-3, -5.0])
     assert generate(net, Vocabulary("abc"), length=40, temperature=temperature) == ["b" * 40]
 
 
-def test_draws_at_the_hottest_are_even():
-    net = net_of([0.0, 1e3, -1e3])
+def test_draws_at_the_highest_temperature_are_uniform():
+    net = net_with_logits([0.0, 1e3, -1e3])
     (text,) = generate(net, Vocabulary("abc"), length=3000, temperature=1.7e308, rng=rng())
     assert all(900 < text.count(char) < 1100 for char in "abc")
 
 
-def test_a_draw_keeps_its_logits_when_the_next_is_drawn():
+def test_a_draw_keeps_its_logits_after_the_next_draw():
     for streams in (1, 3):
         net = NumpyNet.from_model(model_of(hidden_size=V, output_layer=False).double())
         draws = sampling_steps(net, VOCAB, streams=streams, rng=rng())
@@ -279,14 +282,14 @@ def test_a_draw_keeps_its_logits_when_the_next_is_drawn():
 
 
 def broken_net(at="b"):
-    """A net that writes abcabc... and whose logits are not numbers once it has read `at`."""
+    """Make a network that writes abcabc... and whose logits are NaN once it has read `at`."""
     vocab = Vocabulary("abc")
     model = CharRNN(3, 3, seed=0).double()
     net = NumpyNet.from_model(model)
     for params in net.layers:
         for weight in params:
             weight[...] = 0
-    net.layers[0].W_ih[:] = 9 * np.roll(np.eye(3), 1, axis=0)  # b lights up once a is read
+    net.layers[0].W_ih[:] = 9 * np.roll(np.eye(3), 1, axis=0)  # reading a turns on the unit of b
     net.layers[0].W_ih[0, vocab.encode(at)] = np.nan
     net.head[0][:], net.head[1][:] = 50 * np.eye(3), 0
     return net, vocab
@@ -294,7 +297,7 @@ def broken_net(at="b"):
 
 @pytest.mark.parametrize("options", [{}, {"temperature": 0}, {"top_k": 2}])
 @pytest.mark.parametrize("streams", [1, 3])
-def test_a_net_out_of_bounds_is_refused_and_nothing_is_written_after(options, streams):
+def test_nan_logits_are_an_error_unless_every_text_ends_before_them(options, streams):
     net, vocab = broken_net(at="c")
     message = "the largest logit is not a finite number"
     with pytest.raises(ValueError, match=message):
@@ -303,41 +306,41 @@ def test_a_net_out_of_bounds_is_refused_and_nothing_is_written_after(options, st
     assert [vocab.decode(next(draws).ids) for _ in range(2)] == ["b" * streams, "c" * streams]
     with pytest.raises(ValueError, match=message):
         next(draws)
-    # What was written before stands: two characters, or those up to a stop string.
+    # A text that ends before the NaN is returned: by its length, or by a stop string.
     assert generate(net, vocab, "a", length=2, streams=streams, **options) == ["bc"] * streams
     stopped = generate(net, vocab, "a", length=9, stop="c", streams=streams, **options)
     assert stopped == ["b"] * streams
-    with pytest.raises(ValueError, match=message):  # that a seems to follow saves nothing
+    with pytest.raises(ValueError, match=message):  # NaN is drawn as a, which must not count
         generate(net, vocab, "a", length=9, stop="a", streams=streams, **options)
 
 
 @pytest.mark.parametrize("bias", [math.inf, math.nan, -math.inf])
-def test_logits_without_a_largest_number_are_not_drawn_from(bias):
-    net = net_of([0.0, bias] if bias != -math.inf else [bias, bias])
+def test_generate_refuses_logits_without_a_finite_maximum(bias):
+    net = net_with_logits([0.0, bias] if bias != -math.inf else [bias, bias])
     for temperature in (0, 1):
         with pytest.raises(ValueError, match="the largest logit is not a finite number"):
             generate(net, Vocabulary("ab"), length=3, temperature=temperature)
 
 
-def test_a_character_may_be_ruled_out_by_minus_infinity():
-    assert generate(net_of([0.0, -math.inf]), Vocabulary("ab"), length=50) == ["a" * 50]
+def test_a_logit_of_minus_infinity_excludes_a_character():
+    assert generate(net_with_logits([0.0, -math.inf]), Vocabulary("ab"), length=50) == ["a" * 50]
 
 
 # --- texts ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
-def test_greedy_text_is_what_torch_would_choose(cell):
+def test_greedy_text_matches_torch(cell):
     model = model_of(cell=cell, num_layers=2, seed=4).double()
     ids = VOCAB.encode("abc d").tolist()
     with torch.no_grad():
         for _ in range(30):
             ids.append(int(model(torch.tensor([ids]))[0][0, -1].argmax()))
-    found = generate(NumpyNet.from_model(model), VOCAB, "abc d", length=30, temperature=0)
-    assert found == [VOCAB.decode(ids[5:])]
+    texts = generate(NumpyNet.from_model(model), VOCAB, "abc d", length=30, temperature=0)
+    assert texts == [VOCAB.decode(ids[5:])]
 
 
-def test_the_same_seed_writes_the_same_text_and_another_one_another():
+def test_the_seed_determines_the_text():
     net = NumpyNet.from_model(model_of())
     texts = [generate(net, VOCAB, length=80, streams=3, rng=rng(seed)) for seed in (5, 5, 6)]
     assert texts[0] == texts[1] != texts[2]
@@ -348,15 +351,15 @@ def test_the_same_seed_writes_the_same_text_and_another_one_another():
 
 @pytest.mark.parametrize("streams", [1, 3])
 @pytest.mark.parametrize("options", [{}, {"stop": "ab"}, {"top_p": 0.9}])
-def test_texts_depend_neither_on_what_is_drawn_ahead_nor_on_their_length(
+def test_texts_do_not_depend_on_how_many_numbers_are_drawn_ahead_or_on_the_length(
     monkeypatch, streams, options
 ):
     net = NumpyNet.from_model(model_of(cell="GRU"))
 
     def write(length):
-        chance = rng(4)
-        texts = generate(net, VOCAB, length=length, streams=streams, rng=chance, **options)
-        return texts, chance.random()
+        generator = rng(4)
+        texts = generate(net, VOCAB, length=length, streams=streams, rng=generator, **options)
+        return texts, generator.random()
 
     whole = write(300)
     for numbers in (1, 100, 1000):
@@ -367,7 +370,7 @@ def test_texts_depend_neither_on_what_is_drawn_ahead_nor_on_their_length(
     assert after == whole[1]
 
 
-def test_draws_one_by_one_are_those_of_generate():
+def test_sampling_steps_draws_the_same_characters_as_generate():
     net = NumpyNet.from_model(model_of(cell="LSTM"))
     texts = generate(net, VOCAB, "ab", length=60, streams=2, rng=rng(2), temperature=0.9)
     draws = sampling_steps(net, VOCAB, "ab", streams=2, rng=rng(2), temperature=0.9)
@@ -376,7 +379,7 @@ def test_draws_one_by_one_are_those_of_generate():
 
 
 @pytest.mark.parametrize("streams", [1, 3])
-def test_a_filter_that_leaves_all_changes_nothing(streams):
+def test_a_filter_that_keeps_every_character_changes_nothing(streams):
     net = NumpyNet.from_model(model_of(cell="GRU"))
     options = {"length": 200, "streams": streams, "temperature": 1.3}
     plain = generate(net, VOCAB, **options, rng=rng(8))
@@ -385,45 +388,45 @@ def test_a_filter_that_leaves_all_changes_nothing(streams):
     assert generate(net, VOCAB, **options, top_k=2, rng=rng(8)) != plain
 
 
-def uncut(net, vocab, length, streams=1, seed=0):
+def generate_without_stop(net, vocab, length, streams=1, seed=0):
     return generate(net, vocab, "a", length=length, streams=streams, rng=rng(seed))
 
 
-def test_a_text_ends_where_a_stop_string_begins():
-    net, vocab = net_of([0.0] * 4), Vocabulary("abcd")
-    whole = uncut(net, vocab, 400, streams=6)
+def test_a_text_ends_before_its_first_stop_string():
+    net, vocab = net_with_logits([0.0] * 4), Vocabulary("abcd")
+    whole = generate_without_stop(net, vocab, 400, streams=6)
     for stop in (["ab"], ["abc", "dd"], "cab", ["zz"]):
-        found = generate(net, vocab, "a", length=400, stop=stop, streams=6, rng=rng())
+        texts = generate(net, vocab, "a", length=400, stop=stop, streams=6, rng=rng())
         endings = [stop] if isinstance(stop, str) else stop
-        for text, full in zip(found, whole, strict=True):
+        for text, full in zip(texts, whole, strict=True):
             places = [full.find(ending) for ending in endings if ending in full]
             assert text == full[: min(places, default=400)]
     assert len({len(text) for text in generate(net, vocab, "a", stop="ab", streams=6)}) > 1
 
 
-def test_of_two_stop_strings_that_end_together_the_longer_counts_in_any_order():
-    net, vocab = net_of([0.0] * 3), Vocabulary("abc")
-    (whole,) = uncut(net, vocab, 400)
+def test_the_longer_of_two_stop_strings_with_the_same_end_is_removed():
+    net, vocab = net_with_logits([0.0] * 3), Vocabulary("abc")
+    (whole,) = generate_without_stop(net, vocab, 400)
     assert "abc" in whole
     for stop in (["abc", "bc"], ["bc", "abc"]):
-        (found,) = generate(net, vocab, "a", length=400, stop=stop, rng=rng())
+        (text,) = generate(net, vocab, "a", length=400, stop=stop, rng=rng())
         end = whole.index("bc")
-        assert found == whole[: end - (whole[end - 1 : end] == "a")]
+        assert text == whole[: end - (whole[end - 1 : end] == "a")]
 
 
-def test_writing_ends_when_every_text_has_ended():
-    net = net_of([0.0, 50.0])
+def test_generation_ends_when_every_text_has_ended():
+    net = net_with_logits([0.0, 50.0])
     endless = {"length": 10**12, "stop": "b", "streams": 4}
     assert generate(net, Vocabulary("ab"), "a", **endless) == [""] * 4
 
 
 def test_the_prompt_may_hold_a_stop_string():
-    net = net_of([50.0, 0.0])
+    net = net_with_logits([50.0, 0.0])
     assert generate(net, Vocabulary("ab"), "bb", length=3, stop="b") == ["aaa"]
 
 
-def test_no_characters_may_be_asked_for():
-    assert generate(net_of([0.0, 0.0]), Vocabulary("ab"), length=0, streams=2) == ["", ""]
+def test_length_may_be_zero():
+    assert generate(net_with_logits([0.0, 0.0]), Vocabulary("ab"), length=0, streams=2) == ["", ""]
 
 
 @pytest.mark.parametrize(
@@ -439,7 +442,7 @@ def test_no_characters_may_be_asked_for():
         ({"stop": ""}, "a stop string is empty"),
     ],
 )
-def test_mistakes_are_reported_where_they_are_made(changed, message):
+def test_invalid_arguments_are_refused_at_the_call(changed, message):
     arguments = {"net": NumpyNet.from_model(model_of()), "vocab": VOCAB, **changed}
     with pytest.raises(ValueError, match=message):
         generate(**arguments)
