@@ -94,10 +94,12 @@ fig.set_label(
 plt.show()
 
 # %%
-# **What to notice.** ``outputs`` is a row and ``last_hidden`` a column of
-# the same grid. They share one cell: the top layer at the last step. So
+# **What to notice.** ``outputs`` is a row of the grid, and ``last_hidden``
+# is a column. They share one cell: the top layer at the last step. So
 # ``last_hidden[-1]`` is ``outputs[:, -1]``, and ``last_hidden[0]`` is in
-# ``outputs`` only when there is one layer.
+# ``outputs`` only if there is one layer. All this holds for layers that
+# read in one direction, and for texts of equal length. In a bidirectional
+# layer or a packed batch, the last states lie elsewhere.
 
 assert torch.all(outputs[:, -1] == last_hidden)
 assert outputs.shape == (3, 5, 2)

@@ -68,9 +68,11 @@ plt.show()
 
 # %%
 # **What to notice.** The blue net keeps its distance from the floor; the
-# green one passes it within fifty epochs and spells the sentence. The
-# memory was good enough all along: what it lacked was a way to speak up. In
-# torch that is ``nn.Linear(hidden_size, vocab_size)`` after the ``nn.RNN``.
+# green one passes it within fifty epochs and spells the sentence. Both nets
+# have the same ten units. But only a net that can answer with confidence
+# gains anything by remembering which ``rn`` it has read, so only the green
+# one learns to. Its output layer is ``nn.Linear(hidden_size, vocab_size)``
+# after the ``nn.RNN``.
 
 assert torch.equal(starts[False], starts[True])  # the same start
 assert sizes[True] - sizes[False] == 110 == 10 * 10 + 10

@@ -78,7 +78,7 @@ ax.text(
 )
 ax.set(xscale="log", xlim=(0.002, 10), ylim=(1.75, -0.35), yticks=[])
 ax.set_xticks([0.01, 0.1, 1, 10], ["0.01", "0.1", "1", "10"])
-ax.set_xlabel("loss at epoch 50 (nats a character, log scale)")
+ax.set_xlabel("loss at epoch 50 (nats per character, log scale)")
 ax.set_title("Filled: spells the sentence. Hollow: does not.", loc="left")
 ax.spines[["top", "right", "left"]].set_visible(False)
 fig.set_label(
@@ -91,11 +91,10 @@ plt.show()
 # %%
 # **What to notice.** It was not the seed: none brings the notebook's net
 # below its floor, and none makes it spell. With an output layer about half
-# of the same seeds do. Others stop at a loss near 0.066, the least that is
-# possible without knowing what follows ``rn``, as
-# :doc:`/gallery/limits/context_needed` has counted. A few blow up at this
-# learning rate; a rounding error decides which, so your count may differ a
-# little.
+# of the same seeds do. Others stop at a loss near 0.066. That is the least
+# that is possible without knowing what follows ``rn``:
+# :doc:`/gallery/limits/context_needed` counts it. A few blow up at this
+# learning rate. Rounding errors change how far, but hardly which ones.
 
 plain, layered = results
 assert not spelled[plain].any()

@@ -3,9 +3,9 @@ How good is a table of letters?
 ===============================
 
 A loss means nothing by itself. Before you praise a network, ask what
-counting can do: how often each character follows the last one, the last
-two, the last three. It costs a second, and it is harder to beat than most
-people think.
+counting can do: how often does each character follow the last one, the last
+two, the last three? The answer takes a second, and gives your network a
+mark to beat.
 """
 
 import matplotlib.pyplot as plt
@@ -17,8 +17,8 @@ from charseq.plotting import BLUE, GREY, ORANGE
 # %%
 # Count in nine tenths, measure on the last
 # -----------------------------------------
-# The text is Python's own language reference, which comes with Python. Its
-# length differs a little from one version of Python to the next.
+# The text is what Python's ``help()`` shows about the language, which comes
+# with Python. Its length differs a little between versions of Python.
 
 corpus = Corpus.from_text(load_text("python-reference"))
 train, valid = corpus.split(valid=0.1)
@@ -32,8 +32,8 @@ for order in orders:
     print(f"{held_back[-1]:.2f} on new text")
 
 # %%
-# Longer contexts, up to a point
-# ------------------------------
+# Longer contexts
+# ---------------
 
 uniform = np.log2(len(corpus.vocab))
 fig, ax = plt.subplots(figsize=(5.6, 3.5), layout="constrained")
@@ -45,12 +45,12 @@ ax.text(6, uniform - 0.1, level, color=GREY, ha="right", va="top")
 words = {"ha": "right", "va": "center", "weight": "bold"}
 ax.text(6, held_back[-1] + 0.5, "on new text", color=ORANGE, **words)
 ax.text(6, seen[-1] - 0.5, "on what it counted", color=BLUE, **words)
-ax.set(ylabel="bits a character", ylim=(0, None))
+ax.set(ylabel="bits per character", ylim=(0, None))
 ax.set_xlabel("characters of each entry in the table")
-ax.set_title("On new text, longer tables soon stop helping", loc="left")
+ax.set_title("On new text, longer tables help less and less", loc="left")
 ax.spines[["top", "right"]].set_visible(False)
 fig.set_label(
-    "Bits a character against the order of the n-gram. On the text that "
+    "Bits per character against the order of the n-gram. On the text that "
     "was counted the curve keeps falling; on new text it flattens out "
     "after the fourth character."
 )
@@ -58,9 +58,9 @@ plt.show()
 
 # %%
 # **What to notice.** The first three characters of context do most of the
-# work. Then the two curves part: the table knows its own text by heart and
-# has seen little of what is new. A network has to get below the orange
-# curve before it has learned anything that counting has not.
+# work. Then the two curves separate: the table knows its own text by heart,
+# but has rarely seen the longer strings of a new text before. A network
+# that stays above the orange curve predicts no better than counting.
 
 gain = -np.diff(held_back)  # what each further character brings on new text
 assert uniform > held_back[0]

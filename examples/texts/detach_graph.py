@@ -1,11 +1,11 @@
 r"""
-Why is each batch slower than the last?
-=======================================
+Why does memory grow with each batch?
+=====================================
 
-A state that is handed from batch to batch carries more than its numbers: it
-carries the graph of all that was computed before. Unless it is detached,
-that graph grows, and with it memory and time. People look for a leak in
-torch; it is one missing word.
+A state that is handed from batch to batch carries more than its numbers. It
+also carries the graph of all operations that it was computed with. Unless
+the state is detached, that graph grows with each batch, and so does the
+memory. It looks like a leak in PyTorch, but it is one missing word.
 """
 
 import matplotlib.pyplot as plt
@@ -22,12 +22,13 @@ pieces = [torch.from_numpy(x) for x, _ in streams(corpus.ids, 4, 10)][:12]
 # %%
 # Count what is kept
 # ------------------
-# Each operation of the forward pass is a node of the graph, kept until
-# ``backward`` has used it.
+# Each operation of the forward pass is a node of the graph. The node stays
+# in memory as long as a tensor depends on it, and so do the numbers that
+# its backward pass needs, until ``backward`` has used them.
 
 
 def nodes(tensor):
-    """Count the operations that a tensor hangs on."""
+    """Count the operations that a tensor depends on."""
     seen, waiting = set(), [tensor.grad_fn]
     while waiting:
         node = waiting.pop()
@@ -68,10 +69,11 @@ fig.set_label(
 plt.show()
 
 # %%
-# **What to notice.** The values of the state are the same on both lines;
-# only its past is cut off. That is truncated backpropagation through time,
-# and it is also the cure for *Trying to backward through the graph a second
-# time*, for which the message itself recommends the wrong medicine.
+# **What to notice.** The state has the same values in both cases; detaching
+# only cuts off its past. That is truncated backpropagation through time. It
+# is also the cure for the error *Trying to backward through the graph a
+# second time*, whose message recommends ``retain_graph=True``: that would
+# keep the old graph instead of cutting it off.
 
 assert len(set(counts[True])) == 1
 growth = torch.tensor(counts[False]).diff()

@@ -26,7 +26,7 @@ from charseq.sampling import probabilities
 # %%
 # A network that invents place names
 # ----------------------------------
-# It reads the cities that time zones are named after, one per line, for a
+# It reads the places that time zones are named after, one per line, for a
 # second. (``fast=True`` gives the same numbers, up to rounding, in less
 # time.)
 
