@@ -1,4 +1,4 @@
-"""Logits to text: temperature, top-k, top-p, without torch."""
+"""From logits to text, with temperature, top-k and top-p, and without torch."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -17,23 +17,23 @@ from charseq.vocab import Vocabulary
 __all__ = ["Draw", "generate", "probabilities", "sampling_steps"]
 
 Array = NDArray[Any]
-NUMBERS = 80_000  # random numbers drawn at a time
+NUMBERS = 80_000  # the most random numbers that a block draws at once
 OUT_OF_BOUNDS = (
-    "the largest logit is not a finite number: have the weights grown out of bounds in training?"
+    "the largest logit is not a finite number: did the weights grow without bound in training?"
 )
 
 
 class Draw:
-    """One character drawn for each text.
+    """One drawn character per text.
 
     Attributes
     ----------
     ids : ndarray of shape (B,)
         The characters.
     logits : ndarray of shape (B, V)
-        The scores that the net gave.
+        The scores that the network gave.
     probabilities : ndarray of shape (B, V)
-        What they were drawn from, computed when it is first asked for.
+        The probabilities that the characters were drawn from, computed on first use.
     """
 
     def __init__(self, ids: Array, logits: Array, options: Mapping[str, Any]) -> None:
@@ -41,7 +41,7 @@ class Draw:
 
     @cached_property
     def probabilities(self) -> Array:
-        """What the characters were drawn from, :func:`probabilities` of the logits."""
+        """The :func:`probabilities` of the logits, from which the characters were drawn."""
         return probabilities(self.logits, **self._options)
 
 
@@ -59,18 +59,18 @@ def probabilities(
     logits : ndarray of shape (..., V)
         Scores.
     temperature : float, default=1.0
-        The logits are divided by it: below 1 the likely gets likelier, above 1 the unlikely. 0
-        takes the likeliest.
+        The logits are divided by it. Below 1, likely characters become likelier; above 1, unlikely
+        ones do. At 0, the likeliest character gets probability 1.
     top_k : int, optional
         Keep the k likeliest characters.
     top_p : float, optional
-        Keep the likeliest characters that together have at least this probability. Like `top_k`
-        it counts before anything is left out; with both, a character must pass both.
+        Keep the fewest likeliest characters that together have at least this probability. If both
+        filters are given, each looks at all characters, and only those that pass both are kept.
 
     Returns
     -------
     ndarray of shape (..., V)
-        Sums to 1 along the last axis.
+        Probabilities, which sum to 1 along the last axis.
 
     Raises
     ------
@@ -101,18 +101,18 @@ def probabilities(
         p = np.zeros_like(logits)
         np.put_along_axis(p, logits.argmax(axis=-1)[..., None], 1.0, axis=-1)
         return p
-    with np.errstate(over="ignore"):  # what lies too far below the largest has probability 0
+    with np.errstate(over="ignore"):  # a logit far below the largest gets probability 0
         p = softmax((logits - largest) / temperature)
     order = np.argsort(-logits, axis=-1, kind="stable")
     ranked = np.take_along_axis(p, order, axis=-1)
-    keep = np.ones(p.shape, dtype=bool)
+    passes = np.ones(p.shape, dtype=bool)
     if top_k is not None:
-        keep[..., top_k:] = False
-    if top_p is not None:  # a character stays if those before it do not reach top_p
-        keep &= np.cumsum(ranked, axis=-1) - ranked < top_p
-    kept = np.zeros_like(p)
-    np.put_along_axis(kept, order, ranked * keep, axis=-1)
-    return kept / kept.sum(axis=-1, keepdims=True)
+        passes[..., top_k:] = False
+    if top_p is not None:  # a character passes if the likelier ones do not reach top_p
+        passes &= np.cumsum(ranked, axis=-1) - ranked < top_p
+    filtered = np.zeros_like(p)
+    np.put_along_axis(filtered, order, ranked * passes, axis=-1)
+    return filtered / filtered.sum(axis=-1, keepdims=True)
 
 
 def sampling_steps(
@@ -126,7 +126,7 @@ def sampling_steps(
     top_p: float | None = None,
     rng: np.random.Generator | None = None,
 ) -> Iterator[Draw]:
-    """Draw one character after the other, without end.
+    """Draw one character after another, without end.
 
     Parameters
     ----------
@@ -135,26 +135,27 @@ def sampling_steps(
     vocab : Vocabulary
         Its characters.
     prompt : str, optional
-        Read before the first draw. By default a line end, so that a line begins; where the
-        vocabulary has none, a space or else its first character.
+        Text that is read before the first draw. The default is a line end, so that the text begins
+        with a new line. If the vocabulary has no line end, it is a space, or else the first
+        character of the vocabulary.
     streams : int, default=1
-        B, texts drawn side by side, each for itself.
+        B, the number of independent texts that are drawn side by side.
     temperature, top_k, top_p : float, int, float
         As in :func:`probabilities`.
     rng : numpy.random.Generator, optional
-        Where the chance comes from; a new one, never twice the same, by default. Two numbers are
-        taken from it, however long the texts get.
+        Source of the random numbers. The default is a new generator with a random seed. Only two
+        numbers are taken from it, however long the texts get.
 
     Yields
     ------
     Draw
-        The characters of all texts, and what they were drawn from.
+        The characters, one per text, and the probabilities that they were drawn from.
 
     Raises
     ------
     ValueError
-        If the prompt is empty or has a character that is not in the vocabulary, the vocabulary is
-        not the network's, or a number is out of range.
+        If the prompt is empty or has a character that is not in the vocabulary, if the vocabulary
+        and the network differ in size, or if a number is out of range.
     """
     options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     writer = Writer(net, vocab, prompt, streams, options, rng)
@@ -165,14 +166,15 @@ def sampling_steps(
 class Writer:
     """Draws characters in B texts side by side, in blocks of several characters each.
 
-    A draw takes the character with the largest logit / temperature + noise. With noise of Gumbel's
-    law each character wins as often as its probability says, so a draw costs one sum and one
-    comparison per character. Here both are multiplied by the temperature, which may then be 0.
+    A draw takes the character with the largest logit / temperature + noise. If the noise has a
+    Gumbel distribution, each character wins exactly with its probability. So a draw costs one
+    addition and one comparison per character. Here the logit and the noise are both multiplied by
+    the temperature, so that a temperature of 0 needs no division.
 
     Attributes
     ----------
     reader : Reader
-        Has read all that has been drawn but the last character.
+        It has read the prompt and all drawn characters except the last.
     """
 
     def __init__(
@@ -193,64 +195,66 @@ class Writer:
             prompt = next((char for char in "\n " if char in vocab), vocab.chars[0])
         if not prompt:
             raise ValueError("the prompt is empty: the net needs a character to go on from")
-        probabilities(np.zeros(net.vocab_size), **options)  # refuses options out of range
+        probabilities(np.zeros(net.vocab_size), **options)  # raises if an option is out of range
         self.reader = Reader(net, texts)
         self._prompt = [k if texts == 1 else np.full(texts, k) for k in vocab.encode(prompt)]
         self._texts, self._options = texts, options
-        self._temperature = min(options["temperature"], 1e30)  # all are alike long before that
-        self._filtered = options["top_k"] is not None or options["top_p"] is not None
-        # With a generator of its own the texts do not depend on how many numbers are drawn ahead,
-        # nor does what `rng` gives next.
+        # The bound keeps noise finite. All characters are equally likely long before it.
+        self._temperature = min(options["temperature"], 1e30)
+        self._has_filter = options["top_k"] is not None or options["top_p"] is not None
+        # Noise is drawn in advance, from a generator that only this writer uses. So neither the
+        # texts nor the next numbers from `rng` depend on how much is drawn in advance.
         seed = (rng or np.random.default_rng()).integers(2**63, size=2)
-        self._chance = np.random.Generator(np.random.SFC64(seed))
-        self._waits = np.empty((0, *self.reader.logits.shape))
-        self._scores = np.empty(0)
+        self._noise_generator = np.random.Generator(np.random.SFC64(seed))
+        self._exponentials = np.empty((0, *self.reader.logits.shape))
+        self._noise = np.empty(0)
 
     def blocks(self, lengths: Iterable[int]) -> Iterator[Array]:
         """Read the prompt, then yield one array of drawn ids, (n, B), for each length n."""
-        read, logits, filtered = self.reader.read, self.reader.logits, self._filtered
-        *before, last = self._prompt
-        for ids in before:
+        read, logits, has_filter = self.reader.read, self.reader.logits, self._has_filter
+        *ids_before, last_ids = self._prompt
+        for ids in ids_before:
             read(ids)
         for n in lengths:
-            scores = self._noise(n)
+            scores = self._draw_noise(n)
             drawn = []
             for row in scores:
-                read(last)
+                read(last_ids)
                 add(logits, row, row)
-                if filtered:
+                if has_filter:
                     row[probabilities(logits, **self._options) == 0] = -np.inf
-                last = row.argmax(-1)
-                drawn.append(last)
-            yield from self._finite(np.array(drawn), scores)
+                last_ids = row.argmax(-1)
+                drawn.append(last_ids)
+            yield from self._check_scores(np.array(drawn), scores)
 
-    def _noise(self, n: int) -> Array:
+    def _draw_noise(self, n: int) -> Array:
         """Return Gumbel noise times the temperature for n characters, (n, V) or (n, B, V)."""
         logits = self.reader.logits
-        if len(self._waits) < n:
-            self._waits = np.empty((n, *logits.shape))
-            self._scores = np.zeros_like(self._waits, dtype=np.result_type(logits, np.float32))
-        scores = self._scores[:n]
+        if len(self._exponentials) < n:
+            self._exponentials = np.empty((n, *logits.shape))
+            self._noise = np.zeros_like(self._exponentials, np.result_type(logits, np.float32))
+        noise = self._noise[:n]
         if self._temperature == 0:
-            scores[...] = 0
-            return scores
-        # Minus the logarithm of a wait of mean 1 has Gumbel's law. The shortest waits win, and
-        # need all digits of float64; their logarithms do not.
-        scores[...] = self._chance.standard_exponential(out=self._waits[:n])
-        scores += 1e-30  # for a wait of 0, which comes once in 2**53 times
-        np.log(scores, out=scores)
-        scores *= -self._temperature
-        return scores
+            noise[...] = 0
+            return noise
+        # If x is exponentially distributed with mean 1, then -log(x) is Gumbel noise. The smallest
+        # x win. They are drawn in float64, where small numbers are fine-grained; their logarithms
+        # fit into float32.
+        noise[...] = self._noise_generator.standard_exponential(out=self._exponentials[:n])
+        noise += 1e-30  # keeps log finite where x is 0, about once in 2**53 draws
+        np.log(noise, out=noise)
+        noise *= -self._temperature
+        return noise
 
-    def _finite(self, drawn: Array, scores: Array) -> Iterator[Array]:
-        """Yield the block up to its first score that is not finite, and raise if there is one."""
+    def _check_scores(self, drawn: Array, scores: Array) -> Iterator[Array]:
+        """Yield the drawn ids (n, B). If a score is not finite, yield those before it and raise."""
         n = len(drawn)
         largest = np.take_along_axis(scores, drawn[..., None], axis=-1).reshape(n, self._texts)
         drawn, finite = drawn.reshape(n, self._texts), np.isfinite(largest).all(axis=1)
         if finite.all():
             yield drawn
             return
-        if finite[0]:  # what was drawn before it is sound
+        if finite[0]:
             yield drawn[: finite.argmin()]
         raise ValueError(OUT_OF_BOUNDS)
 
@@ -275,22 +279,22 @@ def generate(
     net, vocab, prompt : NumpyNet, Vocabulary, str
         As in :func:`charseq.sampling.sampling_steps`.
     length : int, default=200
-        Characters to write, beside the prompt.
+        Characters to write after the prompt.
     stop : sequence of str, optional
-        A text ends where one of these begins.
+        Each text ends just before the first of these strings that it would contain.
     streams, temperature, top_k, top_p, rng : int, float, int, float, numpy.random.Generator
         As in :func:`charseq.sampling.sampling_steps`.
 
     Returns
     -------
     list of str
-        `streams` texts, without the prompt and without the stop string.
+        As many texts as `streams`, without the prompt and without the stop string.
 
     Raises
     ------
     ValueError
         As in :func:`charseq.sampling.sampling_steps`; also if `length` is negative or a stop
-        string empty.
+        string is empty.
 
     Examples
     --------
@@ -309,26 +313,35 @@ def generate(
         raise ValueError("a stop string is empty: every text would end before it begins")
     options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     writer = Writer(net, vocab, prompt, streams, options, rng)
-    # With a filter each draw is checked by itself, and refused before the rest of its block.
+    # A filter works on one character at a time, so long blocks would gain nothing.
     most = NUMBERS // writer.reader.logits.size
     n = 1 if top_k or top_p else max(1, min(32 if stop else 256, most))
     lengths = (min(n, length - t) for t in range(0, length, n))
     if not stop:
         ids = np.concatenate([np.zeros((0, streams), dtype=int), *writer.blocks(lengths)])
-        text = vocab.decode(ids.T.ravel())  # one text after the other
-        return [text[k * length : (k + 1) * length] for k in range(streams)]
+        all_texts = vocab.decode(ids.T.ravel())  # one text after the other
+        return [all_texts[k * length : (k + 1) * length] for k in range(streams)]
+    return _write_until_stop(writer.blocks(lengths), vocab, streams, stop)
+
+
+def _write_until_stop(
+    blocks: Iterator[Array], vocab: Vocabulary, streams: int, stop: Sequence[str]
+) -> list[str]:
+    """Join blocks of ids (n, B) to B texts, each of which ends before its first stop string."""
     texts, ended = [""] * streams, [False] * streams
     longest = max(map(len, stop))
-    for written in writer.blocks(lengths):
-        for stream, chars in enumerate(written.T):
+    for block in blocks:
+        for stream, ids in enumerate(block.T):
             if ended[stream]:
                 continue
-            fresh = max(0, len(texts[stream]) - longest + 1)  # no stop string begins before it
-            text = texts[stream] + vocab.decode(chars)
-            # Take the stop string that ends first; of several that end together, the longest.
-            ends = [(at + len(s), at) for s in stop if (at := text.find(s, fresh)) >= 0]
-            ended[stream] = bool(ends)
-            texts[stream] = text[: min(ends)[1]] if ends else text
+            search_from = max(0, len(texts[stream]) - longest + 1)  # earlier text has no match
+            text = texts[stream] + vocab.decode(ids)
+            # Take the stop string that ends first. If several end together, take the longest.
+            matches = [
+                (start + len(s), start) for s in stop if (start := text.find(s, search_from)) >= 0
+            ]
+            ended[stream] = bool(matches)
+            texts[stream] = text[: min(matches)[1]] if matches else text
         if all(ended):
             break
     return texts
