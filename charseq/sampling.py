@@ -64,8 +64,8 @@ def probabilities(
     top_k : int, optional
         Keep the k likeliest characters.
     top_p : float, optional
-        Keep the fewest likeliest characters that together have at least this probability. If both
-        filters are given, each looks at all characters, and only those that pass both are kept.
+        Keep the likeliest characters, as few as together have at least this probability. Both
+        filters look at all characters; if both are given, a character must pass both.
 
     Returns
     -------
@@ -313,7 +313,8 @@ def generate(
         raise ValueError("a stop string is empty: every text would end before it begins")
     options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     writer = Writer(net, vocab, prompt, streams, options, rng)
-    # A filter works on one character at a time, so long blocks would gain nothing.
+    # With a filter, `probabilities` refuses bad logits inside a block, and the draws of the block
+    # before them would be lost. So the blocks have one character.
     most = NUMBERS // writer.reader.logits.size
     n = 1 if top_k or top_p else max(1, min(32 if stop else 256, most))
     lengths = (min(n, length - t) for t in range(0, length, n))
