@@ -1,19 +1,19 @@
-"""A run folder: all that a training run leaves on disk, to be resumed or to write text.
+"""A run folder holds all files of a training run, from which it can be resumed or write text.
 
 =====================  =====================================================================
-config.json            format, the model's options, the settings, where the text came from
+config.json            the format, the model's options, the settings, the source of the text
 vocab.json             the vocabulary
-weights.safetensors    the model's state dict, and the number of the step that it belongs to
-state-N.safetensors    the optimizer's memory and the carried state after step N
-best.safetensors       the weights that were best on the held-back text, if any was
+weights.safetensors    the model's state dict, and the number of its training step
+state-N.safetensors    the optimizer's state and the hidden state after training step N
+best.safetensors       the weights with the smallest loss on the held-back text, if there is one
 history.csv            one row per training step
 =====================  =====================================================================
 
-Each file appears whole or not at all, except that rows are added to the history. A save happens at
-the moment when ``weights.safetensors`` is replaced. Before it, the old step counts: its state file
-and its rows are still there. After it, the new step counts. So a run that is killed at any instant,
-or cut off from its power, can be resumed from a complete step. Nothing in the folder is code: it is
-JSON, CSV and safetensors, and loading it runs none.
+Each file is replaced as a whole or not at all. Only the history grows by rows. A save takes effect
+at the moment when ``weights.safetensors`` is replaced. Until then, the folder still holds all files
+and rows of the training step saved before. So a run that is killed at any instant, or whose power
+fails, can be resumed from a complete training step. The files are JSON, CSV and safetensors, so
+loading them executes no code.
 
 Torch is imported only where a run is saved or resumed, so that sampling does not need it.
 """
@@ -54,9 +54,9 @@ __all__ = [
 ]
 
 FORMAT = 1
-WRITTEN = ("config.json", "vocab.json", "weights.safetensors", "best.safetensors", "history.csv")
-# What each of torch's optimizers remembers of a parameter, once it has made a step.
-MEMORY = {
+FILES = ("config.json", "vocab.json", "weights.safetensors", "best.safetensors", "history.csv")
+# The arrays that each of torch's optimizers stores per parameter after its first update.
+OPTIMIZER_ARRAYS = {
     "sgd": ("momentum_buffer",),
     "adam": ("step", "exp_avg", "exp_avg_sq"),
     "adamw": ("step", "exp_avg", "exp_avg_sq"),
@@ -66,39 +66,39 @@ Folder = str | os.PathLike[str]
 
 
 class RunFolderError(ValueError):
-    """A folder is no run folder, or a damaged one; the message names the file and what is wrong."""
+    """A folder is not a run folder, or is damaged. The message names the file and the problem."""
 
 
 def start_folder(folder: Folder, run: "Run", source: dict[str, Any] | None = None) -> None:
-    """Make a run folder for a run that has not made a step.
+    """Make a run folder for a run that has not made a training step yet.
 
     Parameters
     ----------
     folder : str or path-like
-        Made if need be; must not hold a run already.
+        It is created if it does not exist. It must not hold a run yet.
     run : Run
-        Whose options, settings, vocabulary and weights are written.
+        The run whose options, settings, vocabulary and weights are written.
     source : dict, optional
-        Where the text came from, as JSON can hold it.
+        Where the text came from, in types that JSON can hold.
 
     Raises
     ------
     FileExistsError
-        If there is a run in the folder, or a file that a run would replace.
+        If the folder holds a run, or a file that a run would replace.
     OSError
-        If it cannot be written; what had been written is removed.
+        If a file cannot be written. The files that were written before it are removed.
     """
     path = Path(folder)
-    there = [name for name in WRITTEN if (path / name).exists()]
-    if "config.json" in there:
+    taken = [name for name in FILES if (path / name).exists()]
+    if "config.json" in taken:
         raise FileExistsError(
             f"{path} holds a run already: resume it, or choose another folder for a new one"
         )
-    if there:
+    if taken:
         raise FileExistsError(
-            f"{path} holds a file {there[0]}, which a new run would replace: choose another folder"
+            f"{path} holds a file {taken[0]}, which a new run would replace: choose another folder"
         )
-    made = not path.exists()
+    is_new_folder = not path.exists()
     config = {
         "format": FORMAT,
         "charseq": __version__,
@@ -107,59 +107,62 @@ def start_folder(folder: Folder, run: "Run", source: dict[str, Any] | None = Non
         "text": source or {},
     }
     try:
-        with _errors_name(path):
+        with _explain_write_errors(path):
             path.mkdir(parents=True, exist_ok=True)
             write_whole(path / "vocab.json", run.vocab.to_json().encode())
             _write_files(path, run, History(()), best=False)
-            # Last, because it is what makes the folder a run.
+            # config.json comes last, because it marks the folder as a run.
             write_whole(path / "config.json", (json.dumps(config, indent=2) + "\n").encode())
-    except BaseException:  # an interrupt as well
-        for name in (*WRITTEN, f"state-{run.step}.safetensors") if path.is_dir() else ():
+    except BaseException:  # includes KeyboardInterrupt
+        for name in (*FILES, f"state-{run.step}.safetensors") if path.is_dir() else ():
             (path / name).unlink(missing_ok=True)
-        if made and path.is_dir():
+        if is_new_folder and path.is_dir():
             path.rmdir()
         raise
 
 
 def save_run(folder: Folder, run: "Run", history: History, *, best: bool = False) -> None:
-    """Save a run between two steps.
+    """Save a run between two training steps.
 
     Parameters
     ----------
     folder : str or path-like
-        Made by :func:`start_folder`.
+        A folder that :func:`start_folder` has made.
     run : Run
-        As it stands.
+        The run in its current state.
     history : History
-        Its records so far.
+        All records of the run so far.
     best : bool, default=False
-        Whether its weights are the best so far, to be kept as such.
+        Whether to write the weights to ``best.safetensors`` as well.
 
     Raises
     ------
     OSError
-        If there is no room; the step saved before is still there, whole.
+        If a file cannot be written. The training step saved before remains complete.
     """
-    with _errors_name(folder):
+    with _explain_write_errors(folder):
         _write_files(Path(folder), run, history, best)
 
 
 def _write_files(path: Path, run: "Run", history: History, best: bool) -> None:
-    weights = to_safetensors(_weights_of(run), metadata={"step": str(run.step)})
-    history.to_csv(path / "history.csv", after=_step_saved(path))
+    weights = to_safetensors(_collect_weights(run), metadata={"step": str(run.step)})
+    history.to_csv(path / "history.csv", after=_read_saved_step(path))
     state = path / f"state-{run.step}.safetensors"
-    write_whole(state, to_safetensors(_state_of(run), metadata={"step": str(run.step)}))
+    write_whole(state, to_safetensors(_collect_state(run), metadata={"step": str(run.step)}))
     if best:
         write_whole(path / "best.safetensors", weights)
     write_whole(path / "weights.safetensors", weights)
-    # What does not count any more, and what was being written when an earlier process was killed.
+    # Remove outdated state files, and files that an earlier process was writing when it was killed.
     for old in (*path.glob("state-*.safetensors"), *path.glob(".*.part")):
         if old != state:
             old.unlink()
 
 
-def _step_saved(path: Path) -> int | None:
-    """Return the step whose row and those before it must stay, whatever happens; None in doubt."""
+def _read_saved_step(path: Path) -> int | None:
+    """Return the training step of the saved weights, or None if they cannot be read.
+
+    The history's rows up to this step belong to the last save, so they must not be rewritten.
+    """
     try:
         with safe_open(path / "weights.safetensors", framework="numpy") as tensors:
             return int(tensors.metadata()["step"])
@@ -168,19 +171,19 @@ def _step_saved(path: Path) -> int | None:
 
 
 @contextmanager
-def _errors_name(folder: Folder) -> Iterator[None]:
+def _explain_write_errors(folder: Folder) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise OSError(
             error.errno,
-            f"the run could not be saved in {folder} ({error.strerror}); what was saved there "
-            "before still counts",
+            f"the run could not be saved in {folder} ({error.strerror}); an earlier save there "
+            "is still complete",
         ) from error
 
 
 def load_run(folder: Folder) -> tuple["Run", History]:
-    """Load a run, to go on as if it had never stopped.
+    """Load a run, to continue it as if it had never stopped.
 
     Parameters
     ----------
@@ -190,20 +193,20 @@ def load_run(folder: Folder) -> tuple["Run", History]:
     Returns
     -------
     run : Run
-        As it stood when it was saved.
+        The run in the state in which it was saved.
     history : History
-        The records up to there.
+        The records of all training steps up to the save.
 
     Raises
     ------
     RunFolderError
-        If a file is missing, damaged, or does not fit the others.
+        If a file is missing, is damaged, or does not fit the others.
     """
     from charseq.language_model import Run, Settings
 
     path = Path(folder)
     config, vocab = read_config(path), _read_vocab(path)
-    model, step = _model_from(path / "weights.safetensors", config)
+    model, step = _read_model(path / "weights.safetensors", config)
     _check_vocab(path, vocab, model.vocab_size)
     try:
         settings = Settings(**config["settings"])
@@ -225,7 +228,7 @@ def read_history(folder: Folder) -> History:
     Returns
     -------
     History
-        The records up to the step that the weights belong to.
+        The records up to the training step of the saved weights.
 
     Raises
     ------
@@ -234,19 +237,19 @@ def read_history(folder: Folder) -> History:
     """
     path = Path(folder)
     file = path / "weights.safetensors"
-    return _read_history(path, _whole_number(file, _read_arrays(file)[1], "step"))
+    return _read_history(path, _parse_step(file, _read_arrays(file)[1]))
 
 
 def _read_history(path: Path, step: int) -> History:
     file = path / "history.csv"
     try:
-        # A run that was killed while it saved may have left rows of steps that do not count.
+        # A run that was killed during a save may have left rows of later training steps.
         history = History.from_csv(file, upto=step)
     except FileNotFoundError:
         raise RunFolderError(f"{path} is damaged: it has no history.csv") from None
     except OSError as error:
         raise RunFolderError(f"{file} cannot be read: {error.strerror}") from None
-    except ValueError as error:  # which names the file and the line
+    except ValueError as error:  # its message already names the file and the line
         raise RunFolderError(str(error)) from None
     if not all(isinstance(record, UpdateRecord) for record in history):
         raise RunFolderError(f"{file} is the history of another kind of run: it has no steps")
@@ -254,7 +257,7 @@ def _read_history(path: Path, step: int) -> History:
 
 
 def load_model(folder: Folder, *, best: bool = True) -> tuple["CharRNN", Vocabulary]:
-    """Load a trained network as a module of torch.
+    """Load a trained network as a torch module.
 
     Parameters
     ----------
@@ -264,7 +267,7 @@ def load_model(folder: Folder, *, best: bool = True) -> tuple["CharRNN", Vocabul
     Returns
     -------
     model : CharRNN
-        Not in training mode.
+        The network, in evaluation mode.
     vocab : Vocabulary
         Its characters.
 
@@ -275,7 +278,7 @@ def load_model(folder: Folder, *, best: bool = True) -> tuple["CharRNN", Vocabul
     """
     path = Path(folder)
     config, vocab = read_config(path), _read_vocab(path)
-    model, _ = _model_from(_weights_file(path, best), config)
+    model, _ = _read_model(_choose_weights_file(path, best), config)
     _check_vocab(path, vocab, model.vocab_size)
     return model.eval(), vocab
 
@@ -288,7 +291,8 @@ def load_net(folder: Folder, *, best: bool = True) -> tuple[NumpyNet, Vocabulary
     folder : str or path-like
         A run folder.
     best : bool, default=True
-        Take the weights that were best on held-back text, where there are any, else the last.
+        Take the weights that were best on the held-back text. If the folder has none, or `best` is
+        False, take the latest weights.
 
     Returns
     -------
@@ -300,18 +304,18 @@ def load_net(folder: Folder, *, best: bool = True) -> tuple[NumpyNet, Vocabulary
     Raises
     ------
     RunFolderError
-        If a file is missing, damaged, or does not fit the others.
+        If a file is missing, is damaged, or does not fit the others.
     """
     path = Path(folder)
     config, vocab = read_config(path), _read_vocab(path)
-    file = _weights_file(path, best)
-    net = _net_from(file, _read_arrays(file)[0], config["model"])
+    file = _choose_weights_file(path, best)
+    net = _make_net(file, _read_arrays(file)[0], config["model"])
     _check_vocab(path, vocab, net.vocab_size)
     return net, vocab
 
 
 def read_config(folder: Folder) -> dict[str, Any]:
-    """Read ``config.json`` and make sure that this version of charseq can use it.
+    """Read ``config.json`` and check that this version of charseq can use it.
 
     Parameters
     ----------
@@ -321,26 +325,20 @@ def read_config(folder: Folder) -> dict[str, Any]:
     Returns
     -------
     dict
-        With the keys format, charseq, model, settings and text.
+        A dictionary with the keys format, charseq, model, settings and text.
 
     Raises
     ------
     RunFolderError
-        If there is no such file, it is damaged, or its format is another.
+        If the file is missing or damaged, or has another format.
     """
     path = Path(folder)
     if not path.is_dir():
-        what = "a file" if path.exists() else "not there"
-        raise RunFolderError(f"{path} is {what}; expected a run folder, as charseq train makes it")
+        problem = "is a file" if path.exists() else "does not exist"
+        raise RunFolderError(f"{path} {problem}; expected a run folder made by charseq train")
     file = path / "config.json"
-    try:
+    with _explain_read_errors(file, f"{path} is not a run folder: it has no config.json"):
         config = json.loads(file.read_bytes())
-    except FileNotFoundError:
-        raise RunFolderError(f"{path} is no run folder: it has no config.json") from None
-    except OSError as error:
-        raise RunFolderError(f"{file} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise RunFolderError(f"{file} is damaged: {error}") from None
     if not isinstance(config, dict) or "format" not in config:
         raise RunFolderError(f"{file} is not the configuration of a run: it names no format")
     if config["format"] != FORMAT:
@@ -354,19 +352,32 @@ def read_config(folder: Folder) -> dict[str, Any]:
     return config
 
 
-def _weights_file(path: Path, best: bool) -> Path:
+@contextmanager
+def _explain_read_errors(file: Path, if_missing: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise RunFolderError(if_missing) from None
+    except OSError as error:
+        raise RunFolderError(f"{file} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise RunFolderError(f"{file} is damaged: {error}") from None
+
+
+def _choose_weights_file(path: Path, best: bool) -> Path:
     file = path / "best.safetensors"
     return file if best and file.exists() else path / "weights.safetensors"
 
 
-def _model_from(file: Path, config: dict[str, Any]) -> tuple["CharRNN", int]:
-    """Make the model of a run, with the weights of a file and the step that they belong to."""
+def _read_model(file: Path, config: dict[str, Any]) -> tuple["CharRNN", int]:
+    """Make a run's model with the weights of a file; also return the weights' training step."""
     import torch
 
     from charseq.model import CharRNN
 
     arrays, metadata = _read_arrays(file)
-    net = _net_from(file, arrays, config["model"])  # before torch makes room for what is not there
+    # This compares shapes first, so that torch never allocates what a damaged config.json asks for.
+    net = _make_net(file, arrays, config["model"])
     try:
         model = CharRNN(**config["model"])
     except (TypeError, ValueError) as error:
@@ -375,11 +386,11 @@ def _model_from(file: Path, config: dict[str, Any]) -> tuple["CharRNN", int]:
     if model.options["tied"]:
         tensors["head.weight"] = tensors["embedding.weight"]
     model.to(torch.from_numpy(net.layers[0].W_ih).dtype).load_state_dict(tensors)
-    return model, _whole_number(file, metadata, "step")
+    return model, _parse_step(file, metadata)
 
 
-def _net_from(file: Path, arrays: Mapping[str, NDArray[Any]], options: dict[str, Any]) -> NumpyNet:
-    """Make the network of a run in NumPy, which compares each weight with the options."""
+def _make_net(file: Path, arrays: Mapping[str, NDArray[Any]], options: dict[str, Any]) -> NumpyNet:
+    """Make a run's network in NumPy, and check its weights: finite, and as the options say."""
     if {array.dtype.name for array in arrays.values()} not in ({"float32"}, {"float64"}):
         raise RunFolderError(f"{file} is damaged: its weights should be all float32 or all float64")
     for name, array in arrays.items():
@@ -387,10 +398,8 @@ def _net_from(file: Path, arrays: Mapping[str, NDArray[Any]], options: dict[str,
             raise RunFolderError(f"{file} is damaged: {name} holds a number that is not finite")
     try:
         return NumpyNet(options, arrays)
-    except KeyError as error:
+    except (KeyError, ValueError) as error:
         raise RunFolderError(f"{file} does not fit config.json: {error.args[0]}") from None
-    except ValueError as error:
-        raise RunFolderError(f"{file} does not fit config.json: {error}") from None
 
 
 def _check_vocab(path: Path, vocab: Vocabulary, vocab_size: int) -> None:
@@ -402,14 +411,8 @@ def _check_vocab(path: Path, vocab: Vocabulary, vocab_size: int) -> None:
 
 def _read_vocab(path: Path) -> Vocabulary:
     file = path / "vocab.json"
-    try:
+    with _explain_read_errors(file, f"{path} is damaged: it has no vocab.json"):
         return Vocabulary.from_json(file.read_text("utf-8"))
-    except FileNotFoundError:
-        raise RunFolderError(f"{path} is damaged: it has no vocab.json") from None
-    except OSError as error:
-        raise RunFolderError(f"{file} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise RunFolderError(f"{file} is damaged: {error}") from None
 
 
 def _read_arrays(file: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
@@ -417,7 +420,7 @@ def _read_arrays(file: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
         raise RunFolderError(f"{file.parent} is damaged: it has no {file.name}")
     try:
         with safe_open(file, framework="numpy") as tensors:
-            # Copies: what is mapped from the file would change with it.
+            # Copies, because arrays that are mapped from the file would change with the file.
             arrays = {name: np.array(tensors.get_tensor(name)) for name in tensors.keys()}  # noqa: SIM118
             return arrays, tensors.metadata() or {}
     except OSError as error:
@@ -426,39 +429,41 @@ def _read_arrays(file: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
         raise RunFolderError(f"{file} is damaged or cut short: {error}") from None
 
 
-def _whole_number(file: Path, metadata: dict[str, str], name: str) -> int:
-    found = metadata.get(name, "")
-    if not (found.isascii() and found.isdecimal() and len(found) < 19):
-        raise RunFolderError(
-            f"{file} is damaged: it should say its {name} as a whole number, got {found[:40]!r}"
-        )
-    return int(found)
+def _parse_step(file: Path, metadata: dict[str, str]) -> int:
+    step = metadata.get("step", "")
+    if not (step.isascii() and step.isdecimal() and len(step) < 19):
+        raise RunFolderError(f"{file} is damaged: step should be a whole number, got {step[:40]!r}")
+    return int(step)
 
 
-def _weights_of(run: "Run") -> dict[str, NDArray[Any]]:
-    weights = {name: array.numpy() for name, array in run.model.state_dict().items()}
+def _collect_weights(run: "Run") -> dict[str, NDArray[Any]]:
+    weights = {name: tensor.numpy() for name, tensor in run.model.state_dict().items()}
     if run.model.options["tied"]:
-        del weights["head.weight"]  # the embedding's, under another name
+        del weights["head.weight"]  # the same array as embedding.weight
     return weights
 
 
-def _state_of(run: "Run") -> dict[str, NDArray[Any]]:
-    """Name the optimizer's memory of each parameter, the carried state, and what was best."""
+def _collect_state(run: "Run") -> dict[str, NDArray[Any]]:
+    """Return all arrays of a run except the weights.
+
+    They are the optimizer's arrays for each parameter, the hidden state, the best loss, and the
+    number of measurements since then.
+    """
     assert run.optimizer is not None
-    found = {
+    arrays = {
         "best_loss": np.array(run.best_loss, dtype=np.float64),
         "since_best": np.array(run.since_best, dtype=np.float64),
     }
-    for index, memory in run.optimizer.state_dict()["state"].items():
-        for name, value in memory.items():
-            if value is not None:  # SGD without momentum remembers nothing
-                found[f"optimizer.{index}.{name}"] = value.numpy()
+    for index, of_parameter in run.optimizer.state_dict()["state"].items():
+        for name, value in of_parameter.items():
+            if value is not None:  # SGD without momentum stores None
+                arrays[f"optimizer.{index}.{name}"] = value.numpy()
     if run.hidden is not None:
         from charseq.layers import parts_of
 
         for index, part in enumerate(parts_of(run.hidden)):
-            found[f"hidden.{index}"] = np.ascontiguousarray(part.numpy())
-    return found
+            arrays[f"hidden.{index}"] = np.ascontiguousarray(part.numpy())
+    return arrays
 
 
 def _restore_state(run: "Run", file: Path) -> None:
@@ -466,14 +471,8 @@ def _restore_state(run: "Run", file: Path) -> None:
 
     assert run.optimizer is not None
     arrays, metadata = _read_arrays(file)
-    expected, found = _shapes_of_state(run), {name: arrays[name].shape for name in arrays}
-    for name in sorted(expected.keys() | found.keys()):
-        if expected.get(name) != found.get(name) or arrays[name].dtype.kind != "f":
-            raise RunFolderError(
-                f"{file} does not fit the run: expected {name} to be "
-                f"{_float_array(expected.get(name))}, got {_float_array(found.get(name))}"
-            )
-    if _whole_number(file, metadata, "step") != run.step:
+    _check_shapes_of_state(file, arrays, _expected_shapes_of_state(run))
+    if _parse_step(file, metadata) != run.step:
         raise RunFolderError(f"{file} is damaged: it belongs to step {metadata['step']}")
     run.best_loss, since_best = (float(arrays.pop(name)) for name in ("best_loss", "since_best"))
     if math.isnan(run.best_loss) or not (since_best >= 0 and since_best.is_integer()):
@@ -481,29 +480,42 @@ def _restore_state(run: "Run", file: Path) -> None:
             f"{file} is damaged: got a best loss of {run.best_loss}, {since_best} measurements ago"
         )
     run.since_best = int(since_best)
-    memory: dict[int, dict[str, Any]] = {}
+    optimizer_state: dict[int, dict[str, Any]] = {}
     hidden = []
     for name in sorted(arrays):
-        part = torch.tensor(arrays[name])  # a copy in memory that is aligned as torch aligns it
-        kind, index, *rest = name.split(".")
+        tensor = torch.tensor(arrays[name])  # a copy, because torch aligns its memory differently
+        kind, index, *array_name = name.split(".")
         if kind == "hidden":
-            hidden.append(part)
+            hidden.append(tensor)
         else:
-            memory.setdefault(int(index), {})[rest[0]] = part
-    run.optimizer.load_state_dict({**run.optimizer.state_dict(), "state": memory})
+            optimizer_state.setdefault(int(index), {})[array_name[0]] = tensor
+    run.optimizer.load_state_dict({**run.optimizer.state_dict(), "state": optimizer_state})
     if hidden:
         run.hidden = (hidden[0], hidden[1]) if len(hidden) > 1 else hidden[0]
 
 
-def _shapes_of_state(run: "Run") -> dict[str, tuple[int, ...]]:
-    """Say what the state of a run must hold."""
+def _check_shapes_of_state(
+    file: Path, arrays: dict[str, NDArray[Any]], expected: dict[str, tuple[int, ...]]
+) -> None:
+    """Refuse arrays that are missing, unexpected, not floats, or of another shape."""
+    actual = {name: array.shape for name, array in arrays.items()}
+    for name in sorted(expected.keys() | actual.keys()):
+        if expected.get(name) != actual.get(name) or arrays[name].dtype.kind != "f":
+            raise RunFolderError(
+                f"{file} does not fit the run: expected {name} to be "
+                f"{_describe_array(expected.get(name))}, got {_describe_array(actual.get(name))}"
+            )
+
+
+def _expected_shapes_of_state(run: "Run") -> dict[str, tuple[int, ...]]:
+    """Return the name and shape of each array that the state file of a run must hold."""
     shapes: dict[str, tuple[int, ...]] = {"best_loss": (), "since_best": ()}
     if run.step == 0:
         return shapes
     settings, rnn = run.settings, run.model.rnn
-    if settings.optimizer != "sgd" or settings.momentum:  # SGD without momentum remembers nothing
+    if settings.optimizer != "sgd" or settings.momentum:  # SGD without momentum stores nothing
         for index, parameter in enumerate(run.model.parameters()):
-            for name in MEMORY[settings.optimizer]:
+            for name in OPTIMIZER_ARRAYS[settings.optimizer]:
                 shape = () if name == "step" else tuple(parameter.shape)
                 shapes[f"optimizer.{index}.{name}"] = shape
     for index in range(2 if run.model.options["cell"] == "LSTM" else 1):
@@ -511,5 +523,5 @@ def _shapes_of_state(run: "Run") -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _float_array(shape: tuple[int, ...] | None) -> str:
+def _describe_array(shape: tuple[int, ...] | None) -> str:
     return "absent" if shape is None else f"floats of shape {shape}"

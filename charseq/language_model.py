@@ -1,4 +1,4 @@
-"""Training a language model on a corpus, by truncated backpropagation through time."""
+"""Training a language model on a corpus by truncated backpropagation through time."""
 
 import math
 from collections.abc import Iterator
@@ -34,36 +34,37 @@ OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.o
 
 @dataclass(frozen=True)
 class Settings:
-    """How a language model is trained: plain data, which a run folder keeps as JSON.
+    """The settings that a language model is trained with. A run folder stores them as JSON.
 
     Parameters
     ----------
     steps : int, default=1000
-        Training steps: updates of the weights.
+        The number of training steps, each of which updates the weights once.
     batch_size : int, default=32
-        B, texts read side by side.
+        B, the number of texts that are read side by side.
     length : int, default=64
-        T, the characters that the gradient is sent back through.
+        T, the number of characters that the gradient is sent back through.
     order : {"streams", "windows"}, default="streams"
-        Read B contiguous streams and carry the state, or start from zeros at random places.
+        With "streams", read B contiguous parts of the text, and start each batch from the state
+        after the previous one. With "windows", read from random places, and start from zeros.
     optimizer : {"adamw", "adam", "sgd"}, default="adamw"
-        Which of torch's.
+        The optimizer, one of torch's.
     lr : float, default=0.002
-        Largest learning rate.
+        The largest learning rate.
     momentum : float, default=0.9
-        Of SGD.
+        The momentum of SGD. The other optimizers do not use it.
     weight_decay : float, default=0.0
-        Of the optimizer.
+        The weight decay of the optimizer.
     schedule : {"cosine", "linear", "constant"}, default="cosine"
-        How the rate falls from its largest value to zero, or that it does not.
+        How the learning rate falls from `lr` towards zero; with "constant" it does not fall.
     warmup : int, default=0
-        Steps over which the rate first grows from zero.
+        The number of training steps in which the learning rate first grows to `lr`.
     clip_norm : float or None, default=1.0
-        Shorten a gradient that is longer than this.
+        Shorten gradients to this norm if they are longer. None leaves them as they are.
     evaluate_every : int, default=100
-        Steps between two measurements on the held-back text; 0 for none.
+        Training steps from one measurement on the held-back text to the next; 0 for none.
     patience : int or None, default=None
-        Stop after this many measurements in a row without a new best.
+        Stop after this many measurements in a row without a new best loss. None never stops early.
     seed : int, default=0
         All random choices of the run derive from it.
 
@@ -95,7 +96,7 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        least = {
+        lower_bounds = {
             "steps": 1,
             "batch_size": 1,
             "length": 1,
@@ -104,8 +105,8 @@ class Settings:
             "seed": 0,
         }
         if self.patience is not None:
-            least["patience"] = 1
-        for name, bound in least.items():
+            lower_bounds["patience"] = 1
+        for name, bound in lower_bounds.items():
             check_integers(bound, **{name: getattr(self, name)})
         choices = {
             "order": ("streams", "windows"),
@@ -125,19 +126,19 @@ class Settings:
 
 
 def learning_rate(settings: Settings, step: int) -> float:
-    """Return the learning rate of a step, a function of its number alone.
+    """Return the learning rate of a training step, which depends on nothing but its number.
 
     Parameters
     ----------
     settings : Settings
-        With `lr`, `schedule`, `warmup` and `steps`.
+        Its `lr`, `schedule`, `warmup` and `steps` are used.
     step : int
-        From 1.
+        The number of the training step; the first is 1.
 
     Returns
     -------
     float
-        Between 0 and ``settings.lr``; the last step of a falling schedule has a rate above 0.
+        A rate above 0, even at the last training step, and at most ``settings.lr``.
 
     Examples
     --------
@@ -157,27 +158,27 @@ def learning_rate(settings: Settings, step: int) -> float:
 class Run:
     """All that a run needs to continue, except its text.
 
-    There is no random generator in it: each random choice derives from the seed and the number of
-    the step. So a run that is resumed makes the choices that it would have made.
+    A run contains no random generator. Each random choice derives from the seed and the number of
+    the training step, so a resumed run makes the same choices as one that was never interrupted.
 
     Parameters
     ----------
     model : CharRNN
-        With its weights as they are now.
+        The model with its current weights.
     vocab : Vocabulary
-        Of the text, with as many characters as the model.
+        The vocabulary of the text, with as many characters as the model.
     settings : Settings
         How to train.
     optimizer : torch.optim.Optimizer, optional
-        Made from the settings by default.
+        By default, one is made from the settings.
     step : int, default=0
-        Updates made so far.
+        The number of training steps made so far.
     hidden : torch.Tensor or tuple, optional
-        State carried from the last batch to the next, (L, B, H); for an LSTM a pair of such.
+        The state that the next batch starts from, (L, B, H); for an LSTM, a pair of such tensors.
     best_loss : float, default=inf
-        Smallest loss on the held-back text so far.
+        The smallest loss on the held-back text so far.
     since_best : int, default=0
-        Measurements since then.
+        The number of measurements after the best one.
 
     Raises
     ------
@@ -201,14 +202,14 @@ class Run:
             if self.settings.optimizer == "sgd":
                 options["momentum"] = self.settings.momentum
             make = OPTIMIZERS[self.settings.optimizer]
-            # fused: all weights in one call; 3 % of the time of a small network's step
+            # fused=True updates all weights in one call: 3 % less time for a small network
             self.optimizer = make(
                 self.model.parameters(), lr=self.settings.lr, fused=True, **options
             )
 
     @property
     def finished(self) -> bool:
-        """Whether all steps have been made, or the patience has run out."""
+        """Whether all training steps have been made, or the patience has run out."""
         patience = self.settings.patience
         return self.step >= self.settings.steps or (
             patience is not None and self.since_best >= patience
@@ -220,36 +221,38 @@ def language_model_steps(
 ) -> Iterator[UpdateRecord]:
     r"""Train by truncated backpropagation through time, and yield one record per update.
 
-    Each step reads the next T characters of B streams, measures the :eq:`cross-entropy`, sends the
-    gradient back through these T steps and no further, and moves the weights. The state is carried
-    to the next step by its values alone: it is detached from the graph that made it.
+    Each training step reads the next T characters of B streams, measures the :eq:`cross-entropy`,
+    sends the gradient back through these T time steps, and updates the weights. The next training
+    step starts from the values of the last state. The state is detached from the graph, so the
+    gradient goes no further back.
 
-    If ``torch.distributed`` has been initialised, each process reads its share of the B rows, and
-    all make the same step, with the gradient of the whole batch.
+    If ``torch.distributed`` has been initialised, each process reads its share of the B rows. All
+    processes make the same update, with the gradient of the whole batch.
 
     Parameters
     ----------
     run : Run
-        Where the run stands. It is updated in place before each record is yielded, so that it can
-        be saved, or abandoned, at any record.
+        The run to continue. It is updated in place before each record is yielded. So at any record
+        the caller can save it, or stop.
     train : Corpus
-        Text to learn from.
+        The text to learn from.
     valid : Corpus, optional
-        Text to measure on, every ``settings.evaluate_every`` steps and after the last.
+        The text to measure on, every ``settings.evaluate_every`` training steps and after the last.
 
     Yields
     ------
     UpdateRecord
-        Until the run is finished.
+        One record per training step, until the run is finished.
 
     Raises
     ------
     ValueError
-        If the text is too short for the batch, or encoded with another vocabulary; with several
-        processes also if they are more than the rows of the batch, or stand at different steps.
+        If the text is too short for the batch, or encoded with another vocabulary. With several
+        processes, also if the batch has fewer rows than there are processes, or if the processes
+        are at different training steps.
     Diverged
-        If the loss or the gradient becomes NaN or infinite; the weights are those of the last good
-        step.
+        If the loss or the gradient becomes NaN or infinite. The weights are those of the last good
+        training step.
     ConnectionError
         If another process has ended or cannot be reached.
 
@@ -266,8 +269,8 @@ def language_model_steps(
     for corpus in (train, valid):
         if corpus is not None and corpus.vocab != run.vocab:
             raise ValueError("the text is encoded with another vocabulary than the run's")
-    # Checked here rather than at the first step, so that a mistake shows where it is made.
-    next(_batches(train, run.settings, run.step))
+    # The checks stand outside the generator, so that they run at the call, not at the first step.
+    next(_batches(train, run.settings, run.step))  # raises if the text is too short
     if valid is not None and len(valid) < 2:
         raise ValueError(f"the held-back text needs at least 2 characters, got {len(valid)}")
     check_enough_rows(run.settings.batch_size)
@@ -278,9 +281,9 @@ def _language_model_steps(run: Run, train: Corpus, valid: Corpus | None) -> Iter
     settings, model, optimizer = run.settings, run.model, run.optimizer
     assert optimizer is not None
     parameters = list(model.parameters())
-    limit = math.inf if settings.clip_norm is None else settings.clip_norm
+    max_norm = math.inf if settings.clip_norm is None else settings.clip_norm
     replica = Replica(model, settings.batch_size, run.step)
-    for from_zeros, x, y in _batches(train, settings, run.step):
+    for starts_from_zeros, x, y in _batches(train, settings, run.step):
         if run.finished:
             return
         model.train()
@@ -289,9 +292,9 @@ def _language_model_steps(run: Run, train: Corpus, valid: Corpus | None) -> Iter
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad()
-        with _dropout_from(settings.seed, step, replica.rows.start, model):
-            loss, hidden = replica.backward(x, y, None if from_zeros else run.hidden)
-        norm = nn.utils.clip_grad_norm_(parameters, limit)
+        with _seed_dropout(settings.seed, step, replica.rows.start, model):
+            loss, hidden = replica.backward(x, y, None if starts_from_zeros else run.hidden)
+        norm = nn.utils.clip_grad_norm_(parameters, max_norm)
         record = UpdateRecord(step, loss.item(), norm.item(), rate)
         if not (math.isfinite(record.loss) and math.isfinite(record.gradient_norm)):
             raise Diverged(what_to_try(f"step {step}", record, optimizer, settings.clip_norm))
@@ -299,31 +302,32 @@ def _language_model_steps(run: Run, train: Corpus, valid: Corpus | None) -> Iter
         run.step, run.hidden = step, hidden
         every = settings.evaluate_every
         if valid is not None and every and (step % every == 0 or step == settings.steps):
-            measured = from_rank_0(partial(evaluate, model, valid))
-            run.since_best = 0 if measured < run.best_loss else run.since_best + 1
-            run.best_loss = min(run.best_loss, measured)
-            record = replace(record, valid_loss=measured)
+            valid_loss = from_rank_0(partial(evaluate, model, valid))
+            run.since_best = 0 if valid_loss < run.best_loss else run.since_best + 1
+            run.best_loss = min(run.best_loss, valid_loss)
+            record = replace(record, valid_loss=valid_loss)
         yield record
 
 
 def evaluate(model: CharRNN, corpus: Corpus, *, batch_size: int = 16, length: int = 256) -> float:
-    """Measure the loss on a text, each character but the first predicted once.
+    """Measure the loss on a text. Each character except the first is predicted once.
 
     Parameters
     ----------
     model : CharRNN
-        Left in the mode, training or not, in which it was.
+        The model. Afterwards it is in training mode again if it was before.
     corpus : Corpus
-        At least two characters.
+        The text, at least two characters.
     batch_size : int, default=16
-        Pieces that are read side by side, each from a state of zeros; 1 reads the text in one go.
+        The number of pieces that the text is cut into. They are read side by side, each from a
+        state of zeros. With 1, the text is read as a whole.
     length : int, default=256
-        Characters read in one call; changes the time that it takes, not the result.
+        The number of time steps per call of the model. It affects the time, not the result.
 
     Returns
     -------
     float
-        Mean cross-entropy in nats a character; divided by ln 2, bits a character.
+        Mean cross-entropy in nats per character. Divide by ln 2 to get bits per character.
 
     Raises
     ------
@@ -344,51 +348,56 @@ def evaluate(model: CharRNN, corpus: Corpus, *, batch_size: int = 16, length: in
         state: State | None = None
         for start in range(0, columns, length):
             stop = min(start + length, columns)
-            at = np.arange(start, stop) + columns * np.arange(rows)[:, None]  # (B, T)
-            part, state = _summed_loss(model, ids, at, state)
-            total += part
-        if rows * columns < predictions:  # the few characters after the last row go on from it
-            rest = np.arange(rows * columns, predictions)[None]
+            positions = np.arange(start, stop) + columns * np.arange(rows)[:, None]  # (B, T)
+            loss, state = _summed_loss(model, ids, positions, state)
+            total += loss
+        if rows * columns < predictions:  # the last row goes on to the end of the text
+            positions = np.arange(rows * columns, predictions)[None]  # (1, T)
             last_row = None if state is None else rows_of(state, slice(-1, None))
-            total += _summed_loss(model, ids, rest, last_row)[0]
+            total += _summed_loss(model, ids, positions, last_row)[0]
     model.train(was_training)
     return total / predictions
 
 
 def _summed_loss(
-    model: CharRNN, ids: NDArray[Any], at: NDArray[Any], state: State | None
+    model: CharRNN, ids: NDArray[Any], positions: NDArray[Any], state: State | None
 ) -> tuple[float, State]:
-    """Return the summed loss, added in float64, of the characters after those at some places."""
-    x, y = (torch.from_numpy(np.asarray(ids[at + shift], dtype=np.int64)) for shift in (0, 1))
+    """Read the characters at `positions` (B, T), and sum the losses of the next ones in float64."""
+    x, y = (
+        torch.from_numpy(np.asarray(ids[positions + shift], dtype=np.int64)) for shift in (0, 1)
+    )
     logits, state = model(x, state)  # (B, T) -> (B, T, V)
     loss = nn.functional.cross_entropy(logits.flatten(0, 1).double(), y.flatten(), reduction="sum")
     return loss.item(), state
 
 
 def _batches(
-    corpus: Corpus, settings: Settings, done: int
+    corpus: Corpus, settings: Settings, step: int
 ) -> Iterator[tuple[bool, Tensor, Tensor]]:
-    """Yield the batches after the first `done`, and whether each starts from a state of zeros."""
+    """Yield the batches (x, y) after training step `step`, each (B, T).
+
+    The flag before them says whether the batch starts from a state of zeros.
+    """
     size, length = settings.batch_size, settings.length
     if settings.order == "windows":
         while True:
-            done += 1
+            step += 1
             x, y = next(
-                windows(corpus.ids, size, length, np.random.default_rng([settings.seed, done]))
+                windows(corpus.ids, size, length, np.random.default_rng([settings.seed, step]))
             )
             yield True, torch.from_numpy(x), torch.from_numpy(y)
-    in_a_pass = (len(corpus.ids) - 1) // size // length
+    batches_per_epoch = (len(corpus.ids) - 1) // size // length
     while True:
-        first = done % in_a_pass if in_a_pass else 0
-        for x, y in islice(streams(corpus.ids, size, length), first, None):
-            yield first == 0, torch.from_numpy(x), torch.from_numpy(y)
-            first, done = first + 1, done + 1
+        batch = step % batches_per_epoch if batches_per_epoch else 0
+        for x, y in islice(streams(corpus.ids, size, length), batch, None):
+            yield batch == 0, torch.from_numpy(x), torch.from_numpy(y)
+            batch, step = batch + 1, step + 1
 
 
-def _dropout_from(
+def _seed_dropout(
     seed: int, step: int, first_row: int, model: CharRNN
 ) -> AbstractContextManager[None]:
-    """Let dropout draw from the seed and the step, and differ between processes."""
+    """Seed dropout from the run's seed and the training step, differently in each process."""
     if model.dropout.p == 0:
         return nullcontext()
     entropy = [seed, step, first_row] if first_row else [seed, step]

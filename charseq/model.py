@@ -1,4 +1,4 @@
-"""The network: ids to vectors to states to logits."""
+"""The network: it turns ids into vectors, vectors into states, and states into logits."""
 
 import math
 from collections.abc import Iterator
@@ -25,62 +25,67 @@ CELLS = {"RNN": nn.RNN, "GRU": nn.GRU, "LSTM": nn.LSTM}
 class CharRNN(nn.Module):
     r"""A recurrent network that reads characters and scores the next one.
 
-    Each id becomes a vector (one-hot, or a row of an embedding), a recurrent layer of torch turns
-    the vectors into states, :eq:`rnn-step`, and an output layer turns each state into logits,
-    :eq:`output-layer`. Without the output layer the states themselves are the logits.
+    Each id becomes a vector (one-hot, or a row of an embedding). A recurrent layer of torch turns
+    the vectors into states, :eq:`rnn-step`. An output layer turns each state into logits,
+    :eq:`output-layer`. Without the output layer, the states themselves are the logits.
 
     Parameters
     ----------
     vocab_size : int
-        V, the characters to tell apart.
+        V, the number of characters.
     hidden_size : int
-        H, the hidden units.
+        H, the number of hidden units.
     cell : {"RNN", "GRU", "LSTM"}, default="RNN"
-        Which of torch's recurrent layers.
+        The kind of recurrent layer.
     num_layers : int, default=1
-        L, the stacked layers.
+        L, the number of stacked layers.
     embedding_size : int, optional
-        E, the features that each character gets; one-hot vectors by default.
+        E, the length of each character's embedding vector. By default, characters are one-hot
+        vectors.
     output_layer : bool, default=True
         Whether a linear layer maps states to logits. If not, `hidden_size` must equal `vocab_size`.
     dropout : float, default=0.0
-        Share of the states that is set to zero while training, between layers and before the
-        output layer, at each step anew; never from one time step to the next.
+        Share of the states that is set to zero in training, between layers and before the output
+        layer. The choice is drawn anew at each time step. The state that is passed to the next time
+        step is not affected.
     tied : bool, default=False
-        Whether the output layer uses the embedding's weights, :math:`W_{hy}` = embedding. Both must
-        be (V, E) then, so `embedding_size` must equal `hidden_size`.
+        Whether the output layer shares the embedding's weights, :math:`W_{hy}` = embedding. Then
+        `embedding_size` must equal `hidden_size`.
     forget_bias : float, optional
-        Set the bias of an LSTM's forget gate to this, so that it starts open and the gradient
-        survives; by default it is drawn like the others. Torch adds two biases: the second is zero.
+        Initial bias of an LSTM's forget gate. A positive bias opens the gate, so that the gradient
+        survives longer. By default the bias is drawn like the others. Torch adds two biases; this
+        sets the first, and the second becomes zero.
     seed : int, optional
-        Draw the weights as they come after ``torch.manual_seed(seed)``, and leave torch's own
-        generator as it was. By default they are drawn from torch's own generator.
+        Draw the weights that follow ``torch.manual_seed(seed)``, without changing the state of
+        torch's global generator. By default the global generator draws them.
     fast : bool, default=False
-        Compute the recurrent layer by :func:`charseq.layers.fast_forward` where that is faster: the
-        same numbers up to rounding, in less time on a CPU. It can be changed at any time.
+        Compute the recurrent layer with :func:`charseq.layers.fast_forward` where that is faster.
+        The numbers are the same up to rounding, and take less time on a CPU. The attribute can be
+        changed at any time.
 
     Attributes
     ----------
     embedding : torch.nn.Embedding or None
-        With a weight of shape (V, E).
+        The embedding, with a weight of shape (V, E).
     rnn : torch.nn.RNN, torch.nn.GRU or torch.nn.LSTM
         The recurrent layer, batch first.
     head : torch.nn.Linear or None
         The output layer, with a weight of shape (V, H).
     options : dict
-        The arguments that made the model: ``CharRNN(**model.options)`` makes its like.
+        The arguments of the constructor: ``CharRNN(**model.options)`` makes a model like this one.
 
     Raises
     ------
     TypeError
         If a size is not an integer.
     ValueError
-        If a size is below 1, `cell` is unknown, `dropout` is not a share, or options do not fit.
+        If a size is below 1, `cell` is unknown, `dropout` is not in [0, 1), or options contradict
+        each other.
 
     Notes
     -----
-    A model computes in float32. ``model.double()`` converts it to float64, in which logs agree on
-    all processors to the digits shown; the seed still means the same weights.
+    A model computes in float32. ``model.double()`` converts it to float64, where all processors
+    print the same digits in a log. The seed draws the same weights in both.
 
     Examples
     --------
@@ -133,64 +138,64 @@ class CharRNN(nn.Module):
                 hidden_size,
                 num_layers,
                 batch_first=True,
-                dropout=dropout if num_layers > 1 else 0.0,  # torch's acts between layers only
+                dropout=dropout if num_layers > 1 else 0.0,  # torch warns if there is one layer
             )
             self.head = nn.Linear(hidden_size, vocab_size) if output_layer else None
         self.dropout = nn.Dropout(dropout)
         if tied and self.head is not None and self.embedding is not None:
             self.head.weight = self.embedding.weight
         if forget_bias is not None:
-            forget = slice(hidden_size, 2 * hidden_size)  # of the gates i, f, g, o
+            forget_rows = slice(hidden_size, 2 * hidden_size)  # f is the second of i, f, g, o
             with torch.no_grad():
                 for layer in range(num_layers):
-                    getattr(self.rnn, f"bias_ih_l{layer}")[forget] = forget_bias
-                    getattr(self.rnn, f"bias_hh_l{layer}")[forget] = 0
+                    getattr(self.rnn, f"bias_ih_l{layer}")[forget_rows] = forget_bias
+                    getattr(self.rnn, f"bias_hh_l{layer}")[forget_rows] = 0
 
     def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Score the next character after each one read.
+        """Read characters and score the one that follows each of them.
 
         Parameters
         ----------
         ids : torch.Tensor of shape (B, T)
             Integer ids, each in ``range(V)``.
         state : torch.Tensor or tuple, optional
-            What an earlier call returned: (L, B, H); for an LSTM a pair (h, c) of such tensors.
-            Zeros by default.
+            The state that an earlier call returned: (L, B, H), or for an LSTM a pair (h, c) of such
+            tensors. Zeros by default.
 
         Returns
         -------
         logits : torch.Tensor of shape (B, T, V)
-            Scores of each character to come.
+            Scores of the next character, at each time step.
         state : torch.Tensor or tuple
-            The state after the last character, shaped as above, to be passed to the next call.
+            The state after the last character, in the same form, for the next call.
 
         Raises
         ------
         TypeError
-            If `ids` does not hold integers, or `state` is of another kind than the model's.
+            If `ids` does not hold integers, or if `state` has the wrong type or dtype.
         ValueError
-            If `ids` is not (B, T), is empty, or holds an id out of range, or `state` has another
-            shape than (L, B, H).
+            If `ids` does not have the shape (B, T), is empty or holds an id out of range, or if the
+            shape of `state` is not (L, B, H).
         """
         outputs, state = self.states(ids, state)  # (B, T) -> (B, T, H), (L, B, H)
         outputs = self.dropout(outputs)
         if self.head is None:
             return outputs, state
-        if self.fast:  # in memory time comes first: so the product needs no copy of the states
+        if self.fast:  # time is the first axis in memory, so this product copies no states
             return self.head(outputs.transpose(0, 1)).transpose(0, 1), state
         return self.head(outputs), state  # (B, T, H) -> (B, T, V)
 
     def loss(
         self, ids: Tensor, targets: Tensor, state: State | None = None
     ) -> tuple[Tensor, State]:
-        """Measure how well each next character is predicted, :eq:`cross-entropy`.
+        """Measure how well the next characters are predicted, :eq:`cross-entropy`.
 
         Parameters
         ----------
         ids : torch.Tensor of shape (B, T)
             The characters to read.
         targets : torch.Tensor of shape (B, T)
-            The character that follows each of them, int64.
+            The characters that follow them, int64.
         state : torch.Tensor or tuple, optional
             As in :meth:`forward`.
 
@@ -216,13 +221,13 @@ class CharRNN(nn.Module):
         torch.Size([])
         """
         logits, state = self(ids, state)  # (B, T) -> (B, T, V)
-        if self.fast:  # in memory time comes first: flattened so, the logits are not copied
+        if self.fast:  # time is the first axis in memory, so flatten copies no logits
             logits, targets = logits.transpose(0, 1), targets.T
-        # cross_entropy wants a row of V logits for each target: (B * T, V), (B * T,) -> ()
+        # cross_entropy expects one row of V logits per target: (B * T, V), (B * T,) -> ()
         return nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten()), state
 
     def states(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Return the hidden state after each character, from which the logits are made.
+        """Return the hidden state after each character, from which the logits are computed.
 
         Parameters
         ----------
@@ -268,7 +273,7 @@ class CharRNN(nn.Module):
         return self.rnn(vectors, state)  # (B, T, V or E) -> (B, T, H), (L, B, H)
 
     def _check_state(self, state: Any, batch_size: int) -> None:
-        """Refuse a state of another kind, shape or dtype than the model's."""
+        """Refuse a state whose type, shape or dtype does not fit the model."""
         is_pair = isinstance(state, tuple) and len(state) == 2
         if self.rnn.mode == "LSTM" and not is_pair:
             raise TypeError(f"an LSTM's state is a pair (h, c), got {type(state).__name__}")
@@ -286,11 +291,13 @@ class CharRNN(nn.Module):
                 raise TypeError(f"state is {part.dtype} and the model {dtype}: convert one of them")
 
     def _valid_ids(self, ids: Tensor) -> Tensor:
-        """Return ids that can be looked up, as int64, or raise."""
+        """Return the ids as int64, or raise if they cannot be looked up."""
         if not isinstance(ids, Tensor):
             raise TypeError(f"ids must be a tensor, got {type(ids).__name__}")
         if ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool:
-            raise TypeError(f"ids must be integers, got {ids.dtype}; one-hot vectors are made here")
+            raise TypeError(
+                f"ids must be integers, got {ids.dtype}; one-hot vectors are not needed"
+            )
         if ids.ndim != 2:
             hint = "; for a single text use ids[None], a batch of one" if ids.ndim == 1 else ""
             raise ValueError(f"ids must have shape (B, T), got {tuple(ids.shape)}{hint}")
@@ -307,7 +314,7 @@ class CharRNN(nn.Module):
 
 
 def _check_options(options: dict[str, Any]) -> None:
-    """Refuse options that are out of range, or that do not fit together."""
+    """Refuse options that are out of range or contradict each other."""
     vocab_size, hidden_size = options["vocab_size"], options["hidden_size"]
     embedding_size, cell = options["embedding_size"], options["cell"]
     seed, dropout, forget_bias = options["seed"], options["dropout"], options["forget_bias"]
@@ -342,7 +349,10 @@ def _check_options(options: dict[str, Any]) -> None:
 
 @contextmanager
 def drawing_from(seed: int | None) -> Iterator[None]:
-    """Let torch's layers, which know only the global generator, draw from `seed`."""
+    """Seed torch's global generator within the block, and restore it afterwards.
+
+    Torch's layers draw their weights and dropout from the global generator only.
+    """
     if seed is None:
         yield
         return

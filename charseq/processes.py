@@ -1,8 +1,8 @@
-"""Several processes that train one model, as torchrun starts them: each reads some rows of a batch.
+"""Training one model in several processes, which torchrun starts. Each reads some rows of a batch.
 
-PyTorch's DistributedDataParallel averages the gradients while the backward pass runs. What it does
-not carry is summed here: the loss, the state that is carried on, and what only one process knows.
-After each step every process has all that a run consists of, so any of them could save it.
+PyTorch's DistributedDataParallel averages the gradients during the backward pass. This module adds
+up the rest: the loss, the state that the next batch starts from, and numbers that only one process
+knows. After each training step, every process holds the whole run, so any of them could save it.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,15 +15,15 @@ from torch.nn.parallel import DistributedDataParallel
 from charseq.layers import State, map_state, parts_of
 from charseq.model import CharRNN, drawing_from
 
-__all__: list[str] = []  # it all happens in language_model_steps and in the command
+__all__: list[str] = []  # only language_model_steps and the command use this module
 
 
 def rank_and_world_size() -> tuple[int, int]:
-    """Return the number of this process, from 0, and how many there are."""
-    group = torch.distributed
-    if not (group.is_available() and group.is_initialized()):  # some builds of torch lack it
+    """Return the number of this process (its rank, from 0), and the number of processes."""
+    distributed = torch.distributed
+    if not (distributed.is_available() and distributed.is_initialized()):  # some builds lack it
         return 0, 1
-    return group.get_rank(), group.get_world_size()
+    return distributed.get_rank(), distributed.get_world_size()
 
 
 def check_enough_rows(batch_size: int) -> None:
@@ -31,7 +31,7 @@ def check_enough_rows(batch_size: int) -> None:
     world_size = rank_and_world_size()[1]
     if batch_size < world_size:
         raise ValueError(
-            f"batch_size must be at least {world_size}, a row for each process, got {batch_size}"
+            f"batch_size must be at least {world_size}, one row for each process, got {batch_size}"
         )
 
 
@@ -39,8 +39,8 @@ def check_enough_rows(batch_size: int) -> None:
 def join_processes() -> Iterator[None]:
     """Join the other processes that torchrun has started, for the duration of the block.
 
-    If the block fails in several processes, only the first failure is reported: the others usually
-    fail because of it, and end with exit code 1 in silence.
+    If the block fails in several processes, only the first failure is reported. The others are
+    usually its consequences, so those processes exit with code 1 and no message.
     """
     from torch import distributed
     from torch.distributed.rendezvous import rendezvous
@@ -51,7 +51,7 @@ def join_processes() -> Iterator[None]:
         yield
     except BaseException as error:
         failed_before = 1
-        with suppress(RuntimeError):  # the store is gone if the process that kept it has ended
+        with suppress(RuntimeError):  # the store is lost if the process that holds it has ended
             failed_before = store.add("failed", 1) - 1
         if failed_before and not isinstance(error, SystemExit):
             raise SystemExit(1) from None
@@ -60,26 +60,26 @@ def join_processes() -> Iterator[None]:
         distributed.destroy_process_group()
 
 
-# --- what the processes tell each other -----------------------------------------------------------
-# Every function from here on is collective: a process that calls it waits for all the others.
+# --- communication between the processes ----------------------------------------------------------
+# These functions are collective: every process must call them, and each call waits for all others.
 
 
 def sum_over_processes(numbers: Tensor) -> Tensor:
-    """Replace a tensor by its sum over all processes, the same in each."""
-    with _lost_processes():
+    """Replace a tensor by its sum over all processes, in each of them."""
+    with _explain_lost_connection():
         torch.distributed.all_reduce(numbers)
     return numbers
 
 
 def any_process(condition: bool) -> bool:
-    """Say whether the condition holds in at least one process."""
+    """Return whether the condition holds in at least one process."""
     if rank_and_world_size()[1] == 1:
         return condition
     return bool(sum_over_processes(torch.tensor([int(condition)])))
 
 
 def from_rank_0(compute: Callable[[], float]) -> float:
-    """Compute a number in rank 0 alone, and return it in every process."""
+    """Compute a number in rank 0 only, and return it in every process."""
     rank, world_size = rank_and_world_size()
     number = compute() if rank == 0 else 0.0
     if world_size == 1:
@@ -88,16 +88,16 @@ def from_rank_0(compute: Callable[[], float]) -> float:
 
 
 class Replica:
-    """A model in one of several processes, which reads some rows of each batch.
+    """The copy of a model that one process trains, on some rows of each batch.
 
     Parameters
     ----------
     model : CharRNN
-        The same options in each process; the weights are set to those of rank 0.
+        A model with the same options in each process. Its weights are set to those of rank 0.
     batch_size : int
         B, the rows of a batch in all processes together.
     step : int
-        The training steps made so far, which must be the same in each process.
+        The number of training steps made so far. It must be the same in each process.
 
     Attributes
     ----------
@@ -115,18 +115,19 @@ class Replica:
             distinct = sorted(set(sum_over_processes(steps).tolist()))
             if len(distinct) > 1:
                 raise ValueError(
-                    f"the processes stand at the steps {', '.join(map(str, distinct))}: give each "
-                    "the same run folder, as it is now"
+                    f"the processes are at different steps, {', '.join(map(str, distinct))}: give "
+                    "each an up-to-date copy of the same run folder"
                 )
-            with _lost_processes():
+            with _explain_lost_connection():
                 self._loss = DistributedDataParallel(_Loss(model))  # sends the weights of rank 0
-                self._decide_order_of_messages(model)
+                self._fix_order_of_messages(model)
 
-    def _decide_order_of_messages(self, model: CharRNN) -> None:
-        """Send gradients once, without using them.
+    def _fix_order_of_messages(self, model: CharRNN) -> None:
+        """Run one backward pass and discard its gradients.
 
-        The order in which they arrive decides how they are put into messages from then on, and with
-        it the order of additions. So a resumed run adds like one that was never interrupted.
+        From the first backward pass, DistributedDataParallel learns in which order to group the
+        gradients into messages. The grouping decides the order of additions. After this pass a
+        resumed run adds in the same order as one that was never interrupted.
         """
         ids = torch.zeros(1, 1, dtype=torch.int64)
         with drawing_from(0):
@@ -139,41 +140,45 @@ class Replica:
         Parameters
         ----------
         ids, targets : torch.Tensor of shape (B, T)
-            The batch of all processes; each uses its rows.
+            The whole batch. Each process uses its own rows.
         state : torch.Tensor or tuple, optional
-            Of all rows, (L, B, H) or a pair of such.
+            The state of all rows, (L, B, H), or for an LSTM a pair of such tensors.
 
         Returns
         -------
-        loss, state
-            Of the whole batch, detached from the graph; the same in each process.
+        loss : torch.Tensor of shape ()
+            The mean loss of the whole batch, detached from the graph, in each process.
+        state : torch.Tensor or tuple
+            The new state of all rows, also detached.
         """
         rows = self.rows
         if state is not None:
             state = rows_of(state, rows)
         loss, state = self._loss(ids[rows], targets[rows], state)
-        # DistributedDataParallel takes the mean over processes, as if all had as many rows.
+        # DistributedDataParallel averages over processes as if all had equally many rows.
         share = (rows.stop - rows.start) / self._batch_size
-        with _lost_processes():
+        with _explain_lost_connection():
             (loss * (share * self._world_size)).backward()  # type: ignore[no-untyped-call]
         loss, state = loss.detach(), map_state(Tensor.detach, state)
-        return (loss, state) if self._world_size == 1 else self._of_all_rows(loss * share, state)
+        if self._world_size == 1:
+            return loss, state
+        return self._combine(loss * share, state)
 
-    def _of_all_rows(self, part_of_loss: Tensor, state: State) -> tuple[Tensor, State]:
-        """Add up the parts of the loss, and put together the rows of the state, in one message."""
-        parts = [
+    def _combine(self, loss_share: Tensor, state: State) -> tuple[Tensor, State]:
+        """Sum the loss over processes and join the rows of the state, in one message."""
+        all_rows = [
             part.new_zeros(len(part), self._batch_size, part.shape[2]) for part in parts_of(state)
         ]
-        for whole, part in zip(parts, parts_of(state), strict=True):
-            whole[:, self.rows] = part  # zeros in the rows of others, so that a sum fills them
-        sums = sum_over_processes(torch.cat([part_of_loss[None], *map(Tensor.flatten, parts)]))
-        loss, *flat = torch.split(sums, [1, *(part.numel() for part in parts)])
-        h, *c = (sums.view_as(part) for sums, part in zip(flat, parts, strict=True))
+        for whole, part in zip(all_rows, parts_of(state), strict=True):
+            whole[:, self.rows] = part  # other rows stay zero, so the sum joins all rows
+        sums = sum_over_processes(torch.cat([loss_share[None], *map(Tensor.flatten, all_rows)]))
+        loss, *flat = torch.split(sums, [1, *(whole.numel() for whole in all_rows)])
+        h, *c = (numbers.view_as(whole) for numbers, whole in zip(flat, all_rows, strict=True))
         return loss[0], (h, c[0]) if c else h
 
 
 class _Loss(nn.Module):
-    """`CharRNN.loss` as a module's forward pass, which is what DistributedDataParallel wraps."""
+    """A module whose forward pass is `CharRNN.loss`: DistributedDataParallel wraps only modules."""
 
     def __init__(self, model: CharRNN) -> None:
         super().__init__()
@@ -184,13 +189,13 @@ class _Loss(nn.Module):
 
 
 def rows_of(state: State, rows: slice) -> State:
-    """Take some rows of a batch's state, (L, B, H)."""
+    """Select rows of a batch's state, (L, B, H)."""
     return map_state(lambda part: part[:, rows].contiguous(), state)
 
 
 @contextmanager
-def _lost_processes() -> Iterator[None]:
-    """Turn the error of a broken connection, which differs between systems, into one sentence."""
+def _explain_lost_connection() -> Iterator[None]:
+    """Replace the error of a broken connection by one that reads the same on all systems."""
     try:
         yield
     except RuntimeError as error:

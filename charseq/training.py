@@ -1,4 +1,4 @@
-"""The training loop over one sentence, a generator: the caller prints, plots, or stops early."""
+"""Training on one sentence. The loop is a generator, so its caller can print, plot or stop."""
 
 import math
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ from charseq.vocab import Vocabulary
 __all__ = ["Diverged", "train", "training_steps"]
 
 
-class Diverged(FloatingPointError):  # noqa: N818 - it is a state of the run, as StopIteration is
-    """The loss or its gradient is no longer a number.
+class Diverged(FloatingPointError):  # noqa: N818 - like StopIteration, it says what happened
+    """The loss or its gradient is no longer a finite number.
 
     Attributes
     ----------
     history : History
-        The records up to the last good step, where :func:`train` raised; empty where
-        :func:`training_steps` did, which has handed its records out already.
+        If :func:`train` raised the error, the records of all earlier epochs. If
+        :func:`training_steps` raised it, empty: the caller has received those records already.
     """
 
     def __init__(self, message: str, history: History | None = None) -> None:
@@ -41,37 +41,38 @@ def training_steps(
 ) -> Iterator[EpochRecord]:
     r"""Teach a model to predict each next character of a text, and yield one record per epoch.
 
-    One epoch reads the whole text from a state of zeros, measures the :eq:`cross-entropy`, sends
-    the gradient back through all time steps, and moves the weights once. The record holds what was
-    measured before that move.
+    An epoch reads the whole text from a state of zeros, measures the :eq:`cross-entropy`, sends
+    the gradient back through all time steps, and updates the weights once. Its record holds what
+    was measured before the update.
 
     Parameters
     ----------
     model : CharRNN
-        Trained in place.
+        The model, which is trained in place.
     vocab : Vocabulary
-        Turns `text` into ids; must have as many characters as `model`.
+        Turns `text` into ids. It must have as many characters as `model`.
     text : str
-        At least two characters: the first T are read, the last T predicted, T = len(text) - 1.
+        At least two characters. With T = len(text) - 1, the model reads the first T characters and
+        predicts the last T.
     epochs : int, default=50
-        Passes over the text, with one update of the weights each.
+        The number of passes over the text. Each pass updates the weights once.
     optimizer : torch.optim.Optimizer, optional
-        By default SGD with ``lr=0.5, momentum=0.9``, :eq:`sgd-momentum`.
+        SGD with ``lr=0.5, momentum=0.9`` by default, :eq:`sgd-momentum`.
     clip_norm : float, optional
-        Shorten a gradient that is longer than this; by default none is.
+        Shorten gradients to this norm if they are longer. By default, gradients are not shortened.
 
     Yields
     ------
     EpochRecord
-        Epoch, loss, gradient norm and predicted text.
+        The epoch, its loss, its gradient norm and the predicted text.
 
     Raises
     ------
     TypeError
-        If an argument is of the wrong kind.
+        If an argument has the wrong type.
     ValueError
         If the text is too short, `vocab` and `model` differ in size, a number is out of range, or
-        the optimizer is another model's.
+        the optimizer holds no parameter of the model.
     Diverged
         If the loss or the gradient becomes NaN or infinite. The message says at which epoch.
 
@@ -87,7 +88,7 @@ def training_steps(
     ...         break
     spelled at epoch 7
     """
-    # Checked here rather than at the first step, so that a mistake shows where it is made.
+    # The checks stand outside the generator, so that they run at the call, not at the first epoch.
     if not isinstance(model, CharRNN):
         raise TypeError(f"model must be a CharRNN, got {type(model).__name__}")
     if not isinstance(vocab, Vocabulary):
@@ -105,17 +106,17 @@ def training_steps(
         optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise TypeError(
-            f"optimizer must be made already, as torch.optim.SGD(model.parameters(), lr=0.5) is: "
+            "optimizer must be an optimizer, such as torch.optim.SGD(model.parameters(), lr=0.5): "
             f"got {optimizer!r}"
         )
     in_optimizer = {id(p) for group in optimizer.param_groups for p in group["params"]}
     if not any(id(p) in in_optimizer for p in model.parameters()):
         raise ValueError("the optimizer holds none of this model's parameters: nothing would learn")
     x, y = ids[None, :-1], ids[1:]  # (1, T), (T,)
-    return _steps(model, vocab, x, y, range(1, epochs + 1), optimizer, clip_norm)
+    return _train_epochs(model, vocab, x, y, range(1, epochs + 1), optimizer, clip_norm)
 
 
-def _steps(
+def _train_epochs(
     model: CharRNN,
     vocab: Vocabulary,
     x: torch.Tensor,
@@ -128,7 +129,7 @@ def _steps(
     model.train()
     for epoch in epochs:
         logits, _ = model(x)  # (1, T) -> (1, T, V)
-        logits = logits[0]  # (T, V): cross_entropy wants a row of V logits for each target
+        logits = logits[0]  # (T, V): cross_entropy expects one row of V logits per target
         loss = nn.functional.cross_entropy(logits, y)  # (T, V), (T,) -> ()
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -151,7 +152,7 @@ def train(
 ) -> History:
     """Run :func:`training_steps` to the end and return all records.
 
-    A run of more than two seconds shows its progress in a terminal, and nowhere else.
+    A run of more than two seconds shows its progress if standard error is a terminal.
 
     Parameters
     ----------
@@ -168,7 +169,8 @@ def train(
     TypeError, ValueError
         As in :func:`training_steps`.
     Diverged
-        If the loss or the gradient becomes NaN or infinite; its ``history`` holds what came before.
+        If the loss or the gradient becomes NaN or infinite. The error's ``history`` holds the
+        records of the earlier epochs.
 
     Examples
     --------
@@ -180,14 +182,16 @@ def train(
     epoch 10   loss:0.047  prediction:ello
     epoch 20   loss:0.000  prediction:ello
     """
-    steps = training_steps(
+    new_records = training_steps(
         model, vocab, text, epochs=epochs, optimizer=optimizer, clip_norm=clip_norm
     )
     records: list[EpochRecord] = []
     try:
         # disable=None: silent unless standard error is a terminal, so never in a page or notebook.
-        for record in tqdm(steps, total=epochs, unit="epoch", delay=2, leave=False, disable=None):
-            records.append(record)  # noqa: PERF402 - those before a Diverged are kept
+        for record in tqdm(
+            new_records, total=epochs, unit="epoch", delay=2, leave=False, disable=None
+        ):
+            records.append(record)  # noqa: PERF402 - list() would lose the records before an error
     except Diverged as error:
         raise Diverged(str(error), History(tuple(records))) from None
     return History(tuple(records))
@@ -199,7 +203,7 @@ def what_to_try(
     optimizer: torch.optim.Optimizer,
     clip_norm: float | None,
 ) -> str:
-    """Say what diverged, and what to try."""
+    """Return a message that says what diverged and what to try."""
     rate = optimizer.param_groups[0]["lr"]
     advice = f"try a lower learning rate (it is {rate:g})"
     if clip_norm is None:

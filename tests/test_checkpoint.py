@@ -872,7 +872,7 @@ def test_invalid_weights_are_refused(name, change, message, folder):
 def test_weights_without_a_valid_step_number_are_refused(value, folder):
     rewrite(folder / "weights.safetensors", lambda arrays: None, step=value)
     for loader in ("load_run", "history"):
-        with pytest.raises(RunFolderError, match="should say its step as a whole number, got "):
+        with pytest.raises(RunFolderError, match="step should be a whole number, got "):
             LOADERS[loader](folder)
 
 
@@ -897,7 +897,7 @@ H, L, B = 6, 1, SMALL["batch_size"]
         ),
         (lambda a: a.update({"hidden.0": np.zeros((L, B, H), np.int32)}), {}, "hidden.0 to be"),
         (lambda a: None, {"step": "2"}, "it belongs to step 2"),
-        (lambda a: None, {"step": None}, "should say its step as a whole number"),
+        (lambda a: None, {"step": None}, "step should be a whole number"),
         (lambda a: a.pop("best_loss"), {}, r"best_loss to be floats of shape \(\), got absent"),
         (lambda a: a["best_loss"].fill(np.nan), {}, "got a best loss of nan, "),
         (lambda a: a["since_best"].fill(-1), {}, "a best loss of .*, -1.0 measurements ago"),
@@ -936,10 +936,10 @@ def test_an_invalid_history_file_is_refused(text, message, folder):
 
 @pytest.mark.parametrize("loader", sorted(LOADERS.keys() - {"history"}))
 def test_a_path_that_is_not_a_run_folder_is_refused(loader, tmp_path):
-    with pytest.raises(RunFolderError, match="absent is not there; expected a run folder"):
+    with pytest.raises(RunFolderError, match="absent does not exist; expected a run folder"):
         LOADERS[loader](tmp_path / "absent")
     (tmp_path / "file").write_text("text")
     with pytest.raises(RunFolderError, match="file is a file; expected a run folder"):
         LOADERS[loader](tmp_path / "file")
-    with pytest.raises(RunFolderError, match=r"is no run folder: it has no config.json"):
+    with pytest.raises(RunFolderError, match=r"is not a run folder: it has no config.json"):
         LOADERS[loader](tmp_path)

@@ -955,8 +955,8 @@ DAMAGES = {
     change_format: "has format 99, made by charseq 9.9.9; this is charseq",
     replace_vocabulary: "vocab.json has 3 characters and the network",
     remove_model_options: "there is no option",
-    shutil.rmtree: "is not there; expected a run folder",
-    lambda folder: (folder / "config.json").unlink(): "is no run folder: it has no config.json",
+    shutil.rmtree: "does not exist; expected a run folder",
+    lambda folder: (folder / "config.json").unlink(): "is not a run folder: it has no config.json",
     lambda folder: (folder / "vocab.json").write_bytes(b"\xff"): "vocab.json is damaged",
 }
 

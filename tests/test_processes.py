@@ -91,7 +91,7 @@ def test_processes_at_different_steps_are_refused(monkeypatch):
     run = run_of()
     run.step = 3
     monkeypatch.setattr(processes, "rank_and_world_size", lambda: (1, 2))
-    with pytest.raises(ValueError, match="processes stand at the steps 0, 3: give each the same"):
+    with pytest.raises(ValueError, match="processes are at different steps, 0, 3: give each an"):
         next(language_model_steps(run, CORPUS))
 
 
