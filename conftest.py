@@ -1,7 +1,8 @@
-"""Each prompt and cell of a page is a test, run from top to bottom in one namespace a page.
+"""Each code cell and each prompt of a page is a test; a page's tests share one namespace.
 
-The cells are ```` ```{code-cell} python ```` and, for prompts, ```` ```python ````. Docstrings are
-pytest's own affair: ``--doctest-modules`` in pyproject.toml.
+Cells are blocks of ```` ```{code-cell} python ````; prompts stand in blocks of ```` ```python ````.
+The tests of a page run from top to bottom. Pytest itself runs the examples in docstrings:
+``--doctest-modules`` in pyproject.toml.
 """
 
 import os
@@ -12,7 +13,7 @@ from sybil.evaluators.doctest import NUMBER
 from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 from xdist.scheduler import LoadScopeScheduling
 
-# As the site's build does, and before anything imports torch: see docs/conf.py.
+# The site's build sets the same variables (docs/conf.py). They must be set before torch is imported.
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ["MPLBACKEND"] = "agg"
@@ -29,9 +30,9 @@ pytest_collect_file = Sybil(
 
 
 class Scheduling(LoadScopeScheduling):
-    """Give each process the next file of tests, but of the site one test at a time.
+    """Give each process whole files of tests, but split the tests of the site.
 
-    The cells of a page need those above them, and what a file sets up is used by several tests.
+    The cells of a page need the cells above them, and several tests of a file share its fixtures.
     """
 
     def _split_scope(self, nodeid):

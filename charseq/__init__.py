@@ -1,17 +1,17 @@
 """Character-level recurrent networks, from the equation to the trained network.
 
-The modules stand in the order in which data flows, and import only from modules before them:
-``vocab`` (characters to ids to one-hot), ``files`` (a file appears whole or not at all), ``texts``
-(a text by its name or path), ``corpus`` (a text as ids, and its batches), ``baselines`` (n-grams),
-``reference`` (the equations in NumPy), ``shapes`` (every parameter and tensor of a layer),
-``plotting`` (figures), ``history`` (what a run leaves behind), ``net`` (a trained network in
-NumPy), ``sampling`` (logits to text), ``layers`` (torch's layers, faster), ``model`` (the torch
-module), ``training`` (the loop over one sentence), ``processes`` (several processes that train one
-model), ``language_model`` (training on a corpus), ``checkpoint`` (a run folder), ``trainer``
-(training in a run folder) and ``cli`` (the command). An hour is enough for its core: ``vocab``,
-``reference``, ``model``, ``training`` and ``history``.
+The modules are listed here in the order in which data flows. Each imports only from modules before
+it: ``vocab`` (characters to ids to one-hot), ``files`` (writing a file whole or not at all),
+``texts`` (loading a text by name or path), ``corpus`` (a text as ids, and its batches),
+``baselines`` (n-grams), ``reference`` (the equations in NumPy), ``shapes`` (the parameters and
+tensors of a layer), ``plotting`` (figures), ``history`` (the records of a run), ``net`` (a trained
+network in NumPy), ``sampling`` (from logits to text), ``layers`` (torch's layers, faster),
+``model`` (the torch module), ``training`` (training on one sentence), ``processes`` (training in
+several processes), ``language_model`` (training on a corpus), ``checkpoint`` (saving and loading a
+run folder), ``trainer`` (training in a run folder) and ``cli`` (the command). You can read the core
+in an hour: ``vocab``, ``reference``, ``model``, ``training`` and ``history``.
 
-One alphabet holds everywhere, in shapes, code and prose:
+Shapes, code and prose use the same letters everywhere:
 
 ===  =======================================
 B    sequences in a batch
@@ -23,8 +23,8 @@ L    layers
 D    directions, 1 or 2
 ===  =======================================
 
-``import charseq`` imports neither torch nor matplotlib: each name loads its module on first use
-(:pep:`562`), so looking up a vocabulary or a shape is instant.
+``import charseq`` imports neither torch nor matplotlib. Each name loads its module on first use
+(:pep:`562`), so a vocabulary or the shapes of a layer are there at once.
 """
 
 from importlib import import_module
@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 from charseq._version import __version__ as __version__
 
-if TYPE_CHECKING:  # for editors and type checkers; at run time a name loads on first use
+if TYPE_CHECKING:  # only editors and type checkers need these imports; __getattr__ does the rest
     from charseq.baselines import NGram
     from charseq.checkpoint import load_net, load_run, save_run, start_folder
     from charseq.corpus import Corpus
@@ -119,7 +119,7 @@ __all__ = [  # noqa: RUF022 - in the order in which data flows
 
 def __getattr__(name: str) -> Any:
     if name in _OTHER_MODULES or name in _MODULE_OF.values():
-        return import_module(f"{__name__}.{name}")  # charseq.reference, without importing it first
+        return import_module(f"{__name__}.{name}")  # so charseq.reference works without an import
     if name in _OLD_NAMES:
         from warnings import warn
 
@@ -129,7 +129,7 @@ def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
-    globals()[name] = value  # the next look-up does not come through here
+    globals()[name] = value  # so the next look-up does not call this function
     return value
 
 

@@ -1,6 +1,6 @@
 """The command ``charseq``: train, resume, sample, eval, shapes, info.
 
-Only typer is imported here; each command loads what it needs, so that help comes at once.
+Only typer is imported here. Each command imports what it needs, so that help appears at once.
 """
 
 import json
@@ -15,14 +15,14 @@ import typer
 
 __all__ = ["main"]
 
-MOST_LAYERS = 1000  # far more than can be trained, and far fewer than fill the memory unnoticed
+MOST_LAYERS = 1000  # far more than anybody can train, and too few to fill the memory
 
 app = typer.Typer(
     name="charseq",
     help="Recurrent networks that read characters.",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode=None,  # rich would cost more time than the help itself
+    rich_markup_mode=None,  # importing rich takes longer than the rest of the help
     pretty_exceptions_enable=False,
 )
 
@@ -43,37 +43,39 @@ def train(
     cell: Annotated[str, typer.Option(help="rnn, gru or lstm.")] = "lstm",
     hidden: Annotated[int, typer.Option(help="Hidden units.")] = 128,
     layers: Annotated[int, typer.Option(help="Stacked layers.", max=MOST_LAYERS)] = 1,
-    embedding: Annotated[int, typer.Option(help="Embedding features; 0 for one-hot.")] = 0,
+    embedding: Annotated[int, typer.Option(help="Length of embeddings; 0 for one-hot.")] = 0,
     dropout: Annotated[float, typer.Option(help="Share of states set to zero.")] = 0.0,
     tied: Annotated[bool, typer.Option("--tied", help="Tie embedding and output layer.")] = False,
-    forget_bias: Annotated[float | None, typer.Option(help="Of an LSTM's forget gate.")] = None,
-    steps: Annotated[int, typer.Option(help="Updates of the weights.")] = 1000,
+    forget_bias: Annotated[float | None, typer.Option(help="Bias of the forget gate.")] = None,
+    steps: Annotated[int, typer.Option(help="Training steps, one update each.")] = 1000,
     batch_size: Annotated[int, typer.Option(help="Texts read side by side.")] = 32,
     length: Annotated[int, typer.Option(help="Characters the gradient goes back through.")] = 64,
-    order: Annotated[str, typer.Option(help="streams (state carried) or windows.")] = "streams",
+    order: Annotated[str, typer.Option(help="streams (carry the state) or windows.")] = "streams",
     optimizer: Annotated[str, typer.Option(help="adamw, adam or sgd.")] = "adamw",
     lr: Annotated[float, typer.Option(help="Largest learning rate.")] = 2e-3,
-    momentum: Annotated[float, typer.Option(help="Of SGD.")] = 0.9,
-    weight_decay: Annotated[float, typer.Option(help="Of the optimizer.")] = 0.0,
+    momentum: Annotated[float, typer.Option(help="Momentum of SGD.")] = 0.9,
+    weight_decay: Annotated[float, typer.Option(help="Weight decay.")] = 0.0,
     schedule: Annotated[str, typer.Option(help="cosine, linear or constant.")] = "cosine",
-    warmup: Annotated[int, typer.Option(help="Steps over which the rate grows.")] = 0,
+    warmup: Annotated[int, typer.Option(help="Updates until the rate is largest.")] = 0,
     clip_norm: Annotated[float, typer.Option(help="Longest gradient; 0 for no limit.")] = 1.0,
     valid: Annotated[float, typer.Option(help="Share of the text held back to measure on.")] = 0.1,
-    evaluate_every: Annotated[int, typer.Option(help="Steps between measurements.")] = 100,
-    patience: Annotated[int, typer.Option(help="Measurements without a best; 0: no limit.")] = 0,
-    save_every: Annotated[int, typer.Option(help="Steps between two saves.")] = 100,
-    sample_every: Annotated[int, typer.Option(help="Steps between samples; 0 for none.")] = 0,
-    encoding: Annotated[str, typer.Option(help="Of the text file.")] = "utf-8",
+    evaluate_every: Annotated[int, typer.Option(help="Updates between measurements.")] = 100,
+    patience: Annotated[
+        int, typer.Option(help="Measurements to wait for a new best; 0 for no end.")
+    ] = 0,
+    save_every: Annotated[int, typer.Option(help="Updates between saves.")] = 100,
+    sample_every: Annotated[int, typer.Option(help="Updates between samples; 0 for none.")] = 0,
+    encoding: Annotated[str, typer.Option(help="Encoding of the text file.")] = "utf-8",
     plain: Annotated[
         bool,
         typer.Option(
             "--plain", help="Use torch's own layers; the default computes the same faster."
         ),
     ] = False,
-    seed: Annotated[int, typer.Option(help="All random choices derive from it.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of all random choices.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Learn from a text and keep the run in a folder; interrupt it when you like."""
+    """Learn from a text and save the run in a folder; you can interrupt it at any time."""
     from charseq.language_model import Settings
     from charseq.trainer import Reporting, train_folder
 
@@ -115,11 +117,11 @@ def train(
 @app.command()
 def resume(
     run: RunFolder,
-    save_every: Annotated[int, typer.Option(help="Steps between two saves.")] = 100,
-    sample_every: Annotated[int, typer.Option(help="Steps between samples; 0 for none.")] = 0,
+    save_every: Annotated[int, typer.Option(help="Updates between saves.")] = 100,
+    sample_every: Annotated[int, typer.Option(help="Updates between samples; 0 for none.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Go on with a run as if it had never stopped."""
+    """Continue a run as if it had never stopped."""
     from charseq.trainer import Reporting, resume_folder
 
     if resume_folder(run, Reporting(save_every, sample_every, as_json)):
@@ -129,25 +131,25 @@ def resume(
 @app.command()
 def sample(
     run: RunFolder,
-    prompt: Annotated[str | None, typer.Option(help="Text to go on from.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="Text to continue.")] = None,
     length: Annotated[int, typer.Option(help="Characters to write.")] = 400,
-    temperature: Annotated[float, typer.Option(help="0 takes the likeliest.")] = 1.0,
+    temperature: Annotated[float, typer.Option(help="0 takes the likeliest character.")] = 1.0,
     top_k: Annotated[int, typer.Option(help="Keep the k likeliest; 0 for all.")] = 0,
-    top_p: Annotated[float, typer.Option(help="Keep the likeliest of this sum.")] = 1.0,
-    stop: Annotated[list[str] | None, typer.Option(help="End where this begins.")] = None,
-    streams: Annotated[int, typer.Option(help="Texts to write.")] = 1,
-    seed: Annotated[int | None, typer.Option(help="The same seed, the same text.")] = None,
-    last: Annotated[bool, typer.Option("--last", help="Last weights, not the best.")] = False,
+    top_p: Annotated[float, typer.Option(help="Keep the likeliest that sum to this.")] = 1.0,
+    stop: Annotated[list[str] | None, typer.Option(help="End the text before this.")] = None,
+    streams: Annotated[int, typer.Option(help="Number of texts to write.")] = 1,
+    seed: Annotated[int | None, typer.Option(help="The same seed writes the same text.")] = None,
+    last: Annotated[bool, typer.Option("--last", help="Use the latest weights.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write text with a trained network; torch is not needed."""
+    """Write text with a trained network, without torch."""
     import numpy as np
 
     from charseq.checkpoint import load_net
     from charseq.sampling import generate
 
     net, vocab = load_net(run, best=not last)
-    with np.errstate(all="ignore"):  # a net that has grown out of bounds is refused in one sentence
+    with np.errstate(all="ignore"):  # if numbers overflow, one error message replaces the warnings
         texts = generate(
             net,
             vocab,
@@ -172,8 +174,8 @@ def sample(
 def evaluate_(
     run: RunFolder,
     text: Text,
-    encoding: Annotated[str, typer.Option(help="Of the text file.")] = "utf-8",
-    last: Annotated[bool, typer.Option("--last", help="Last weights, not the best.")] = False,
+    encoding: Annotated[str, typer.Option(help="Encoding of the text file.")] = "utf-8",
+    last: Annotated[bool, typer.Option("--last", help="Use the latest weights.")] = False,
     as_json: Json = False,
 ) -> None:
     """Measure a trained network on a text, in bits per character and perplexity."""
@@ -185,25 +187,25 @@ def evaluate_(
     model, vocab = load_model(run, best=not last)
     corpus = Corpus.from_text(load_text(text, encoding), vocab)
     loss = evaluate(model, corpus)
-    measured = {
+    results = {
         "characters": len(corpus),
         "loss": loss,
         "bits_per_character": loss / math.log(2),
         "perplexity": math.exp(loss) if loss < 700 else math.inf,
     }
-    _show(measured, as_json)
+    _print_facts(results, as_json)
 
 
 @app.command()
 def shapes(
     layer: Annotated[str, typer.Argument(help="rnn, gru or lstm.", show_default=False)],
-    input_size: Annotated[int, typer.Argument(help="Features of a step.", show_default=False)],
+    input_size: Annotated[int, typer.Argument(help="Features per step.", show_default=False)],
     hidden_size: Annotated[int, typer.Argument(help="Hidden units.", show_default=False)],
     layers: Annotated[int, typer.Option(help="Stacked layers.", max=MOST_LAYERS)] = 1,
     bidirectional: Annotated[bool, typer.Option("--bidirectional")] = False,
     batch_first: Annotated[bool, typer.Option("--batch-first")] = False,
     no_bias: Annotated[bool, typer.Option("--no-bias")] = False,
-    proj_size: Annotated[int, typer.Option(help="Of an LSTM; 0 for none.")] = 0,
+    proj_size: Annotated[int, typer.Option(help="Projection of an LSTM; 0 for none.")] = 0,
     batch: Annotated[int, typer.Option(help="Sequences; 0 for one without batch axis.")] = 1,
     length: Annotated[int, typer.Option(help="Time steps.")] = 1,
     as_json: Json = False,
@@ -211,7 +213,7 @@ def shapes(
     """Show the shape of every parameter and tensor of a layer."""
     from charseq.shapes import LayerShapes
 
-    found = LayerShapes(
+    layer_shapes = LayerShapes(
         layer,
         input_size,
         hidden_size,
@@ -223,12 +225,12 @@ def shapes(
         batch_size=batch or None,
         length=length,
     )
-    print(json.dumps(found.to_dict()) if as_json else found)
+    print(json.dumps(layer_shapes.to_dict()) if as_json else layer_shapes)
 
 
 @app.command()
 def info(run: RunFolder, as_json: Json = False) -> None:
-    """Say what is in a run folder: network, settings, text, and how far it is."""
+    """Show what is in a run folder: its network, settings, text and progress."""
     from charseq.checkpoint import load_net, read_config, read_history
 
     config = read_config(run)
@@ -242,13 +244,13 @@ def info(run: RunFolder, as_json: Json = False) -> None:
     }
     if len(history):
         facts["loss"] = round(float(history.losses[-1]), 4)
-    measured = [record.valid_loss for record in history if not math.isnan(record.valid_loss)]
-    if measured:
-        facts["best_valid_bits_per_character"] = round(min(measured) / math.log(2), 4)
-    _show({**facts, **({"settings": config["settings"]} if as_json else {})}, as_json)
+    valid_losses = [record.valid_loss for record in history if not math.isnan(record.valid_loss)]
+    if valid_losses:
+        facts["best_valid_bits_per_character"] = round(min(valid_losses) / math.log(2), 4)
+    _print_facts({**facts, **({"settings": config["settings"]} if as_json else {})}, as_json)
 
 
-def _show(facts: dict[str, Any], as_json: bool) -> None:
+def _print_facts(facts: dict[str, Any], as_json: bool) -> None:
     if as_json:
         from charseq.history import json_line
 
@@ -256,12 +258,12 @@ def _show(facts: dict[str, Any], as_json: bool) -> None:
         return
     width = max(map(len, facts))
     for name, value in facts.items():
-        shown = f"{value:.4f}" if isinstance(value, float) else value
-        print(f"{name.replace('_', ' '):{width}}  {shown}")
+        text = f"{value:.4f}" if isinstance(value, float) else value
+        print(f"{name.replace('_', ' '):{width}}  {text}")
 
 
-def _processes() -> Any:
-    """Join the other processes if torchrun has started several; torch is imported only then."""
+def _join_processes_if_any() -> Any:
+    """Join the other processes if torchrun has started several. Only then is torch imported."""
     if int(os.environ.get("WORLD_SIZE") or 1) < 2:
         return nullcontext()
     from charseq.processes import join_processes
@@ -270,9 +272,9 @@ def _processes() -> Any:
 
 
 def main() -> None:
-    """Run the command; errors of use end in one sentence and a non-zero exit."""
+    """Run the command. Errors that the user can fix are printed as one sentence, with exit code 1."""
     try:
-        with _processes():
+        with _join_processes_if_any():
             app(prog_name="charseq")
     except (ArithmeticError, ValueError, TypeError, OSError, MemoryError) as error:
         message = str(error) or "there is not enough memory"

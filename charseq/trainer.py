@@ -1,4 +1,4 @@
-"""Training a run that lives in a folder: read the text, make steps, save, report, stop cleanly."""
+"""Training a run in a folder: it loads the text, trains, saves, reports and stops cleanly."""
 
 import io
 import math
@@ -42,7 +42,7 @@ class Reporting:
     sample_every : int, default=0
         Training steps from one printed sample to the next; 0 for none.
     as_json : bool, default=False
-        Whether each record is printed as a line of JSON, and nothing else.
+        Whether to print each record as a line of JSON, and nothing else.
 
     Raises
     ------
@@ -73,17 +73,17 @@ def train_folder(
     Parameters
     ----------
     folder : pathlib.Path
-        Must not hold a run yet.
+        The folder to make. It must not hold a run yet.
     text : str
         A name from :func:`charseq.texts.texts`, or the path of a text file.
     options : dict
-        Those of :class:`charseq.CharRNN`, except `vocab_size`.
+        The options of :class:`charseq.CharRNN`, without `vocab_size`.
     settings : Settings
         How to train.
     valid : float, default=0.1
         Share of the text that is held back to measure on; 0 for none.
     encoding : str, default="utf-8"
-        Of the text file.
+        Encoding of the text file.
     reporting : Reporting, optional
         When to save and what to print.
 
@@ -95,24 +95,24 @@ def train_folder(
     Raises
     ------
     ValueError, TypeError, OSError
-        If the text, an option or the folder will not do.
+        If the text, an option or the folder cannot be used.
     MemoryError
         If the weights do not fit into memory.
     Diverged
-        If the loss or its gradient becomes NaN or infinite. The last good step is saved.
+        If the loss or its gradient becomes NaN or infinite. The last good training step is saved.
     """
-    # An absolute path, so that the run can be resumed from another directory.
-    place = text if text in texts() else os.path.abspath(text)  # noqa: PTH100 - never raises
-    source: dict[str, Any] = {"text": place, "encoding": encoding, "valid": valid}
+    # The path is made absolute, so that the run can be resumed from another directory.
+    name_or_path = text if text in texts() else os.path.abspath(text)  # noqa: PTH100 - never raises
+    source: dict[str, Any] = {"text": name_or_path, "encoding": encoding, "valid": valid}
     corpus, parts = _load_and_split(source)
     source |= {"characters": len(corpus), "sha256": corpus.digest()}
     options = {"vocab_size": len(corpus.vocab), **options}
     _check_memory(options)
     run = Run(CharRNN(**options), corpus.vocab, settings)
-    steps = language_model_steps(run, *parts)  # refuses a text that is too short
+    new_records = language_model_steps(run, *parts)  # raises if the text is too short
     if rank_and_world_size()[0] == 0:
         start_folder(folder, run, source)
-    return _make_steps(folder, run, (), steps, reporting or Reporting())
+    return _train_and_save(folder, run, (), new_records, reporting or Reporting())
 
 
 def resume_folder(folder: Path, reporting: Reporting | None = None) -> bool:
@@ -140,28 +140,28 @@ def resume_folder(folder: Path, reporting: Reporting | None = None) -> bool:
         As from :func:`train_folder`.
     """
     run, history = load_run(folder)
-    source = _source_of(folder)
+    source = _read_source(folder)
     corpus, parts = _load_and_split(source)
     if corpus.vocab != run.vocab or len(corpus) != source["characters"]:
         raise ValueError(
             f"{source['text']} is not the text that this run learns from: it has {len(corpus)} "
-            f"characters, {len(corpus.vocab)} of them different, and the run was started on "
-            f"{source['characters']} and {len(run.vocab)}"
+            f"characters, {len(corpus.vocab)} of them different, and the text of the run has "
+            f"{source['characters']} characters, {len(run.vocab)} of them different"
         )
     if "sha256" in source and source["sha256"] != corpus.digest():  # the oldest folders lack it
         raise ValueError(
-            f"{source['text']} is not the text that this run learns from: it has as many "
-            "characters as that, but not the same"
+            f"{source['text']} is not the text that this run learns from: it has equally many "
+            "characters, but some of them differ"
         )
-    steps = language_model_steps(run, *parts)
-    return _make_steps(folder, run, history, steps, reporting or Reporting())
+    new_records = language_model_steps(run, *parts)
+    return _train_and_save(folder, run, history, new_records, reporting or Reporting())
 
 
-# --- before the first step ------------------------------------------------------------------------
+# --- before the first training step ---------------------------------------------------------------
 
 
 def _load_and_split(source: dict[str, Any]) -> tuple[Corpus, tuple[Corpus, Corpus | None]]:
-    """Load the text of a run; return it whole, and the parts to learn from and to measure on."""
+    """Load a run's text. Return the whole text, and the parts to learn from and to measure on."""
     if source["text"] in texts():
         corpus = Corpus.from_text(load_text(source["text"]))
     else:
@@ -172,12 +172,12 @@ def _load_and_split(source: dict[str, Any]) -> tuple[Corpus, tuple[Corpus, Corpu
     return corpus, (train, valid)
 
 
-def _source_of(folder: Path) -> dict[str, Any]:
+def _read_source(folder: Path) -> dict[str, Any]:
     """Read where the text of a run came from."""
     source: dict[str, Any] = read_config(folder)["text"]
-    kinds: dict[str, Any] = {"text": str, "encoding": str, "valid": (int, float), "characters": int}
-    for name, kind in kinds.items():
-        if not isinstance(source.get(name), kind):
+    types: dict[str, Any] = {"text": str, "encoding": str, "valid": (int, float), "characters": int}
+    for name, expected_type in types.items():
+        if not isinstance(source.get(name), expected_type):
             raise RunFolderError(
                 f"{folder / 'config.json'} does not say where the text came from: its {name!r} "
                 f"is {source.get(name)!r}"
@@ -186,40 +186,41 @@ def _source_of(folder: Path) -> dict[str, Any]:
 
 
 def _check_memory(options: dict[str, Any]) -> None:
-    """Refuse a network that torch would build layer by layer until the memory is full."""
-    width = options["embedding_size"] or options["vocab_size"]
+    """Refuse a network that cannot fit into memory, before torch starts to allocate its layers."""
+    input_size = options["embedding_size"] or options["vocab_size"]
     try:
         layers = LayerShapes(
-            options["cell"], width, options["hidden_size"], num_layers=options["num_layers"]
+            options["cell"], input_size, options["hidden_size"], num_layers=options["num_layers"]
         )
-    except ValueError:  # CharRNN refuses it as well, and names the option
+    except ValueError:  # CharRNN also refuses such options, and its message names the option
         return
     weights = layers.parameter_count
-    with suppress(AttributeError):  # Windows does not say how much memory there is
+    with suppress(AttributeError):  # Windows has no os.sysconf, so its memory is unknown
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        if 16 * weights > memory:  # in float32, with the gradient and Adam's two averages
+        if 16 * weights > memory:  # 4 bytes each: weight, gradient and Adam's two averages
             raise MemoryError(
-                f"there is not enough memory: the network has {weights:,} weights, of which each "
-                f"takes 16 bytes in training, and this machine {memory:,} bytes"
+                f"there is not enough memory: training takes 16 bytes for each of the network's "
+                f"{weights:,} weights, and this machine has {memory:,} bytes"
             )
 
 
-# --- the steps ------------------------------------------------------------------------------------
+# --- training -------------------------------------------------------------------------------------
 
 
-def _make_steps(
+def _train_and_save(
     folder: Path,
     run: Run,
-    earlier: Iterable[UpdateRecord],
-    steps: Iterator[UpdateRecord],
+    earlier_records: Iterable[UpdateRecord],
+    new_records: Iterator[UpdateRecord],
     reporting: Reporting,
 ) -> bool:
-    """Make the steps that are left; save at intervals and at the end; return if interrupted.
+    """Train until the run is finished or interrupted, and return whether it was interrupted.
 
-    With several processes, only rank 0 prints and writes. All stop after the same step, and exit
-    once rank 0 has saved.
+    `new_records` is the generator that trains. The run is saved at intervals and at the end. With
+    several processes, only rank 0 prints and writes. All processes stop after the same training
+    step, and exit after rank 0 has saved.
     """
-    records = list(earlier)
+    records = list(earlier_records)
     is_rank_0 = rank_and_world_size()[0] == 0
 
     def save(best: bool = False) -> None:
@@ -227,9 +228,9 @@ def _make_steps(
             save_run(folder, run, History(tuple(records)), best=best)
 
     stopped = False
-    with _interrupts_wait() as interrupts, _progress_bar(run, is_rank_0, reporting) as bar:
+    with _delay_interrupts() as interrupts, _progress_bar(run, is_rank_0, reporting) as bar:
         try:
-            for record in steps:
+            for record in new_records:
                 records.append(record)
                 bar.update(run.settings.batch_size * run.settings.length)
                 bar.set_postfix_str(str(record).split("  ", 1)[1].lstrip(), refresh=False)
@@ -240,66 +241,71 @@ def _make_steps(
                     save(is_best)
                 if stopped := any_process(bool(interrupts)):
                     break
-        except BrokenPipeError:  # raised between two steps, so all that was learned can be saved
+        except BrokenPipeError:  # nobody reads the output; the run is between two training steps
             save()
             raise
         except Diverged:
             save()
-            any_process(False)
+            any_process(False)  # wait until rank 0 has saved
             raise
         save()
     interrupted = stopped and not run.finished
     if is_rank_0:
-        _plot(folder, History(tuple(records)))
-        _say_how_it_ended(folder, run, interrupted, reporting)
-    any_process(False)
+        _plot_loss(folder, History(tuple(records)))
+        _print_ending(folder, run, interrupted, reporting)
+    any_process(False)  # wait until rank 0 has saved
     return interrupted
 
 
 @contextmanager
-def _interrupts_wait() -> Iterator[list[int]]:
-    """Collect an interrupt, so that the step can be completed; a second one is not held back."""
+def _delay_interrupts() -> Iterator[list[int]]:
+    """Collect the first interrupt, so that a training step can be completed.
+
+    A second interrupt takes effect at once.
+    """
     interrupts: list[int] = []
-    before = signal.getsignal(signal.SIGINT)
+    handler_before = signal.getsignal(signal.SIGINT)
 
     def collect(number: int, frame: Any) -> None:
         interrupts.append(number)
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, handler_before)
 
-    if before is signal.default_int_handler:  # a program that ignores interrupts goes on doing so
+    # If this process was started with interrupts ignored, they stay ignored.
+    if handler_before is signal.default_int_handler:
         signal.signal(signal.SIGINT, collect)
     try:
         yield interrupts
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, handler_before)
 
 
-def _progress_bar(run: Run, shown: bool, reporting: Reporting) -> "tqdm[Any]":
-    characters = run.settings.batch_size * run.settings.length
+def _progress_bar(run: Run, is_rank_0: bool, reporting: Reporting) -> "tqdm[Any]":
+    characters_per_update = run.settings.batch_size * run.settings.length
     return tqdm(
-        total=run.settings.steps * characters,
-        initial=run.step * characters,
+        total=run.settings.steps * characters_per_update,
+        initial=run.step * characters_per_update,
         unit="char",
         unit_scale=True,
-        disable=None if shown and not reporting.as_json else True,  # None: only in a terminal
+        # None: show the bar only in a terminal
+        disable=None if is_rank_0 and not reporting.as_json else True,
         leave=False,
     )
 
 
 def _report(run: Run, record: UpdateRecord, bar: "tqdm[Any]", reporting: Reporting) -> None:
-    """Print what belongs to a step: its record as JSON, or a measurement, or a sample."""
+    """Print a training step's record as JSON, or else its measurement and its sample, if any."""
     if reporting.as_json:
         print(json_line(asdict(record)), flush=True)
         return
     if not math.isnan(record.valid_loss):
         bar.write(str(record), file=sys.stdout)
     if reporting.sample_every and record.step % reporting.sample_every == 0:
-        chance = np.random.default_rng(record.step)
+        rng = np.random.default_rng(record.step)
         net = NumpyNet.from_model(run.model)
-        bar.write(generate(net, run.vocab, length=200, rng=chance)[0], file=sys.stdout)
+        bar.write(generate(net, run.vocab, length=200, rng=rng)[0], file=sys.stdout)
 
 
-def _say_how_it_ended(folder: Path, run: Run, interrupted: bool, reporting: Reporting) -> None:
+def _print_ending(folder: Path, run: Run, interrupted: bool, reporting: Reporting) -> None:
     if interrupted:
         print(
             f"charseq: interrupted; the run is saved at step {run.step}, and "
@@ -310,8 +316,8 @@ def _say_how_it_ended(folder: Path, run: Run, interrupted: bool, reporting: Repo
         print(f"{run.step} steps; the run is in {folder}. Next: charseq sample {folder}")
 
 
-def _plot(folder: Path, history: History) -> None:
-    """Draw the loss beside the log, without opening a window."""
+def _plot_loss(folder: Path, history: History) -> None:
+    """Save a figure of the loss as loss.svg in the run folder, without opening a window."""
     if not len(history):
         return
     from matplotlib.figure import Figure
