@@ -13,7 +13,7 @@ from sybil.evaluators.doctest import NUMBER
 from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 from xdist.scheduler import LoadScopeScheduling
 
-# The site's build sets the same variables (docs/conf.py). They must be set before torch is imported.
+# These must be set before torch is imported. The site's build sets them, too: see docs/conf.py.
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ["MPLBACKEND"] = "agg"

@@ -1,4 +1,4 @@
-"""Measure charseq side by side with what a reader would use instead; see README.md."""
+"""Compare charseq's speed with that of programs that a reader might use instead; see README.md."""
 
 import argparse
 import contextlib
@@ -27,12 +27,12 @@ SECTIONS = ("training", "sampling", "startup", "playground")
 TABLES = ((training, "training", ""), (sampling, "sampling", "1"), (sampling, "sampling", "64"))
 
 
-class Died(Exception):  # noqa: N818 - it is what happened
-    """A contender's process ended; the message is the last line that it wrote."""
+class Died(Exception):  # noqa: N818 - it says what happened
+    """A contender's process has ended. The message is the last line that it wrote."""
 
 
 class Worker:
-    """The process of one contender, as :mod:`benchmarks.worker` describes it."""
+    """A process that runs one contender; :mod:`benchmarks.worker` describes its orders."""
 
     def __init__(self, command, environment=None):
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in close()
@@ -50,13 +50,13 @@ class Worker:
             raise Died(lines[-1] if lines else f"ended with code {self.process.returncode}")
         return json.loads(line)
 
-    def order(self, order):
-        with contextlib.suppress(BrokenPipeError):  # answer() says why
+    def send(self, order):
+        with contextlib.suppress(BrokenPipeError):  # answer() will raise, and say why
             self.process.stdin.write(order + "\n")
             self.process.stdin.flush()
 
     def ask(self, order):
-        self.order(order)
+        self.send(order)
         return self.answer()
 
     def close(self):
@@ -67,9 +67,9 @@ class Worker:
 
 
 def compare(module, size, names, rounds, seconds):
-    """Run contenders in alternation, A B C then C B A, and return a row for each.
+    """Run contenders in alternation, A B C then C B A, and return one row per contender.
 
-    A row is {"rates": characters a CPU second of each round} or {"problem": a sentence}.
+    A row is {"rates": characters per CPU second, one number per round} or {"problem": a sentence}.
     """
     contenders, work = module.CONTENDERS, module.SIZES[size]
     workers, rows = {}, {name: {"rates": []} for name in names}
@@ -83,10 +83,10 @@ def compare(module, size, names, rounds, seconds):
             rows[name] = {"problem": f"not installed: {error.name}"}
 
     def ask_all(order=None):
-        """Let all work at once, since nothing is timed, and drop those that cannot."""
+        """Let all workers work at once, since nothing is timed, and drop those that fail."""
         if order:
             for worker in workers.values():
-                worker.order(order)
+                worker.send(order)
         answers = {}
         for name in list(workers):
             try:
@@ -111,8 +111,8 @@ def compare(module, size, names, rounds, seconds):
         for number in range(rounds):
             for name in list(workers) if number % 2 == 0 else list(workers)[::-1]:
                 try:
-                    done = workers[name].ask(f"burst {seconds}")
-                    rows[name]["rates"].append(done["characters"] / done["cpu"])
+                    burst = workers[name].ask(f"burst {seconds}")
+                    rows[name]["rates"].append(burst["characters"] / burst["cpu"])
                 except Died as death:
                     drop(name, f"died: {death}")
     finally:
@@ -121,33 +121,34 @@ def compare(module, size, names, rounds, seconds):
     return rows
 
 
-def ratios(rows, name, other):
-    """Rate of one over that of another, a round each; nothing if one of them has no rates."""
-    pair = (rows.get(key, {}).get("rates", []) for key in (name, other))
-    return [a / b for a, b in zip(*pair, strict=False)]
+def ratios(rows, name, baseline):
+    """Return the ratio of two contenders' rates, one per round; empty if one has no rates."""
+    pair = (rows.get(key, {}).get("rates", []) for key in (name, baseline))
+    return [rate / of_baseline for rate, of_baseline in zip(*pair, strict=False)]
 
 
 # The bars
 
-# Of what its matrix products alone would let it write or read. Both depend on the processor in the
-# same way, so a share means the same on all; a ratio to a peer does not, and has no bar.
+# The smallest shares of the speed of a limit, which only computes the matrix products. Both speeds
+# depend on the processor in the same way, so a share means the same on all processors. A ratio to
+# a peer does not, so it has no bar.
 SHARES = {
     "training": {"S": 0.60, "G": 0.70, "M": 0.70, "L": 0.85},
     "sampling": {f"{size}{streams}": 0.70 for streams in (1, 64) for size in "SGML"},
 }
-SECONDS = {"help": 0.15, "vocabulary": 0.4, "shapes": 0.4, "sample": 0.4}  # of the processor
-BEYOND_NUMPY = 0.15  # seconds that the import of charseq may take
+SECONDS = {"help": 0.15, "vocabulary": 0.4, "shapes": 0.4, "sample": 0.4}  # CPU seconds at most
+BEYOND_NUMPY = 0.15  # CPU seconds that the import of charseq may take after that of NumPy
 
 
 def fastest(rows, names):
-    """Return the one of some contenders with the largest median, or the first if none has rates."""
+    """Return the contender with the largest median rate, or the first one if none has rates."""
     return max(names, key=lambda name: median(rows.get(name, {}).get("rates") or [0]))
 
 
 def bars(results):
-    """Yield what is measured, its values (none if it was left out), "≥" or "≤", and the bar.
+    """Yield a label, its measured values, "≥" or "≤", and the bar.
 
-    The bar is None for what is only reported.
+    There are no values if the measurement was left out, and the bar is None if there is no bar.
     """
     for module, section, _ in TABLES[:2]:
         for size, least in SHARES[section].items():
@@ -161,8 +162,8 @@ def bars(results):
             )
     for size, work in training.SIZES.items():
         rows = results.get(("training", size), {})
-        found = ratios(rows, "charseq", fastest(rows, ("limit", "limit_transposed")))
-        yield f"training {work}, share of the limit by torch alone", found, "≥", None
+        shares = ratios(rows, "charseq", fastest(rows, ("limit", "limit_transposed")))
+        yield f"training {work}, share of the limit by torch alone", shares, "≥", None
     for module, section, _ in TABLES[:2]:
         for size in SHARES[section]:
             rows, work = results.get((section, size), {}), module.SIZES[size]
@@ -172,8 +173,8 @@ def bars(results):
                 label = module.CONTENDERS[name].label.partition(":")[0].partition(",")[0]
                 label += " (the fastest peer)" * (name == best)
                 yield f"{section} {work}, against {label}", ratios(rows, "charseq", name), "≥", None
-    trainer = ratios(results.get(("training", "G"), {}), "bare_step", "charseq")
-    yield "training G, time of the trainer over its bare step", trainer, "≤", 1.03
+    overhead = ratios(results.get(("training", "G"), {}), "bare_step", "charseq")
+    yield "training G, time of the trainer over its bare step", overhead, "≤", 1.03
     rows = results.get(("startup", ""), {})
     cpu = {name: row.get("cpu", []) for name, row in rows.items()}
     pair = zip(cpu.get("import", []), cpu.get("numpy", []), strict=False)
@@ -184,11 +185,11 @@ def bars(results):
     imports = [row["torch"] for k, row in rows.items() if "torch" in row and k in SECONDS]
     yield "of these commands, import torch", [float(sum(imports))] * bool(imports), "≤", 0
     pair = zip(cpu.get("notebook_charseq", []), cpu.get("notebook", []), strict=False)
-    found = [a / b for a, b in pair]
-    yield "the notebook's job, CPU time against its own code", found, "≤", 1.05
+    time_ratios = [charseq / by_hand for charseq, by_hand in pair]
+    yield "the notebook's job, CPU time against its own code", time_ratios, "≤", 1.05
     for size, run in playground.SIZES.items():
-        found = ratios(results.get(("playground", size), {}), "core", "plain")
-        yield f"the playground's core, {run}, against eager torch", found, "≥", 20
+        speedups = ratios(results.get(("playground", size), {}), "core", "plain")
+        yield f"the playground's core, {run}, against eager torch", speedups, "≥", 20
     for name, row in results.get(("house", ""), {}).items():
         yield f"the house: {name}", [row["value"]], "≤", house.BARS[name]
     rows = results.get(("playground", ""), {})
@@ -196,20 +197,20 @@ def bars(results):
         yield f"{label}, milliseconds", rows.get(name, {}).get("milliseconds", []), "≤", 100
 
 
-def met(values, sense, bar):
+def is_met(values, sense, bar):
     return median(values) >= bar if sense == "≥" else median(values) <= bar
 
 
 # The tables
 
 
-def spread(values, digits=2):
+def format_spread(values, digits=2):
     low, middle, high = (f"{f(values):.{digits}f}" for f in (min, median, max))
     return f"{middle} ({low}–{high})"
 
 
-def table(rows):
-    """Lay out rows of cells in columns; all but the first column stand to the right."""
+def print_table(rows):
+    """Print rows of cells in columns; the first column is aligned left, the others right."""
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     for row in rows:
         cells = [row[0].ljust(widths[0])]
@@ -217,15 +218,15 @@ def table(rows):
         print("  ".join(cells).rstrip())
 
 
-def show_rates(title, module, found, unit="characters"):
-    """One line a contender, one column a size, and below what went wrong."""
+def show_rates(title, module, rows_by_size, unit="characters"):
+    """Print one line per contender with one column per size, and the problems below."""
     print(f"\n{title}: ratio to plain, median (least–most); in brackets plain's {unit}/s\n")
-    lines, notes = [["", "code", *(str(module.SIZES[size]) for size in found)]], []
-    names = dict.fromkeys(name for rows in found.values() for name in rows)
+    lines, notes = [["", "code", *(str(module.SIZES[size]) for size in rows_by_size)]], []
+    names = dict.fromkeys(name for rows in rows_by_size.values() for name in rows)
     for name in names:
         contender = module.CONTENDERS[name]
         line = [contender.label, contender.code]
-        for size, rows in found.items():
+        for size, rows in rows_by_size.items():
             row = rows.get(name, {"problem": "–"})
             if "problem" in row:
                 line.append(row["problem"].split(":")[0])
@@ -234,9 +235,9 @@ def show_rates(title, module, found, unit="characters"):
             elif name == "plain" or not ratios(rows, name, "plain"):
                 line.append(f"[{median(row['rates']) / 1000:.3g}k]" if row["rates"] else "–")
             else:
-                line.append(spread(ratios(rows, name, "plain")))
+                line.append(format_spread(ratios(rows, name, "plain")))
         lines.append(line)
-    table(lines)
+    print_table(lines)
     if notes:
         print("\n" + "\n".join(notes))
 
@@ -251,17 +252,19 @@ def show_startup(rows):
             notes.append(f"{command.label}: {row['problem']}")
             continue
         torch = "yes" if row["torch"] else "no"
-        lines.append([command.label, spread(row["seconds"]), spread(row["cpu"]), torch])
-    table(lines)
+        lines.append(
+            [command.label, format_spread(row["seconds"]), format_spread(row["cpu"]), torch]
+        )
+    print_table(lines)
     if notes:
         print("\n" + "\n".join(notes))
 
 
 def show_milliseconds(rows):
     print("\nThe playground: milliseconds, median (least–most)\n")
-    table(
+    print_table(
         [
-            [label, row["problem"] if "problem" in row else spread(row["milliseconds"], 1)]
+            [label, row["problem"] if "problem" in row else format_spread(row["milliseconds"], 1)]
             for label, row in ((playground.LABELS[name], row) for name, row in rows.items())
         ]
     )
@@ -271,17 +274,17 @@ def show_bars(results):
     lines = [["Bars, in this run", "", "median (least–most)", ""]]
     for what, values, sense, bar in bars(results):
         if values and bar is None:
-            lines.append([what, "", spread(values), ""])
+            lines.append([what, "", format_spread(values), ""])
         elif values:
-            verdict = "met" if met(values, sense, bar) else "MISSED"
-            lines.append([what, f"{sense} {bar:g}", spread(values), verdict])
+            verdict = "met" if is_met(values, sense, bar) else "MISSED"
+            lines.append([what, f"{sense} {bar:g}", format_spread(values), verdict])
     if len(lines) > 1:
         print()
-        table(lines)
+        print_table(lines)
 
 
-def machine():
-    """What the figures depend on."""
+def describe_machine():
+    """Return what the figures depend on: cores, load, and the versions of the packages."""
     packages = {}
     for name in ("torch", "numpy", "jax", "flax", "keras"):
         try:
@@ -296,70 +299,81 @@ def machine():
     }
 
 
-def main(arguments=None):
+def parse(arguments):
     parser = argparse.ArgumentParser(prog="dev.py bench", description=__doc__)
     parser.add_argument("--only", choices=[*SECTIONS, "house"], action="append")
     parser.add_argument("--sizes", default="SGML", help="some of S, G, M, L (default: SGML)")
-    parser.add_argument("--contenders", help="some of them, by comma; plain always runs")
+    parser.add_argument("--contenders", help="names, separated by commas; plain always runs")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=0.35, help="of a burst (default: 0.35)")
-    parser.add_argument("--quick", action="store_true", help="S alone, 2 rounds: does all work?")
-    parser.add_argument("--site", type=Path, default=SITE, help="built, for the playground")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all rounds there")
+    parser.add_argument("--seconds", type=float, default=0.35, help="per burst (default: 0.35)")
+    parser.add_argument("--quick", action="store_true", help="size S, 2 rounds: does it all work?")
+    parser.add_argument("--site", type=Path, default=SITE, help="folder of the built site")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all rounds to this file")
     options = parser.parse_args(arguments)
     if options.quick:
         options.sizes, options.rounds, options.seconds = options.sizes[0], 2, 0.1
-    sections = options.only or SECTIONS
-    wanted = options.contenders and {"plain", *options.contenders.split(",")}
-    began, results = time.perf_counter(), {}
-    about = machine()
-    print(", ".join(f"{name} {value}" for name, value in about.items() if value is not None))
-    if about["load"] > 0.5:
-        print("Something else is running here: no figure of this run is to be trusted.")
+    return options
 
-    def names_of(module, size):
-        return [
+
+def run_rates(options, section, module, suffix):
+    """Compare the contenders of one table, print it, and return the rows of each size."""
+    wanted = options.contenders and {"plain", *options.contenders.split(",")}
+    rows_by_size = {}
+    for size in (f"{letter}{suffix}" for letter in "SGML" if letter in options.sizes):
+        print(f"… {section} {size}", file=sys.stderr)
+        names = [
             name
             for name, contender in module.CONTENDERS.items()
             if size[0] in contender.sizes and (not wanted or name in wanted)
         ]
+        rows_by_size[size] = compare(module, size, names, options.rounds, options.seconds)
+    show_rates(section.capitalize(), module, rows_by_size)
+    return {(section, size): rows for size, rows in rows_by_size.items()}
 
+
+def run_playground(options):
+    """Measure the playground's core and its page, print both tables, and return their rows."""
+    rows_by_size = {}
+    for size in list(playground.SIZES)[: 1 if options.quick else None]:
+        print(f"… playground {size}", file=sys.stderr)
+        names = list(playground.CONTENDERS)
+        rows_by_size[size] = compare(playground, size, names, options.rounds, options.seconds)
+    show_rates("The playground's core", playground, rows_by_size, unit="epochs")
+    rows = playground.measure(options.rounds, options.site, Worker)
+    show_milliseconds(rows)
+    return {("playground", ""): rows} | {
+        ("playground", size): rows for size, rows in rows_by_size.items()
+    }
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    sections = options.only or SECTIONS
+    start, results = time.perf_counter(), {}
+    machine = describe_machine()
+    print(", ".join(f"{name} {value}" for name, value in machine.items() if value is not None))
+    if machine["load"] > 0.5:
+        print("Something else is running on this machine: do not trust the figures of this run.")
     for module, section, suffix in TABLES:
-        if section not in sections:
-            continue
-        found = {}
-        for size in (f"{letter}{suffix}" for letter in "SGML" if letter in options.sizes):
-            print(f"… {section} {size}", file=sys.stderr)
-            names = names_of(module, size)
-            found[size] = compare(module, size, names, options.rounds, options.seconds)
-            results[section, size] = found[size]
-        show_rates(section.capitalize(), module, found)
+        if section in sections:
+            results |= run_rates(options, section, module, suffix)
     if "startup" in sections:
         print("… startup", file=sys.stderr)
         environment = {**os.environ, **ONE_THREAD}
         rows = startup.measure(options.rounds, list(startup.COMMANDS), environment, ROOT)
         results["startup", ""] = rows
         show_startup(rows)
-    if "house" in sections:  # a quarter of an hour, so only where it is asked for
+    if "house" in sections:  # takes a quarter of an hour, so it runs only with --only house
         print("… house", file=sys.stderr)
-        found = house.measure(ROOT, house.BARS)
-        results["house", ""] = {name: {"value": value} for name, value in found.items()}
+        values = house.measure(ROOT, house.BARS)
+        results["house", ""] = {name: {"value": value} for name, value in values.items()}
     if "playground" in sections:
-        found = {}
-        for size in list(playground.SIZES)[: 1 if options.quick else None]:
-            print(f"… playground {size}", file=sys.stderr)
-            names = list(playground.CONTENDERS)
-            found[size] = compare(playground, size, names, options.rounds, options.seconds)
-            results["playground", size] = found[size]
-        show_rates("The playground's core", playground, found, unit="epochs")
-        rows = playground.measure(options.rounds, options.site, Worker)
-        results["playground", ""] = rows
-        show_milliseconds(rows)
+        results |= run_playground(options)
     show_bars(results)
-    print(f"\n{options.rounds} rounds, {time.perf_counter() - began:.0f} s")
+    print(f"\n{options.rounds} rounds, {time.perf_counter() - start:.0f} s")
     if options.json:
-        named = {" ".join(key).strip(): rows for key, rows in results.items()}
-        options.json.write_text(json.dumps({"machine": about, **named}, indent=1), "utf-8")
+        rows_by_name = {" ".join(key).strip(): rows for key, rows in results.items()}
+        options.json.write_text(json.dumps({"machine": machine, **rows_by_name}, indent=1), "utf-8")
     problems = [row.get("problem", "") for rows in results.values() for row in rows.values()]
     return int(any(problem.startswith(("died", "DIFFERS")) for problem in problems))
 

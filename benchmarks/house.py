@@ -1,7 +1,7 @@
-"""How long the project's own commands take, in a copy of the working tree.
+"""How long building and testing the project takes, in a copy of the working tree.
 
-The clean build is held against the pure running time: the processor seconds that the code of all
-scripts and cells takes, figures drawn, in one process that has imported torch.
+The clean build is compared with the pure running time. That is the CPU seconds that the code of all
+scripts and cells takes, figures included, in forks of one process that has imported torch.
 """
 
 import os
@@ -16,8 +16,8 @@ from resource import RUSAGE_CHILDREN, getrusage
 BUILD = ["-m", "sphinx", "-b", "html", "-d", "_build/doctrees", "-q", "-n", "-W", "-j"]
 BUILD += [str((os.cpu_count() or 1) + 1), "docs", "_build/html"]
 TESTS = ["-m", "pytest", "-q", "-n", "auto", "--no-loadscope-reorder"]
-# What is measured, in this order, and the most that it may be: the clean build as a share of the
-# pure running time, all else in seconds of two cores of 2019 without AVX-512.
+# The measurements in their order, and the largest value that each may have. The values are seconds
+# on two cores of 2019 without AVX-512, unless the name says otherwise. None means no bar.
 BARS = {
     "pure running time": None,
     "clean build": None,
@@ -32,60 +32,62 @@ BARS = {
 
 
 def measure(root, names):
-    """Return the figures of what is named, in seconds unless the name says otherwise."""
+    """Measure what is in `names`, in seconds unless the name says otherwise."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "charseq")
         copy_tree(root, copy)
-        steps = {
+        measurements = {
             "pure running time": lambda: pure_running_time(copy),
-            "clean build": lambda: seconds(copy, BUILD),
-            "unchanged build": lambda: seconds(copy, BUILD),
-            "one page changed": lambda: after(copy, edit_page),
-            "one docstring changed": lambda: after(copy, edit_docstring),
-            "quick tests": lambda: seconds(copy, [*TESTS, "-m", "not slow", "charseq", "tests"]),
-            "all tests": lambda: seconds(copy, TESTS),
+            "clean build": lambda: time_command(copy, BUILD),
+            "unchanged build": lambda: time_command(copy, BUILD),
+            "one page changed": lambda: rebuild_after(copy, edit_page),
+            "one docstring changed": lambda: rebuild_after(copy, edit_docstring),
+            "quick tests": lambda: time_command(
+                copy, [*TESTS, "-m", "not slow", "charseq", "tests"]
+            ),
+            "all tests": lambda: time_command(copy, TESTS),
         }
-        found = {name: step() for name, step in steps.items() if name in names}
-        if {"pure running time", "clean build"} <= found.keys():
-            share = found["clean build"] / found["pure running time"]
-            found["clean build, share of the pure running time"] = share
+        values = {name: take() for name, take in measurements.items() if name in names}
+        if {"pure running time", "clean build"} <= values.keys():
+            share = values["clean build"] / values["pure running time"]
+            values["clean build, share of the pure running time"] = share
         files = [path for path in (copy / "_build" / "html").rglob("*") if path.is_file()]
         if files:
-            found["the site, megabytes"] = sum(path.stat().st_size for path in files) / 1e6
-        return found
+            values["the site, megabytes"] = sum(path.stat().st_size for path in files) / 1e6
+        return values
 
 
 def copy_tree(root, copy):
-    """Copy what a clone would hold, and what is not yet committed."""
-    listed = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
-    names = subprocess.run(listed, cwd=root, check=True, capture_output=True, text=True).stdout
+    """Copy the files that a clone would hold, and new files that are not committed yet."""
+    list_files = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
+    names = subprocess.run(list_files, cwd=root, check=True, capture_output=True, text=True).stdout
     for name in filter(None, names.split("\0")):
         if (root / name).is_file():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(root / name, copy / name)
-    for command in (["init", "-q"], ["add", "-A"]):  # the tests ask git for the files
+    for command in (["init", "-q"], ["add", "-A"]):  # the tests ask git for a list of files
         subprocess.run(["git", *command], cwd=copy, check=True)
 
 
-def seconds(copy, command):
+def time_command(copy, command):
     start = time.perf_counter()
     run(copy, command)
     return time.perf_counter() - start
 
 
 def run(copy, command):
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, *command],
         cwd=copy, env={**os.environ, "PYTHONPATH": str(copy)}, text=True, capture_output=True,
     )  # fmt: skip
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} has failed:\n{done.stdout[-3000:]}{done.stderr}")
-    return done.stdout
+    if result.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{result.stdout[-3000:]}{result.stderr}")
+    return result.stdout
 
 
-def after(copy, edit):
+def rebuild_after(copy, edit):
     edit(copy)
-    return seconds(copy, BUILD)
+    return time_command(copy, BUILD)
 
 
 def edit_page(copy):
@@ -107,7 +109,7 @@ def pure_running_time(copy):
 
 
 def run_everything(copy):
-    """Run each script and page in a fork of this process; return their processor seconds."""
+    """Run each script and each page in its own fork of this process; return their CPU seconds."""
     os.environ.update(CUDA_VISIBLE_DEVICES="", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     sys.path.insert(0, str(copy / "docs" / "_ext"))
     import cells
@@ -116,19 +118,19 @@ def run_everything(copy):
 
     jobs.warm()
     for _, folder, sources in jobs.pages(copy / "docs"):
-        in_a_fork(folder, cells.run_cells, sources, figures.RC)
+        run_in_fork(folder, cells.run_cells, sources, figures.RC)
     for script, _ in jobs.scripts(copy / "docs"):
-        in_a_fork(script.parent, run_script, script, figures.RC)
-    spent = getrusage(RUSAGE_CHILDREN)
-    return spent.ru_utime + spent.ru_stime
+        run_in_fork(script.parent, run_script, script, figures.RC)
+    usage = getrusage(RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
-def in_a_fork(folder, work, *arguments):
+def run_in_fork(folder, function, *arguments):
     child = os.fork()
     if not child:
         os.chdir(folder)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        work(*arguments)
+        function(*arguments)
         os._exit(0)
     os.waitpid(child, 0)
 

@@ -1,4 +1,4 @@
-"""The same job by charseq, as in the gallery's train_seed.py, without pictures."""
+"""The notebook's job, done with charseq as in the gallery's train_seed.py, without pictures."""
 
 import torch
 from torch import nn

@@ -1,14 +1,14 @@
-"""The job of the notebook that charseq grew from, in its own code, as a script without pictures."""
+"""The code of the notebook that charseq grew from, as a script without pictures."""
 
 import numpy as np
 import torch
 from torch import nn
 
 torch.manual_seed(0)
-rnn = nn.RNN(4, 2, batch_first=True)  # its dimension check, which moves the generator on
+rnn = nn.RNN(4, 2, batch_first=True)  # the notebook's check of dimensions; it draws random numbers
 
 sample = " learned deep learning"
-char_list = list("egnidrl pa")  # the notebook's list(set(sample)), in the order that it met
+char_list = list("egnidrl pa")  # list(set(sample)), in the order that the notebook printed
 char_dic = {c: i for i, c in enumerate(char_list)}
 sample_idx = [char_dic[c] for c in sample]
 x_data = [sample_idx[:-1]]

@@ -1,4 +1,4 @@
-"""What all contenders are given: sizes, text, initial weights. NumPy only."""
+"""What all contenders share: sizes, text and initial weights. It needs only NumPy."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,40 +16,41 @@ GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 
 
 class Contender(NamedTuple):
-    """One way to do the work.
+    """A program that does the work.
 
-    `make` takes a :class:`Work` and returns a generator that does a piece of it at each `next`:
-    in training it yields the loss of a step, in sampling the texts of `Work.chunk` characters.
+    `make` takes a :class:`Work` and returns a generator, which does one piece of the work per
+    `next`. In training it makes one update and yields its loss; in sampling it yields texts of
+    `Work.chunk` characters.
     """
 
     make: Callable[["Work"], Iterator[Any]]
     label: str
-    code: str  # whose: "charseq", "written here", or the name of a package
+    code: str  # whose code it is: "charseq", "written here", or the name of a package
     sizes: str = "SGML"
-    # What its losses must show: "same" as those of `model`, its "start" only (where peers have
-    # other parameters or another optimizer), that it "falls", or nothing at all: "none".
+    # What the losses must do: be the "same" as those of `model`; "start" like those, where a peer
+    # has another optimizer; "falls", if only a smaller loss is asked for; or "none" for no check.
     check: str = "same"
     model: str = "plain"
-    environment: dict[str, str] = {}  # noqa: RUF012 - never written to
-    # Of a size: the program that takes the orders of :mod:`benchmarks.worker`, if it is another.
+    environment: dict[str, str] = {}  # noqa: RUF012 - never changed
+    # Makes the command line for a size, if another program obeys the orders of benchmarks.worker.
     command: Callable[[str], list[str]] | None = None
 
 
 def entering(table):
-    """Return a decorator that enters generators into a table of contenders, by name."""
+    """Return a decorator that adds a generator to a table of contenders, under its name."""
 
     def contender(label, code="written here", **options):
-        def enter(make):
+        def add_to_table(make):
             table[make.__name__] = Contender(make, label, code, **options)
             return make
 
-        return enter
+        return add_to_table
 
     return contender
 
 
 class Work:
-    """One size: S, G, M or L; for sampling, with `streams` texts of `chunk` characters."""
+    """A size, S, G, M or L. For sampling it also has `streams` texts of `chunk` characters."""
 
     def __init__(self, name, cell, H, layers, B, T, streams=0, chunk=0, sharpness=1.0):
         self.name, self.cell, self.H, self.layers, self.B, self.T = name, cell, H, layers, B, T
@@ -62,7 +63,7 @@ class Work:
 
     @cached_property
     def text(self):
-        """Python's own reference, repeated to a million characters; the rare ones become a `�`."""
+        """Python's reference, repeated to a million characters; rare characters become `�`."""
         text = load_text("python-reference")
         common = {char for char, _ in Counter(text).most_common(V - 1)}
         text = "".join(char if char in common else "\N{REPLACEMENT CHARACTER}" for char in text)
@@ -70,48 +71,49 @@ class Work:
 
     @cached_property
     def alphabet(self):
-        """V characters, sorted: a character's place is its id."""
+        """The V characters, sorted. A character's index is its id."""
         return "".join(sorted(set(self.text)))
 
     @cached_property
     def ids(self):
-        place = np.zeros(0x110000, dtype=np.int64)
-        place[[ord(char) for char in self.alphabet]] = np.arange(V)
-        return place[np.frombuffer(self.text.encode("utf-32-le"), dtype=np.uint32)]
+        id_of = np.zeros(0x110000, dtype=np.int64)
+        id_of[[ord(char) for char in self.alphabet]] = np.arange(V)
+        return id_of[np.frombuffer(self.text.encode("utf-32-le"), dtype=np.uint32)]
 
     def batches(self):
-        """B streams, T characters at a time, over and over: (is it the first?, x, y)."""
-        steps = (len(self.ids) - 1) // (self.B * self.T)
-        x, y = (self.ids[k : k + self.B * self.T * steps].reshape(self.B, -1) for k in (0, 1))
-        for start in cycle(range(0, steps * self.T, self.T)):
+        """Yield B streams, T characters at a time, endlessly: (is it an epoch's first?, x, y)."""
+        batches = (len(self.ids) - 1) // (self.B * self.T)
+        x, y = (self.ids[k : k + self.B * self.T * batches].reshape(self.B, -1) for k in (0, 1))
+        for start in cycle(range(0, batches * self.T, self.T)):
             part = slice(start, start + self.T)
             yield start == 0, np.ascontiguousarray(x[:, part]), np.ascontiguousarray(y[:, part])
 
     def weights(self, width=None):
-        """Torch's names, shapes and law for a net on one-hot vectors, or on vectors of `width`.
+        """Draw weights with torch's names, shapes and distribution.
 
-        With a `width` there is an embedding too. A `sharpness` above 1 is for sampling.
+        The network reads one-hot vectors, or with a `width` embeddings of that length. A
+        `sharpness` above 1 makes the predictions of a network for sampling more certain.
         """
         rng, H = np.random.default_rng(0), self.H
         bound = 1 / np.sqrt(H)
 
-        def draw(*shape, times=1.0):
-            return rng.uniform(-times * bound, times * bound, shape).astype(np.float32)
+        def draw(*shape, factor=1.0):
+            return rng.uniform(-factor * bound, factor * bound, shape).astype(np.float32)
 
-        found = {}
+        weights = {}
         for k in range(self.layers):
-            entering = H if k else (width or V)
-            found[f"rnn.weight_ih_l{k}"] = draw(
-                GATES[self.cell] * H, entering, times=self.sharpness
+            input_size = H if k else (width or V)
+            weights[f"rnn.weight_ih_l{k}"] = draw(
+                GATES[self.cell] * H, input_size, factor=self.sharpness
             )
-            found[f"rnn.weight_hh_l{k}"] = draw(GATES[self.cell] * H, H)
-            found[f"rnn.bias_ih_l{k}"] = draw(GATES[self.cell] * H)
-            # Zero, as some peers have but one bias; where there are two, training moves both.
-            found[f"rnn.bias_hh_l{k}"] = np.zeros(GATES[self.cell] * H, dtype=np.float32)
-        found["head.weight"], found["head.bias"] = draw(V, H, times=self.sharpness), draw(V)
+            weights[f"rnn.weight_hh_l{k}"] = draw(GATES[self.cell] * H, H)
+            weights[f"rnn.bias_ih_l{k}"] = draw(GATES[self.cell] * H)
+            # Zero, because some peers have only one bias. Where there are two, both are trained.
+            weights[f"rnn.bias_hh_l{k}"] = np.zeros(GATES[self.cell] * H, dtype=np.float32)
+        weights["head.weight"], weights["head.bias"] = draw(V, H, factor=self.sharpness), draw(V)
         if width:
-            found["embedding.weight"] = rng.standard_normal((V, width)).astype(np.float32)
-        return found
+            weights["embedding.weight"] = rng.standard_normal((V, width)).astype(np.float32)
+        return weights
 
 
 SIZES = {

@@ -1,11 +1,11 @@
 """The child process of one contender: python -m benchmarks.worker MODULE CONTENDER SIZE.
 
-It reads orders from its standard input, a line each, and answers each with a line of JSON:
+It reads orders from standard input, one per line, and answers each with a line of JSON:
 
-first N          the first N yields: losses, or texts
-burst SECONDS    work for so long; how much was done, and in how much time
+first N          return the first N values that the contender yields: losses or texts
+burst SECONDS    work for this time; return the number of characters and the time that it took
 
-A module of contenders may bring a `clock` of its own in place of :mod:`time`, as the tests do.
+A module of contenders may define a `clock` that replaces :mod:`time`, as the tests do.
 """
 
 import json
@@ -17,39 +17,39 @@ from itertools import islice
 
 
 def main(module, name, size):
-    # Libraries may print what they like: the answers have a line of their own.
+    # Answers get their own file, because libraries may print to standard output.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     module = import_module(module)
     work = module.SIZES[size]
     try:
-        steps = module.CONTENDERS[name].make(work)
-        kept = [next(steps)]  # compiles, allocates, and meets what is not installed
+        generator = module.CONTENDERS[name].make(work)
+        yields = [next(generator)]  # compiles, allocates, and fails if a package is missing
     except ModuleNotFoundError as error:
         if error.name.partition(".")[0] in ("charseq", "benchmarks"):
-            raise  # a mistake of ours
+            raise  # not a missing package but a bug here
         print(json.dumps({"missing": error.name}), file=answers)
         return
     print(json.dumps({"ready": True}), file=answers)
     for order in sys.stdin:
         verb, amount = order.split()
         if verb == "first":
-            kept.extend(islice(steps, int(amount) - len(kept)))
-            answer = {"first": kept}
+            yields.extend(islice(generator, int(amount) - len(yields)))
+            answer = {"first": yields}
         else:
             clock = getattr(module, "clock", time)
-            answer = burst(steps, float(amount), module.characters(work), clock)
+            answer = burst(generator, float(amount), module.characters(work), clock)
         print(json.dumps(answer), file=answers)
 
 
-def burst(steps, seconds, characters, clock=time):
-    """Take steps until the time is up; its clock counts only what this process computed."""
-    done, cpu, wall = 0, clock.process_time(), clock.perf_counter()
+def burst(generator, seconds, characters, clock=time):
+    """Advance the generator until the time is up. "cpu" counts only this process."""
+    total, cpu, wall = 0, clock.process_time(), clock.perf_counter()
     while clock.perf_counter() - wall < seconds:
-        next(steps)
-        done += characters
+        next(generator)
+        total += characters
     return {
-        "characters": done,
+        "characters": total,
         "cpu": clock.process_time() - cpu,
         "wall": clock.perf_counter() - wall,
     }

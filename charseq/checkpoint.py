@@ -177,7 +177,7 @@ def _explain_write_errors(folder: Folder) -> Iterator[None]:
     except OSError as error:
         raise OSError(
             error.errno,
-            f"the run could not be saved in {folder} ({error.strerror}); an earlier save there "
+            f"the run could not be saved in {folder} ({error.strerror}); any earlier save there "
             "is still complete",
         ) from error
 

@@ -167,7 +167,7 @@ class CharRNN(nn.Module):
         logits : torch.Tensor of shape (B, T, V)
             Scores of the next character, at each time step.
         state : torch.Tensor or tuple
-            The state after the last character, in the same form, for the next call.
+            The state after the last character, with the shape given above, for the next call.
 
         Raises
         ------
