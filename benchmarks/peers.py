@@ -1,4 +1,4 @@
-"""Training without torch's layers: NumPy by hand, JAX by hand, flax, Keras."""
+"""Training without torch's layers: written by hand in NumPy and JAX, and with flax and Keras."""
 
 import numpy as np
 
@@ -15,10 +15,10 @@ def numpy_by_hand(work):
     forward, backward = IN_NUMPY[work.cell]
     moments = {name: (np.zeros_like(w), np.zeros_like(w)) for name, w in weights.items()}
     for updates, (fresh, x, y) in enumerate(work.batches(), 1):
-        x, y = x.T, y.T.ravel()  # time first, so that each step is one block
+        x, y = x.T, y.T.ravel()  # time first, so that each time step is contiguous
         if fresh:
             states = [None] * work.layers
-        tapes, below = [], None  # what each layer reads, (T, B, H); the first gathers rows
+        tapes, below = [], None  # below: the input of a layer, (T, B, H); none for the first
         for k in layers:
             W_ih, b_ih = weights[f"rnn.weight_ih_l{k}"], weights[f"rnn.bias_ih_l{k}"]
             z = (W_ih.T + b_ih)[x] if k == 0 else below @ W_ih.T + b_ih
@@ -27,41 +27,51 @@ def numpy_by_hand(work):
             tape = forward(z, states[k] or (zeros, zeros), W_hh, b_hh)
             tapes.append((below, tape))
             below, states[k] = tape["h"][1:], tape["last"]
-        flat = below.reshape(-1, H)
-        logits = flat @ weights["head.weight"].T + weights["head.bias"]  # (T * B, V)
-        logits -= logits.max(axis=1, keepdims=True)
-        p = np.exp(logits)
-        total = p.sum(axis=1, keepdims=True)
-        rows = np.arange(T * B)
-        loss = np.mean(np.log(total[:, 0]) - logits[rows, y])
-        p /= total
-        p[rows, y] -= 1
-        p /= T * B
-        gradient = {"head.weight": p.T @ flat, "head.bias": p.sum(axis=0)}
-        dh = (p @ weights["head.weight"]).reshape(T, B, H)
+        loss, dh, gradient = head_backward(below, y, weights)
         for k in reversed(layers):
-            entered, tape = tapes[k]
-            dz, du = backward(dh, tape, weights[f"rnn.weight_hh_l{k}"])  # of W_ih x and of W_hh h
+            below, tape = tapes[k]
+            # Gradients of z = W_ih x + b_ih and of u = W_hh h + b_hh
+            dz, du = backward(dh, tape, weights[f"rnn.weight_hh_l{k}"])
             flat_dz, flat_du = (part.reshape(T * B, -1) for part in (dz, du))
             gradient[f"rnn.weight_hh_l{k}"] = flat_du.T @ tape["h"][:-1].reshape(-1, H)
             gradient[f"rnn.bias_ih_l{k}"] = flat_dz.sum(axis=0)
             gradient[f"rnn.bias_hh_l{k}"] = flat_du.sum(axis=0)
-            if k == 0:  # the rows of each character, summed: no one-hot vectors
+            if k == 0:  # sum the gradients of each character, without one-hot vectors
                 order = np.argsort(x.ravel(), kind="stable")
                 present, starts = np.unique(x.ravel()[order], return_index=True)
                 dW = np.zeros((V, flat_dz.shape[1]), dtype=np.float32)
                 dW[present] = np.add.reduceat(flat_dz[order], starts)
                 gradient["rnn.weight_ih_l0"] = dW.T
             else:
-                gradient[f"rnn.weight_ih_l{k}"] = flat_dz.T @ entered.reshape(-1, H)
+                gradient[f"rnn.weight_ih_l{k}"] = flat_dz.T @ below.reshape(-1, H)
                 dh = dz @ weights[f"rnn.weight_ih_l{k}"]
         for name, w in weights.items():
-            m, v = moments[name]
-            m += 0.1 * (gradient[name] - m)
-            v += 0.001 * (gradient[name] ** 2 - v)
-            scale = np.sqrt(v) / np.float32(np.sqrt(1 - 0.999**updates)) + np.float32(1e-8)
-            w -= np.float32(1e-3 / (1 - 0.9**updates)) * m / scale
+            adam_update(w, gradient[name], *moments[name], updates)
         yield float(loss)
+
+
+def head_backward(states, targets, weights):
+    """Return the loss, its gradient for the states (T, B, H), and that of the output layer."""
+    T, B, H = states.shape
+    flat = states.reshape(-1, H)
+    logits = flat @ weights["head.weight"].T + weights["head.bias"]  # (T * B, V)
+    logits -= logits.max(axis=1, keepdims=True)
+    p = np.exp(logits)
+    total = p.sum(axis=1, keepdims=True)
+    rows = np.arange(T * B)
+    loss = np.mean(np.log(total[:, 0]) - logits[rows, targets])
+    p /= total
+    p[rows, targets] -= 1
+    p /= T * B
+    gradient = {"head.weight": p.T @ flat, "head.bias": p.sum(axis=0)}
+    return loss, (p @ weights["head.weight"]).reshape(T, B, H), gradient
+
+
+def adam_update(w, gradient, m, v, updates):
+    m += 0.1 * (gradient - m)
+    v += 0.001 * (gradient**2 - v)
+    scale = np.sqrt(v) / np.float32(np.sqrt(1 - 0.999**updates)) + np.float32(1e-8)
+    w -= np.float32(1e-3 / (1 - 0.9**updates)) * m / scale
 
 
 def rnn_forward(z, start, W_hh, b_hh):
@@ -75,45 +85,46 @@ def rnn_forward(z, start, W_hh, b_hh):
 
 
 def rnn_backward(dh, tape, W_hh):
-    slope = 1 - tape["h"][1:] ** 2
-    carried = 0
+    da = 1 - tape["h"][1:] ** 2  # so far the derivative of tanh; the loop makes it the gradient
+    dh_next = 0
     for t in reversed(range(len(dh))):
-        slope[t] *= dh[t] + carried
-        carried = slope[t] @ W_hh
-    return slope, slope
+        da[t] *= dh[t] + dh_next
+        dh_next = da[t] @ W_hh
+    return da, da
 
 
 def gru_forward(z, start, W_hh, b_hh):
     H = W_hh.shape[1]
     h = np.empty((len(z) + 1, *start[0].shape), dtype=np.float32)
     h[0] = start[0]
-    kept = np.empty_like(h[1:])  # W_hn h + b_hn, before r acts on it
-    for t, z_t in enumerate(z):  # which becomes the gates r, z, n
+    memory_n = np.empty_like(h[1:])  # W_hn h + b_hn, which r then scales
+    for t, z_t in enumerate(z):  # z_t is overwritten with the gates r, z, n
         u = h[t] @ W_hh.T + b_hh
         gates, n = z_t[:, : 2 * H], z_t[:, 2 * H :]
         gates += u[:, : 2 * H]
         gates[:] = 1 / (1 + np.exp(-gates))
-        kept[t] = u[:, 2 * H :]
-        n += gates[:, :H] * kept[t]
+        memory_n[t] = u[:, 2 * H :]
+        n += gates[:, :H] * memory_n[t]
         np.tanh(n, out=n)
         h[t + 1] = n + gates[:, H:] * (h[t] - n)
-    return {"h": h, "gates": z, "kept": kept, "last": (h[-1],)}
+    return {"h": h, "gates": z, "memory_n": memory_n, "last": (h[-1],)}
 
 
 def gru_backward(dh, tape, W_hh):
     H, h = W_hh.shape[1], tape["h"]
     r, z, n = (tape["gates"][..., k * H : (k + 1) * H] for k in range(3))
-    of_n, of_z, of_r = (1 - z) * (1 - n**2), (h[:-1] - n) * z * (1 - z), tape["kept"] * r * (1 - r)
+    slope_n, slope_z = (1 - z) * (1 - n**2), (h[:-1] - n) * z * (1 - z)
+    slope_r = tape["memory_n"] * r * (1 - r)
     dz = np.empty_like(tape["gates"])
     du = np.empty_like(dz)
-    carried = 0
+    dh_next = 0
     for t in reversed(range(len(dh))):
-        arriving = dh[t] + carried
-        dz[t, :, 2 * H :] = dn = arriving * of_n[t]
-        dz[t, :, H : 2 * H] = arriving * of_z[t]
-        dz[t, :, :H] = dn * of_r[t]
+        dh_t = dh[t] + dh_next
+        dz[t, :, 2 * H :] = dn = dh_t * slope_n[t]
+        dz[t, :, H : 2 * H] = dh_t * slope_z[t]
+        dz[t, :, :H] = dn * slope_r[t]
         du[t, :, : 2 * H], du[t, :, 2 * H :] = dz[t, :, : 2 * H], dn * r[t]
-        carried = arriving * z[t] + du[t] @ W_hh
+        dh_next = dh_t * z[t] + du[t] @ W_hh
     return dz, du
 
 
@@ -123,7 +134,7 @@ def lstm_forward(z, start, W_hh, b_hh):
     h[0], c[0] = start
     tanh_c = np.empty_like(c[1:])
     z += b_hh
-    for t, z_t in enumerate(z):  # which becomes the gates i, f, g, o
+    for t, z_t in enumerate(z):  # z_t is overwritten with the gates i, f, g, o
         z_t += h[t] @ W_hh.T
         g = np.tanh(z_t[:, 2 * H : 3 * H])
         np.negative(z_t, out=z_t)
@@ -145,16 +156,16 @@ def lstm_backward(dh, tape, W_hh):
     slopes[..., H : 2 * H] *= c[:-1]
     slopes[..., 2 * H : 3 * H] = i * (1 - g**2)
     slopes[..., 3 * H :] *= tanh_c
-    into_c = o * (1 - tanh_c**2)
-    carried_h = carried_c = 0
+    slope_c = o * (1 - tanh_c**2)
+    dh_next = dc_next = 0
     for t in reversed(range(len(dh))):  # the slopes become the gradients of the gates' inputs
-        arriving = dh[t] + carried_h
-        dc = arriving * into_c[t] + carried_c
-        inner = slopes[t, :, : 3 * H].reshape(-1, 3, H)
-        inner *= dc[:, None]
-        slopes[t, :, 3 * H :] *= arriving
-        carried_c = dc * f[t]
-        carried_h = slopes[t] @ W_hh
+        dh_t = dh[t] + dh_next
+        dc = dh_t * slope_c[t] + dc_next
+        i_f_g = slopes[t, :, : 3 * H].reshape(-1, 3, H)
+        i_f_g *= dc[:, None]
+        slopes[t, :, 3 * H :] *= dh_t
+        dc_next = dc * f[t]
+        dh_next = slopes[t] @ W_hh
     return slopes, slopes
 
 
@@ -166,7 +177,7 @@ IN_NUMPY = {
 
 
 def jax_step(cell, h, z, W_hhT, b_hh):
-    """One step in JAX; `h` is what is carried, a tuple, and `z` what the character brings."""
+    """Make one time step in JAX. `h` is the state, a tuple; `z` is the input's part of the sums."""
     import jax
     from jax import numpy as jnp
 
@@ -176,8 +187,8 @@ def jax_step(cell, h, z, W_hhT, b_hh):
     if cell == "GRU":
         (zr, zz, zn), (ur, uz, un) = jnp.split(z, 3, -1), jnp.split(u, 3, -1)
         n = jnp.tanh(zn + jax.nn.sigmoid(zr + ur) * un)
-        keep = jax.nn.sigmoid(zz + uz)
-        return ((1 - keep) * n + keep * h[0],)
+        update = jax.nn.sigmoid(zz + uz)
+        return ((1 - update) * n + update * h[0],)
     i, f, g, o = jnp.split(z + u, 4, -1)
     c = jax.nn.sigmoid(f) * h[1] + jax.nn.sigmoid(i) * jnp.tanh(g)
     return jax.nn.sigmoid(o) * jnp.tanh(c), c
@@ -198,7 +209,7 @@ def jax_scan(work):
     optimizer = optax.adam(1e-3)
 
     def loss_of(weights, x, y, states):
-        below, new = None, []
+        below, new_states = None, []
         for k, state in enumerate(states):
             W_ih, b_ih = weights[f"rnn.weight_ih_l{k}"], weights[f"rnn.bias_ih_l{k}"]
             z = jax.nn.one_hot(x, V) @ W_ih.T + b_ih if k == 0 else below @ W_ih.T + b_ih
@@ -209,9 +220,9 @@ def jax_scan(work):
                 return h, h[0]
 
             state, below = jax.lax.scan(step, state, z)
-            new.append(state)
+            new_states.append(state)
         logits = below @ weights["head.weight"].T + weights["head.bias"]
-        return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean(), new
+        return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean(), new_states
 
     @jax.jit
     def update(weights, moments, x, y, states):
@@ -247,11 +258,11 @@ def flax_nnx(work):
             self.head = nnx.Linear(H, V, rngs=rngs)
 
         def __call__(self, x, states):
-            h, new = jax.nn.one_hot(x, V), []
+            h, new_states = jax.nn.one_hot(x, V), []
             for layer, state in zip(self.layers, states, strict=True):
                 state, h = layer(h, initial_carry=state, return_carry=True)
-                new.append(state)
-            return self.head(h), new
+                new_states.append(state)
+            return self.head(h), new_states
 
     net = Net(nnx.Rngs(0))
     weights = work.weights()
@@ -296,18 +307,18 @@ def keras_on_torch(work):
 def keras_steps(work):
     import keras
 
-    carried = keras.backend.backend() != "torch"  # where its stateful layers cannot train
+    stateful = keras.backend.backend() != "torch"  # on torch, its stateful layers cannot train
     layer = {"RNN": "SimpleRNN"}.get(work.cell, work.cell)
     net = keras.Sequential([keras.Input(batch_shape=(work.B, work.T, V))])
     for _ in range(work.layers):
-        net.add(getattr(keras.layers, layer)(work.H, return_sequences=True, stateful=carried))
+        net.add(getattr(keras.layers, layer)(work.H, return_sequences=True, stateful=stateful))
     net.add(keras.layers.Dense(V))
     net.compile(
         optimizer=keras.optimizers.Adam(1e-3, epsilon=1e-8),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     weights = work.weights()
-    # Keras has other gates first: z, r, n in a GRU. Its LSTM has torch's order.
+    # In a GRU, Keras orders the gates z, r, n. In an LSTM it uses torch's order.
     gates = np.arange(weights["rnn.bias_ih_l0"].size)
     if work.cell == "GRU":
         gates = np.concatenate([gates[work.H : 2 * work.H], gates[: work.H], gates[2 * work.H :]])
@@ -321,7 +332,7 @@ def keras_steps(work):
     net.layers[-1].set_weights([weights["head.weight"].T, weights["head.bias"]])
     one_hot = np.eye(V, dtype=np.float32)
     for fresh, x, y in work.batches():
-        if fresh and carried:
+        if fresh and stateful:
             for layer in net.layers[:-1]:
                 layer.reset_states()
         yield float(net.train_on_batch(one_hot[x], y))

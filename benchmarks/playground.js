@@ -1,6 +1,6 @@
 /*
- * benchmarks.worker in JavaScript, for the playground's own scripts: the same orders come in, and
- * the same answers go out. Its arguments are the settings of a run and the scripts, in order.
+ * A worker like benchmarks/worker.py, for the playground's scripts. It takes the same orders and
+ * gives the same answers. Its arguments are the settings of a run and the scripts, in their order.
  */
 import process from "node:process";
 
@@ -22,16 +22,16 @@ const burst = (seconds) => {
   return { characters: epochs, cpu: (user + system) / 1e6 };
 };
 
-/** The milliseconds that the slices of a long run take, which end after `slice` of them. */
+/** Train a long run in slices of `slice` milliseconds, and return how long each slice took. */
 const slices = (slice) => {
   const run = new Run({ ...JSON.parse(settings), hidden: 48, epochs: 400 });
-  const took = [];
+  const milliseconds = [];
   for (let ended = false; !ended;) {
     const start = performance.now();
     ended = run.advance(slice);
-    took.push(performance.now() - start);
+    milliseconds.push(performance.now() - start);
   }
-  return took.slice(0, -1); // the last one ends with the run
+  return milliseconds.slice(0, -1); // the last slice is shorter, because the run ends
 };
 
 const answer = (value) => console.log(JSON.stringify(value));
@@ -40,7 +40,7 @@ const orders = {
   burst,
   slices,
 };
-for (let k = 0; k < 50; k++) train(); // compiled by now
+for (let k = 0; k < 50; k++) train(); // so that the code is compiled before it is timed
 answer({ ready: true });
 const line = new Uint8Array(100);
 for (let size; (size = Deno.stdin.readSync(line));) {

@@ -1,7 +1,7 @@
-"""The playground: its network against eager torch, and how long it keeps the browser busy.
+"""The playground: its network compared with eager torch, and how long it keeps a browser busy.
 
-The network runs in Deno, which a wheel brings, and the page in the system's Chromium, from a built
-site. Where one of them is missing, its rows say so.
+The network runs in Deno, which comes as a wheel. The page of a built site runs in the system's
+Chromium. If one of them is missing, its rows say so.
 """
 
 import json
@@ -20,11 +20,11 @@ contender = entering(CONTENDERS)
 ROOT = Path(__file__).resolve().parents[1]
 PLAY = ROOT / "docs" / "_static" / "play"
 TEXT = " learned deep learning"
-SLICE = 30  # milliseconds after which the page lets the browser do something else
+SLICE = 30  # milliseconds that the page trains before it lets the browser do something else
 
 
 class Run(NamedTuple):
-    """A run with the settings that the playground begins with."""
+    """A run with the settings that the playground starts with."""
 
     cell: str
     epochs: int = 50
@@ -45,7 +45,7 @@ SIZES = {cell: Run(cell) for cell in ("RNN", "GRU", "LSTM")}
 
 
 def characters(run):
-    """Epochs that one yield trains; the text is always the same."""
+    """Return the number of epochs that one yield trains; they stand in for characters here."""
     return run.epochs
 
 
@@ -64,7 +64,7 @@ def plain(run):
 
 
 def in_deno(size):
-    """Return the command that works as benchmarks.worker does, in JavaScript."""
+    """Return the command that runs playground.js, which obeys the orders of benchmarks.worker."""
     import deno
 
     sys.path.insert(0, str(ROOT / "docs" / "_ext"))
@@ -78,33 +78,33 @@ def in_deno(size):
 
 @contender("network.js in Deno", code="charseq", command=in_deno)
 def core(run):
-    raise NotImplementedError("it is another program")
+    raise NotImplementedError("it runs in another program, see `command`")
 
 
 def first(run):
-    """Runs whose losses are compared before anything is timed."""
+    """Return how many runs are compared before anything is timed."""
     return 1
 
 
 def disagreement(run, contender, runs, all_runs):
-    """Say where the losses of a run differ from torch's, or return an empty string."""
+    """Return where the losses of a run differ from torch's, or an empty string."""
     pairs = zip(runs[0], all_runs.get("plain", runs)[0], strict=True)
-    for epoch, (found, expected) in enumerate(pairs, 1):
-        if not abs(found - expected) <= 1e-9:
-            return f"loss {found:.12f} at epoch {epoch}, where torch has {expected:.12f}"
+    for epoch, (loss, expected) in enumerate(pairs, 1):
+        if not abs(loss - expected) <= 1e-9:
+            return f"loss {loss:.12f} at epoch {epoch}, where torch has {expected:.12f}"
     return ""
 
 
 # How long the browser is kept busy
 
-LARGEST = {
+LARGEST_RUN = {
     "text": "".join(chr(0x4E00 + k) for k in range(60)),
     "cell": "LSTM",
     "hidden": 64,
     "epochs": 400,
     "optimizer": "adam",
 }
-LOOKED_INTO = {
+LARGE_NETWORK = {
     "text": "the quick brown fox jumps over the lazy dog and 1234567890AB",
     "cell": "LSTM",
     "hidden": 64,
@@ -117,20 +117,20 @@ LABELS = {
 }
 
 
-class Missing(Exception):  # noqa: N818 - it is what it says
-    """What is needed is not here."""
+class Missing(Exception):  # noqa: N818 - it says what happened
+    """Something that a measurement needs is not installed or not built."""
 
 
 def chromium():
     """Return the path of the system's Chromium."""
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if not found:
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if not path:
         raise Missing("not installed: chromium")
-    return found
+    return path
 
 
 class Page:
-    """The playground in a Chromium that was started for it, and the tasks of what is done in it."""
+    """The playground in its own Chromium, which measures how long the page's tasks take."""
 
     def __init__(self, site):
         self.address = (site / "playground.html").resolve()
@@ -141,11 +141,11 @@ class Page:
         except ModuleNotFoundError as error:
             raise Missing(f"not installed: {error.name}") from None
         path = chromium()
-        root = ["--no-sandbox"] if hasattr(os, "getuid") and os.getuid() == 0 else []
+        as_root = ["--no-sandbox"] if hasattr(os, "getuid") and os.getuid() == 0 else []
         quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
         self.playwright = sync_playwright().start()
         self.browser = self.playwright.chromium.launch(
-            executable_path=path, args=[*quiet, *root, "--disable-gpu", "--no-first-run"]
+            executable_path=path, args=[*quiet, *as_root, "--disable-gpu", "--no-first-run"]
         )
         self.tab = self.browser.new_page()
 
@@ -162,21 +162,21 @@ class Page:
         self.tab.wait_for_selector(".play-verdict b", state="attached")
 
     def scroll_through(self):
-        """Show each part once, since it is made only then."""
+        """Show each part once, because a part is created when it is first visible."""
         for part in self.tab.locator("[data-play]").all():
             part.scroll_into_view_if_needed()
             part.locator(".play-part").wait_for()
 
     def longest_task(self, action):
-        """Milliseconds of the processor, not of the clock, that the longest task of a page took."""
-        kinds = ["toplevel", "disabled-by-default-devtools.timeline", "devtools.timeline"]
+        """Run the action and return the CPU milliseconds of the page's longest task."""
+        categories = ["toplevel", "disabled-by-default-devtools.timeline", "devtools.timeline"]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "trace.json"
-            self.browser.start_tracing(page=self.tab, path=path, categories=kinds)
+            self.browser.start_tracing(page=self.tab, path=path, categories=categories)
             action()
             self.browser.stop_tracing()
             events = json.loads(path.read_text("utf-8"))["traceEvents"]
-        pages = {
+        page_threads = {
             (event["pid"], event["tid"])
             for event in events
             if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain"
@@ -184,13 +184,13 @@ class Page:
         return max(
             event.get("tdur", 0) / 1000
             for event in events
-            if event["name"] == "RunTask" and (event["pid"], event["tid"]) in pages
+            if event["name"] == "RunTask" and (event["pid"], event["tid"]) in page_threads
         )
 
 
 def largest_run(page):
-    """Train the largest run that the page allows, travel through it, and begin another."""
-    page.open(LARGEST)
+    """Train the largest run that the page allows, move through its epochs, and start another."""
+    page.open(LARGEST_RUN)
     page.scroll_through()
     slider = page.tab.get_by_role("slider", name="Epoch", exact=True)
     for key in ("Home", "PageUp", "PageUp", "ArrowRight", "End", "ArrowLeft", "ArrowLeft"):
@@ -201,9 +201,9 @@ def largest_run(page):
 
 
 def measure(rounds, site, start):
-    """Return for each of LABELS its {"milliseconds"}, one a round, or a {"problem"}.
+    """Return for each of LABELS its {"milliseconds"}, one number per round, or a {"problem"}.
 
-    `start` starts the program of a command, as bench.Worker does.
+    `start(command)` starts a program and returns an object like bench.Worker.
     """
     rows = {}
     try:
@@ -217,10 +217,10 @@ def measure(rounds, site, start):
         rows["slice"] = {"problem": f"not installed: {error.name}"}
     try:
         with Page(site) as page:
-            page.open({})  # so that the process of the page is there, and its files are at hand
+            page.open({})  # starts the page's process and loads its files, untimed
             tasks = [page.longest_task(lambda: largest_run(page)) for _ in range(rounds)]
             rows["task"] = {"milliseconds": tasks}
-            page.open(LOOKED_INTO)
+            page.open(LARGE_NETWORK)
             page.scroll_through()
             redraw = "t => { charseqStore.set({t}); document.body.offsetHeight; }"
             rows["redraw"] = {

@@ -1,9 +1,9 @@
-"""Writing text with a trained net: one text, or 64 side by side.
+"""Writing text with a trained network: one text, or 64 side by side.
 
-Each contender is a generator that yields texts of `work.chunk` characters, begun after the first
-character of the alphabet from a state of zeros. The weights are random, and those from the
-characters and to the logits 16 times as large as torch draws them. The speed does not depend on
-that, but the check does: what the net writes must depend on what it has read.
+Each contender is a generator that yields texts of `work.chunk` characters. Each text starts from a
+state of zeros, after the first character of the alphabet. The weights are random. Those of the
+input and of the output layer are 16 times as large as torch draws them, so that the text depends on
+what the network has read. The check of the contenders needs that; their speed does not change.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from benchmarks.work import V, Work, entering
 
 CONTENDERS = {}
 contender = entering(CONTENDERS)
-# The largest net gets shorter texts: torch's layer writes 200 characters of it in a second.
+# The largest network writes shorter texts: torch's layer writes only 200 characters per second.
 SIZES = {
     f"{name}{streams}": Work(
         name, cell, H, layers, B=1, T=1, streams=streams, chunk=chunk, sharpness=16.0
@@ -29,7 +29,7 @@ SIZES = {
 
 
 def characters(work):
-    """Characters that one yield writes."""
+    """Return the number of characters that one yield writes."""
     return work.streams * work.chunk
 
 
@@ -64,7 +64,7 @@ def torch_by_hand(work):
         return [weights[f"rnn.{w}_l{k}"] for w in ("weight_ih", "bias_ih", "weight_hh", "bias_hh")]
 
     layers = [layer(k) for k in range(work.layers)]
-    table = layers[0][0] + layers[0][1]  # (V, rows): what each character brings
+    table = layers[0][0] + layers[0][1]  # (V, gH): each character's part of the sums
     W_hy, b_y = weights["head.weight"], weights["head.bias"]
     zeros = torch.zeros(work.streams, work.H)
     with torch.inference_mode():
@@ -114,58 +114,58 @@ def jax_scan(work):
 
     @jax.jit
     def write(weights, key):
-        def step(carried, key):
-            char, states = carried
-            new, x = [], None
+        def step(carry, key):
+            char, states = carry
+            new_states, x = [], None
             for k, state in enumerate(states):
                 W_ih, b_ih = weights[f"rnn.weight_ih_l{k}"], weights[f"rnn.bias_ih_l{k}"]
                 z = (W_ih[char] if k == 0 else x @ W_ih) + b_ih
                 W_hh, b_hh = weights[f"rnn.weight_hh_l{k}"], weights[f"rnn.bias_hh_l{k}"]
-                new.append(jax_step(work.cell, state, z, W_hh, b_hh))
-                x = new[-1][0]
+                new_states.append(jax_step(work.cell, state, z, W_hh, b_hh))
+                x = new_states[-1][0]
             logits = x @ weights["head.weight"] + weights["head.bias"]
             char = jax.random.categorical(key, logits)
-            return (char, new), char
+            return (char, new_states), char
 
         start = jnp.zeros(work.streams, dtype=jnp.int32), jax_zeros(work, work.streams)
         return jax.lax.scan(step, start, jax.random.split(key, work.chunk))[1]
 
-    # Transposed once, W_ihᵀ and so on: ten times faster for a single text.
+    # The weights are transposed only once. For a single text that is ten times faster.
     weights = {name: jnp.asarray(np.ascontiguousarray(w.T)) for name, w in work.weights().items()}
     key = jax.random.key(0)
     while True:
-        key, now = jax.random.split(key)
-        yield texts_of(work, np.asarray(write(weights, now)).T)
+        key, chunk_key = jax.random.split(key)
+        yield texts_of(work, np.asarray(write(weights, chunk_key)).T)
 
 
-# Only the matrix products: what would be left of a character if all else took no time
+# Only the matrix products: the time of a character if nothing else took time
 
 
 @contender("limit: only the matrix products", check="none")
 def limit(work):
-    """The weights that a layer's state is multiplied with side by side: a product per layer."""
+    """Join all weights that a layer's state is multiplied with, for one product per layer."""
     layers = [np.concatenate(part, axis=1) for part in weights_of_products(work)]
     return products(work, [(W,) for W in layers])
 
 
-@contender("limit: each product by itself", check="none")
+@contender("limit: one product per weight", check="none")
 def limit_apart(work):
     return products(work, weights_of_products(work))
 
 
-@contender("limit: a product per layer, texts in columns", check="none")
+@contender("limit: one product per layer, texts in columns", check="none")
 def limit_columns(work):
     layers = [np.concatenate(part, axis=1) for part in weights_of_products(work)]
     return products(work, [(W,) for W in layers], columns=True)
 
 
-LIMITS = ("limit", "limit_apart", "limit_columns")  # a share is that of the fastest
+LIMITS = ("limit", "limit_apart", "limit_columns")  # a share refers to the fastest of them
 
 
 def weights_of_products(work):
-    """For each layer what its state is multiplied with: W_hh, and the next W_ih or W_hy.
+    """Return what each layer's state is multiplied with: W_hh, and the next W_ih or W_hy.
 
-    The first layer's W_ih is missing, since a character's column of it is only looked up.
+    The first layer's W_ih is missing: there is no product with it, only a look-up of a column.
     """
     weights = work.weights()
     above = [weights[f"rnn.weight_ih_l{k}"] for k in range(1, work.layers)]
@@ -174,18 +174,18 @@ def weights_of_products(work):
 
 
 def products(work, layers, columns=False):
-    """Multiply states of any numbers with the weights, into buffers that are there already."""
+    """Multiply random states with the weights, into existing buffers."""
     rng = np.random.default_rng(0)
     calls = []
     for weights in layers:
-        h = lined_up(rng.random((work.streams, work.H), dtype=np.float32))
+        h = align(rng.random((work.streams, work.H), dtype=np.float32))
         for W in weights:  # (H, outputs)
-            full = -len(W.T) % 16  # rows of whole cache lines
-            W = np.pad(W, ((0, 0), (0, full)))
+            padding = -len(W.T) % 16  # so that each row fills whole cache lines
+            W = np.pad(W, ((0, 0), (0, padding)))
             factors = (W.T, h.T) if columns else (h, W)
-            factors = [lined_up(part) for part in factors]
-            out = lined_up(factors[0] @ factors[1])
-            if work.streams == 1:  # vectors, which NumPy multiplies in less time
+            factors = [align(part) for part in factors]
+            out = align(factors[0] @ factors[1])
+            if work.streams == 1:  # NumPy multiplies vectors faster than matrices of one row
                 factors = [part.ravel() if 1 in part.shape else part for part in factors]
                 out = out.ravel()
             calls.append((*factors, out))
@@ -197,29 +197,28 @@ def products(work, layers, columns=False):
         yield []
 
 
-def lined_up(array):
-    """Copy an array to the beginning of a cache line."""
-    space = np.empty(array.size + 16, dtype=array.dtype)
-    start = -(space.ctypes.data // space.itemsize) % 16
-    copy = space[start : start + array.size].reshape(array.shape)
+def align(array):
+    """Copy an array into memory that starts at a cache line."""
+    buffer = np.empty(array.size + 16, dtype=array.dtype)
+    start = -(buffer.ctypes.data // buffer.itemsize) % 16
+    copy = buffer[start : start + array.size].reshape(array.shape)
     copy[...] = array
     return copy
 
 
-# Do they do the same?
+# Do all contenders draw from the same probabilities?
 
 
 def first(work):
-    """Yields that are looked at before anything is timed."""
+    """Return how many yields are checked before anything is timed."""
     return 1
 
 
 def disagreement(work, contender, yields, all_yields):
-    """Say what is wrong with the texts of a contender, or return an empty string.
+    """Return what is wrong with the texts of a contender, or an empty string.
 
-    Torch's layer reads the texts in float64. Characters that were drawn from its probabilities are
-    on the average as surprising as the probabilities say, so the surprise less the entropy is zero
-    but for chance.
+    Torch's layer reads the texts in float64. If the characters were drawn from its probabilities,
+    their mean surprise equals the mean entropy of the probabilities, apart from chance.
     """
     import torch
     from torch.nn import functional as F
@@ -229,16 +228,18 @@ def disagreement(work, contender, yields, all_yields):
     (texts,) = yields
     if [len(text) for text in texts] != [work.chunk] * work.streams:
         return f"{len(texts)} texts of {len(texts[0])} characters"
-    place = {char: i for i, char in enumerate(work.alphabet)}
-    drawn = torch.tensor([[place[char] for char in text] for text in texts])
+    id_of = {char: i for i, char in enumerate(work.alphabet)}
+    drawn = torch.tensor([[id_of[char] for char in text] for text in texts])
     read = torch.cat([torch.zeros_like(drawn[:, :1]), drawn[:, :-1]], dim=1)
     net = torch_net(work, batch_first=True).double()
     with torch.no_grad():
         log_p = net["head"](net["rnn"](F.one_hot(read, V).double())[0]).log_softmax(-1)
     surprise = -log_p.gather(-1, drawn[..., None])[..., 0]  # (B, T)
     entropy = -(log_p.exp() * log_p).sum(-1)
-    spread = (log_p.exp() * (log_p + entropy[..., None]) ** 2).sum(-1)
-    away = ((surprise - entropy).sum() / spread.sum().sqrt()).item()
-    if not abs(away) <= 5:
-        return f"its characters are {away:.0f} standard deviations from the net's probabilities"
+    variance = (log_p.exp() * (log_p + entropy[..., None]) ** 2).sum(-1)
+    deviation = ((surprise - entropy).sum() / variance.sum().sqrt()).item()
+    if not abs(deviation) <= 5:
+        return (
+            f"its characters are {deviation:.0f} standard deviations from the net's probabilities"
+        )
     return ""

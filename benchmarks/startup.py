@@ -46,7 +46,7 @@ COMMANDS = {
 
 
 def measure(rounds, names, environment, root):
-    """Run the commands in alternation; return {"seconds", "cpu", "torch"} or {"problem"} for each."""
+    """Run commands in alternation; return {"seconds", "cpu", "torch"} or {"problem"} for each."""
     rows = {name: {"seconds": [], "cpu": []} for name in names}
     printed = {}
     with tempfile.TemporaryDirectory() as folder:

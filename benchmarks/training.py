@@ -1,7 +1,8 @@
-"""Training a character model: the same net, text, batches and optimizer, by each contender.
+"""Training a character model. All contenders use the same network, text, batches and optimizer.
 
-Each is a generator of losses, one a step. The state is carried from batch to batch, detached. All
-heavy imports are inside, so that a contender loads only what it uses.
+Each contender is a generator that yields one loss per update. Each batch starts from the detached
+state of the previous one. Large packages are imported inside the contenders, so that each process
+loads only what it uses.
 """
 
 import numpy as np
@@ -14,12 +15,12 @@ __all__ = ["CONTENDERS", "LIMITS", "SIZES", "characters"]
 CONTENDERS = {}
 contender = entering(CONTENDERS)
 ADAM = 1e-3  # torch's default rate
-# glibc gives large blocks back to the system and faults them in again, unless it is told not to.
+# Tell glibc to keep freed memory. By default it returns large blocks and has to map them again.
 KEEPING = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 
 
 def characters(work):
-    """Characters that one step reads."""
+    """Return the number of characters that one update reads."""
     return work.B * work.T
 
 
@@ -27,7 +28,7 @@ def characters(work):
 
 
 def torch_net(work, width=None, **options):
-    """Torch's recurrent layer, a linear layer and perhaps an embedding, with the common weights."""
+    """Make a network of torch's layers with the weights that all contenders share."""
     import torch
     from torch import nn
 
@@ -124,12 +125,12 @@ def bare_step(work):
         yield loss.item()
 
 
-# Only the matrix products: what would be left of a step if all else took no time
+# Only the matrix products: the time of an update if nothing else took time
 
 
 @contender("limit: only the matrix products", check="none")
 def limit(work):
-    """By torch, each product as one writes it first."""
+    """Compute the products with torch, in the form that one would write first."""
     import torch
 
     def product(a, b, out):
@@ -153,14 +154,14 @@ def limit_numpy(work):
     return products(work, np.dot, np.asarray, transposed=True)
 
 
-LIMITS = ("limit", "limit_transposed", "limit_numpy")  # a share is that of the fastest
+LIMITS = ("limit", "limit_transposed", "limit_numpy")  # a share refers to the fastest of them
 
 
 def products(work, product, array, transposed=False):
-    """Into buffers that are there already; no text, no nonlinearity, no optimizer.
+    """Compute the products into existing buffers, without text, nonlinearity or optimizer.
 
-    A product of a state and a weight reads the weight along its columns if the weight is not
-    `transposed` beforehand. Which is faster depends on the library and on the processor.
+    If `transposed`, the weights are transposed in advance, so that a product with a state reads
+    them along their rows, not their columns. Which is faster depends on library and processor.
     """
     H, B, T = work.H, work.B, work.T
     rng, weights = np.random.default_rng(0), work.weights()
@@ -168,7 +169,7 @@ def products(work, product, array, transposed=False):
     def numbers(*shape):
         return array(rng.random(shape, dtype=np.float32))
 
-    def to_the_right(W):
+    def right_factor(W):
         return array(W.T.copy() if transposed else W.T)
 
     W_hy = weights["head.weight"]
@@ -181,11 +182,11 @@ def products(work, product, array, transposed=False):
             *([part[t * B : (t + 1) * B] for t in range(T)] for part in (h, z, da, dh)), strict=True
         )
     )
-    W_hy, W_hyT = array(W_hy), to_the_right(W_hy)
+    W_hy, W_hyT = array(W_hy), right_factor(W_hy)
     layers = []
     for k in range(work.layers):
         W_ih, W_hh = (weights[f"rnn.weight_{name}_l{k}"] for name in ("ih", "hh"))
-        layers.append((array(W_ih), to_the_right(W_ih), array(W_hh), to_the_right(W_hh)))
+        layers.append((array(W_ih), right_factor(W_ih), array(W_hh), right_factor(W_hh)))
     while True:
         for k, (_, W_ihT, _, W_hhT) in enumerate(layers):
             if k:  # the first layer gathers rows instead
@@ -205,7 +206,7 @@ def products(work, product, array, transposed=False):
         yield 0.0
 
 
-# As other people's code does it
+# The code of other projects
 
 
 @contender("plain, but an embedding of width H", check="falls", model="plain_embedding")
@@ -272,7 +273,7 @@ def word_language_model(work):
 
 @contender("makemore's way: a cell in a Python loop", check="falls", sizes="SG")
 def makemore(work):
-    """Its own cells: one weight for [x, h], and a GRU that resets before the product."""
+    """Use makemore's cells: one weight for [x, h], and in the GRU a reset before the product."""
     import torch
     from torch import nn
     from torch.nn import functional as F
@@ -307,14 +308,12 @@ def makemore(work):
             self.head = nn.Linear(H, V)
 
         def forward(self, x, y):
-            vectors = self.embedding(x)
-            h = self.start.expand(len(x), -1)
-            states = []
+            vectors, h, states = self.embedding(x), self.start.expand(len(x), -1), []
             for t in range(x.shape[1]):
                 h = self.cell(vectors[:, t], h)
                 states.append(h)
-            logits = self.head(torch.stack(states, 1))
-            return F.cross_entropy(logits.view(-1, V), y.view(-1), ignore_index=-1)
+            logits = self.head(torch.stack(states, 1)).view(-1, V)
+            return F.cross_entropy(logits, y.view(-1), ignore_index=-1)
 
     torch.manual_seed(0)
     net = Net()
@@ -330,24 +329,25 @@ def makemore(work):
 CONTENDERS |= peers.CONTENDERS
 
 
-# Do they do the same?
+# Do all contenders compute the same?
 
 
 def first(work):
-    """Steps whose losses are compared before anything is timed."""
+    """Return how many losses are compared before anything is timed."""
     return {"S": 10, "L": 3}.get(work.name, 5)
 
 
 def disagreement(work, contender, losses, all_losses):
-    """Say what is wrong with the losses of a contender, or return an empty string."""
+    """Return what is wrong with the losses of a contender, or an empty string."""
     if contender.check == "none":
         return ""
     model = all_losses.get(contender.model, losses)
-    kept = {"same": len(losses), "start": 1, "falls": 0}[contender.check]
-    for step, (found, expected) in enumerate(zip(losses[:kept], model, strict=False), 1):
-        # Equal ones differ by 2e-7; without the gradient's way back in time, by 1e-4 at step 2.
-        if not abs(found - expected) <= 1e-5 * expected:
-            return f"loss {found:.6f} at step {step}, where {contender.model} has {expected:.6f}"
+    compared = {"same": len(losses), "start": 1, "falls": 0}[contender.check]
+    for step, (loss, expected) in enumerate(zip(losses[:compared], model, strict=False), 1):
+        # Rounding makes correct losses differ by 2e-7. If the gradient does not go back through
+        # time, the second loss is off by 1e-4.
+        if not abs(loss - expected) <= 1e-5 * expected:
+            return f"loss {loss:.6f} at step {step}, where {contender.model} has {expected:.6f}"
     if not losses[-1] < losses[0]:
         return f"the loss does not fall: {losses[0]:.4f} to {losses[-1]:.4f}"
     return ""

@@ -272,7 +272,7 @@ def _join_processes_if_any() -> Any:
 
 
 def main() -> None:
-    """Run the command; print an error that the user can fix as one sentence, and exit with code 1."""
+    """Run the command. Errors that the user can fix end it with one sentence and exit code 1."""
     try:
         with _join_processes_if_any():
             app(prog_name="charseq")
