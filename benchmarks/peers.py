@@ -14,9 +14,9 @@ def numpy_by_hand(work):
     weights = {name: w.copy() for name, w in work.weights().items()}
     forward, backward = IN_NUMPY[work.cell]
     moments = {name: (np.zeros_like(w), np.zeros_like(w)) for name, w in weights.items()}
-    for updates, (fresh, x, y) in enumerate(work.batches(), 1):
+    for updates, (is_first, x, y) in enumerate(work.batches(), 1):
         x, y = x.T, y.T.ravel()  # time first, so that each time step is contiguous
-        if fresh:
+        if is_first:
             states = [None] * work.layers
         tapes, below = [], None  # below: the input of a layer, (T, B, H); none for the first
         for k in layers:
@@ -233,8 +233,8 @@ def jax_scan(work):
     weights = {name: jnp.asarray(w) for name, w in work.weights().items()}
     moments, zeros = optimizer.init(weights), jax_zeros(work, work.B)
     states = zeros
-    for fresh, x, y in work.batches():
-        states = zeros if fresh else states
+    for is_first, x, y in work.batches():
+        states = zeros if is_first else states
         weights, moments, states, loss = update(weights, moments, x.T, y.T, states)
         yield float(loss)
 
@@ -288,8 +288,8 @@ def flax_nnx(work):
 
     zeros = [state if work.cell == "LSTM" else state[0] for state in jax_zeros(work, work.B)]
     states = zeros
-    for fresh, x, y in work.batches():
-        loss, states = update(net, optimizer, x, y, zeros if fresh else states)
+    for is_first, x, y in work.batches():
+        loss, states = update(net, optimizer, x, y, zeros if is_first else states)
         yield float(loss)
 
 
@@ -331,8 +331,8 @@ def keras_steps(work):
         layer.set_weights([W_ih.T, W_hh.T, bias])
     net.layers[-1].set_weights([weights["head.weight"].T, weights["head.bias"]])
     one_hot = np.eye(V, dtype=np.float32)
-    for fresh, x, y in work.batches():
-        if fresh and stateful:
+    for is_first, x, y in work.batches():
+        if is_first and stateful:
             for layer in net.layers[:-1]:
                 layer.reset_states()
         yield float(net.train_on_batch(one_hot[x], y))

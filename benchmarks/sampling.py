@@ -37,7 +37,7 @@ def texts_of(work, ids):
     return ["".join([work.alphabet[i] for i in row]) for row in ids.tolist()]
 
 
-@contender("plain: torch's layer, a character at a time")
+@contender("plain: torch's layer, one character per call")
 def plain(work):
     import torch
     from torch.nn import functional as F
@@ -54,7 +54,7 @@ def plain(work):
             yield texts_of(work, torch.cat(drawn, 1))
 
 
-@contender("torch by hand: tables, addmm, noise drawn up front")
+@contender("torch by hand: tables, addmm, noise drawn in advance")
 def torch_by_hand(work):
     import torch
 

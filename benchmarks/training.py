@@ -16,7 +16,7 @@ CONTENDERS = {}
 contender = entering(CONTENDERS)
 ADAM = 1e-3  # torch's default rate
 # Tell glibc to keep freed memory. By default it returns large blocks and has to map them again.
-KEEPING = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**40)}
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 
 
 def characters(work):
@@ -44,11 +44,11 @@ def torch_net(work, width=None, **options):
 def torch_batches(work):
     import torch
 
-    for fresh, x, y in work.batches():
-        yield fresh, torch.from_numpy(x), torch.from_numpy(y)
+    for is_first, x, y in work.batches():
+        yield is_first, torch.from_numpy(x), torch.from_numpy(y)
 
 
-def detached(state):
+def detach_state(state):
     return tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()
 
 
@@ -60,17 +60,17 @@ def plain(work):
     net = torch_net(work, batch_first=True)
     optimizer = torch.optim.Adam(net.parameters())
     state = None
-    for fresh, x, y in torch_batches(work):
-        outputs, state = net["rnn"](F.one_hot(x, V).float(), None if fresh else state)
+    for is_first, x, y in torch_batches(work):
+        outputs, state = net["rnn"](F.one_hot(x, V).float(), None if is_first else state)
         loss = F.cross_entropy(net["head"](outputs).flatten(0, 1), y.flatten())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        state = detached(state)
+        state = detach_state(state)
         yield loss.item()
 
 
-@contender("plain, and malloc keeps its pages", environment=KEEPING)
+@contender("plain, and malloc keeps its memory", environment=KEEP_MEMORY)
 def plain_keeping(work):
     return plain(work)
 
@@ -115,13 +115,13 @@ def bare_step(work):
     model = charseq_net(work, fast=True)
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
     state = None
-    for fresh, x, y in torch_batches(work):
-        logits, state = model(x, None if fresh else state)
+    for is_first, x, y in torch_batches(work):
+        logits, state = model(x, None if is_first else state)
         loss = F.cross_entropy(logits.flatten(0, 1), y.flatten())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        state = detached(state)
+        state = detach_state(state)
         yield loss.item()
 
 
@@ -139,7 +139,7 @@ def limit(work):
     return products(work, product, torch.from_numpy)
 
 
-@contender("limit: by torch, weights transposed beforehand", check="none")
+@contender("limit: with torch, weights transposed in advance", check="none")
 def limit_transposed(work):
     import torch
 
@@ -149,7 +149,7 @@ def limit_transposed(work):
     return products(work, product, torch.from_numpy, transposed=True)
 
 
-@contender("limit: by NumPy, which has another library", check="none")
+@contender("limit: with NumPy, which uses another library", check="none")
 def limit_numpy(work):
     return products(work, np.dot, np.asarray, transposed=True)
 
@@ -217,17 +217,17 @@ def plain_embedding(work):
     net = torch_net(work, width=work.H, batch_first=True)
     optimizer = torch.optim.Adam(net.parameters())
     state = None
-    for fresh, x, y in torch_batches(work):
-        outputs, state = net["rnn"](net["embedding"](x), None if fresh else state)
+    for is_first, x, y in torch_batches(work):
+        outputs, state = net["rnn"](net["embedding"](x), None if is_first else state)
         loss = F.cross_entropy(net["head"](outputs).flatten(0, 1), y.flatten())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        state = detached(state)
+        state = detach_state(state)
         yield loss.item()
 
 
-@contender("char-rnn.pytorch's way: a call a character", model="plain_embedding", sizes="GML")
+@contender("char-rnn.pytorch's way: one call per character", model="plain_embedding", sizes="GML")
 def char_rnn_pytorch(work):
     import torch
     from torch.nn import functional as F
@@ -235,8 +235,8 @@ def char_rnn_pytorch(work):
     net = torch_net(work, width=work.H)
     optimizer = torch.optim.Adam(net.parameters())
     state = None
-    for fresh, x, y in torch_batches(work):
-        state = None if fresh else state
+    for is_first, x, y in torch_batches(work):
+        state = None if is_first else state
         optimizer.zero_grad()
         loss = 0
         for t in range(work.T):
@@ -244,7 +244,7 @@ def char_rnn_pytorch(work):
             loss = loss + F.cross_entropy(net["head"](outputs[0]), y[:, t])
         loss.backward()
         optimizer.step()
-        state = detached(state)
+        state = detach_state(state)
         yield loss.item() / work.T
 
 
@@ -257,10 +257,10 @@ def word_language_model(work):
     net = torch_net(work, width=work.H)
     dropout = torch.nn.Dropout(0.0)
     state = None
-    for fresh, x, y in torch_batches(work):
+    for is_first, x, y in torch_batches(work):
         net.train()
         net.zero_grad()
-        state = None if fresh else detached(state)
+        state = None if is_first else detach_state(state)
         outputs, state = net["rnn"](dropout(net["embedding"](x.T)), state)
         logits = net["head"](dropout(outputs)).view(-1, V)
         loss = F.nll_loss(F.log_softmax(logits, dim=1), y.T.reshape(-1))

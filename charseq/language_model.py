@@ -149,9 +149,13 @@ def learning_rate(settings: Settings, step: int) -> float:
     """
     if step <= settings.warmup:
         return settings.lr * step / settings.warmup
-    done = (step - 1 - settings.warmup) / max(1, settings.steps - settings.warmup)
-    shares = {"constant": 1.0, "linear": 1 - done, "cosine": (1 + math.cos(math.pi * done)) / 2}
-    return settings.lr * shares[settings.schedule]
+    progress = (step - 1 - settings.warmup) / max(1, settings.steps - settings.warmup)  # 0 to 1
+    factors = {
+        "constant": 1.0,
+        "linear": 1 - progress,
+        "cosine": (1 + math.cos(math.pi * progress)) / 2,
+    }
+    return settings.lr * factors[settings.schedule]
 
 
 @dataclass

@@ -199,11 +199,11 @@ class Writer:
         self.reader = Reader(net, texts)
         self._prompt = [k if texts == 1 else np.full(texts, k) for k in vocab.encode(prompt)]
         self._texts, self._options = texts, options
-        # The bound keeps noise finite. All characters are equally likely long before it.
+        # At such a temperature all characters are equally likely. The bound keeps the noise finite.
         self._temperature = min(options["temperature"], 1e30)
         self._has_filter = options["top_k"] is not None or options["top_p"] is not None
-        # Noise is drawn in advance, from a generator that only this writer uses. So neither the
-        # texts nor the next numbers from `rng` depend on how much is drawn in advance.
+        # Noise is drawn in advance for whole blocks. It comes from a generator that only this writer
+        # uses, so the size of the blocks changes neither the texts nor the next numbers from `rng`.
         seed = (rng or np.random.default_rng()).integers(2**63, size=2)
         self._noise_generator = np.random.Generator(np.random.SFC64(seed))
         self._exponentials = np.empty((0, *self.reader.logits.shape))
@@ -238,8 +238,7 @@ class Writer:
             noise[...] = 0
             return noise
         # If x is exponentially distributed with mean 1, then -log(x) is Gumbel noise. The smallest
-        # x win. They are drawn in float64, where small numbers are fine-grained; their logarithms
-        # fit into float32.
+        # x win, so x is drawn in float64, with many digits. The logarithms may have fewer.
         noise[...] = self._noise_generator.standard_exponential(out=self._exponentials[:n])
         noise += 1e-30  # keeps log finite where x is 0, about once in 2**53 draws
         np.log(noise, out=noise)
