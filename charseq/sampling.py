@@ -202,8 +202,8 @@ class Writer:
         # At such a temperature all characters are equally likely. The bound keeps the noise finite.
         self._temperature = min(options["temperature"], 1e30)
         self._has_filter = options["top_k"] is not None or options["top_p"] is not None
-        # Noise is drawn in advance for whole blocks. It comes from a generator that only this writer
-        # uses, so the size of the blocks changes neither the texts nor the next numbers from `rng`.
+        # Noise is drawn in advance for whole blocks, from a generator that only this writer uses.
+        # So the size of the blocks changes neither the texts nor the next numbers from `rng`.
         seed = (rng or np.random.default_rng()).integers(2**63, size=2)
         self._noise_generator = np.random.Generator(np.random.SFC64(seed))
         self._exponentials = np.empty((0, *self.reader.logits.shape))
