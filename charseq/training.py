@@ -106,7 +106,7 @@ def training_steps(
         optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise TypeError(
-            "optimizer must be an optimizer, such as torch.optim.SGD(model.parameters(), lr=0.5): "
+            "optimizer must be a torch.optim.Optimizer such as SGD(model.parameters(), lr=0.5), "
             f"got {optimizer!r}"
         )
     in_optimizer = {id(p) for group in optimizer.param_groups for p in group["params"]}
