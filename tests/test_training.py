@@ -292,7 +292,7 @@ def test_arguments_of_the_wrong_type_are_refused_at_the_call(sentence_model):
     model, vocab, text = sentence_model
     with pytest.raises(TypeError, match="vocab must be a Vocabulary, got str"):
         training_steps(model, "abc", text)
-    with pytest.raises(TypeError, match="optimizer must be a torch.optim.Optimizer"):
+    with pytest.raises(TypeError, match=r"optimizer must be a torch.optim.Optimizer"):
         training_steps(model, vocab, text, optimizer=torch.optim.SGD)
     other_model = CharRNN(len(vocab), 4)
     other_optimizer = torch.optim.SGD(other_model.parameters(), lr=0.1)
