@@ -263,3 +263,17 @@ def test_comments_and_docstrings_run_nothing_anew():
     told = "# why\ndef f(x):\n    'Add one.'\n    return (x + 1)  # so\n"
     assert cache_key.code_of(told) == cache_key.code_of(code)
     assert cache_key.code_of(code.replace("1", "2")) != cache_key.code_of(code)
+
+
+def test_the_map_names_files_and_functions_that_exist():
+    text = (ROOT / "docs/architecture.md").read_text("utf-8").split("## Read these five", 1)[1]
+    folders = ("charseq", "docs", "tests", "benchmarks")
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.*")]
+    names = {path.name for path in paths if "_build" not in path.parts}
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "charseq").glob("*.py"))
+    mentioned = re.findall(r"`([\w/.-]+)`", text)
+    files = [name for name in mentioned if re.search(r"\.(py|js|md)$", name)]
+    assert [name for name in files if name.rpartition("/")[2] not in names] == []
+    functions = [name for name in mentioned if re.fullmatch(r"_\w+|\w+_\w+", name)]
+    unknown = [name for name in functions if not re.search(rf"\b\w*{name}\b", sources)]
+    assert unknown == []
