@@ -39,7 +39,9 @@ class Function:
 
     @property
     def role(self) -> str:
-        if "_" in (self.qualified[0], self.node.name[0]):  # what is private has no page of its own
+        listed = re.search(r"^__all__[^=]*= \[(.*?)\]", self.source, re.DOTALL | re.MULTILINE)
+        public = listed is not None and f'"{self.qualified.partition(".")[0]}"' in listed[1]
+        if not public or self.node.name.startswith("_"):  # it has no entry in the reference
             return f"`{self.module}.{self.qualified}`"
         kind = "func" if "." not in self.qualified else "meth"
         if any(getattr(d, "id", "") == "property" for d in self.node.decorator_list):
