@@ -204,7 +204,7 @@ def plot_states(
     _draw_heat_map(ax, values.T, 0.5, 0.5, number_format="{:+.2f}" if values.size <= 60 else None)
     ax.set(xlim=(0.5, steps + 0.5), ylim=(units + 0.5, 0.5), ylabel="hidden unit")
     ax.set_xticks(range(1, steps + 1), [_replace_blanks(label) for label in labels or ""] or None)
-    ax.set_yticks(range(1, units + 1))
+    ax.set_yticks(range(1, units + 1), map(str, range(units)))  # counted from 0, as in code
     ax.set_xlabel("time step →" if labels is None else "character read →")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)

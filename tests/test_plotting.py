@@ -228,7 +228,7 @@ def test_states_are_drawn_with_time_from_left_to_right():
     assert corner == (0.5, 0.5)
     assert ax.collections[0].get_clim() == (-1, 1)
     assert ticks(ax.xaxis) == ["a", "␣", "b", "↵", "a␣b"]
-    assert ticks(ax.yaxis) == ["1", "2", "3"]
+    assert ticks(ax.yaxis) == ["0", "1", "2"]
     assert ax.get_xlim() == (0.5, 5.5)
     assert ax.get_ylim() == (3.5, 0.5)
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("character read →", "hidden unit")
