@@ -111,6 +111,10 @@ def test_the_package_has_exactly_the_listed_modules():
     )
 
 
+def test_the_package_describes_its_modules_in_their_order():
+    assert re.findall(r"``(\w+)`` \(", charseq.__doc__) == MODULES
+
+
 @pytest.mark.parametrize("module", [*PRIVATE, *MODULES])
 def test_a_module_imports_only_modules_listed_before_it(module):
     order = [*PRIVATE, *MODULES]

@@ -213,8 +213,42 @@ class NotationOf(SphinxDirective):
         return self.parse_text_to_nodes("\n".join([head, rule, *kept]))
 
 
+class ModuleTable(SphinxDirective):
+    """A table of the package's modules, in their order: lines of code, and the first sentence."""
+
+    def run(self) -> list[nodes.Node]:
+        package = ROOT / "charseq"
+        described = ast.get_docstring(ast.parse((package / "__init__.py").read_text("utf-8")))
+        names = dict.fromkeys(re.findall(r"``(\w+)`` \(", described))
+        rows = ["| module | lines | what it holds |", "| :-- | --: | :-- |"]
+        for name in names:
+            path = package / f"{name}.py"
+            tree = ast.parse(path.read_text("utf-8"))
+            summary = ast.get_docstring(tree).partition("\n\n")[0].replace("\n", " ")
+            rows.append(f"| `{name}.py` | {lines_of_code(tree)} | {summary} |")
+            self.env.note_dependency(str(path))
+        self.env.note_dependency(str(package / "__init__.py"))
+        return self.parse_text_to_nodes("\n".join(rows))
+
+
+def lines_of_code(tree: ast.Module) -> int:
+    """Count the lines of a module without comments and docstrings."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+            node.body = node.body[ast.get_docstring(node) is not None :]
+    return len(
+        {
+            line
+            for node in ast.walk(tree)
+            if hasattr(node, "lineno") and not isinstance(node, (ast.ClassDef, ast.FunctionDef))
+            for line in (node.lineno, node.end_lineno)
+        }
+    )
+
+
 def setup(app):
     app.add_directive("equation-table", EquationTable)
     app.add_directive("code-of", CodeOf)
     app.add_directive("notation-of", NotationOf)
+    app.add_directive("module-table", ModuleTable)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
