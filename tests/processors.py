@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "docs" / "_ext"))
 import cells  # noqa: E402 - what runs the cells when the site is built
 
-PAGES = ["docs/*.md", "docs/learn/*.md", "docs/use/*.md"]
+PAGES = ["docs/*.md", "docs/before/*.md", "docs/learn/*.md", "docs/use/*.md"]
 # The pages' cells are run by `outputs`; their prompts are run by pytest, with the unit tests.
 TESTS = ["charseq", "docs", "tests", "--ignore=tests/browser"]
 TESTS += ["--ignore=tests/test_site.py", "--ignore=tests/test_bench.py"]

@@ -25,11 +25,16 @@ ORDER = re.findall(
     re.MULTILINE,
 )
 CHAPTERS = [ROOT / "docs" / "learn" / f"{name}.md" for name in ORDER]
+BEFORE = sorted((ROOT / "docs" / "before").glob("*.md"))  # what the chapters take for granted
 EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
 
 
 def name_of(path):
     return path.stem
+
+
+def title_of(page):
+    return re.search(r"^# (.+)$", page.read_text("utf-8"), re.MULTILINE)[1]
 
 
 def test_the_site_states_at_least_the_equations_of_the_first_chapters():
@@ -105,6 +110,39 @@ def test_all_chapters_are_in_the_reading_order():
     }
 
 
+def test_the_home_page_has_a_card_with_the_title_of_each_chapter_in_order():
+    cards = re.findall(
+        r"^:::\{grid-item-card\} (.*)\n:link: (\S+)$",
+        (ROOT / "docs/index.md").read_text("utf-8"),
+        re.MULTILINE,
+    )
+    first = [ROOT / "docs" / f"{link}.md" for _, link in cards if link.startswith("before/")]
+    assert sorted(first) == BEFORE
+    assert cards == [
+        *((title_of(page), f"before/{page.stem}") for page in first),
+        *((f"{n}. {title_of(page)}", f"learn/{page.stem}") for n, page in enumerate(CHAPTERS, 1)),
+    ]
+
+
+def test_the_list_of_chapters_is_in_the_reading_order():
+    page = (ROOT / "docs/learn/index.md").read_text("utf-8")
+    listed = re.findall(r"^(\d+)\. \{doc\}`([a-z-]+)`$", page, re.MULTILINE)
+    assert listed == [(str(n), name) for n, name in enumerate(ORDER, 1)]
+    before = re.findall(r"^- \{doc\}`/before/([a-z-]+)`$", page, re.MULTILINE)
+    assert sorted(before) == [page.stem for page in BEFORE]
+
+
+def test_each_work_of_the_bibliography_is_cited():
+    works = re.findall(
+        r"^@\w+\{(\w+),", (ROOT / "docs/references.bib").read_text("utf-8"), re.MULTILINE
+    )
+    sources = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "charseq").rglob("*.py"), *EXAMPLES]
+    cited = "".join(
+        "".join(re.findall(r"cite:\w+\}?:?`([^`]+)`", path.read_text("utf-8"))) for path in sources
+    )
+    assert [work for work in works if work not in cited] == []
+
+
 @pytest.mark.parametrize("page", CHAPTERS, ids=name_of)
 def test_a_chapter_has_the_parts_of_a_chapter_in_order(page):
     text = page.read_text("utf-8")
@@ -136,14 +174,14 @@ def test_each_exercise_is_followed_by_a_folded_solution_that_asserts_or_prints(p
         assert "Show the solution" in exercise
 
 
-@pytest.mark.parametrize("page", CHAPTERS, ids=name_of)
+@pytest.mark.parametrize("page", [*BEFORE, *CHAPTERS], ids=name_of)
 def test_a_chapter_ends_with_checks_of_what_its_prose_says(page):
     last = cells.sources_of(page.read_text("utf-8"))[-1]
     assert last.startswith("# What the prose says")
     assert len(re.findall(r"^assert ", last, re.MULTILINE)) >= 2
 
 
-@pytest.mark.parametrize("page", [*CHAPTERS, ROOT / "docs/index.md"], ids=name_of)
+@pytest.mark.parametrize("page", [*BEFORE, *CHAPTERS, ROOT / "docs/index.md"], ids=name_of)
 def test_code_on_a_page_fits_its_column(page):
     lines = [
         line for cell in cells.sources_of(page.read_text("utf-8")) for line in cell.splitlines()
@@ -194,7 +232,12 @@ CLOCK = re.compile(
 )
 WITHOUT_CLOCK = [
     *(path for path in sorted((ROOT / "tests").rglob("*.py")) if path != Path(__file__)),
-    *(ROOT / "docs" / "index.md", *CHAPTERS, *sorted((ROOT / "docs" / "use").glob("*.md"))),
+    *(
+        ROOT / "docs" / "index.md",
+        *BEFORE,
+        *CHAPTERS,
+        *sorted((ROOT / "docs" / "use").glob("*.md")),
+    ),
     *EXAMPLES,
 ]
 
@@ -209,7 +252,9 @@ def test_no_test_page_or_example_reads_a_clock_or_sleeps(path):
     )
 
 
-@pytest.mark.parametrize("page", [*CHAPTERS, *(ROOT / "docs" / "use").glob("*.md")], ids=name_of)
+@pytest.mark.parametrize(
+    "page", [*BEFORE, *CHAPTERS, *(ROOT / "docs" / "use").glob("*.md")], ids=name_of
+)
 def test_cells_run_ahead_are_those_that_myst_nb_reads(page):
     from myst_nb.core.read import read_myst_markdown_notebook
     from myst_parser.config.main import MdParserConfig

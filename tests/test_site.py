@@ -9,6 +9,7 @@ import subprocess
 import sys
 import unicodedata
 from base64 import b64decode
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -117,6 +118,28 @@ def test_every_internal_link_leads_somewhere(site, parsed):
                 ids = parsed[target.relative_to(site.resolve()).as_posix()].ids
                 broken += [(name, url)] if fragment not in ids else []
     assert broken == []
+
+
+def words_of(html):
+    return " ".join(unescape(re.sub(r"<[^>]+>", "", html)).split())
+
+
+def test_an_error_message_on_the_home_page_stands_on_the_page_that_it_leads_to(pages):
+    rows = re.findall(r"<tr\b.*?</tr>", pages["index.html"], re.DOTALL)
+    messages = [
+        (target, message)
+        for row in rows
+        for target in re.findall(r'href="(learn/[a-z-]+\.html)#', row)
+        for message in re.findall(r"<strong>(<code.*?</code>)</strong>", row, re.DOTALL)
+    ]
+    assert len(messages) >= 5
+    missing = [
+        (target, piece)
+        for target, message in messages
+        for piece in words_of(message).split("…")
+        if piece.strip() not in words_of(pages[target])
+    ]
+    assert missing == []
 
 
 def test_no_page_loads_anything_from_outside(site, parsed):
