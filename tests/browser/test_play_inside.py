@@ -215,7 +215,7 @@ def rows_of_notation():
     return found
 
 
-KEYS = {"x_t": "x", "h_t": "outputs", "h_t−1": "outputs", "c_t−1": "c"}
+KEYS = {"x_t": "x", "h_t": "outputs", "h_t−1": "h", "c_t−1": "c"}
 
 
 def key_of(symbol, name):

@@ -207,7 +207,7 @@ const charseqTerms = (() => {
       data,
       stride: H,
       scale,
-      key: kind === "h" ? "outputs" : "c",
+      key: kind === "h" && isNew ? "outputs" : kind,
       says,
       now,
       hasStart: true,
