@@ -759,7 +759,7 @@ def test_a_dial_reads_what_is_in_its_vocabulary(part):
 
 # --- on the site ----------------------------------------------------------------------------------
 
-EMBEDDED = {"shapes.html": "explorer", "learn/language-models.html": "temperature"}
+EMBEDDED = {"shapes.html": "explorer", "learn/sampling.html": "temperature"}
 
 
 @pytest.mark.parametrize(("name", "play"), EMBEDDED.items())
@@ -801,7 +801,7 @@ def test_a_chapters_part_loads_when_it_comes_near_and_is_accessible(quiet, site,
     ("name", "says"),
     [
         ("shapes.html", ["weight_ih_l0", "(D*L, B, H)", "(T, B, D*H)"]),
-        ("learn/language-models.html", ["0.556", "11.21 characters", "likeliest four", "sixteen"]),
+        ("learn/sampling.html", ["0.556", "11.21 characters", "likeliest four", "sixteen"]),
     ],
 )
 def test_without_scripts_a_table_stands_in_the_parts_place(browser, site, name, says):
