@@ -6,6 +6,7 @@ The tests of a page run from top to bottom. Pytest itself runs the examples in d
 """
 
 import os
+import sys
 from doctest import ELLIPSIS, NORMALIZE_WHITESPACE
 
 from sybil import Sybil
@@ -42,3 +43,9 @@ class Scheduling(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config, log):
     return Scheduling(config, log)
+
+
+def pytest_runtest_teardown(item):
+    """Close the figures of a cell, as a notebook does once it has shown them."""
+    if item.path.suffix == ".md" and "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
