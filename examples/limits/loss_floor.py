@@ -30,7 +30,7 @@ best[0] = 1.0
 confidence = softmax(best)[0]
 floor = loss_floor(10)  # ln(1 + 9 exp(-2)), which is -ln(confidence)
 print(f"highest probability {confidence:.1%}")
-print(f"lowest loss         {floor:.4f} nats a character")
+print(f"lowest loss         {floor:.4f} nats per character")
 print(f"lowest perplexity   {np.exp(floor):.3f} characters to guess among")
 
 # %%

@@ -37,7 +37,7 @@ marks = {"knowing nothing": np.log2(len(corpus.vocab))}
 for name, order in (("characters", 1), ("pairs", 2), ("triples", 3)):
     marks[name] = NGram(order, train).bits_per_character(valid.ids)
 for name, bits in marks.items():
-    print(f"{name:15} {bits:.2f} bits a character")
+    print(f"{name:15} {bits:.2f} bits per character")
 
 # %%
 # Train, and measure more often at first
@@ -74,7 +74,7 @@ words = {"weight": "bold", "transform": ax.transAxes, "ha": "right"}
 ax.text(0.98, 0.8, "network, on new text", color=ORANGE, **words)
 ax.text(0.98, 0.72, "and on its batches", color=BLUE, **words)
 ax.set(xscale="log", xlim=(1, 800), ylim=(1.7, 7), xlabel="step")
-ax.set_ylabel("bits a character")
+ax.set_ylabel("bits per character")
 ax.set_title("Past one table after the other", loc="left")
 ax.spines[["top", "right"]].set_visible(False)
 fig.set_label(

@@ -80,8 +80,8 @@ print(f"longer than 1, last loss {losses[name][-1]:.3f}")
 # it. There each long step makes a rounding error larger, so the last digits
 # depend on your processor.
 #
-# On its way back through time the gradient is multiplied by
-# :math:`W_{hh}^{\top}` once a step, :eq:`rnn-backward`. A radius above 1
+# In the backward pass the gradient is multiplied by
+# :math:`W_{hh}^{\top}` once per step, :eq:`rnn-backward`. A radius above 1
 # can make it longer each time. Whether it does depends on how far the units
 # are saturated, and so it comes in bursts.
 
