@@ -44,7 +44,7 @@ def _list_time_zone_cities() -> str:
 _TEXTS: dict[str, tuple[Callable[[], str], str]] = {
     "python-reference": (
         _read_python_reference,
-        "Python's language reference, as help() shows it; it differs between versions of Python",
+        "what Python's help() shows about the language; it differs between versions of Python",
     ),
     "unicode-names": (
         _list_unicode_names,
