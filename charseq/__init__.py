@@ -16,7 +16,7 @@ Shapes, code and prose use the same letters everywhere:
 ===  =======================================
 B    sequences in a batch
 T    time steps, that is characters read
-V    vocabulary: distinct characters, classes
+V    distinct characters in the vocabulary
 E    embedding features
 H    hidden units
 L    layers
@@ -24,7 +24,8 @@ D    directions, 1 or 2
 ===  =======================================
 
 ``import charseq`` imports neither torch nor matplotlib. Each name loads its module on first use
-(:pep:`562`), so a vocabulary or the shapes of a layer are there at once.
+(:pep:`562`), so using a vocabulary or listing the shapes of a layer does not
+wait for torch.
 """
 
 from importlib import import_module
@@ -119,7 +120,7 @@ __all__ = [  # noqa: RUF022 - in the order in which data flows
 
 def __getattr__(name: str) -> Any:
     if name in _OTHER_MODULES or name in _MODULE_OF.values():
-        return import_module(f"{__name__}.{name}")  # so charseq.reference works without an import
+        return import_module(f"{__name__}.{name}")  # charseq.reference, after `import charseq`
     if name in _OLD_NAMES:
         from warnings import warn
 

@@ -1,7 +1,7 @@
 """Checks of arguments. An error quotes the value it got and says what was expected.
 
-The site shows the code of functions without these calls: it leaves out the functions whose name
-starts with ``check_``.
+Where the site shows the code of a function, it leaves out calls of functions whose names start with
+``check_``.
 """
 
 from typing import Any

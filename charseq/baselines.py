@@ -19,10 +19,11 @@ __all__ = ["NGram"]
 class _Table(NamedTuple):
     """The strings of one length that occur in the training text, and their weights.
 
-    A string is a context and the character after it. It is stored as one number: V times the index
-    of the context, which is a string in the table before, plus the id of the character. The index
-    of a string is the position of its number in `strings`. An unknown string has index -1. It
-    selects the last entries, 0 in `own` and 1 in `rest`, so only the shorter context counts.
+    A string is a context and the character after it. It is stored as one number, V i + k: k is the
+    id of the character, and i is the index of the context in the table of the next shorter strings.
+    The index of a string is the position of its number in `strings`. An unknown string has index
+    -1, which selects the extra last entries of `own` and `rest`, 0 and 1: so only the shorter
+    context counts.
     """
 
     strings: NDArray[np.int64]  # sorted
@@ -40,8 +41,8 @@ class NGram:
     r"""Predict a character from the `order` - 1 before it, by counting.
 
     The probability of a character has two parts. The first is its share of what followed the
-    context in training, reduced by a discount. The second comes from the next shorter context: the
-    probability that the discounts set free is distributed in proportion to the probabilities after
+    context in training, reduced by a discount. The second comes from the next shorter context. The
+    discounts free some probability, and it is shared out in proportion to the probabilities after
     the context without its first character. These have two parts again, and so on. Below the empty
     context there is the uniform distribution, so no probability is 0.
 
@@ -165,7 +166,7 @@ class NGram:
         V = self.vocab_size
         p = np.full(V, 1 / V)
         for k, table in enumerate(self._tables[: len(context) + 1]):
-            # The index of the empty string, which the loop extends to the last k characters.
+            # From the empty string, index 0, look up the last k characters, one more at a time.
             index = np.zeros(1, dtype=np.int64)
             for shorter, char in zip(self._tables, context[len(context) - k :], strict=False):
                 index = shorter.find(index * V + char)
@@ -216,10 +217,10 @@ def _estimate_discounts(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the discounts of counts of 0, 1, 2, and 3 or more, an array of shape (4,).
 
     The estimates need a text of some length. In a text of a few words, perhaps no string occurs
-    just once. Two measures keep the discounts in bounds there. The number of strings of each count
-    is increased by one, so the first discount is between 0 and 1. The others are clipped: they are
-    at least as large as the first, and at most 1.5 and 2. As a result, each context leaves some
-    probability to the shorter context, and no count becomes negative.
+    just once. Two adjustments keep the discounts within bounds then. The number of strings of each
+    count is increased by one, so the first discount is between 0 and 1. The others are clipped:
+    they are at least as large as the first, and at most 1.5 and 2, respectively. As a result, each
+    context leaves some probability to the shorter context, and no count becomes negative.
     """
     n = np.bincount(np.minimum(counts, 5), minlength=6) + 1  # n[1] strings occur once, and so on
     scale = n[1] / (n[1] + 2 * n[2])

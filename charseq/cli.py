@@ -15,7 +15,7 @@ import typer
 
 __all__ = ["main"]
 
-MOST_LAYERS = 1000  # far more than anybody can train, and too few to fill the memory
+MAX_LAYERS = 1000  # far more than anybody can train, and too few to fill the memory
 
 app = typer.Typer(
     name="charseq",
@@ -42,7 +42,7 @@ def train(
     out: Annotated[Path, typer.Option(help="The run folder to make.")] = Path("run"),
     cell: Annotated[str, typer.Option(help="rnn, gru or lstm.")] = "lstm",
     hidden: Annotated[int, typer.Option(help="Hidden units.")] = 128,
-    layers: Annotated[int, typer.Option(help="Stacked layers.", max=MOST_LAYERS)] = 1,
+    layers: Annotated[int, typer.Option(help="Stacked layers.", max=MAX_LAYERS)] = 1,
     embedding: Annotated[int, typer.Option(help="Length of embeddings; 0 for one-hot.")] = 0,
     dropout: Annotated[float, typer.Option(help="Share of states set to zero.")] = 0.0,
     tied: Annotated[bool, typer.Option("--tied", help="Tie embedding and output layer.")] = False,
@@ -50,18 +50,20 @@ def train(
     steps: Annotated[int, typer.Option(help="Training steps, one update each.")] = 1000,
     batch_size: Annotated[int, typer.Option(help="Texts read side by side.")] = 32,
     length: Annotated[int, typer.Option(help="Characters the gradient goes back through.")] = 64,
-    order: Annotated[str, typer.Option(help="streams (carry the state) or windows.")] = "streams",
+    order: Annotated[
+        str, typer.Option(help="How the text is read: streams (in order) or windows.")
+    ] = "streams",
     optimizer: Annotated[str, typer.Option(help="adamw, adam or sgd.")] = "adamw",
     lr: Annotated[float, typer.Option(help="Largest learning rate.")] = 2e-3,
     momentum: Annotated[float, typer.Option(help="Momentum of SGD.")] = 0.9,
     weight_decay: Annotated[float, typer.Option(help="Weight decay.")] = 0.0,
     schedule: Annotated[str, typer.Option(help="cosine, linear or constant.")] = "cosine",
     warmup: Annotated[int, typer.Option(help="Updates until the rate is largest.")] = 0,
-    clip_norm: Annotated[float, typer.Option(help="Longest gradient; 0 for no limit.")] = 1.0,
+    clip_norm: Annotated[float, typer.Option(help="Largest gradient norm; 0 for no limit.")] = 1.0,
     valid: Annotated[float, typer.Option(help="Share of the text held back to measure on.")] = 0.1,
     evaluate_every: Annotated[int, typer.Option(help="Updates between measurements.")] = 100,
     patience: Annotated[
-        int, typer.Option(help="Measurements to wait for a new best; 0 for no end.")
+        int, typer.Option(help="Measurements without a new best before it stops; 0: never.")
     ] = 0,
     save_every: Annotated[int, typer.Option(help="Updates between saves.")] = 100,
     sample_every: Annotated[int, typer.Option(help="Updates between samples; 0 for none.")] = 0,
@@ -135,7 +137,9 @@ def sample(
     length: Annotated[int, typer.Option(help="Characters to write.")] = 400,
     temperature: Annotated[float, typer.Option(help="0 takes the likeliest character.")] = 1.0,
     top_k: Annotated[int, typer.Option(help="Keep the k likeliest; 0 for all.")] = 0,
-    top_p: Annotated[float, typer.Option(help="Keep the likeliest that sum to this.")] = 1.0,
+    top_p: Annotated[
+        float, typer.Option(help="Keep the likeliest with this total probability.")
+    ] = 1.0,
     stop: Annotated[list[str] | None, typer.Option(help="End the text before this.")] = None,
     streams: Annotated[int, typer.Option(help="Number of texts to write.")] = 1,
     seed: Annotated[int | None, typer.Option(help="The same seed writes the same text.")] = None,
@@ -201,7 +205,7 @@ def shapes(
     layer: Annotated[str, typer.Argument(help="rnn, gru or lstm.", show_default=False)],
     input_size: Annotated[int, typer.Argument(help="Features per step.", show_default=False)],
     hidden_size: Annotated[int, typer.Argument(help="Hidden units.", show_default=False)],
-    layers: Annotated[int, typer.Option(help="Stacked layers.", max=MOST_LAYERS)] = 1,
+    layers: Annotated[int, typer.Option(help="Stacked layers.", max=MAX_LAYERS)] = 1,
     bidirectional: Annotated[bool, typer.Option("--bidirectional")] = False,
     batch_first: Annotated[bool, typer.Option("--batch-first")] = False,
     no_bias: Annotated[bool, typer.Option("--no-bias")] = False,

@@ -463,7 +463,7 @@ def _write_ids(
 
 @contextmanager
 def _name_text_in_errors(path: str | Path) -> Iterator[None]:
-    """Turn a system error, such as a full disk, into one that names the text of the ids."""
+    """Turn a system error, such as a full disk, into one that names the text being stored."""
     try:
         yield
     except OSError as error:

@@ -55,7 +55,7 @@ class EpochRecord:
 
 @dataclass(frozen=True, slots=True)
 class UpdateRecord:
-    """One update of a language model's weights; all but `valid_loss` is measured before it.
+    """One update of a language model's weights; only `valid_loss` is measured after it.
 
     Attributes
     ----------
@@ -167,13 +167,13 @@ class History:
         return [record.prediction for record in self]
 
     def log(self, every: int | None = None) -> str:
-        """Return the log as text, with a line for every `every`-th epoch or training step.
+        """Return the log as text, with one line per `every` epochs or training steps.
 
         Parameters
         ----------
         every : int, optional
             Number of epochs or training steps from one line to the next. By default a tenth of the
-            run, and the last record is always shown.
+            run, and then the last record is shown too.
 
         Returns
         -------

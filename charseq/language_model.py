@@ -401,7 +401,11 @@ def _batches(
 def _seed_dropout(
     seed: int, step: int, first_row: int, model: CharRNN
 ) -> AbstractContextManager[None]:
-    """Seed dropout from the run's seed and the training step, differently in each process."""
+    """Seed dropout from the run's seed and the training step, differently in each process.
+
+    A process is known by the first row that it reads. The one that reads from row 0 draws as a
+    single process would.
+    """
     if model.dropout.p == 0:
         return nullcontext()
     entropy = [seed, step, first_row] if first_row else [seed, step]

@@ -30,7 +30,8 @@ State = Tensor | tuple[Tensor, Tensor]  # (L, B, H); for an LSTM, a pair (h, c) 
 LSTM_ROWS, LSTM_UNITS = 64, 512
 
 # These multiply a gradient by the derivative of sigmoid or tanh, computed from the function's
-# value: σ' = σ (1 - σ), tanh' = 1 - tanh². They read the numbers once, separate operations thrice.
+# value: σ' = σ (1 - σ), tanh' = 1 - tanh². They read the numbers once
+# instead of three times.
 sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 tanh_backward = torch.ops.aten.tanh_backward.grad_input
 
@@ -137,10 +138,10 @@ def fast_forward(
             for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         )
         b_n: tuple[Tensor, ...] = ()
-        if isinstance(layer, nn.GRU):  # b_hn cannot join b_ih: r scales it, in r ⊙ (W h + b_hn)
+        if isinstance(layer, nn.GRU):  # b_hn is not added to b_ih: r scales it, r ⊙ (W h + b_hn)
             b_hr_hz, b_hn = b_hh[: 2 * H], b_hh[2 * H :]
             b_hh, b_n = nn.functional.pad(b_hr_hz, (0, H)), (b_hn,)
-        if k == 0:  # a table with one row per character: V products, not one per character read
+        if k == 0:  # V products, one per row of a table, instead of B T products
             table = W_ih.T if embedding is None else embedding @ W_ih.T  # (V, gH)
             from_input = _apply(_LookUp, table + (b_ih + b_hh), x)  # (T, B, gH)
         else:
@@ -310,7 +311,7 @@ class _GRUSteps(Function):
             dh.mul_(z).addmm_(dmemory_t, W_hh)  # (B, H) + (B, 3H) @ (3H, H) -> (B, H)
         dW_hh = dmemory.flatten(0, 1).T @ states_before.flatten(0, 1)
         db_hn = dmemory[..., 2 * H :].sum((0, 1))
-        # The input's part of n is not scaled by r, so its gradient is that of the sum itself.
+        # Now dmemory becomes the gradient of `a`, whose block n is not scaled by r.
         dmemory[..., 2 * H :] = dn
         return dmemory, dh, dW_hh, db_hn
 
@@ -319,7 +320,7 @@ STEPS = {"RNN_TANH": _RNNSteps, "LSTM": _LSTMSteps, "GRU": _GRUSteps}
 
 
 def _prepare_tanh(*tensors: Tensor) -> tuple[Callable[..., Any], *tuple[Any, ...]]:
-    """Return a function `tanh(x, out)`, and for each tensor a list of its time steps to pass to it.
+    """Return a function `tanh(x, out)`, and the time steps of each tensor as it takes them.
 
     On a CPU the function is NumPy's, which is two to five times as fast as torch's.
     """

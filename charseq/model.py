@@ -53,11 +53,11 @@ class CharRNN(nn.Module):
         `embedding_size` must equal `hidden_size`.
     forget_bias : float, optional
         Initial bias of an LSTM's forget gate. A positive bias opens the gate, so that the gradient
-        survives longer. By default the bias is drawn like the others. Torch adds two biases; this
-        sets the first, and the second becomes zero.
+        survives longer. By default the bias is drawn like the others. Torch uses the sum of two
+        biases: the first is set to this number, and the second to zero.
     seed : int, optional
-        Draw the weights that follow ``torch.manual_seed(seed)``, without changing the state of
-        torch's global generator. By default the global generator draws them.
+        Draw the weights that torch draws after ``torch.manual_seed(seed)``, without changing the
+        state of its global generator. By default the global generator draws them.
     fast : bool, default=False
         Compute the recurrent layer with :func:`charseq.layers.fast_forward` where that is faster.
         The numbers are the same up to rounding, and take less time on a CPU. The attribute can be
@@ -84,8 +84,8 @@ class CharRNN(nn.Module):
 
     Notes
     -----
-    A model computes in float32. ``model.double()`` converts it to float64, where all processors
-    print the same digits in a log. The seed draws the same weights in both.
+    A model computes in float32. ``model.double()`` converts it to float64, in which a
+    log shows the same digits on every processor. A seed draws the same weights for both.
 
     Examples
     --------

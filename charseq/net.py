@@ -157,10 +157,10 @@ class NumpyNet:
         """The weights in the layout that :class:`Reader` multiplies with.
 
         The first array is a table of shape (V, gH), where g is the number of gates: row k is what
-        character k adds to the gates of the first layer. The list has one matrix per layer. It
-        joins all weights that the layer's state is multiplied with: W_hh, and W_ih of the next
-        layer (or W_hy, in the top layer). Its last row holds the biases. The state ends with a 1,
-        so the same product adds them.
+        character k adds to the gates of the first layer. The list has one matrix per layer. Each
+        matrix joins all weights that the layer's state is multiplied with: W_hh, and W_ih of the
+        next layer (or W_hy, in the top layer). Its last row holds the biases. The state ends with
+        a 1, so the same product adds them.
         """
         H, gates = self.hidden_size, GATES[self.cell]
         dtype = np.result_type(self.vectors, *(w for p in self.layers for w in p), *self.head or ())
@@ -280,7 +280,7 @@ class Reader:
 
 # Each of these functions returns `step(x)`, which makes one time step: x is the input from the
 # layer below, and h is updated in place. `memory` is what the previous state adds to the gates.
-# Two things halve the time each: all work arrays are contiguous, and 0.5 is stored as an array.
+# Each of two choices halves the time: all work arrays are contiguous, and 0.5 is an array.
 
 
 def _make_rnn_step(h: Array, memory: Array) -> Callable[..., None]:
@@ -305,7 +305,7 @@ def _make_gru_step(h: Array, memory: Array, memory_n: Array) -> Callable[..., No
         multiply(r, memory_n, n)
         add(n, x_n, n)
         tanh(n, n)
-        subtract(h, n, h)  # from here on: h = n + z (h - n)
+        subtract(h, n, h)  # these three lines: h = n + z (h - n)
         multiply(h, z, h)
         add(h, n, h)
 

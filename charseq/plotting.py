@@ -1,7 +1,7 @@
 """Figures. Each function draws on the axes it is given, or on new ones, and returns them.
 
 Colour-blind readers can tell the colours apart: they are Okabe and Ito's, darkened for contrast.
-No meaning depends on colour alone: wrong letters have a frame, signs and values are printed.
+No meaning depends on colour alone: wrong letters have a frame, values are printed with their sign.
 """
 
 from collections.abc import Iterable, Sequence
@@ -72,7 +72,7 @@ def plot_loss(
     if label:
         _write_beside(ax, history.numbers[-1], history.losses[-1], label, color)
     for name, level in (levels or {}).items():
-        # The name of a level is on the side of its line that faces away from the curve's end.
+        # The name stands above the line if the line is above the curve's end, otherwise below.
         above = level > history.losses[-1]
         ax.axhline(level, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
         # The y axis must reach the line, but axhline does not extend it.
@@ -185,8 +185,8 @@ def plot_states(
     Returns
     -------
     matplotlib.axes.Axes
-        The axes drawn on. Up to 60 values are printed in their cells. If there are more, a dash
-        marks the negative ones.
+        The axes drawn on. With up to 60 values, each is printed in its cell. With more, none
+        is, and a dash marks the negative ones.
 
     Raises
     ------

@@ -1,8 +1,9 @@
 """Training one model in several processes, which torchrun starts. Each reads some rows of a batch.
 
-PyTorch's DistributedDataParallel averages the gradients during the backward pass. This module adds
-up the rest: the loss, the state that the next batch starts from, and numbers that only one process
-knows. After each training step, every process holds the whole run, so any of them could save it.
+PyTorch's DistributedDataParallel averages the gradients during the backward pass. This module
+shares the rest: the loss, the state that the next batch starts from, and numbers that only one
+process knows. It adds each up over the processes; what a process does not know, it fills with
+zeros. After each training step, every process holds the whole run, so any of them could save it.
 """
 
 from collections.abc import Callable, Iterator

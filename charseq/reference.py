@@ -850,7 +850,7 @@ def lstm_backward(
     cells_before = np.concatenate([state[1][:, None], cells[:, :-1]], axis=1)  # (B, T, H)
     shown = np.tanh(cells)  # (B, T, H)
     slope = o * (1 - shown**2)  # (B, T, H), derivative of h with respect to c
-    # Derivatives with respect to the sums inside σ and tanh: of c for i, f and g, and of h for o.
+    # Derivatives with respect to the sums inside σ and tanh. For i, f and g: of c. For o: of h.
     blocks = [
         g * i * (1 - i),  # (B, T, H), i
         cells_before * f * (1 - f),  # (B, T, H), f
@@ -953,7 +953,7 @@ def gru_backward(
     da = np.concatenate([dr, dz, dn], axis=-1)  # (B, T, 3H)
     dx = da @ params.W_ih  # (B, T, 3H) @ (3H, V) -> (B, T, V)
     last = (r * dn, before) if reset_after else (dn, r * before)  # (B, T, H) each
-    pairs = ((dr, before), (dz, before), last)  # the gradient of each W h, and its h
+    pairs = ((dr, before), (dz, before), last)  # of each product W h: its gradient, and the h in it
     dparams = RNNParams(
         W_ih=np.einsum("bth,btv->hv", da, x, optimize=True),  # (3H, V)
         W_hh=np.concatenate(  # (3H, H)

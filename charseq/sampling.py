@@ -64,7 +64,7 @@ def probabilities(
     top_k : int, optional
         Keep the k likeliest characters.
     top_p : float, optional
-        Keep the likeliest characters, as few as together have at least this probability. Both
+        Keep the smallest set of likeliest characters whose probabilities sum to at least this. Both
         filters look at all characters; if both are given, a character must pass both.
 
     Returns
@@ -168,8 +168,8 @@ class Writer:
 
     A draw takes the character with the largest logit / temperature + noise. If the noise has a
     Gumbel distribution, each character wins exactly with its probability. So a draw costs one
-    addition and one comparison per character. Here the logit and the noise are both multiplied by
-    the temperature, so that a temperature of 0 needs no division.
+    addition and one comparison per character. Here both terms are multiplied by the temperature,
+    which gives logit + temperature * noise, so that a temperature of 0 needs no division.
 
     Attributes
     ----------
@@ -199,7 +199,7 @@ class Writer:
         self.reader = Reader(net, texts)
         self._prompt = [k if texts == 1 else np.full(texts, k) for k in vocab.encode(prompt)]
         self._texts, self._options = texts, options
-        # At such a temperature all characters are equally likely. The bound keeps the noise finite.
+        # From 1e30 on, all characters are equally likely. The bound keeps the noise finite.
         self._temperature = min(options["temperature"], 1e30)
         self._has_filter = options["top_k"] is not None or options["top_p"] is not None
         # Noise is drawn in advance for whole blocks, from a generator that only this writer uses.
@@ -312,8 +312,8 @@ def generate(
         raise ValueError("a stop string is empty: every text would end before it begins")
     options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     writer = Writer(net, vocab, prompt, streams, options, rng)
-    # With a filter, `probabilities` refuses bad logits inside a block, and the draws of the block
-    # before them would be lost. So the blocks have one character.
+    # With a filter, `probabilities` may refuse logits in the middle of a block, and the characters
+    # already drawn in that block would be lost. So then a block is one character.
     most = NUMBERS // writer.reader.logits.size
     n = 1 if top_k or top_p else max(1, min(32 if stop else 256, most))
     lengths = (min(n, length - t) for t in range(0, length, n))

@@ -104,8 +104,8 @@ class LayerShapes:
     TypeError
         If a size is not an integer, or an option is not True or False.
     ValueError
-        If a size is out of range, `mode` is unknown, or the projection is not smaller than H or is
-        not in an LSTM.
+        If a size is out of range, or `mode` is unknown, or there is a projection that is not
+        smaller than H, or a projection in a layer that is not an LSTM.
 
     Examples
     --------

@@ -293,7 +293,7 @@ def _progress_bar(run: Run, is_rank_0: bool, reporting: Reporting) -> "tqdm[Any]
 
 
 def _report(run: Run, record: UpdateRecord, bar: "tqdm[Any]", reporting: Reporting) -> None:
-    """Print a training step's record as JSON, or else its measurement and its sample, if any."""
+    """Print the record as JSON; or else its held-back loss and a sample, where there are any."""
     if reporting.as_json:
         print(json_line(asdict(record)), flush=True)
         return

@@ -335,7 +335,7 @@ class Vocabulary:
 
     @cached_property
     def _ids_by_code_point(self) -> NDArray[np.int64]:
-        """Ids by code point, -1 where there is none; the last entry serves all higher ones."""
+        """Ids by code point, -1 where there is none; the last entry stands for all higher ones."""
         codes = _code_points(self.chars)
         ids = np.full(int(codes.max()) + 2, -1, dtype=np.int64)
         ids[codes] = np.arange(len(codes))

@@ -91,7 +91,7 @@ def test_bench_ratios_compare_rates_of_the_same_round_only():
     assert bench.ratios(rows, "fast", "dead") == []
 
 
-def test_bench_compares_with_the_fastest_limit_and_sets_no_bar_against_peers():
+def test_bench_sets_a_bar_against_the_fastest_limit_but_none_against_peers():
     rates = {"charseq": [6, 5], "plain": [2, 1], "limit": [10, 8], "limit_numpy": [12, 10]}
     rows = {name: {"rates": numbers} for name, numbers in rates.items()}
     bars = {name: row for name, *row in bench.bars({("training", "S"): rows}) if row[0]}

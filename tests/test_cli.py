@@ -482,7 +482,9 @@ def test_two_interrupted_processes_stop_at_the_same_step_and_save_it(
 
 @posix
 @pytest.mark.slow
-def test_one_process_can_finish_a_run_of_two(interrupted_run, single_process_run, tmp_path):
+def test_one_process_can_finish_a_run_that_two_processes_began(
+    interrupted_run, single_process_run, tmp_path
+):
     shutil.copytree(interrupted_run[0], tmp_path / "run")
     run_ok("resume", tmp_path / "run")
     assert_finished_like(tmp_path / "run", single_process_run)
@@ -490,7 +492,7 @@ def test_one_process_can_finish_a_run_of_two(interrupted_run, single_process_run
 
 @posix
 @pytest.mark.slow
-def test_three_processes_can_finish_a_run_of_two(
+def test_three_processes_can_finish_a_run_that_two_began(
     interrupted_run, single_process_run, interrupted_command, tmp_path
 ):
     shutil.copytree(interrupted_run[0], tmp_path / "run")

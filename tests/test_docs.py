@@ -52,7 +52,7 @@ def test_the_site_states_at_least_the_equations_of_the_first_chapters():
 
 
 @pytest.mark.parametrize("label", EQUATIONS)
-def test_an_equation_is_the_function_of_its_name_which_cites_it(label):
+def test_each_equation_has_a_function_of_the_same_name_that_cites_it(label):
     name = label.replace("-", "_")
     function = equations.functions().get(name)
     assert function, f"write {name}() in charseq/reference.py"
@@ -255,7 +255,7 @@ def test_no_test_page_or_example_reads_a_clock_or_sleeps(path):
 @pytest.mark.parametrize(
     "page", [*BEFORE, *CHAPTERS, *(ROOT / "docs" / "use").glob("*.md")], ids=name_of
 )
-def test_cells_run_ahead_are_those_that_myst_nb_reads(page):
+def test_the_cells_we_run_in_advance_are_exactly_those_that_myst_nb_finds(page):
     from myst_nb.core.read import read_myst_markdown_notebook
     from myst_parser.config.main import MdParserConfig
 
@@ -303,7 +303,7 @@ def test_a_cell_that_fails_is_the_last_one():
     ]
 
 
-def test_comments_and_docstrings_run_nothing_anew():
+def test_changing_only_comments_or_docstrings_does_not_rerun_cells():
     code = "def f(x):\n    return x + 1\n"
     told = "# why\ndef f(x):\n    'Add one.'\n    return (x + 1)  # so\n"
     assert cache_key.code_of(told) == cache_key.code_of(code)

@@ -332,7 +332,7 @@ def test_a_mistake_is_a_warning(said, mistake):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rename", GONE_FROM_BAD, ids=lambda rename: rename.sought)
-def test_what_is_gone_or_never_called_is_a_warning_beside_mistakes(said, rename):
+def test_a_missing_or_uncalled_replacement_warns_even_if_pages_have_mistakes(said, rename):
     assert re.search(rename.complaint, said["bad"]), said["bad"]
 
 
@@ -473,13 +473,13 @@ def hits(**changes):
     return dict.fromkeys(every_text, 1) | changes
 
 
-def test_what_one_page_of_the_site_holds_is_not_missing():
+def test_a_text_is_missing_only_if_no_page_has_it():
     (text,) = html_fixes.EXPECTED
     assert list(finish.missing([hits(), hits(**{text: 0})])) == []
     assert list(finish.missing([hits(**{text: 0})] * 2)) == [html_fixes.EXPECTED[text]]
 
 
-def test_what_a_page_was_not_searched_for_is_not_called_missing():
+def test_an_interrupted_page_does_not_count_towards_missing_text():
     (text,) = html_fixes.EXPECTED
     searched, interrupted = hits(**{text: 0}), {}
     assert list(finish.missing([searched, interrupted])) == []
@@ -510,7 +510,7 @@ def test_a_build_of_one_page_remembers_what_the_others_held(complaints, build):
     assert complaints == []
 
 
-def test_what_the_last_page_has_lost_is_missing_in_each_later_build(complaints, build):
+def test_text_that_no_page_holds_any_more_is_reported_by_every_later_build(complaints, build):
     build(one=EVERYTHING, two="nothing")
     build(one="nothing")
     every_complaint = {**html_fixes.complaints(), **finish.expected()}.values()

@@ -266,7 +266,7 @@ def rows(look, name):
     return np.reshape(look[name], (len(look["x"]), -1))  # (T, ...)
 
 
-def test_states_gates_and_sums_are_the_references(looks):
+def test_states_gates_and_sums_equal_those_of_the_reference(looks):
     for run, look in looks:
         W_ih, W_hh, b_ih, b_hh = params = RNNParams(*list(arrays(look).values())[:4])
         H = W_hh.shape[1]
@@ -400,7 +400,7 @@ def test_the_log_has_the_lines_of_a_history_however_long_the_run(js, epochs):
 @pytest.mark.parametrize(
     "choice", [{"lr": 0.5, "outputLayer": False}, {"optimizer": "adam", "lr": 0.1, "seed": 1}]
 )
-def test_a_run_that_amplifies_rounding_is_as_near_to_torch_as_torch_to_itself(js, choice):
+def test_an_ill_conditioned_run_differs_from_torch_by_about_torchs_own_rounding(js, choice):
     run = DEFAULT | choice
     key = json.dumps(run)
     losses = zip(js(RUN, run)["records"], torch_run(key), strict=True)
@@ -610,7 +610,7 @@ def test_loss_floor_is_the_references(js):
 
 
 @pytest.mark.parametrize("text", [TEXT, "ab", "aaab", "abcabd"])
-def test_contexts_say_what_a_table_of_so_many_characters_cannot_know(js, text):
+def test_contexts_mark_targets_that_the_preceding_characters_leave_ambiguous(js, text):
     ids = Vocabulary.from_text(text).encode(text).tolist()
     for length in range(8):
         found = js("([ids, length]) => charseqTraining.contexts(ids, length)", [ids, length])
@@ -800,7 +800,7 @@ def test_half_a_surrogate_pair_is_replaced(js):
 
 
 @pytest.mark.parametrize("order", ["abc", "a", "aab", "abb", "ac"])
-def test_an_order_that_is_not_the_texts_is_refused(js, order):
+def test_an_order_must_hold_each_character_of_the_text_once(js, order):
     run, (message,) = parsed(js, {"text": "abba", "order": order})
     assert run == DEFAULT | {"text": "abba"}
     assert message == (
@@ -821,7 +821,7 @@ def test_epochs_are_bounded_by_the_work_they_make(js, cell, gates):
         ] * (most < 400)
 
 
-def test_as_much_work_as_is_allowed_is_done(js):
+def test_a_run_exactly_at_the_work_limit_is_not_shortened(js):
     letters = "0123456789" * 5 + "0"  # 50 steps, 60 units, 4 x 60 rows and 10 characters: 3e8 / 400
     found = {"cell": "LSTM", "hidden": 60, "text": letters, "epochs": 400}
     assert parsed(js, found | {"epochs": "400", "hidden": "60"}) == (DEFAULT | found, [])
@@ -834,7 +834,7 @@ def test_as_much_work_as_is_allowed_is_done(js):
     )
 )
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_is_given_the_settings_work_and_parse_again_to_themselves(js, found):
+def test_any_input_gives_usable_settings_that_survive_a_round_trip(js, found):
     run, messages = parsed(js, found)
     again = js("settings => charseqSettings.parse(charseqSettings.toParams(settings))", run)
     assert again == {"settings": run, "messages": []}

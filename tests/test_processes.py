@@ -102,7 +102,7 @@ def test_more_processes_than_rows_are_refused(monkeypatch):
 
 
 @pytest.mark.slow
-def test_training_in_one_process_imports_no_more_of_torch_distributed_than_torch_does():
+def test_language_model_imports_no_more_of_torch_distributed_than_torch_does():
     code = (
         "import sys, torch; before = {name for name in sys.modules if 'distributed' in name};"
         "import charseq.language_model;"

@@ -69,7 +69,7 @@ def test_an_example_shows_the_last_value_of_each_block(tmp_path):
     assert outputs_of(tmp_path / "example.py", script) == {"1": "1\n", "5": "2\n"}
 
 
-def test_a_claim_that_fails_and_a_warning_are_differences(tmp_path):
+def test_a_failed_assertion_and_a_warning_are_reported_as_differences(tmp_path):
     for code in ("assert 1 > 2", "import warnings\nwarnings.warn('now')", "import sys\nsys.exit()"):
         lines = outputs_of(tmp_path / "page.py", code)
         (told,) = processors.differences({}, {"page.py": lines})
@@ -127,7 +127,7 @@ def test_failed_tests_and_other_outputs_fail_the_task(monkeypatch, capsys):
     assert "page.md:1 shows 'b' instead of 'a'" in capsys.readouterr().out
 
 
-def test_the_plainest_generation_asks_every_library_for_its_oldest_kernels():
+def test_the_oldest_generation_sets_every_library_to_its_oldest_kernels():
     machine = MACHINE | {"dispatched": ["X86_V3", "X86_V4"]}
     env = processors.environment(processors.GENERATIONS[0], machine)
     assert env["ATEN_CPU_CAPABILITY"] == "default"
@@ -140,7 +140,7 @@ def test_the_plainest_generation_asks_every_library_for_its_oldest_kernels():
     assert own.get("ATEN_CPU_CAPABILITY") == os.environ.get("ATEN_CPU_CAPABILITY")
 
 
-def test_a_library_that_ignores_its_variable_is_named():
+def test_a_library_that_ignores_its_environment_variable_is_named():
     machine = MACHINE | {"dispatched": ["X86_V3"]}
     old = processors.GENERATIONS[0]
     found = {"torch": "DEFAULT", "openblas": "Katmai", "mkl": "AUTO", "onednn": "SSE4.1"}
