@@ -24,8 +24,7 @@ D    directions, 1 or 2
 ===  =======================================
 
 ``import charseq`` imports neither torch nor matplotlib. Each name loads its module on first use
-(:pep:`562`), so using a vocabulary or listing the shapes of a layer does not
-wait for torch.
+(:pep:`562`), so using a vocabulary or listing the shapes of a layer does not wait for torch.
 """
 
 from importlib import import_module

@@ -30,8 +30,7 @@ State = Tensor | tuple[Tensor, Tensor]  # (L, B, H); for an LSTM, a pair (h, c) 
 LSTM_ROWS, LSTM_UNITS = 64, 512
 
 # These multiply a gradient by the derivative of sigmoid or tanh, computed from the function's
-# value: σ' = σ (1 - σ), tanh' = 1 - tanh². They read the numbers once
-# instead of three times.
+# value: σ' = σ (1 - σ), tanh' = 1 - tanh². They read the numbers once instead of three times.
 sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 tanh_backward = torch.ops.aten.tanh_backward.grad_input
 

@@ -1,9 +1,10 @@
-"""The site, built once for all tests, and a Chromium to look at it."""
+"""What several test files use: files of text, the site, built once for all, and a Chromium."""
 
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,26 @@ def pytest_collection_modifyitems(items):
         return 1 if item.get_closest_marker("slow") else 2
 
     items.sort(key=late)
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a file and return its path."""
+
+    def write(content, name="text.txt"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+@contextmanager
+def chunks_of(size):
+    """Read files in chunks of this many bytes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("charseq.texts.CHUNK", size)
+        yield
 
 
 def build_clean(folder: Path) -> str:

@@ -42,6 +42,11 @@ def all_equal(tensors, other_tensors):
     return all(map(torch.equal, tensors, other_tensors))
 
 
+def fused_adamw(parameters):
+    """Make the default optimizer of a run; its rate is set at each training step."""
+    return torch.optim.AdamW(parameters, fused=True, lr=0, weight_decay=0.0)
+
+
 def cosine_schedule(lr, steps):
     return lambda step: lr * ((1 + math.cos(math.pi * (step / steps))) / 2)
 

@@ -6,7 +6,6 @@ import hashlib
 import mmap
 import os
 import tracemalloc
-from contextlib import contextmanager
 from dataclasses import FrozenInstanceError
 from itertools import islice
 from pathlib import Path
@@ -18,27 +17,9 @@ from hypothesis import strategies as st
 
 from charseq import Corpus, Vocabulary, corpus, load_text
 from charseq.corpus import streams, windows
+from conftest import chunks_of
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
-
-
-@pytest.fixture
-def write(tmp_path):
-    """Write a file and return its path."""
-
-    def write(content, name="text.txt"):
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return write
-
-
-@contextmanager
-def chunks_of(size):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("charseq.texts.CHUNK", size)
-        yield
 
 
 # --- a corpus -------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from small_runs import (
     SMALL,
     all_equal,
     cosine_schedule,
+    fused_adamw,
     in_float64,
     language_model,
     record_values,
@@ -52,7 +53,7 @@ def test_language_model_steps_exactly_match_a_loop_written_by_hand(model, clip_n
     records = record_values(language_model_steps(run, CORPUS))
     expected, twin = train_by_hand(
         run,
-        lambda parameters: torch.optim.AdamW(parameters, fused=True, lr=0, weight_decay=0.0),
+        fused_adamw,
         cosine_schedule(2e-3, 20),
         clip_norm,
     )
@@ -98,7 +99,7 @@ def test_windows_are_drawn_from_seed_and_step_and_start_with_a_zero_state():
     records = record_values(language_model_steps(run, CORPUS))
     expected, twin = train_by_hand(
         run,
-        lambda parameters: torch.optim.AdamW(parameters, fused=True, lr=0, weight_decay=0.0),
+        fused_adamw,
         cosine_schedule(2e-3, 20),
         1.0,
         draw_batch,

@@ -17,6 +17,7 @@ from small_runs import (
     LONG,
     all_equal,
     cosine_schedule,
+    fused_adamw,
     in_float64,
     record_values,
     run_of,
@@ -78,7 +79,7 @@ def test_training_in_a_process_group_of_one_equals_training_without_a_group():
     records = record_values(language_model_steps(run, CORPUS))
     expected, twin = train_by_hand(
         run,
-        lambda parameters: torch.optim.AdamW(parameters, fused=True, lr=0, weight_decay=0.0),
+        fused_adamw,
         cosine_schedule(2e-3, 20),
         1.0,
     )

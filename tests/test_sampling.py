@@ -14,13 +14,6 @@ from charseq.sampling import Draw, probabilities, sampling_steps
 
 VOCAB = Vocabulary("\n abcdefg")
 V, H = len(VOCAB), 6
-KINDS = [
-    {"hidden_size": H},
-    {"hidden_size": H, "embedding_size": 3},
-    {"hidden_size": H, "embedding_size": H, "tied": True},
-    {"hidden_size": V, "output_layer": False},
-    {"hidden_size": V, "embedding_size": 4, "output_layer": False},
-]
 
 
 def model_of(seed=0, **options):

@@ -15,32 +15,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from charseq import Corpus, Vocabulary, load_text
-from charseq import texts as module
 from charseq.texts import texts
+from conftest import chunks_of
 
 texts_in_utf8 = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
 ZONES = zoneinfo.available_timezones()
 needs_time_zones = pytest.mark.skipif(not ZONES, reason="this system has no time-zone data")
 posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
-
-
-@pytest.fixture
-def write(tmp_path):
-    """Write a file and return its path."""
-
-    def write(content, name="text.txt"):
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return write
-
-
-@contextmanager
-def chunks_of(size):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "CHUNK", size)
-        yield
 
 
 @contextmanager

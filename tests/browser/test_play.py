@@ -142,7 +142,11 @@ JUDGED = [
         "worse",
         r"Worse than knowing nothing\. The loss, [\d.]+, is above ln 10 = 2\.303",
     ),
-    ({"lr": 1e308}, "worse", r"Diverged at epoch \d\. Loss or gradient is no number any more"),
+    (
+        {"lr": 1e308},
+        "worse",
+        r"Diverged at epoch \d\. The loss or its gradient is no longer a finite number",
+    ),
 ]
 
 

@@ -579,7 +579,7 @@ def test_both_parts_are_accessible_and_fit(play, quiet, cell):  # noqa: F811 - t
                     || one.getBoundingClientRect().width < 24)
                 .map(one => one.outerHTML.slice(0, 100))"""
         )
-        problems += [(look, f"small: {html}") for html in small]
+        problems += [(look, f"smaller than 24 px: {html}") for html in small]
     assert problems == []
 
 

@@ -793,7 +793,7 @@ def test_a_chapters_part_loads_when_it_comes_near_and_is_accessible(quiet, site,
                 return box.type !== "checkbox" && width && (width < 24 || height < 24);
             }).map(box => box.outerHTML)"""
         )
-        problems += [(look, f"too small to touch: {html}") for html in small]
+        problems += [(look, f"smaller than 24 px: {html}") for html in small]
     assert problems == []
 
 

@@ -119,8 +119,8 @@ const charseqVerdict = (() => {
     const V = chars.length;
     const { loss, prediction } = records[records.length - 1];
     if (diverged) {
-      const why = "Loss or gradient is no number any more, and no later step can mend that. The " +
-        "steps are too large: try a smaller rate, or clip the gradient.";
+      const why = "The loss or its gradient is no longer a finite number. The steps are too large: " +
+        "try a smaller rate, or clip the gradient.";
       return ["worse", `Diverged at epoch ${diverged}.`, why];
     }
     if (!wrong.length) {
