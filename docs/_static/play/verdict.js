@@ -119,7 +119,8 @@ const charseqVerdict = (() => {
     const V = chars.length;
     const { loss, prediction } = records[records.length - 1];
     if (diverged) {
-      const why = "The loss or its gradient is no longer a finite number. The steps are too large: " +
+      const why =
+        "The loss or its gradient is no longer a finite number. The steps are too large: " +
         "try a smaller rate, or clip the gradient.";
       return ["worse", `Diverged at epoch ${diverged}.`, why];
     }
