@@ -257,6 +257,20 @@ def test_the_address_keeps_the_settings_and_leads_back_to_them(play):
     assert again.evaluate("charseqStore.shared.run.settings.lr") == 0.3
 
 
+def test_an_address_chosen_while_the_page_is_about_to_write_its_own_is_kept(play):
+    page = play(address(cell="GRU"))
+    page.evaluate(  # replaceState is silent: the page has not heard of the new address yet
+        """() => new Promise(done => {
+            charseqStore.set({t: 3});
+            history.replaceState(null, "", "#lr=0.3&epochs=20");
+            setTimeout(done, 400);
+        })"""
+    )
+    assert page.evaluate("location.hash") == "#lr=0.3&epochs=20"
+    page.evaluate("dispatchEvent(new HashChangeEvent('hashchange'))")
+    page.wait_for_function("charseqStore.shared.run.settings.epochs === 20")
+
+
 def test_a_new_run_is_drawn_over_the_run_before(play):
     page = play()
     assert page.locator(".play-before").get_attribute("d") == ""

@@ -33,7 +33,10 @@ const charseqAddress = (() => {
   /** @param {Settings} settings @param {TrainedRun | null} run */
   const write = (settings, run) => {
     clearTimeout(timer);
+    const asked = location.hash;
     timer = setTimeout(() => {
+      // Somebody chose another address meanwhile: that one counts, and is about to be read.
+      if (location.hash !== asked) return;
       const { epoch, t, unit } = charseqStore.shared;
       const params = charseqSettings.toParams(settings);
       if (run && epoch < run.records.length) params.set("epoch", String(epoch));
