@@ -181,6 +181,29 @@ def test_a_chapter_ends_with_checks_of_what_its_prose_says(page):
     assert len(re.findall(r"^assert ", last, re.MULTILINE)) >= 2
 
 
+def undefined_names(code):
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--select=F821", "-"]
+    checked = subprocess.run(
+        [*ruff, "--output-format=concise"], input=code, text=True, capture_output=True
+    )
+    assert not checked.stderr, checked.stderr
+    return re.findall(r"Undefined name `(\w+)`", checked.stdout)
+
+
+@pytest.mark.parametrize(
+    "page", [*BEFORE, *CHAPTERS, *(ROOT / "docs").glob("[!i]*.md")], ids=name_of
+)
+def test_the_code_that_a_reader_sees_needs_nothing_that_is_folded(page):
+    cell = r"^```\{code-cell\} python\n(?:---\n(.*?)^---\n)?(.*?)^```"
+    cells = re.findall(cell, page.read_text("utf-8"), re.M | re.S)
+    seen = [code for options, code in cells if not re.search(r"tags: \[(hide|remove)-", options)]
+    assert undefined_names("\n".join(seen)) == []
+
+
+def test_a_name_that_only_folded_code_defines_is_noticed():
+    assert undefined_names("import numpy as np\nprint(np.e, corpus)\ncorpus = 1\n") == ["corpus"]
+
+
 @pytest.mark.parametrize("page", [*BEFORE, *CHAPTERS, ROOT / "docs/index.md"], ids=name_of)
 def test_code_on_a_page_fits_its_column(page):
     lines = [
