@@ -59,6 +59,7 @@ extensions = [
     "finish",
     "equations",
     "play",
+    "exercises",
 ]
 exclude_patterns = [
     "_*",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 LIBRARIES = ("torch", "numpy", "matplotlib", "ipython")
 # How examples and cells are run and how their figures are drawn.
-RUNNERS = ("cells.py", "figures.py", "gallery.py", "jobs.py")
+RUNNERS = ("cells.py", "figures.py", "gallery.py", "jobs.py", "questions.py")
 
 
 def cache_key(root):

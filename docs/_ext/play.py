@@ -29,7 +29,7 @@ RUN = ("network", "training-loop", "bounds", "settings")
 PAGE = ("formats", "elements", "fields", "play")
 PICTURES = ("loss-curve", "letter-strip", "epoch-slider")
 FORM = ("verdict", "torch-script", "settings-form", "run-address")
-LAYER = ("bounds", "layer-options", "shapes", "shape-questions")
+LAYER = ("bounds", "layer-options", "shapes", "typed-answers", "shape-questions")
 SCRIPTS = {
     "train": (*RUN, *PAGE, "store", *PICTURES, *FORM, "part-train"),
     "scrubber": (*RUN, *PAGE, "store", *PICTURES, "part-scrubber"),

@@ -377,7 +377,7 @@ def test_hostile_options_of_a_page_do_no_harm(part, name):
 def quiz(browser):
     """Call a function of the quiz where its scripts are loaded."""
     page = browser.new_page()
-    for name in ("shapes.js", "shape-questions.js"):
+    for name in ("shapes.js", "typed-answers.js", "shape-questions.js"):
         page.add_script_tag(path=PLAY / name)
     yield lambda function, argument=None: page.evaluate(f"x => ({function})(x)", argument)
     page.close()
@@ -456,16 +456,16 @@ def test_the_question_says_all_that_the_answer_needs(quiz, questions):
      " ( 3 ,21, 16, ) ", "torch.Size([3, 21, 16])", "3; 21; 16", "03, 21, 16"],
 )  # fmt: skip
 def test_a_shape_may_be_typed_in_many_ways(quiz, typed):
-    assert quiz("charseqQuiz.read", typed) == {"shape": [3, 21, 16], "hint": ""}
+    assert quiz("charseqAnswers.readShape", typed) == {"shape": [3, 21, 16], "hint": ""}
 
 
 def test_a_shape_of_one_axis_may_have_pythons_comma(quiz):
     for typed in ("16", "(16,)", "(16)", "16,"):
-        assert quiz("charseqQuiz.read", typed) == {"shape": [16], "hint": ""}
+        assert quiz("charseqAnswers.readShape", typed) == {"shape": [16], "hint": ""}
 
 
 def test_one_axis_too_many_is_a_wrong_answer_and_no_odd_one(quiz):
-    assert quiz("charseqQuiz.read", "1, 3, 21, 16") == {"shape": [1, 3, 21, 16], "hint": ""}
+    assert quiz("charseqAnswers.readShape", "1, 3, 21, 16") == {"shape": [1, 3, 21, 16], "hint": ""}
 
 
 @pytest.mark.parametrize(
@@ -490,7 +490,7 @@ def test_one_axis_too_many_is_a_wrong_answer_and_no_odd_one(quiz):
     ],
 )
 def test_odd_input_gets_a_hint(quiz, typed, hint):
-    read = quiz("charseqQuiz.read", typed)
+    read = quiz("charseqAnswers.readShape", typed)
     assert hint.lower() in read["hint"].lower()
     assert read["hint"].endswith("for example 3, 21, 16.")
     assert read["shape"] == []

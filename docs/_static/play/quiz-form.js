@@ -1,7 +1,8 @@
 "use strict";
 
 /*
- * The form of "Predict the shape". After shape-questions.js, elements.js and fields.js.
+ * The form of "Predict the shape". After shape-questions.js,
+ * typed-answers.js, elements.js and fields.js.
  *
  *   charseqQuizForm(seed, show)   an element; the first question has this seed, the next one the
  *                                 next; show(options) shows the layer that was asked about
@@ -9,7 +10,7 @@
 
 /** @param {number} seed @param {(options: Required<LayerOptions>) => void} show */
 const charseqQuizForm = (seed, show) => {
-  const { question, ask, read, judge } = charseqQuiz;
+  const { question, ask, judge } = charseqQuiz;
   const { el, say } = charseqElements;
   const { button, field } = charseqFields;
   /** @type {Question} */
@@ -49,7 +50,7 @@ const charseqQuizForm = (seed, show) => {
   const submit = (event) => {
     event.preventDefault();
     if (isOpen) {
-      const { shape, hint } = read(input.value);
+      const { shape, hint } = charseqAnswers.readShape(input.value);
       error(hint);
       if (hint) return say(form, hint);
       answer(shape);

@@ -6,7 +6,6 @@
  *
  *   charseqQuiz.question(seed)    {options, name, shape, formula, why}: the same seed asks the same
  *   charseqQuiz.ask(question)     the question in words
- *   charseqQuiz.read(text)        {shape, hint}: the numbers typed, or why they are no shape
  *   charseqQuiz.judge(question, shape)    {right, says, axes}
  *   charseqQuiz.tuple(shape)      a shape as Python writes it
  *   charseqQuiz.letters(formula)  the axes of a formula
@@ -64,24 +63,6 @@ const charseqQuiz = (() => {
       `nn.${charseqShapes(options).call} reads ${read} of ${length} steps, ${input_size} ` +
       `features each. What is the shape of ${name}?`
     );
-  };
-
-  /**
-   * A shape as a reader types it: 3, 21, 16 or (3, 21, 16) or torch.Size([3, 21, 16]).
-   * @param {string} text
-   * @returns {{shape: number[], hint: string}}
-   */
-  const read = (text) => {
-    const inside = text.trim().replace(/^torch\.Size/, "").replace(/^[([]+|[)\]]+$/g, "");
-    const words = inside.trim().split(/\s*[,;×x*]\s*|\s+/i);
-    if (words.length > 1 && !words.at(-1)) words.pop(); // the comma of (16,)
-    let hint = "";
-    if (!inside.trim()) hint = "Type the sizes of all axes";
-    else if (words.some((word) => /^\p{L}/u.test(word))) hint = "Numbers, please, no letters";
-    else if (!words.every((word) => /^\d{1,9}$/.test(word))) hint = "Whole numbers only";
-    else if (words.length > 4) hint = "No tensor here has more than three axes";
-    if (hint) hint += ": with a comma between two, for example 3, 21, 16.";
-    return { shape: hint ? [] : words.map(Number), hint };
   };
 
   /** A shape as Python writes it. @param {number[]} shape */
@@ -174,5 +155,5 @@ const charseqQuiz = (() => {
     return { right, says, axes: describeAxes(question, given) };
   };
 
-  return { question, ask, read, judge, tuple, letters };
+  return { question, ask, judge, tuple, letters };
 })();

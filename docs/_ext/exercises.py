@@ -1,0 +1,193 @@
+"""Exercises: an address for each, the form that answers, the page of all, and the list for scripts.
+
+An exercise is an admonition of the class ``exercise`` with a title such as "Exercise 3 (by hand):
+one step back". The questions that follow it come from the cells (questions.py). Their scripts are
+in _static/exercises; a page loads them, as one file, only if it has something to do for them.
+"""
+
+import json
+from pathlib import Path
+
+from docutils import nodes
+from play import SOURCE, lean
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+logger = logging.getLogger(__name__)
+QUESTION = '<div class="question" hidden'
+FOLDER = Path(__file__).parents[1] / "_static" / "exercises"
+SCRIPTS = (
+    *(SOURCE / "elements.js", SOURCE / "typed-answers.js"),
+    *(FOLDER / f"{name}.js" for name in ("solved", "question-form", "progress", "start")),
+)
+
+
+class memory(nodes.General, nodes.Element):  # noqa: N801 - docutils names visitors after it
+    pass
+
+
+class all_exercises(nodes.General, nodes.Element):  # noqa: N801
+    pass
+
+
+class Memory(SphinxDirective):
+    """``{exercise-memory}``: here the scripts say what is solved, beside each link of the page."""
+
+    def run(self):
+        return [memory()]
+
+
+class AllExercises(SphinxDirective):
+    """``{all-exercises}``: every exercise of every chapter, with a link to its place."""
+
+    def run(self):
+        self.env.metadata[self.env.current_document.docname]["all-exercises"] = True
+        return [all_exercises()]
+
+
+def is_exercise(node):
+    return isinstance(node, nodes.admonition) and "exercise" in node["classes"]
+
+
+def is_question(node):
+    return isinstance(node, nodes.raw) and QUESTION in node.rawsource + node.astext()
+
+
+def collect(app, doctree):
+    """Give each exercise its address and each question its name, and remember them."""
+    docname, found = app.env.current_document.docname, []
+    for node in doctree.findall(lambda node: is_exercise(node) or is_question(node)):
+        if is_exercise(node):
+            title = node.next_node(nodes.title).astext()
+            place = f"exercise-{len(found) + 1}"
+            node["ids"].insert(0, place)
+            found.append([place, title, 0])
+        elif not found:
+            logger.warning(
+                "a question without an exercise before it", location=node, type="exercise"
+            )
+        else:
+            place, _, count = found[-1]
+            found[-1][2] += 1
+            name = f"{docname}#{place}" + (f".{count + 1}" if count else "")
+            html = node.astext().replace(QUESTION, f'{QUESTION} data-id="{name}"', 1)
+            node.children[:] = [nodes.Text(html)]
+    if found:
+        exercises_of(app.env)[docname] = found
+
+
+def exercises_of(env):
+    """Return the exercises of each page: [place, title, number of questions]."""
+    if not hasattr(env, "charseq_exercises"):
+        env.charseq_exercises = {}
+    return env.charseq_exercises
+
+
+def purge(app, env, docname):
+    exercises_of(env).pop(docname, None)
+
+
+def merge(app, env, docnames, other):
+    exercises_of(env).update(exercises_of(other))
+
+
+def chapters(env):
+    """Return the pages with exercises, in the order of reading, each with its title."""
+    order = [name for name in reading_order(env) if name in exercises_of(env)]
+    return [(name, env.titles[name].astext(), exercises_of(env)[name]) for name in order]
+
+
+def reading_order(env):
+    def below(name):
+        yield name
+        for child in env.toctree_includes.get(name, []):
+            yield from below(child)
+
+    return dict.fromkeys(below(env.config.root_doc))
+
+
+def whole_script(chapters):
+    """Return all scripts in one, which know these chapters and their exercises."""
+    listed = json.dumps(chapters, ensure_ascii=False)
+    scripts = "".join(path.read_text("utf-8") for path in SCRIPTS)
+    # In a block, the names are not those of the playground's scripts on the same page.
+    return lean(f'"use strict";\n{{\nconst charseqExercises = {listed};\n{scripts}}}\n')
+
+
+def write_scripts(app, env):
+    """Write the scripts before any page, since a page names their checksum.
+
+    The pages that show all exercises are written anew whenever a chapter is.
+    """
+    if app.builder.format == "html":
+        target = Path(app.outdir, "_static", "exercises", "exercises.js")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(whole_script(chapters(env)), "utf-8", newline="\n")
+    return [name for name, about in env.metadata.items() if "all-exercises" in about]
+
+
+class ShowAll(SphinxPostTransform):
+    """Copies the exercises of all chapters, before Sphinx resolves the references in them."""
+
+    default_priority = 5
+
+    def run(self, **kwargs):
+        for place in list(self.document.findall(all_exercises)):
+            place.replace_self(
+                [part for chapter in chapters(self.env) for part in self.show(*chapter)]
+            )
+
+    def show(self, docname, title, listed):
+        doctree = self.env.get_doctree(docname)
+        section = nodes.section("", nodes.title("", title), ids=[nodes.make_id(docname)])
+        for (place, _, _), exercise in zip(
+            listed, filter(is_exercise, doctree.findall()), strict=True
+        ):
+            copy = exercise.deepcopy()
+            for node in copy.findall(nodes.Element):
+                node["ids"] = []
+            uri = self.app.builder.get_relative_uri(self.env.current_document.docname, docname)
+            link = nodes.reference("", "Answer it in its chapter", refuri=f"{uri}#{place}")
+            copy += nodes.paragraph("", "", link)
+            section += copy
+        return [section]
+
+
+def add_files(app, pagename, templatename, context, doctree):
+    has_memory = doctree and any(True for _ in doctree.findall(memory))
+    if pagename in exercises_of(app.env) or has_memory:
+        app.add_css_file("exercises/exercises.css")
+        app.add_js_file("exercises/exercises.js", loading_method="defer")
+
+
+def visit_memory(translator, node):
+    translator.body.append('<div class="exercise-memory" data-exercise-memory></div>\n')
+    raise nodes.SkipNode
+
+
+def skip(translator, node):
+    raise nodes.SkipNode
+
+
+def remove_sources(app, exception):
+    """The parts of the one script need no place on the site."""
+    if not exception and app.builder.format == "html":
+        for path in SCRIPTS:
+            Path(app.outdir, "_static", "exercises", path.name).unlink(missing_ok=True)
+
+
+def setup(app):
+    others = dict.fromkeys(("latex", "text", "man", "texinfo"), (skip, None))
+    app.add_node(memory, html=(visit_memory, None), **others)
+    app.add_node(all_exercises)
+    app.add_directive("exercise-memory", Memory)
+    app.add_directive("all-exercises", AllExercises)
+    app.add_post_transform(ShowAll)
+    app.connect("doctree-read", collect)
+    app.connect("env-purge-doc", purge)
+    app.connect("env-merge-info", merge)
+    app.connect("env-updated", write_scripts)
+    app.connect("html-page-context", add_files)
+    app.connect("build-finished", remove_sources)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,171 @@
+"""Questions that a page answers in place: what is right, and which mistake leads to what.
+
+A cell after an exercise computes the answer and makes each foreseen mistake on purpose. The cell
+returns the question, which becomes part of the page::
+
+    ask = Number("Unit 0 of the state", np.tanh(0.8 + 0.1), digits=3)
+    ask.mistake("That is the sum before the tanh.", 0.8 + 0.1)
+    ask.mistake("You forgot the bias.", np.tanh(0.8))
+    ask
+
+A mistake that gives the right answer, or what another mistake gives, is an error, and so the build
+fails. Labels and replies are plain text, in which `code` may stand in backticks.
+
+An exercise that builds something has a starter, a checker and a solution in cells of the page. A
+hidden cell calls ``refuses`` to see that the checker does not let wrong solutions pass.
+
+_static/exercises holds the scripts that read what a reader types, and exercises.py puts them on the
+pages.
+"""
+
+import json
+import math
+from html import escape
+
+
+class Question:
+    """A question with one right answer and the mistakes that lead to others.
+
+    Parameters
+    ----------
+    label : str
+        What the reader shall type, as the label of the field.
+    answer
+        What is right, computed by the page.
+    why : str
+        One sentence that follows "Right.", if there is more to say.
+    """
+
+    kind: str
+
+    def __init__(self, label, answer, *, why=""):
+        self.label, self.why = plain(label), plain(why)
+        self.answer = self.written(answer)
+        self.mistakes = {}  # what is typed, in the form of the answer: the reply
+
+    def written(self, value):
+        """Return a value as the page compares it; raise ValueError if it is no answer."""
+        raise NotImplementedError
+
+    def same(self, one, other):
+        """Say whether the page would take one written answer for the other."""
+        return one == other
+
+    def mistake(self, reply, value):
+        """Foresee a mistake: `value` is what it leads to, `reply` is what helps.
+
+        Raises
+        ------
+        ValueError
+            If the mistake leads to the right answer, or to what another mistake leads to.
+        """
+        written = self.written(value)
+        plain(reply)
+        if self.same(written, self.answer):
+            raise ValueError(
+                f"the mistake {reply!r} of {self.label!r} gives {written!r}, "
+                f"and {self.answer!r} is right"
+            )
+        for before in self.mistakes:
+            if self.same(written, before):
+                raise ValueError(
+                    f"two mistakes of {self.label!r} give {written!r}: {reply!r} and "
+                    f"{self.mistakes[before]!r}"
+                )
+        self.mistakes[written] = reply
+
+    def as_dict(self):
+        """Return all that the scripts need."""
+        return {
+            "kind": self.kind,
+            "label": self.label,
+            "answer": self.answer,
+            "why": self.why,
+            "mistakes": list(self.mistakes.items()),
+        }
+
+    def _repr_html_(self):
+        # Hidden: without scripts, and in a notebook, the exercise and its solution stand alone.
+        data = escape(json.dumps(self.as_dict(), ensure_ascii=False))
+        return f'<div class="question" hidden data-question="{data}"></div>'
+
+    def __repr__(self):
+        return (
+            f"{type(self).__name__}({self.label!r}): {self.answer}, {len(self.mistakes)} mistakes"
+        )
+
+
+class Number(Question):
+    """A number, right to one unit of the last of `digits` decimals; without decimals, exactly."""
+
+    kind = "number"
+
+    def __init__(self, label, answer, *, digits=0, why=""):
+        self.digits = digits
+        super().__init__(label, answer, why=why)
+
+    def written(self, value):
+        value = float(value)
+        if not math.isfinite(value):
+            raise ValueError(f"an answer must be a finite number, got {value}")
+        text = f"{value:.{self.digits}f}"
+        return text if float(text) else text.removeprefix("-")
+
+    def same(self, one, other):
+        # Each is taken one unit around, so two that lie two units apart could both be meant.
+        reach = 2.5 if self.digits else 0.5
+        return abs(float(one) - float(other)) < reach * 10.0**-self.digits
+
+
+class Shape(Question):
+    """The sizes of all axes of a tensor."""
+
+    kind = "shape"
+
+    def written(self, value):
+        sizes = tuple(map(int, value))
+        return ", ".join(map(str, sizes))
+
+
+class Text(Question):
+    """A text, character by character. Quotes around what is typed do not count."""
+
+    kind = "text"
+
+    def written(self, value):
+        if not isinstance(value, str):
+            raise ValueError(f"an answer must be a text, got {value!r}")
+        return value
+
+
+class Choice(Question):
+    """One of several options: the right one, and one for each mistake."""
+
+    kind = "choice"
+
+    def written(self, value):
+        return str(value)
+
+    def as_dict(self):
+        return super().as_dict() | {"options": sorted([self.answer, *self.mistakes])}
+
+
+def plain(text):
+    """Return a text, or raise ValueError if it has markup other than `code`."""
+    outside_code = "".join(text.split("`")[::2])
+    for mark in ("$", "**", "</", "{"):
+        if mark in outside_code:
+            raise ValueError(f"only `code` may be marked here, got {mark!r} in {text!r}")
+    return text
+
+
+def refuses(check, *attempts):
+    """Assert that a checker tells each of these wrong solutions what is wrong, by a ValueError."""
+    for attempt in attempts:
+        try:
+            check(attempt)
+        except ValueError as problem:
+            says = str(problem)
+        else:
+            raise AssertionError(f"{check.__name__} accepts {attempt.__name__}")
+        assert says.strip(), f"{check.__name__} does not say what is wrong"

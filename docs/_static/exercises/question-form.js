@@ -1,0 +1,81 @@
+"use strict";
+
+/*
+ * The form in which a reader answers. After elements.js, typed-answers.js and solved.js.
+ *
+ *   charseqQuestions.fill()   makes a form of each question on the page
+ *
+ * docs/_ext/questions.py writes <div class="question" hidden data-id="…" data-question="{…}">.
+ */
+
+const charseqQuestions = (() => {
+  const { el, newId } = charseqElements;
+  const SIGNS = { right: "✓", nearly: "≈", known: "✗", wrong: "✗", odd: "?" };
+  const EXAMPLES = { number: "a number", shape: "for example 2, 5, 4", text: "a text" };
+
+  /** `code` in backticks becomes an element. @param {string} text */
+  const withCode = (text) =>
+    text.split(/`([^`]+)`/).map((part, k) => (k % 2 ? el("code", {}, part) : part));
+
+  /**
+   * @param {HTMLElement} place
+   * @param {string} id
+   * @param {AskedQuestion} question
+   */
+  const makeForm = (place, id, question) => {
+    const isChoice = question.kind === "choice";
+    const reply = el("div", { class: "question-reply", role: "status" });
+    const field = newId();
+    /** @type {HTMLElement[]} */
+    let fields;
+    /** @type {() => string} */
+    let typed;
+    if (isChoice) {
+      const inputs = (question.options ?? []).map((value) =>
+        el("input", { type: "radio", name: field, value })
+      );
+      fields = inputs.map((input) => el("label", {}, input, " ", ...withCode(input.value)));
+      typed = () => inputs.find((input) => input.checked)?.value ?? "";
+    } else {
+      const input = el("input", {
+        id: field,
+        autocomplete: "off",
+        autocapitalize: "off",
+        spellcheck: "false",
+        placeholder: EXAMPLES[/** @type {"number" | "shape" | "text"} */ (question.kind)],
+      });
+      fields = [input];
+      typed = () => input.value;
+    }
+    /** @param {SubmitEvent} event */
+    const onsubmit = (event) => {
+      event.preventDefault();
+      const { verdict, says } = charseqAnswers.reply(question, typed());
+      reply.dataset.verdict = verdict;
+      reply.replaceChildren(el("span", { "aria-hidden": "true" }, SIGNS[verdict]), " ");
+      reply.append(...withCode(says));
+      if (verdict !== "odd") charseqSolved.note(id, verdict === "right");
+    };
+    const check = el("button", { type: "submit" }, "Check");
+    const solved = el("span", { class: "question-solved" });
+    const row = el("div", { class: "question-row" }, ...fields, check, solved);
+    const label = withCode(question.label);
+    const body = isChoice
+      ? el("fieldset", {}, el("legend", {}, ...label), row)
+      : el("div", {}, el("label", { for: field }, ...label), row);
+    place.replaceChildren(el("form", { onsubmit, novalidate: true }, body, reply));
+    place.hidden = false;
+    charseqSolved.listen(() => {
+      solved.textContent = charseqSolved.all()[id]?.solved ? "solved" : "";
+    });
+  };
+
+  const fill = () => {
+    for (const place of document.querySelectorAll(".question[data-id]")) {
+      const { id = "", question = "" } = /** @type {HTMLElement} */ (place).dataset;
+      makeForm(/** @type {HTMLElement} */ (place), id, JSON.parse(question));
+    }
+  };
+
+  return { fill };
+})();

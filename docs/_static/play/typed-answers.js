@@ -1,0 +1,215 @@
+"use strict";
+
+/*
+ * What a reader types, and what to reply. This file does not touch the page.
+ *
+ *   charseqAnswers.reply(question, typed)   {verdict, says}
+ *   charseqAnswers.numbers(text)            the numbers that a text may mean, the likeliest first
+ *   charseqAnswers.readShape(text)          {shape, hint}: the sizes typed, or why they are no shape
+ *
+ * docs/_ext/questions.py makes the questions. Verdicts: "right"; "nearly", when only the form or one
+ * step is wrong; "known", a mistake that the page foresaw; "wrong"; "odd", no answer of this kind.
+ */
+
+/**
+ * @typedef {object} AskedQuestion
+ * @property {"number" | "shape" | "text" | "choice"} kind
+ * @property {string} label
+ * @property {string} answer
+ * @property {string} why
+ * @property {[string, string][]} mistakes what is typed, and the reply
+ * @property {string[]} [options] of a choice
+ */
+/** @typedef {"right" | "nearly" | "known" | "wrong" | "odd"} Verdict */
+/** @typedef {{verdict: Verdict, says: string}} Reply */
+
+const charseqAnswers = (() => {
+  const LONGEST = 200;
+  const AGAIN = "Not yet. Try again, or open the solution.";
+
+  /**
+   * "1,5" may mean 1.5, and "50,800" may mean 50800. All that a text may mean is compared.
+   * @param {string} text
+   * @returns {number[]}
+   */
+  const numbers = (text) => {
+    const plain = text
+      .replace(/[−–—]/g, "-")
+      .replace(/^[\s=≈~$([{]+|[\s)\]}.$]+$/g, "")
+      .replace(/\s*(?:[a-z]{3,}\s*)+$/i, ""); // a unit, as in "1.1 nats per character"
+    /** @type {number[]} */
+    const found = [];
+    /** @param {string} part */
+    const one = (part) => (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(part) ? Number(part) : NaN);
+    const add = (/** @type {number} */ value) => Number.isFinite(value) && found.push(value);
+    if (/^[+-]?\d{1,3}([, _']\d{3})+(\.\d+)?$/.test(plain)) add(one(plain.replace(/[, _']/g, "")));
+    const point = plain.replace(/^([^,.]*),([^,.]*)$/, "$1.$2");
+    add(one(point));
+    if (point.endsWith("%")) {
+      const value = one(point.slice(0, -1).trim());
+      add(value / 100);
+      add(value);
+    }
+    const [, left = "", sign = "", right = ""] =
+      /^(.+?)\s*(\/|\^|\*\*|[*×·])\s*(.+)$/.exec(plain) ??
+        [];
+    const [a, b] = [one(left), one(right)];
+    if (sign === "/") add(a / b);
+    else if (sign === "^" || sign === "**") add(a ** b);
+    else if (sign) add(a * b);
+    return found;
+  };
+
+  /** @param {string} written */
+  const decimals = (written) => written.split(/[.,]/)[1]?.match(/^\d*/)?.[0].length ?? 0;
+
+  /** @param {AskedQuestion} question @param {string} typed @returns {Reply} */
+  const replyToNumber = ({ answer, mistakes }, typed) => {
+    const values = numbers(typed);
+    if (!values.length) return { verdict: "odd", says: "Type a number in digits, such as 0.25." };
+    const digits = decimals(answer);
+    const reach = digits ? 1.01 * 10 ** -digits : 1e-9;
+    /** @param {number} target @param {number} [within] */
+    const near = (target, within = reach) => values.some((x) => Math.abs(x - target) <= within);
+    const right = Number(answer);
+    if (near(right)) return { verdict: "right", says: "" };
+    const known = mistakes.find(([written]) => near(Number(written)));
+    if (known) return { verdict: "known", says: known[1] };
+    /** @param {string} says @returns {Reply} */
+    const nearly = (says) => ({ verdict: "nearly", says });
+    if (near(-right)) return nearly("The sign is wrong.");
+    const given = decimals(typed.trim());
+    if (given < digits && near(right, 0.5 * 10 ** -given)) {
+      return nearly(`Right so far. Give ${digits} ${digits === 1 ? "decimal" : "decimals"}.`);
+    }
+    if (right) {
+      // A product misses by what its factor makes of the last digit.
+      for (const factor of [2, 3, 4, 10, 100, 1000]) {
+        if (near(right * factor, reach * factor)) {
+          return nearly(`You are off by a factor of ${factor}.`);
+        }
+        if (near(right / factor)) return nearly(`You are off by a factor of 1/${factor}.`);
+      }
+      if (digits && near(right / Math.LN2, 2 * reach)) {
+        return nearly("That is in bits, not in nats.");
+      }
+      if (digits && near(right * Math.LN2)) return nearly("That is in nats, not in bits.");
+      if (near(1 / right)) return nearly("You have one over the answer.");
+      if (near(right, Math.abs(right) / 50) && digits) {
+        return nearly("You are within 2 %. Did you round on the way?");
+      }
+      if (!digits && near(right, 1)) return nearly("You are off by one.");
+    }
+    return { verdict: "wrong", says: AGAIN };
+  };
+
+  /**
+   * A shape as a reader types it: 3, 21, 16 or (3, 21, 16) or torch.Size([3, 21, 16]).
+   * @param {string} text
+   * @returns {{shape: number[], hint: string}}
+   */
+  const readShape = (text) => {
+    const inside = text.trim().replace(/^torch\.Size/, "").replace(/^[([{<]+|[)\]}>]+$/g, "");
+    const words = inside.trim().split(/\s*[,;×x*]\s*|\s+/i);
+    if (words.length > 1 && !words.at(-1)) words.pop(); // the comma of (16,)
+    let hint = "";
+    if (!inside.trim()) hint = "Type the sizes of all axes";
+    else if (words.some((word) => /^\p{L}/u.test(word))) hint = "Numbers, please, no letters";
+    else if (!words.every((word) => /^\d{1,9}$/.test(word))) hint = "Whole numbers only";
+    else if (words.length > 4) hint = "No tensor here has more than three axes";
+    if (hint) hint += ": with a comma between two, for example 3, 21, 16.";
+    return { shape: hint ? [] : words.map(Number), hint };
+  };
+
+  /** @param {AskedQuestion} question @param {string} typed @returns {Reply} */
+  const replyToShape = ({ answer, mistakes }, typed) => {
+    // "()" is the shape of a single number.
+    const bare = /^\s*(torch\.Size)?[([]{1,2}\s*[)\]]{1,2}\s*$/.test(typed);
+    const { shape, hint } = bare ? { shape: [], hint: "" } : readShape(typed);
+    if (hint) return { verdict: "odd", says: hint };
+    const given = shape.join(", ");
+    if (given === answer) return { verdict: "right", says: "" };
+    const known = mistakes.find(([written]) => written === given);
+    if (known) return { verdict: "known", says: known[1] };
+    const right = answer ? answer.split(", ").map(Number) : [];
+    /** @param {number[]} sizes */
+    const sorted = (sizes) => [...sizes].sort((a, b) => a - b).join();
+    /** @param {number[]} sizes */
+    const product = (sizes) => sizes.reduce((a, b) => a * b, 1);
+    if (sorted(shape) === sorted(right)) {
+      return { verdict: "nearly", says: "The sizes are right. The order of the axes is not." };
+    }
+    if (sorted(shape.filter((n) => n > 1)) === sorted(right.filter((n) => n > 1))) {
+      return { verdict: "nearly", says: "Count the axes of size 1 again." };
+    }
+    if (shape.length !== right.length) {
+      const axes = right.length === 1 ? "1 axis" : `${right.length} axes`;
+      return { verdict: "wrong", says: `The answer has ${axes}, yours has ${shape.length}.` };
+    }
+    if (product(shape) === product(right)) {
+      return { verdict: "nearly", says: "The number of entries is right. Their axes are not." };
+    }
+    const fits = shape.filter((n, k) => n === right[k]).length;
+    if (fits) return { verdict: "wrong", says: `Right in ${fits} of ${right.length} axes.` };
+    return { verdict: "wrong", says: AGAIN };
+  };
+
+  /** @param {AskedQuestion} question @param {string} typed @returns {Reply} */
+  const replyToText = ({ answer, mistakes }, typed) => {
+    /** @param {string} text */
+    const bare = (text) => text.replace(/␣/g, " ").replace(/^(["'`])(.*)\1$/s, "$2");
+    /** @param {string} text */
+    const curly = (text) => bare(text.trim().replace(/[“”„]/g, '"').replace(/[‘’]/g, "'"));
+    const readings = [typed, bare(typed), curly(typed)];
+    /** @param {string} target */
+    const is = (target) => readings.includes(target);
+    if (is(answer)) return { verdict: "right", says: "" };
+    const known = mistakes.find(([written]) => is(written));
+    if (known) return { verdict: "known", says: known[1] };
+    const last = readings[2];
+    const tight = (/** @type {string} */ text) => text.replace(/\s/g, "");
+    if (last.toLowerCase() === answer.toLowerCase()) {
+      return { verdict: "nearly", says: "Capital letters count." };
+    }
+    if (tight(last) === tight(answer)) {
+      return { verdict: "nearly", says: "The letters are right. Count the spaces, too." };
+    }
+    if ([...last].sort().join() === [...answer].sort().join()) {
+      return { verdict: "nearly", says: "The letters are right. Their order is not." };
+    }
+    const [n, m] = [[...answer].length, [...last].length];
+    if (n !== m) {
+      return { verdict: "wrong", says: `The answer has ${n} characters, yours has ${m}.` };
+    }
+    return { verdict: "wrong", says: AGAIN };
+  };
+
+  /** @param {AskedQuestion} question @param {string} typed @returns {Reply} */
+  const replyToChoice = ({ answer, mistakes }, typed) => {
+    if (typed === answer) return { verdict: "right", says: "" };
+    const known = mistakes.find(([written]) => written === typed);
+    return known ? { verdict: "known", says: known[1] } : { verdict: "wrong", says: AGAIN };
+  };
+
+  const REPLIES = {
+    number: replyToNumber,
+    shape: replyToShape,
+    text: replyToText,
+    choice: replyToChoice,
+  };
+
+  /** @param {AskedQuestion} question @param {string} typed @returns {Reply} */
+  const reply = (question, typed) => {
+    if (!typed.trim()) {
+      const says = question.kind === "choice" ? "Pick one." : "Type an answer first.";
+      return { verdict: "odd", says };
+    }
+    if (typed.length > LONGEST) {
+      return { verdict: "odd", says: `An answer has at most ${LONGEST} characters.` };
+    }
+    const { verdict, says } = REPLIES[question.kind](question, typed);
+    return { verdict, says: verdict === "right" ? `Right. ${question.why}`.trim() : says };
+  };
+
+  return { reply, numbers, readShape };
+})();

@@ -1,0 +1,376 @@
+"""Exercises that answer: replies, the memory of one browser, and old ones offered again."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from accessible import barriers
+from test_play_core import check_types
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "docs" / "_ext"))
+from exercises import SCRIPTS, whole_script  # noqa: E402
+from questions import Choice, Number, Shape, Text  # noqa: E402
+
+TANH = Number("Unit 0 of the state", np.tanh(0.9), digits=3, why="Only `x` counts.")
+TANH.mistake("That is the sum, before the tanh.", 0.9)
+TANH.mistake("You forgot the bias.", np.tanh(0.8))
+COUNT = Number("Weights", 50_800)
+COUNT.mistake("You counted one bias.", 50_600)
+SHAPE = Shape("`output`", (2, 5, 4))
+SHAPE.mistake("`h_n` has this shape.", (1, 2, 4))
+WORD = Text("Prediction", "learned deep")
+WORD.mistake("That is epoch 41.", "learneng deep")
+EDGE = Text("With its space", " a")
+SIDE = Choice("Which gate?", "forget")
+SIDE.mistake("It scales what is *added*.", "input")
+PRECISE = Number("Loss", 1.099, digits=3)
+
+
+@pytest.fixture(scope="module")
+def reply(browser):
+    """Ask what the page replies to a typed answer."""
+    page = browser.new_page()
+    page.add_script_tag(path=ROOT / "docs/_static/play/typed-answers.js")
+
+    def ask(question, typed):
+        said = page.evaluate(
+            "([question, typed]) => charseqAnswers.reply(question, typed)",
+            [question.as_dict(), typed],
+        )
+        return said["verdict"], said["says"]
+
+    yield ask
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("question", "typed"),
+    [
+        *((TANH, typed) for typed in ("0.716", " .716 ", "0,716", "= 0.7163", "≈0.716", "71.6%")),
+        *((TANH, typed) for typed in ("0.7158", "7.16e-1", "+0.716", "(0.716)", "0.716 nats")),
+        *((COUNT, typed) for typed in ("50800", "50,800", "50 800", "50_800", "50'800", "508*100")),
+        *((COUNT, typed) for typed in ("50800 weights and biases", "50800.", "101600/2")),
+        (Number("a power", 1024), "2^10"),
+        (Number("a power", 1024), "2**10"),
+        (Number("a third", 1 / 3, digits=3), "1/3"),
+        (Number("below zero", -1.5, digits=1), "−1.5"),
+        (Number("nothing", 0), "0"),
+        *((SHAPE, typed) for typed in ("2, 5, 4", "(2, 5, 4)", "[2,5,4]", "2 5 4", "2×5×4")),
+        *((SHAPE, typed) for typed in ("torch.Size([2, 5, 4])", "{2; 5; 4}", "<2, 5, 4>")),
+        (Shape("a number's", ()), "()"),
+        (Shape("a number's", ()), "torch.Size([])"),
+        (Shape("one axis", (16,)), "(16,)"),
+        *((WORD, typed) for typed in ("learned deep", '"learned deep"', "“learned deep”")),
+        *((WORD, typed) for typed in ("learned␣deep", " learned deep ")),
+        *((EDGE, typed) for typed in (" a", "' a'", "␣a")),
+        (SIDE, "forget"),
+    ],
+)
+def test_what_means_the_answer_is_right(reply, question, typed):
+    assert reply(question, typed) == ("right", f"Right. {question.why}".strip())
+
+
+@pytest.mark.parametrize(
+    ("question", "typed", "says"),
+    [
+        (TANH, "0.9", "That is the sum, before the tanh."),
+        (TANH, "0.664", "You forgot the bias."),
+        (COUNT, "50,600", "You counted one bias."),
+        (SHAPE, "(1,2,4)", "`h_n` has this shape."),
+        (WORD, "learneng deep", "That is epoch 41."),
+        (SIDE, "input", "It scales what is *added*."),
+    ],
+)
+def test_a_foreseen_mistake_gets_its_own_reply(reply, question, typed, says):
+    assert reply(question, typed) == ("known", says)
+
+
+@pytest.mark.parametrize(
+    ("question", "typed", "says"),
+    [
+        (TANH, "-0.716", "The sign is wrong."),
+        (TANH, "0.72", "Right so far. Give 3 decimals."),
+        (TANH, "1.433", "You are off by a factor of 2."),
+        (TANH, "7.163", "You are off by a factor of 10."),
+        (TANH, "0.239", "You are off by a factor of 1/3."),
+        (TANH, "0.708", "You are within 2 %. Did you round on the way?"),
+        (TANH, "1.396", "You have one over the answer."),
+        (PRECISE, "1.586", "That is in bits, not in nats."),
+        (PRECISE, "0.762", "That is in nats, not in bits."),
+        (COUNT, "50,801", "You are off by one."),
+        (SHAPE, "5, 2, 4", "The sizes are right. The order of the axes is not."),
+        (SHAPE, "1, 2, 5, 4", "Count the axes of size 1 again."),
+        (SHAPE, "4, 10, 1", "The number of entries is right. Their axes are not."),
+        (WORD, "Learned Deep", "Capital letters count."),
+        (WORD, "learneddeep", "The letters are right. Count the spaces, too."),
+        (WORD, "deep learned", "The letters are right. Their order is not."),
+        (EDGE, "a", "The letters are right. Count the spaces, too."),
+    ],
+)
+def test_what_is_nearly_right_is_told_from_what_is_wrong(reply, question, typed, says):
+    assert reply(question, typed) == ("nearly", says)
+
+
+@pytest.mark.parametrize(
+    ("question", "typed", "says"),
+    [
+        (TANH, "0.3", "Not yet. Try again, or open the solution."),
+        (SHAPE, "2, 5", "The answer has 3 axes, yours has 2."),
+        (SHAPE, "2, 6, 7", "Right in 1 of 3 axes."),
+        (SHAPE, "7, 7, 7", "Not yet. Try again, or open the solution."),
+        (WORD, "learn", "The answer has 12 characters, yours has 5."),
+    ],
+)
+def test_what_is_wrong_hears_what_can_be_said(reply, question, typed, says):
+    assert reply(question, typed) == ("wrong", says)
+
+
+EMPTY = "Type an answer first."
+DIGITS = "Type a number in digits, such as 0.25."
+
+
+@pytest.mark.parametrize(
+    ("question", "typed", "says"),
+    [
+        (TANH, "", EMPTY),
+        (SHAPE, "  \t", EMPTY),
+        (SIDE, "", "Pick one."),
+        *((TANH, typed, DIGITS) for typed in ("one half", "NaN", "Infinity", "0x10", "1e999")),
+        *((TANH, typed, DIGITS) for typed in ("1.2.3", "--1", "1/0", "<img src=x>", "(4, 2)")),
+        *((TANH, "9" * n, says) for n, says in [(1000, "An answer has at most 200 characters.")]),
+        (
+            SHAPE,
+            "two",
+            "Numbers, please, no letters: with a comma between two, for example 3, 21, 16.",
+        ),
+        (SHAPE, "2.5, 1", "Whole numbers only: with a comma between two, for example 3, 21, 16."),
+        (WORD, "x" * 1000, "An answer has at most 200 characters."),
+    ],
+)
+def test_what_is_no_answer_gets_one_sentence(reply, question, typed, says):
+    assert reply(question, typed) == ("odd", says)
+
+
+# --- on a page ------------------------------------------------------------------------------------
+
+CHAPTERS = [
+    ("learn/one", "One", [("exercise-1", "Exercise 1", 1), ("exercise-2", "Exercise 2", 2)]),
+    ("learn/two", "Two", [("exercise-1", "Exercise 1", 1), ("exercise-2", "Exercise 2", 1)]),
+    ("learn/three", "Three", [("exercise-1", "Exercise 1", 0)]),
+]
+HTML = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>
+<link rel="stylesheet" href="../_static/exercises/exercises.css">
+<body><article><h1>{name}</h1>{body}</article>
+<script defer src="../_static/exercises/exercises.js"></script>"""
+
+
+def asked(page, place, question):
+    return question._repr_html_().replace(" hidden", f' hidden data-id="{page}#{place}"', 1)
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    """A folder of three chapters and a list of them."""
+    folder = tmp_path_factory.mktemp("exercises")
+    static, learn = folder / "_static" / "exercises", folder / "learn"
+    static.mkdir(parents=True)
+    learn.mkdir()
+    css = (ROOT / "docs/_static/exercises/exercises.css").read_text("utf-8")
+    colours = ":root { --color-background-primary: #fff; --color-foreground-secondary: #555 }"
+    (static / "exercises.css").write_text(colours + css, "utf-8")
+    (static / "exercises.js").write_text(whole_script(CHAPTERS), "utf-8")
+    one = [("exercise-1", TANH), ("exercise-2", SHAPE), ("exercise-2.2", SIDE)]
+    two = [("exercise-1", WORD), ("exercise-2", COUNT)]
+    links = "".join(f'<li><a href="{name}.html">{name}</a></li>' for name in ("one", "two"))
+    links += '<li><a href="one.html#exercise-1">first</a></li>'
+    pages = {
+        "one": "".join(asked("learn/one", *pair) for pair in one),
+        "two": "".join(asked("learn/two", *pair) for pair in two),
+        "three": "<p>Text</p>",
+        "list": f"<ul>{links}</ul><div data-exercise-memory></div>",
+    }
+    for name, body in pages.items():
+        (learn / f"{name}.html").write_text(HTML.format(name=name, body=body), "utf-8")
+    return learn
+
+
+@pytest.fixture
+def visit(browser, toy):
+    """Open pages in one browser that remembers nothing yet."""
+    context = browser.new_context()
+    page = context.new_page()
+    problems = []
+    page.on("pageerror", lambda problem: problems.append(problem))
+
+    def go(name):
+        page.goto((toy / f"{name}.html").as_uri())
+        return page
+
+    yield go
+    context.close()
+    assert problems == []
+
+
+def answer(page, number, typed):
+    form = page.locator(".question form").nth(number)
+    if form.locator("input[type=radio]").count():
+        form.get_by_label(typed).check()
+    else:
+        form.locator("input").fill(typed)
+    form.get_by_role("button", name="Check").click()
+    return form.get_by_role("status").text_content()
+
+
+def kept(page):
+    return page.evaluate("JSON.parse(localStorage.getItem('charseq-exercises'))")
+
+
+def test_a_reply_is_announced_and_the_question_marked_as_solved(visit):
+    page = visit("one")
+    assert answer(page, 0, "0.9") == "✗ That is the sum, before the tanh."
+    assert page.locator(".question-solved").first.text_content() == ""
+    assert answer(page, 0, "0,716") == "✓ Right. Only x counts."
+    assert page.locator("[role=status] code").text_content() == "x"
+    assert page.locator(".question-solved").first.text_content() == "solved"
+    assert answer(page, 2, "input") == "✗ It scales what is *added*."
+    assert kept(page)["learn/one#exercise-1"] == {"solved": True, "misses": 1, "last": 2}
+
+
+def test_a_question_is_answered_by_keyboard_alone(visit):
+    page = visit("one")
+    page.keyboard.press("Tab")
+    page.keyboard.type("0.716")
+    page.keyboard.press("Enter")
+    assert page.get_by_role("status").first.text_content().startswith("✓ Right.")
+    for _ in range(4):  # Check, the shape, its Check, the first choice
+        page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    assert page.get_by_role("status").nth(2).text_content() == "✓ Right."
+
+
+def test_what_is_typed_never_becomes_markup(visit):
+    page = visit("two")
+    answer(page, 0, "<img src=x onerror=alert(1)>")
+    assert page.locator("img").count() == 0
+
+
+def test_the_list_counts_what_is_solved_and_forgets_on_request(visit):
+    page = visit("list")
+    assert page.locator(".exercise-mark").count() == 0
+    assert "no one else" in page.locator("[data-exercise-memory]").text_content()
+    page = visit("one")
+    answer(page, 0, "0.716")
+    answer(page, 1, "2, 5, 4")  # one of the two questions of Exercise 2
+    page = visit("list")
+    assert page.locator("li").all_text_contents() == [
+        "one 1 of 2 solved",
+        "two",
+        "first ✓ solved",
+    ]
+    page = visit("one")
+    answer(page, 2, "forget")
+    page = visit("list")
+    assert page.locator("li").first.text_content() == "one 2 of 2 solved"
+    page.get_by_role("button", name="Forget all").click()
+    assert page.locator(".exercise-mark").count() == 0
+    assert kept(page) is None
+
+
+def test_a_chapter_offers_three_old_exercises_those_never_solved_first(visit):
+    page = visit("three")
+    assert page.locator(".exercise-again").count() == 0
+    page = visit("one")
+    answer(page, 0, "0.716")
+    answer(page, 1, "1, 2, 4")
+    page = visit("two")
+    titles = page.locator(".exercise-again a").evaluate_all("links => links.map(a => a.href)")
+    assert [title.rsplit("/", 1)[1] for title in titles] == [
+        "one.html#exercise-2",  # never solved
+        "one.html#exercise-1",
+    ]
+    answer(page, 0, "x")
+    answer(page, 0, "learned deep")
+    answer(page, 1, "50800")
+    page = visit("three")
+    titles = page.locator(".exercise-again a").evaluate_all("links => links.map(a => a.href)")
+    assert [title.rsplit("/", 1)[1] for title in titles] == [
+        "one.html#exercise-2",
+        "two.html#exercise-1",  # solved at the second try
+        "one.html#exercise-1",  # solved longest ago
+    ]
+    assert visit("one").locator(".exercise-again").count() == 0
+
+
+HOSTILE = [
+    "not JSON",
+    "null",
+    "[1, 2]",
+    '"text"',
+    '{"learn/one#exercise-1": null}',
+    '{"learn/one#exercise-1": {"solved": "yes", "misses": 0, "last": 0}}',
+    '{"learn/one#exercise-1": {"solved": true, "misses": 1e400, "last": 0}}',
+    '{"__proto__": {"solved": true, "misses": 0, "last": 0}}',
+    '{"<img src=x>": {"solved": true, "misses": 0, "last": 0}}',
+]
+
+
+@pytest.mark.parametrize("stored", HOSTILE)
+def test_a_damaged_memory_is_ignored_and_written_anew(visit, stored):
+    page = visit("one")
+    page.evaluate("text => localStorage.setItem('charseq-exercises', text)", stored)
+    page = visit("list")
+    assert page.locator(".exercise-mark").count() == 0
+    page = visit("one")
+    answer(page, 0, "0.716")
+    assert kept(page) == {"learn/one#exercise-1": {"solved": True, "misses": 0, "last": 1}}
+
+
+def test_without_storage_the_page_remembers_until_it_is_left(browser, toy):
+    with browser.new_context() as context:
+        context.add_init_script(
+            "Object.defineProperty(window, 'localStorage', "
+            "{get() { throw new DOMException('denied', 'SecurityError') }})"
+        )
+        page = context.new_page()
+        page.goto((toy / "one.html").as_uri())
+        assert answer(page, 0, "0.716").startswith("✓ Right.")
+        assert page.locator(".question-solved").first.text_content() == "solved"
+
+
+def test_without_scripts_and_on_paper_no_form_is_shown(browser, toy):
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto((toy / "one.html").as_uri())
+        assert page.locator(".question").count() == 3
+        assert not any(question.is_visible() for question in page.locator(".question").all())
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto((toy / "one.html").as_uri())
+        assert page.locator(".question").first.is_visible()
+        page.emulate_media(media="print")
+        assert not page.locator(".question").first.is_visible()
+
+
+def test_the_forms_have_no_barrier_and_fit_a_narrow_phone(visit):
+    page = visit("one")
+    page.set_viewport_size({"width": 320, "height": 640})
+    answer(page, 0, "0.9")
+    answer(page, 1, "")
+    answer(page, 2, "input")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    for number in range(3):
+        assert barriers(page, part=f".question:nth-of-type({number + 1})") == []
+
+
+def test_a_type_checker_accepts_the_scripts(tmp_path):
+    listed = tmp_path / "list.js"
+    listed.write_text(
+        f"/** @type {{ListedChapter[]}} */\nconst charseqExercises = {json.dumps(CHAPTERS)};\n"
+    )
+    unused = {"noUnusedLocals": True, "noUnusedParameters": True}
+    lib = ["dom", "dom.iterable", "deno.ns", "esnext"]
+    check_types(tmp_path, [listed, *SCRIPTS], lib=lib, **unused)

@@ -1,0 +1,118 @@
+"""Questions that pages ask: a mistake is never the answer, and two mistakes never look alike."""
+
+import html
+import json
+import math
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "docs" / "_ext"))
+from questions import Choice, Number, Shape, Text, refuses
+
+
+@pytest.mark.parametrize(
+    ("question", "written"),
+    [
+        (Number("p", 0.4508, digits=3), "0.451"),
+        (Number("a count", 16), "16"),
+        (Number("no negative zero", -1e-9, digits=2), "0.00"),
+        (Shape("h_n", (2, 5, 4)), "2, 5, 4"),
+        (Shape("one number", ()), ""),
+        (Text("next", " learned"), " learned"),
+        (Choice("which", "`W_hh`"), "`W_hh`"),
+    ],
+)
+def test_an_answer_is_written_as_the_page_compares_it(question, written):
+    assert question.answer == written
+
+
+@pytest.mark.parametrize(
+    ("question", "value"),
+    [
+        (Number("p", 0.451, digits=3), 0.45149),
+        (Number("p", 0.451, digits=3), 0.453),  # each is taken one unit around
+        (Number("a count", 16), 16.2),
+        (Shape("h_n", (2, 5)), [2, 5]),
+        (Text("next", "e"), "e"),
+        (Choice("which", "a"), "a"),
+    ],
+)
+def test_a_mistake_that_gives_the_right_answer_is_an_error(question, value):
+    with pytest.raises(ValueError, match=r"the mistake 'You forgot it\.' .* is right"):
+        question.mistake("You forgot it.", value)
+
+
+@pytest.mark.parametrize(
+    ("question", "one", "other"),
+    [
+        (Number("p", 0.451, digits=3), 0.2, 0.2021),
+        (Number("a count", 16), 8, 8),
+        (Shape("h_n", (2, 5)), (5, 2), (5, 2)),
+        (Text("next", "e"), "i", "i"),
+    ],
+)
+def test_two_mistakes_that_give_the_same_are_an_error(question, one, other):
+    question.mistake("First.", one)
+    with pytest.raises(ValueError, match=r"two mistakes of .*Second.*First"):
+        question.mistake("Second.", other)
+    question.mistake("Third.", {"e": "a", "2, 5": (1, 2)}.get(question.answer, 3))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_an_answer_that_is_no_number_is_an_error(value):
+    with pytest.raises(ValueError, match=f"a finite number, got {value}"):
+        Number("p", value)
+
+
+def test_an_answer_in_text_must_be_a_text():
+    with pytest.raises(ValueError, match="an answer must be a text, got 3"):
+        Text("next", 3)
+
+
+@pytest.mark.parametrize("text", ["$h_1$", "**most**", "</script>", "{doc}`train`"])
+def test_markup_in_a_label_or_a_reply_is_an_error(text):
+    with pytest.raises(ValueError, match="only `code` may be marked here"):
+        Number(text, 1)
+    with pytest.raises(ValueError, match="only `code` may be marked here"):
+        Number("p", 1).mistake(text, 2)
+    assert Number("`{}` and `</script>`", 1).label == "`{}` and `</script>`"
+
+
+def test_a_page_gets_the_question_as_data_that_is_hidden_without_scripts():
+    ask = Choice("Is \"<b>\" 'odd'?", "<i>", why="Yes & no.")
+    ask.mistake("Not that.", "&lt;")
+    found = re.fullmatch(
+        r'<div class="question" hidden data-question="([^"<>]*)"></div>', ask._repr_html_()
+    )
+    assert json.loads(html.unescape(found[1])) == {
+        "kind": "choice",
+        "label": "Is \"<b>\" 'odd'?",
+        "answer": "<i>",
+        "why": "Yes & no.",
+        "mistakes": [["&lt;", "Not that."]],
+        "options": ["&lt;", "<i>"],
+    }
+
+
+def test_a_checker_must_refuse_each_wrong_solution_and_say_why():
+    def check(attempt):
+        if attempt() != 2:
+            raise ValueError(f"expected 2, got {attempt()}" if attempt() else "")
+
+    def three():
+        return 3
+
+    def two():
+        return 2
+
+    def silent():
+        return 0
+
+    refuses(check, three)
+    with pytest.raises(AssertionError, match="check accepts two"):
+        refuses(check, three, two)
+    with pytest.raises(AssertionError, match="check does not say what is wrong"):
+        refuses(check, silent)
