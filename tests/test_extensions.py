@@ -257,6 +257,7 @@ GONE = [
     ),
     gone(f"{EXT}/unused_assets.py", '"design-tabs"', "no file's name starts with 'NAME'"),
     gone(f"{EXT}/unused_assets.py", r"\.-Color", "MyST-NB's styles have no "),
+    gone(f"{EXT}/unused_assets.py", '"sphinx-design.min*.css"', "no file .* has a rule for"),
     gone("docs/_templates/search.html", "block content", "search.html has given no page a heading"),
     gone(f"{EXT}/page_checks.py", "'class=\"output '", "no page has an output of a cell"),
     gone(

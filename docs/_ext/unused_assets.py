@@ -1,7 +1,8 @@
 """Keep pages light: no page loads what it does not use.
 
 Extensions add their style sheets and scripts to every page, which doubles what a phone downloads.
-And seven eighths of MyST-NB's styles are the 256 colours of a terminal, which no output here has.
+And seven eighths of MyST-NB's styles are the 256 colours of a terminal, which no output here has,
+and two thirds of sphinx-design's are for classes that no page here has.
 """
 
 import re
@@ -34,6 +35,9 @@ EXPECTED = {
     if prefix not in NOT_YET_NEEDED
     for mark in marks
 }
+RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")  # of minified styles, also within @media { … }
+CLASSES = re.compile(r'class="([^"]*)"')
+NAME = re.compile(r"\.([\w-]+)")
 COLOURS = re.compile(r"div\.highlight \.-Color[^{]*\{[^}]*\}\n*")
 
 
@@ -66,6 +70,24 @@ def drop_colours(app, exception):
         )
 
 
+def drop_designs(app, exception):
+    """Of sphinx-design's styles keep those of its classes that some page has."""
+    if exception or app.builder.format != "html":
+        return
+    pages = (path.read_text("utf-8") for path in Path(app.outdir).rglob("*.html"))
+    used = {name for page in pages for names in CLASSES.findall(page) for name in names.split()}
+
+    def is_used(selector):
+        return all(name in used or not name.startswith("sd-") for name in NAME.findall(selector))
+
+    styles = list(Path(app.outdir, "_static").glob("sphinx-design.min*.css"))
+    for path in styles:
+        rule = lambda match: match[0] if any(map(is_used, match[1].split(","))) else ""  # noqa: E731
+        path.write_text(RULE.sub(rule, path.read_text("utf-8")), "utf-8", newline="\n")
+    if not any(".sd-" in path.read_text("utf-8") for path in styles):
+        upstream.complain("no file sphinx-design.min*.css (0.8.0) has a rule for a class in use")
+
+
 def complain_of_missing(app, exception):
     if exception is None and app.builder.format == "html":
         for prefix in NOT_YET_NEEDED:
@@ -84,5 +106,6 @@ def setup(app):
     app.connect("builder-inited", bring_them_back, priority=100)
     app.connect("html-page-context", drop_unused, priority=900)  # after all that add files
     app.connect("build-finished", drop_colours)
+    app.connect("build-finished", drop_designs)
     app.connect("build-finished", complain_of_missing)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
