@@ -33,8 +33,12 @@ GOOD = {
     "docs/index.md": """\
 # Toy
 
+```{exercise-memory}
+```
+
 ```{toctree}
 learn/index
+exercises
 learn/page
 notation
 equations
@@ -85,6 +89,28 @@ plt.title("rises");
 Without scripts you read this.
 ```
 
+::::{{admonition}} Exercise 1 (warm-up): one
+:class: exercise
+
+What is {{eq}}`softmax` of two zeros? See {{doc}}`index`.
+::::
+
+```{{code-cell}} python
+---
+tags: [remove-input]
+---
+from questions import Number
+
+Number("Each", softmax(np.zeros(2))[0], digits=1)
+```
+
+```{{code-cell}} python
+---
+tags: [remove-input]
+---
+Number("Both", softmax(np.zeros(2)).sum())
+```
+
 ```{{eval-rst}}
 A citation [one]_.
 
@@ -100,6 +126,7 @@ A citation [one]_.
 | :-- | :-- | :-- | :-- | :-- | :-- |
 | $z$ | scores | $(V,)$ | `input` | `logits` | {eq}`softmax` |
 """,
+    "docs/exercises.md": "# Exercises\n\n```{all-exercises}\n```\n",
     "docs/equations.md": "# Equations\n\n```{equation-table}\n```\n",
     "docs/api.md": "# API\n\n```{eval-rst}\n.. autofunction:: charseq.reference.softmax\n```\n",
     "examples/GALLERY_HEADER.rst": "Gallery\n=======\n\nExamples.\n",
@@ -157,6 +184,15 @@ print(float("nan"))
 
 ```{{play}} train
 ```
+
+```{{code-cell}} python
+---
+tags: [remove-input]
+---
+from questions import Number
+
+Number("Of no exercise", 1)
+```
 """,
     "docs/learn/picture.svg": "<svg xmlns='http://www.w3.org/2000/svg'></svg>",
     "docs/learn/raises.md": f"{FRONT}# Raises\n\n```{{code-cell}} python\n1 / 0\n```\n",
@@ -195,6 +231,7 @@ MISTAKES = {
     "code of an unknown function": r"bad.md.*no function of charseq is called 'no_such_function'",
     "notation of an unknown name": r"bad.md.*no row of the notation is for 'no_such_name'",
     "a part of the playground without body": r"bad.md.*a part needs a body",
+    "a question of no exercise": r"bad.md.*a question without an exercise before it",
     "a cell that raises": r"raises.md.*a cell has failed\n(.*\n)*?ZeroDivisionError",
 }
 
@@ -382,6 +419,35 @@ def test_a_part_of_the_playground_has_its_settings_and_its_body(page_html):
     assert 'data-play="train"' in page_html
     assert 'data-options="epochs=2"' in page_html
     assert "Without scripts you read this." in page_html
+
+
+@pytest.mark.slow
+def test_an_exercise_has_an_address_and_its_questions_have_names(page_html):
+    assert re.search(r'class="exercise[^>]* id="exercise-1"', page_html)
+    assert re.findall(r'data-id="([^"]*)"', page_html) == [
+        "learn/page#exercise-1",
+        "learn/page#exercise-1.2",
+    ]
+    assert "from questions" not in page_html
+
+
+@pytest.mark.slow
+def test_all_exercises_stand_on_one_page_and_the_scripts_know_them(toys):
+    html = toys / "good/_build/html"
+    every = (html / "exercises.html").read_text("utf-8")
+    assert 'href="learn/page.html#exercise-1">Answer it in its chapter' in every
+    assert 'href="learn/page.html#equation-softmax"' in every  # a reference in the copy
+    assert 'href="learn/index.html"><span class="doc">Learn' in every
+    assert 'id="exercise-1"' not in every
+    script = (html / "_static/exercises/exercises.js").read_text("utf-8")
+    assert '[["learn/page", "A page", [["exercise-1", "Exercise 1 (warm-up): one", 2]]]]' in script
+    pages = {
+        path.stem for path in html.rglob("*.html") if "exercises.js" in path.read_text("utf-8")
+    }
+    assert pages == {"page", "index"}  # the home page has the memory
+    assert list((html / "_static/exercises").glob("*.js")) == [
+        html / "_static/exercises/exercises.js"
+    ]
 
 
 @pytest.mark.slow

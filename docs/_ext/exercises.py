@@ -10,8 +10,9 @@ from pathlib import Path
 
 from docutils import nodes
 from play import SOURCE, lean
+from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
-from sphinx.util import logging
+from sphinx.util import docname_join, logging
 from sphinx.util.docutils import SphinxDirective
 
 logger = logging.getLogger(__name__)
@@ -139,7 +140,7 @@ class ShowAll(SphinxPostTransform):
             )
 
     def show(self, docname, title, listed):
-        doctree = self.env.get_doctree(docname)
+        here, doctree = self.env.current_document.docname, self.env.get_doctree(docname)
         section = nodes.section("", nodes.title("", title), ids=[nodes.make_id(docname)])
         for (place, _, _), exercise in zip(
             listed, filter(is_exercise, doctree.findall()), strict=True
@@ -147,7 +148,11 @@ class ShowAll(SphinxPostTransform):
             copy = exercise.deepcopy()
             for node in copy.findall(nodes.Element):
                 node["ids"] = []
-            uri = self.app.builder.get_relative_uri(self.env.current_document.docname, docname)
+            for node in copy.findall(addnodes.pending_xref):  # as seen from this page
+                if node["reftype"] == "doc":
+                    node["reftarget"] = "/" + docname_join(docname, node["reftarget"])
+                node["refdoc"] = here
+            uri = self.app.builder.get_relative_uri(here, docname)
             link = nodes.reference("", "Answer it in its chapter", refuri=f"{uri}#{place}")
             copy += nodes.paragraph("", "", link)
             section += copy
