@@ -674,7 +674,7 @@ def cross_entropy_backward(logits: Array, targets: ArrayLike) -> Array:
     """
     targets = np.asarray(targets)
     check_targets(logits, targets)
-    came = np.arange(logits.shape[-1]) == targets[..., None]  # (..., V), one True per row
+    came = np.arange(logits.shape[-1]) == targets[..., None]  # (..., V)
     return (softmax(logits) - came) / targets.size  # (..., V)
 
 
