@@ -170,6 +170,8 @@ def plot_states(
     states: ArrayLike,
     labels: Sequence[str] | None = None,
     ax: Axes | None = None,
+    *,
+    digits: int = 2,
 ) -> Axes:
     """Draw hidden states as a heat map, one row per unit and one column per time step.
 
@@ -181,6 +183,8 @@ def plot_states(
         T labels below the columns, usually the characters that were read.
     ax : matplotlib.axes.Axes, optional
         Where to draw; new axes by default.
+    digits : int, default=2
+        Digits after the point.
 
     Returns
     -------
@@ -201,7 +205,7 @@ def plot_states(
     if labels is not None and len(labels) != steps:
         raise ValueError(f"{steps} time steps need {steps} labels, got {len(labels)}")
     ax = _axes_or_new(ax, (max(3.0, 0.62 * min(steps, 14) + 1.4), max(1.6, 0.36 * units + 0.9)))
-    _draw_heat_map(ax, values.T, 0.5, 0.5, number_format="{:+.2f}" if values.size <= 60 else None)
+    _draw_heat_map(ax, values.T, digits if values.size <= 60 else None)
     ax.set(xlim=(0.5, steps + 0.5), ylim=(units + 0.5, 0.5), ylabel="hidden unit")
     ax.set_xticks(range(1, steps + 1), [_replace_blanks(label) for label in labels or ""] or None)
     ax.set_yticks(range(1, units + 1), map(str, range(units)))  # counted from 0, as in code
@@ -211,10 +215,13 @@ def plot_states(
     return ax
 
 
-def plot_step(x: ArrayLike, h: ArrayLike, params: RNNParams, ax: Axes | None = None) -> Axes:
+def plot_step(
+    x: ArrayLike, h: ArrayLike, params: RNNParams, ax: Axes | None = None, *, digits: int = 2
+) -> Axes:
     r"""Draw one time step, :eq:`rnn-step`, as blocks of numbers.
 
     Each vector and matrix is drawn with one cell per number, so the figure also shows the shapes.
+    The column of :math:`W_{ih}` that a one-hot `x` picks is in bold orange.
 
     Parameters
     ----------
@@ -226,6 +233,8 @@ def plot_step(x: ArrayLike, h: ArrayLike, params: RNNParams, ax: Axes | None = N
         Weights and biases.
     ax : matplotlib.axes.Axes, optional
         Where to draw; new axes by default.
+    digits : int, default=2
+        Digits after the point that numbers are rounded to. Zeros at the end are left out.
 
     Returns
     -------
@@ -239,30 +248,31 @@ def plot_step(x: ArrayLike, h: ArrayLike, params: RNNParams, ax: Axes | None = N
     """
     x, h = np.asarray(x, dtype=float), np.asarray(h, dtype=float)
     new = rnn_step(x[None], h[None], params)[0]  # (1, V), (1, H) -> (1, H)
-    from_input: list[tuple[str, Any]] = [
-        (r"$\tanh($", None),
-        ("$W_{ih}$", params.W_ih),
-        ("$x_t$", x),
-        ("$+$", None),
-        ("$b_{ih}$", params.b_ih),
+    picked = x == 1
+    from_input: list[Part] = [
+        (r"$\tanh($", None, INK, None),
+        ("$W_{ih}$", params.W_ih, ORANGE, np.broadcast_to(picked, params.W_ih.shape)),
+        ("$x_t$", x, INK, picked[:, None]),
+        ("$+$", None, INK, None),
+        ("$b_{ih}$", params.b_ih, INK, None),
     ]
-    from_memory: list[tuple[str, Any]] = [
-        ("$+$", None),
-        ("$W_{hh}$", params.W_hh),
-        ("$h_{t-1}$", h),
-        ("$+$", None),
-        ("$b_{hh}$", params.b_hh),
-        (r"$)\ =$", None),
-        ("$h_t$", new),
+    from_memory: list[Part] = [
+        ("$+$", None, INK, None),
+        ("$W_{hh}$", params.W_hh, BLUE, None),
+        ("$h_{t-1}$", h, INK, None),
+        ("$+$", None, INK, None),
+        ("$b_{hh}$", params.b_hh, INK, None),
+        (r"$)\ =$", None, INK, None),
+        ("$h_t$", new, INK, None),
     ]
     # One row for the input and one for the state, so that the numbers are legible on a telephone.
     upper, lower = max(params.W_ih.shape), len(h)  # heights of the two rows, in cells
     lower_y = (upper + lower) / 2 + 2.0
-    width = max(_row_width(from_input), _row_width(from_memory))
-    ax = _axes_or_new(ax, (0.5 * width + 0.2, 0.42 * (upper + lower + 3.9)))
+    width = max(_row_width(from_input, digits), _row_width(from_memory, digits))
+    ax = _axes_or_new(ax, (0.48 * (width + 0.3), 0.48 * (upper + lower + 3.7)))
     for parts, y in ((from_input, 0.0), (from_memory, lower_y)):
-        _draw_row(ax, parts, y)
-    ax.set(xlim=(-0.2, width + 0.2), ylim=(lower_y + lower / 2 + 0.9, -upper / 2 - 1.0))
+        _draw_row(ax, parts, y, digits)
+    ax.set(xlim=(-0.15, width + 0.15), ylim=(lower_y + lower / 2 + 0.8, -upper / 2 - 0.9))
     ax.set_aspect("equal")
     ax.axis("off")
     return ax
@@ -294,62 +304,99 @@ def plot_unrolled(text: str = "hello", ax: Axes | None = None, *, outputs: bool 
     """
     if not 1 <= len(text) <= 12:
         raise ValueError(f"expected 1 to 12 characters to draw, got {len(text)}")
-    steps, top = len(text), 2.7 if outputs else 1.5
-    ax = _axes_or_new(ax, (0.85 * (1.5 * steps + 1.4), 0.85 * (top + 2.1)))
+    steps, top = len(text), 2.75 if outputs else 1.5
+    ax = _axes_or_new(ax, (0.5 * (1.5 * steps + 1.6), 0.5 * (top + 2.1)))
     text_style: dict[str, Any] = {"ha": "center", "va": "center", "color": INK}
-    ax.text(-1.3, 0, "$h_0$", fontsize=14, **text_style)
+    ax.text(-1.34, 0, "$h_0$", fontsize=13, **text_style)
     for t, char in enumerate(text, start=1):
         x = 1.5 * (t - 1)
-        _draw_arrow(ax, (x - 1.04, 0), (x - 0.5, 0), BLUE)
-        ax.add_patch(_rectangle(x - 0.46, -0.42, 0.92, 0.84, "none", edge=INK))
-        ax.text(x, 0, "tanh", fontsize=11, **text_style)
-        ax.text(x - 0.76, 0.24, "$W_{hh}$", fontsize=11, **{**text_style, "color": BLUE})
+        _draw_arrow(ax, (x - 1.06, 0), (x - 0.44, 0), BLUE)
+        ax.add_patch(_rectangle(x - 0.42, -0.42, 0.84, 0.84, "none", edge=INK))
+        ax.text(x, 0, "tanh", fontsize=10, **text_style)
+        ax.text(x - 0.75, 0.26, "$W_{hh}$", fontsize=10, **{**text_style, "color": BLUE})
         _draw_arrow(ax, (x, -1.12), (x, -0.46), ORANGE)
-        ax.text(x + 0.34, -0.8, "$W_{ih}$", fontsize=11, **{**text_style, "color": ORANGE})
-        ax.text(x, -1.38, f"$x_{{{t}}}$", fontsize=14, **text_style)
-        ax.text(x, -1.8, f"“{_replace_blanks(char)}”", family="monospace", **text_style)
+        ax.text(x + 0.38, -0.8, "$W_{ih}$", fontsize=10, **{**text_style, "color": ORANGE})
+        ax.text(x, -1.36, f"$x_{{{t}}}$", fontsize=13, **text_style)
+        ax.text(x, -1.82, f"“{_replace_blanks(char)}”", family="monospace", **text_style)
         _draw_arrow(ax, (x, 0.42), (x, 1.0), INK)
-        ax.text(x, 1.22, f"$h_{{{t}}}$", fontsize=14, **text_style)
+        ax.text(x, 1.22, f"$h_{{{t}}}$", fontsize=13, **text_style)
         if outputs:
-            _draw_arrow(ax, (x, 1.42), (x, 2.18), GREEN)
-            ax.text(x + 0.36, 1.8, "$W_{hy}$", fontsize=11, **{**text_style, "color": GREEN})
-            ax.text(x, 2.42, f"$z_{{{t}}}$", fontsize=14, **text_style)
+            _draw_arrow(ax, (x, 1.44), (x, 2.18), GREEN)
+            ax.text(x + 0.39, 1.8, "$W_{hy}$", fontsize=10, **{**text_style, "color": GREEN})
+            ax.text(x, 2.42, f"$z_{{{t}}}$", fontsize=13, **text_style)
     end = 1.5 * (steps - 1)
-    _draw_arrow(ax, (end + 0.48, 0), (end + 1.0, 0), BLUE)
-    ax.text(end + 1.25, 0, f"$h_{{{steps}}}$", fontsize=14, **text_style)
-    ax.set(xlim=(-1.6, end + 1.6), ylim=(-2.1, top))
+    _draw_arrow(ax, (end + 0.44, 0), (end + 1.0, 0), BLUE)
+    ax.text(end + 1.25, 0, f"$h_{{{steps}}}$", fontsize=13, **text_style)
+    ax.set(xlim=(-1.6, end + 1.5), ylim=(-2.1, top))
     ax.set_aspect("equal")
     ax.axis("off")
     return ax
 
 
-GAP = 0.55  # between two neighbours in a row of blocks and signs
-SIGN_WIDTH = 1.1  # of a plus, for example
+GAP = 0.3  # between two neighbours in a row of blocks and signs
+SIGN_WIDTHS = {"$+$": 0.5, r"$)\ =$": 0.8, r"$\tanh($": 1.0}
+
+# A sign or the name of a block, the block, the colour of the name, and which cells are picked out.
+Part = tuple[str, Any, str, Any]
 
 
-def _row_width(parts: list[tuple[str, Any]]) -> float:
-    """Return the width of a row of blocks and signs, where a column of a block is 1 wide."""
-    widths = [SIGN_WIDTH if block is None else _as_matrix(block).shape[1] for _, block in parts]
-    return sum(widths) + GAP * (len(parts) - 1)
+def _number(value: float, digits: int) -> str:
+    """Write a number with as few digits as its rounded value needs."""
+    label = f"{round(value, digits) + 0.0:.{digits}f}"  # -0.0 + 0.0 is 0.0
+    if "." in label:
+        label = label.rstrip("0").rstrip(".")
+    return label.replace("-", "−")
 
 
-def _draw_row(ax: Axes, parts: list[tuple[str, Any]], y: float) -> None:
+def _part_width(part: Part, digits: int) -> tuple[float, float]:
+    """Return the width of a sign or block, and that of a column, where a cell is 1 high."""
+    name, block, _, _ = part
+    if block is None:
+        return SIGN_WIDTHS[name], 0.0
+    longest = max(len(_number(value, digits)) for value in np.ravel(block))
+    column = max(0.7, 0.25 + 0.17 * longest)
+    return column * _as_matrix(block).shape[1], column
+
+
+def _row_width(parts: list[Part], digits: int) -> float:
+    """Return the width of a row of blocks and signs, where a cell is 1 high."""
+    return sum(_part_width(part, digits)[0] for part in parts) + GAP * (len(parts) - 1)
+
+
+def _draw_row(ax: Axes, parts: list[Part], y: float, digits: int) -> None:
     """Draw blocks of numbers and the signs between them, centred on `y`."""
     left = 0.0
-    for name, block in parts:
+    style: dict[str, Any] = {"ha": "center", "va": "center"}
+    for part in parts:
+        name, block, color, picked = part
+        width, column_width = _part_width(part, digits)
+        middle = left + width / 2
         if block is None:
-            width = SIGN_WIDTH
-            ax.text(left + width / 2, y, name, ha="center", va="center", color=INK, fontsize=14)
-        else:
-            matrix = _as_matrix(block)
-            rows, width = matrix.shape
-            top, middle = y - rows / 2, left + width / 2
-            number_format = "{:.2g}" if name == "$x_t$" else "{:+.2f}"
-            _draw_heat_map(ax, matrix, left, top, number_format)
-            ax.add_patch(_rectangle(left, top, width, rows, "none", edge=INK))
-            ax.text(middle, top - 0.35, name, ha="center", color=INK, fontsize=13)
-            shape = f"({rows}, {width})" if np.ndim(block) == 2 else f"({rows},)"
-            ax.text(middle, top + rows + 0.55, shape, ha="center", color=GREY, fontsize=10)
+            ax.text(middle, y, name, color=color, fontsize=13, **style)
+            left += width + GAP
+            continue
+        matrix = _as_matrix(block)
+        rows, columns = matrix.shape
+        top = y - rows / 2
+        inner: dict[str, Any] = {"color": GREY, "linewidth": 0.6}
+        ax.hlines(top + np.arange(1, rows), left, left + width, **inner)
+        ax.vlines(left + column_width * np.arange(1, columns), top, top + rows, **inner)
+        ax.add_patch(_rectangle(left, top, width, rows, "none", edge=INK))
+        for (row, column), value in np.ndenumerate(matrix):
+            strong = picked is not None and picked[row, column]
+            ax.text(
+                left + (column + 0.5) * column_width,
+                top + row + 0.5,
+                _number(value, digits),
+                color=ORANGE if strong else INK,
+                weight="bold" if strong else "normal",
+                fontsize=10,
+                gid="cell",
+                **style,
+            )
+        ax.text(middle, top - 0.3, name, ha="center", color=color, fontsize=13)
+        shape = f"({rows}, {columns})" if np.ndim(block) == 2 else f"({rows},)"
+        ax.text(middle, top + rows + 0.5, shape, ha="center", color=GREY, fontsize=10)
         left += width + GAP
 
 
@@ -362,20 +409,18 @@ def _axes_or_new(ax: Axes | None, size: tuple[float, float]) -> Axes:
     return plt.subplots(figsize=size, layout="constrained")[1]
 
 
-def _draw_heat_map(
-    ax: Axes, values: Any, left: float, top: float, number_format: str | None
-) -> None:
-    """Draw one cell of size 1 per value, coloured from -1 to 1.
+def _draw_heat_map(ax: Axes, values: Any, digits: int | None) -> None:
+    """Draw one cell of size 1 per value, coloured from -1 to 1. The first one is centred at (1, 1).
 
-    The cells are vector graphics, so that they stay sharp when a reader zooms in. Without
-    `number_format`, negative values are marked with a dash.
+    The cells are vector graphics, so that they stay sharp when a reader zooms in. Without `digits`,
+    negative values are marked with a dash.
     """
     from matplotlib.colors import LinearSegmentedColormap
 
     rows, columns = values.shape
     ax.pcolormesh(
-        left + np.arange(columns + 1),
-        top + np.arange(rows + 1),
+        0.5 + np.arange(columns + 1),
+        0.5 + np.arange(rows + 1),
         values,
         cmap=LinearSegmentedColormap.from_list("charseq", DIVERGING),
         vmin=-1,
@@ -384,19 +429,19 @@ def _draw_heat_map(
         linewidth=1,
     )
     for (row, column), value in np.ndenumerate(values):
-        if number_format:
-            label = number_format.format(value).replace("-", "−")
+        if digits is not None:
+            label = f"{value:+.{digits}f}".replace("-", "−")
         else:
             label = "−" if value < -0.05 else ""
         if label:
             ax.text(
-                left + column + 0.5,
-                top + row + 0.5,
+                column + 1,
+                row + 1,
                 label,
                 ha="center",
                 va="center",
                 color=CELL_INK,
-                fontsize=9,
+                fontsize=10,
                 gid="cell",
             )
 

@@ -232,7 +232,8 @@ class Vocabulary:
         >>> Vocabulary.from_text("hello").one_hot([[1, 0], [2, 2]]).shape  # (B, T) -> (B, T, V)
         (2, 2, 4)
         """
-        return np.eye(len(self), dtype=dtype)[check_ids(ids, len(self))]  # (...) -> (..., V)
+        identity = np.eye(len(self), dtype=dtype)
+        return identity[check_ids(ids, len(self))]  # (...) -> (..., V)
 
     def from_one_hot(self, vectors: ArrayLike) -> NDArray[np.int64]:
         """Turn one-hot vectors back into ids.

@@ -248,6 +248,7 @@ def test_states_are_printed_in_their_cells_with_signs():
     assert all(text.get_gid() == "cell" for text in ax.texts)
     assert ax.get_xlabel() == "time step →"
     assert ticks(ax.xaxis) == ["1", "2", "3", "4", "5"]
+    assert texts(plot_states([[-0.5]], digits=3)) == ["−0.500"]
 
 
 @pytest.mark.parametrize(("steps", "printed"), [(20, True), (21, False)])
@@ -288,28 +289,50 @@ def test_states_that_cannot_be_drawn_are_refused(states, labels, message):
 # --- one step -------------------------------------------------------------------------------------
 
 
-def test_step_draws_each_block_of_the_equation_to_scale():
+def step_blocks(x, h, params):
+    """Return the blocks of the equation in its order, each as a matrix."""
+    new = rnn_step(x[None], h[None], params)[0]
+    blocks = [params.W_ih, x, params.b_ih, params.W_hh, h, params.b_hh, new]
+    return [block if block.ndim == 2 else block[:, None] for block in blocks]
+
+
+def test_step_draws_each_block_of_the_equation_with_a_cell_per_number():
     x, h = np.eye(4)[1], np.array([0.25, -0.5])
     ax = plot_step(x, h, PARAMS)
-    new = rnn_step(x[None], h[None], PARAMS)[0]
-    blocks = [PARAMS.W_ih, x, PARAMS.b_ih, PARAMS.W_hh, h, PARAMS.b_hh, new]
-    columns = [block if block.ndim == 2 else block[:, None] for block in blocks]
-    drawn = meshes(ax)
-    for (values, _), expected in zip(drawn, columns, strict=True):
-        np.testing.assert_array_equal(values, expected)
     frames = [(b.get_x(), b.get_y(), b.get_width(), b.get_height()) for b in boxes(ax)]
-    assert frames == [(*corner, values.shape[1], values.shape[0]) for values, corner in drawn]
+    cells = iter(text.get_position() for text in ax.texts if text.get_gid() == "cell")
+    for (left, top, width, height), block in zip(frames, step_blocks(x, h, PARAMS), strict=True):
+        rows, columns = block.shape
+        assert height == rows
+        for row, column in np.ndindex(rows, columns):
+            place = left + (column + 0.5) * width / columns, top + row + 0.5
+            assert next(cells) == pytest.approx(place)
+    assert not list(cells)
     above, below = frames[:3], frames[3:]
     assert {top + height / 2 for _, top, _, height in above} == {0}
     assert {top + height / 2 for _, top, _, height in below} == {(4 + 2) / 2 + 2}
     for row in (above, below):
         for box, next_box in itertools.pairwise(row):
-            assert next_box[0] - (box[0] + box[2]) >= 0.55 - 1e-12
+            assert next_box[0] - (box[0] + box[2]) >= 0.3 - 1e-12
     right = max(left + width for left, _, width, _ in frames)
-    assert ax.get_xlim() == pytest.approx((-0.2, right + 0.2))
-    assert ax.get_ylim() == pytest.approx((5 + 1 + 0.9, -2 - 1.0))
+    assert ax.get_xlim() == pytest.approx((-0.15, right + 0.15))
+    assert ax.get_ylim() == pytest.approx((5 + 1 + 0.8, -2 - 0.9))
     assert ax.get_aspect() == 1
     assert not ax.axison
+
+
+@pytest.mark.parametrize("digits", [0, 2, 3])
+def test_step_numbers_fit_into_their_cells(digits):
+    x, h = np.eye(4)[1], np.array([0.25, -0.5])
+    ax = plot_step(x, h, PARAMS, digits=digits)
+    ax.figure.draw_without_rendering()
+    labels = iter(text.get_window_extent() for text in ax.texts if text.get_gid() == "cell")
+    for box, block in zip(boxes(ax), step_blocks(x, h, PARAMS), strict=True):
+        frame = box.get_window_extent()
+        for _ in range(block.size):
+            label = next(labels)
+            assert label.width < frame.width / block.shape[1]
+            assert label.height < frame.height / block.shape[0]
 
 
 def test_step_labels_each_block_with_its_name_and_shape_in_the_order_of_the_equation():
@@ -332,7 +355,7 @@ def test_step_centres_names_above_and_shapes_below_their_blocks():
     for box in boxes(ax):
         middle = box.get_x() + box.get_width() / 2
         top, bottom = box.get_y(), box.get_y() + box.get_height()
-        assert {(middle, top - 0.35), (middle, bottom + 0.55)} <= places
+        assert {(middle, top - 0.3), (middle, bottom + 0.5)} <= places
         assert box.get_facecolor()[3] == 0
         assert to_hex(box.get_edgecolor()) == "#1a1a1a"
 
@@ -343,19 +366,28 @@ def test_step_puts_plus_signs_between_the_blocks():
         x, y = sign.get_position()
         for box in boxes(ax):
             if box.get_y() < y < box.get_y() + box.get_height():
-                assert not box.get_x() - 0.5 < x < box.get_x() + box.get_width() + 0.5
+                assert not box.get_x() - 0.4 < x < box.get_x() + box.get_width() + 0.4
 
 
-def test_step_prints_every_value():
-    x = np.eye(4)[1]
-    cells = [t for t in plot_step(x, np.zeros(2), PARAMS).texts if t.get_gid() == "cell"]
-    printed = [text.get_text().replace("−", "-") for text in cells]
-    new = rnn_step(x[None], np.zeros((1, 2)), PARAMS)[0]
-    expected = [f"{value:+.2f}" for value in PARAMS.W_ih.flat]
-    expected += ["0", "1", "0", "0"]
-    for block in (PARAMS.b_ih, PARAMS.W_hh, np.zeros(2), PARAMS.b_hh, new):
-        expected += [f"{value:+.2f}" for value in block.flat]
-    assert printed == expected
+@pytest.mark.parametrize("digits", [1, 2, 3])
+def test_step_prints_every_value_with_no_more_digits_than_it_needs(digits):
+    x, h = np.eye(4)[1], np.zeros(2)
+    params = PARAMS._replace(b_ih=np.array([0.5, -0.001]))
+    ax = plot_step(x, h, params, digits=digits)
+    printed = [text.get_text() for text in ax.texts if text.get_gid() == "cell"]
+    values = np.concatenate([block.ravel() for block in step_blocks(x, h, params)])
+    for label, value in zip(printed, values, strict=True):
+        assert float(label.replace("−", "-")) == pytest.approx(round(value, digits))
+        assert label == "0" or not label.endswith(("0", "."))
+    assert printed[12:14] == ["0.5", "−0.001" if digits == 3 else "0"]
+
+
+def test_step_picks_out_the_column_of_the_character():
+    ax = plot_step(np.eye(4)[1], np.array([1.0, -0.5]), PARAMS)
+    cells = [text for text in ax.texts if text.get_gid() == "cell"]
+    strong = [k for k, text in enumerate(cells) if to_hex(text.get_color()) == "#d55e00"]
+    assert strong == [1, 5, 9]  # column 1 of both rows of W_ih, place 1 of x
+    assert [k for k, text in enumerate(cells) if text.get_weight() == "bold"] == strong
 
 
 def test_step_refuses_wrong_shapes():
