@@ -25,7 +25,7 @@ ORANGE = "#d55e00"
 GREEN = "#009e73"
 PURPLE = "#a2559c"
 GREY = "#767676"
-CELL_INK = "#111111"  # text on a coloured cell; on a dark page, it must stay dark
+CELL_INK = "#111111"  # text on a coloured cell
 DIVERGING = ["#6cb0dd", "#ffffff", "#f2a65e"]  # -1, 0, +1; all are pale enough for CELL_INK
 
 
@@ -312,17 +312,17 @@ def plot_unrolled(text: str = "hello", ax: Axes | None = None, *, outputs: bool 
         x = 1.5 * (t - 1)
         _draw_arrow(ax, (x - 1.06, 0), (x - 0.44, 0), BLUE)
         ax.add_patch(_rectangle(x - 0.42, -0.42, 0.84, 0.84, "none", edge=INK))
-        ax.text(x, 0, "tanh", fontsize=10, **text_style)
-        ax.text(x - 0.75, 0.26, "$W_{hh}$", fontsize=10, **{**text_style, "color": BLUE})
+        ax.text(x, 0, "tanh", fontsize=11, **text_style)
+        ax.text(x - 0.75, 0.66, "$W_{hh}$", fontsize=12, **{**text_style, "color": BLUE})
         _draw_arrow(ax, (x, -1.12), (x, -0.46), ORANGE)
-        ax.text(x + 0.38, -0.8, "$W_{ih}$", fontsize=10, **{**text_style, "color": ORANGE})
+        ax.text(x + 0.42, -0.8, "$W_{ih}$", fontsize=12, **{**text_style, "color": ORANGE})
         ax.text(x, -1.36, f"$x_{{{t}}}$", fontsize=13, **text_style)
         ax.text(x, -1.82, f"“{_replace_blanks(char)}”", family="monospace", **text_style)
         _draw_arrow(ax, (x, 0.42), (x, 1.0), INK)
         ax.text(x, 1.22, f"$h_{{{t}}}$", fontsize=13, **text_style)
         if outputs:
             _draw_arrow(ax, (x, 1.44), (x, 2.18), GREEN)
-            ax.text(x + 0.39, 1.8, "$W_{hy}$", fontsize=10, **{**text_style, "color": GREEN})
+            ax.text(x + 0.42, 1.8, "$W_{hy}$", fontsize=12, **{**text_style, "color": GREEN})
             ax.text(x, 2.42, f"$z_{{{t}}}$", fontsize=13, **text_style)
     end = 1.5 * (steps - 1)
     _draw_arrow(ax, (end + 0.44, 0), (end + 1.0, 0), BLUE)

@@ -16,8 +16,8 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 
-# charseq.plotting's colours and their partners on a dark page. Text on the cells of heat maps
-# (plotting.CELL_INK) stays dark. The cells are dimmed, as a white one would glare.
+# charseq.plotting's colours and their partners on a dark page. Coloured cells and the text on them
+# (plotting.CELL_INK) look the same on both, except in heat maps.
 DARK = {
     "#1a1a1a": "#e6e6e6",  # ink
     "#0072b2": "#56b4e9",  # blue
@@ -44,8 +44,11 @@ RULES = "\n".join(
     for light, dark in DARK.items()
     for prop in ("fill", "stroke")
 )
-DIM = 'g[id^="QuadMesh"] { opacity: 0.75 }'  # text has a contrast of 5 to the darkest cell
-STYLE = f"<style>@media (prefers-color-scheme: dark) {{\n{RULES}\n{DIM}\n}}</style>".encode()
+# A white cell would glare on a dark page. So heat maps exchange light and dark, and so do the
+# numbers on them, which are drawn later. A browser that cannot filter parts of an SVG does neither.
+HEAT_MAPS = """g[id^="QuadMesh"] { filter: invert(1) hue-rotate(180deg) }
+g[id^="QuadMesh"] ~ g[id="cell"] { filter: invert(1) }"""
+STYLE = f"<style>@media (prefers-color-scheme: dark) {{\n{RULES}\n{HEAT_MAPS}\n}}</style>".encode()
 
 
 def scraper(block, block_vars, gallery_conf):

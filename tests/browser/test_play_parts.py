@@ -800,7 +800,7 @@ def test_a_chapters_part_loads_when_it_comes_near_and_is_accessible(quiet, site,
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("shapes.html", ["weight_ih_l0", "(D*L, B, H)", "(T, B, D*H)"]),
+        ("shapes.html", ["weight_ih_l0", "(2, 4)", "(D*L, B, H)", "(B, T, H)"]),
         ("learn/sampling.html", ["0.556", "11.21 characters", "likeliest four", "sixteen"]),
     ],
 )
