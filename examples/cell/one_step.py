@@ -41,11 +41,11 @@ new = rnn_step(x, h, params)  # (1, V), (1, H) -> (1, H)
 print("state before:", h[0])
 print("state after: ", new[0].round(3))
 
-fig, ax = plt.subplots(figsize=(5.4, 3.6), layout="constrained")
+fig, ax = plt.subplots(figsize=(4.1, 4.2), layout="constrained")
 plot_step(x[0], h[0], params, ax=ax)
 fig.set_label(  # alternative text, for readers who cannot see the figure
     "The step as blocks of numbers: tanh of W_ih times x_t, plus b_ih, "
-    "plus W_hh times h_t-1, plus b_hh, is h_t, which is +0.83 and −0.60."
+    "plus W_hh times h_t-1, plus b_hh, is h_t, which is 0.83 and −0.6."
 )
 
 # %%
