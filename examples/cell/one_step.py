@@ -95,7 +95,7 @@ for unit, ax in enumerate(axes):
     ax.axvline(0, color=INK, linewidth=0.8)
     ax.set(xlim=(-1.05, 2.1), xticks=[-1, 0, 1], xlabel="value")
     ax.set_ylim(5.6, -0.6)
-    ax.set_title(f"unit {unit + 1}", loc="left")
+    ax.set_title(f"unit {unit}", loc="left")
     ax.tick_params(axis="y", length=0)
     ax.spines[["top", "right", "left"]].set_visible(False)
 axes[0].set_yticks(range(6), [*terms, "sum", "$h_t$ = tanh(sum)"])

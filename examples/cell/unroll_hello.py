@@ -24,7 +24,7 @@ from charseq.plotting import ORANGE, plot_states, plot_unrolled
 # The blue arrows are the only way from one step to the next.
 
 text = "hello"
-fig, ax = plt.subplots(figsize=(6.4, 2.9), layout="constrained")
+fig, ax = plt.subplots(figsize=(4.6, 1.9), layout="constrained")
 plot_unrolled(text, ax=ax)
 fig.set_label(
     "The net unrolled over h, e, l, l, o: five boxes in a row, each fed by "
