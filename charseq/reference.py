@@ -601,8 +601,8 @@ def softmax(logits: Array) -> Array:
     array([0.665, 0.245, 0.09 ])
     """
     # Subtracting the largest logit does not change the result, and exp cannot overflow.
-    odds = np.exp(logits - np.max(logits, axis=-1, keepdims=True))  # (..., V)
-    return odds / odds.sum(axis=-1, keepdims=True)
+    powers = np.exp(logits - np.max(logits, axis=-1, keepdims=True))  # (..., V)
+    return powers / powers.sum(axis=-1, keepdims=True)
 
 
 def cross_entropy(logits: Array, targets: ArrayLike) -> float:
@@ -848,14 +848,14 @@ def lstm_backward(
     for t in range(x.shape[1]):
         c = cells[:, t] = f[:, t] * c + i[:, t] * g[:, t]  # (B, H)
     cells_before = np.concatenate([state[1][:, None], cells[:, :-1]], axis=1)  # (B, T, H)
-    shown = np.tanh(cells)  # (B, T, H)
-    slope = o * (1 - shown**2)  # (B, T, H), derivative of h with respect to c
-    # Derivatives with respect to the sums inside σ and tanh. For i, f and g: of c. For o: of h.
+    tanh_c = np.tanh(cells)  # (B, T, H)
+    slope = o * (1 - tanh_c**2)  # (B, T, H), derivative of h with respect to c
+    # How much c changes with the sums inside i, f and g, and h with the sum inside o.
     blocks = [
         g * i * (1 - i),  # (B, T, H), i
         cells_before * f * (1 - f),  # (B, T, H), f
         i * (1 - g**2),  # (B, T, H), g
-        shown * o * (1 - o),  # (B, T, H), o
+        tanh_c * o * (1 - o),  # (B, T, H), o
     ]
     slopes = np.concatenate(blocks, axis=-1)  # (B, T, 4H)
     da = np.empty_like(slopes)  # (B, T, 4H), gradient of the sums inside σ and tanh
@@ -932,8 +932,8 @@ def gru_backward(
     r, z, n = gru_gates(x, before, params, reset_after=reset_after)  # (B, T, H) each
     W_hr, W_hz, W_hn = np.split(params.W_hh, 3)  # (H, H) each
     b_hn = params.b_hh[-n.shape[-1] :]  # (H,)
-    was_reset = before @ W_hn.T + b_hn if reset_after else before  # (B, T, H)
-    slope_r = was_reset * r * (1 - r)  # (B, T, H)
+    q = before @ W_hn.T + b_hn if reset_after else before  # (B, T, H), what r multiplies
+    slope_r = q * r * (1 - r)  # (B, T, H)
     slope_z = (before - n) * z * (1 - z)  # (B, T, H)
     slope_n = (1 - z) * (1 - n**2)  # (B, T, H)
     dr, dz, dn = (np.empty_like(n) for _ in range(3))  # of sums inside σ, σ, tanh
@@ -952,8 +952,8 @@ def gru_backward(
         dh = z[:, t] * dh + dr[:, t] @ W_hr + dz[:, t] @ W_hz + from_n  # (B, H)
     da = np.concatenate([dr, dz, dn], axis=-1)  # (B, T, 3H)
     dx = da @ params.W_ih  # (B, T, 3H) @ (3H, V) -> (B, T, V)
-    last = (r * dn, before) if reset_after else (dn, r * before)  # (B, T, H) each
-    pairs = ((dr, before), (dz, before), last)  # of each product W h: its gradient, and the h in it
+    of_n = (r * dn, before) if reset_after else (dn, r * before)  # (B, T, H) each
+    pairs = ((dr, before), (dz, before), of_n)  # of each product W h: its gradient, and the h in it
     dparams = RNNParams(
         W_ih=np.einsum("bth,btv->hv", da, x, optimize=True),  # (3H, V)
         W_hh=np.concatenate(  # (3H, H)
