@@ -2,10 +2,11 @@ r"""
 Is ``last_hidden`` just ``outputs[:, -1]``?
 ===========================================
 
-A recurrent layer of torch returns two tensors, and they overlap. One
-question settles which to use: every step of the top layer, or every layer
-at the last step? With one layer the answer to the title is yes. With two it
-is yes and no.
+A recurrent layer of PyTorch returns two tensors. The first, here
+``outputs``, holds the state of the top layer at every step. The second,
+here ``last_hidden``, holds the state of every layer at the last step;
+PyTorch calls it ``h_n``. With one layer the answer to the title is yes.
+With two layers, only the top layer's state is in both.
 """
 
 import matplotlib.pyplot as plt
@@ -20,8 +21,8 @@ from charseq.plotting import BLUE, GREY, ORANGE
 # %%
 # One layer
 # ---------
-# Three words of five letters, one-hot, go through four inputs and two
-# hidden units.
+# Three words of five letters go through a layer with four inputs and two
+# hidden units. The letters are one-hot vectors.
 
 torch.manual_seed(0)
 vocab = Vocabulary("helo")
@@ -39,7 +40,7 @@ print(torch.all(outputs[:, -1] == last_hidden))
 # Two layers
 # ----------
 # Now ``last_hidden`` holds the last state of each layer, and ``outputs``
-# still holds the top layer only.
+# still holds only the states of the top layer.
 
 stacked = nn.RNN(4, 2, num_layers=2, batch_first=True)
 out, h_n = stacked(x)  # (B, T, H), (L, B, H)
@@ -51,9 +52,9 @@ print("outputs[:, -1] == last_hidden[0]: ", torch.equal(last, h_n[0]))
 # %%
 # Every state of both layers
 # --------------------------
-# torch does not return the inner states of the lower layer, so they are
-# computed with the same weights, :eq:`rnn-forward`. The states of layer 0
-# are the input of layer 1.
+# PyTorch does not return the states of the lower layer at every step. So we
+# compute them with the same weights, :eq:`rnn-forward`. The states of layer
+# 0 are the input of layer 1.
 
 zeros = np.zeros((3, 2))  # (B, H)
 weights = [RNNParams.from_torch(stacked, layer) for layer in (0, 1)]
@@ -96,10 +97,12 @@ plt.show()
 # %%
 # **What to notice.** ``outputs`` is a row of the grid, and ``last_hidden``
 # is a column. They share one cell: the top layer at the last step. So
-# ``last_hidden[-1]`` is ``outputs[:, -1]``, and ``last_hidden[0]`` is in
-# ``outputs`` only if there is one layer. All this holds for layers that
-# read in one direction, and for texts of equal length. In a bidirectional
-# layer or a packed batch, the last states lie elsewhere.
+# ``last_hidden[-1]`` equals ``outputs[:, -1]``. With two layers,
+# ``last_hidden[0]`` is not in ``outputs``.
+#
+# This holds for layers that read in one direction, and for texts of equal
+# length. In a bidirectional layer or a packed batch, the last states are
+# elsewhere.
 
 assert torch.all(outputs[:, -1] == last_hidden)
 assert outputs.shape == (3, 5, 2)

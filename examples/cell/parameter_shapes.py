@@ -2,13 +2,13 @@ r"""
 Where do 16, 220 and 99,840 parameters come from?
 =================================================
 
-Whoever can predict the number of parameters has understood the layer. Two
-sizes decide it, inputs and hidden units. The length of the text and the
-size of the batch have no say.
+You can predict how many parameters a layer has from two sizes: its inputs
+and its hidden units. The length of the text and the size of the batch do
+not matter.
 
-The rule is :eq:`parameter-count`: :math:`gH(I + H + 2)` for :math:`I`
-inputs and :math:`H` hidden units, where :math:`g` is 1 for RNN, 3 for GRU
-and 4 for LSTM.
+The number is :math:`gH(I + H + 2)` for :math:`I` inputs and :math:`H`
+hidden units, :eq:`parameter-count`. Here :math:`g` is 1 for an RNN, 3 for a
+GRU and 4 for an LSTM.
 """
 
 import matplotlib.pyplot as plt
@@ -21,8 +21,8 @@ from charseq.plotting import CELL_INK, DIVERGING, INK
 # %%
 # Sixteen
 # -------
-# Each parameter with its shape, in torch's own names. The 2 in the formula
-# stands for the two biases that torch keeps.
+# Here is each parameter with its shape, under PyTorch's names. The 2 in the
+# formula stands for the two biases that PyTorch keeps.
 
 small = LayerShapes("RNN", input_size=4, hidden_size=2)
 for p in small.parameters:
@@ -33,7 +33,8 @@ print(f"{'total':35} {small.parameter_count}")
 # %%
 # From 220 to 99,840
 # ------------------
-# The larger layers are counted by the formula and by torch.
+# Larger layers are counted twice: by the formula, and by counting the
+# numbers in PyTorch's own layer.
 
 sizes = [("RNN", 4, 2), ("RNN", 10, 10)]
 sizes += [(mode, 65, 128) for mode in ("RNN", "GRU", "LSTM")]
@@ -44,7 +45,7 @@ for mode, inputs, units in sizes:
     count = g * units * (inputs + units + 2)
     product = f"{g} × {units:3} × ({inputs} + {units} + 2)"
     print(f"{shapes.call:14} {product} = {count:6,}")
-    layer = getattr(nn, mode)(inputs, units)  # the real one, from torch
+    layer = getattr(nn, mode)(inputs, units)  # the real one
     real = {name: tuple(p.shape) for name, p in layer.named_parameters()}
     assert {p.name: p.shape for p in shapes.parameters} == real
     assert count == sum(p.numel() for p in layer.parameters())
@@ -54,8 +55,8 @@ for mode, inputs, units in sizes:
 # %%
 # Drawn to scale
 # --------------
-# One number of the layer is one speck of area. The weights of an LSTM are
-# four blocks, each as large as a whole RNN.
+# The area of each block says how many numbers it holds. The weights of an
+# LSTM are four blocks, each as large as a whole RNN.
 
 fig, ax = plt.subplots(figsize=(5.2, 4.3), layout="constrained")
 # gid="cell": dark text on a coloured cell, also on dark pages
@@ -95,15 +96,18 @@ fig.set_label(
 plt.show()
 
 # %%
-# **What to notice.** A GRU has the weights of three RNN layers and an LSTM
-# of four, stacked in each matrix. The count grows with the square of
-# :math:`H`: twice the units, 256 for 128, make 3.3 times as many numbers
-# here. A library that keeps one bias, as Keras does in its LSTM, counts
-# :math:`gH` fewer: for 25 → 100 it says 50,400 and torch 50,800.
+# **What to notice.** A GRU has as many weights as three RNN layers, and an
+# LSTM as many as four. They are stacked in each matrix. The term
+# :math:`H^2` makes the count grow fast: with 256 units in place of 128,
+# there are 3.3 times as many numbers here.
+#
+# A library that keeps one bias counts :math:`gH` fewer, as Keras does in
+# its LSTM. For 25 inputs and 100 units it counts 50,400, and PyTorch counts
+# 50,800.
 
 assert list(counts.values()) == [16, 220, 24_960, 74_880, 99_840]
 batch = LayerShapes("RNN", 4, 2, batch_size=3, length=5)
-assert batch.parameter_count == 16  # whatever is read
+assert batch.parameter_count == 16  # text and batch do not matter
 torch_count = LayerShapes("LSTM", 25, 100).parameter_count
 assert torch_count == 50_800 == 50_400 + 4 * 100
 larger = LayerShapes("LSTM", 65, 256).parameter_count

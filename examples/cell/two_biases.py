@@ -1,11 +1,12 @@
 r"""
-What do torch's two biases change?
-==================================
+What do PyTorch's two biases change?
+====================================
 
-Only the sum of the two biases matters, so one would do. torch keeps two
-because cuDNN, NVIDIA's library for such layers, does. That costs a few
-numbers and holds a surprise: the first step of training moves the sum twice
-as far as it would move a single bias.
+A recurrent layer of PyTorch has two biases, although only their sum
+matters. It has two because cuDNN has two, NVIDIA's library for such layers.
+The second bias costs a few numbers. It also has a surprising effect: the
+first step of training moves the sum twice as far as it would move a single
+bias.
 """
 
 import matplotlib.pyplot as plt
@@ -23,8 +24,8 @@ ids = torch.from_numpy(vocab.encode(text))[None]  # (1, T + 1)
 # %%
 # Merged into one, nothing changes
 # --------------------------------
-# In :eq:`rnn-step` the two are only ever added. Move all of :math:`b_{hh}`
-# into :math:`b_{ih}`, and the logits stay as they were.
+# In :eq:`rnn-step` the two biases are only ever added. So you can move all
+# of :math:`b_{hh}` into :math:`b_{ih}`, and the logits stay the same.
 
 
 def net(merged=False):
@@ -45,10 +46,10 @@ print("the logits differ by less than 1e-12:", apart < 1e-12)
 # %%
 # The same gradient, twice
 # ------------------------
-# The loss sees the sum alone, so both biases get the same gradient. Plain
-# SGD, :eq:`sgd-momentum` without momentum, then moves each of them, and
-# their sum goes two steps at once. In the third run both biases learn at
-# half the rate.
+# The loss depends only on the sum, so both biases get the same gradient.
+# Plain SGD, :eq:`sgd-momentum` without momentum, moves both of them by the
+# same amount. So their sum moves twice as far. In the third run below, both
+# biases learn at half the rate.
 
 
 def bias_sums(merged, bias_lr):
@@ -102,9 +103,9 @@ plt.show()
 # %%
 # The exception: a GRU
 # --------------------
-# In its new gate the second bias, :math:`b_{hn}`, stands inside
-# :math:`r \odot (W_{hn} h + b_{hn})` and is multiplied by the reset gate.
-# There the two gradients differ, and the biases cannot be merged.
+# In the candidate of a GRU, the second bias :math:`b_{hn}` stands inside
+# :math:`r \odot (W_{hn} h + b_{hn})`, and so the reset gate multiplies it.
+# Here the two biases get different gradients, and you cannot merge them.
 
 torch.manual_seed(0)
 gru = nn.GRU(len(vocab), 10, batch_first=True).double()
@@ -118,11 +119,13 @@ for gate, size in zip("rzn", largest, strict=True):
 
 # %%
 # **What to notice.** The circles lie on the blue line: two biases at half
-# the rate are one bias. Only the first step is exactly twice as long; then
-# the runs go their own ways, and after twelve steps the sum has moved 1.5
-# times as far. To port weights to a library with one bias, add the two. To
-# compare training runs, halve the rate of torch's two biases, or double
-# that of the single one. For a GRU, leave :math:`b_{hn}` alone.
+# the rate are one bias. Only the first step is exactly twice as long. Then
+# the two runs have different gradients, and after twelve steps the sum has
+# moved 1.5 times as far.
+#
+# To move weights to a library with one bias, add the two. To compare
+# training runs, halve the rate of PyTorch's two biases, or double that of
+# the single one. In a GRU, do not merge :math:`b_{hn}`.
 
 assert apart < 1e-12
 assert np.allclose(

@@ -2,12 +2,12 @@ r"""
 Why do the two l's of “hello” give different states?
 ====================================================
 
-A net that only looked at its input would do the same at both. A recurrent
-net also looks at its own last state, and before the first ``l`` stood an
-``e``, before the second an ``l``.
+The input is the same ``l`` both times. But a recurrent net also looks at
+its last state. Before the first ``l`` it has read an ``e``, and before the
+second an ``l``.
 
-That look back is one term of :eq:`rnn-step`. It is the whole of the net's
-memory, and a single matrix carries it, :math:`W_{hh}`.
+The last state enters :eq:`rnn-step` through one term,
+:math:`W_{hh} h_{t-1}`. This term is all the memory that the net has.
 """
 
 import matplotlib.pyplot as plt
@@ -20,8 +20,9 @@ from charseq.plotting import ORANGE, plot_states, plot_unrolled
 # %%
 # The net unrolled
 # ----------------
-# The same weights are used at each of the five steps, :eq:`rnn-forward`.
-# The blue arrows are the only way from one step to the next.
+# The net uses the same weights at each of the five steps,
+# :eq:`rnn-forward`. The blue arrows carry the state, and they are the only
+# way from one step to the next.
 
 text = "hello"
 fig, ax = plt.subplots(figsize=(4.6, 1.9), layout="constrained")
@@ -34,8 +35,8 @@ fig.set_label(
 # %%
 # With memory, and with the memory cut
 # ------------------------------------
-# Weights as torch would draw them, then the same weights with
-# :math:`W_{hh} = 0`. Nothing else changes.
+# The first net has weights as PyTorch would draw them. The second has the
+# same weights, except that :math:`W_{hh} = 0`.
 
 vocab = Vocabulary.from_text(text)
 x = vocab.one_hot(vocab.encode(text), dtype=float)[None]  # (1, T, V)
@@ -55,7 +56,7 @@ for name, values in states.items():
         print(f"  after {text[: step + 1]!r:7} {numbers}")
 
 # %%
-# The two columns of ``l`` are framed.
+# The frame marks the two columns of ``l``.
 
 # sphinx_gallery_thumbnail_number = 2
 fig, axes = plt.subplots(2, 1, figsize=(4.8, 4.4), layout="constrained")
@@ -76,9 +77,9 @@ fig.set_label(
 plt.show()
 
 # %%
-# **What to notice.** Cut :math:`W_{hh}` and both ``l`` leave exactly the
-# same state, so no net built on top could tell that ``l`` comes after the
-# first and ``o`` after the second. Memory is what makes “hello”
+# **What to notice.** With :math:`W_{hh} = 0`, both ``l`` leave exactly the
+# same state. Then nothing that reads this state can know that an ``l``
+# comes after the first and an ``o`` after the second. Memory makes “hello”
 # predictable.
 
 first, second = states["with memory"][[2, 3]]

@@ -2,12 +2,13 @@ r"""
 Does an output layer let the net spell?
 =======================================
 
-The notebook's net cannot fall below its floor, because its states are its
-logits. An output layer lets the logits be any numbers. It costs 110
-parameters, and it frees the number of hidden units from the number of
-characters.
+The states of the notebook's net are its scores for the next character, the
+logits. So the logits stay between −1 and 1, and the loss has a floor. An
+*output layer* computes logits of any size from the states. It costs 110
+parameters here. With it, a net can also have more or fewer hidden units
+than there are characters.
 
-The floor is :eq:`loss-floor` and the cure :eq:`output-layer`.
+The floor is :eq:`loss-floor`, and the output layer is :eq:`output-layer`.
 """
 
 import matplotlib.pyplot as plt
@@ -23,10 +24,9 @@ vocab = Vocabulary.from_text(text)
 # %%
 # One variable: the output layer
 # ------------------------------
-# Both nets start from the same recurrent weights and learn with Adam at
-# rate 0.02. To give the new optimizer to the second net only would change
-# two things at once. To keep the notebook's SGD would be a fair test as
-# well, but at its rate some seeds blow up with an output layer; the page
+# Both nets start from the same recurrent weights, and both learn with Adam
+# at rate 0.02. So they differ in one thing only. We do not use the
+# notebook's SGD, because at its rate some seeds fail with an output layer:
 # :doc:`/gallery/limits/seed_distribution` shows how many.
 
 starts, sizes, runs = {}, {}, {}
@@ -67,12 +67,10 @@ fig.set_label(
 plt.show()
 
 # %%
-# **What to notice.** The blue net keeps its distance from the floor; the
-# green one passes it within fifty epochs and spells the sentence. Both nets
-# have the same ten units. But only a net that can answer with confidence
-# gains anything by remembering which ``rn`` it has read, so only the green
-# one learns to. Its output layer is ``nn.Linear(hidden_size, vocab_size)``
-# after the ``nn.RNN``.
+# **What to notice.** The loss of the blue net stays above the floor. The
+# green net passes it within fifty epochs and spells the sentence. Both nets
+# have the same ten units. The only new part is
+# ``nn.Linear(hidden_size, vocab_size)`` after the ``nn.RNN``.
 
 assert torch.equal(starts[False], starts[True])  # the same start
 assert sizes[True] - sizes[False] == 110 == 10 * 10 + 10

@@ -2,9 +2,9 @@ r"""
 How much must the net remember?
 ===============================
 
-Some letters follow from the one before them, others need more. So count,
-for each length of memory, the places where it leaves a doubt. No net is
-needed, and any net can then be compared with what was possible.
+Some letters follow from the one letter before them, and others need more.
+How many letters must a net remember? You can find out by counting, without
+a net. The answer says what any net could reach on this text.
 """
 
 from collections import Counter, defaultdict
@@ -21,7 +21,7 @@ text = " learned deep learning"
 # %%
 # One character of context
 # ------------------------
-# What has been seen to follow each character.
+# The table lists what follows each character in the text, and how often.
 
 
 def followers(text, k):
@@ -39,10 +39,10 @@ for context, counts in sorted(followers(text, 1).items()):
 # %%
 # More context, less doubt
 # ------------------------
-# A prediction is in doubt if its context was followed by different
-# characters. The best loss is what a table of these counts scores, the mean
-# of :math:`-\ln p`; no predictor that sees only :math:`k` characters can do
-# better on this text.
+# A prediction is *in doubt* if different characters follow its context. A
+# table of these counts gives each of them its share as a probability
+# :math:`p`. Its loss is the mean of :math:`-\ln p`. Nothing that sees only
+# :math:`k` characters can have a smaller loss on this text.
 
 contexts = range(1, 8)
 doubtful = {}  # for each k, the places of the characters in doubt
@@ -62,8 +62,8 @@ for k in contexts:
 # %%
 # Where the doubt is
 # ------------------
-# A frame marks a letter that the :math:`k` characters before it do not
-# settle; their number is at the end of the row.
+# A frame marks a letter that is in doubt after the :math:`k` characters
+# before it. At the end of the row is the number of frames.
 
 fig, ax = plt.subplots(figsize=(5.6, 3.2), layout="constrained")
 mark = {"facecolor": DIVERGING[2], "edgecolor": ORANGE}
@@ -93,12 +93,15 @@ fig.set_label(
 plt.show()
 
 # %%
-# **What to notice.** One character leaves 13 of the 21 predictions in
-# doubt. Two leave only two, after ``rn``: is it ``learned`` or
-# ``learning``? Six do not help, for both words begin alike; the seventh is
-# what stood before them. That is where a net stumbles, and not for want of
-# memory alone: a table of one character scores 0.631, which a net without
-# an output layer cannot reach, :eq:`loss-floor`.
+# **What to notice.** With one character, 13 of the 21 predictions are in
+# doubt. With two, only two are left, both after ``rn``: is it ``learned``
+# or ``learning``? Six characters do not help, because both words begin in
+# the same way. The seventh is the character before the word, and it
+# decides.
+#
+# The table of one character already has a loss of 0.631. A net without an
+# output layer cannot get that low, because its loss stays above 0.797,
+# :eq:`loss-floor`.
 
 assert len(doubtful[1]) == 13
 assert all(len(doubtful[k]) == 2 for k in range(2, 7))
@@ -106,3 +109,4 @@ assert {text[i - 2 : i] + text[i] for i in doubtful[2]} == {"rne", "rni"}
 assert doubtful[7] == []
 assert abs(best_loss[1] - 0.631) < 5e-4
 assert best_loss[1] < loss_floor(10)
+assert round(loss_floor(10), 3) == 0.797

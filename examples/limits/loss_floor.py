@@ -2,13 +2,13 @@ r"""
 Why can't the loss fall below 0.8?
 ==================================
 
-Without an output layer the states are the logits, and they stay between −1
-and 1. Such a net can never be sure, so its loss has a floor. When a loss
-stops falling, ask first how low it could go: the learning rate may be
-innocent.
+A net without an output layer uses its states as logits, and they lie
+between −1 and 1. Such a net can never be sure, so its loss cannot fall
+below a certain number, its *floor*. If a loss stops falling, first ask how
+low it can get. The learning rate may have nothing to do with it.
 
-The floor is :eq:`loss-floor`. Here it is computed, then approached, then
-broken through.
+The floor is :eq:`loss-floor`. This page computes it, trains a net that
+comes near it, and then a net that falls below it.
 """
 
 import matplotlib.pyplot as plt
@@ -22,8 +22,8 @@ from charseq.reference import loss_floor, softmax
 # %%
 # The most that ten bounded logits can say
 # ----------------------------------------
-# The best case is a logit of 1 for the right character and −1 for the nine
-# others. Put it through :eq:`softmax`.
+# In the best case the right character has a logit of 1 and the nine others
+# have −1. Then :eq:`softmax` gives the largest probability.
 
 best = np.full(10, -1.0)
 best[0] = 1.0
@@ -34,29 +34,29 @@ print(f"lowest loss         {floor:.4f} nats per character")
 print(f"lowest perplexity   {np.exp(floor):.3f} characters to guess among")
 
 # %%
-# A long run, and the same run with louder logits
+# A long run, and the same run with larger logits
 # -----------------------------------------------
-# Both nets start from the same weights and take the same optimizer. The
-# second multiplies its logits by 3, a constant that is not learned. Nothing
-# else differs. With ``fast=True`` both compute the same numbers, up to
-# rounding, in less time.
+# Both nets start from the same weights and learn with the same optimizer.
+# The second multiplies its logits by 3, a number that is not learned.
+# Nothing else differs. With ``fast=True`` both compute the same numbers, up
+# to rounding, in less time.
 
 text = " learned deep learning"
 vocab = Vocabulary.from_text(text)
 
 
-class Louder(CharRNN):
+class TimesThree(CharRNN):
     """The same net with logits in [-3, 3]."""
 
     def forward(self, ids, state=None):
-        """Score the next characters, three times as loud."""
+        """Score the next characters, and multiply by 3."""
         logits, state = super().forward(ids, state)
         return 3 * logits, state
 
 
 models, runs = {}, {}
 options = {"output_layer": False, "seed": 2, "fast": True}
-for kind in (CharRNN, Louder):
+for kind in (CharRNN, TimesThree):
     model = kind(len(vocab), hidden_size=10, **options)
     model.double()
     adam = torch.optim.Adam(model.parameters(), lr=0.01)
@@ -71,12 +71,12 @@ highest = softmax(logits.detach().numpy()).max()
 print(f"the highest probability that the first net gives: {highest:.1%}")
 
 # %%
-# One floor, and one net that falls through it
-# --------------------------------------------
+# One net above the floor, and one below
+# --------------------------------------
 
 fig, ax = plt.subplots(figsize=(5.4, 3.9), layout="constrained")
 ax.axhspan(0, floor, color=GREY, alpha=0.15, linewidth=0)
-plot_loss(runs[Louder], ax=ax, color=GREEN)
+plot_loss(runs[TimesThree], ax=ax, color=GREEN)
 plot_loss(runs[CharRNN], ax=ax, levels={"knows nothing, ln 10": np.log(10)})
 words = {"ha": "right", "weight": "bold"}
 ax.text(500, 0.99, "logits in [−1, 1]", color=BLUE, **words)
@@ -93,11 +93,12 @@ plt.show()
 
 # %%
 # **What to notice.** The first net is nearly as sure as it can be: its
-# highest probability is 44.8 % of a possible 45.1 %. So its loss flattens
-# out, at 0.90 here, and no run can bring it below 0.797. Ten units are
-# enough to know the sentence, for the same ten spell it once their voice is
-# louder. An output layer, :eq:`output-layer`, is the usual way to give them
-# one.
+# highest probability is 44.8 %, and 45.1 % is possible. So its loss
+# flattens out, at 0.90 here. It can never fall below 0.797.
+#
+# Ten units are enough for this sentence, because the same ten spell it once
+# the logits may be larger. The usual way to allow larger logits is an
+# output layer, :eq:`output-layer`.
 
 assert abs(floor - 0.7966) < 5e-5
 assert abs(floor + np.log(confidence)) < 1e-12
@@ -107,6 +108,6 @@ assert abs(highest - 0.448) < 1e-3
 assert highest < confidence
 assert abs(runs[CharRNN].losses[-1] - 0.902) < 5e-3
 assert runs[CharRNN].losses.min() > floor
-assert runs[Louder].losses[-1] < 0.2
+assert runs[TimesThree].losses[-1] < 0.2
 assert runs[CharRNN][-1].prediction != text[1:]
-assert runs[Louder][-1].prediction == text[1:]
+assert runs[TimesThree][-1].prediction == text[1:]

@@ -2,9 +2,10 @@ r"""
 Did the net fail because of an unlucky seed?
 ============================================
 
-One run is an anecdote: another seed draws other initial weights and may end
-elsewhere. So train a net for each of twenty seeds and look at all of them.
-Then change one thing, add an output layer, and take the same seeds again.
+A *seed* decides which random weights a net starts from. With another seed
+it may end elsewhere, so one run proves little. Here we train a net for each
+of twenty seeds. Then we change one thing: we add an output layer and take
+the same seeds again.
 """
 
 import matplotlib.pyplot as plt
@@ -17,10 +18,10 @@ from charseq.reference import loss_floor
 # %%
 # Twenty seeds, two nets
 # ----------------------
-# All else is as in the notebook: ten units, fifty epochs, SGD with rate 0.5
-# and momentum 0.9, which is what ``train`` does unless told otherwise. With
-# ``fast=True`` a net computes the same numbers, up to rounding, in less
-# time.
+# Everything else is as in the notebook: ten units, fifty epochs, and SGD
+# with rate 0.5 and momentum 0.9, which is what ``train`` uses unless told
+# otherwise. With ``fast=True`` a net computes the same numbers, up to
+# rounding, in less time.
 
 text = " learned deep learning"
 vocab = Vocabulary.from_text(text)
@@ -49,7 +50,7 @@ for name, records in results.items():
     print(f"{name:18} {count}, median loss {np.median(losses[name]):.3f}")
 
 # %%
-# Which letters are wrong? Look at the two that follow ``rn``, the ``e`` of
+# Which letters are wrong? We count the two that follow ``rn``: the ``e`` of
 # *learned* and the ``i`` of *learning*.
 
 places = [i for i in range(2, len(text)) if text[i - 2 : i] == "rn"]
@@ -89,10 +90,12 @@ fig.set_label(
 plt.show()
 
 # %%
-# **What to notice.** It was not the seed: none brings the notebook's net
-# below its floor, and none makes it spell. With an output layer about half
-# of the same seeds do. Others stop at a loss near 0.066. That is the least
-# that is possible without knowing what follows ``rn``:
+# **What to notice.** The seed was not the reason. The notebook's net stays
+# above its floor with each of the twenty seeds, and never spells the
+# sentence. With an output layer, about half of the seeds spell it.
+#
+# Others stop at a loss near 0.066. That is the smallest loss that is
+# possible for a net that cannot tell what follows ``rn``:
 # :doc:`/gallery/limits/context_needed` counts it. A few blow up at this
 # learning rate. Rounding errors change how far, but hardly which ones.
 

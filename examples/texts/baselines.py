@@ -4,8 +4,8 @@ How good is a table of letters?
 
 A loss means nothing by itself. Before you praise a network, ask what
 counting can do: how often does each character follow the last one, the last
-two, the last three? The answer takes a second, and gives your network a
-mark to beat.
+two, the last three? Counting takes a second. Its loss is the one that your
+network has to beat.
 """
 
 import matplotlib.pyplot as plt
@@ -17,8 +17,8 @@ from charseq.plotting import BLUE, GREY, ORANGE
 # %%
 # Count in nine tenths, measure on the last
 # -----------------------------------------
-# The text is what Python's ``help()`` shows about the language, which comes
-# with Python. Its length differs a little between versions of Python.
+# The text is what Python's ``help()`` shows about the language. It comes
+# with Python, and its length differs a little between versions.
 
 corpus = Corpus.from_text(load_text("python-reference"))
 train, valid = corpus.split(valid=0.1)
@@ -57,10 +57,10 @@ fig.set_label(
 plt.show()
 
 # %%
-# **What to notice.** The first three characters of context do most of the
-# work. Then the two curves separate: the table knows its own text by heart,
-# but has rarely seen the longer strings of a new text before. A network
-# that stays above the orange curve predicts no better than counting.
+# **What to notice.** The first three characters of context help most. Then
+# the two curves separate: the table knows its own text by heart, but many
+# of the longer strings in a new text are new to it. A network that stays
+# above the orange curve predicts no better than counting.
 
 gain = -np.diff(held_back)  # what each further character brings on new text
 assert uniform > held_back[0]

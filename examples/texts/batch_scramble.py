@@ -2,10 +2,10 @@ r"""
 What if the batch axis is in the wrong place?
 =============================================
 
-A recurrent layer of torch takes axis 0 for time unless it is told
-otherwise. Hand it a batch of texts with the batch in front, and it runs
-without a word: it reads across the texts instead of along them. The loss
-may even fall. One experiment tells.
+A recurrent layer of PyTorch takes axis 0 for the time, unless you say
+``batch_first=True``. Give it a batch of texts with the batch axis in front,
+and it raises no error. It reads across the texts and not along them. The
+loss may even fall. One experiment shows what the layer does.
 """
 
 import matplotlib.pyplot as plt
@@ -20,10 +20,10 @@ ids = torch.randint(V, (B, T), generator=generator)
 texts = nn.functional.one_hot(ids, V).float()  # (B, T, V)
 
 # %%
-# Edit one text, see which outputs move
-# -------------------------------------
-# The same layer with the same weights, twice. Only text 0 is edited, in one
-# place.
+# Edit one text and see which outputs change
+# ------------------------------------------
+# We run the same layer with the same weights twice. For the second run we
+# erase one character of text 0 and change nothing else.
 
 edited = texts.clone()
 edited[0, 2] = 0
@@ -34,12 +34,12 @@ for batch_first in (True, False):
     layer = nn.RNN(V, 8, batch_first=batch_first)
     difference = layer(edited)[0] - layer(texts)[0]  # (B, T, H)
     moved[batch_first] = difference.abs().amax(dim=2) > 0  # (B, T)
-    print(f"batch_first={batch_first}: outputs moved in texts", end=" ")
+    print(f"batch_first={batch_first}: outputs changed in texts", end=" ")
     print(moved[batch_first].any(dim=1).nonzero().flatten().tolist())
 
 # %%
-# What moved, place by place
-# --------------------------
+# What changed, place by place
+# ----------------------------
 
 fig, axes = plt.subplots(1, 2, figsize=(5.6, 2.5), layout="constrained")
 for ax, batch_first, color in zip(axes, moved, (BLUE, ORANGE), strict=True):
@@ -55,16 +55,17 @@ for ax, batch_first, color in zip(axes, moved, (BLUE, ORANGE), strict=True):
     ax.tick_params(length=0)
 fig.set_label(
     "Two grids of texts against time steps. With batch_first=True an edit "
-    "of text 0 at step 2 moves text 0 from step 2 on; with "
-    "batch_first=False it moves step 2 of all four texts."
+    "of text 0 at step 2 changes text 0 from step 2 on. With "
+    "batch_first=False it changes step 2 of all four texts."
 )
 plt.show()
 
 # %%
-# **What to notice.** On the left the edit, marked by a cross, is felt later
-# in the same text. On the right it is felt at the same place in the *other*
-# texts: the layer took texts for time steps. No error was raised, since
-# both axes are just numbers. Run this test on any model of your own.
+# **What to notice.** The cross marks the edit. On the left, the edit
+# changes what comes later in the same text. On the right, it changes the
+# same place in the *other* texts, because the layer took texts for time
+# steps. There was no error, because the layer cannot know which axis is
+# which. You can run this test on any model of your own.
 
 right, wrong = moved[True], moved[False]
 assert right.any(dim=1).tolist() == [True, False, False, False]

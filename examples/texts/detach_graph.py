@@ -2,11 +2,13 @@ r"""
 Why does memory grow with each batch?
 =====================================
 
-A state that is handed from batch to batch carries more than its numbers. It
-also carries the graph of all operations that it was computed with. Unless
-the state is detached, that graph grows with each batch, and so does the
-memory. It looks like a leak in PyTorch, but it is one missing word.
+A state that you hand on from batch to batch is more than its numbers. It
+also keeps the graph of all operations that it was computed with. Unless you
+detach the state, this graph grows with each batch, and so does the memory.
+It looks like a leak in PyTorch, but only a call of ``detach`` is missing.
 """
+
+import textwrap
 
 import matplotlib.pyplot as plt
 import torch
@@ -23,8 +25,8 @@ pieces = [torch.from_numpy(x) for x, _ in streams(corpus.ids, 4, 10)][:12]
 # Count what is kept
 # ------------------
 # Each operation of the forward pass is a node of the graph. The node stays
-# in memory as long as a tensor depends on it, and so do the numbers that
-# its backward pass needs, until ``backward`` has used them.
+# in memory as long as a tensor depends on it. So do the numbers that its
+# backward pass needs, until ``backward`` has used them.
 
 
 def nodes(tensor):
@@ -49,8 +51,8 @@ for detach, sizes in counts.items():
     print("detached:" if detach else "kept:    ", sizes)
 
 # %%
-# With and without the word
-# -------------------------
+# With and without ``detach``
+# ---------------------------
 
 fig, ax = plt.subplots(figsize=(5.4, 3.4), layout="constrained")
 batches = range(1, len(pieces) + 1)
@@ -60,7 +62,7 @@ kept, cut = counts[False][7], counts[True][7]
 ax.text(8.2, kept - 90, "state as it is", color=ORANGE, weight="bold")
 ax.text(8.2, cut + 25, "state.detach()", color=BLUE, weight="bold")
 ax.set(xlabel="batch", ylabel="operations in the graph", ylim=(0, None))
-ax.set_title("One word keeps the graph from growing", loc="left")
+ax.set_title("One call keeps the graph from growing", loc="left")
 ax.spines[["top", "right"]].set_visible(False)
 fig.set_label(
     "Operations in the graph against batches. Without detach the count "
@@ -69,13 +71,30 @@ fig.set_label(
 plt.show()
 
 # %%
-# **What to notice.** The state has the same values in both cases; detaching
-# only cuts off its past. That is truncated backpropagation through time. It
-# is also the cure for the error *Trying to backward through the graph a
-# second time*, whose message recommends ``retain_graph=True``: that would
-# keep the old graph instead of cutting it off.
+# In training it is an error
+# --------------------------
+# A training loop calls ``backward`` for each batch. Without ``detach`` it
+# stops at the second batch.
+
+state = None
+for batch, x in enumerate(pieces[:2], start=1):
+    logits, state = model(x, state)
+    try:
+        logits.sum().backward()
+    except RuntimeError as error:
+        message = str(error)
+        print(f"batch {batch}:", textwrap.fill(message, 66), sep="\n")
+
+# %%
+# **What to notice.** The state has the same values in both cases. Detaching
+# cuts off its past, and that is truncated backpropagation through time. It
+# is also the cure for the error. The message recommends
+# ``retain_graph=True``, but that would keep the old graph instead of
+# cutting it off.
 
 assert len(set(counts[True])) == 1
 growth = torch.tensor(counts[False]).diff()
 assert growth[0] > 0
 assert (growth == growth[0]).all()
+assert batch == 2
+assert "backward through the graph a second" in message

@@ -1,12 +1,13 @@
 r"""
-Is an embedding anything but a one-hot product?
-===============================================
+Is an embedding more than a one-hot product?
+============================================
 
-One tutorial feeds one-hot vectors to the network, the next one uses an
-embedding, and both seem to work. They are the same thing, written twice. A
-matrix times a vector with a single 1 is a column of the matrix, and an
-embedding looks this column up. Only the width differs: an embedding may
-choose it. Make it 2, and you can look at what the network has learned.
+One tutorial feeds one-hot vectors to the network, and the next one uses an
+embedding. Both work, because both compute the same. A matrix times a vector
+with a single 1 is a column of the matrix, and an embedding looks this
+column up. The difference is the width: you choose how many numbers an
+embedding has for each character. With two numbers, you can look at what the
+network has learned.
 """
 
 import re
@@ -37,8 +38,8 @@ V, E, H = len(corpus.vocab), 2, 32
 # ---------------
 # The first network looks each character up in a table of shape (V, E) and
 # multiplies the row by :math:`W_{ih}`, here of shape (H, E). Multiply the
-# two matrices once and for all, and you have the :math:`W_{ih}` of shape
-# (H, V) of a network that reads one-hot vectors, :eq:`rnn-step`.
+# two matrices once, and you have a :math:`W_{ih}` of shape (H, V). A
+# network that reads one-hot vectors can use it, :eq:`rnn-step`.
 
 looks_up = CharRNN(V, H, embedding_size=E, seed=0).double()
 one_hot = CharRNN(V, H, seed=0).double()
@@ -62,9 +63,9 @@ print("the logits agree:", difference < 1e-12)
 # %%
 # The same gradient
 # -----------------
-# All that the two networks share gets the same gradient. The table and the
-# narrow matrix get theirs through the product of the two: it is the
-# gradient of the wide matrix, times the other factor.
+# What the two networks share gets the same gradient in both. The table and
+# the narrow matrix are the two factors of the wide matrix. So each gets the
+# gradient of the wide matrix times the other factor.
 
 wide = one_hot.rnn.weight_ih_l0.grad  # (H, V)
 pairs = {
@@ -82,14 +83,15 @@ for name, (ours, theirs) in pairs.items():
 # %%
 # Two numbers per character
 # -------------------------
-# So a narrow embedding is a wide matrix that has to go through a
-# bottleneck: :math:`E (V + H)` numbers instead of :math:`V H`. For 10,000
-# words, 256 units and :math:`E = 64` that is 656,384 instead of 2,560,000.
+# So a narrow embedding is a wide matrix that is made of two narrow ones:
+# :math:`E (V + H)` numbers instead of :math:`V H`. For 10,000 words, 256
+# units and :math:`E = 64` that is 656,384 instead of 2,560,000.
 #
-# With two numbers, each character is a point in the plane. Train for a
+# With two numbers, each character is a point in the plane. We train for a
 # moment, with three seeds. (``fast=True`` gives the same numbers, up to
-# rounding, in less time.) Then compare distances: how far are two vowels or
-# two consonants from each other, and how far is a vowel from a consonant?
+# rounding, in less time.) Then we compare distances. How far are two vowels
+# or two consonants from each other, and how far is a vowel from a
+# consonant?
 
 letters = np.array([char != " " for char in corpus.vocab.chars])
 vowels = np.array([char in "aeiou" for char in corpus.vocab.chars])
@@ -120,8 +122,8 @@ for seed in range(3):
     print(f"{before[-1]:.2f} before training, {after[-1]:.2f} after")
 
 # %%
-# Vowels keep together
-# --------------------
+# Vowels lie near vowels
+# -----------------------
 
 places = points(trained[0])
 fig, ax = plt.subplots(figsize=(5.4, 4.4), layout="constrained")
@@ -145,9 +147,9 @@ plt.show()
 # %%
 # The same functions, but not the same start
 # ------------------------------------------
-# With as many numbers per character as you like, an embedding can compute
-# only what one-hot vectors can. It does not learn equally fast, though.
-# Here are the first 60 training steps at equal rates.
+# An embedding with many numbers per character computes nothing that one-hot
+# vectors cannot. But it does not learn equally fast. Here are the first 60
+# training steps of both, at the same rate.
 
 short = Settings(steps=60, batch_size=16, length=16, lr=0.005)
 early = {}
@@ -159,13 +161,14 @@ for name, size in (("one-hot", None), ("embedding of 64", 64)):
     print(f"{name:15}  {early[name]:.2f} nats per character")
 
 # %%
-# **What to notice.** The network was asked for the next character only. Yet
-# vowels end up near vowels. Similar characters tend to follow them, so it
-# helps to treat them alike. The look-up is not what makes this possible:
-# the columns of a wide :math:`W_{ih}` are an embedding as well, with H
-# numbers per character, and a narrow embedding has to do with fewer. But an
-# embedding starts as a table of numbers around 1 in size, so the layer gets
-# larger inputs than from one-hot vectors, and training starts faster.
+# **What to notice.** The network only had to predict the next character.
+# Yet vowels end up near vowels. Similar characters tend to follow them, so
+# it helps to treat them alike. One-hot vectors allow this, too: the columns
+# of a wide :math:`W_{ih}` are an embedding with H numbers per character.
+#
+# The embedding of 64 learns faster at first. Its table starts with numbers
+# around 1 in size, so the layer gets larger inputs than from one-hot
+# vectors.
 
 column = one_hot.rnn.weight_ih_l0.detach()[:, 4]
 unit = torch.eye(V, dtype=torch.float64)[4]

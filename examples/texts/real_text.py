@@ -2,10 +2,11 @@ r"""
 How far do a few seconds of training get?
 =========================================
 
-A network reads a little more than half of Python's language reference.
-This takes a few seconds. Tables of counts say what that is worth: one of
-single characters, one of pairs, one of strings of three. When does the
-network pass them, and what does it write at the end?
+A network trains for a few seconds. In this time it reads a little more than
+half of what Python's ``help()`` shows about the language. How good is it
+then? We compare it with tables of counts: of single characters, of pairs,
+and of strings of three. When does the network pass each table, and what
+does it write at the end?
 """
 
 from itertools import pairwise
@@ -78,7 +79,7 @@ ax.set_ylabel("bits per character")
 ax.set_title("Past one table after the other", loc="left")
 ax.spines[["top", "right"]].set_visible(False)
 fig.set_label(
-    "Bits a character against steps on a logarithmic axis. The network "
+    "Bits per character against steps on a log axis. The network "
     "begins at the level of knowing nothing, passes those of single "
     "characters and of pairs, and ends below that of triples."
 )
@@ -87,17 +88,18 @@ plt.show()
 # %%
 # What it writes
 # --------------
-# Drawn at a temperature of 0.7.
+# The text is drawn at a temperature of 0.7.
 
 options = {"temperature": 0.7, "rng": np.random.default_rng(1)}
 net = NumpyNet.from_model(model)
 print("The " + generate(net, vocab, "The ", length=300, **options)[0])
 
 # %%
-# **What to notice.** The table of single characters is passed after a few
-# batches, that of triples only at the end: each mark takes several times
-# the training of the one before. Many of the words are invented, but their
-# endings and the marks around them are those of the text.
+# **What to notice.** The network passes the table of single characters
+# after a few batches, and the table of triples only at the end. Each table
+# takes several times as much training as the one before. Many of the words
+# are invented, but their endings and the punctuation are like those of the
+# text.
 
 first_below = [
     min(step for step, bits in held_back.items() if bits < mark)

@@ -4,9 +4,9 @@ What makes training slow?
 
 You can make a network twice as wide, a batch twice as large, or the pieces
 of text twice as long. Each of these costs something different. Seconds
-depend on the machine and on what else it is doing, so this page counts
-three things instead: multiplications, numbers kept for the backward pass,
-and operations.
+depend on the machine and on what else it is doing. So this page counts
+three other things: multiplications, numbers kept for the backward pass, and
+operations.
 """
 
 import matplotlib.pyplot as plt
@@ -25,7 +25,7 @@ GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 # Three counts of one training step
 # ---------------------------------
 # PyTorch can count the multiplications. For each tensor that it keeps for
-# the backward pass it calls a *hook*, a function that we write. And it
+# the backward pass, it calls a *hook*, a function that we write. And it
 # leaves a graph with one node per operation.
 
 
@@ -84,9 +84,9 @@ for cell in GATES:
 # %%
 # One variable at a time
 # ----------------------
-# Multiplications and operations are counted per character. The numbers kept
-# are counted for the whole batch, since all of them are in memory at once.
-# The dashed lines have slopes 2, 1 and −1.
+# We change one size at a time. Multiplications and operations are counted
+# per character. The numbers kept are counted for the whole batch, since all
+# of them are in memory at once. The dashed lines have slopes 2, 1 and −1.
 
 times = (1, 2, 4, 8)
 grown = {
@@ -165,17 +165,19 @@ for rows, length in chains.items():
 
 # %%
 # Each character adds ten operations to the chain of its row. A few more
-# come once, so 32 rows make the chain 31 times shorter, and not quite 32
-# times.
+# operations come once per row. So with 32 rows the chain is 31 times
+# shorter, and not quite 32 times.
 
 # %%
 # **What to notice.** The width decides how much work there is. On this
-# page, doubling it multiplies the work by 3.1 at first and by 3.7 at last.
-# The wider the network, the closer this comes to four. A larger batch
-# leaves the work per character as it is, and longer pieces nearly do. Both
-# take memory in proportion. Only a larger batch shortens the wait: rows are
-# read side by side, time steps one after the other. This page does not show
-# what a batch costs, which is fewer updates for the same text.
+# page, doubling the width multiplies the work by 3.1 the first time and by
+# 3.7 the third time. The wider the network, the closer this comes to four.
+# A larger batch does not change the work per character, and longer pieces
+# hardly do. Both take memory in proportion.
+#
+# Only a larger batch shortens the wait, because rows are read side by side
+# and time steps one after the other. But a larger batch also means fewer
+# updates for the same text, which this page does not show.
 
 for cell in GATES:
     assert count(B, T, H, cell)[0] == expected(T, H, cell)

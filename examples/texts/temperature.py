@@ -2,9 +2,9 @@ r"""
 What does temperature do to a text?
 ===================================
 
-A network gives each character a probability; a text is drawn from them.
-Dividing the logits by a temperature before the draw makes the network
-bolder or more careful, without any training.
+A network gives each character a probability, and a text is drawn from these
+probabilities. You can divide the logits by a *temperature* before the draw.
+This makes the network bolder or more careful, without any training.
 """
 
 import matplotlib.pyplot as plt
@@ -26,9 +26,9 @@ from charseq.sampling import probabilities
 # %%
 # A network that invents place names
 # ----------------------------------
-# It reads the places that time zones are named after, one per line, for a
-# second. (``fast=True`` gives the same numbers, up to rounding, in less
-# time.)
+# The network trains for a second on the places that time zones are named
+# after, one per line. (``fast=True`` gives the same numbers, up to
+# rounding, in less time.)
 
 corpus = Corpus.from_text(load_text("time-zones"))
 vocab = corpus.vocab
@@ -47,8 +47,9 @@ for temperature in (0.3, 1.0, 2.0):
 # %%
 # The same logits, three temperatures
 # -----------------------------------
-# What comes after "Ma"? The order of the characters stays; what changes is
-# how much is at stake.
+# What comes after "Ma"? The order of the characters is the same at each
+# temperature. What changes is how much likelier the first ones are than the
+# others.
 
 state = net.start()
 for char in vocab.encode("\nMa"):
@@ -80,10 +81,10 @@ fig.set_label(
 plt.show()
 
 # %%
-# **What to notice.** At 0.3 the names repeat each other, at 2.0 they stop
-# being names. Temperature 1 is what was learned. The likeliest character is
-# the same at each temperature, and as the temperature goes to 0, drawing
-# becomes taking it.
+# **What to notice.** At 0.3 the names repeat each other, and at 2.0 they
+# are no longer names. At 1 the probabilities are those that the network has
+# learned. The likeliest character is the same at each temperature. As the
+# temperature goes to 0, this character is drawn every time.
 
 assert entropy[0.3] < entropy[1.0] < entropy[2.0]
 scaled = [probabilities(logits[0], temperature=t) for t in (0, 0.01, 1, 2)]

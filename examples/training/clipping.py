@@ -2,10 +2,10 @@ r"""
 What does clipping the gradient do?
 ===================================
 
-Most steps of a training run are small and good. Then, out of the blue, one
-gradient is many times as long as the others, and the step along it throws
-away all that was learned. Clipping shortens such a gradient and
-leaves the others alone.
+Most steps of a training run are small and good. Then a single gradient is
+many times as long as the others, and the step along it destroys what the
+net has learned. *Clipping* shortens such a gradient and leaves the others
+alone.
 """
 
 import matplotlib.pyplot as plt
@@ -23,12 +23,14 @@ ids = torch.from_numpy(vocab.encode(text))
 # %%
 # One run, with and without
 # -------------------------
-# Ten units and an output layer, SGD with rate 0.5 and momentum 0.9,
-# :eq:`sgd-momentum`. At this rate most seeds get through, and a few blow
-# up. Take one of those and change nothing but the line between ``backward``
-# and ``step``. Each step records the loss, the gradient as one long vector,
-# and the spectral radius of :math:`W_{hh}`, the size of its largest
-# eigenvalue: if it is above 1, some vectors grow with each product.
+# The net has ten units and an output layer. It learns with SGD at rate 0.5
+# and momentum 0.9, :eq:`sgd-momentum`. At this rate most seeds do well, and
+# a few blow up. We take one of those few and change only the line between
+# ``backward`` and ``step``.
+#
+# Each step records the loss, the gradient as one long vector, and the
+# *spectral radius* of :math:`W_{hh}`, which is the size of its largest
+# eigenvalue. If it is above 1, some vectors grow with each product.
 
 
 def run(clip):
@@ -76,22 +78,22 @@ print(f"{name}: {(norms[name] > 1).sum()} of 50 gradients are", end=" ")
 print(f"longer than 1, last loss {losses[name][-1]:.3f}")
 
 # %%
-# The script prints no loss of the run that blows up, only the figure shows
-# it. There each long step makes a rounding error larger, so the last digits
-# depend on your processor.
+# The script does not print the losses of the run that blows up. Only the
+# figure shows them. In this run each long step makes a rounding error
+# larger, so the last digits depend on your processor.
 #
-# In the backward pass the gradient is multiplied by
-# :math:`W_{hh}^{\top}` once per step, :eq:`rnn-backward`. A radius above 1
-# can make it longer each time. Whether it does depends on how far the units
-# are saturated, and so it comes in bursts.
+# In the backward pass the gradient is multiplied by :math:`W_{hh}^{\top}`
+# once per step, :eq:`rnn-backward`. A radius above 1 can make it longer
+# each time. Whether it does also depends on how saturated the units are.
 
 # %%
 # The length, not the direction
 # -----------------------------
 # There are two ways to clip. *By norm* divides all entries of a gradient by
-# the same number, so that it points where it did. *By value* cuts each
-# entry at a limit of its own: the large entries shrink and the small ones
-# do not, which is another direction. In two dimensions, with a limit of 1:
+# the same number, so its direction stays the same. *By value* cuts each
+# entry at a limit of its own. Then the large entries shrink and the small
+# ones do not, and this is another direction. Here is an example in two
+# dimensions, with a limit of 1:
 
 
 def by_norm(gradient, limit=1.0):
@@ -122,8 +124,8 @@ for way in (by_norm, by_value):
     print(f"the first gradient longer than 10 by {angle[way]:.0f}")
 
 # %%
-# What the loss makes of it
-# -------------------------
+# The two runs
+# ------------
 
 fig, (top, bottom) = plt.subplots(
     2, 1, figsize=(5.4, 5), sharex=True, layout="constrained"
@@ -139,7 +141,7 @@ top.text(50, 0.1 * peak, "clipped at 1", color=BLUE, **words)
 bottom.axhline(1, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
 bottom.text(1, 1.2, "clipped above this", color=GREY)
 top.set(ylabel="loss", ylim=(0, None))
-top.set_title("One step too long, and all is lost", loc="left")
+top.set_title("A few long steps undo what was learned", loc="left")
 bottom.set(yscale="log", ylabel="gradient norm", xlabel="epoch")
 for ax in (top, bottom):
     ax.spines[["top", "right"]].set_visible(False)
@@ -152,12 +154,13 @@ fig.set_label(
 plt.show()
 
 # %%
-# **What to notice.** As long as no gradient is longer than 1 the two curves
-# are one. Then seven steps are shortened, and that is the whole
-# difference between a loss near zero and a run that was better off when it
-# knew nothing. A good limit lies a little above the usual norm, so print
-# the norms first. Clipping does not help against a rate that is too large
-# at every step, and it cannot mend a gradient that is already ``nan``.
+# **What to notice.** As long as no gradient is longer than 1, the two
+# curves are the same. Then clipping shortens seven steps. Nothing else
+# differs, yet one loss ends near zero and the other rises above its start.
+#
+# A good limit lies a little above the usual norm, so print the norms first.
+# Clipping does not help if the rate is too large at every step, and it
+# cannot repair a gradient that is already ``nan``.
 
 plain, clipped = losses.values()
 first = (norms["clipped at 1"] > 1).argmax()

@@ -2,13 +2,15 @@ r"""
 How does text become a tensor?
 ==============================
 
-A net adds and multiplies; it cannot read. So each character becomes a
-number, its id, and each id a vector with a single 1. The targets come free
-of charge: the same text, one place further.
+A net adds and multiplies numbers, and it cannot read. So each character
+gets a number, its *id*. Each id becomes a vector with a single 1. The
+targets are the same text, one character further on, so nobody has to label
+anything.
 
-The vectors are those of :eq:`one-hot`. They are needed because ids have an
-order that letters lack: id 2 is not twice id 1, while one-hot vectors are
-all equally far apart.
+The vectors are those of :eq:`one-hot`. A net does not read the ids
+themselves, because ids have an order that letters lack: the letter with id
+2 is not twice the letter with id 1. One-hot vectors are all equally far
+apart.
 """
 
 import textwrap
@@ -22,10 +24,11 @@ from charseq.plotting import BLUE, GREY, ORANGE
 # %%
 # Text to ids
 # -----------
-# The vocabulary is the sorted characters of the text, and a character's
-# place is its id. Sorting matters: a plain ``set`` has another order each
-# time that Python starts. Either list of ids means the same text, but
-# weights learned with one are useless with the other.
+# The vocabulary is the sorted list of the characters in the text, and the
+# place of a character is its id. Sorting matters, because a ``set`` has
+# another order each time that Python starts. Both lists of ids below mean
+# the same text. But weights that were learned with one are useless with the
+# other.
 
 text = " learned deep learning"
 vocab = Vocabulary.from_text(text)
@@ -51,7 +54,8 @@ print("one-hot:", one_hot.shape)
 # The matrix, row by row
 # ----------------------
 # A square is the 1 in the row of a character that is read. A ring marks the
-# character to be predicted from it. Each label is an id and its character.
+# character that should be predicted from it. Each label is an id and its
+# character.
 
 steps, size = one_hot.shape
 chars = [char.replace(" ", "␣") for char in vocab.chars]
@@ -75,17 +79,17 @@ ax.xaxis.tick_top()
 ax.tick_params(which="both", length=0)
 ax.spines[:].set_visible(False)
 fig.set_label(
-    "One-hot matrix of the text, 21 rows by 10 columns: one blue square a "
-    "row for the character read, one orange ring for the character to "
-    "predict, which is the square of the next row."
+    "One-hot matrix of the text, 21 rows by 10 columns. Each row has one "
+    "blue square for the character read and one orange ring for the "
+    "character to predict, which is where the next row has its square."
 )
 plt.show()
 
 # %%
 # A character that the vocabulary has never seen
 # ----------------------------------------------
-# There is no column for it, so the text is refused, with the place to look
-# at.
+# There is no column for such a character. So the vocabulary refuses the
+# text, and the message says where the character is.
 
 try:
     vocab.encode("learned deep yearning")
@@ -94,9 +98,9 @@ except ValueError as error:
     print(textwrap.fill(message, 72))
 
 # %%
-# **What to notice.** One square and one ring a row, and each ring stands
-# where the next row has its square: the targets are the inputs, one step
-# later. Nothing was labelled by hand.
+# **What to notice.** Each row has one square and one ring, and each ring is
+# where the next row has its square. The targets are the inputs, one step
+# later.
 
 assert one_hot.shape == (21, 10)
 assert unsorted.decode(unsorted.encode(text)) == text

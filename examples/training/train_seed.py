@@ -2,10 +2,13 @@ r"""
 Can a net of ten units learn to say “learned deep learning”?
 ============================================================
 
-The smallest training run that deserves the name: one sentence, 220 numbers,
-50 steps. It shows all that larger runs have, a loss that falls, a rate, a
-prediction that comes right letter by letter, and it ends with a riddle.
-This is the notebook that charseq grew from, to the last digit.
+This is a very small training run: one sentence, 220 numbers, 50 steps. It
+has what larger runs have, too: a loss that falls, a learning rate, and
+predictions that get better letter by letter. At the end a question stays
+open: why does it not learn the last letters?
+
+It is the run of the notebook that charseq grew from, to the last printed
+digit.
 """
 
 import matplotlib.pyplot as plt
@@ -18,11 +21,11 @@ from charseq import CharRNN, Vocabulary, plot_loss, plot_predictions, train
 # %%
 # The same ids, the same random numbers
 # -------------------------------------
-# The notebook took its characters from ``list(set(sample))``, an order that
-# depends on ``PYTHONHASHSEED`` and differs from one start of Python to the
-# next. charseq sorts instead; to repeat this run, the order that the
-# notebook met is given as it was. The notebook had also made a small layer
-# first, which used up some random numbers, so the same is done here.
+# The notebook took its characters from ``list(set(sample))``. The order of
+# a set depends on ``PYTHONHASHSEED`` and may differ each time that Python
+# starts. To repeat the run, we give the vocabulary in the order that the
+# notebook met. The notebook had also made a small layer first, which used
+# up some random numbers. So we make one, too.
 
 text = " learned deep learning"
 vocab = Vocabulary("egnidrl pa")
@@ -32,8 +35,8 @@ _ = nn.RNN(4, 2, batch_first=True)  # unused: it moves the generator on
 # %%
 # Fifty epochs
 # ------------
-# There is no output layer: the ten states are read as the ten logits of the
-# :eq:`cross-entropy`, which is why there must be as many units as
+# The net has no output layer: its ten states serve as the ten logits of
+# :eq:`cross-entropy`. That is why there must be as many units as
 # characters. The optimizer is SGD with rate 0.5 and momentum 0.9,
 # :eq:`sgd-momentum`.
 
@@ -42,9 +45,9 @@ history = train(model, vocab, text, epochs=50)
 print(history.log(every=5))
 
 # %%
-# How the loss fell and the letters came
-# --------------------------------------
-# Wrong letters stand in a frame.
+# The loss and the letters
+# ------------------------
+# Wrong letters have a frame.
 
 fig, (top, bottom) = plt.subplots(
     2, 1, figsize=(5.4, 5.6), height_ratios=(1, 1.15), layout="constrained"
@@ -62,10 +65,10 @@ fig.set_label(
 plt.show()
 
 # %%
-# **What to notice.** After 20 epochs one letter is wrong, after 50 there
-# are two, and yet the loss is lower: it rewards confidence in the right
-# letters, not spelling. What stops the net is found in
-# :doc:`/gallery/limits/loss_floor`.
+# **What to notice.** After 20 epochs one letter is wrong, and after 50
+# epochs two are. Yet the loss is lower at 50. The loss rewards probability
+# given to the right letters, and it does not count wrong letters.
+# :doc:`/gallery/limits/loss_floor` finds what stops the net.
 
 log = """\
 epoch 5    loss:2.006  prediction:eeeeeeeeeeeeeeeeeeeee
