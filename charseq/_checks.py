@@ -140,7 +140,7 @@ def check_targets(logits: Array, targets: Array) -> None:
         )
     vocab_size = np.shape(logits)[-1]
     if targets.size == 0:
-        raise ValueError("the mean over no positions is undefined: targets are empty")
+        raise ValueError("targets are empty, so their mean loss is undefined")
     if targets.min() < 0 or targets.max() >= vocab_size:
         raise ValueError(
             f"targets must lie in 0 to {vocab_size - 1}, got {targets.min()} to {targets.max()}"

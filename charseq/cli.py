@@ -49,7 +49,9 @@ def train(
     forget_bias: Annotated[float | None, typer.Option(help="Bias of the forget gate.")] = None,
     steps: Annotated[int, typer.Option(help="Training steps, one update each.")] = 1000,
     batch_size: Annotated[int, typer.Option(help="Texts read side by side.")] = 32,
-    length: Annotated[int, typer.Option(help="Characters the gradient goes back through.")] = 64,
+    length: Annotated[
+        int, typer.Option(help="Characters that the gradient goes back through.")
+    ] = 64,
     order: Annotated[
         str, typer.Option(help="How the text is read: streams (in order) or windows.")
     ] = "streams",
@@ -63,16 +65,14 @@ def train(
     valid: Annotated[float, typer.Option(help="Share of the text held back to measure on.")] = 0.1,
     evaluate_every: Annotated[int, typer.Option(help="Updates between measurements.")] = 100,
     patience: Annotated[
-        int, typer.Option(help="Measurements without a new best before it stops; 0: never.")
+        int, typer.Option(help="Stop after so many measurements without a new best; 0 for never.")
     ] = 0,
     save_every: Annotated[int, typer.Option(help="Updates between saves.")] = 100,
     sample_every: Annotated[int, typer.Option(help="Updates between samples; 0 for none.")] = 0,
     encoding: Annotated[str, typer.Option(help="Encoding of the text file.")] = "utf-8",
     plain: Annotated[
         bool,
-        typer.Option(
-            "--plain", help="Use torch's own layers; the default computes the same faster."
-        ),
+        typer.Option("--plain", help="Use PyTorch's own layers; the default is often faster."),
     ] = False,
     seed: Annotated[int, typer.Option(help="Seed of all random choices.")] = 0,
     as_json: Json = False,
@@ -206,11 +206,17 @@ def shapes(
     input_size: Annotated[int, typer.Argument(help="Features per step.", show_default=False)],
     hidden_size: Annotated[int, typer.Argument(help="Hidden units.", show_default=False)],
     layers: Annotated[int, typer.Option(help="Stacked layers.", max=MAX_LAYERS)] = 1,
-    bidirectional: Annotated[bool, typer.Option("--bidirectional")] = False,
-    batch_first: Annotated[bool, typer.Option("--batch-first")] = False,
-    no_bias: Annotated[bool, typer.Option("--no-bias")] = False,
+    bidirectional: Annotated[
+        bool, typer.Option("--bidirectional", help="Read in both directions.")
+    ] = False,
+    batch_first: Annotated[
+        bool, typer.Option("--batch-first", help="Axis 0 is the batch, axis 1 the time.")
+    ] = False,
+    no_bias: Annotated[bool, typer.Option("--no-bias", help="A layer without biases.")] = False,
     proj_size: Annotated[int, typer.Option(help="Projection of an LSTM; 0 for none.")] = 0,
-    batch: Annotated[int, typer.Option(help="Sequences; 0 for one without batch axis.")] = 1,
+    batch: Annotated[
+        int, typer.Option(help="Sequences in the batch; 0 for one without batch axis.")
+    ] = 1,
     length: Annotated[int, typer.Option(help="Time steps.")] = 1,
     as_json: Json = False,
 ) -> None:

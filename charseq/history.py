@@ -196,7 +196,7 @@ class History:
         if every is None:
             every = max(1, -(-len(self) // 10))
         if every < 1:
-            raise ValueError(f"every counts {self.unit}s and must be at least 1, got {every}")
+            raise ValueError(f"every is a number of {self.unit}s, at least 1, got {every}")
         shown = [
             record for number, record in zip(self.numbers, self, strict=True) if number % every == 0
         ]

@@ -118,7 +118,7 @@ class Settings:
         if not (self.lr > 0 and math.isfinite(self.lr)):
             raise ValueError(f"lr must be positive and finite, got {self.lr}")
         if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum must be 0 to below 1, got {self.momentum}")
+            raise ValueError(f"momentum must be at least 0 and below 1, got {self.momentum}")
         if not 0 <= self.weight_decay < math.inf:
             raise ValueError(f"weight_decay must be 0 or more and finite, got {self.weight_decay}")
         if self.clip_norm is not None and not self.clip_norm > 0:
@@ -272,7 +272,7 @@ def language_model_steps(
     """
     for corpus in (train, valid):
         if corpus is not None and corpus.vocab != run.vocab:
-            raise ValueError("the text is encoded with another vocabulary than the run's")
+            raise ValueError("the text was not encoded with the vocabulary of the run")
     # The checks stand outside the generator, so that they run at the call, not at the first step.
     next(_batches(train, run.settings, run.step))  # raises if the text is too short
     if valid is not None and len(valid) < 2:

@@ -335,7 +335,7 @@ def _check_options(options: dict[str, Any]) -> None:
     if seed is not None and not -(2**63) <= seed < 2**64:
         raise ValueError(f"seed must fit into 64 bits, got {seed}")
     if not 0 <= dropout < 1:
-        raise ValueError(f"dropout is a share of the states, 0 to below 1, got {dropout}")
+        raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
     if options["tied"] and (not options["output_layer"] or embedding_size != hidden_size):
         raise ValueError(
             "tied weights need an output layer and an embedding as wide as the state: got "

@@ -34,7 +34,7 @@ class NumpyNet:
         If an option or a weight is missing.
     ValueError
         If an option is out of range, if a weight does not have the shape that the options ask for,
-        or if there is a weight that they do not ask for.
+        or if there is a weight that a network with these options lacks.
 
     Examples
     --------
@@ -89,7 +89,7 @@ class NumpyNet:
         if options["tied"]:
             unused.pop("head.weight", None)  # torch lists the shared weight under both names
         if unused:
-            raise ValueError(f"the options do not ask for the weight {next(iter(unused))}")
+            raise ValueError(f"with these options there is no weight {next(iter(unused))}")
 
     @classmethod
     def from_model(cls, model: Any) -> "NumpyNet":

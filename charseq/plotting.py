@@ -127,7 +127,7 @@ def plot_predictions(
     if every is None:
         every = max(1, -(-len(history) // 10))
     if every < 1:
-        raise ValueError(f"every counts epochs and must be at least 1, got {every}")
+        raise ValueError(f"every is a number of epochs, at least 1, got {every}")
     rows = [record for record in history if record.epoch % every == 0]
     if not rows:
         raise ValueError(

@@ -996,7 +996,7 @@ def loss_floor(vocab_size: int, bound: float = 1.0) -> float:
     """
     check_at_least(1, vocab_size=vocab_size)
     if not bound >= 0:
-        raise ValueError(f"bound is the size of a logit and cannot be negative, got {bound}")
+        raise ValueError(f"bound must be 0 or more, got {bound}")
     return float(np.log1p((vocab_size - 1) * np.exp(-2 * bound)))
 
 

@@ -194,7 +194,7 @@ class Writer:
         if prompt is None:
             prompt = next((char for char in "\n " if char in vocab), vocab.chars[0])
         if not prompt:
-            raise ValueError("the prompt is empty: the net needs a character to go on from")
+            raise ValueError("the prompt is empty: the net needs a character to continue")
         probabilities(np.zeros(net.vocab_size), **options)  # raises if an option is out of range
         self.reader = Reader(net, texts)
         self._prompt = [k if texts == 1 else np.full(texts, k) for k in vocab.encode(prompt)]

@@ -145,13 +145,13 @@ def resume_folder(folder: Path, reporting: Reporting | None = None) -> bool:
     if corpus.vocab != run.vocab or len(corpus) != source["characters"]:
         raise ValueError(
             f"{source['text']} is not the text that this run learns from: it has {len(corpus)} "
-            f"characters, {len(corpus.vocab)} of them different, and the text of the run has "
-            f"{source['characters']} characters, {len(run.vocab)} of them different"
+            f"characters and a vocabulary of {len(corpus.vocab)}, but the text of the run has "
+            f"{source['characters']} characters and a vocabulary of {len(run.vocab)}"
         )
     if "sha256" in source and source["sha256"] != corpus.digest():  # the oldest folders lack it
         raise ValueError(
-            f"{source['text']} is not the text that this run learns from: it has equally many "
-            "characters, but some of them differ"
+            f"{source['text']} is not the text that this run learns from: it has as many "
+            "characters, but not the same ones"
         )
     new_records = language_model_steps(run, *parts)
     return _train_and_save(folder, run, history, new_records, reporting or Reporting())

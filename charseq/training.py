@@ -111,7 +111,9 @@ def training_steps(
         )
     in_optimizer = {id(p) for group in optimizer.param_groups for p in group["params"]}
     if not any(id(p) in in_optimizer for p in model.parameters()):
-        raise ValueError("the optimizer holds none of this model's parameters: nothing would learn")
+        raise ValueError(
+            "the optimizer holds none of this model's parameters, so it would change nothing"
+        )
     x, y = ids[None, :-1], ids[1:]  # (1, T), (T,)
     return _train_epochs(model, vocab, x, y, range(1, epochs + 1), optimizer, clip_norm)
 

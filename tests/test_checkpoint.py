@@ -855,7 +855,7 @@ def edit_bias(arrays, change):
         (lambda a: a.pop("head.bias"), "does not fit config.json: there is no weight head.bias"),
         (
             lambda a: a.update(more=a["head.bias"]),
-            "config.json: the options do not ask for the weight more",
+            "config.json: with these options there is no weight more",
         ),
     ],
 )

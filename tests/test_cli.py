@@ -397,7 +397,7 @@ def test_resume_refuses_a_text_with_two_characters_swapped(text, tmp_path):
     first, second, *rest = text.read_text()
     file.write_text("".join([second, first, *rest]))
     before = contents(tmp_path)
-    message = "is not the text that this run learns from: it has equally many characters, but some"
+    message = "is not the text that this run learns from: it has as many characters, but not the"
     refused(message, "resume", folder)
     assert contents(tmp_path) == before
 

@@ -366,9 +366,9 @@ def test_without_patience_a_run_makes_all_its_steps(monkeypatch):
         ({"lr": -1.0}, "lr must be positive and finite, got -1.0"),
         ({"lr": math.nan}, "lr must be positive and finite, got nan"),
         ({"lr": math.inf}, "lr must be positive and finite, got inf"),
-        ({"momentum": 1.0}, "momentum must be 0 to below 1, got 1.0"),
-        ({"momentum": -0.1}, "momentum must be 0 to below 1, got -0.1"),
-        ({"momentum": math.nan}, "momentum must be 0 to below 1, got nan"),
+        ({"momentum": 1.0}, "momentum must be at least 0 and below 1, got 1.0"),
+        ({"momentum": -0.1}, "momentum must be at least 0 and below 1, got -0.1"),
+        ({"momentum": math.nan}, "momentum must be at least 0 and below 1, got nan"),
         ({"weight_decay": -1.0}, "weight_decay must be 0 or more and finite, got -1.0"),
         ({"weight_decay": math.nan}, "weight_decay must be 0 or more and finite, got nan"),
         ({"weight_decay": math.inf}, "weight_decay must be 0 or more and finite, got inf"),
@@ -401,8 +401,8 @@ def test_a_given_optimizer_is_used():
 @pytest.mark.parametrize(
     ("settings", "corpora", "message"),
     [
-        ({}, [Corpus.from_text("the cat")], "another vocabulary"),
-        ({}, [CORPUS, Corpus.from_text("the cat")], "another vocabulary"),
+        ({}, [Corpus.from_text("the cat")], "not encoded with the vocabulary of the run"),
+        ({}, [CORPUS, Corpus.from_text("the cat")], "not encoded with the vocabulary of the run"),
         ({"length": 1000}, [CORPUS], "length 1000 needs 1001 characters"),
         ({"length": 1000, "order": "windows"}, [CORPUS], "length 1000 needs 1001 characters"),
         ({"batch_size": 100}, [CORPUS], "the largest batch_size that fits is 32"),

@@ -329,9 +329,9 @@ def test_options_rebuild_the_model(options):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"dropout": -0.1}, "dropout is a share of the states, 0 to below 1, got -0.1"),
-        ({"dropout": 1.0}, "dropout is a share of the states, 0 to below 1, got 1.0"),
-        ({"dropout": float("nan")}, "dropout is a share of the states, 0 to below 1, got nan"),
+        ({"dropout": -0.1}, "dropout must be at least 0 and below 1, got -0.1"),
+        ({"dropout": 1.0}, "dropout must be at least 0 and below 1, got 1.0"),
+        ({"dropout": float("nan")}, "dropout must be at least 0 and below 1, got nan"),
         ({"tied": True}, "tied weights need .* embedding_size None and hidden_size 4"),
         ({"tied": True, "embedding_size": 3}, "embedding_size 3 and hidden_size 4"),
         (

@@ -183,10 +183,10 @@ def test_a_weight_of_the_wrong_shape_is_named_with_both_shapes(kind):
 
 def test_a_weight_that_the_options_do_not_need_is_named():
     deep = model_of(num_layers=2)
-    with pytest.raises(ValueError, match=r"the options do not ask for the weight rnn.weight_ih_l1"):
+    with pytest.raises(ValueError, match=r"with these options there is no weight rnn.weight_ih_l1"):
         NumpyNet({**deep.options, "num_layers": 1}, arrays_of(deep))
     with_head = model_of(hidden_size=V)
-    with pytest.raises(ValueError, match=r"the options do not ask for the weight head.weight"):
+    with pytest.raises(ValueError, match=r"with these options there is no weight head.weight"):
         NumpyNet({**with_head.options, "output_layer": False}, arrays_of(with_head))
 
 

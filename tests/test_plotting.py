@@ -209,7 +209,7 @@ def test_a_wrongly_predicted_space_is_framed():
         (run_of("ab", "abc"), "ab", None, "epoch 2 predicts 3 characters and the target has 2"),
         (run_of("ab"), "ab", 2, "nothing to draw: none of 1 epochs is a multiple of 2"),
         (History(()), "ab", None, "nothing to draw: none of 0 epochs is a multiple of 1"),
-        (run_of("ab"), "ab", 0, "every counts epochs and must be at least 1, got 0"),
+        (run_of("ab"), "ab", 0, "every is a number of epochs, at least 1, got 0"),
     ],
 )
 def test_predictions_that_cannot_be_drawn_are_refused(history, target, every, message):

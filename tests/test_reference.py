@@ -794,8 +794,8 @@ def test_loss_floor_is_zero_for_unbounded_logits_and_log_v_for_zero_logits():
     ("V", "bound", "message"),
     [
         (0, 1.0, "vocab_size must be at least 1, got 0"),
-        (10, -0.5, "cannot be negative, got -0.5"),
-        (10, math.nan, "cannot be negative, got nan"),
+        (10, -0.5, "bound must be 0 or more, got -0.5"),
+        (10, math.nan, "bound must be 0 or more, got nan"),
     ],
 )
 def test_loss_floor_refuses_numbers_out_of_range(V, bound, message):
