@@ -149,7 +149,8 @@ def learning_rate(settings: Settings, step: int) -> float:
     """
     if step <= settings.warmup:
         return settings.lr * step / settings.warmup
-    progress = (step - 1 - settings.warmup) / max(1, settings.steps - settings.warmup)  # 0 to 1
+    rest = max(1, settings.steps - settings.warmup)
+    progress = (step - 1 - settings.warmup) / rest  # 0 to 1
     factors = {
         "constant": 1.0,
         "linear": 1 - progress,

@@ -260,11 +260,15 @@ def sigmoid(a: Array) -> Array:
     >>> sigmoid(np.array([-1000.0, -1.0, 0.0, 1.0])).round(3)
     array([0.   , 0.269, 0.5  , 0.731])
     """
-    # This is 1 / (1 + exp(-a)), written with tanh because the exponential can overflow.
+    # This is 1 / (1 + exp(-a)), written with tanh because exp can overflow.
     return 0.5 + 0.5 * np.tanh(0.5 * a)
 
 
-def lstm_gates(x: Array, h: Array, params: RNNParams) -> tuple[Array, Array, Array, Array]:
+def lstm_gates(
+    x: Array,
+    h: Array,
+    params: RNNParams,
+) -> tuple[Array, Array, Array, Array]:
     r"""Compute the gates of an LSTM and the candidate for its cell, :eq:`lstm-gates`.
 
     Parameters
@@ -298,13 +302,17 @@ def lstm_gates(x: Array, h: Array, params: RNNParams) -> tuple[Array, Array, Arr
     check_params(params, gates=4)
     check_last_axis("x", x, params.W_ih.shape[1])
     check_shape("h", h, (*x.shape[:-1], params.W_hh.shape[1]))
-    from_input = x @ params.W_ih.T + params.b_ih  # (..., V) @ (V, 4H) -> (..., 4H)
-    from_memory = h @ params.W_hh.T + params.b_hh  # (..., H) @ (H, 4H) -> (..., 4H)
+    from_input = x @ params.W_ih.T + params.b_ih  # (..., V) -> (..., 4H)
+    from_memory = h @ params.W_hh.T + params.b_hh  # (..., H) -> (..., 4H)
     i, f, g, o = np.split(from_input + from_memory, 4, axis=-1)  # (..., H) each
     return sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
 
 
-def lstm_step(x: Array, state: tuple[Array, Array], params: RNNParams) -> tuple[Array, Array]:
+def lstm_step(
+    x: Array,
+    state: tuple[Array, Array],
+    params: RNNParams,
+) -> tuple[Array, Array]:
     r"""Read one character with an LSTM and return the new state, :eq:`lstm-step`.
 
     Parameters
@@ -400,7 +408,7 @@ def lstm_forward(
     check_sequences(x, params)
     states = []
     for t in range(x.shape[1]):
-        state = lstm_step(x[:, t], state, params)  # (B, V), two (B, H) -> two (B, H)
+        state = lstm_step(x[:, t], state, params)  # two (B, H)
         states.append(state[0])
     return np.stack(states, axis=1), state  # (B, T, H), two (B, H)
 
@@ -446,7 +454,8 @@ def gru_gates(
     check_shape("h", h, (*x.shape[:-1], params.W_hh.shape[1]))
     W_hr, W_hz, W_hn = np.split(params.W_hh, 3)  # (H, H) each
     b_hr, b_hz, b_hn = np.split(params.b_hh, 3)  # (H,) each
-    x_r, x_z, x_n = np.split(x @ params.W_ih.T + params.b_ih, 3, axis=-1)  # (..., H) each
+    # (..., H) each
+    x_r, x_z, x_n = np.split(x @ params.W_ih.T + params.b_ih, 3, axis=-1)
     r = sigmoid(x_r + h @ W_hr.T + b_hr)  # (..., H)
     z = sigmoid(x_z + h @ W_hz.T + b_hz)  # (..., H)
     if reset_after:
@@ -456,7 +465,13 @@ def gru_gates(
     return r, z, n
 
 
-def gru_step(x: Array, h: Array, params: RNNParams, *, reset_after: bool = True) -> Array:
+def gru_step(
+    x: Array,
+    h: Array,
+    params: RNNParams,
+    *,
+    reset_after: bool = True,
+) -> Array:
     r"""Read one character with a GRU and return the new state, :eq:`gru-step`.
 
     Parameters
@@ -544,7 +559,7 @@ def gru_forward(
     check_sequences(x, params)
     states = []
     for t in range(x.shape[1]):
-        h = gru_step(x[:, t], h, params, reset_after=reset_after)  # (B, V), (B, H) -> (B, H)
+        h = gru_step(x[:, t], h, params, reset_after=reset_after)  # (B, H)
         states.append(h)
     return np.stack(states, axis=1), h  # (B, T, H), (B, H)
 
@@ -600,7 +615,7 @@ def softmax(logits: Array) -> Array:
     >>> softmax(np.array([2.0, 1.0, 0.0])).round(3)
     array([0.665, 0.245, 0.09 ])
     """
-    # Subtracting the largest logit does not change the result, and exp cannot overflow.
+    # Subtracting the largest logit changes nothing, and exp cannot overflow.
     powers = np.exp(logits - np.max(logits, axis=-1, keepdims=True))  # (..., V)
     return powers / powers.sum(axis=-1, keepdims=True)
 
@@ -640,7 +655,8 @@ def cross_entropy(logits: Array, targets: ArrayLike) -> float:
     check_targets(logits, targets)
     shifted = logits - np.max(logits, axis=-1, keepdims=True)  # (..., V)
     log_total = np.log(np.exp(shifted).sum(axis=-1))  # (...)
-    of_target = np.take_along_axis(shifted, targets[..., None], axis=-1)[..., 0]  # (...)
+    # (...), the logit of each target:
+    of_target = np.take_along_axis(shifted, targets[..., None], axis=-1)[..., 0]
     return float(np.mean(log_total - of_target))
 
 
@@ -678,7 +694,11 @@ def cross_entropy_backward(logits: Array, targets: ArrayLike) -> Array:
     return (softmax(logits) - came) / targets.size  # (..., V)
 
 
-def output_layer_backward(h: Array, W_hy: Array, dlogits: Array) -> tuple[Array, Array, Array]:
+def output_layer_backward(
+    h: Array,
+    W_hy: Array,
+    dlogits: Array,
+) -> tuple[Array, Array, Array]:
     r"""Backward pass through the output layer, :eq:`output-layer-backward`.
 
     Parameters
@@ -773,7 +793,7 @@ def rnn_backward(
     da = np.empty_like(outputs)  # (B, T, H), gradient of the sum inside tanh
     dh = dlast  # (B, H)
     for t in reversed(range(x.shape[1])):
-        dh = doutputs[:, t] + dh  # (B, H), from the output and from the next step
+        dh = doutputs[:, t] + dh  # (B, H), from the output and the next step
         da[:, t] = slope[:, t] * dh  # (B, H)
         dh = da[:, t] @ params.W_hh  # (B, H) @ (H, H) -> (B, H)
     dx = da @ params.W_ih  # (B, T, H) @ (H, V) -> (B, T, V)
@@ -847,10 +867,11 @@ def lstm_backward(
     cells = np.empty_like(outputs)  # (B, T, H), the cell at time steps 1 to T
     for t in range(x.shape[1]):
         c = cells[:, t] = f[:, t] * c + i[:, t] * g[:, t]  # (B, H)
-    cells_before = np.concatenate([state[1][:, None], cells[:, :-1]], axis=1)  # (B, T, H)
+    # (B, T, H), the cell at time steps 0 to T - 1
+    cells_before = np.concatenate([state[1][:, None], cells[:, :-1]], axis=1)
     tanh_c = np.tanh(cells)  # (B, T, H)
     slope = o * (1 - tanh_c**2)  # (B, T, H), derivative of h with respect to c
-    # How much c changes with the sums inside i, f and g, and h with the sum inside o.
+    # How much c changes with the sums inside i, f and g, and h with the sum in o.
     blocks = [
         g * i * (1 - i),  # (B, T, H), i
         cells_before * f * (1 - f),  # (B, T, H), f
@@ -858,11 +879,12 @@ def lstm_backward(
         tanh_c * o * (1 - o),  # (B, T, H), o
     ]
     slopes = np.concatenate(blocks, axis=-1)  # (B, T, 4H)
-    da = np.empty_like(slopes)  # (B, T, 4H), gradient of the sums inside σ and tanh
+    da = np.empty_like(slopes)  # (B, T, 4H), gradient of the sums in σ and tanh
     for t in reversed(range(x.shape[1])):
-        dh = doutputs[:, t] + dh  # (B, H), from the output and from the next step
+        dh = doutputs[:, t] + dh  # (B, H), from the output and the next step
         dc = slope[:, t] * dh + dc  # (B, H), from h and from the next step
-        da[:, t] = slopes[:, t] * np.concatenate([dc, dc, dc, dh], axis=-1)  # (B, 4H)
+        # (B, 4H): i, f and g act through c, and o acts through h.
+        da[:, t] = slopes[:, t] * np.concatenate([dc, dc, dc, dh], axis=-1)
         dh = da[:, t] @ params.W_hh  # (B, 4H) @ (4H, H) -> (B, H)
         dc = f[:, t] * dc  # (B, H), without a matrix product
     dx = da @ params.W_ih  # (B, T, 4H) @ (4H, V) -> (B, T, V)
@@ -929,17 +951,18 @@ def gru_backward(
     check_shape("doutputs", doutputs, outputs.shape)
     check_shape("dlast", dlast, h.shape)
     before = np.concatenate([h[:, None], outputs[:, :-1]], axis=1)  # (B, T, H)
-    r, z, n = gru_gates(x, before, params, reset_after=reset_after)  # (B, T, H) each
+    r, z, n = gru_gates(x, before, params, reset_after=reset_after)  # (B, T, H)
     W_hr, W_hz, W_hn = np.split(params.W_hh, 3)  # (H, H) each
     b_hn = params.b_hh[-n.shape[-1] :]  # (H,)
-    q = before @ W_hn.T + b_hn if reset_after else before  # (B, T, H), what r multiplies
+    # (B, T, H), what r multiplies
+    q = before @ W_hn.T + b_hn if reset_after else before
     slope_r = q * r * (1 - r)  # (B, T, H)
     slope_z = (before - n) * z * (1 - z)  # (B, T, H)
     slope_n = (1 - z) * (1 - n**2)  # (B, T, H)
-    dr, dz, dn = (np.empty_like(n) for _ in range(3))  # of sums inside σ, σ, tanh
+    dr, dz, dn = (np.empty_like(n) for _ in range(3))  # of sums in σ, σ, tanh
     dh = dlast  # (B, H)
     for t in reversed(range(x.shape[1])):
-        dh = doutputs[:, t] + dh  # (B, H), from the output and from the next step
+        dh = doutputs[:, t] + dh  # (B, H), from the output and the next step
         dz[:, t] = slope_z[:, t] * dh  # (B, H)
         dn[:, t] = slope_n[:, t] * dh  # (B, H)
         if reset_after:
@@ -952,12 +975,13 @@ def gru_backward(
         dh = z[:, t] * dh + dr[:, t] @ W_hr + dz[:, t] @ W_hz + from_n  # (B, H)
     da = np.concatenate([dr, dz, dn], axis=-1)  # (B, T, 3H)
     dx = da @ params.W_ih  # (B, T, 3H) @ (3H, V) -> (B, T, V)
-    of_n = (r * dn, before) if reset_after else (dn, r * before)  # (B, T, H) each
-    pairs = ((dr, before), (dz, before), of_n)  # of each product W h: its gradient, and the h in it
+    of_n = (r * dn, before) if reset_after else (dn, r * before)  # (B, T, H)
+    # For each product W u: the gradient d of the product, and u itself.
+    pairs = ((dr, before), (dz, before), of_n)
     dparams = RNNParams(
         W_ih=np.einsum("bth,btv->hv", da, x, optimize=True),  # (3H, V)
         W_hh=np.concatenate(  # (3H, H)
-            [np.einsum("bth,btk->hk", d, read, optimize=True) for d, read in pairs]
+            [np.einsum("bth,btk->hk", d, u, optimize=True) for d, u in pairs]
         ),
         b_ih=da.sum(axis=(0, 1)),  # (3H,)
         b_hh=np.concatenate([d.sum(axis=(0, 1)) for d, _ in pairs]),  # (3H,)
@@ -1001,7 +1025,11 @@ def loss_floor(vocab_size: int, bound: float = 1.0) -> float:
 
 
 def sgd_momentum(
-    parameter: Array, gradient: Array, velocity: Array, lr: float, momentum: float = 0.0
+    parameter: Array,
+    gradient: Array,
+    velocity: Array,
+    lr: float,
+    momentum: float = 0.0,
 ) -> tuple[Array, Array]:
     r"""Move a parameter downhill, with momentum, :eq:`sgd-momentum`.
 

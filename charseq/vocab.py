@@ -205,7 +205,11 @@ class Vocabulary:
             )
         return "".join([self.chars[i] for i in array.tolist()])
 
-    def one_hot(self, ids: ArrayLike, dtype: DTypeLike = np.float32) -> NDArray[Any]:
+    def one_hot(
+        self,
+        ids: ArrayLike,
+        dtype: DTypeLike = np.float32,
+    ) -> NDArray[Any]:
         r"""Turn ids into vectors with a single 1, :eq:`one-hot`.
 
         Parameters

@@ -80,6 +80,15 @@ def test_the_chapter_of_an_equation_shows_its_code(label):
     assert shown in page, f"show the code with ```{shown} in docs/{EQUATIONS[label]}.md"
 
 
+def test_code_that_pages_show_is_at_most_80_columns_wide():
+    functions = equations.functions(private=True)
+    pages = "".join(page.read_text("utf-8") for page in (ROOT / "docs").rglob("*.md"))
+    shown = re.findall(r"^`{3,}\{code-of\} (\S+)$", pages, re.MULTILINE)
+    assert len(shown) > 20
+    wide = [line for name in shown for line in functions[name].lines.split("\n") if len(line) > 80]
+    assert wide == []  # pages show no more without scrolling, see .code-of in custom.css
+
+
 def test_each_function_of_the_reference_is_an_equation_of_the_site():
     functions = [f for f in equations.functions().values() if f.path.stem == "reference"]
     computing = [f for f in functions if "." not in f.qualified]
