@@ -871,7 +871,7 @@ def lstm_backward(
     cells_before = np.concatenate([state[1][:, None], cells[:, :-1]], axis=1)
     tanh_c = np.tanh(cells)  # (B, T, H)
     slope = o * (1 - tanh_c**2)  # (B, T, H), derivative of h with respect to c
-    # How much c changes with the sums inside i, f and g, and h with the sum in o.
+    # How much c changes with the sums in i, f and g, and h with that in o.
     blocks = [
         g * i * (1 - i),  # (B, T, H), i
         cells_before * f * (1 - f),  # (B, T, H), f
