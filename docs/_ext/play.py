@@ -37,6 +37,7 @@ SCRIPTS = {
     "step": (*RUN, *PAGE, "store", "unit-sum", "place-sliders", "part-step"),
     "explorer": (*LAYER, *PAGE, "quiz-form", "part-explorer"),
     "temperature": (*RUN, *PAGE, "store", "part-temperature"),
+    "paths": (*RUN, *PAGE, "store", "epoch-slider", "part-paths"),
 }
 PLAYGROUND = ("train", "inside", "step", "explorer")  # the parts of the page that has them all
 WHOLE = tuple(dict.fromkeys(script for part in PLAYGROUND for script in SCRIPTS[part]))

@@ -517,7 +517,7 @@ def test_a_part_whose_script_fails_leaves_its_fallback(browser, site):
     page.route("**/loss-curve.js*", lambda route: route.abort())
     page.goto((site / "learn/ceiling.html").as_uri())
     with page.expect_event("requestfailed", lambda request: "/loss-curve.js" in request.url):
-        page.locator("[data-play]").scroll_into_view_if_needed()
+        page.locator("[data-play='scrubber']").scroll_into_view_if_needed()
     let_the_page_act(page)
     assert page.get_by_text("learned leep learneng").last.is_visible()
     page.close()
@@ -540,11 +540,12 @@ def test_a_chapters_scrubber_loads_when_it_comes_near(play, chapter, at, said):
     assert [src.rpartition("/")[2].partition("?")[0] for src in page.evaluate(LOADED)] == [
         "load-when-near.js"
     ]
-    page.locator("[data-play='scrubber']").scroll_into_view_if_needed()
+    scrubber = page.locator("[data-play='scrubber']")
+    scrubber.scroll_into_view_if_needed()
     page.locator(".play-says").first.wait_for()
-    assert (epoch(page), says(page)) == (at, said)
-    page.get_by_role("slider", name="Epoch").press("Home")
-    assert epoch(page) == "1 of 50, loss 2.447"
+    assert (epoch(scrubber), says(page)) == (at, said)
+    scrubber.get_by_role("slider", name="Epoch").press("Home")
+    assert epoch(scrubber) == "1 of 50, loss 2.447"
     link = page.get_by_role("link", name="Change this run in the playground")
     link.click()
     page.wait_for_selector(".play-verdict b")

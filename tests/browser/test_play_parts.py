@@ -1,4 +1,4 @@
-"""The shape explorer, its quiz and the temperature dial, in Chromium, against torch and NumPy."""
+"""The shape explorer, its quiz, the temperature dial and the paths, against torch and NumPy."""
 
 import itertools
 import json
@@ -757,9 +757,65 @@ def test_a_dial_reads_what_is_in_its_vocabulary(part):
     assert page.evaluate(BARS) == with_rest
 
 
+# --- the paths ------------------------------------------------------------------------------------
+
+LEARNED = " learned deep learning"
+PATHS = {
+    "outputLayer": "false", "optimizer": "adam", "lr": 0.02, "epochs": 60, "seed": 19,
+    "first": 0, "second": 13, "length": 6, "epoch": 1,
+}  # fmt: skip
+
+
+def test_the_gaps_of_the_paths_are_the_distances_of_torchs_states(part):
+    page = part("paths", **PATHS)
+    vocab = Vocabulary.from_text(LEARNED)
+    ids = torch.from_numpy(vocab.encode(LEARNED))
+    model = CharRNN(10, 10, output_layer=False, seed=19).double()
+    adam = torch.optim.Adam(model.parameters(), lr=0.02)
+    for epoch in range(1, 61):
+        states = model(ids[None, :-1])[0][0]  # (T, H)
+        if epoch in (1, 40, 43, 60):
+            page.get_by_role("slider", name="Epoch").fill(str(epoch))
+            distances = (states[0:6] - states[13:19]).norm(dim=1).tolist()
+            texts = page.locator(".play-paths svg text").all_text_contents()
+            says = vocab.decode(states[[5, 18]].argmax(dim=1))
+            marks = ["✗✓"[char == right] for char, right in zip(says, "ei", strict=True)]
+            assert texts[:2] == [f"{says[0]} {marks[0]}", f"{says[1]} {marks[1]}"]
+            assert texts[2::2] == list("␣learn")
+            assert [float(text) for text in texts[3::2]] == pytest.approx(distances, abs=0.000501)
+            lines = page.locator(".play-paths svg path").evaluate_all(
+                "all => all.map(path => path.getAttribute('d').slice(1).split('L'))"
+            )
+            upper, lower = ([float(point.split()[1]) for point in line] for line in lines)
+            gaps = np.subtract(lower, upper)
+            assert gaps / gaps[0] == pytest.approx(np.divide(distances, distances[0]))
+            last = f"Epoch {epoch}: at the end the two states are {distances[-1]:.3f} apart."
+            assert page.locator(".play-paths svg").get_attribute("aria-label") == last
+        loss = torch.nn.functional.cross_entropy(states, ids[1:])
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+
+
+def test_the_paths_move_only_when_told_and_in_few_jumps_if_less_motion_is_asked_for(part):
+    page = part("paths", **PATHS)
+    page.emulate_media(reduced_motion="reduce")
+    output = page.locator(".play-paths output")
+    output.filter(has_text="1 of 60").wait_for()
+    page.get_by_role("button", name="Play").press("Enter")
+    output.filter(has_text="7 of 60").wait_for()
+    page.get_by_role("button", name="Pause").press("Enter")
+    assert output.text_content().startswith("7 of 60")
+    assert page.get_by_role("button", name="Play").count() == 1
+
+
 # --- on the site ----------------------------------------------------------------------------------
 
-EMBEDDED = {"shapes.html": "explorer", "learn/sampling.html": "temperature"}
+EMBEDDED = {
+    "shapes.html": "explorer",
+    "learn/sampling.html": "temperature",
+    "learn/ceiling.html": "paths",
+}
 
 
 @pytest.mark.parametrize(("name", "play"), EMBEDDED.items())
@@ -775,6 +831,8 @@ def test_a_chapters_part_loads_when_it_comes_near_and_is_accessible(quiet, site,
     assert part.locator(".play-fallback").count() == 0
     if play == "temperature":
         part.get_by_role("button", name="Draw").click()
+    elif play == "paths":
+        part.get_by_role("slider", name="Epoch").fill("40")
     else:
         part.get_by_label("nn.LSTM").check()
         part.get_by_label("Its shape").fill("1, 2")
