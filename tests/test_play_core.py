@@ -523,18 +523,24 @@ def test_terms_add_up_to_each_gate(js, cell):
         }""",
         run,
     )
-    weights = {p["symbol"]: np.reshape(p["data"], p["shape"]) for p in look["parameters"]}
     H = 5
+    weights = {}  # the block of H rows of each gate, by its symbol: W_ir, W_hr, b_ir, ...
+    for p in look["parameters"]:
+        kind, source = p["symbol"].split("_")
+        if source in ("ih", "hh"):
+            blocks = np.split(np.reshape(p["data"], p["shape"]), len(look["gates_of"]))
+            names = [f"{kind}_{source[0]}{gate}" for gate in look["gates_of"]]
+            weights |= dict(zip(names, blocks, strict=True))
     h = np.reshape(look["h"], (-1, H))
     activations = {"tanh": math.tanh, "σ": reference.sigmoid}
     close = {"rel": 0, "abs": 1e-14}
     for t, unit in itertools.product(range(len(look["x"])), range(H)):
         gates = explained[t][unit]
         assert [gate["gate"] for gate in gates] == look["gates_of"]
-        for block, gate in enumerate(gates):
-            k, terms = block * H + unit, gate["terms"]
-            names = [f"W_ih[{k}, {look['x'][t]}]", f"b_ih[{k}]"]
-            names += [f"W_hh[{k}, {j}]" for j in range(H)] + [f"b_hh[{k}]"]
+        for gate in gates:
+            terms, own = gate["terms"], gate["gate"]
+            names = [f"W_i{own}[{unit}, {look['x'][t]}]", f"b_i{own}[{unit}]"]
+            names += [f"W_h{own}[{unit}, {j}]" for j in range(H)] + [f"b_h{own}[{unit}]"]
             assert [term["name"] for term in terms] == names
             assert [term["from"] for term in terms] == ["input"] * 2 + ["memory"] * (H + 1)
             assert [term["weight"] for term in terms] == [eval(name, weights) for name in names]
@@ -773,7 +779,7 @@ WHOLE, PLAIN = "a whole number from", "a number from"
 )
 def test_an_absurd_setting_is_bounded_with_a_message(js, name, text, value, allowed):
     used = "none" if value is None else "true" if value is True else value
-    message = f"{name} must be {allowed}: got {json.dumps(text)}, {used} is used"
+    message = f"{name} must be {allowed}: got {json.dumps(text)}, so {used} is used"
     assert parsed(js, {name: text}) == (DEFAULT | {name: value}, [message])
 
 
@@ -790,7 +796,7 @@ def test_a_text_too_short_or_too_long_is_replaced_or_cut(js, text, used, count):
     run, (message,) = parsed(js, {"text": text})
     assert run == DEFAULT | {"text": used}
     shown = used if len(used) <= 30 else used[:30] + "…"
-    assert message == f'text must have 2 to 60 characters: got {count}, "{shown}" is used'
+    assert message == f'text must have 2 to 60 characters: got {count}, so "{shown}" is used'
 
 
 def test_half_a_surrogate_pair_is_replaced(js):
@@ -804,7 +810,7 @@ def test_an_order_must_hold_each_character_of_the_text_once(js, order):
     run, (message,) = parsed(js, {"text": "abba", "order": order})
     assert run == DEFAULT | {"text": "abba"}
     assert message == (
-        f'order must hold each character of the text once: got "{order}", "ab" is used'
+        f'order must hold each character of the text once: got "{order}", so "ab" is used'
     )
 
 
@@ -817,7 +823,7 @@ def test_epochs_are_bounded_by_the_work_they_make(js, cell, gates):
         most = 300_000_000 // (59 * H * (gates * H + (60 if head else 0)))
         assert run["epochs"] == min(400, most)
         assert messages == [
-            f"epochs must be at most {most} for a network of this size: got 400, {most} is used"
+            f"epochs must be at most {most} for a network of this size: got 400, so {most} is used"
         ] * (most < 400)
 
 
@@ -874,31 +880,31 @@ LAYER = {
         (
             {"mode": "LSTM", "hidden_size": "3", "proj_size": "3"},
             {"mode": "LSTM", "hidden_size": 3, "proj_size": 2},
-            ["proj_size must be below hidden_size: got 3, 2 is used"],
+            ["proj_size must be below hidden_size: got 3, so 2 is used"],
         ),
         (
             {"mode": "GRU", "proj_size": "1"},
             {"mode": "GRU"},
-            ["proj_size must be 0 in all but an LSTM: got 1, 0 is used"],
+            ["proj_size must be 0, except in an LSTM: got 1, so 0 is used"],
         ),
         (
             {"num_layers": "9", "batch_size": "0", "input_size": "4097"},
             {"num_layers": 8, "batch_size": 1, "input_size": 4096},
             [
-                'input_size must be a whole number from 1 to 4096: got "4097", 4096 is used',
-                'num_layers must be a whole number from 1 to 8: got "9", 8 is used',
-                'batch_size must be a whole number from 1 to 4096, or none: got "0", 1 is used',
+                'input_size must be a whole number from 1 to 4096: got "4097", so 4096 is used',
+                'num_layers must be a whole number from 1 to 8: got "9", so 8 is used',
+                'batch_size must be a whole number from 1 to 4096, or none: got "0", so 1 is used',
             ],
         ),
         (
             {"hidden_size": "0", "length": "0", "proj_size": "-1", "mode": "x", "bias": "x"},
             {"hidden_size": 1, "length": 1},
             [
-                'mode must be one of RNN, GRU, LSTM: got "x", RNN is used',
-                'hidden_size must be a whole number from 1 to 4096: got "0", 1 is used',
-                'bias must be one of true, false: got "x", true is used',
-                'proj_size must be a whole number from 0 to 4096: got "-1", 0 is used',
-                'length must be a whole number from 1 to 4096: got "0", 1 is used',
+                'mode must be one of RNN, GRU, LSTM: got "x", so RNN is used',
+                'hidden_size must be a whole number from 1 to 4096: got "0", so 1 is used',
+                'bias must be one of true, false: got "x", so true is used',
+                'proj_size must be a whole number from 0 to 4096: got "-1", so 0 is used',
+                'length must be a whole number from 1 to 4096: got "0", so 1 is used',
             ],
         ),
     ],

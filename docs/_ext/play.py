@@ -28,7 +28,7 @@ COMMENT = re.compile(
 RUN = ("network", "training-loop", "bounds", "settings")
 PAGE = ("formats", "elements", "fields", "play")
 PICTURES = ("loss-curve", "letter-strip", "epoch-slider")
-FORM = ("verdict", "torch-script", "settings-form", "run-address")
+FORM = ("verdict", "torch-script", "settings-form", "run-address", "kept-challenges")
 LAYER = ("bounds", "layer-options", "shapes", "typed-answers", "shape-questions")
 SCRIPTS = {
     "train": (*RUN, *PAGE, "store", *PICTURES, *FORM, "part-train"),

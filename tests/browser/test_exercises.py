@@ -129,6 +129,7 @@ def test_what_is_wrong_hears_what_can_be_said(reply, question, typed, says):
 
 
 EMPTY = "Type an answer first."
+COMMAS = ". Separate the sizes by commas, for example 3, 21, 16."
 DIGITS = "Type a number in digits, such as 0.25."
 
 
@@ -144,9 +145,9 @@ DIGITS = "Type a number in digits, such as 0.25."
         (
             SHAPE,
             "two",
-            "Numbers, please, no letters: with a comma between two, for example 3, 21, 16.",
+            f"Type numbers, no letters{COMMAS}",
         ),
-        (SHAPE, "2.5, 1", "Whole numbers only: with a comma between two, for example 3, 21, 16."),
+        (SHAPE, "2.5, 1", f"Type whole numbers only{COMMAS}"),
         (WORD, "x" * 1000, "An answer has at most 200 characters."),
     ],
 )

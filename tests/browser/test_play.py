@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import io
 import itertools
+import json
 import math
 import re
 from pathlib import Path
@@ -80,7 +81,8 @@ def test_the_notebooks_run_prints_its_ten_lines(play):
     page.wait_for_function("settings => charseqStore.shared.run.settings.lr === 0.5")
     assert log(page) == LOG
     assert verdict(page) == "Not there yet."
-    assert "“i” for “e” (letter 6), “l” for “d” (letter 9)" in page.text_content(".play-verdict")
+    wrong = "“i” instead of “e” (letter 6), “l” instead of “d” (letter 9)"
+    assert wrong in page.text_content(".play-verdict")
     assert "below the floor, 0.797" in page.text_content(".play-verdict")
     assert page.locator(".play-floor text").text_content() == "floor: 0.797"
 
@@ -108,39 +110,42 @@ JUDGED = [
     (
         {"seed": 2},
         "spells",
-        r"Learned\. All 21 letters are right from epoch \d+ on, the loss is 0\.",
+        r"Learned\. All 21 letters are right from epoch \d+ on, and the loss is 0\.",
     ),
-    ({"epochs": 45}, "spells", r"Learned\. .* from epoch \d+ on, the loss is 0\.205\."),
+    ({"epochs": 45}, "spells", r"Learned\. .* from epoch \d+ on, and the loss is 0\.205\."),
     (
         {"epochs": 50},
         "partly",
-        r"20 of 21 .* “e” for “i” \(letter 19\)\. Every letter was right at 4 epochs, last at 46\.",
+        r"20 of 21 .* “e” instead of “i” \(letter 19\)\. "
+        r"Every letter was right at 4 epochs, the last time at epoch 46\.",
     ),
     (
         {"epochs": 50},
         "partly",
-        r"“ learn” goes on in more than one way; it takes 7 characters of memory",
+        r"After “ learn” the text goes on in more than one way\. "
+        r"To tell the ways apart, the network has to remember 7 characters\.",
     ),
     ({"epochs": 30}, "partly", r"Not there yet\. .* The loss was still falling\."),
-    ({"epochs": 15}, "partly", r"\(letter \d+\), 9 more\."),
+    ({"epochs": 15}, "partly", r"\(letter \d+\), and 9 more\."),
     (
         {"text": "abab", "outputLayer": False},
         "spells",
-        r"no weights bring its loss below the floor, 0\.127\.",
+        r"never gets sure: no weights can bring its loss below the floor, 0\.127\.",
     ),
     (
         {"text": "hello world, this is a longer text to learn by heart now", "hidden": 64},
         *(
             "partly",
-            r"The loss had come down to 0\.8\d+ by epoch \d+; then the steps were too large",
+            r"The loss came down to 0\.8\d+ by epoch \d+\. Then the learning steps were too large",
         ),
     ),
     ({"lr": 1e-4}, "nothing", r"Hardly anything learned\. \d+ of 21 .* too small, or too few\."),
-    ({"text": "aaaabaaaab", "epochs": 6}, "nothing", r"It says “a” throughout\."),
+    ({"text": "aaaabaaaab", "epochs": 6}, "nothing", r"It says “a” at every step\."),
     (
         {"lr": 10},
         "worse",
-        r"Worse than knowing nothing\. The loss, [\d.]+, is above ln 10 = 2\.303",
+        r"Worse than knowing nothing\. The loss, [\d.]+, is above ln 10 = 2\.303, that of a "
+        r"network to which all 10 characters are equally likely\. This one is sure of wrong ",
     ),
     (
         {"lr": 1e308},
@@ -182,7 +187,7 @@ def test_the_reader_travels_through_the_epochs_and_sees_each(play):
             f"charseqStore.shared.run.records[{shown - 1}].prediction"
         )
     words = page.locator(".play-strip li .play-unseen").first.text_content()
-    assert re.fullmatch(r"l: says l, right, \d+ % for what came, gradient \S+", words)
+    assert re.fullmatch(r"l: says l, right, \d+ % for l, gradient \S+", words)
     box = page.locator(".play-curve svg").bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 60)
     assert 22 <= page.evaluate("charseqStore.shared.epoch") <= 28
@@ -313,7 +318,7 @@ def test_absurd_addresses_are_bounded_with_a_message_and_never_become_markup(pla
     for name in ("skip", "epoch", "t", "unit"):
         assert f"{name} must" in page.locator("p.play-error").text_content(), name
     hidden = page.locator(".play-field", has=page.get_by_label("Hidden units", exact=True))
-    assert 'got "1e999", 64 is used' in hidden.locator(".play-error").text_content()
+    assert 'got "1e999", so 64 is used' in hidden.locator(".play-error").text_content()
     assert page.locator("#train :is(img, script, [onerror], [onload])").count() == 0
     made = "charseqElements.el('p', {title: '<i>'}, '<b>x</b>', charseqElements.el('i')).innerHTML"
     assert page.evaluate(made) == "&lt;b&gt;x&lt;/b&gt;<i></i>"
@@ -339,7 +344,7 @@ def test_a_wrong_value_is_told_beside_its_field_and_the_text_being_typed_is_left
     assert box.get_attribute("aria-invalid") == "true"
     described = box.get_attribute("aria-describedby").split()
     told = " ".join(page.locator(f"#{name}").text_content() for name in described)
-    assert told == ' momentum must be a number from 0 to 0.999: got "7", 0.999 is used'
+    assert told == ' momentum must be a number from 0 to 0.999: got "7", so 0.999 is used'
     text = page.get_by_label("Text to learn")
     text.fill("x")
     assert text.input_value() == "x"
@@ -355,7 +360,7 @@ SOLVED = {
     "Make it fail": {"lr": "10"},
     "Twenty epochs": {"optimizer": "adam", "lr": "0.1", "cell": "GRU", "epochs": "20"},
     "One change": {**SHOWN[0], "outputLayer": "true"},
-    "A voice is not a memory": {
+    "No output layer": {
         "outputLayer": "false",
         "optimizer": "adam",
         "lr": "0.02",
@@ -384,13 +389,150 @@ def test_each_challenge_can_be_met_and_none_is_met_where_it_starts(play):
         assert names.nth(k - 1).text_content() == f"✓ Met: {name}"
 
 
+KEPT = "charseq.challenges"
+ENTRY = f"localStorage.getItem('{KEPT}')"
+FORGET = "Forget my progress"
+
+
+def keep(*keys):
+    return json.dumps({"version": 1, "met": keys}, separators=(",", ":"))
+
+
+def met(page):
+    """The heading, and the names of the challenges that the page calls met."""
+    names = page.locator(".play-tasks b").all_text_contents()
+    heading = page.locator(".play-more h3").text_content()
+    return heading, [name.removeprefix("✓ Met: ") for name in names if name[0] == "✓"]
+
+
+def test_what_a_challenge_has_met_survives_a_reload_until_it_is_forgotten(play):
+    page = play()
+    forget = page.get_by_role("button", name=FORGET)
+    assert forget.count() == 0  # nothing is kept
+    page = play(address(lr="10"))
+    assert met(page) == ("Challenges: 1 of 4 met", ["Make it fail"])
+    own = "Object.keys(localStorage).filter(key => key.includes('charseq'))"
+    assert (page.evaluate(own), page.evaluate(ENTRY)) == ([KEPT], keep("fail"))
+    page = play(address(**SHOWN[0] | {"outputLayer": "true"}))
+    both = ["Make it fail", "One change"]
+    assert met(page) == ("Challenges: 2 of 4 met", both)
+    page = play()
+    assert met(page) == ("Challenges: 2 of 4 met", both)
+    said = page.locator("#train .play-unseen[role=status]")
+    said.filter(has_text="Not there yet.").wait_for(state="attached")
+    assert "Challenge met" not in said.text_content()  # it was met before
+    assert "Nothing is sent anywhere." in page.locator(".play-note", has=forget).text_content()
+
+    forget.press("Enter")
+    assert met(page) == ("Challenges: 0 of 4 met", [])
+    assert page.evaluate(ENTRY) is None
+    assert forget.count() == 0
+    assert page.evaluate("document.activeElement.textContent") == "Challenges: 0 of 4 met"
+    words = "Your progress is forgotten. Challenges: 0 of 4 met."
+    said.filter(has_text=words).wait_for(state="attached")
+    assert met(play()) == ("Challenges: 0 of 4 met", [])
+
+
+def test_another_tab_that_meets_or_forgets_a_challenge_is_followed(play):
+    page = play()
+    for entry, found in ((keep("states"), ["No output layer"]), (None, [])):
+        page.evaluate(
+            """([key, entry]) => {
+                if (entry === null) localStorage.removeItem(key);
+                else localStorage.setItem(key, entry);
+                dispatchEvent(new StorageEvent("storage", {key}));
+            }""",
+            [KEPT, entry],
+        )
+        assert met(page) == (f"Challenges: {len(found)} of 4 met", found)
+        assert page.get_by_role("button", name=FORGET).count() == len(found)
+
+
+ODD_ENTRIES = [
+    *("", "null", "1", "[]", "{", "{}", "fail", '"fail"', "\0", "[" * 10_000),
+    '{"version":2,"met":["fail"]}',
+    '{"version":"1","met":["fail"]}',
+    '{"version":1}',
+    '{"version":1,"met":null}',
+    '{"version":1,"met":"fail"}',
+    '{"version":1,"met":{"0":"fail","length":1}}',
+    '{"version":1,"met":[["fail"],"__proto__","constructor",0,null,{}]}',
+    '{"version":1,"met":["<img src=x onerror=alert(1)>"],"__proto__":{"x":1}}',
+    keep(*["fail"] * 10_000),
+]
+
+
+def test_only_keys_of_challenges_come_out_of_the_storage_whatever_is_in_it(play):
+    page = play()
+
+    def read(entry):
+        return page.evaluate(
+            """([key, entry]) => {
+                localStorage.setItem(key, entry);
+                return charseqKept.read(charseqVerdict.CHALLENGES.map(({key}) => key));
+            }""",
+            [KEPT, entry],
+        )
+
+    assert {entry: read(entry) for entry in ODD_ENTRIES} == {entry: [] for entry in ODD_ENTRIES}
+    assert read(keep("twenty", "nonsense", "fail", "fail")) == ["fail", "twenty"]
+
+
+@pytest.mark.parametrize("entry", ["{", '{"version":1,"met":["<img src=x onerror=alert(1)>"]}'])
+def test_an_odd_entry_is_ignored_never_becomes_markup_and_is_replaced(play, entry):
+    page = play()
+    page.evaluate("([key, entry]) => localStorage.setItem(key, entry)", [KEPT, entry])
+    page = play()
+    assert met(page) == ("Challenges: 0 of 4 met", [])
+    assert page.get_by_role("button", name=FORGET).count() == 0
+    assert page.locator("#train :is(img, [onerror])").count() == 0
+    page.evaluate("location.hash = '#lr=10'")
+    page.get_by_role("heading", name="Challenges: 1 of 4 met").wait_for()
+    assert page.evaluate(ENTRY) == keep("fail")
+    assert page.get_by_role("button", name=FORGET).count() == 1
+
+
+# What a browser may refuse. The theme keeps its choice in the same storage, so only our entry is.
+REFUSALS = {"all": ("getItem", "setItem", "removeItem"), "what is new": ("setItem",)}
+REFUSE = """([methods, ours]) => {
+    for (const name of methods) {
+        const own = Storage.prototype[name];
+        Storage.prototype[name] = function (key, ...rest) {
+            if (key === ours) throw new DOMException("no", "QuotaExceededError");
+            return own.call(this, key, ...rest);
+        };
+    }
+}"""
+
+
+@pytest.mark.parametrize("methods", REFUSALS.values(), ids=REFUSALS)
+def test_a_browser_that_keeps_nothing_does_no_harm(play, quiet, methods):  # noqa: F811
+    quiet.add_init_script(f"({REFUSE})({json.dumps([methods, KEPT])})")
+    page = play(address(lr="10"))
+    assert met(page) == ("Challenges: 1 of 4 met", ["Make it fail"])  # for this visit
+    assert page.get_by_role("button", name=FORGET).count() == 0
+    page.evaluate("charseqKept.forget()")
+    page.evaluate("location.hash = '#outputLayer=false&optimizer=adam&lr=0.02&seed=5&epochs=100'")
+    page.get_by_role("heading", name="Challenges: 2 of 4 met").wait_for()
+
+
+def test_where_the_very_name_of_the_storage_throws_nothing_is_kept(browser):
+    page = browser.new_page()  # about:blank has no storage
+    page.add_script_tag(path=PLAY / "kept-challenges.js")
+    with pytest.raises(Exception, match="SecurityError"):
+        page.evaluate("localStorage")
+    calls = "charseqKept.write(['fail']), charseqKept.forget(), charseqKept.read(['fail'])"
+    assert page.evaluate(calls) == []
+    page.close()
+
+
 def test_guessing_first_covers_the_run_until_the_reader_has_guessed(play):
     page = play()
     page.get_by_role("checkbox", name="Guess first").check()
     assert page.locator(".play-curve").is_visible()
     for lr, choice, said in (
-        ("10", "It ends worse than knowing nothing", "You guessed right: 1 of 1."),
-        ("0.0001", "It ends with every letter right", "Not so: 1 of 2."),
+        ("10", "It ends worse than knowing nothing", "Your guess was right: 1 of 1 right so far."),
+        ("0.0001", "It ends with every letter right", "Your guess was wrong: 1 of 2 right so far."),
     ):
         page.get_by_label("Learning rate", exact=True).fill(lr)
         page.get_by_label("Learning rate", exact=True).press("Enter")
@@ -431,7 +573,7 @@ def test_all_of_it_is_reached_and_worked_by_keyboard(play):
         )
         if "PyTorch" in seen[-1][0]:
             break
-        if seen[-1][0] == "Start afresh":
+        if seen[-1][0] == "Start over":
             pass
         elif seen[-1][0] == "RNN":
             page.keyboard.press("ArrowRight")
@@ -439,7 +581,7 @@ def test_all_of_it_is_reached_and_worked_by_keyboard(play):
             page.keyboard.press("Space")
     assert all(ring for _, ring in seen), seen
     names = [name for name, _ in seen]
-    order = ["The notebook’s run", "Start afresh", "Play", "Epoch", "RNN", "Output layer", "SGD"]
+    order = ["The notebook’s run", "Start over", "Play", "Epoch", "RNN", "Output layer", "SGD"]
     order += ["Learning rate", "Learning rate, slider", "Momentum", "Epochs", "Seed", "The log"]
     assert [name for name in names if name in order] == order
     page.wait_for_function("charseqStore.shared.run.settings.cell === 'GRU'")

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import itertools
 import re
 from pathlib import Path
 
@@ -27,7 +28,7 @@ FROM_MEMORY = "from_memory = h @ params.W_hh.T + params.b_hh"
 SPLIT = "x_r, x_z, x_n = np.split(x @ params.W_ih.T + params.b_ih, 3, axis=-1)"
 OUTPUT = "return h @ W_hy.T + b_y"
 LOGITS = {
-    "z_t": (OUTPUT, "h @ W_hy.T + b_y"),
+    "logits_t": (OUTPUT, "h @ W_hy.T + b_y"),
     "W_hy": (OUTPUT, "W_hy"),
     "h_t": (OUTPUT, "h"),
     "b_y": (OUTPUT, "b_y"),
@@ -170,7 +171,7 @@ def arrays(cell):
     with torch.no_grad():
         by_torch = model(torch.tensor(vocab.encode(TEXT[:-1]))[None])[0][0].numpy()
     np.testing.assert_allclose(logits, by_torch, atol=1e-12)
-    found = {"x_t": x, "h_t": h, "h_t−1": h, "c_t": c, "c_t−1": c, "logits": logits}
+    found = {"x_t": x, "h_t": h, "h_t−1": h, "c_t": c, "c_t−1": c, "logits_t": logits}
     found |= {"W_hy": p["head.weight"].T, "b_y": p["head.bias"][:, None]}
     for k, gate in enumerate(GATES[cell]):
         rows = slice(k * H, (k + 1) * H)
@@ -201,31 +202,28 @@ def symbols(line):
         yield f"{letter}_{index}", button
 
 
+def plain(tex):
+    """A symbol as the playground has it: $h_{t-1}$ is h_t−1."""
+    return re.sub(r"\\mathrm|[{}]", "", tex).replace("-", "−")
+
+
 def rows_of_notation():
-    """The cells of each row, by the names in the reference; of the head, by none."""
+    """The cells of each row, by its symbols; of the head, by none."""
     table = NOTATION.read_text("utf-8").split("## Symbols")[1]
     head, _, *rows = (
         [cell.strip() for cell in row[1:].rstrip("| ").split("|")]
         for row in re.findall(r"^\|.*", table, re.MULTILINE)
     )
-    found = {"": head}
+    found = {"": [head]}
     for cells in rows:
-        for name in re.findall(r"`(\w+)", cells[4]):
-            found.setdefault(name, cells)  # the first, as the page has it
+        for tex in re.findall(r"\$([^$]+)\$", cells[0]):
+            found.setdefault(plain(tex), []).append(cells)
     return found
 
 
-KEYS = {"x_t": "x", "h_t": "outputs", "h_t−1": "h", "c_t−1": "c"}
-
-
-def key_of(symbol, name):
-    if symbol == "z_t" and name == "logits":
-        return "logits"
-    if symbol in ("W_hy", "b_y"):
-        return symbol
-    if symbol[0] in "Wb":
-        return symbol[:3] + "h"
-    return KEYS.get(symbol, symbol[0])
+def row_of(symbol):
+    """The only row of a symbol. z_t is the update gate here: the playground says logits_t."""
+    return [row for row in rows_of_notation()[symbol] if "logits" not in row[1] or symbol[0] != "z"]
 
 
 # --- look inside ----------------------------------------------------------------------------------
@@ -264,10 +262,67 @@ def test_each_term_of_the_equations_is_found_in_the_code_of_the_reference(js, ce
 
 
 @pytest.mark.parametrize("cell", CELLS)
+def test_each_symbol_has_one_row_of_the_notation_and_one_meaning(js, cell):  # noqa: F811
+    found = js(EVERY_TERM, cell)
+    for _, symbols in found:
+        for symbol in symbols:
+            assert len(row_of(symbol)) == 1, symbol
+    computed = [line["text"].split(" = ")[0] for line, _ in found]
+    assert len(set(computed)) == len(computed)  # no letter is both a gate and the logits
+
+
+SUM_TEXTS = """cell => {
+    const sizes = {cell, V: 3, H: 2, outputLayer: true};
+    const model = charseq.createModel(sizes, new charseq.Generator(0));
+    const pass = charseq.createPass(model, [0, 1, 2]);
+    charseq.forward(model, pass);
+    return charseqSums.all({model, pass, chars: ["a", "b", "c"]}, 1, 1)
+        .map(({title, terms}) => [title, terms.map(({group, name}) => [group, name])]);
+}"""
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_sums_have_the_symbols_of_the_notation(js, cell):  # noqa: F811
+    sums = js(SUM_TEXTS, cell)
+    for title, terms in sums:
+        for text in (title, *itertools.chain(*terms)):
+            symbols = js("text => charseqFormats.pieces(text)", text)[1::2]
+            symbols += re.findall(r"^(\w+)\[", text)  # W_hr[1, 0] is a number of W_hr
+            assert all(len(row_of(symbol)) == 1 for symbol in symbols), text
+            # No letter of a quantity stands without its index.
+            rest = re.sub("|".join(map(re.escape, symbols)) or "$^", "", text)
+            assert not re.search(r"\b(?!a\b)[a-z]\b", rest.replace("“b”", "")), text
+    by_title = {title.rsplit(" ", 1)[1]: [name for _, name in terms] for title, terms in sums}
+    assert list(by_title) == [f"{name}_t" for name in SUMS[cell]]
+    own = {
+        name: [f"W_i{name[0]}[1, 1]", f"b_i{name[0]}[1]", f"W_h{name[0]}[1, 0]"]
+        for name in by_title
+    }
+    ends = {
+        "RNN": own["h_t"],
+        "GRU": ["(1 − z_t) n_t", "z_t h_t−1"],
+        "LSTM": ["f_t c_t−1", "i_t g_t"],
+    }
+    for name, terms in by_title.items():
+        assert terms[:3] == (ends[cell] if name == "h_t" else own[name])
+
+
+def test_a_term_marks_those_of_the_same_symbol_and_no_others(play):
+    part = play("inside", address("GRU"))
+    part.get_by_role("group", name="update gate").locator(".play-term").first.click()
+    same = part.locator(".play-same")
+    assert same.all_text_contents() == ["zt (5,)"] * 2
+    line = part.get_by_role("group", name="new state")
+    assert line.locator(".play-same").count() == 2
+    part.get_by_role("group", name="logits").locator(".play-term").first.click()
+    assert same.count() == 0
+
+
+@pytest.mark.parametrize("cell", CELLS)
 def test_every_term_shows_its_numbers_its_code_and_its_row_of_the_notation(play, nets, cell):
     part = play("inside", address(cell))
     part.locator(".play-panel summary").click()
-    noted = rows_of_notation()
+    (head,) = rows_of_notation()[""]
     lines = {line.locator("> small").text_content(): line
              for line in part.locator(".play-equation").all()}  # fmt: skip
     assert list(lines) == list(TERMS[cell])
@@ -278,7 +333,7 @@ def test_every_term_shows_its_numbers_its_code_and_its_row_of_the_notation(play,
             assert part.locator("[aria-pressed='true']").count() == 1
             assert button.get_attribute("aria-pressed") == "true"
             # numbers
-            array = nets[cell]["logits" if key_of(symbol, name) == "logits" else symbol]
+            array = nets[cell][symbol]
             shown = [[number(text) for text in row] for row in read_table(part)]
             np.testing.assert_allclose(shown, array.T, atol=5.001e-4, err_msg=symbol)
             shape = re.findall(r"\d+", button.locator("small").text_content())
@@ -292,11 +347,11 @@ def test_every_term_shows_its_numbers_its_code_and_its_row_of_the_notation(play,
             assert row.text_content().split("  #")[0].strip() == code, (name, symbol)
             assert row.locator("mark").text_content() == marked, (name, symbol)
             # notation
-            row = noted[key_of(symbol, name)]
+            (row,) = row_of(symbol)
             meaning = part.locator(".play-notation dd").nth(1).text_content()
             assert meaning.startswith(re.split('[$"]', row[1])[0]), symbol  # quotes get curly
             heads = part.locator(".play-notation dt").all_text_contents()
-            assert heads == [head for head, cell in zip(noted[""], row, strict=True) if cell]
+            assert heads == [name for name, text in zip(head, row, strict=True) if text]
             names = part.locator(".play-notation code").all_text_contents()
             assert names == re.findall(r"`([^`]+)`", row[3] + row[4]), symbol
 
@@ -339,22 +394,33 @@ def test_words_frames_and_small_pictures_follow_step_and_unit(play, nets):
     vocab, net = Vocabulary.from_text(TEXT), nets["LSTM"]
     id = vocab.encode(TEXT)[6]
     assert TEXT[6] == "e"
-    logits = net["logits"][6]
+    logits = net["logits_t"][6]
     best, p = vocab.chars[logits.argmax()], reference.softmax(logits).max()
-    output = f"Column 4: unit 4 adds it to the logits, times its state, {minus(net['h_t'][7, 4])}."
+    output = (
+        f"Unit 4 multiplies column 4 by its state, {minus(net['h_t'][7, 4])}, and adds it to the "
+        "logits."
+    )
+    opens = "A gate is shut at 0 and open at 1."
+    lies = "A candidate lies between −1 and 1."
     said = {  # in words, then the column and the row in the frame
         "h_t": (f"Unit 4 holds {minus(net['h_t'][7, 4])} after “e”.", "e", "4"),
         "h_t−1": (f"Unit 4 holds {minus(net['h_t'][6, 4])} before “e”.", "n", "4"),
         "c_t": (f"Unit 4 holds {minus(net['c_t'][7, 4])} after “e”.", "e", "4"),
         "c_t−1": (f"Unit 4 holds {minus(net['c_t'][6, 4])} before “e”.", "n", "4"),
-        "f_t": (f"At “e”, unit 4 has {minus(net['f_t'][6, 4])}: 0 is shut, 1 open.", "e", "4"),
-        "g_t": (f"At “e”, unit 4 has {minus(net['g_t'][6, 4])}: from −1 to 1.", "e", "4"),
-        "x_t": ("Step 7 reads “e”: a single 1, in its row.", "e", ""),
+        "f_t": (f"At “e”, unit 4 has {minus(net['f_t'][6, 4])}. {opens}", "e", "4"),
+        "g_t": (f"At “e”, unit 4 has {minus(net['g_t'][6, 4])}. {lies}", "e", "4"),
+        "x_t": ("Step 7 reads “e”: a single 1, in the row of “e”.", "e", ""),
         "W_if": (f"Reading “e” adds {minus(net['W_if'][id, 4])} to unit 4.", "e", "4"),
-        "W_hf": ("Row 4: what unit 4 takes from each unit of the state before “e”.", "", "4"),
+        "W_hf": (
+            "Row 4: the weight that unit 4 gives to each unit of the state before “e”.",
+            *("", "4"),
+        ),
         "b_hg": (f"Adds {minus(net['b_hg'][4, 0])} to unit 4.", "4", ""),
         "W_hy": (output, "4", ""),
-        "z_t": (f"After “e” comes “{best}” with the largest probability, {p:.2f}.", "e", ""),
+        "logits_t": (
+            f"After “e”, the likeliest is “{best}”, with probability {p:.2f}.",
+            *("e", ""),
+        ),
     }
     terms = dict(symbols(part))
     for symbol, (words, column, row) in said.items():
@@ -364,7 +430,7 @@ def test_words_frames_and_small_pictures_follow_step_and_unit(play, nets):
             framed = part.locator(f".play-names-{where} .play-at").all_text_contents()
             assert framed == [name] * bool(name), symbol
         # The small picture: a matrix as it is, a vector as it was at this step.
-        array = net["logits" if symbol == "z_t" else symbol].T
+        array = net[symbol].T
         if symbol[0] not in "Wb":
             array = array[:, [6 + (symbol in ("h_t", "c_t"))]]
         signs = np.reshape(terms[symbol].locator("canvas").evaluate(SIGNS), np.shape(array))
@@ -490,11 +556,12 @@ def test_terms_come_one_by_one_and_go_again(play, quiet):  # noqa: F811 - the fi
         assert sum_shown(step)[0][count - 1][2] == said.text_content().split()[-1]
     assert sum_shown(step)[1] == "·"
     quiet.keyboard.press("Enter")
-    assert said.text_content().startswith("All 8 terms: h = tanh(")
+    assert said.text_content().startswith("All 8 terms: ht = tanh(")
+    assert said.locator("sub").text_content() == "t"
     assert forward.get_attribute("aria-disabled") == "true"
     quiet.keyboard.press("Enter")  # nothing more
     assert forward.evaluate("button => button === document.activeElement")
-    quiet.wait_for_function("status => status.textContent.startsWith('All 8')",
+    quiet.wait_for_function("status => status.textContent.startsWith('All 8 terms: h_t = ')",
                             arg=step.locator("[role='status']").element_handle())  # fmt: skip
     back.click()
     assert said.text_content().startswith("Term 8 of 8: ")
@@ -535,8 +602,8 @@ def test_the_chapters_sum_is_the_one_it_does_by_hand(play, quiet):  # noqa: F811
     ]
     assert value == "0.445"
     assert step.locator(".play-sum-group").all_text_contents() == [
-        "What “e” says−0.200",
-        "What the state says0.678",
+        "What “e” adds−0.200",
+        "What the old state ht−1 adds0.678",
     ]
     # All five letters, both units: the chapter's last states.
     step.get_by_label("Time step t").fill("5")

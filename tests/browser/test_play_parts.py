@@ -321,14 +321,24 @@ def test_the_batch_sliders_end_is_no_batch(part):
 @pytest.mark.parametrize(
     ("name", "typed", "said", "used"),
     [
-        ("proj_size", "4", "proj_size must be 0 in all but an LSTM: got 4, 0 is used", None),
-        ("num_layers", "9", 'num_layers must be a whole number from 1 to 8: got "9", 8 is', None),
-        ("length", "0", 'length must be a whole number from 1 to 4096: got "0", 1 is used', None),
+        ("proj_size", "4", "proj_size must be 0, except in an LSTM: got 4, so 0 is used", None),
+        (
+            "num_layers",
+            "9",
+            'num_layers must be a whole number from 1 to 8: got "9", so 8 is',
+            None,
+        ),
+        (
+            "length",
+            "0",
+            'length must be a whole number from 1 to 4096: got "0", so 1 is used',
+            None,
+        ),
         ("hidden_size", "1e999", "4096 is used", "(4096, 4096)"),
-        ("hidden_size", "sixteen", 'got "sixteen", 16 is used', "(16, 16)"),
-        ("hidden_size", EVIL, 'got "<img src=x onerror=alert(1)>", 16 is used', "(16, 16)"),
+        ("hidden_size", "sixteen", 'got "sixteen", so 16 is used', "(16, 16)"),
+        ("hidden_size", EVIL, 'got "<img src=x onerror=alert(1)>", so 16 is used', "(16, 16)"),
         ("hidden_size", "9" * 5000, "4096 is used", "(4096, 4096)"),
-        ("hidden_size", "", 'got "", 16 is used', "(16, 16)"),
+        ("hidden_size", "", 'got "", so 16 is used', "(16, 16)"),
     ],
 )
 def test_what_does_not_fit_stays_beside_a_message(part, name, typed, said, used):
@@ -444,7 +454,7 @@ def test_the_question_says_all_that_the_answer_needs(quiz, questions):
         options = question["options"]
         call = LayerShapes(**options).call
         assert text.startswith(f"nn.{call} reads ")
-        assert f"{options['length']} steps, {options['input_size']} features each" in text
+        assert f"{options['length']} steps with {options['input_size']} features each" in text
         batch = options["batch_size"]
         assert (f"a batch of {batch} texts" if batch else "without a batch axis") in text
         assert text.endswith(f"What is the shape of {question['name']}?")
@@ -554,17 +564,20 @@ LAYER = {
          "you have 16, which is H"),
         ({}, "h_n", [2, 5, 16], "Not quite.",
          "✗ axis 0 is D*L, directions times layers: 2 × 2 = 4; you have 2, which is L"),
-        ({}, "h_n", [5, 16], "The first is for layers and directions, even where it is 1.",
+        ({}, "h_n", [5, 16], "h_n has 3 axes, your answer has 2. The first axis is for layers and "
+         "directions, even if its size is 1.",
          "axis 1 is B, the batch: 5"),
         ({"batch_size": None}, "output", [1, 21, 32],
-         "Without a batch there is no axis for it, not even one of 1.",
+         "Without a batch there is no batch axis, not even one of size 1.",
          "axis 0 is T, the steps: 21"),
-        ({}, "weight_ih_l0", [10, 64], "You swapped rows and columns: a shape reads to, from.",
+        ({}, "weight_ih_l0", [10, 64], "You swapped rows and columns. Rows say where the weights "
+         "lead, columns where they come from.",
          "✗ axis 1 is I, the features of a step, input_size: 10; you have 64, which is 4H"),
         ({}, "weight_hh_l0", [16, 16], "Not quite.",
          "✗ axis 0 is 4H, the 4 blocks i, f, g, o, one below the other: 4 × 16 = 64; "
          "you have 16, which is H"),
-        ({}, "bias_ih_l0", [5, 64], "No parameter has a batch or a time axis.",
+        ({}, "bias_ih_l0", [5, 64], "bias_ih_l0 has 1 axis, your answer has 2. "
+         "No parameter has a batch or a time axis.",
          "axis 0 is 4H, the 4 blocks i, f, g, o, one below the other: 4 × 16 = 64"),
         ({"proj_size": 7}, "c_n", [4, 5, 7], "Not quite.",
          "✗ axis 2 is H, the hidden units: 16; you have 7, which is P"),

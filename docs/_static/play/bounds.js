@@ -73,7 +73,7 @@ const charseqBounds = (() => {
       if (value !== undefined && !isChanged) continue;
       const allowed = isRange ? inWords(rule) : `one of ${rule.join(", ")}`;
       const used = values[name] ?? "none";
-      messages.push(`${name} must be ${allowed}: got ${quote(found[name])}, ${used} is used`);
+      messages.push(`${name} must be ${allowed}: got ${quote(found[name])}, so ${used} is used`);
     }
     return values;
   };

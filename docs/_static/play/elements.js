@@ -2,9 +2,10 @@
 
 /*
  * Elements of a page: how the parts of the playground make them, and announce what has changed.
- * Strings are put on the page as text and never as markup.
+ * After formats.js. Strings are put on the page as text and never as markup.
  *
  *   charseqElements.el(tag, attributes, ...children), svg(...)   an element, a piece of a drawing
+ *   charseqElements.withIndices(text)              pieces of it, with the index of h_t below the line
  *   charseqElements.newId()                        an id that no other element has
  *   charseqElements.say(root, text)                tells a screen reader
  *   charseqElements.onTheme(paint)                 paints now, and again in other colours
@@ -54,6 +55,14 @@ const charseqElements = (() => {
    */
   const svg = (tag, attributes = {}, ...children) =>
     fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+
+  /** Children that show a text, with the indices of its symbols below the line. @param {string} text */
+  const withIndices = (text) =>
+    charseqFormats.pieces(text).flatMap((piece, k) => {
+      if (k % 2 === 0) return [piece];
+      const [letter, index] = piece.split("_");
+      return [el("var", {}, letter), el("sub", {}, index)];
+    });
 
   let ids = 0;
   const newId = () => `play-${++ids}`;
@@ -122,5 +131,5 @@ const charseqElements = (() => {
     );
   };
 
-  return { el, svg, newId, say, onTheme, scroll, table };
+  return { el, svg, withIndices, newId, say, onTheme, scroll, table };
 })();

@@ -36,11 +36,10 @@
  * @property {string} shape
  * @property {string} torch name of the array in torch; "" if it has none
  * @property {string} says a sentence about this step and this unit
- * @property {string} key name in charseq.reference, by which docs/notation.md lists it
  */
 
 const charseqTerms = (() => {
-  const { number, show } = charseqFormats;
+  const { number, show, pieces: cut } = charseqFormats;
 
   /** @type {Record<string, string>} */
   const NAMES = {
@@ -71,12 +70,12 @@ const charseqTerms = (() => {
       const part = "hc".includes(text[0]) ? "step" : "gates";
       return { name: NAMES[text[0]], text, code: `${own}_${part}` };
     });
-    const output = { name: "logits", text: "z_t = W_hy h_t + b_y", code: "output_layer" };
+    const output = { name: "logits", text: "logits_t = W_hy h_t + b_y", code: "output_layer" };
     return outputLayer ? [...equations, output] : equations;
   };
 
   /** The text of an equation; every second piece is a term. @param {Line} line */
-  const pieces = ({ text }) => text.split(/([A-Za-z]_[a-z]+(?:−1)?)/);
+  const pieces = ({ text }) => cut(text);
 
   /**
    * Where a term stands in the lines of a function: {row, from, to}, or null.
@@ -132,7 +131,7 @@ const charseqTerms = (() => {
     const letters = chars.map(show);
     const [rows, size] = isOutput ? [letters, "V"] : [unitNames(H), "H"];
     const torch = name + (blocks > 1 ? `[${from}:${from + n}]` : "");
-    const array = { key, torch, small, wide, values: () => small };
+    const array = { torch, small, wide, values: () => small };
     if (kind === "b") {
       return {
         ...array,
@@ -149,12 +148,14 @@ const charseqTerms = (() => {
     const both = `(${size}, ${isInput ? "V" : "H"}) = (${n}, ${wide})`;
     if (isOutput) {
       const state = number(pass.h[(t + 1) * H + unit]);
-      const adds = `unit ${unit} adds it to the logits, times its state, ${state}`;
-      return { ...matrix, mark: { column: unit }, shape: both, says: `Column ${unit}: ${adds}.` };
+      const says =
+        `Unit ${unit} multiplies column ${unit} by its state, ${state}, and adds it to ` +
+        "the logits.";
+      return { ...matrix, mark: { column: unit }, shape: both, says };
     }
     const says = isInput
       ? `Reading ${char} adds ${number(small[unit * wide + pass.x[t]])} to unit ${unit}.`
-      : `Row ${unit}: what unit ${unit} takes from each unit of the state before ${char}.`;
+      : `Row ${unit}: the weight that unit ${unit} gives to each unit of the state before ${char}.`;
     const column = isInput ? pass.x[t] : undefined;
     return { ...matrix, mark: { row: unit, column }, shape: both, says };
   };
@@ -167,7 +168,6 @@ const charseqTerms = (() => {
    * @property {number} stride
    * @property {number} [offset]
    * @property {number} [scale]
-   * @property {string} key
    * @property {string} says
    * @property {number} [now] column of this step, if it is not t
    * @property {boolean} [hasStart] the first column is the state before the text
@@ -177,8 +177,9 @@ const charseqTerms = (() => {
   const inputs = ({ pass: { x }, chars, t }) => {
     const V = chars.length;
     const data = Array.from(x).flatMap((id) => chars.map((_, v) => Number(v === id)));
-    const says = `Step ${t + 1} reads “${show(chars[x[t]])}”: a single 1, in its row.`;
-    return { data, stride: V, scale: 1, key: "x", says };
+    const char = `“${show(chars[x[t]])}”`;
+    const says = `Step ${t + 1} reads ${char}: a single 1, in the row of ${char}.`;
+    return { data, stride: V, scale: 1, says };
   };
 
   /** @param {Place} place @returns {Steps} */
@@ -186,9 +187,10 @@ const charseqTerms = (() => {
     const V = chars.length;
     const best = pass.ids[t];
     const p = number(pass.probabilities[t * V + best], 2);
-    const comes = `“${show(chars[best])}” with the largest probability, ${p}`;
-    const says = `After “${show(chars[pass.x[t]])}” comes ${comes}.`;
-    return { data: pass.logits, stride: V, key: "logits", says };
+    const says =
+      `After “${show(chars[pass.x[t]])}”, the likeliest is “${show(chars[best])}”, with ` +
+      `probability ${p}.`;
+    return { data: pass.logits, stride: V, says };
   };
 
   /**
@@ -203,26 +205,18 @@ const charseqTerms = (() => {
     const when = `${isNew ? "after" : "before"} “${show(chars[pass.x[t]])}”`;
     const says = `Unit ${unit} holds ${number(data[now * H + unit])} ${when}.`;
     const scale = kind === "h" ? 1 : undefined; // a cell has no bounds
-    return {
-      data,
-      stride: H,
-      scale,
-      key: kind === "h" && isNew ? "outputs" : kind,
-      says,
-      now,
-      hasStart: true,
-    };
+    return { data, stride: H, scale, says, now, hasStart: true };
   };
 
   /** @param {string} gate @param {Place} place @returns {Steps} */
   const gateValues = (gate, { model: { H, gates }, pass, chars, t, unit }) => {
     const [stride, offset] = [gates.length * H, gates.indexOf(gate) * H];
-    let range = "0 is shut, 1 open";
-    if (isTanh(gate)) range = "from −1 to 1";
-    if (gate === "z") range = "0 takes the candidate, 1 keeps the old state";
+    let range = "A gate is shut at 0 and open at 1";
+    if (isTanh(gate)) range = "A candidate lies between −1 and 1";
+    if (gate === "z") range = "With 0 it takes the candidate, with 1 it keeps its old state";
     const value = number(pass.gates[t * stride + offset + unit]);
-    const says = `At “${show(chars[pass.x[t]])}”, unit ${unit} has ${value}: ${range}.`;
-    return { data: pass.gates, stride, offset, scale: 1, key: gate, says };
+    const says = `At “${show(chars[pass.x[t]])}”, unit ${unit} has ${value}. ${range}.`;
+    return { data: pass.gates, stride, offset, scale: 1, says };
   };
 
   /** @param {Line} line @param {string} symbol @param {Place} place @returns {Look} */
@@ -230,14 +224,14 @@ const charseqTerms = (() => {
     const [kind, index] = symbol.split("_");
     if (kind === "W" || kind === "b") return lookAtParameter(symbol, place);
     const { model, pass, chars, t, unit } = place;
-    const isLogits = line.name === "logits" && kind === "z";
+    const isLogits = kind === "logits";
     /** @type {Steps} */
     let steps;
     if (kind === "x") steps = inputs(place);
     else if (isLogits) steps = logits(place);
     else if (kind === "h" || kind === "c") steps = states(kind, index === "t", place);
     else steps = gateValues(kind, place);
-    const { data, stride, offset = 0, scale, key, says, now = t, hasStart = false } = steps;
+    const { data, stride, offset = 0, scale, says, now = t, hasStart = false } = steps;
     const isOfUnits = kind !== "x" && !isLogits;
     const letters = chars.map(show);
     const rows = isOfUnits ? unitNames(model.H) : letters;
@@ -245,7 +239,6 @@ const charseqTerms = (() => {
     const columns = hasStart ? ["0", ...read] : read;
     const at = (/** @type {number} */ j, /** @type {number} */ k) => data[k * stride + offset + j];
     return {
-      key,
       says,
       scale,
       rows,

@@ -11,7 +11,7 @@
  */
 
 const charseqFields = (() => {
-  const { el, newId } = charseqElements;
+  const { el, newId, withIndices } = charseqElements;
 
   /**
    * What all fields have: a label, a line of help, and a message if something is wrong.
@@ -123,7 +123,9 @@ const charseqFields = (() => {
         el(
           "div",
           {},
-          ...options.map(([, text], k) => el("label", {}, inputs[k], el("span", {}, text))),
+          ...options.map(([, text], k) =>
+            el("label", {}, inputs[k], el("span", {}, ...withIndices(text)))
+          ),
         ),
         about,
         wrong,

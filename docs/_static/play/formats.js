@@ -5,6 +5,8 @@
  *
  *   charseqFormats.number(value, decimals)   "−0.125": a true minus sign, 3 decimals by default
  *   charseqFormats.show(char)                "␣" for a space: a character that can be seen
+ *   charseqFormats.pieces(text)              the text cut at its symbols, as h_t−1, W_ih or logits_t:
+ *                                            every second piece is one. W_ih[0, 1] is code, and none
  */
 
 const charseqFormats = (() => {
@@ -16,5 +18,8 @@ const charseqFormats = (() => {
   /** @param {string} char */
   const show = (char) => VISIBLE[char] ?? (/[\p{C}\p{Z}]/u.test(char) ? "�" : char);
 
-  return { number, show };
+  /** @param {string} text */
+  const pieces = (text) => text.split(/\b((?:logits|[A-Za-z])_[a-z]+(?:−1)?)(?![a-z[])/);
+
+  return { number, show, pieces };
 })();

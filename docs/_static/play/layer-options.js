@@ -51,8 +51,8 @@ const charseqLayer = (() => {
     const options = read(plain(source), { ...DEFAULT }, RULES, messages);
     const most = options.mode === "LSTM" ? options.hidden_size - 1 : 0;
     if (options.proj_size > most) {
-      const why = options.mode === "LSTM" ? "below hidden_size" : "0 in all but an LSTM";
-      messages.push(`proj_size must be ${why}: got ${options.proj_size}, ${most} is used`);
+      const why = options.mode === "LSTM" ? "below hidden_size" : "0, except in an LSTM";
+      messages.push(`proj_size must be ${why}: got ${options.proj_size}, so ${most} is used`);
       options.proj_size = most;
     }
     return { options, messages };

@@ -47,7 +47,7 @@ const charseqStrip = (onPick = null) => {
       flow.style.height = `${(100 * gradient) / longest}%`;
       words.textContent =
         `${show(came)}: says ${show(said)}, ${came === said ? "right" : "wrong"}, ` +
-        `${rounded} % for what came, gradient ${gradient.toPrecision(2)}`;
+        `${rounded} % for ${show(came)}, gradient ${gradient.toPrecision(2)}`;
     });
     return item;
   };

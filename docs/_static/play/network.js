@@ -567,7 +567,8 @@ const charseq = (() => {
   /**
    * The sums that make one unit at step t, one for each gate.
    *
-   * A term is weight × value. The terms from the input add up to fromInput, those from memory to
+   * A term is weight × value. Its name is an entry of the gate's own block of weights, as W_hr of
+   * W_hh in reference.gru_gates. The terms from the input add up to fromInput, those from memory to
    * fromMemory, and the gate is activation(fromInput + scale × fromMemory). `scale` is r for the
    * candidate n of a GRU, and 1 elsewhere.
    * @param {Model} model
@@ -591,13 +592,14 @@ const charseq = (() => {
       return {
         gate,
         terms: [
-          term("input", `W_ih[${k}, ${pass.x[t]}]`, W_ih[k * V + pass.x[t]], 1),
-          term("input", `b_ih[${k}]`, b_ih[k], 1),
+          term("input", `W_i${gate}[${unit}, ${pass.x[t]}]`, W_ih[k * V + pass.x[t]], 1),
+          term("input", `b_i${gate}[${unit}]`, b_ih[k], 1),
           ...Array.from(
             { length: H },
-            (_, j) => term("memory", `W_hh[${k}, ${j}]`, W_hh[k * H + j], pass.h[t * H + j]),
+            (_, j) =>
+              term("memory", `W_h${gate}[${unit}, ${j}]`, W_hh[k * H + j], pass.h[t * H + j]),
           ),
-          term("memory", `b_hh[${k}]`, b_hh[k], 1),
+          term("memory", `b_h${gate}[${unit}]`, b_hh[k], 1),
         ],
         fromInput: pass.fromInput[place],
         fromMemory: pass.fromMemory[place],

@@ -167,8 +167,8 @@
       input_size: size("input_size", 256, "I, numbers at each step"),
       hidden_size: size("hidden_size", 256, "H, units"),
       num_layers: size("num_layers", 8, "L, stacked layers"),
-      proj_size: size("proj_size", 32, "P, of an LSTM; 0 for none", 0),
-      batch_size: size("batch_size", 64, "B, texts; none for no such axis", 0),
+      proj_size: size("proj_size", 32, "P, only in an LSTM; 0 means none", 0),
+      batch_size: size("batch_size", 64, "B, texts; none means no batch axis", 0),
       length: size("length", 128, "T, steps"),
     };
     const mode = choice({
@@ -224,8 +224,8 @@
     const tensors = el("ul", { class: "play-shape-boxes" });
     const tables = el("details");
     const copy = copyButton(() => `${code.textContent}\n`);
-    const note = "On one scale; what is too thin is 2 pixels wide, and a thin stack shows fewer " +
-      "sheets.";
+    const note = "All drawings have the same scale. A side that would be too thin to see is 2 " +
+      "pixels wide, and a thin stack shows fewer sheets.";
     const quiz = charseqQuizForm(Number(start.get("quiz")) || Date.now(), (options) => {
       given = { ...options };
       option = "quiz";

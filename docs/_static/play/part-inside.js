@@ -7,14 +7,11 @@
  */
 
 (() => {
-  const { el, onTheme, say, scroll } = charseqElements;
+  const { el, onTheme, say, scroll, withIndices } = charseqElements;
   const { find, lines, look, pieces } = charseqTerms;
 
-  /** A symbol with its index below the line. @param {string} symbol as "W_ih" */
-  const written = (symbol) => {
-    const [letter, index] = symbol.split("_");
-    return el("span", { class: "play-symbol" }, el("var", {}, letter), el("sub", {}, index));
-  };
+  /** @param {string} symbol as "W_ih" */
+  const written = (symbol) => el("span", { class: "play-symbol" }, ...withIndices(symbol));
 
   /** Copies of all that is inside an element. @param {Element | null | undefined} element */
   const copies = (element) => [...(element?.cloneNode(true).childNodes ?? [])];
@@ -109,18 +106,22 @@
   const makeNotation = (fallback) => {
     const element = el("dl", { class: "play-notation" });
     const rows = [...(fallback?.querySelectorAll("tbody tr") ?? [])];
-    /** @param {string} key */
-    const find = (key) =>
+    /**
+     * The first row that has this very symbol. That of z_t is the gate's: docs/playground.md lists
+     * the logits last. The first child of `semantics` is the formula that a reader sees.
+     * @param {string} symbol
+     */
+    const find = (symbol) =>
       rows.find((row) =>
-        [...row.querySelectorAll("td:nth-child(5) code")].some(
-          (name) => name.textContent?.split("[")[0] === key,
+        [...row.querySelectorAll("td:first-child semantics")].some(
+          ({ firstChild }) => firstChild?.textContent === symbol.replace("_", ""),
         )
       );
-    /** @param {string} key */
-    const meaning = (key) => find(key)?.querySelector("td:nth-child(2)")?.textContent;
-    /** @param {string} key */
-    const update = (key) => {
-      const row = find(key);
+    /** @param {string} symbol */
+    const meaning = (symbol) => find(symbol)?.querySelector("td:nth-child(2)")?.textContent;
+    /** @param {string} symbol */
+    const update = (symbol) => {
+      const row = find(symbol);
       const heads = [...(row?.closest("table")?.querySelectorAll("th") ?? [])];
       element.replaceChildren(
         ...[...(row?.children ?? [])].flatMap((cell, k) =>
@@ -135,7 +136,7 @@
 
   /**
    * The equations of the network. They stay as they are until a network of another kind comes.
-   * @param {(key: string) => string | null | undefined} meaning of a key of the notation
+   * @param {(symbol: string) => string | null | undefined} meaning of a symbol
    * @param {() => void} onChoice when the reader has chosen a term
    */
   const makeEquations = (meaning, onChoice) => {
@@ -147,7 +148,7 @@
 
     /** A button for a term. @param {Line} line @param {string} symbol @param {Place} place */
     const makeTerm = (line, symbol, place) => {
-      const { shape, key } = look(line, symbol, place);
+      const { shape } = look(line, symbol, place);
       const number = terms.length;
       const canvas = el("canvas", { "aria-hidden": "true" });
       const onclick = () => {
@@ -157,7 +158,7 @@
       const size = el("small", {}, shape.split("= ")[1]);
       const button = el(
         "button",
-        { type: "button", class: "play-term", title: meaning(key), onclick },
+        { type: "button", class: "play-term", title: meaning(symbol), onclick },
         canvas,
         el("span", {}, written(symbol), " ", size),
       );
@@ -236,7 +237,11 @@
     const title = el("p", { class: "play-title" });
     const says = el("p");
     const map = makeMap();
-    const note = el("p", { class: "play-note" }, "Orange: above 0. Blue, with a stroke: below 0.");
+    const note = el(
+      "p",
+      { class: "play-note" },
+      "Orange is above 0. Blue with a stroke is below 0.",
+    );
     const code = makeCode(fallback);
     root.append(
       sliders.element,
@@ -262,7 +267,7 @@
       says.textContent = shown.says;
       drawMap();
       code.update(line, symbol);
-      notation.update(shown.key);
+      notation.update(symbol);
     };
 
     state.watch(({ run, epoch, t, unit }) => {

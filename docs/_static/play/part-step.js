@@ -7,7 +7,7 @@
 
 (() => {
   const { number } = charseqFormats;
-  const { el, say, scroll, svg } = charseqElements;
+  const { el, say, scroll, svg, withIndices } = charseqElements;
   const { button, choice } = charseqFields;
   const LANE = { class: "play-lane", "aria-hidden": "true" }; // the numbers are in the cells beside it
 
@@ -20,7 +20,11 @@
 
   /** @param {string} name @param {string} text */
   const label = (name, text) =>
-    el("th", { scope: "row" }, el("span", {}, name, " ", el("small", {}, text)));
+    el(
+      "th",
+      { scope: "row" },
+      el("span", {}, el("span", {}, ...withIndices(name)), " ", el("small", {}, text)),
+    );
 
   /**
    * A row for a term. Its arrow leads from the sum before the term to the sum after it.
@@ -91,7 +95,11 @@
     return [...new Set(terms.map(({ group }) => group))].map((group) => {
       const end = start + terms.filter((term) => term.group === group).length;
       const adds = done >= end ? number(after[end] - after[start]) : "";
-      const cells = [el("th", { scope: "rowgroup" }, group), el("td", {}, adds), el("td")];
+      const cells = [
+        el("th", { scope: "rowgroup" }, ...withIndices(group)),
+        el("td", {}, adds),
+        el("td"),
+      ];
       const head = el("tr", { class: "play-sum-group" }, ...cells, el("td", LANE));
       const body = el("tbody", {}, head, ...rows.slice(start, end));
       start = end;
@@ -108,7 +116,7 @@
 
   /** @param {Sum} sum */
   const formulaOf = ({ name, share, curve }) =>
-    `${name} = ${share === null ? "" : "o × "}${curve ? `${curve}(sum)` : "sum"}`;
+    `${name}_t = ${share === null ? "" : "o_t × "}${curve ? `${curve}(sum)` : "sum"}`;
 
   /**
    * The last row: the formula, and the curve.
@@ -161,7 +169,7 @@
     const formula = formulaOf(sum).replace("sum", number(soFar));
     const words = isOver
       ? `All ${count} terms: ${formula} = ${number(value)}`
-      : `Term ${done} of ${count}: ${product({ factors })}${result}; sum so far ${number(soFar)}`;
+      : `Term ${done} of ${count}: ${product({ factors })}${result}. Sum so far: ${number(soFar)}`;
     return { table, words, isOver };
   };
 
@@ -219,10 +227,10 @@
     /** Show so many terms. @param {number} count */
     const go = (count) => {
       done = Math.max(1, Math.min(tabs.chosen(sums).terms.length + 1, count));
-      draw();
-      say(root, said.textContent ?? "");
+      say(root, draw());
     };
 
+    /** Draw the sum, and return where the reader stands. */
     const draw = () => {
       const sum = tabs.chosen(sums);
       done = Math.min(done, sum.terms.length + 1);
@@ -231,7 +239,8 @@
       const now = /** @type {HTMLElement} */ (frame.querySelector(".play-sum-now, tfoot tr"));
       frame.scrollTop = now.offsetTop - frame.clientHeight / 2;
       buttons.forEach((one, k) => one.setAttribute("aria-disabled", String(k ? isOver : done < 2)));
-      said.textContent = words;
+      said.replaceChildren(...withIndices(words));
+      return words;
     };
 
     /** @param {Network} net @param {number} newT @param {number} newUnit */

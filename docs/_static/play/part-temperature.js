@@ -42,7 +42,7 @@
         );
       element.replaceChildren(
         table(
-          "What comes next. The line stands where the bar ends at temperature 1.",
+          "What comes next. A line marks where the bar ends at temperature 1.",
           ["next", "logit", "p", "share"],
           ranks.map((v) => [show(chars[v]), number(logits[v], 2), number(p[v]), bar(v)]),
         ),
@@ -51,7 +51,7 @@
       const sum = p.reduce((sum, share) => sum - (share && share * Math.log(share)), 0);
       const nats = Math.max(0, sum);
       const [first] = ranks;
-      const other = temperature === 1 ? "" : `; at temperature 1 it has ${number(learned[first])}`;
+      const other = temperature === 1 ? "" : `. At temperature 1 it has ${number(learned[first])}`;
       summary.textContent =
         `${show(chars[first])} is the likeliest, with ${number(p[first])}${other}. The network ` +
         `is as unsure as between ${number(Math.exp(nats), 2)} equally likely characters: ` +

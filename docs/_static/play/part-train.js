@@ -53,10 +53,10 @@
         const right = ids.filter((id, k) => id === pass.y[k]).length;
         const length = number(gradientNorm);
         now.textContent =
-          `Epoch ${epoch}: ${right} of ${pass.T} letters right, framed where wrong. Sure of it: ` +
-          "the probability of the letter that came. Gradient: how long it is at each step, the " +
-          `longest filled; that of all weights has length ${length}. Press a letter to look at its ` +
-          "step below.";
+          `Epoch ${epoch}: ${right} of ${pass.T} letters are right. A wrong one has a frame. ` +
+          "“Sure of it” is the probability that the network gave to the letter that came. " +
+          "“Gradient” is the length of the gradient at each step, compared with the longest. The " +
+          `gradient of all weights has length ${length}. Press a letter to look at its step below.`;
       },
     };
   };
@@ -84,13 +84,15 @@
         score.asked++;
         score.right += Number(right);
         const words = show();
-        const text = `${right ? "You guessed right" : "Not so"}: ${score.right} of ${score.asked}.`;
+        const text =
+          `Your guess was ${right ? "right" : "wrong"}: ${score.right} of ${score.asked} ` +
+          "right so far.";
         const told = el("p", { tabindex: -1 }, text);
         element.replaceChildren(told);
         told.focus(); // the button that had the focus is gone
         say(root, `${text} ${words}`);
       };
-      const question = "What will these settings do? The run is over, and covered.";
+      const question = "What will these settings do? The run is over, but still covered.";
       say(root, question);
       element.replaceChildren(
         el("p", {}, question),
@@ -104,19 +106,39 @@
     return { element, tick, ask, clear, isOn: () => tick.input.checked };
   };
 
-  /** @param {Take} take */
-  const makeChallenges = (take) => {
-    /** @type {Set<number>} */
-    const won = new Set();
-    const summary = el("h3");
+  /**
+   * The challenges, and which of them the reader has met: the browser keeps that, if it may.
+   * @param {HTMLElement} root
+   * @param {Take} take
+   */
+  const makeChallenges = (root, take) => {
+    const kept = () => charseqKept.read(CHALLENGES.map(({ key }) => key));
+    let won = kept();
+    const summary = el("h3", { tabindex: -1 });
     const tasks = el("ul", { class: "play-tasks" });
     const draw = () => {
-      summary.textContent = `Challenges: ${won.size} of ${CHALLENGES.length} met`;
-      CHALLENGES.forEach(({ name }, k) => {
-        tasks.children[k].classList.toggle("play-won", won.has(k));
-        tasks.children[k].children[0].textContent = (won.has(k) ? "✓ Met: " : "") + name;
+      summary.textContent = `Challenges: ${won.length} of ${CHALLENGES.length} met`;
+      CHALLENGES.forEach(({ key, name }, k) => {
+        const isMet = won.includes(key);
+        tasks.children[k].classList.toggle("play-won", isMet);
+        tasks.children[k].children[0].textContent = (isMet ? "✓ Met: " : "") + name;
       });
+      note.hidden = !kept().length;
     };
+    const forget = button("Forget my progress", () => {
+      charseqKept.forget();
+      won = kept();
+      draw();
+      summary.focus(); // the button that had the focus is gone
+      say(root, `Your progress is forgotten. ${summary.textContent}.`);
+    });
+    const text = "This browser remembers which challenges you have met. Nothing is sent anywhere. ";
+    const note = el("p", { class: "play-note" }, text, forget);
+    addEventListener("storage", ({ key }) => {
+      if (key !== null && key !== charseqKept.KEY) return;
+      won = kept(); // another tab met a challenge, or forgot them
+      draw();
+    });
     for (const { name, task, start } of CHALLENGES) {
       const label = { "aria-label": `Start here: ${name}` };
       const press = button("Start here", () => take({ ...start }), label);
@@ -124,11 +146,12 @@
     }
     draw();
     return {
-      elements: [summary, tasks],
+      elements: [summary, note, tasks],
       /** Names of the challenges that this run is the first to meet. */
       award(/** @type {TrainedRun} */ run, /** @type {Judged} */ judged) {
-        const met = CHALLENGES.filter((one, k) => !won.has(k) && one.met(run, judged));
-        for (const one of met) won.add(CHALLENGES.indexOf(one));
+        const met = CHALLENGES.filter((one) => !won.includes(one.key) && one.met(run, judged));
+        won = [...won, ...met.map(({ key }) => key)];
+        if (met.length) charseqKept.write(won);
         draw();
         return met.map(({ name }) => name);
       },
@@ -141,8 +164,9 @@
       el("pre", { tabindex: 0, role: "region", "aria-label": label });
     const lines = listing("Log");
     const code = listing("The same run in PyTorch");
-    const note = "With torch alone; it prints the log above, line for line, unless the steps are " +
-      "so large that the last digit grows.";
+    const note =
+      "This script needs PyTorch alone. It prints the log above, line for line. But if " +
+      "the learning steps are very large, rounding errors grow until the two differ.";
     return {
       elements: [
         el("details", {}, el("summary", {}, "The log"), lines),
@@ -166,10 +190,10 @@
   /** How the notebook's weights came about. @param {Settings} settings */
   const startInWords = ({ order, skip }) => {
     const parts = [
-      ...(order ? [`vocabulary in the order “${order}”`] : []),
-      ...(skip ? [`${skip} random numbers drawn before the weights`] : []),
+      ...(order ? [`the vocabulary has the order “${order}”`] : []),
+      ...(skip ? [`${skip} random numbers are drawn before the weights`] : []),
     ];
-    return parts.length ? `As in the notebook: ${parts.join(", ")}.` : "";
+    return parts.length ? `As in the notebook, ${parts.join(" and ")}.` : "";
   };
 
   /** Buttons and lines above the pictures. @param {Take} take @param {HTMLElement} text its field */
@@ -180,7 +204,7 @@
       "div",
       { class: "play-row" },
       button("The notebook’s run", () => take({ ...NOTEBOOK })),
-      button("Start afresh", () => take({ ...DEFAULT })),
+      button("Start over", () => take({ ...DEFAULT })),
     );
     return {
       element: el("div", { class: "play-top" }, text, presets, start, wrong),
@@ -262,9 +286,8 @@
       verdict.dataset.outcome = judged.outcome;
       say(root, words);
       listings.update(run);
-      for (const name of challenges.award(run, judged)) {
-        say(root, `Challenge met: ${name}. ${words}`);
-      }
+      const met = challenges.award(run, judged);
+      if (met.length) say(root, `Challenge met: ${met.join(", ")}. ${words}`);
       set({ run, epoch: wanted || (wasAtEnd ? Infinity : shared.epoch) });
       wanted = 0;
       return words;
@@ -282,7 +305,7 @@
     const guess = makeGuess(root, go);
     const verdict = el("p", { class: "play-verdict" });
     const pictures = makePictures();
-    const challenges = makeChallenges(take);
+    const challenges = makeChallenges(root, take);
     const listings = makeListings();
     const stay = (/** @type {Event} */ event) => event.preventDefault();
     root.append(

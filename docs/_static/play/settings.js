@@ -88,14 +88,14 @@ const charseqSettings = (() => {
     if (settings.text !== text) {
       messages.push(
         `text must have ${LETTERS.least} to ${LETTERS.most} characters: got ${letters.length}, ` +
-          `${quote(settings.text)} is used`,
+          `so ${quote(settings.text)} is used`,
       );
     }
     const sorted = charseq.vocabulary(settings.text);
     if (order && [...order].sort().join() !== [...sorted].sort().join()) {
       messages.push(
         `order must hold each character of the text once: got ${quote(order)}, ` +
-          `${quote(sorted.join(""))} is used`,
+          `so ${quote(sorted.join(""))} is used`,
       );
     } else settings.order = order;
     const T = [...settings.text].length - 1;
@@ -106,7 +106,7 @@ const charseqSettings = (() => {
     if (settings.epochs > most) {
       messages.push(
         `epochs must be at most ${most} for a network of this size: got ${settings.epochs}, ` +
-          `${most} is used`,
+          `so ${most} is used`,
       );
       settings.epochs = most;
     }

@@ -60,7 +60,7 @@ const charseqQuiz = (() => {
     const { batch_size: B, length, input_size } = options;
     const read = B === null ? "one text, without a batch axis," : `a batch of ${B} texts`;
     return (
-      `nn.${charseqShapes(options).call} reads ${read} of ${length} steps, ${input_size} ` +
+      `nn.${charseqShapes(options).call} reads ${read} of ${length} steps with ${input_size} ` +
       `features each. What is the shape of ${name}?`
     );
   };
@@ -125,14 +125,23 @@ const charseqQuiz = (() => {
     const { batch_size: B, batch_first } = options;
     const isState = /^[hc]_/.test(name);
     if (given.length !== shape.length) {
-      const counts = `Axes of ${name}: ${shape.length}, yours: ${given.length}. `;
+      const axes = (/** @type {number[]} */ { length }) =>
+        length === 1 ? "1 axis" : `${length} axes`;
+      const counts = `${name} has ${axes(shape)}, your answer has ${axes(given)}. `;
       if (/^[wb]/.test(name)) return `${counts}No parameter has a batch or a time axis.`;
-      if (B === null) return `${counts}Without a batch there is no axis for it, not even one of 1.`;
-      if (isState) return `${counts}The first is for layers and directions, even where it is 1.`;
-      return `${counts}Steps, batch and features have one each.`;
+      if (B === null) {
+        return `${counts}Without a batch there is no batch axis, not even one of size 1.`;
+      }
+      if (isState) {
+        return `${counts}The first axis is for layers and directions, even if its size is 1.`;
+      }
+      return `${counts}Steps, batch and features have one axis each.`;
     }
     if ([...given].sort().join() !== [...shape].sort().join()) return "Not quite.";
-    if (name[0] === "w") return "You swapped rows and columns: a shape reads to, from.";
+    if (name[0] === "w") {
+      return "You swapped rows and columns. Rows say where the weights lead, columns where they " +
+        "come from.";
+    }
     if (isState && B) {
       return `Right numbers, wrong order. batch_first never moves the batch axis of ${name}.`;
     }

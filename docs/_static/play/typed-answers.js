@@ -114,10 +114,10 @@ const charseqAnswers = (() => {
     if (words.length > 1 && !words.at(-1)) words.pop(); // the comma of (16,)
     let hint = "";
     if (!inside.trim()) hint = "Type the sizes of all axes";
-    else if (words.some((word) => /^\p{L}/u.test(word))) hint = "Numbers, please, no letters";
-    else if (!words.every((word) => /^\d{1,9}$/.test(word))) hint = "Whole numbers only";
+    else if (words.some((word) => /^\p{L}/u.test(word))) hint = "Type numbers, no letters";
+    else if (!words.every((word) => /^\d{1,9}$/.test(word))) hint = "Type whole numbers only";
     else if (words.length > 4) hint = "No tensor here has more than three axes";
-    if (hint) hint += ": with a comma between two, for example 3, 21, 16.";
+    if (hint) hint += ". Separate the sizes by commas, for example 3, 21, 16.";
     return { shape: hint ? [] : words.map(Number), hint };
   };
 

@@ -29,14 +29,14 @@ const charseqSums = (() => {
 
   /** @type {Record<string, string>} */
   const TITLES = {
-    r: "reset gate r",
-    z: "update gate z",
-    n: "candidate n",
-    i: "input gate i",
-    f: "forget gate f",
-    g: "candidate g",
-    o: "output gate o",
-    h: "state h",
+    r: "reset gate r_t",
+    z: "update gate z_t",
+    n: "candidate n_t",
+    i: "input gate i_t",
+    f: "forget gate f_t",
+    g: "candidate g_t",
+    o: "output gate o_t",
+    h: "new state h_t",
   };
 
   /**
@@ -55,8 +55,8 @@ const charseqSums = (() => {
   /** A sum for each gate. @param {Network} net @param {number} t @param {number} unit */
   const gateSums = ({ model, pass, chars }, t, unit) => {
     const groups = {
-      input: `What “${show(chars[pass.x[t]])}” says`,
-      memory: "What the state says",
+      input: `What “${show(chars[pass.x[t]])}” adds`,
+      memory: "What the old state h_t−1 adds",
     };
     return charseq.terms(model, pass, t, unit).map(({ gate, scale, ...sum }) => ({
       name: gate,
@@ -64,7 +64,7 @@ const charseqSums = (() => {
       terms: sum.terms.map(({ from, name, weight, value, product }) => {
         const factors = name.startsWith("b") ? [weight] : [weight, value];
         if (gate !== "n" || from === "input") return term(groups[from], name, factors);
-        const group = `${groups[from]}, times r`;
+        const group = `${groups[from]}, times r_t`;
         return { group, name, factors: [scale, ...factors], adds: scale * product };
       }),
       curve: /** @type {Sum["curve"]} */ (sum.activation),
@@ -84,15 +84,15 @@ const charseqSums = (() => {
     if (model.cell === "GRU") {
       const [, z, n] = values;
       const terms = [
-        term("Taken of the candidate", "(1 − z) n", [1 - z, n]),
-        term("Kept of the old state", "z h", [z, pass.h[before]]),
+        term("Taken from the candidate", "(1 − z_t) n_t", [1 - z, n]),
+        term("Kept from the old state", "z_t h_t−1", [z, pass.h[before]]),
       ];
       return [...gates, { ...sum, terms, curve: "", share: null }];
     }
     const [i, f, g, o] = values;
     const terms = [
-      term("Kept in the cell", "f c", [f, pass.c[before]]),
-      term("Written into it", "i g", [i, g]),
+      term("Kept from the old cell", "f_t c_t−1", [f, pass.c[before]]),
+      term("Written into the cell", "i_t g_t", [i, g]),
     ];
     return [...gates, { ...sum, terms, curve: "tanh", share: o }];
   };

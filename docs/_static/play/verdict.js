@@ -6,7 +6,7 @@
  *
  *   charseqVerdict.judge(run)     {outcome, right, from, title, text} of a run that is over
  *   charseqVerdict.OUTCOMES       what a reader can guess beforehand: outcome and its words
- *   charseqVerdict.CHALLENGES     {name, task, start, met(run, verdict)}
+ *   charseqVerdict.CHALLENGES     {key, name, task, start, met(run, verdict)}
  */
 
 /** @typedef {"spells" | "partly" | "nothing" | "worse"} Outcome */
@@ -46,18 +46,17 @@ const charseqVerdict = (() => {
     const best = records.reduce((a, b) => (b.loss < a.loss ? b : a));
     if (best.loss < 0.8 * last) {
       return (
-        `The loss had come down to ${
-          best.loss.toFixed(3)
-        } by epoch ${best.epoch}; then the steps ` +
-        "were too large."
+        `The loss came down to ${best.loss.toFixed(3)} by epoch ${best.epoch}. Then the learning ` +
+        "steps were too large."
       );
     }
     const ids = [pass.x[0], ...Array.from(pass.y)];
     const said = [];
     if (!settings.outputLayer) {
       said.push(
-        "The states are the logits here, and they stay within ±1: no weights bring the loss " +
-          `below the floor, ${charseqTraining.lossFloor(chars.length).toFixed(3)}.`,
+        "Without an output layer the states are the logits, and they stay between −1 and 1. So no " +
+          "weights can bring the loss below the floor, " +
+          `${charseqTraining.lossFloor(chars.length).toFixed(3)}.`,
       );
     }
     // Look for the mistake that takes the longest memory to avoid.
@@ -73,10 +72,8 @@ const charseqVerdict = (() => {
       const text = [...settings.text];
       const context = text.slice(Math.max(0, open[0] + 2 - length), open[0] + 1).join("");
       said.push(
-        `${
-          quoted(context)
-        } goes on in more than one way; it takes ${length} characters of memory ` +
-          "to tell them apart.",
+        `After ${quoted(context)} the text goes on in more than one way. To tell the ways apart, ` +
+          `the network has to remember ${length} characters.`,
       );
     }
     const earlier = records[Math.floor(0.8 * records.length)].loss;
@@ -100,11 +97,11 @@ const charseqVerdict = (() => {
     const said = records[records.length - 1].ids;
     const listed = wrong
       .slice(0, 3)
-      .map((t) => `${quoted(chars[said[t]])} for ${quoted(target[t])} (letter ${t + 1})`);
-    if (wrong.length > 3) listed.push(`${wrong.length - 3} more`);
+      .map((t) => `${quoted(chars[said[t]])} instead of ${quoted(target[t])} (letter ${t + 1})`);
+    if (wrong.length > 3) listed.push(`and ${wrong.length - 3} more`);
     const perfect = records.map(({ epoch }) => epoch).filter((n) => !mistakes(run, n).length);
-    const often = perfect.length > 1 ? `at ${perfect.length} epochs, last ` : "";
-    const lost = perfect.length ? `Every letter was right ${often}at ${perfect.at(-1)}.` : "";
+    const often = perfect.length > 1 ? `at ${perfect.length} epochs, the last time ` : "";
+    const lost = perfect.length ? `Every letter was right ${often}at epoch ${perfect.at(-1)}.` : "";
     return [`Wrong: ${listed.join(", ")}.`, lost];
   };
 
@@ -120,31 +117,34 @@ const charseqVerdict = (() => {
     const { loss, prediction } = records[records.length - 1];
     if (diverged) {
       const why =
-        "The loss or its gradient is no longer a finite number. The steps are too large: " +
-        "try a smaller rate, or clip the gradient.";
+        "The loss or its gradient is no longer a finite number. The learning steps are too large: " +
+        "try a smaller learning rate, or clip the gradient.";
       return ["worse", `Diverged at epoch ${diverged}.`, why];
     }
     if (!wrong.length) {
       const from = `All ${pass.T} letters are right from epoch ${rightFrom(run)} on`;
       const floor = charseqTraining.lossFloor(V).toFixed(3);
-      const bound = `Sure it never is: no weights bring its loss below the floor, ${floor}.`;
-      const end = `${from}, the loss is ${loss.toFixed(3)}.`;
+      const bound =
+        `But the network never gets sure: no weights can bring its loss below the floor, ${floor}.`;
+      const end = `${from}, and the loss is ${loss.toFixed(3)}.`;
       return ["spells", "Learned.", end, settings.outputLayer ? "" : bound];
     }
     const nothing = Math.log(V);
     if (loss > nothing && loss > records[0].loss) {
-      const bound = `The loss, ${loss.toFixed(3)}, is above ln ${V} = ${nothing.toFixed(3)}`;
-      const why = "the net is confident and wrong. The steps are too large.";
-      return ["worse", "Worse than knowing nothing.", `${bound}: ${why}`];
+      const bound =
+        `The loss, ${loss.toFixed(3)}, is above ln ${V} = ${nothing.toFixed(3)}, that of a ` +
+        `network to which all ${V} characters are equally likely.`;
+      const why = "This one is sure of wrong letters. The learning steps are too large.";
+      return ["worse", "Worse than knowing nothing.", bound, why];
     }
     const right = pass.T - wrong.length;
-    const score = `${right} of ${pass.T} letters are right, the loss is ${loss.toFixed(3)}.`;
+    const score = `${right} of ${pass.T} letters are right, and the loss is ${loss.toFixed(3)}.`;
     // The loss of a table that knows how common each letter is, and nothing more.
     const common = charseqTraining.contexts([pass.x[0], ...Array.from(pass.y)], 0).loss;
     if (loss > 0.98 * common) {
       const isOne = new Set(prediction).size === 1;
-      const same = isOne ? `It says ${quoted(prediction[0])} throughout.` : "";
-      const why = "The steps are too small, or too few.";
+      const same = isOne ? `It says ${quoted(prediction[0])} at every step.` : "";
+      const why = "The learning steps are too small, or too few.";
       return ["nothing", "Hardly anything learned.", score, same, why];
     }
     const details = [...describeMistakes(run, wrong), reason(run, wrong)];
@@ -168,26 +168,31 @@ const charseqVerdict = (() => {
   const settingNames = /** @type {(keyof Settings)[]} */ (Object.keys(DEFAULT));
 
   /**
-   * @type {{name: string, task: string, start: Settings,
+   * The key is what a browser keeps: it stays when the name or the order changes.
+   * @type {{key: string, name: string, task: string, start: Settings,
    *   met: (run: TrainedRun, verdict: Verdict) => boolean}[]}
    */
   const CHALLENGES = [
     {
+      key: "fail",
       name: "Make it fail",
       task: "Make the learning steps so large that the run ends worse than knowing nothing.",
       start: DEFAULT,
       met: (_, { outcome }) => outcome === "worse",
     },
     {
+      key: "twenty",
       name: "Twenty epochs",
-      task: "Spell the sentence, every letter right at the end, in at most 20 epochs.",
+      task: "Get every letter of the sentence right at the end of a run of at most 20 epochs.",
       start: { ...DEFAULT, epochs: 20 },
       met: ({ settings }, { outcome }) =>
         outcome === "spells" && settings.epochs <= 20 && settings.text === DEFAULT.text,
     },
     {
+      key: "change",
       name: "One change",
-      task: "From the notebook's run, change one thing and end below its floor, 0.797.",
+      task: "Start from the notebook’s run. Change one setting, so that the loss ends below the " +
+        "floor, 0.797.",
       start: NOTEBOOK,
       met: ({ settings, records, chars }) =>
         settingNames.filter((name) => settings[name] !== NOTEBOOK[name]).length === 1 &&
@@ -195,10 +200,11 @@ const charseqVerdict = (() => {
         records[records.length - 1].loss < charseqTraining.lossFloor(chars.length),
     },
     {
-      name: "A voice is not a memory",
+      key: "states",
+      name: "No output layer",
       task:
-        "Spell the sentence without an output layer. The floor stands; the letters can be right. Another " +
-        "cell, Adam or another seed may help.",
+        "Get every letter of the sentence right without an output layer. The loss stays above the " +
+        "floor, but the letters can be right. Another cell, Adam or another seed may help.",
       start: { ...NOTEBOOK, order: "", skip: 0, epochs: 100 },
       met: ({ settings }, { outcome }) =>
         outcome === "spells" && !settings.outputLayer && settings.text === DEFAULT.text,
