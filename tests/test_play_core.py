@@ -555,6 +555,13 @@ def test_terms_add_up_to_each_gate(js, cell):
             assert gate["value"] == pytest.approx(value, **close)
 
 
+def test_symbols_are_cut_out_of_a_text_and_code_is_left_whole(js):
+    text = "h_t−1 is a state, W_ih, b_y, (1 − z_t) n_t, logits_t; code is W_hh[0, 1], h, num_layers"
+    pieces = js("text => charseqFormats.pieces(text)", text)
+    assert "".join(pieces) == text
+    assert pieces[1::2] == ["h_t−1", "W_ih", "b_y", "z_t", "n_t", "logits_t"]
+
+
 # --- temperature ----------------------------------------------------------------------------------
 
 

@@ -526,7 +526,9 @@ def test_the_sum_ends_at_the_value_in_the_table_of_states(play, nets, quiet, cel
             assert foot == f"{minus(share)} × {minus(np.tanh(nets[cell]['c_t'][t + 1, unit]))}"
             through *= share
         assert abs(through - exact) < 1e-3
-        assert value in step.locator(".play-said").text_content()
+        said = step.locator(".play-said").text_content()
+        assert said.endswith(f" = {value}")
+        assert said.count(" = ") == (1 if name == "h" and cell == "GRU" else 2)
         count = 2 if name == "h" and cell != "RNN" else 5 + 3
         assert len(rows) == count
     # The state's value stands in the table of the part above, too.

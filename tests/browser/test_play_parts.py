@@ -564,7 +564,7 @@ LAYER = {
          "you have 16, which is H"),
         ({}, "h_n", [2, 5, 16], "Not quite.",
          "✗ axis 0 is D*L, directions times layers: 2 × 2 = 4; you have 2, which is L"),
-        ({}, "h_n", [5, 16], "h_n has 3 axes, your answer has 2. The first axis is for layers and "
+        ({}, "h_n", [5, 16], "h_n has 3 axes, but your answer has 2. The first axis is for layers and "
          "directions, even if its size is 1.",
          "axis 1 is B, the batch: 5"),
         ({"batch_size": None}, "output", [1, 21, 32],
@@ -576,7 +576,7 @@ LAYER = {
         ({}, "weight_hh_l0", [16, 16], "Not quite.",
          "✗ axis 0 is 4H, the 4 blocks i, f, g, o, one below the other: 4 × 16 = 64; "
          "you have 16, which is H"),
-        ({}, "bias_ih_l0", [5, 64], "bias_ih_l0 has 1 axis, your answer has 2. "
+        ({}, "bias_ih_l0", [5, 64], "bias_ih_l0 has 1 axis, but your answer has 2. "
          "No parameter has a batch or a time axis.",
          "axis 0 is 4H, the 4 blocks i, f, g, o, one below the other: 4 × 16 = 64"),
         ({"proj_size": 7}, "c_n", [4, 5, 7], "Not quite.",

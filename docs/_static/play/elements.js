@@ -56,13 +56,20 @@ const charseqElements = (() => {
   const svg = (tag, attributes = {}, ...children) =>
     fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 
-  /** Children that show a text, with the indices of its symbols below the line. @param {string} text */
-  const withIndices = (text) =>
-    charseqFormats.pieces(text).flatMap((piece, k) => {
-      if (k % 2 === 0) return [piece];
+  /**
+   * A text as children of an element, with the indices of its symbols below the line.
+   * @param {string} text
+   */
+  const withIndices = (text) => {
+    /** @type {(Node | string)[]} */
+    const children = [];
+    charseqFormats.pieces(text).forEach((piece, k) => {
       const [letter, index] = piece.split("_");
-      return [el("var", {}, letter), el("sub", {}, index)];
+      if (k % 2) children.push(el("var", {}, letter), el("sub", {}, index));
+      else children.push(piece);
     });
+    return children;
+  };
 
   let ids = 0;
   const newId = () => `play-${++ids}`;

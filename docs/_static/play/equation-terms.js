@@ -7,7 +7,7 @@
  *   charseqTerms.lines(model)                the equations
  *   charseqTerms.pieces(line)                an equation cut into its terms and what is between them
  *   charseqTerms.find(line, symbol, code)    where a term stands in the lines of a function
- *   charseqTerms.look(line, symbol, net)     all that a reader can see of a term
+ *   charseqTerms.look(symbol, place)         all that a reader can see of a term
  *
  * `find` reads the Python source of charseq.reference.rnn_step, gru_gates, gru_step, lstm_gates,
  * lstm_step and output_layer, and looks for the names of their variables. When one of these changes,
@@ -219,8 +219,8 @@ const charseqTerms = (() => {
     return { data: pass.gates, stride, offset, scale: 1, says };
   };
 
-  /** @param {Line} line @param {string} symbol @param {Place} place @returns {Look} */
-  const look = (line, symbol, place) => {
+  /** @param {string} symbol @param {Place} place @returns {Look} */
+  const look = (symbol, place) => {
     const [kind, index] = symbol.split("_");
     if (kind === "W" || kind === "b") return lookAtParameter(symbol, place);
     const { model, pass, chars, t, unit } = place;

@@ -148,7 +148,7 @@
 
     /** A button for a term. @param {Line} line @param {string} symbol @param {Place} place */
     const makeTerm = (line, symbol, place) => {
-      const { shape } = look(line, symbol, place);
+      const { shape } = look(symbol, place);
       const number = terms.length;
       const canvas = el("canvas", { "aria-hidden": "true" });
       const onclick = () => {
@@ -213,8 +213,8 @@
       paint(place) {
         const { cell, H } = place.model;
         const side = Math.max(1, Math.min(6, Math.floor((cell === "RNN" ? 72 : 36) / H)));
-        for (const { line, symbol, canvas } of terms) {
-          paint(canvas, look(line, symbol, place), side);
+        for (const { symbol, canvas } of terms) {
+          paint(canvas, look(symbol, place), side);
         }
       },
     };
@@ -261,7 +261,7 @@
       if (!place) return;
       const { line, symbol } = equations.chosen();
       equations.markChosen();
-      shown = look(line, symbol, place);
+      shown = look(symbol, place);
       const { shape, torch } = shown;
       title.replaceChildren(written(symbol), ` ${shape} `, el("code", {}, torch));
       says.textContent = shown.says;

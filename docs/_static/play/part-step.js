@@ -145,7 +145,7 @@
    * @param {number} done how many terms are shown; with one more, the formula is shown, too
    */
   const describe = (sum, done) => {
-    const { terms, value } = sum;
+    const { terms, curve, value } = sum;
     const count = terms.length;
     const isOver = done > count;
     const after = [0];
@@ -168,7 +168,7 @@
     const result = factors.length > 1 ? ` = ${number(adds)}` : "";
     const formula = formulaOf(sum).replace("sum", number(soFar));
     const words = isOver
-      ? `All ${count} terms: ${formula} = ${number(value)}`
+      ? `All ${count} terms: ${formula}${curve && ` = ${number(value)}`}`
       : `Term ${done} of ${count}: ${product({ factors })}${result}. Sum so far: ${number(soFar)}`;
     return { table, words, isOver };
   };

@@ -125,9 +125,8 @@ const charseqQuiz = (() => {
     const { batch_size: B, batch_first } = options;
     const isState = /^[hc]_/.test(name);
     if (given.length !== shape.length) {
-      const axes = (/** @type {number[]} */ { length }) =>
-        length === 1 ? "1 axis" : `${length} axes`;
-      const counts = `${name} has ${axes(shape)}, your answer has ${axes(given)}. `;
+      const axes = shape.length === 1 ? "1 axis" : `${shape.length} axes`;
+      const counts = `${name} has ${axes}, but your answer has ${given.length}. `;
       if (/^[wb]/.test(name)) return `${counts}No parameter has a batch or a time axis.`;
       if (B === null) {
         return `${counts}Without a batch there is no batch axis, not even one of size 1.`;

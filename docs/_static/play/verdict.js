@@ -2,7 +2,7 @@
 
 /*
  * What happened in a run, in words, and whether it meets a challenge. This file does not touch the
- * page. After training-loop.js and settings.js.
+ * page. After training-loop.js, settings.js and formats.js.
  *
  *   charseqVerdict.judge(run)     {outcome, right, from, title, text} of a run that is over
  *   charseqVerdict.OUTCOMES       what a reader can guess beforehand: outcome and its words
@@ -29,7 +29,8 @@ const charseqVerdict = (() => {
     ["worse", "It ends worse than knowing nothing, or blows up"],
   ];
 
-  const quoted = (/** @type {string} */ text) => `“${text}”`;
+  const quoted = (/** @type {string} */ text) =>
+    `“${Array.from(text, charseqFormats.show).join("")}”`;
 
   /** The steps at which an epoch has a wrong letter.
    * @param {TrainedRun} run @param {number} epoch */
