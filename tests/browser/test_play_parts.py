@@ -564,8 +564,8 @@ LAYER = {
          "you have 16, which is H"),
         ({}, "h_n", [2, 5, 16], "Not quite.",
          "✗ axis 0 is D*L, directions times layers: 2 × 2 = 4; you have 2, which is L"),
-        ({}, "h_n", [5, 16], "h_n has 3 axes, but your answer has 2. The first axis is for layers and "
-         "directions, even if its size is 1.",
+        ({}, "h_n", [5, 16], "h_n has 3 axes, but your answer has 2. The first axis is for layers "
+         "and directions, even if its size is 1.",
          "axis 1 is B, the batch: 5"),
         ({"batch_size": None}, "output", [1, 21, 32],
          "Without a batch there is no batch axis, not even one of size 1.",
