@@ -435,7 +435,7 @@ def test_an_exercise_has_an_address_and_its_questions_have_names(page_html):
 def test_all_exercises_stand_on_one_page_and_the_scripts_know_them(toys):
     html = toys / "good/_build/html"
     every = (html / "exercises.html").read_text("utf-8")
-    assert 'href="learn/page.html#exercise-1">Answer it in its chapter' in every
+    assert 'href="learn/page.html#exercise-1">Go to this exercise' in every
     assert 'href="learn/page.html#equation-softmax"' in every  # a reference in the copy
     assert 'href="learn/index.html"><span class="doc">Learn' in every
     assert 'id="exercise-1"' not in every

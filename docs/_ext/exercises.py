@@ -153,7 +153,7 @@ class ShowAll(SphinxPostTransform):
                     node["reftarget"] = "/" + docname_join(docname, node["reftarget"])
                 node["refdoc"] = here
             uri = self.app.builder.get_relative_uri(here, docname)
-            link = nodes.reference("", "Answer it in its chapter", refuri=f"{uri}#{place}")
+            link = nodes.reference("", "Go to this exercise", refuri=f"{uri}#{place}")
             copy += nodes.paragraph("", "", link)
             section += copy
         return [section]

@@ -262,7 +262,7 @@ def test_what_is_typed_never_becomes_markup(visit):
 def test_the_list_counts_what_is_solved_and_forgets_on_request(visit):
     page = visit("list")
     assert page.locator(".exercise-mark").count() == 0
-    assert "no one else" in page.locator("[data-exercise-memory]").text_content()
+    assert "Nothing is sent" in page.locator("[data-exercise-memory]").text_content()
     page = visit("one")
     answer(page, 0, "0.716")
     answer(page, 1, "2, 5, 4")  # one of the two questions of Exercise 2
@@ -276,7 +276,7 @@ def test_the_list_counts_what_is_solved_and_forgets_on_request(visit):
     answer(page, 2, "forget")
     page = visit("list")
     assert page.locator("li").first.text_content() == "one 2 of 2 solved"
-    page.get_by_role("button", name="Forget all").click()
+    page.get_by_role("button", name="Clear my progress").click()
     assert page.locator(".exercise-mark").count() == 0
     assert kept(page) is None
 

@@ -49,11 +49,15 @@ const charseqProgress = (() => {
     }
     for (const place of document.querySelectorAll("[data-exercise-memory]")) {
       const isEmpty = !Object.keys(charseqSolved.all()).length;
-      const button = el("button", { type: "button", onclick: charseqSolved.forget }, "Forget all");
+      const button = el(
+        "button",
+        { type: "button", onclick: charseqSolved.forget },
+        "Clear my progress",
+      );
       place.replaceChildren(
         isEmpty
-          ? "This browser remembers what you solve, and no one else learns of it."
-          : "What you have solved is kept in this browser only. ",
+          ? "This browser remembers which exercises you solve. Nothing is sent anywhere."
+          : "Only this browser knows which exercises you have solved. ",
         isEmpty ? "" : button,
       );
     }
@@ -85,12 +89,12 @@ const charseqProgress = (() => {
     const old = oldOnes();
     if (!old.length) return;
     const links = old.map(({ page, title, exercise: [place, name] }) =>
-      el("li", {}, el("a", { href: `${address(page)}#${place}` }, name), `, in ${title}`)
+      el("li", {}, el("a", { href: `${address(page)}#${place}` }, name), ` in “${title}”`)
     );
     const box = el(
       "details",
       { class: "exercise-again" },
-      el("summary", {}, "Before you start: once more, from earlier chapters"),
+      el("summary", {}, "Before you start: try these earlier exercises again"),
       el("ul", {}, ...links),
     );
     document.querySelector("article h1")?.after(box);
