@@ -19,6 +19,8 @@ TANH.mistake("That is the sum, before the tanh.", 0.9)
 TANH.mistake("You forgot the bias.", np.tanh(0.8))
 COUNT = Number("Weights", 50_800)
 COUNT.mistake("You counted one bias.", 50_600)
+SIXTEEN = Number("Weights", 16)
+SIXTEEN.mistake("You counted every step.", 16_000)
 SHAPE = Shape("`output`", (2, 5, 4))
 SHAPE.mistake("`h_n` has this shape.", (1, 2, 4))
 WORD = Text("Prediction", "learned deep")
@@ -50,7 +52,10 @@ def reply(browser):
     ("question", "typed"),
     [
         *((TANH, typed) for typed in ("0.716", " .716 ", "0,716", "= 0.7163", "≈0.716", "71.6%")),
-        *((TANH, typed) for typed in ("0.7158", "7.16e-1", "+0.716", "(0.716)", "0.716 nats")),
+        *(
+            (TANH, typed)
+            for typed in ("0.7158", "7.16e-1", "+0.716", "(0.716)", "0.716 nats", "0.716 MB")
+        ),
         *((COUNT, typed) for typed in ("50800", "50,800", "50 800", "50_800", "50'800", "508*100")),
         *((COUNT, typed) for typed in ("50800 weights and biases", "50800.", "101600/2")),
         (Number("a power", 1024), "2^10"),
@@ -79,6 +84,7 @@ def test_what_means_the_answer_is_right(reply, question, typed):
         (TANH, "0.9", "That is the sum, before the tanh."),
         (TANH, "0.664", "You forgot the bias."),
         (COUNT, "50,600", "You counted one bias."),
+        (SIXTEEN, "16,000", "You counted every step."),
         (SHAPE, "(1,2,4)", "`h_n` has this shape."),
         (WORD, "learneng deep", "That is epoch 41."),
         (SIDE, "input", "It scales what is *added*."),

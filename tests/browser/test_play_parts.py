@@ -745,6 +745,30 @@ def test_forty_characters_are_drawn_and_a_seed_repeats_them(part, farm):
     assert page.locator(".play-dial-draws li").count() == 5
 
 
+def test_what_is_drawn_is_the_next_input(part, farm):
+    vocab, model, logits = farm
+    page = part("temperature", **DIAL)
+    line = drawn(page)
+    one = page.get_by_role("button", name="Draw one character")
+    again = page.get_by_role("button", name="Start again")
+    assert not again.is_visible()
+    for count in range(1, 11):
+        one.press("Enter")
+        read = "the " + line[:count]  # as when all are drawn at once
+        code = page.locator(".play-temperature p code").nth(1)
+        assert code.text_content() == read.replace(" ", "␣")
+        assert code.locator("mark").text_content() == read[-1].replace(" ", "␣")
+        ids = torch.from_numpy(vocab.encode(read))
+        wanted = np.sort(model(ids[None])[0][0, -1].detach().numpy())[::-1]
+        shown = [float(bar["logit"].replace("−", "-")) for bar in page.evaluate(BARS)]
+        np.testing.assert_allclose(shown, wanted, atol=0.00501)
+    again.press("Enter")
+    assert not again.is_visible()
+    assert one.evaluate("button => button === document.activeElement")
+    shown = [float(bar["logit"].replace("−", "-")) for bar in page.evaluate(BARS)]
+    np.testing.assert_allclose(shown, np.sort(logits)[::-1], atol=0.00501)
+
+
 def test_an_odd_seed_gets_a_message(part):
     page = part("temperature", **DIAL)
     seed = page.get_by_label("seed", exact=True)

@@ -6,7 +6,7 @@
  *
  *   charseqProgress.show()
  *
- * docs/_ext/exercises.py writes exercise-list.js: the chapters in their order, and of each exercise
+ * docs/_ext/exercises.py writes charseqExercises in front: the chapters in their order, and of each exercise
  * its place on the page, its title, and how many questions it has.
  */
 

@@ -22,15 +22,14 @@
   /**
    * A bar for each character, the likeliest on top, and a sentence about them.
    * @param {string[]} chars
-   * @param {number[]} logits
    */
-  const makeBars = (chars, logits) => {
-    const learned = charseq.probabilities(logits);
-    const ranks = logits.map((_, v) => v).sort((a, b) => logits[b] - logits[a]);
+  const makeBars = (chars) => {
     const element = el("div", { class: "play-dial" });
     const summary = el("p");
-    /** @param {number} temperature */
-    const update = (temperature) => {
+    /** @param {number[]} logits @param {number} temperature */
+    const update = (logits, temperature) => {
+      const learned = charseq.probabilities(logits);
+      const ranks = logits.map((_, v) => v).sort((a, b) => logits[b] - logits[a]);
       const p = charseq.probabilities(logits, temperature);
       /** @param {number} v */
       const bar = (v) =>
@@ -81,13 +80,40 @@
 
   /** @param {HTMLElement} root @param {TrainedRun} run @param {string} prompt */
   const mount = (root, { settings: { text, epochs }, model, chars }, prompt) => {
-    const ids = idsOf(prompt, text, chars);
-    const pass = charseq.createPass(model, ids);
-    charseq.forward(model, pass);
-    const bars = makeBars(chars, Array.from(pass.logits.slice(-model.V)));
+    const ids = Array.from(idsOf(prompt, text, chars));
+    const bars = makeBars(chars);
+    const wordsRead = el("code");
     const draws = el("ol", { class: "play-dial-draws" });
+    let read = ids;
     let temperature = 1;
     let seed = 0;
+    let generator = new charseq.Generator(seed);
+
+    /** Show what the network has read, the last character marked if it was drawn, and its bars. */
+    const update = () => {
+      const shown = read.map((id) => show(chars[id]));
+      const last = read === ids ? "" : shown.pop();
+      wordsRead.replaceChildren(shown.join(""), last ? el("mark", {}, last) : "");
+      const pass = charseq.createPass(model, read);
+      charseq.forward(model, pass);
+      bars.update(Array.from(pass.logits.slice(-model.V)), temperature);
+      again.hidden = read === ids;
+    };
+    const drawOne = () => {
+      if (read === ids) generator = new charseq.Generator(seed);
+      read = charseq.generate(model, read, 1, temperature, generator);
+      update();
+      say(
+        root,
+        `${show(chars[read[read.length - 1]])} is drawn and read. ${bars.summary.textContent}`,
+      );
+    };
+    const again = button("Start again", () => {
+      read = ids;
+      update();
+      one.focus();
+    });
+    const one = button("Draw one character", drawOne);
     const dial = slider({
       label: "temperature τ",
       least: 0,
@@ -98,20 +124,25 @@
       show: (value) => number(value, 2),
       onInput(value) {
         temperature = Number(value);
-        bars.update(temperature);
+        update();
         say(root, `Temperature ${number(temperature, 2)}: ${bars.summary.textContent}`);
       },
     });
     const write = () => {
-      const generator = new charseq.Generator(seed);
-      const written = charseq.generate(model, ids, LENGTH, temperature, generator);
+      const written = charseq.generate(
+        model,
+        ids,
+        LENGTH,
+        temperature,
+        new charseq.Generator(seed),
+      );
       const line = written.slice(ids.length).map((id) => chars[id]).join("");
       const how = `τ = ${number(temperature, 2)}, seed ${seed}`;
       draws.prepend(el("li", {}, el("small", {}, how), " ", el("code", {}, line)));
       draws.children[DRAWS]?.remove();
       say(root, `${how}: ${line}`);
     };
-    bars.update(temperature);
+    update();
     root.replaceChildren(
       el(
         "p",
@@ -119,14 +150,14 @@
         "A network has read “",
         el("code", {}, text.trim()),
         `” ${epochs} times. Now it has read “`,
-        el("code", {}, Array.from(ids, (id) => show(chars[id])).join("")),
+        wordsRead,
         "” and expects:",
       ),
       dial.element,
       bars.summary,
       bars.element,
       seedSlider((value) => (seed = value)),
-      button(`Draw ${LENGTH} characters`, write),
+      el("div", { class: "play-row" }, one, again, button(`Draw ${LENGTH} characters`, write)),
       draws,
     );
   };

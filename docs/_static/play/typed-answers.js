@@ -20,11 +20,12 @@
  * @property {[string, string][]} mistakes what is typed, and the reply
  * @property {string[]} [options] of a choice
  */
-/** @typedef {"right" | "nearly" | "known" | "wrong" | "odd"} Verdict */
-/** @typedef {{verdict: Verdict, says: string}} Reply */
+/** @typedef {"right" | "nearly" | "known" | "wrong" | "odd"} AnswerVerdict */
+/** @typedef {{verdict: AnswerVerdict, says: string}} Reply */
 
 const charseqAnswers = (() => {
   const LONGEST = 200;
+  const THOUSANDS = /^[+-]?\d{1,3}([, _']\d{3})+(\.\d+)?(?!\d)/;
   const AGAIN = "Not yet. Try again, or open the solution.";
 
   /**
@@ -36,13 +37,13 @@ const charseqAnswers = (() => {
     const plain = text
       .replace(/[−–—]/g, "-")
       .replace(/^[\s=≈~$([{]+|[\s)\]}.$]+$/g, "")
-      .replace(/\s*(?:[a-z]{3,}\s*)+$/i, ""); // a unit, as in "1.1 nats per character"
+      .replace(/\s*(?:[a-z]{2,}\s*)+$/i, ""); // a unit, as in "1.1 nats per character"
     /** @type {number[]} */
     const found = [];
     /** @param {string} part */
     const one = (part) => (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(part) ? Number(part) : NaN);
     const add = (/** @type {number} */ value) => Number.isFinite(value) && found.push(value);
-    if (/^[+-]?\d{1,3}([, _']\d{3})+(\.\d+)?$/.test(plain)) add(one(plain.replace(/[, _']/g, "")));
+    if (THOUSANDS.exec(plain)?.[0] === plain) add(one(plain.replace(/[, _']/g, "")));
     const point = plain.replace(/^([^,.]*),([^,.]*)$/, "$1.$2");
     add(one(point));
     if (point.endsWith("%")) {
@@ -65,9 +66,11 @@ const charseqAnswers = (() => {
 
   /** @param {AskedQuestion} question @param {string} typed @returns {Reply} */
   const replyToNumber = ({ answer, mistakes }, typed) => {
-    const values = numbers(typed);
-    if (!values.length) return { verdict: "odd", says: "Type a number in digits, such as 0.25." };
     const digits = decimals(answer);
+    let values = numbers(typed);
+    // A comma before three digits may be a decimal point, but not where a whole number is asked for.
+    if (!digits && THOUSANDS.test(typed.trim())) values = values.slice(0, 1);
+    if (!values.length) return { verdict: "odd", says: "Type a number in digits, such as 0.25." };
     const reach = digits ? 1.01 * 10 ** -digits : 1e-9;
     /** @param {number} target @param {number} [within] */
     const near = (target, within = reach) => values.some((x) => Math.abs(x - target) <= within);
