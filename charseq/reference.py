@@ -690,8 +690,8 @@ def cross_entropy_backward(logits: Array, targets: ArrayLike) -> Array:
     """
     targets = np.asarray(targets)
     check_targets(logits, targets)
-    came = np.arange(logits.shape[-1]) == targets[..., None]  # (..., V)
-    return (softmax(logits) - came) / targets.size  # (..., V)
+    is_target = np.arange(logits.shape[-1]) == targets[..., None]  # (..., V)
+    return (softmax(logits) - is_target) / targets.size  # (..., V)
 
 
 def output_layer_backward(
