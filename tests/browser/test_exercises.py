@@ -83,6 +83,7 @@ def test_what_means_the_answer_is_right(reply, question, typed):
     [
         (TANH, "0.9", "That is the sum, before the tanh."),
         (TANH, "0.664", "You forgot the bias."),
+        (TANH, "0.66", "You forgot the bias."),  # rounded to fewer decimals
         (COUNT, "50,600", "You counted one bias."),
         (SIXTEEN, "16,000", "You counted every step."),
         (SHAPE, "(1,2,4)", "`h_n` has this shape."),
@@ -107,6 +108,7 @@ def test_a_foreseen_mistake_gets_its_own_reply(reply, question, typed, says):
         (PRECISE, "1.586", "That is in bits, not in nats."),
         (PRECISE, "0.762", "That is in nats, not in bits."),
         (COUNT, "50,801", "You are off by one."),
+        (COUNT, "50800.4", "Right, but round it to a whole number."),
         (SHAPE, "5, 2, 4", "The sizes are right. The order of the axes is not."),
         (SHAPE, "1, 2, 5, 4", "Count the axes of size 1 again."),
         (SHAPE, "4, 10, 1", "The number of entries is right. Their axes are not."),
@@ -124,6 +126,7 @@ def test_what_is_nearly_right_is_told_from_what_is_wrong(reply, question, typed,
     ("question", "typed", "says"),
     [
         (TANH, "0.3", "Not yet. Try again, or open the solution."),
+        (TANH, "1", "Not yet. Try again, or open the solution."),  # rounds to it, and says nothing
         (SHAPE, "2, 5", "The answer has 3 axes, yours has 2."),
         (SHAPE, "2, 6, 7", "Right in 1 of 3 axes."),
         (SHAPE, "7, 7, 7", "Not yet. Try again, or open the solution."),

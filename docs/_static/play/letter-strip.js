@@ -55,7 +55,9 @@ const charseqStrip = (onPick = null) => {
   /** @param {number} T */
   const makeColumns = (T) => {
     columns = [];
-    const heads = ["comes", "says", "sure of it", "in %", "gradient"].map((h) => el("span", {}, h));
+    const heads = ["comes", "says", "% for what", "comes", "gradient"].map((h) =>
+      el("span", {}, h)
+    );
     list.replaceChildren(
       el("li", { class: "play-heads", "aria-hidden": "true" }, ...heads),
       ...Array.from({ length: T }, (_, t) => makeColumn(t)),

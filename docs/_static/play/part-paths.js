@@ -17,7 +17,7 @@ charseqPlay.define("paths", (root, options) => {
   const UNIT = 90; // a distance of 1
   const state = charseqStore.ownRun(options);
   const epochs = charseqEpochs((epoch) => state.set({ epoch }));
-  const picture = svg("svg", { role: "img", viewBox: `0 0 ${STEP * length + 84} 156` });
+  const picture = svg("svg", { role: "img", viewBox: `0 0 ${STEP * length + 100} 156` });
   root.append(el("figure", {}, picture), epochs.element);
 
   const label = (
@@ -33,6 +33,8 @@ charseqPlay.define("paths", (root, options) => {
     const letter = (/** @type {number} */ id) => show(chars[id]);
     /** The state after step t of the text. @param {number} t */
     const after = (t) => h.subarray((t + 1) * H, (t + 2) * H);
+    /** The word that begins after the space at a step. @param {number} start */
+    const wordAt = (start) => Array.from(y, (id) => chars[id]).slice(start).join("").split(" ")[0];
     const gaps = Array.from({ length }, (_, k) => {
       const other = after(second + k);
       return Math.hypot(...after(first + k).map((value, unit) => value - other[unit]));
@@ -46,7 +48,8 @@ charseqPlay.define("paths", (root, options) => {
         "g",
         {},
         svg("path", { d: `M${points.join("L")}` }),
-        label(length + 0.2, MIDDLE - 22 * sign + 4, `${letter(ids[t])} ${mark}`),
+        label(length + 0.2, MIDDLE - 18 * sign + 4, `${letter(ids[t])} ${mark}`),
+        label(length + 0.2, MIDDLE - 38 * sign + 4, wordAt(start)),
       );
     };
     picture.replaceChildren(

@@ -82,9 +82,16 @@ const charseqAnswers = (() => {
     const nearly = (says) => ({ verdict: "nearly", says });
     if (near(-right)) return nearly("The sign is wrong.");
     const given = decimals(typed.trim());
-    if (given < digits && near(right, 0.5 * 10 ** -given)) {
+    // A whole number says too little where two decimals are asked for.
+    const isShort = given < digits && given >= Math.min(1, digits - 1);
+    if (isShort && near(right, 0.5 * 10 ** -given)) {
       return nearly(`Right so far. Give ${digits} ${digits === 1 ? "decimal" : "decimals"}.`);
     }
+    const rounded = mistakes.find(([written]) =>
+      isShort && near(Number(written), 0.5 * 10 ** -given)
+    );
+    if (rounded) return { verdict: "known", says: rounded[1] };
+    if (!digits && near(right, 0.5)) return nearly("Right, but round it to a whole number.");
     if (right) {
       // A product misses by what its factor makes of the last digit.
       for (const factor of [2, 3, 4, 10, 100, 1000]) {
