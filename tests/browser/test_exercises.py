@@ -19,6 +19,7 @@ TANH.mistake("That is the sum, before the tanh.", 0.9)
 TANH.mistake("You forgot the bias.", np.tanh(0.8))
 COUNT = Number("Weights", 50_800)
 COUNT.mistake("You counted one bias.", 50_600)
+TWO, NONE = Number("Rows", 2), Number("Rows left out", 0)
 SIXTEEN = Number("Weights", 16)
 SIXTEEN.mistake("You counted every step.", 16_000)
 SHAPE = Shape("`output`", (2, 5, 4))
@@ -100,6 +101,7 @@ def test_a_foreseen_mistake_gets_its_own_reply(reply, question, typed, says):
     [
         (TANH, "-0.716", "The sign is wrong."),
         (TANH, "0.72", "Right so far. Give 3 decimals."),
+        (PRECISE, "1", "Right so far. Give 3 decimals."),
         (TANH, "1.433", "You are off by a factor of 2."),
         (TANH, "7.163", "You are off by a factor of 10."),
         (TANH, "0.239", "You are off by a factor of 1/3."),
@@ -109,12 +111,18 @@ def test_a_foreseen_mistake_gets_its_own_reply(reply, question, typed, says):
         (PRECISE, "0.762", "That is in nats, not in bits."),
         (COUNT, "50,801", "You are off by one."),
         (COUNT, "50800.4", "Right, but round it to a whole number."),
+        (COUNT, "5080", "You are off by a factor of 1/10."),
+        (TWO, "1", "You are off by one."),
+        (NONE, "1", "You are off by one."),
         (SHAPE, "5, 2, 4", "The sizes are right. The order of the axes is not."),
         (SHAPE, "1, 2, 5, 4", "Count the axes of size 1 again."),
         (SHAPE, "4, 10, 1", "The number of entries is right. Their axes are not."),
         (WORD, "Learned Deep", "Capital letters count."),
         (WORD, "learneddeep", "The letters are right. Count the spaces, too."),
         (WORD, "deep learned", "The letters are right. Their order is not."),
+        (WORD, "l,e,a,r,n,e,d, ,d,e,e,p", "The letters are right. Leave out the commas."),
+        (WORD, "learn", "Right so far. The answer has 12 characters."),
+        (WORD, "learned deep learning", "The answer is a part of yours. Type 12 characters."),
         (EDGE, "a", "The letters are right. Count the spaces, too."),
     ],
 )
@@ -130,7 +138,13 @@ def test_what_is_nearly_right_is_told_from_what_is_wrong(reply, question, typed,
         (SHAPE, "2, 5", "The answer has 3 axes, yours has 2."),
         (SHAPE, "2, 6, 7", "Right in 1 of 3 axes."),
         (SHAPE, "7, 7, 7", "Not yet. Try again, or open the solution."),
-        (WORD, "learn", "The answer has 12 characters, yours has 5."),
+        (TANH, "1", "Not yet. Try again, or open the solution."),
+        (TANH, "0", "Not yet. Try again, or open the solution."),
+        (TANH, "0.0", "Not yet. Try again, or open the solution."),
+        (TWO, "2.4", "The answer is a whole number."),
+        (TWO, "6", "Not yet. Try again, or open the solution."),
+        (WORD, "earn", "The answer has 12 characters, yours has 4."),
+        (WORD, "6, 3, 1", "Type characters, no numbers."),
     ],
 )
 def test_what_is_wrong_hears_what_can_be_said(reply, question, typed, says):

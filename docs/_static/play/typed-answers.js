@@ -82,8 +82,9 @@ const charseqAnswers = (() => {
     const nearly = (says) => ({ verdict: "nearly", says });
     if (near(-right)) return nearly("The sign is wrong.");
     const given = decimals(typed.trim());
-    // A whole number says too little where two decimals are asked for.
-    const isShort = given < digits && given >= Math.min(1, digits - 1);
+    // Of 0.8 rounded to 1, or of 2.30 rounded to 2, nothing is right so far.
+    const tells = given ? values[0] !== 0 : digits === 1 && Math.abs(right) >= 1;
+    const isShort = given < digits && tells;
     if (isShort && near(right, 0.5 * 10 ** -given)) {
       return nearly(`Right so far. Give ${digits} ${digits === 1 ? "decimal" : "decimals"}.`);
     }
@@ -92,25 +93,34 @@ const charseqAnswers = (() => {
     );
     if (rounded) return { verdict: "known", says: rounded[1] };
     if (!digits && near(right, 0.5)) return nearly("Right, but round it to a whole number.");
+    if (!digits && near(right, 1) && values.some(Number.isInteger)) {
+      return nearly("You are off by one.");
+    }
     if (right) {
-      // A product misses by what its factor makes of the last digit.
-      for (const factor of [2, 3, 4, 10, 100, 1000]) {
+      // A product misses by what its factor makes of the last digit. Between small counts a factor
+      // is a coincidence.
+      const factors = digits || Math.abs(right) >= 10 ? [2, 3, 4, 10, 100, 1000] : [];
+      for (const factor of factors) {
         if (near(right * factor, reach * factor)) {
           return nearly(`You are off by a factor of ${factor}.`);
         }
-        if (near(right / factor)) return nearly(`You are off by a factor of 1/${factor}.`);
+        // 0 is near a small quotient, and no factor leads to it.
+        const share = right / factor;
+        if (near(share, Math.min(reach, Math.abs(share) / 10))) {
+          return nearly(`You are off by a factor of 1/${factor}.`);
+        }
       }
       if (digits && near(right / Math.LN2, 2 * reach)) {
         return nearly("That is in bits, not in nats.");
       }
       if (digits && near(right * Math.LN2)) return nearly("That is in nats, not in bits.");
-      if (near(1 / right)) return nearly("You have one over the answer.");
+      if (digits && near(1 / right)) return nearly("You have one over the answer.");
       if (near(right, Math.abs(right) / 50) && digits) {
         return nearly("You are within 2 %. Did you round on the way?");
       }
-      if (!digits && near(right, 1)) return nearly("You are off by one.");
     }
-    return { verdict: "wrong", says: AGAIN };
+    const whole = digits || values.some(Number.isInteger);
+    return { verdict: "wrong", says: whole ? AGAIN : "The answer is a whole number." };
   };
 
   /**
@@ -187,7 +197,19 @@ const charseqAnswers = (() => {
     if ([...last].sort().join() === [...answer].sort().join()) {
       return { verdict: "nearly", says: "The letters are right. Their order is not." };
     }
+    if (!/\d/.test(answer) && /^[\d\s,;[\]()]+$/.test(last)) {
+      return { verdict: "wrong", says: "Type characters, no numbers." };
+    }
+    if (!/[,;]/.test(answer) && tight(last.replace(/[,;]/g, "")) === tight(answer)) {
+      return { verdict: "nearly", says: "The letters are right. Leave out the commas." };
+    }
     const [n, m] = [[...answer].length, [...last].length];
+    if (m < n && answer.startsWith(last)) {
+      return { verdict: "nearly", says: `Right so far. The answer has ${n} characters.` };
+    }
+    if (m > n && last.includes(answer)) {
+      return { verdict: "nearly", says: `The answer is a part of yours. Type ${n} characters.` };
+    }
     if (n !== m) {
       return { verdict: "wrong", says: `The answer has ${n} characters, yours has ${m}.` };
     }
