@@ -92,7 +92,9 @@ const charseqAnswers = (() => {
       isShort && near(Number(written), 0.5 * 10 ** -given)
     );
     if (rounded) return { verdict: "known", says: rounded[1] };
-    if (!digits && near(right, 0.5)) return nearly("Right, but round it to a whole number.");
+    if (!digits && right >= 50 && near(right, 0.5)) {
+      return nearly("Right, but round it to a whole number.");
+    }
     if (!digits && near(right, 1) && values.some(Number.isInteger)) {
       return nearly("You are off by one.");
     }
