@@ -118,7 +118,7 @@ const charseqAnswers = (() => {
       if (digits && near(right * Math.LN2)) return nearly("That is in nats, not in bits.");
       if (digits && near(1 / right)) return nearly("You have one over the answer.");
       if (near(right, Math.abs(right) / 50) && digits) {
-        return nearly("You are within 2 %. Did you round on the way?");
+        return nearly(`You are within 2 %. Give ${digits} decimals, and round at the end only.`);
       }
     }
     const whole = digits || values.some(Number.isInteger);
