@@ -173,14 +173,67 @@ def test_a_chapter_has_the_parts_of_a_chapter_in_order(page):
     assert starts == sorted(starts)
 
 
+CELL = re.compile(r"^```\{code-cell\} python\n(?:---\n(.*?)^---\n)?(.*?)^```", re.M | re.S)
+KINDS = ("warm-up", "by hand", "guess first", "find the fault", "build")
+
+
+def exercises_of(page):
+    """Return the kind of each exercise of a page, and all that stands below it."""
+    text = page.read_text("utf-8").split("## Exercises")[1].split("\n## ")[0]
+    titles = re.findall(r"^:{3,}\{admonition\} Exercise (.*)$", text, re.M)
+    parts = re.split(r"^:{3,}\{admonition\} Exercise .*$", text, flags=re.M)[1:]
+    named = [re.fullmatch(rf"{n} \(([a-z -]+)\): \S.*", t) for n, t in enumerate(titles, 1)]
+    assert all(named), titles
+    return [(title[1], part) for title, part in zip(named, parts, strict=True)]
+
+
 @pytest.mark.parametrize("page", CHAPTERS, ids=name_of)
-def test_each_exercise_is_followed_by_a_folded_solution_that_asserts_or_prints(page):
-    text = page.read_text("utf-8").split("## Exercises")[1]
-    exercises = re.findall(r":class: exercise(.*?)(?=::::\{admonition\}|^## )", text, re.M | re.S)
-    assert len(exercises) >= 3
-    for exercise in exercises:
-        assert "tags: [hide-cell]" in exercise
-        assert "Show the solution" in exercise
+def test_a_chapter_has_exercises_of_every_kind(page):
+    kinds = [kind for kind, _ in exercises_of(page)]
+    assert 5 <= len(kinds) <= 7
+    assert set(kinds) == set(KINDS)
+
+
+@pytest.mark.parametrize("page", CHAPTERS, ids=name_of)
+def test_an_exercise_has_a_solution_in_prose_and_in_code(page):
+    for kind, exercise in exercises_of(page):
+        assert ":class: exercise" in exercise
+        assert re.search(r"^:::+\{dropdown\} Show the solution$", exercise, re.M), kind
+        assert "tags: [hide-cell]" in exercise, kind
+
+
+@pytest.mark.parametrize("page", CHAPTERS, ids=name_of)
+def test_most_exercises_are_answered_in_place_and_foresee_two_mistakes(page):
+    answered = 0
+    for _, exercise in exercises_of(page):
+        asking = [
+            code
+            for options, code in CELL.findall(exercise)
+            if "[remove-input]" in options and re.search(r"\b(Number|Shape|Text|Choice)\(", code)
+        ]
+        if asking:
+            answered += 1
+            assert sum(code.count(".mistake(") for code in asking) >= 2, asking
+    assert answered >= 4
+
+
+@pytest.mark.parametrize("page", CHAPTERS, ids=name_of)
+def test_a_checker_refuses_the_starter_and_three_wrong_solutions_and_takes_the_solution(page):
+    """The cells run in the build and in the tests of the page; here is seen that they are there."""
+    builds = [exercise for kind, exercise in exercises_of(page) if kind == "build"]
+    last = cells.sources_of(page.read_text("utf-8"))[-1]
+    refused = re.findall(r"refuses\(\s*(check_\w+),([^)]*)\)", last)
+    assert len(refused) >= len(builds)
+    for exercise in builds:
+        code = CELL.findall(exercise)
+        seen = [source for options, source in code if not options]
+        folded = "".join(source for options, source in code if "hide-cell" in options)
+        (checker,) = re.findall(r"^def (check_\w+)\(", folded, re.M)
+        (others,) = (names for name, names in refused if name == checker)
+        wrong = [name.strip() for name in others.split(",") if name.strip()]
+        assert len(set(wrong)) >= 4  # the starter and three more
+        assert re.search(rf"^def {wrong[0]}\(", "".join(seen), re.M), "the starter is in view"
+        assert re.search(rf"^{checker}\(\w+\)", folded, re.M), "the solution calls the checker"
 
 
 @pytest.mark.parametrize("page", [*BEFORE, *CHAPTERS], ids=name_of)
@@ -203,9 +256,8 @@ def undefined_names(code):
     "page", [*BEFORE, *CHAPTERS, *(ROOT / "docs").glob("[!i]*.md")], ids=name_of
 )
 def test_the_code_that_a_reader_sees_needs_nothing_that_is_folded(page):
-    cell = r"^```\{code-cell\} python\n(?:---\n(.*?)^---\n)?(.*?)^```"
-    cells = re.findall(cell, page.read_text("utf-8"), re.M | re.S)
-    seen = [code for options, code in cells if not re.search(r"tags: \[(hide|remove)-", options)]
+    found = CELL.findall(page.read_text("utf-8"))
+    seen = [code for options, code in found if not re.search(r"tags: \[(hide|remove)-", options)]
     assert undefined_names("\n".join(seen)) == []
 
 
