@@ -26,10 +26,10 @@ COMMENT = re.compile(
 
 # What each part loads, in this order: a script uses the global names of those before it.
 RUN = ("network", "training-loop", "bounds", "settings")
-PAGE = ("formats", "elements", "fields", "play")
+PAGE = ("formats", "make-element", "elements", "fields", "play")
 PICTURES = ("loss-curve", "letter-strip", "epoch-slider")
 FORM = ("verdict", "torch-script", "settings-form", "run-address", "kept-challenges")
-LAYER = ("bounds", "layer-options", "shapes", "typed-answers", "shape-questions")
+LAYER = ("bounds", "layer-options", "shapes", "typed-shape", "shape-questions")
 SCRIPTS = {
     "train": (*RUN, *PAGE, "store", *PICTURES, *FORM, "part-train"),
     "scrubber": (*RUN, *PAGE, "store", *PICTURES, "part-scrubber"),

@@ -36,7 +36,8 @@ PRECISE = Number("Loss", 1.099, digits=3)
 def reply(browser):
     """Ask what the page replies to a typed answer."""
     page = browser.new_page()
-    page.add_script_tag(path=ROOT / "docs/_static/play/typed-answers.js")
+    for name in ("typed-shape", "typed-answers"):
+        page.add_script_tag(path=ROOT / f"docs/_static/play/{name}.js")
 
     def ask(question, typed):
         said = page.evaluate(

@@ -387,7 +387,7 @@ def test_hostile_options_of_a_page_do_no_harm(part, name):
 def quiz(browser):
     """Call a function of the quiz where its scripts are loaded."""
     page = browser.new_page()
-    for name in ("shapes.js", "typed-answers.js", "shape-questions.js"):
+    for name in ("shapes.js", "typed-shape.js", "shape-questions.js"):
         page.add_script_tag(path=PLAY / name)
     yield lambda function, argument=None: page.evaluate(f"x => ({function})(x)", argument)
     page.close()
@@ -466,16 +466,16 @@ def test_the_question_says_all_that_the_answer_needs(quiz, questions):
      " ( 3 ,21, 16, ) ", "torch.Size([3, 21, 16])", "3; 21; 16", "03, 21, 16"],
 )  # fmt: skip
 def test_a_shape_may_be_typed_in_many_ways(quiz, typed):
-    assert quiz("charseqAnswers.readShape", typed) == {"shape": [3, 21, 16], "hint": ""}
+    assert quiz("charseqTypedShape", typed) == {"shape": [3, 21, 16], "hint": ""}
 
 
 def test_a_shape_of_one_axis_may_have_pythons_comma(quiz):
     for typed in ("16", "(16,)", "(16)", "16,"):
-        assert quiz("charseqAnswers.readShape", typed) == {"shape": [16], "hint": ""}
+        assert quiz("charseqTypedShape", typed) == {"shape": [16], "hint": ""}
 
 
 def test_one_axis_too_many_is_a_wrong_answer_and_no_odd_one(quiz):
-    assert quiz("charseqAnswers.readShape", "1, 3, 21, 16") == {"shape": [1, 3, 21, 16], "hint": ""}
+    assert quiz("charseqTypedShape", "1, 3, 21, 16") == {"shape": [1, 3, 21, 16], "hint": ""}
 
 
 @pytest.mark.parametrize(
@@ -491,7 +491,7 @@ def test_one_axis_too_many_is_a_wrong_answer_and_no_odd_one(quiz):
         ("3,,4", "Whole numbers"),
         ("1e3", "Whole numbers"),
         (EVIL, "no letters"),
-        ("<>", "Whole numbers"),
+        ("<>", "the sizes of all axes"),
         ("99999999999", "Whole numbers"),
         ("1 2 3 4 5", "no tensor here has more than three"),
         ("9" * 100_000, "Whole numbers"),
@@ -500,7 +500,7 @@ def test_one_axis_too_many_is_a_wrong_answer_and_no_odd_one(quiz):
     ],
 )
 def test_odd_input_gets_a_hint(quiz, typed, hint):
-    read = quiz("charseqAnswers.readShape", typed)
+    read = quiz("charseqTypedShape", typed)
     assert hint.lower() in read["hint"].lower()
     assert read["hint"].endswith("for example 3, 21, 16.")
     assert read["shape"] == []
@@ -817,9 +817,10 @@ def test_the_gaps_of_the_paths_are_the_distances_of_torchs_states(part):
             texts = page.locator(".play-paths svg text").all_text_contents()
             says = vocab.decode(states[[5, 18]].argmax(dim=1))
             marks = ["✗✓"[char == right] for char, right in zip(says, "ei", strict=True)]
-            assert texts[:2] == [f"{says[0]} {marks[0]}", f"{says[1]} {marks[1]}"]
-            assert texts[2::2] == list("␣learn")
-            assert [float(text) for text in texts[3::2]] == pytest.approx(distances, abs=0.000501)
+            assert texts[:2] == [f"{says[0]} {marks[0]}", "learned"]
+            assert texts[2:4] == [f"{says[1]} {marks[1]}", "learning"]
+            assert texts[4::2] == list("␣learn")
+            assert [float(text) for text in texts[5::2]] == pytest.approx(distances, abs=0.000501)
             lines = page.locator(".play-paths svg path").evaluate_all(
                 "all => all.map(path => path.getAttribute('d').slice(1).split('L'))"
             )
@@ -867,7 +868,7 @@ def test_a_chapters_part_loads_when_it_comes_near_and_is_accessible(quiet, site,
     quiet.wait_for_selector(f".play-{play} button")
     assert part.locator(".play-fallback").count() == 0
     if play == "temperature":
-        part.get_by_role("button", name="Draw").click()
+        part.get_by_role("button", name="Draw 40 characters").click()
     elif play == "paths":
         part.get_by_role("slider", name="Epoch").fill("40")
     else:

@@ -2,7 +2,7 @@
 
 /*
  * How far the reader has come: beside each chapter in a list, beside each exercise, and three old
- * exercises at the start of a chapter. After elements.js, solved.js and the list of exercises.
+ * exercises at the start of a chapter. After make-element.js, solved.js and the list of exercises.
  *
  *   charseqProgress.show()
  *
@@ -14,7 +14,7 @@
 /** @typedef {[page: string, title: string, exercises: ListedExercise[]]} ListedChapter */
 
 const charseqProgress = (() => {
-  const { el } = charseqElements;
+  const { el } = charseqMake;
   const folder = /** @type {HTMLScriptElement} */ (document.currentScript).src;
   /** The address of a page of the site. @param {string} page */
   const address = (page) => new URL(`../../${page}.html`, folder).href;

@@ -1,7 +1,7 @@
 "use strict";
 
 /*
- * The form in which a reader answers. After elements.js, typed-answers.js and solved.js.
+ * The form in which a reader answers. After make-element.js, typed-answers.js and solved.js.
  *
  *   charseqQuestions.fill()   makes a form of each question on the page
  *
@@ -9,7 +9,7 @@
  */
 
 const charseqQuestions = (() => {
-  const { el, newId } = charseqElements;
+  const { el, newId } = charseqMake;
   const SIGNS = { right: "✓", nearly: "≈", known: "✗", wrong: "✗", odd: "?" };
   const EXAMPLES = { number: "a number", shape: "for example 2, 5, 4", text: "a text" };
 

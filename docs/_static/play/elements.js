@@ -2,7 +2,7 @@
 
 /*
  * Elements of a page: how the parts of the playground make them, and announce what has changed.
- * After formats.js. Strings are put on the page as text and never as markup.
+ * After formats.js and make-element.js. Strings are put on the page as text and never as markup.
  *
  *   charseqElements.el(tag, attributes, ...children), svg(...)   an element, a piece of a drawing
  *   charseqElements.withIndices(text)              pieces of it, with the index of h_t below the line
@@ -13,48 +13,8 @@
  *   charseqElements.table(caption, head, rows)
  */
 
-/** @typedef {Node | string | null} Child */
-
 const charseqElements = (() => {
-  /**
-   * Give an element its attributes and children. An attribute that is false or null is left out.
-   * A function becomes a listener: {onclick: f}.
-   * @template {Element} T
-   * @param {T} node
-   * @param {Record<string, any>} attributes
-   * @param {Child[]} children
-   * @returns {T}
-   */
-  const fill = (node, attributes, children) => {
-    for (const [name, value] of Object.entries(attributes)) {
-      if (typeof value === "function") node.addEventListener(name.slice(2), value);
-      else if (value !== false && value != null) {
-        node.setAttribute(name, value === true ? "" : String(value));
-      }
-    }
-    node.append(...children.filter((child) => child !== null));
-    return node;
-  };
-
-  /**
-   * el("p", {class: "play-note"}, "text", el("b", {}, "more"))
-   * @template {keyof HTMLElementTagNameMap} K
-   * @param {K} tag
-   * @param {Record<string, any>} [attributes]
-   * @param {Child[]} children
-   */
-  const el = (tag, attributes = {}, ...children) =>
-    fill(document.createElement(tag), attributes, children);
-
-  /**
-   * The same for a drawing.
-   * @template {keyof SVGElementTagNameMap} K
-   * @param {K} tag
-   * @param {Record<string, any>} [attributes]
-   * @param {Child[]} children
-   */
-  const svg = (tag, attributes = {}, ...children) =>
-    fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+  const { el, svg, newId } = charseqMake;
 
   /**
    * A text as children of an element, with the indices of its symbols below the line.
@@ -70,9 +30,6 @@ const charseqElements = (() => {
     });
     return children;
   };
-
-  let ids = 0;
-  const newId = () => `play-${++ids}`;
 
   /** @type {WeakMap<HTMLElement, {region: HTMLElement, timer: number}>} */
   const regions = new WeakMap();

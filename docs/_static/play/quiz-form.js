@@ -2,7 +2,7 @@
 
 /*
  * The form of "Predict the shape". After shape-questions.js,
- * typed-answers.js, elements.js and fields.js.
+ * typed-shape.js, elements.js and fields.js.
  *
  *   charseqQuizForm(seed, show)   an element; the first question has this seed, the next one the
  *                                 next; show(options) shows the layer that was asked about
@@ -50,7 +50,7 @@ const charseqQuizForm = (seed, show) => {
   const submit = (event) => {
     event.preventDefault();
     if (isOpen) {
-      const { shape, hint } = charseqAnswers.readShape(input.value);
+      const { shape, hint } = charseqTypedShape(input.value);
       error(hint);
       if (hint) return say(form, hint);
       answer(shape);

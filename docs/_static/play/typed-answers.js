@@ -1,11 +1,10 @@
 "use strict";
 
 /*
- * What a reader types, and what to reply. This file does not touch the page.
+ * What a reader types, and what to reply. This file does not touch the page. After typed-shape.js.
  *
  *   charseqAnswers.reply(question, typed)   {verdict, says}
  *   charseqAnswers.numbers(text)            the numbers that a text may mean, the likeliest first
- *   charseqAnswers.readShape(text)          {shape, hint}: the sizes typed, or why they are no shape
  *
  * docs/_ext/questions.py makes the questions. Verdicts: "right"; "nearly", when only the form or one
  * step is wrong; "known", a mistake that the page foresaw; "wrong"; "odd", no answer of this kind.
@@ -125,29 +124,11 @@ const charseqAnswers = (() => {
     return { verdict: "wrong", says: whole ? AGAIN : "The answer is a whole number." };
   };
 
-  /**
-   * A shape as a reader types it: 3, 21, 16 or (3, 21, 16) or torch.Size([3, 21, 16]).
-   * @param {string} text
-   * @returns {{shape: number[], hint: string}}
-   */
-  const readShape = (text) => {
-    const inside = text.trim().replace(/^torch\.Size/, "").replace(/^[([{<]+|[)\]}>]+$/g, "");
-    const words = inside.trim().split(/\s*[,;×x*]\s*|\s+/i);
-    if (words.length > 1 && !words.at(-1)) words.pop(); // the comma of (16,)
-    let hint = "";
-    if (!inside.trim()) hint = "Type the sizes of all axes";
-    else if (words.some((word) => /^\p{L}/u.test(word))) hint = "Type numbers, no letters";
-    else if (!words.every((word) => /^\d{1,9}$/.test(word))) hint = "Type whole numbers only";
-    else if (words.length > 4) hint = "No tensor here has more than three axes";
-    if (hint) hint += ". Separate the sizes by commas, for example 3, 21, 16.";
-    return { shape: hint ? [] : words.map(Number), hint };
-  };
-
   /** @param {AskedQuestion} question @param {string} typed @returns {Reply} */
   const replyToShape = ({ answer, mistakes }, typed) => {
     // "()" is the shape of a single number.
     const bare = /^\s*(torch\.Size)?[([]{1,2}\s*[)\]]{1,2}\s*$/.test(typed);
-    const { shape, hint } = bare ? { shape: [], hint: "" } : readShape(typed);
+    const { shape, hint } = bare ? { shape: [], hint: "" } : charseqTypedShape(typed);
     if (hint) return { verdict: "odd", says: hint };
     const given = shape.join(", ");
     if (given === answer) return { verdict: "right", says: "" };
@@ -179,7 +160,7 @@ const charseqAnswers = (() => {
   /** @param {AskedQuestion} question @param {string} typed @returns {Reply} */
   const replyToText = ({ answer, mistakes }, typed) => {
     /** @param {string} text */
-    const bare = (text) => text.replace(/␣/g, " ").replace(/^(["'`])(.*)\1$/s, "$2");
+    const bare = (text) => text.replace(/␣/g, " ").replace(/^(["'\x60])(.*)\1$/s, "$2");
     /** @param {string} text */
     const curly = (text) => bare(text.trim().replace(/[“”„]/g, '"').replace(/[‘’]/g, "'"));
     const readings = [typed, bare(typed), curly(typed)];
@@ -245,5 +226,5 @@ const charseqAnswers = (() => {
     return { verdict, says: verdict === "right" ? `Right. ${question.why}`.trim() : says };
   };
 
-  return { reply, numbers, readShape };
+  return { reply, numbers };
 })();
