@@ -144,7 +144,7 @@ def setup(app):
     others = dict.fromkeys(("latex", "text", "man", "texinfo"), (nothing, nothing))
     app.add_node(play, html=(visit, depart), **others)
     app.add_directive("play", Play)
-    app.add_config_value("play_scripts", SCRIPTS, "env")  # if they change, pages are made anew
+    app.add_config_value("play_scripts", SCRIPTS, "html")  # if they change, pages are written anew
     app.connect("builder-inited", write_whole)
     app.connect("html-page-context", add_files)
     app.connect("build-finished", make_lean)
