@@ -19,8 +19,11 @@ logger = logging.getLogger(__name__)
 QUESTION = '<div class="question" hidden'
 FOLDER = Path(__file__).parents[1] / "_static" / "exercises"
 SCRIPTS = (
-    *(SOURCE / f"{name}.js" for name in ("make-element", "typed-shape", "typed-answers")),
-    *(FOLDER / f"{name}.js" for name in ("solved", "question-form", "progress", "start")),
+    *(SOURCE / f"{name}.js" for name in ("make-element", "typed-shape")),
+    *(
+        FOLDER / f"{name}.js"
+        for name in ("typed-answers", "solved", "question-form", "progress", "start")
+    ),
 )
 
 
