@@ -123,7 +123,8 @@ JUDGED = [
         {"epochs": 50},
         "partly",
         r"After “␣learn” the text goes on in more than one way\. "
-        r"To tell the ways apart, the network has to remember 7 characters\.",
+        r"To tell the ways apart, the network has to look one character further back, "
+        r"at 7 in all\.",
     ),
     ({"epochs": 30}, "partly", r"Not there yet\. .* The loss was still falling\."),
     ({"epochs": 15}, "partly", r"\(letter \d+\), and 9 more\."),

@@ -54,8 +54,8 @@
         const length = number(gradientNorm);
         now.textContent =
           `Epoch ${epoch}: ${right} of ${pass.T} letters are right. A wrong one has a frame. ` +
-          "“Sure of it” is the probability that the network gave to the letter that came. " +
-          "“Gradient” is the length of the gradient at each step, compared with the longest. The " +
+          "“% for what comes” is the probability that the network gave to the letter that came. " +
+          "“Gradient” is the length of the gradient for the state; the longest fills its row. The " +
           `gradient of all weights has length ${length}. Press a letter to look at its step below.`;
       },
     };

@@ -73,8 +73,8 @@ const charseqVerdict = (() => {
       const text = [...settings.text];
       const context = text.slice(Math.max(0, open[0] + 2 - length), open[0] + 1).join("");
       said.push(
-        `After ${quoted(context)} the text goes on in more than one way. To tell the ways apart, ` +
-          `the network has to remember ${length} characters.`,
+        `After ${quoted(context)} the text goes on in more than one way. To ` +
+          `tell the ways apart, the network has to look one character further back, at ${length} in all.`,
       );
     }
     const earlier = records[Math.floor(0.8 * records.length)].loss;
