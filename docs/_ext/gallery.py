@@ -16,7 +16,7 @@ from sphinx_gallery import notebook
 ORDER = (
     *("one_step", "unroll_hello", "parameter_shapes", "two_biases", "last_hidden"),
     *("encode_onehot", "train_seed", "clipping"),
-    *("loss_floor", "context_needed", "add_head", "seed_distribution"),
+    *("loss_floor", "context_needed", "add_head", "seed_distribution", "memory_length"),
     *("batch_scramble", "detach_graph", "baselines", "temperature", "embeddings"),
     *("scaling", "real_text"),
 )

@@ -893,6 +893,18 @@ def test_a_chapters_part_loads_when_it_comes_near_and_is_accessible(quiet, site,
     assert problems == []
 
 
+def test_a_picture_has_a_name_before_there_is_anything_to_draw():
+    made = [
+        attributes
+        for path in PLAY.glob("*.js")
+        for attributes in re.findall(
+            r'svg\(\s*"svg",\s*\{([^}]*role: "img"[^}]*)', path.read_text("utf-8")
+        )
+    ]
+    assert len(made) >= 2
+    assert all('"aria-label"' in attributes for attributes in made)
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [

@@ -130,7 +130,7 @@ const charseqCurve = (() => {
 
   /** @param {(epoch: number) => void} onPick when the reader presses the picture */
   const draw = (onPick) => {
-    const picture = svg("svg", { role: "img" });
+    const picture = svg("svg", { role: "img", "aria-label": "The network is being trained." });
     /** @type {Curve} */
     let curve = { losses: [], before: [], epochs: 1, epoch: 1, levels: [] };
     let wide = 0;

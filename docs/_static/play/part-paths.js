@@ -17,7 +17,11 @@ charseqPlay.define("paths", (root, options) => {
   const UNIT = 90; // a distance of 1
   const state = charseqStore.ownRun(options);
   const epochs = charseqEpochs((epoch) => state.set({ epoch }));
-  const picture = svg("svg", { role: "img", viewBox: `0 0 ${STEP * length + 100} 156` });
+  const picture = svg("svg", {
+    role: "img",
+    "aria-label": "The network is being trained.",
+    viewBox: `0 0 ${STEP * length + 100} 156`,
+  });
   root.append(el("figure", {}, picture), epochs.element);
 
   const label = (
