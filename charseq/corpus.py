@@ -283,17 +283,17 @@ def streams(ids: ArrayLike, batch_size: int, length: int) -> Iterator[Batch]:
     """Cut ids into batches in which row i continues row i of the batch before.
 
     Use them if the state is carried from one batch to the next. The text is laid out as
-    `batch_size` pieces side by side, and each batch holds the next `length` characters of every
-    piece. Characters at the end of the text that do not fill a batch are dropped.
+    `batch_size` streams side by side, and each batch holds the next `length` characters of every
+    stream. Characters at the end of the text that do not fill a batch are dropped.
 
     Parameters
     ----------
     ids : array_like of int
         A text, (N,).
     batch_size : int
-        B, the number of pieces.
+        B, the number of streams.
     length : int
-        T, the number of characters per piece in a batch.
+        T, the number of characters of each stream in a batch.
 
     Returns
     -------
@@ -333,7 +333,7 @@ def streams(ids: ArrayLike, batch_size: int, length: int) -> Iterator[Batch]:
 
 def _streams(text: NDArray[Any], B: int, T: int, batch_count: int) -> Iterator[Batch]:
     end = B * T * batch_count
-    inputs = text[:end].reshape(B, -1)  # (B, batch_count * T), one row per piece
+    inputs = text[:end].reshape(B, -1)  # (B, batch_count * T), one row per stream
     targets = text[1 : end + 1].reshape(B, -1)  # the same, one character later
     for start in range(0, batch_count * T, T):
         x = inputs[:, start : start + T].astype(np.int64, order="C")  # (B, T)

@@ -85,7 +85,8 @@ class CharRNN(nn.Module):
     Notes
     -----
     A model computes in float32. ``model.double()`` converts it to float64, in which a log shows the
-    same digits on every processor. A seed draws the same weights for both.
+    same digits on every processor, unless tiny differences grow from step to step. A seed draws the
+    same weights for both.
 
     Examples
     --------

@@ -55,7 +55,7 @@ def is_exercise(node):
 
 
 def is_question(node):
-    return isinstance(node, nodes.raw) and QUESTION in node.rawsource + node.astext()
+    return isinstance(node, nodes.raw) and QUESTION in node.astext()
 
 
 def collect(app, doctree):
@@ -138,16 +138,12 @@ class ShowAll(SphinxPostTransform):
 
     def run(self, **kwargs):
         for place in list(self.document.findall(all_exercises)):
-            place.replace_self(
-                [part for chapter in chapters(self.env) for part in self.show(*chapter)]
-            )
+            place.replace_self([self.show(*chapter) for chapter in chapters(self.env)])
 
     def show(self, docname, title, listed):
         here, doctree = self.env.current_document.docname, self.env.get_doctree(docname)
         section = nodes.section("", nodes.title("", title), ids=[nodes.make_id(docname)])
-        for (place, _, _), exercise in zip(
-            listed, filter(is_exercise, doctree.findall()), strict=True
-        ):
+        for (place, _, _), exercise in zip(listed, doctree.findall(is_exercise), strict=True):
             copy = exercise.deepcopy()
             for node in copy.findall(nodes.Element):
                 node["ids"] = []
@@ -159,7 +155,7 @@ class ShowAll(SphinxPostTransform):
             link = nodes.reference("", "Go to this exercise", refuri=f"{uri}#{place}")
             copy += nodes.paragraph("", "", link)
             section += copy
-        return [section]
+        return section
 
 
 def add_files(app, pagename, templatename, context, doctree):
