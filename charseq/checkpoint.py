@@ -15,6 +15,10 @@ and rows of the training step saved before. So a run that is killed at any insta
 fails, can be resumed from a complete training step. The files are JSON, CSV and safetensors, so
 loading them executes no code.
 
+A folder that :func:`shrink` has made lacks the state and the best weights. Its weights are float16,
+and its history holds only measurements. It can write, but not be resumed. The network
+``reference-net``, which comes with the package, is such a folder.
+
 Torch is imported only where a run is saved or resumed, so that sampling does not need it.
 """
 
@@ -36,6 +40,7 @@ from charseq._version import __version__
 from charseq.files import write_whole
 from charseq.history import History, UpdateRecord
 from charseq.net import NumpyNet
+from charseq.texts import REFERENCE_NET
 from charseq.vocab import Vocabulary
 
 if TYPE_CHECKING:
@@ -50,6 +55,7 @@ __all__ = [
     "read_config",
     "read_history",
     "save_run",
+    "shrink",
     "start_folder",
 ]
 
@@ -182,6 +188,12 @@ def _explain_write_errors(folder: Folder) -> Iterator[None]:
         ) from error
 
 
+def _path_of(folder: Folder) -> Path:
+    """Return the path of a folder. The name reference-net means the package's, if none is here."""
+    path = Path(folder)
+    return REFERENCE_NET if str(folder) == REFERENCE_NET.name and not path.exists() else path
+
+
 def load_run(folder: Folder) -> tuple["Run", History]:
     """Load a run, to continue it as if it had never stopped.
 
@@ -204,7 +216,7 @@ def load_run(folder: Folder) -> tuple["Run", History]:
     """
     from charseq.language_model import Run, Settings
 
-    path = Path(folder)
+    path = _path_of(folder)
     config, vocab = read_config(path), _read_vocab(path)
     model, step = _read_model(path / "weights.safetensors", config)
     _check_vocab(path, vocab, model.vocab_size)
@@ -212,9 +224,59 @@ def load_run(folder: Folder) -> tuple["Run", History]:
         settings = Settings(**config["settings"])
     except (TypeError, ValueError) as error:
         raise RunFolderError(f"{path / 'config.json'} is damaged: {error}") from None
+    if not (state := path / f"state-{step}.safetensors").exists() and _is_float16(path):
+        raise RunFolderError(
+            f"{path} holds a network that was shrunk: it can write, but its run cannot be resumed"
+        )
     run = Run(model, vocab, settings, step=step)
-    _restore_state(run, path / f"state-{step}.safetensors")
+    _restore_state(run, state)
     return run, _read_history(path, step)
+
+
+def shrink(folder: Folder, target: Folder, *, best: bool = True) -> None:
+    """Copy what a network needs in order to write, in a fifteenth of the space or less.
+
+    The weights become float16. Of the history, the measurements on the held-back text are kept.
+    What the optimizer knew is left out, so the copy cannot be resumed.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        A run folder.
+    target : str or path-like
+        The folder to make. It must not exist, or be empty.
+    best : bool, default=True
+        As in :func:`charseq.load_net`.
+
+    Raises
+    ------
+    RunFolderError
+        If a file is missing or damaged, or if a weight is too large for float16.
+    FileExistsError
+        If there is something in `target`.
+    OSError
+        If a file cannot be written.
+    """
+    path, target = _path_of(folder), Path(target)
+    config, vocab = read_config(path), _read_vocab(path)
+    file = _choose_weights_file(path, best)
+    arrays, metadata = _read_arrays(file)
+    _make_net(file, arrays, config["model"])  # raises if they do not fit
+    with np.errstate(over="ignore"):
+        small = {name: array.astype(np.float16) for name, array in arrays.items()}
+    for name, array in small.items():
+        if not np.isfinite(array).all():
+            largest = abs(arrays[name]).max()
+            raise RunFolderError(f"{file}: {name} holds {largest:g}, float16 ends at 65504")
+    history = _read_history(path, _parse_step(file, metadata))
+    measured = History(tuple(record for record in history if not math.isnan(record.valid_loss)))
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise FileExistsError(f"{target} exists already: choose a new folder")
+    target.mkdir(parents=True, exist_ok=True)
+    write_whole(target / "vocab.json", vocab.to_json().encode())
+    write_whole(target / "weights.safetensors", to_safetensors(small, metadata=metadata))
+    measured.to_csv(target / "history.csv")
+    write_whole(target / "config.json", (json.dumps(config, indent=2) + "\n").encode())
 
 
 def read_history(folder: Folder) -> History:
@@ -235,7 +297,7 @@ def read_history(folder: Folder) -> History:
     RunFolderError
         If a file is missing or damaged.
     """
-    path = Path(folder)
+    path = _path_of(folder)
     file = path / "weights.safetensors"
     return _read_history(path, _parse_step(file, _read_arrays(file)[1]))
 
@@ -276,7 +338,7 @@ def load_model(folder: Folder, *, best: bool = True) -> tuple["CharRNN", Vocabul
     RunFolderError
         As in :func:`charseq.load_net`.
     """
-    path = Path(folder)
+    path = _path_of(folder)
     config, vocab = read_config(path), _read_vocab(path)
     model, _ = _read_model(_choose_weights_file(path, best), config)
     _check_vocab(path, vocab, model.vocab_size)
@@ -306,7 +368,7 @@ def load_net(folder: Folder, *, best: bool = True) -> tuple[NumpyNet, Vocabulary
     RunFolderError
         If a file is missing, is damaged, or does not fit the others.
     """
-    path = Path(folder)
+    path = _path_of(folder)
     config, vocab = read_config(path), _read_vocab(path)
     file = _choose_weights_file(path, best)
     net = _make_net(file, _read_arrays(file)[0], config["model"])
@@ -332,7 +394,7 @@ def read_config(folder: Folder) -> dict[str, Any]:
     RunFolderError
         If the file is missing or damaged, or has another format.
     """
-    path = Path(folder)
+    path = _path_of(folder)
     if not path.is_dir():
         problem = "is a file" if path.exists() else "does not exist"
         raise RunFolderError(f"{path} {problem}; expected a run folder made by charseq train")
@@ -422,11 +484,19 @@ def _read_arrays(file: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
         with safe_open(file, framework="numpy") as tensors:
             # Copies, because arrays that are mapped from the file would change with the file.
             arrays = {name: np.array(tensors.get_tensor(name)) for name in tensors.keys()}  # noqa: SIM118
+            for name, array in arrays.items():
+                if array.dtype == np.float16:  # made by `shrink`; every float16 is a float32, too
+                    arrays[name] = array.astype(np.float32)
             return arrays, tensors.metadata() or {}
     except OSError as error:
         raise RunFolderError(f"{file} cannot be read: {error.strerror or error}") from None
     except (SafetensorError, TypeError) as error:
         raise RunFolderError(f"{file} is damaged or cut short: {error}") from None
+
+
+def _is_float16(path: Path) -> bool:
+    with safe_open(path / "weights.safetensors", framework="numpy") as tensors:
+        return any(tensors.get_slice(name).get_dtype() == "F16" for name in tensors.keys())  # noqa: SIM118
 
 
 def _parse_step(file: Path, metadata: dict[str, str]) -> int:

@@ -1,4 +1,4 @@
-"""The command ``charseq``: train, resume, sample, eval, shapes, info.
+"""The command ``charseq``: train, resume, sample, shrink, eval, shapes, info.
 
 Only typer is imported here. Each command imports what it needs, so that help appears at once.
 """
@@ -26,12 +26,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-RunFolder = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
+RunFolder = Annotated[
+    str, typer.Argument(help="A run folder, or reference-net.", show_default=False)
+]
 Text = Annotated[
     str,
-    typer.Argument(
-        help="A text file, or python-reference, unicode-names or time-zones.", show_default=False
-    ),
+    typer.Argument(help="A text file, or a text such as python-reference.", show_default=False),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
@@ -126,7 +126,7 @@ def resume(
     """Continue a run as if it had never stopped."""
     from charseq.trainer import Reporting, resume_folder
 
-    if resume_folder(run, Reporting(save_every, sample_every, as_json)):
+    if resume_folder(Path(run), Reporting(save_every, sample_every, as_json)):
         raise typer.Exit(130)
 
 
@@ -172,6 +172,18 @@ def sample(
     for number, text in enumerate(texts):
         print("-" * 60 + "\n" if number else "", end="")
         print((prompt or "") + text)
+
+
+@app.command()
+def shrink(
+    run: RunFolder,
+    out: Annotated[Path, typer.Option(help="The folder to make.")],
+    last: Annotated[bool, typer.Option("--last", help="Use the latest weights.")] = False,
+) -> None:
+    """Copy what a trained network needs in order to write, with weights in float16."""
+    from charseq import checkpoint
+
+    checkpoint.shrink(run, out, best=not last)
 
 
 @app.command("eval")
@@ -246,11 +258,12 @@ def info(run: RunFolder, as_json: Json = False) -> None:
     config = read_config(run)
     net, vocab = load_net(run, best=False)
     history = read_history(run)
+    step = history[-1].step if len(history) else 0
     facts: dict[str, Any] = {
         "network": f"{net.cell} {'×'.join([str(net.hidden_size)] * len(net.layers))}",
         "vocabulary": len(vocab),
         "text": config["text"].get("text"),
-        "steps": f"{len(history)} of {config['settings'].get('steps')}",
+        "steps": f"{step} of {config['settings'].get('steps')}",
     }
     if len(history):
         facts["loss"] = round(float(history.losses[-1]), 4)

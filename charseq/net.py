@@ -1,6 +1,7 @@
 """A trained network in NumPy: `NumpyNet` follows the reference's equations, `Reader` is faster."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from functools import cached_property
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy import add, dot, multiply, subtract, tanh
 from numpy.typing import ArrayLike, NDArray
 
-from charseq._checks import check_choice, check_integers
+from charseq._checks import check_choice, check_ids, check_integers
 from charseq.reference import RNNParams, gru_step, lstm_step, output_layer, rnn_step
 from charseq.shapes import GATES
 
@@ -152,6 +153,84 @@ class NumpyNet:
                 new_state.append(x)
         return (x if self.head is None else output_layer(x, *self.head)), new_state
 
+    def read(self, ids: ArrayLike) -> tuple[Array, Array]:
+        """Read a whole text, from a state of zeros, and keep what every character led to.
+
+        Parameters
+        ----------
+        ids : array_like of int, shape (T,)
+            The characters.
+
+        Returns
+        -------
+        logits : ndarray of shape (T, V)
+            In row t, the scores of the character after character t, :eq:`output-layer`.
+        states : ndarray of shape (T, H)
+            In row t, the state of the top layer after it has read character t.
+
+        Raises
+        ------
+        ValueError
+            If `ids` is not the ids of a text, or an id is out of range.
+
+        Examples
+        --------
+        >>> from charseq import CharRNN, NumpyNet
+        >>> net = NumpyNet.from_model(CharRNN(vocab_size=4, hidden_size=8, cell="GRU", seed=0))
+        >>> logits, states = net.read([1, 2, 0])
+        >>> logits.shape, states.shape
+        ((3, 4), (3, 8))
+        """
+        text = check_ids(ids, self.vocab_size)
+        if text.ndim != 1:
+            raise ValueError(f"expected the ids of one text, shape (T,), got shape {text.shape}")
+        reader = Reader(self, 1)
+        logits = np.empty((len(text), len(reader.logits)), reader.logits.dtype)
+        states = np.empty((len(text), self.hidden_size), reader.logits.dtype)
+        for t, k in enumerate(text):
+            reader.read(k)
+            logits[t], states[t] = reader.logits, reader.state
+        return logits, states
+
+    def without_units(self, units: Iterable[int]) -> "NumpyNet":
+        """Return the network in which nothing reads some units of the top layer.
+
+        Their columns in :math:`W_{hh}` and in the output layer are zeros, so the network computes
+        what it would compute if these units were 0 at every time step.
+
+        Parameters
+        ----------
+        units : iterable of int
+            The units, each from 0 to H - 1.
+
+        Returns
+        -------
+        NumpyNet
+            A new network. This one stays as it is.
+
+        Raises
+        ------
+        ValueError
+            If a unit is out of range, or the network has no output layer.
+        """
+        columns = list(units)
+        for unit in columns:
+            if not 0 <= unit < self.hidden_size:
+                raise ValueError(
+                    f"there is no unit {unit}: expected a number from 0 to {self.hidden_size - 1}"
+                )
+        if self.head is None:
+            raise ValueError("without an output layer each unit is the score of a character")
+        net = copy(self)
+        net.__dict__.pop("_fused_weights", None)
+        top, (W_hy, b_y) = self.layers[-1], self.head
+        W_hh, W_hy = top.W_hh.copy(), W_hy.copy()
+        W_hh[:, columns] = 0
+        W_hy[:, columns] = 0
+        net.layers = [*self.layers[:-1], top._replace(W_hh=W_hh)]
+        net.head = (W_hy, b_y)
+        return net
+
     @cached_property
     def _fused_weights(self) -> tuple[Array, list[Array]]:
         """The weights in the layout that :class:`Reader` multiplies with.
@@ -225,6 +304,8 @@ class Reader:
     ----------
     logits : ndarray of shape (B, V), or (V,) for a single text
         Scores of the next character. Each call of :meth:`read` overwrites them.
+    state : ndarray of shape (B, H), or (H,) for a single text
+        The state of the top layer; of an LSTM, its h. It is overwritten, too.
     """
 
     def __init__(self, net: NumpyNet, texts: int) -> None:
@@ -247,6 +328,7 @@ class Reader:
         self.logits = (
             h if net.head is None else product[..., gate_rows : gate_rows + net.vocab_size]
         )
+        self.state = h
         self._table = table
         if texts == 1:
             self._inputs = [self._split_gates(row) for row in table]  # one view per character

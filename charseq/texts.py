@@ -4,16 +4,17 @@ import codecs
 import os
 import unicodedata
 import zoneinfo
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
 __all__ = ["load_text", "texts"]
 
+REFERENCE_NET = Path(__file__).parent / "reference-net"  # see its README
 CHUNK = 1 << 18  # bytes per read, so that a file of any size takes little memory
 
 
-def _read_python_reference() -> str:
+def _python_topics() -> dict[str, str]:
     try:
         from pydoc_data.topics import topics
     except ImportError:
@@ -21,7 +22,70 @@ def _read_python_reference() -> str:
             "this Python was installed without pydoc_data, which holds its reference: "
             "install the standard library in full, or choose another text"
         ) from None
-    return "\n".join(topics[name] for name in sorted(topics))
+    return {name: topics[name] for name in sorted(topics)}
+
+
+def _read_python_reference() -> str:
+    return "\n".join(_python_topics().values())
+
+
+def _read_reference_train() -> str:
+    test = _read_reference_test().split("\n\n")
+    pieces = cut_between_paragraphs(reference_paragraphs(without=test))
+    return "".join([piece for k, piece in enumerate(pieces) if k % 16] + pieces[::16])
+
+
+def _read_reference_test() -> str:
+    return (REFERENCE_NET / "test.txt").read_text("utf-8")
+
+
+def reference_paragraphs(without: Iterable[str] = ()) -> list[str]:
+    """Return the paragraphs of Python's reference, each of them once.
+
+    Some of its topics contain others whole, so a fifth of it stands there twice. A paragraph is
+    kept in the longest of the topics that have it. Paragraphs of less than 20 characters, such as
+    "Note:", are always kept, unless nothing else is left of their topic.
+
+    Parameters
+    ----------
+    without : iterable of str, optional
+        Paragraphs to leave out.
+
+    Returns
+    -------
+    list of str
+        The paragraphs, in the order of the topics' names.
+    """
+
+    def words_of(paragraph: str) -> str:
+        return " ".join(paragraph.split())
+
+    topics = _python_topics()
+    seen = {words_of(paragraph) for paragraph in without}
+    kept: dict[str, list[str]] = {}
+    for name in sorted(topics, key=lambda name: -len(topics[name])):
+        kept[name] = []
+        for paragraph in topics[name].strip("\n").split("\n\n"):
+            words = words_of(paragraph)
+            if len(words) < 20 or words not in seen:
+                kept[name].append(paragraph)
+                seen.add(words)
+    return [
+        paragraph
+        for name in topics
+        if any(len(words_of(paragraph)) >= 20 for paragraph in kept[name])
+        for paragraph in kept[name]
+    ]
+
+
+def cut_between_paragraphs(paragraphs: list[str]) -> list[str]:
+    """Join paragraphs to 96 pieces of about the same length, each with an empty line at its end."""
+    pieces, position = [""] * 96, 0
+    size = sum(len(paragraph) + 2 for paragraph in paragraphs)
+    for paragraph in paragraphs:
+        pieces[position * 96 // size] += paragraph + "\n\n"
+        position += len(paragraph) + 2
+    return pieces
 
 
 def _list_unicode_names() -> str:
@@ -46,6 +110,14 @@ _TEXTS: dict[str, tuple[Callable[[], str], str]] = {
         _read_python_reference,
         "what Python's help() shows about the language; it differs between versions of Python",
     ),
+    "reference-train": (
+        _read_reference_train,
+        "python-reference without repeats and without reference-test; it differs like that",
+    ),
+    "reference-test": (
+        _read_reference_test,
+        "the part of Python 3.11's reference that the network reference-net has never seen",
+    ),
     "unicode-names": (
         _list_unicode_names,
         "the names of all Unicode characters, one per line; they differ between versions of Python",
@@ -69,7 +141,7 @@ def texts() -> dict[str, str]:
     --------
     >>> from charseq.texts import texts
     >>> list(texts())
-    ['python-reference', 'unicode-names', 'time-zones']
+    ['python-reference', 'reference-train', 'reference-test', 'unicode-names', 'time-zones']
     """
     return {name: description for name, (_, description) in _TEXTS.items()}
 
