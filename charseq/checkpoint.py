@@ -40,7 +40,6 @@ from charseq._version import __version__
 from charseq.files import write_whole
 from charseq.history import History, UpdateRecord
 from charseq.net import NumpyNet
-from charseq.texts import REFERENCE_NET
 from charseq.vocab import Vocabulary
 
 if TYPE_CHECKING:
@@ -191,7 +190,11 @@ def _explain_write_errors(folder: Folder) -> Iterator[None]:
 def _path_of(folder: Folder) -> Path:
     """Return the path of a folder. The name reference-net means the package's, if none is here."""
     path = Path(folder)
-    return REFERENCE_NET if str(folder) == REFERENCE_NET.name and not path.exists() else path
+    if str(folder) == "reference-net" and not path.exists():
+        from charseq.texts import REFERENCE_NET
+
+        return REFERENCE_NET
+    return path
 
 
 def load_run(folder: Folder) -> tuple["Run", History]:

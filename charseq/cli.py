@@ -181,9 +181,9 @@ def shrink(
     last: Annotated[bool, typer.Option("--last", help="Use the latest weights.")] = False,
 ) -> None:
     """Copy what a trained network needs in order to write, with weights in float16."""
-    from charseq import checkpoint
+    from charseq.checkpoint import shrink as shrink_run
 
-    checkpoint.shrink(run, out, best=not last)
+    shrink_run(run, out, best=not last)
 
 
 @app.command("eval")

@@ -30,6 +30,7 @@ from charseq.checkpoint import (
     read_config,
     read_history,
     save_run,
+    shrink,
     start_folder,
 )
 from charseq.history import History
@@ -943,3 +944,60 @@ def test_a_path_that_is_not_a_run_folder_is_refused(loader, tmp_path):
         LOADERS[loader](tmp_path / "file")
     with pytest.raises(RunFolderError, match=r"is not a run folder: it has no config.json"):
         LOADERS[loader](tmp_path)
+
+
+# --- shrunk runs ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("best", [False, True])
+def test_a_shrunk_folder_holds_the_weights_in_float16_and_the_measurements(best, tmp_path):
+    run = run_of(steps=6, evaluate_every=2)
+    folder, small = tmp_path / "run", tmp_path / "small"
+    history = train_and_save(folder, run, best=True)
+    with torch.no_grad():
+        run.model.rnn.weight_hh_l0 += 1  # the latest weights differ from the best
+    save_run(folder, run, history)
+    shrink(folder, small, best=best)
+    assert set(contents(small)) == {
+        "config.json",
+        "vocab.json",
+        "weights.safetensors",
+        "history.csv",
+    }
+    (net, vocab), (expected, _) = load_net(small), load_net(folder, best=best)
+    assert vocab == run.vocab
+    W_hh = net.layers[0].W_hh
+    assert W_hh.dtype == np.float32
+    np.testing.assert_array_equal(W_hh, expected.layers[0].W_hh.astype(np.float16))
+    assert [record.step for record in read_history(small)] == [2, 4, 6]
+    assert (small / "weights.safetensors").stat().st_size < 0.7 * (
+        folder / "weights.safetensors"
+    ).stat().st_size
+
+
+def test_a_shrunk_folder_is_shrunk_again_without_a_change(valid_folder, tmp_path):
+    shrink(valid_folder, tmp_path / "a")
+    shrink(tmp_path / "a", tmp_path / "b")
+    assert file_contents(tmp_path / "a") == file_contents(tmp_path / "b")
+
+
+def test_a_shrunk_run_cannot_be_resumed_and_the_error_says_why(valid_folder, tmp_path):
+    shrink(valid_folder, tmp_path / "small")
+    with pytest.raises(RunFolderError, match=r"small holds a network that was shrunk: it can"):
+        load_run(tmp_path / "small")
+
+
+def test_shrink_refuses_a_folder_in_use_and_leaves_it_as_it_is(valid_folder, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    for target in (tmp_path, tmp_path / "mine.txt"):
+        with pytest.raises(FileExistsError, match="exists already: choose a new folder"):
+            shrink(valid_folder, target)
+    assert file_contents(tmp_path) == {"mine.txt": b"mine"}
+
+
+def test_shrink_refuses_a_weight_that_float16_cannot_hold(folder, tmp_path):
+    file = folder / "best.safetensors"
+    rewrite(file, lambda arrays: edit_bias(arrays, lambda bias: bias + 7e4))
+    with pytest.raises(RunFolderError, match=r"holds 7\d{4}(\.\d)?, float16 ends at 65504"):
+        shrink(folder, tmp_path / "small")
+    assert not (tmp_path / "small").exists()

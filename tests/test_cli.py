@@ -691,6 +691,15 @@ def test_info_leaves_out_what_a_run_has_not_measured(text, tmp_path):
     assert "loss" not in json.loads(run_ok("info", folder, "--json"))
 
 
+def test_shrink_makes_a_folder_that_writes_and_shows_its_step(finished_run, tmp_path):
+    assert run_ok("shrink", finished_run, "--out", tmp_path / "small") == ""
+    assert len(run_ok("sample", tmp_path / "small", "--length", 30, "--prompt", "the")) == 34
+    assert "20 of 20" in run_ok("info", tmp_path / "small")
+    code, _, err = run_main("shrink", finished_run, "--out", tmp_path / "small")
+    assert code == 1
+    assert "small exists already: choose a new folder" in err
+
+
 def test_a_finished_run_without_records_gets_no_loss_curve(text, tmp_path):
     folder = tmp_path / "run"
     run_ok("train", text, "--out", folder, *SMALL)

@@ -207,3 +207,72 @@ def test_an_unknown_cell_and_a_missing_option_are_named():
         options = {key: value for key, value in model.options.items() if key != name}
         with pytest.raises(KeyError, match=f"there is no option {name}"):
             NumpyNet(options, arrays_of(model))
+
+
+# --- whole texts, and units that nothing reads ----------------------------------------------------
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+def test_read_gives_the_states_and_logits_of_torch(cell, num_layers):
+    model = doubled(model_of(cell=cell, num_layers=num_layers).double())
+    ids = torch.randint(V, (1, 25), generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        expected_states, _ = model.states(ids)
+        expected_logits, _ = model(ids)
+    logits, states = NumpyNet.from_model(model).read(ids[0].numpy())
+    np.testing.assert_allclose(logits, expected_logits[0].numpy(), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(states, expected_states[0].numpy(), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("ids", [[[1, 2]], [V], [-1], [0.5]])
+def test_read_refuses_what_is_not_the_ids_of_one_text(ids):
+    with pytest.raises((ValueError, TypeError), match=r"id|shape"):
+        NumpyNet.from_model(model_of()).read(ids)
+
+
+def test_read_of_an_empty_text_gives_empty_arrays():
+    logits, states = NumpyNet.from_model(model_of()).read([])
+    assert logits.shape == (0, V)
+    assert states.shape == (0, H)
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+def test_without_units_computes_what_zeros_in_their_place_would_give(cell, num_layers):
+    net = NumpyNet.from_model(doubled(model_of(cell=cell, num_layers=num_layers).double()))
+    silent = net.without_units([1, 4])
+    ids, state = rng().integers(V, size=12), net.start()
+    logits, _ = silent.read(ids)
+    for k, row in zip(ids, logits, strict=True):
+        _, state = net.step([k], state)
+        top = state[-1]
+        h = (top[0] if cell == "LSTM" else top).copy()
+        h[:, [1, 4]] = 0
+        W, b = net.head
+        np.testing.assert_allclose(row, (h @ W.T + b)[0], rtol=0, atol=1e-12)
+        if cell == "LSTM":
+            state[-1] = (h, top[1])
+        else:
+            state[-1] = h
+    assert not np.array_equal(net.read(ids)[0], logits)
+
+
+def test_without_units_leaves_the_network_as_it_is():
+    net = NumpyNet.from_model(model_of(cell="GRU"))
+    ids = rng().integers(V, size=12)
+    before, _ = net.read(ids)
+    net.without_units(range(H)).read(ids)
+    np.testing.assert_array_equal(net.read(ids)[0], before)
+
+
+@pytest.mark.parametrize("unit", [-1, H, 100])
+def test_without_units_refuses_a_unit_that_there_is_not(unit):
+    with pytest.raises(ValueError, match=rf"no unit {unit}: expected a number from 0 to {H - 1}"):
+        NumpyNet.from_model(model_of()).without_units([0, unit])
+
+
+def test_without_units_refuses_a_network_whose_units_are_its_scores():
+    net = NumpyNet.from_model(model_of(hidden_size=V, output_layer=False))
+    with pytest.raises(ValueError, match="each unit is the score of a character"):
+        net.without_units([0])
