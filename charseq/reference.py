@@ -22,6 +22,7 @@ from charseq._checks import (
 
 __all__ = [
     "RNNParams",
+    "bptt_jacobian",
     "cross_entropy",
     "cross_entropy_backward",
     "gru_backward",
@@ -804,6 +805,52 @@ def rnn_backward(
         b_hh=da.sum(axis=(0, 1)),  # (H,)
     )
     return dx, dh, dparams
+
+
+def bptt_jacobian(outputs: Array, params: RNNParams) -> Array:
+    r"""Return how the last state changes with the state before the first step, :eq:`bptt-jacobian`.
+
+    Parameters
+    ----------
+    outputs : ndarray of shape (B, T, H)
+        The states of all steps, from :func:`~charseq.rnn_forward`.
+    params : RNNParams
+        Weights and biases.
+
+    Returns
+    -------
+    ndarray of shape (B, H, H)
+        In row j and column k, the derivative of unit j of the last state with respect to unit k of
+        the state before the first character. The gradient goes back through the transpose.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, as in :func:`~charseq.rnn_forward`.
+
+    See Also
+    --------
+    rnn_backward : The gradient of everything, without this product of matrices.
+
+    Notes
+    -----
+    The product is the subject of :cite:t:`pascanu2013difficulty`.
+
+    Examples
+    --------
+    >>> params = RNNParams(np.ones((1, 1)), np.full((1, 1), 0.5), np.zeros(1), np.zeros(1))
+    >>> bptt_jacobian(np.zeros((1, 3, 1)), params)  # tanh has slope 1 at 0, so 0.5 three times
+    array([[[0.125]]])
+    """
+    check_params(params)
+    H = params.W_hh.shape[1]
+    check_shape("outputs", outputs, ("B", "T", H))
+    slopes = 1 - outputs**2  # (B, T, H), derivative of tanh
+    product = np.stack([np.eye(H, dtype=outputs.dtype)] * len(outputs))  # (B, H, H)
+    for t in range(outputs.shape[1]):
+        step = slopes[:, t, :, None] * params.W_hh  # (B, H, H), row j times slope j
+        product = step @ product  # (B, H, H)
+    return product
 
 
 def lstm_backward(

@@ -18,6 +18,7 @@ from torch import nn
 
 from charseq.reference import (
     RNNParams,
+    bptt_jacobian,
     cross_entropy,
     cross_entropy_backward,
     gru_backward,
@@ -661,6 +662,45 @@ def test_output_layer_backward_matches_autograd_and_central_differences(batch_sh
 def test_output_layer_backward_error_names_the_wrong_shape(h, W_hy, dlogits, message):
     with pytest.raises(ValueError, match=message):
         output_layer_backward(np.zeros(h), np.zeros(W_hy), np.zeros(dlogits))
+
+
+# --- bptt-jacobian ----------------------------------------------------------------------------
+
+
+@settings(max_examples=50)
+@given(B=small, T=small, V=small, H=small, seed=seeds)
+def test_bptt_jacobian_matches_autograd_and_rnn_backward(B, T, V, H, seed):
+    layer = nn.RNN(V, H, batch_first=True).double()
+    params = RNNParams.random(V, H, np.random.default_rng(seed))
+    copy_into(layer, params, "_l0")
+    x, h = normal(seed, B, T, V), normal(seed + 1, B, H)
+    outputs, _ = rnn_forward(x, h, params)
+    jacobian = bptt_jacobian(outputs, params)
+
+    def last_states(start):
+        return layer(as_torch(x), start[None])[1][0]
+
+    of_all = torch.autograd.functional.jacobian(last_states, as_torch(h))  # (B, H, B, H)
+    for row in range(B):
+        np.testing.assert_allclose(jacobian[row], of_all[row, :, row], **GRADIENT)
+    dlast = normal(seed + 2, B, H)
+    _, dh, _ = rnn_backward(x, h, params, np.zeros_like(outputs), dlast)
+    np.testing.assert_allclose(np.einsum("bjk,bj->bk", jacobian, dlast), dh, **GRADIENT)
+
+
+def test_bptt_jacobian_keeps_the_dtype():
+    params = RNNParams(
+        *(p.astype(np.float32) for p in RNNParams.random(2, 3, np.random.default_rng(0)))
+    )
+    assert bptt_jacobian(np.zeros((4, 5, 3), np.float32), params).dtype == np.float32
+
+
+def test_bptt_jacobian_refuses_outputs_of_the_wrong_shape(params):
+    H = params.W_hh.shape[1]
+    with pytest.raises(
+        ValueError, match=rf"^outputs must have shape \(B, T, {H}\), got \(3, {H}\)"
+    ):
+        bptt_jacobian(np.zeros((3, H)), params)
 
 
 # --- rnn-backward, lstm-backward, gru-backward ------------------------------------------------
