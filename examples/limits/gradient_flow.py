@@ -72,15 +72,15 @@ ax.minorticks_off()
 ax.spines[["top", "right"]].set_visible(False)
 fig.set_label(
     "Size of the blame on a log axis against steps back. At radius 0.5 it "
-    "falls in a straight line to below 1e-15. At radius 1 it falls to "
-    "about 0.05. At radius 1.5 it rises to about 50, and the dashed line "
+    "falls in a straight line to below 1e-15. At radius 1 it falls slowly "
+    "to about 0.1. At radius 1.5 it rises to below 100, and the dashed line "
     "without tanh to 1e9."
 )
 
 # %%
 # **What to notice.** A straight line on a log axis means that each step
 # multiplies by the same factor. At :math:`\rho = 0.5` the first of 50
-# characters teaches the network nothing. At 1 a few percent arrive. At 1.5
+# characters teaches the network nothing. At 1 about a tenth arrives. At 1.5
 # the gradient grows, but far less than without tanh, because large weights
 # push the states to where tanh is flat.
 
