@@ -843,13 +843,14 @@ def bptt_jacobian(outputs: Array, params: RNNParams) -> Array:
     array([[[0.125]]])
     """
     check_params(params)
-    H = params.W_hh.shape[1]
-    check_shape("outputs", outputs, ("B", "T", H))
+    check_shape("outputs", outputs, ("B", "T", params.W_hh.shape[1]))
+    B, T, H = outputs.shape
     slopes = 1 - outputs**2  # (B, T, H), derivative of tanh
-    product = np.stack([np.eye(H, dtype=outputs.dtype)] * len(outputs))  # (B, H, H)
-    for t in range(outputs.shape[1]):
-        step = slopes[:, t, :, None] * params.W_hh  # (B, H, H), row j times slope j
-        product = step @ product  # (B, H, H)
+    product = np.tile(np.eye(H, dtype=outputs.dtype), (B, 1, 1))  # (B, H, H)
+    for t in range(T):
+        # Row j of the Jacobian is row j of W_hh times slope j.
+        jacobian = slopes[:, t, :, None] * params.W_hh  # (B, H, H)
+        product = jacobian @ product  # (B, H, H)
     return product
 
 

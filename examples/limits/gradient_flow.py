@@ -73,8 +73,8 @@ ax.spines[["top", "right"]].set_visible(False)
 fig.set_label(
     "Size of the blame on a log axis against steps back. At radius 0.5 it "
     "falls in a straight line to below 1e-15. At radius 1 it falls slowly "
-    "to about 0.1. At radius 1.5 it rises to below 100, and the dashed line "
-    "without tanh to 1e9."
+    "to about 0.1. At radius 1.5 it rises to below 100, and the dashed "
+    "line without tanh to 1e9."
 )
 
 # %%
