@@ -22,6 +22,7 @@ from charseq._checks import (
 
 __all__ = [
     "RNNParams",
+    "bidirectional_forward",
     "bptt_jacobian",
     "cross_entropy",
     "cross_entropy_backward",
@@ -241,6 +242,56 @@ def rnn_forward(x: Array, h: Array, params: RNNParams) -> tuple[Array, Array]:
         h = rnn_step(x[:, t], h, params)  # (B, V), (B, H) -> (B, H)
         states.append(h)
     return np.stack(states, axis=1), h  # (B, T, H), (B, H)
+
+
+def bidirectional_forward(
+    x: Array, h: Array, params: tuple[RNNParams, RNNParams]
+) -> tuple[Array, Array]:
+    r"""Read whole sequences forwards and backwards, :eq:`bidirectional-forward`.
+
+    Parameters
+    ----------
+    x : ndarray of shape (B, T, V)
+        One-hot characters, batch first.
+    h : ndarray of shape (2, B, H)
+        State to start from in each direction, usually zeros.
+    params : tuple of RNNParams
+        Weights and biases of the forward direction, and those of the backward direction.
+
+    Returns
+    -------
+    outputs : ndarray of shape (B, T, 2H)
+        At each character, the forward state and then the backward state.
+    last_hidden : ndarray of shape (2, B, H)
+        The last state of each direction, ``outputs[:, -1, :H]`` and ``outputs[:, 0, H:]``.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, as in :func:`charseq.rnn_forward`.
+
+    See Also
+    --------
+    torch.nn.RNN : The same in torch, with ``bidirectional=True`` and ``batch_first=True``.
+
+    Notes
+    -----
+    The idea is that of :cite:t:`schuster1997bidirectional`.
+
+    Examples
+    --------
+    >>> params = RNNParams(np.eye(1), np.eye(1) / 2, np.zeros(1), np.zeros(1))
+    >>> x = np.array([[[1.0], [0.0]]])  # one text of two characters
+    >>> outputs, last_hidden = bidirectional_forward(x, np.zeros((2, 1, 1)), (params, params))
+    >>> outputs.round(3)
+    array([[[0.762, 0.762],
+            [0.363, 0.   ]]])
+    """
+    forward, backward = params
+    forth, last_forth = rnn_forward(x, h[0], forward)  # (B, T, H), (B, H)
+    back, last_back = rnn_forward(x[:, ::-1], h[1], backward)
+    outputs = np.concatenate([forth, back[:, ::-1]], axis=2)  # (B, T, 2H)
+    return outputs, np.stack([last_forth, last_back])  # and (2, B, H)
 
 
 def sigmoid(a: Array) -> Array:

@@ -18,6 +18,7 @@ from torch import nn
 
 from charseq.reference import (
     RNNParams,
+    bidirectional_forward,
     bptt_jacobian,
     cross_entropy,
     cross_entropy_backward,
@@ -223,6 +224,30 @@ def test_copied_parameters_need_a_recurrent_layer_with_biases(layer, index, mess
 def test_rnn_forward_error_names_the_wrong_shape(x, h, message, params):
     with pytest.raises(ValueError, match=message):
         rnn_forward(np.zeros(x), np.zeros(h), params)
+
+
+# --- bidirectional-forward --------------------------------------------------------------------
+
+
+@given(B=small, T=sizes, V=sizes, H=sizes, seed=seeds)
+def test_bidirectional_forward_matches_torch_rnn(B, T, V, H, seed):
+    rng = np.random.default_rng(seed)
+    params = RNNParams.random(V, H, rng), RNNParams.random(V, H, rng)
+    layer = nn.RNN(V, H, batch_first=True, bidirectional=True).double()
+    for direction, suffix in zip(params, ("_l0", "_l0_reverse"), strict=True):
+        copy_into(layer, direction, suffix)
+    x, h = normal(seed, B, T, V), normal(seed + 1, 2, B, H)
+    expected = layer(as_torch(x), as_torch(h))
+    outputs, last = bidirectional_forward(x, h, params)
+    np.testing.assert_allclose(outputs, expected[0].detach(), **EXACT)
+    np.testing.assert_allclose(last, expected[1].detach(), **EXACT)
+
+
+def test_bidirectional_forward_ends_at_the_last_character_and_at_the_first():
+    rng = np.random.default_rng(0)
+    params = RNNParams.random(4, 3, rng), RNNParams.random(4, 3, rng)
+    outputs, last = bidirectional_forward(normal(0, 2, 5, 4), np.zeros((2, 2, 3)), params)
+    np.testing.assert_array_equal(last, [outputs[:, -1, :3], outputs[:, 0, 3:]])
 
 
 # --- sigmoid ----------------------------------------------------------------------------------
