@@ -149,7 +149,8 @@ class NumpyNet:
                 x, c = lstm_step(x, layer_state, params)
                 new_state.append((x, c))
             else:
-                x = (gru_step if self.cell == "GRU" else rnn_step)(x, layer_state, params)
+                cell_step = gru_step if self.cell == "GRU" else rnn_step
+                x = cell_step(x, layer_state, params)
                 new_state.append(x)
         return (x if self.head is None else output_layer(x, *self.head)), new_state
 

@@ -15,7 +15,7 @@ from sphinx_gallery import notebook
 # The order in which examples are read; one that is not named here comes last in its part.
 ORDER = (
     *("one_step", "unroll_hello", "parameter_shapes", "two_biases", "last_hidden"),
-    "bidirectional",
+    *("bidirectional", "carry_state"),
     *("encode_onehot", "train_seed", "gradient_check", "clipping"),
     *("loss_floor", "context_needed", "add_head", "seed_distribution"),
     *("gradient_flow", "memory_length"),

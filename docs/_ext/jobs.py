@@ -31,7 +31,8 @@ import figures
 LONGEST_FIRST = (
     *("learn/gates", "learn/gru", "real_text", "learn/real-text", "seed_distribution"),
     *("memory_length", "learn/language-models", "learn/sampling", "learn/train", "learn/ceiling"),
-    *("learn/output-layer", "learn/backpropagation", "embeddings", "loss_floor"),
+    *("learn/use-it", "learn/output-layer", "carry_state", "learn/backpropagation", "embeddings"),
+    "loss_floor",
 )
 FORKS = sys.platform == "linux"
 
