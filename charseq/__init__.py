@@ -5,11 +5,12 @@ it: ``vocab`` (characters to ids to one-hot), ``files`` (writing a file whole or
 ``texts`` (loading a text by name or path), ``corpus`` (a text as ids, and its batches),
 ``baselines`` (n-grams), ``reference`` (the equations in NumPy), ``shapes`` (the parameters and
 tensors of a layer), ``plotting`` (figures), ``history`` (the records of a run), ``net`` (a trained
-network in NumPy), ``sampling`` (from logits to text), ``layers`` (torch's layers, faster),
-``model`` (the torch module), ``training`` (training on one sentence), ``processes`` (training in
-several processes), ``language_model`` (training on a corpus), ``checkpoint`` (saving and loading a
-run folder), ``trainer`` (training in a run folder) and ``cli`` (the command). You can read the core
-in an hour: ``vocab``, ``reference``, ``model``, ``training`` and ``history``.
+network in NumPy), ``conversions`` (weights of other libraries), ``sampling`` (from logits to text),
+``layers`` (torch's layers, faster), ``model`` (the torch module), ``training`` (training on one
+sentence), ``processes`` (training in several processes), ``language_model`` (training on a corpus),
+``checkpoint`` (saving and loading a run folder), ``trainer`` (training in a run folder) and
+``cli`` (the command). You can read the core in an hour: ``vocab``, ``reference``, ``model``,
+``training`` and ``history``.
 
 Shapes, code and prose use the same letters everywhere:
 
@@ -81,7 +82,7 @@ _MODULE_OF = {
     "load_net": "checkpoint",
 }
 _OLD_NAMES = {"Net": "NumpyNet", "Record": "EpochRecord", "Step": "UpdateRecord"}
-_OTHER_MODULES = ("files", "layers", "processes", "trainer")
+_OTHER_MODULES = ("conversions", "files", "layers", "processes", "trainer")
 
 __all__ = [  # noqa: RUF022 - in the order in which data flows
     "Vocabulary",

@@ -29,6 +29,7 @@ MODULES = [
     "plotting",
     "history",
     "net",
+    "conversions",
     "sampling",
     "layers",
     "model",
