@@ -114,7 +114,11 @@ LABELS = {
     "slice": f"a slice of {SLICE} ms of training, in Deno",
     "task": "the longest task of the largest run, in Chromium",
     "redraw": "a redraw of a large network, in Chromium",
+    "read": "1,000 characters read by the trained network, in Chromium",
+    "look": "the longest task while a reader looks into it, in Chromium",
 }
+# Most milliseconds. A reader notices a delay of 100; 500 are 2,000 characters per second.
+BARS = {"slice": 100, "task": 100, "redraw": 100, "read": 500, "look": 50}
 
 
 class Missing(Exception):  # noqa: N818 - it says what happened
@@ -130,10 +134,10 @@ def chromium():
 
 
 class Page:
-    """The playground in its own Chromium, which measures how long the page's tasks take."""
+    """A page of the site in its own Chromium, which measures how long the page's tasks take."""
 
-    def __init__(self, site):
-        self.address = (site / "playground.html").resolve()
+    def __init__(self, site, name="playground.html"):
+        self.address = (site / name).resolve()
         if not self.address.is_file():
             raise Missing(f"not built: {self.address}")
         try:
@@ -200,6 +204,69 @@ def largest_run(page):
     page.tab.wait_for_function("charseqStore.shared.run.settings.seed === 1")
 
 
+LONG_TEXT = 'f(x) is a call (of f), and "f(x)" is a text. ' * 400
+RANKED = ".play-look-find table"
+
+
+def open_network(page):
+    """Open the chapter that looks into a trained network, without loading the network."""
+    page.tab.goto("about:blank")
+    page.tab.goto(page.address.as_uri())
+    page.tab.locator("[data-play='look']").scroll_into_view_if_needed()
+    page.tab.locator(".play-look button").wait_for()
+
+
+def look_inside(page):
+    """Load the network, read a long text, choose units and characters, rank, silence, write."""
+    tab = page.tab
+    tab.locator(".play-look button").click()
+    tab.locator(".play-look textarea").fill(LONG_TEXT)
+    tab.locator(".play-look h3", has_text=f"of {len(LONG_TEXT)}").wait_for(timeout=120_000)
+    for key in ("Home", "ArrowRight", "ArrowRight", "PageUp", "End"):
+        tab.get_by_label("Unit, slider").press(key)
+        tab.wait_for_timeout(50)
+    tab.locator(".play-look-text [tabindex]").focus()
+    for key in ("ArrowLeft", "ArrowUp", "PageUp", "ArrowDown"):
+        tab.keyboard.press(key)
+        tab.wait_for_timeout(50)
+    tab.locator(".play-look-find summary").click()
+    tab.locator(RANKED).wait_for()
+    tab.get_by_role("checkbox", name="Silence unit").check()
+    tab.locator(".play-look p", has_text="without unit").wait_for(timeout=120_000)
+    tab.get_by_role("button", name="Write on", exact=True).click()
+    tab.wait_for_timeout(1000)
+    tab.get_by_role("button", name="Stop").click()
+
+
+def reading_time(page, file):
+    """Return the milliseconds in which the network reads 1,000 characters."""
+    return page.tab.evaluate(
+        """file => {
+            const model = charseqWeights.model(file);
+            const text = file.text.repeat(Math.ceil(1000 / [...file.text].length));
+            const { ids } = charseqKnown.parse(text.slice(0, 1000), file.chars);
+            const start = performance.now();
+            while (!charseqReading(model, ids).advance(Infinity));
+            return performance.now() - start;
+        }""",
+        file,
+    )
+
+
+def measure_network(rounds, site):
+    """Return the rows of the trained network."""
+    with Page(site, "learn/look-inside.html") as page:
+        open_network(page)
+        tasks = []
+        for _ in range(rounds):
+            open_network(page)
+            tasks.append(page.longest_task(lambda: look_inside(page)))
+        script = (site / "_static" / "play" / "reference-net.js").read_text("utf-8")
+        file = json.loads(script[script.index("{") : script.rindex("}") + 1])
+        times = [reading_time(page, file) for _ in range(rounds)]
+    return {"read": {"milliseconds": times}, "look": {"milliseconds": tasks}}
+
+
 def measure(rounds, site, start):
     """Return for each of LABELS its {"milliseconds"}, one number per round, or a {"problem"}.
 
@@ -231,4 +298,8 @@ def measure(rounds, site, start):
             }
     except Missing as missing:
         rows["task"] = rows["redraw"] = {"problem": str(missing)}
+    try:
+        rows |= measure_network(rounds, site)
+    except Missing as missing:
+        rows["read"] = rows["look"] = {"problem": str(missing)}
     return rows

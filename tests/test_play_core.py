@@ -1,5 +1,6 @@
 """The numbers of the playground, computed in Chromium, against torch and the package."""
 
+import base64
 import contextlib
 import io
 import itertools
@@ -22,7 +23,18 @@ from hypothesis import strategies as st
 from test_notebook import LOG, ORDER
 from torch import nn
 
-from charseq import CharRNN, History, LayerShapes, Vocabulary, reference, training_steps
+from charseq import (
+    CharRNN,
+    History,
+    LayerShapes,
+    NumpyNet,
+    Vocabulary,
+    generate,
+    load_net,
+    load_text,
+    reference,
+    training_steps,
+)
 from charseq.reference import RNNParams
 from charseq.sampling import probabilities
 from charseq.training import Diverged
@@ -30,12 +42,14 @@ from charseq.training import Diverged
 ROOT = Path(__file__).parents[1]
 PLAY = ROOT / "docs" / "_static" / "play"
 sys.path.insert(0, str(ROOT / "docs" / "_ext"))
+from play import ASKED, WITHOUT_PAGE, choose_passage, pack_net  # noqa: E402
 from play import SCRIPTS as SCRIPTS_OF  # noqa: E402
 from play import WHOLE as WHOLE_PAGE  # noqa: E402
-from play import WITHOUT_PAGE  # noqa: E402
 
 FILES = [PLAY / f"{name}.js" for name in WITHOUT_PAGE]
-EVERY_SCRIPT = list(dict.fromkeys(itertools.chain(WHOLE_PAGE, *SCRIPTS_OF.values())))
+EVERY_SCRIPT = list(
+    dict.fromkeys(itertools.chain(WHOLE_PAGE, *SCRIPTS_OF.values(), *ASKED.values()))
+)
 
 TEXT = " learned deep learning"
 CELLS = ("RNN", "GRU", "LSTM")
@@ -613,6 +627,300 @@ def test_generate_falls_back_on_the_likeliest_if_rounding_leaves_nothing(js):
     assert ids == [0, 46]
 
 
+# --- a trained network ----------------------------------------------------------------------------
+
+NETS = {  # small ones, with all that a run folder may hold
+    "LSTM with an embedding": {"cell": "LSTM", "embedding_size": 3},
+    "GRU with a tied embedding": {"cell": "GRU", "embedding_size": 6, "tied": True},
+    "RNN that reads one-hot vectors": {"cell": "RNN"},
+}
+# In JavaScript: read a text in slices, and everything that is known of it afterwards.
+READ = """({file, ids}) => {
+    const reading = charseqReading(charseqWeights.model(file), Int32Array.from(ids));
+    while (!reading.advance(5));
+    return {
+        states: reading.states,
+        costs: reading.costs,
+        p: ids.map((_, t) => Array.from(reading.at(t).probabilities)),
+    };
+}"""
+
+
+def packed(options, weights, chars="abcdefgh"):
+    """A network as docs/_ext/play.py packs it."""
+    as_text = {
+        name: {
+            "shape": list(array.shape),
+            "data": base64.b64encode(np.asarray(array, "<f2").tobytes()).decode(),
+        }
+        for name, array in weights.items()
+    }
+    return {"options": options, "chars": list(chars), "weights": as_text, "text": "abc"}
+
+
+def small_net(options):
+    """Such a network as a file, and in NumPy: with the very same float16 numbers, in float64."""
+    model = CharRNN(8, 6, seed=1, **options)
+    arrays = {name: w.numpy().astype(np.float16) for name, w in model.state_dict().items()}
+    in_full = {name: array.astype(np.float64) for name, array in arrays.items()}
+    if options.get("tied"):
+        del arrays["head.weight"]
+    return packed(model.options, arrays), NumpyNet(model.options, in_full)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """The network of the package: as a file, in NumPy in float64, and its vocabulary."""
+    file = json.loads(re.fullmatch(r'"use strict";\ncharseqLook\.take\((.*)\);\n', pack_net())[1])
+    narrow, vocab = load_net("reference-net")
+    params = narrow.layers[0]
+    weights = {
+        "rnn.weight_ih_l0": params.W_ih,
+        "rnn.weight_hh_l0": params.W_hh,
+        "rnn.bias_ih_l0": params.b_ih,
+        "rnn.bias_hh_l0": params.b_hh,
+        "head.weight": narrow.head[0],
+        "head.bias": narrow.head[1],
+        "embedding.weight": narrow.vectors,
+    }
+    in_full = {name: array.astype(np.float64) for name, array in weights.items()}
+    in_full = {name: array for name, array in in_full.items() if name in file["weights"]}
+    return file, NumpyNet(file["options"], in_full), vocab
+
+
+def test_every_float16_is_decoded(js):
+    every = np.arange(2**16, dtype=np.uint16)
+    found = js(
+        "data => Array.from(charseqWeights.decode(data), x => Object.is(x, -0) ? '-0' : String(x))",
+        base64.b64encode(every.astype("<u2").tobytes()).decode(),
+    )
+    numbers = np.array([float(text.replace("Infinity", "inf")) for text in found])
+    expected = every.view(np.float16).astype(np.float64)
+    np.testing.assert_array_equal(numbers, expected)
+    np.testing.assert_array_equal(np.signbit(numbers[expected == 0]), [False, True])
+
+
+def assert_reads_as(found, net, ids):
+    """Compare what JavaScript read with the network in NumPy; return the largest difference."""
+    logits, states = net.read(ids)
+    p = reference.softmax(logits)
+    H = states.shape[1]
+    found_states = np.reshape(found["states"], (-1, H))
+    assert not found_states[0].any()
+    costs = -np.log2(p[np.arange(len(ids) - 1), ids[1:]])
+    assert found["costs"][0] is None  # NaN: nothing foresees the first character
+    np.testing.assert_allclose(found["costs"][1:], costs, rtol=0, atol=1e-9)
+    return max(np.abs(found_states[1:] - states).max(), np.abs(np.array(found["p"]) - p).max())
+
+
+@pytest.mark.parametrize("options", NETS.values(), ids=NETS)
+def test_a_small_network_of_each_kind_reads_as_in_numpy(js, options):
+    file, net = small_net(options)
+    ids = np.random.default_rng(0).integers(8, size=60)
+    found = js(READ, {"file": file, "ids": ids.tolist()})
+    assert assert_reads_as(found, net, ids) <= 1e-12
+
+
+def test_the_trained_network_reads_ten_texts_as_in_numpy(js, trained):
+    file, net, vocab = trained
+    text = load_text("reference-test")
+    worst = 0.0
+    for start in np.linspace(0, len(text) - 300, 10, dtype=int):
+        ids = vocab.encode(text[start : start + 300])
+        found = js(READ, {"file": file, "ids": ids.tolist()})
+        worst = max(worst, assert_reads_as(found, net, ids))
+    print(f"largest difference of a state or a probability: {worst:.1e}")
+    assert worst <= 1e-10
+
+
+def test_at_temperature_0_the_trained_network_writes_what_charseq_writes(js, trained):
+    file, net, vocab = trained
+    write = """({file, ids}) => charseq.generate(
+        charseqWeights.model(file), ids, 500, 0, new charseq.Generator(0))"""
+    for prompt in ("The following", "class ", '"'):
+        ids = vocab.encode(prompt).tolist()
+        (expected,) = generate(net, vocab, prompt, length=500, temperature=0)
+        assert vocab.decode(js(write, {"file": file, "ids": ids})) == prompt + expected
+
+
+def test_without_a_unit_the_network_computes_what_it_computes_in_numpy(js, trained):
+    file, net, vocab = trained
+    ids = vocab.encode(file["text"][:200])
+    read = READ.replace(
+        "charseqWeights.model(file)", "charseqWeights.withoutUnits(charseqWeights.model(file), [7])"
+    )
+    found = js(read, {"file": file, "ids": ids.tolist()})
+    assert assert_reads_as(found, net.without_units([7]), ids) <= 1e-10
+
+
+@pytest.mark.parametrize("options", NETS.values(), ids=NETS)
+def test_a_reading_goes_on_from_what_two_texts_have_in_common(js, options):
+    file, net = small_net(options)
+    read = """({file, ids}) => {
+        const model = charseqWeights.model(file);
+        let reading = null;
+        return ids.map(list => {
+            reading = charseqReading(model, Int32Array.from(list), reading);
+            const before = reading.done;
+            while (!reading.advance(5));
+            return [before, reading.states, reading.costs, reading.bits()];
+        });
+    }"""
+    texts = [[1, 2, 3, 4, 5], [1, 2, 3, 7, 7, 0], [1, 2, 3, 7], [1, 2, 3, 7, 5], [6], [6, 1]]
+    shared = [0, 3, 4, 4, 0, 1]
+    for ids, common, (before, states, costs, bits) in zip(
+        texts, shared, js(read, {"file": file, "ids": texts}), strict=True
+    ):
+        logits, expected = net.read(ids)
+        assert before == common
+        np.testing.assert_allclose(np.reshape(states, (-1, 6))[1:], expected, rtol=0, atol=1e-12)
+        p = reference.softmax(logits)[np.arange(len(ids) - 1), ids[1:]]
+        np.testing.assert_allclose(costs[1:], -np.log2(p), rtol=0, atol=1e-12)
+        assert bits == (pytest.approx(-np.log2(p).mean(), abs=1e-12) if len(ids) > 1 else None)
+
+
+def test_a_reading_stops_when_its_slice_of_time_is_over(js):
+    file, _ = small_net(NETS["RNN that reads one-hot vectors"])
+    steps = js(
+        """file => {
+            const now = performance.now;
+            let time = 0;
+            performance.now = () => time++;  // a millisecond for each look at the clock
+            const reading = charseqReading(charseqWeights.model(file), new Int32Array(10));
+            const done = [reading.advance(3), reading.done, reading.advance(100), reading.done];
+            performance.now = now;
+            return done;
+        }""",
+        file,
+    )
+    assert steps == [False, 3, True, 10]
+
+
+DAMAGES = {
+    "rnn.bias_hh_l0 is missing": lambda file: file["weights"].pop("rnn.bias_hh_l0"),
+    "rnn.bias_hh_l0 must be 24 numbers, but there are 2": lambda file: file["weights"][
+        "rnn.bias_hh_l0"
+    ].update(data="AAAAAA=="),
+    "head.bias must be 8 numbers, but there are 0": lambda file: file["weights"][
+        "head.bias"
+    ].update(data="<no base64>"),
+    "head.bias must have the shape 8": lambda file: file["weights"]["head.bias"].update(shape=[9]),
+    "embedding.weight holds a number that is not finite": lambda file: file["weights"][
+        "embedding.weight"
+    ].update(data=base64.b64encode(np.full(24, np.nan, "<f2").tobytes()).decode()),
+    "head.weight holds a number that is not finite": lambda file: file["weights"][
+        "head.weight"
+    ].update(data=base64.b64encode(np.full(48, np.inf, "<f2").tobytes()).decode()),
+    "it has no cell QRNN": lambda file: file["options"].update(cell="QRNN"),
+    "it has no cell undefined": lambda file: file.pop("options"),
+    "it must have one layer": lambda file: file["options"].update(num_layers=2),
+    "it must have 8 characters": lambda file: file["chars"].pop(),
+    "embedding.weight is missing": lambda file: file.pop("weights"),
+}
+
+
+@pytest.mark.parametrize("says", DAMAGES)
+def test_a_damaged_file_says_what_is_wrong_with_it(js, says):
+    file, _ = small_net(NETS["LSTM with an embedding"])
+    DAMAGES[says](file)
+    found = js(
+        """file => {
+            try { return charseqWeights.model(file); }
+            catch (error) { return [error instanceof RangeError, error.message]; }
+        }""",
+        file,
+    )
+    assert found == [True, says]
+
+
+@pytest.mark.parametrize("k", [1, 2, 5, 100])
+def test_the_k_likeliest_characters_are_those_of_the_package(js, k):
+    for logits in ([2.0, 1.0, 0.0, 1.0, 3.0, 1.0], [0.0] * 6, [-1000.0, 5.0, 5.0, 4.0]):
+        found = js("([z, k]) => charseq.probabilities(z, 0.7, k)", [logits, k])
+        expected = probabilities(logits, temperature=0.7, top_k=k)
+        np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
+# --- units that tell something --------------------------------------------------------------------
+
+INSIDE = [
+    ("a(b)c", "brackets", "01100"),
+    ("f(a[1]) x", "brackets", "011111000"),
+    ("a) (b\n\nc)", "brackets", "000111000"),
+    ('a"b"c', "quotes", "01100"),
+    ("“a” 'b'", "quotes", "1100000"),
+    ('"a\n\nb" c', "quotes", "11100111"),
+]
+
+
+@pytest.mark.parametrize(("text", "kind", "labels"), INSIDE)
+def test_a_character_is_inside_until_its_bracket_or_quote_is_closed(js, text, kind, labels):
+    found = js("([text, kind]) => charseqRanking.inside([...text], kind)", [text, kind])
+    assert "".join(str(int(label)) for label in found) == labels
+
+
+def test_the_score_is_the_share_of_pairs_in_the_right_order(js):
+    rng = np.random.default_rng(0)
+    for values in (rng.normal(size=60), rng.integers(4, size=60), np.arange(60.0), np.zeros(60)):
+        labels = rng.random(60) < 0.3
+        within, without = values[labels][:, None], values[~labels]
+        expected = ((within > without) + 0.5 * (within == without)).mean()
+        call = "([values, labels]) => charseqRanking.score(values, labels)"
+        found = js(call, [values.tolist(), labels.tolist()])
+        assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_units_are_ranked_by_how_well_they_agree_either_way(js):
+    H, T = 5, 40
+    rng = np.random.default_rng(1)
+    states = rng.normal(size=(T + 1, H))
+    labels = rng.random(T) < 0.5
+    states[1:, 3] = 0.1 - labels.astype(float) + 0.1 * rng.random(T)
+    found = js(
+        """([states, H, labels]) => {
+            const ranking = charseqRanking.start(Float64Array.from(states), H, labels);
+            while (!ranking.advance(5));
+            return ranking.list;
+        }""",
+        [states.ravel().tolist(), H, labels.tolist()],
+    )
+    assert sorted(one["unit"] for one in found) == list(range(H))
+    assert (found[0]["unit"], found[0]["score"]) == (3, 0)
+    agreements = [one["agreement"] for one in found]
+    assert agreements == sorted(agreements, reverse=True)
+    assert all(one["agreement"] == max(one["score"], 1 - one["score"]) for one in found)
+
+
+def test_a_text_is_cut_and_what_the_network_does_not_know_is_counted(js):
+    parse = "text => charseqKnown.parse(text, ['\\n', 'a', 'b'])"
+    plain = js(parse, "ab\r\na")
+    assert (plain["letters"], plain["ids"], plain["messages"]) == ([*"ab\na"], [1, 2, 0, 1], [])
+    odd = js(parse, "a€🙂a€\ud800")
+    assert odd["places"] == [0, -1, -1, 1, -1, -1]
+    assert odd["messages"] == [
+        "The network does not know 4 of these characters (€ 🙂 �): they are shown and skipped."
+    ]
+    assert "(x): it is shown and skipped." in js(parse, "ax")["messages"][0]
+    assert "(1 2 3 4 5 …)" in js(parse, "a123456")["messages"][0]
+    assert js(parse, "")["messages"] == ["The text is empty, so there is nothing to read."]
+    assert js(parse, "xx")["messages"][1] == "The network knows none of these characters."
+    long = js(parse, "ab" * 10_001)
+    assert len(long["letters"]) == len(long["ids"]) == 20_000
+    assert long["messages"] == [
+        "The text has 20,002 characters, and only the first 20,000 are read."
+    ]
+
+
+def test_the_passage_to_begin_with_is_held_back_and_has_brackets_and_quotes(trained):
+    file, _, vocab = trained
+    text = load_text("reference-test")
+    assert file["text"] in text
+    assert 400 <= len(file["text"]) <= 700
+    assert set(file["text"]) <= set(vocab.chars)
+    assert all(file["text"].count(char) >= 2 for char in '("')
+    assert choose_passage("short") == "short"
+
+
 # --- what can be known beforehand -----------------------------------------------------------------
 
 
@@ -937,9 +1245,12 @@ def test_each_part_has_a_file_of_its_own_that_comes_last():
     assert all(scripts[-1] == f"part-{part}" for part, scripts in SCRIPTS_OF.items())
 
 
-@pytest.mark.parametrize("part", [*SCRIPTS_OF, "all of them", "without a page"])
+@pytest.mark.parametrize(
+    "part", [*SCRIPTS_OF, "all of them", "without a page", *(f"{part} asked" for part in ASKED)]
+)
 def test_each_script_comes_after_those_whose_names_it_uses(part):
     whole = {"all of them": WHOLE_PAGE, "without a page": WITHOUT_PAGE}
+    whole |= {f"{name} asked": (*SCRIPTS_OF[name], *scripts) for name, scripts in ASKED.items()}
     defined = set()
     for name in SCRIPTS_OF.get(part) or whole[part]:
         text = re.sub(r"/\*[\s\S]*?\*/|//.*", "", (PLAY / f"{name}.js").read_text("utf-8"))

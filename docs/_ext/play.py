@@ -8,12 +8,15 @@ The scripts run as they are in the repository. The site's copies have no comment
 indentation, which saves a third of what a phone would load.
 """
 
+import base64
+import json
 import re
 from pathlib import Path
 from urllib.parse import urlencode
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from safetensors import safe_open
 from sphinx.util.docutils import SphinxDirective
 
 # A comment: on lines of its own, in front of code, or at the end of a line. The last has no quotes,
@@ -38,7 +41,12 @@ SCRIPTS = {
     "explorer": (*LAYER, *PAGE, "quiz-form", "part-explorer"),
     "temperature": (*RUN, *PAGE, "store", "part-temperature"),
     "paths": (*RUN, *PAGE, "store", "epoch-slider", "part-paths"),
+    "look": (*PAGE, "part-look"),
 }
+# What a part loads later, once the reader has asked for it with a button: the part says its size.
+READING = ("network", "weights", "known-text", "long-reading", "unit-ranking")
+PANELS = ("painted-text", "place-panel", "ranking-panel", "writing-panel", "look-address")
+ASKED = {"look": (*READING, *PANELS, "look")}
 PLAYGROUND = ("train", "inside", "step", "explorer")  # the parts of the page that has them all
 WHOLE = tuple(dict.fromkeys(script for part in PLAYGROUND for script in SCRIPTS[part]))
 # These know nothing of the page: what they compute is tested in tests/test_play_core.py.
@@ -50,8 +58,10 @@ WITHOUT_PAGE = (
     "equation-terms",
     "unit-sum",
     *LAYER[1:],
+    *READING[1:],
 )
 SOURCE = Path(__file__).parents[1] / "_static" / "play"
+NET = Path(__file__).parents[2] / "charseq" / "reference-net"
 
 
 class play(nodes.General, nodes.Element):  # noqa: N801 - docutils names visitors after it
@@ -78,24 +88,32 @@ class Play(SphinxDirective):
             raise self.error(f"no part of the playground is called {self.arguments[0]!r}")
         if not self.content:
             raise self.error("a part needs a body: it is all that there is without scripts")
-        node = play(name=self.arguments[0], options=urlencode(self.options))
+        node = play(name=self.arguments[0], options=dict(self.options))
         node += self.parse_content_to_nodes()
         self.set_source_info(node)
         return [node]
 
 
 def visit(translator, node):
+    options = dict(node["options"])
     attributes = {
         "data-play": node["name"],
-        "data-options": node["options"],
         "data-scripts": " ".join(SCRIPTS[node["name"]]),
     }
+    if node["name"] in ASKED:
+        attributes["data-asked"] = " ".join((*ASKED[node["name"]], NET.name))
+        options["size"] = translator.config.play_net_size
+    attributes["data-options"] = urlencode(options)
     translator.body.append(translator.starttag(node, "div", CLASS="play", **attributes))
     translator.body.append('<div class="play-fallback">\n')
 
 
 def depart(translator, node):
     translator.body.append("</div></div>\n")
+    if node["name"] in ASKED:  # a link to what a reader found leads here
+        find = f"document.querySelector('[data-play={node['name']}]').scrollIntoView()"
+        script = f"if(/[#&]{node['name']}=/.test(location.hash)){find}"
+        translator.body.append(f"<script>{script}</script>\n")
 
 
 def nothing(translator, node):
@@ -124,19 +142,66 @@ def lean(source):
     return "\n".join(kept) + "\n"
 
 
+def choose_passage(text):
+    """Choose paragraphs, 400 to 700 characters, with much inside brackets and inside quotes."""
+
+    def inside(passage):
+        kinds = (r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}", r'"[^"]*"')
+        return min(sum(map(len, re.findall(kind, passage))) for kind in kinds)
+
+    paragraphs = text.strip("\n").split("\n\n")
+    passages = (
+        "\n\n".join(paragraphs[start : start + count])
+        for start in range(len(paragraphs))
+        for count in range(1, 8)
+    )
+    fitting = [passage.strip("\n") for passage in passages if 400 <= len(passage) <= 700]
+    return max(fitting, key=inside, default=text[:700])
+
+
+def pack_net(folder=NET):
+    """Return a script with a trained network: a run folder as `charseq shrink` makes it.
+
+    Its weights are float16 in base64. A script can be loaded from a folder, where a browser refuses
+    to fetch a file.
+    """
+    weights = {}
+    with safe_open(folder / "weights.safetensors", framework="numpy") as tensors:
+        for name in sorted(tensors.keys()):
+            array = tensors.get_tensor(name).astype("<f2")
+            data = base64.b64encode(array.tobytes()).decode()
+            weights[name] = {"shape": list(array.shape), "data": data}
+    packed = {
+        "options": json.loads((folder / "config.json").read_text("utf-8"))["model"],
+        "chars": json.loads((folder / "vocab.json").read_text("utf-8"))["chars"],
+        "weights": weights,
+        "text": choose_passage((folder / "test.txt").read_text("utf-8")),
+    }
+    return f'"use strict";\ncharseqLook.take({json.dumps(packed)});\n'
+
+
 def write_whole(app):
     """Write the file before any page: the page that loads it names its checksum."""
     if app.builder.format == "html":
-        target = Path(app.outdir, "_static", "play", "whole.js")
-        target.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(app.outdir, "_static", "play")
+        folder.mkdir(parents=True, exist_ok=True)
         whole = "".join((SOURCE / f"{name}.js").read_text("utf-8") for name in WHOLE)
-        target.write_text(lean(whole), "utf-8", newline="\n")
+        (folder / "whole.js").write_text(lean(whole), "utf-8", newline="\n")
+
+
+def write_net(app):
+    """Write the network before any page: the part that loads it says how large it is."""
+    if app.builder.format == "html":
+        target = Path(app.outdir, "_static", "play", f"{NET.name}.js")
+        target.write_text(pack_net(), "utf-8", newline="\n")
 
 
 def make_lean(app, exception):
     if exception or app.builder.format != "html":
         return
     for path in Path(app.outdir, "_static", "play").iterdir():
+        if path.stem == NET.name:
+            continue  # the text in it is no code
         path.write_text(lean(path.read_text("utf-8")), "utf-8", newline="\n")
 
 
@@ -145,7 +210,9 @@ def setup(app):
     app.add_node(play, html=(visit, depart), **others)
     app.add_directive("play", Play)
     app.add_config_value("play_scripts", SCRIPTS, "html")  # if they change, pages are written anew
+    app.add_config_value("play_net_size", len(pack_net()), "html")
     app.connect("builder-inited", write_whole)
+    app.connect("builder-inited", write_net)
     app.connect("html-page-context", add_files)
     app.connect("build-finished", make_lean)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -853,6 +853,7 @@ EMBEDDED = {
     "shapes.html": "explorer",
     "learn/sampling.html": "temperature",
     "learn/ceiling.html": "paths",
+    "learn/look-inside.html": "look",
 }
 
 
@@ -869,6 +870,10 @@ def test_a_chapters_part_loads_when_it_comes_near_and_is_accessible(quiet, site,
     assert part.locator(".play-fallback").count() == 0
     if play == "temperature":
         part.get_by_role("button", name="Draw 40 characters").click()
+    elif play == "look":
+        part.get_by_role("button", name="Load the network").click()
+        part.locator(".play-look p", has_text="This text costs").wait_for()
+        part.get_by_role("button", name="Write one character").click()
     elif play == "paths":
         part.get_by_role("slider", name="Epoch").fill("40")
     else:

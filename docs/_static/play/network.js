@@ -12,9 +12,10 @@
  *   charseq.createModel(sizes, generator)    weights, with new charseq.Generator(seed)
  *   charseq.createPass(model, x, y)          arrays for all that one reading of x computes
  *   charseq.forward(model, pass)             fills them, and returns the loss
+ *   charseq.createReader(model)              {read(id), pass}: one character at a time
  *   charseq.backward(model, pass)            the gradients
  *   charseq.terms(model, pass, t, unit)      the sums behind one unit at one step, term by term
- *   charseq.probabilities(logits, temperature), charseq.generate(model, ids, ...)
+ *   charseq.probabilities(logits, temperature, k), draw(p, generator), generate(model, ids, ...)
  *
  * Arrays are flat, row by row: row t, column j of a (T, H) array is at [t * H + j]. A name that
  * starts with d is a gradient, as in charseq.reference.
@@ -450,12 +451,12 @@ const charseq = (() => {
   };
 
   /**
-   * logits, _ = model(x); loss = cross_entropy(logits, y)
+   * A function that reads x[t] and returns the loss there. The steps before t are read before it.
+   * It has its own copy of the weights that the state is multiplied with.
    * @param {Model} model
    * @param {Pass} pass
-   * @returns {number} the loss
    */
-  const forward = (model, pass) => {
+  const makeStep = (model, pass) => {
     const { V, H, outputLayer } = model;
     const [W_ih, W_hh, b_ih, b_hh, W_hy = none, b_y = none] = model.parameters.map((p) => p.data);
     const { T, x, fromInput, fromMemory, h, logits, copies } = pass;
@@ -468,8 +469,7 @@ const charseq = (() => {
     const W_hh_T = transpose(matrix(copies.W_hh, rows, H));
     const output = matrix(logits, T, V);
     const W_hy_T = transpose(matrix(copies.W_hy, V, H));
-    let total = 0;
-    for (let t = 0; t < T; t++) {
+    return (/** @type {number} */ t) => {
       const now = t * rows;
       for (let k = 0, w = x[t]; k < rows; k++, w += V) {
         fromInput[now + k] = W_ih[w] + b_ih[k]; // one-hot: a column of W_ih
@@ -481,9 +481,40 @@ const charseq = (() => {
       for (let v = 0; v < V; v++) logits[t * V + v] = outputLayer ? b_y[v] : h[after + v];
       // reference.output_layer: h_t @ W_hy.T, (H,) @ (H, V) -> (V,)
       if (outputLayer) addProduct(output, t, states, t + 1, W_hy_T);
-      total += predict(pass, V, t);
-    }
-    return (pass.loss = total / T);
+      return predict(pass, V, t);
+    };
+  };
+
+  /**
+   * logits, _ = model(x); loss = cross_entropy(logits, y)
+   * @param {Model} model
+   * @param {Pass} pass
+   * @returns {number} the loss
+   */
+  const forward = (model, pass) => {
+    const step = makeStep(model, pass);
+    let total = 0;
+    for (let t = 0; t < pass.T; t++) total += step(t);
+    return (pass.loss = total / pass.T);
+  };
+
+  /**
+   * Reads one character at a time. `pass` is that of the last one: row 0 of its h and c is the state
+   * before it, row 1 the state after it. At the start both are zeros.
+   * @param {Model} model
+   */
+  const createReader = (model) => {
+    const x = new Int32Array(1);
+    const pass = createPass(model, x);
+    const step = makeStep(model, pass);
+    return {
+      pass,
+      read(/** @type {number} */ id) {
+        for (const state of [pass.h, pass.c]) state.copyWithin(0, model.H);
+        x[0] = id;
+        step(0);
+      },
+    };
   };
 
   /**
@@ -612,18 +643,27 @@ const charseq = (() => {
   };
 
   /**
-   * charseq.probabilities(logits, temperature): softmax(logits / temperature). At temperature 0 the
-   * likeliest character has probability 1.
+   * charseq.probabilities(logits, temperature=temperature, top_k=k): softmax(logits / temperature) of
+   * the k likeliest characters. At temperature 0 the likeliest has probability 1.
    * @param {ArrayLike<number>} logits (V,)
-   * @param {number} [temperature]
    */
-  const probabilities = (logits, temperature = 1) => {
+  const probabilities = (logits, temperature = 1, k = Infinity) => {
     const z = Array.from(logits);
     const largest = Math.max(...z);
     if (temperature === 0) return z.map((_, v) => (v === z.indexOf(largest) ? 1 : 0));
     const odds = z.map((logit) => Math.exp((logit - largest) / temperature));
+    // Equal ones keep their order, as in a stable sort of NumPy.
+    const ranks = z.map((_, v) => v).sort((a, b) => z[b] - z[a]);
+    for (const v of ranks.slice(k)) odds[v] = 0;
     const total = odds.reduce((a, b) => a + b);
     return odds.map((odd) => odd / total);
+  };
+
+  /** Draw an id, each with its probability. @param {number[]} p @param {Generator} generator */
+  const draw = (p, generator) => {
+    let left = generator.uniform(0, 1);
+    const drawn = p.findIndex((share) => (left -= share) < 0);
+    return drawn < 0 ? p.indexOf(Math.max(...p)) : drawn; // rounding may leave a little
   };
 
   /**
@@ -637,13 +677,11 @@ const charseq = (() => {
    */
   const generate = (model, ids, length, temperature, generator) => {
     const text = Array.from(ids);
+    const { pass, read } = createReader(model);
+    for (const id of text) read(id);
     for (let k = 0; k < length; k++) {
-      const pass = createPass(model, text);
-      forward(model, pass);
-      const p = probabilities(pass.logits.subarray(-model.V), temperature);
-      let left = generator.uniform(0, 1);
-      const drawn = p.findIndex((share) => (left -= share) < 0);
-      text.push(drawn < 0 ? p.indexOf(Math.max(...p)) : drawn); // rounding may leave a little
+      text.push(draw(probabilities(pass.logits, temperature), generator));
+      read(text[text.length - 1]);
     }
     return text;
   };
@@ -655,10 +693,12 @@ const charseq = (() => {
     createModel,
     createPass,
     forward,
+    createReader,
     backward,
     norm,
     terms,
     probabilities,
+    draw,
     generate,
   };
 })();

@@ -1,0 +1,51 @@
+"use strict";
+
+/*
+ * The address of the page keeps what the reader has found: a unit, a character and a text.
+ *
+ *   charseqLookAddress.read(units)   {unit, at, text, silent, messages}: null for what is not there
+ *   charseqLookAddress.hash(found)   "#look=108&at=57", or "" if the text is too long for it
+ */
+
+/** @typedef {{unit: number, at: number, silent: boolean, text: string | null}} Found text: null if it
+ *   is the one to begin with */
+
+const charseqLookAddress = (() => {
+  const LONGEST = 2000; // characters of a text in a link
+
+  /** @param {number} units */
+  const read = (units) => {
+    const params = new URLSearchParams(location.hash.slice(1));
+    /** @type {string[]} */
+    const messages = [];
+    /** @param {string} name @param {number} least @param {number} most */
+    const whole = (name, least, most) => {
+      const given = params.get(name);
+      if (given === null) return null;
+      if (/^\d{1,5}$/.test(given) && Number(given) >= least && Number(given) <= most) {
+        return Number(given);
+      }
+      messages.push(`In the link, ${name} must be a whole number from ${least} to ${most}.`);
+      return null;
+    };
+    if (!params.has("look")) return { unit: null, at: null, text: null, silent: false, messages };
+    return {
+      unit: whole("look", 0, units - 1),
+      at: whole("at", 1, charseqKnown.LONGEST),
+      text: params.get("text"),
+      silent: params.get("silent") === "1",
+      messages,
+    };
+  };
+
+  /** @param {Found} found */
+  const hash = ({ unit, at, silent, text }) => {
+    if (text !== null && [...text].length > LONGEST) return "";
+    const params = new URLSearchParams({ look: String(unit), at: String(at) });
+    if (silent) params.set("silent", "1");
+    if (text !== null) params.set("text", text);
+    return `#${params}`;
+  };
+
+  return { read, hash, LONGEST };
+})();

@@ -1,0 +1,317 @@
+"use strict";
+
+/*
+ * The part `look`, once its network is there: a text, painted by a unit, what the network does at one
+ * character, units to find, and what it writes. The last of the scripts that part-look.js loads.
+ */
+
+(() => {
+  const { number, show } = charseqFormats;
+  const { el, newId, say } = charseqElements;
+  const { button, check, copyButton, field, slider } = charseqFields;
+  const SLICE = 12; // milliseconds of reading, until the page may do something else
+
+  const pause = (milliseconds = 0) => new Promise((resume) => setTimeout(resume, milliseconds));
+
+  /**
+   * Where one text costs more than the other, most of all.
+   * @param {Reading} whole
+   * @param {Reading} silenced
+   */
+  const worst = (whole, silenced) => {
+    let best = 1;
+    for (let t = 1; t < whole.costs.length; t++) {
+      const more = silenced.costs[t] - whole.costs[t];
+      if (more > silenced.costs[best] - whole.costs[best]) best = t;
+    }
+    return best;
+  };
+
+  charseqLook.open(async (root, file, options) => {
+    await pause();
+    const making = charseqWeights.making(file);
+    let step = making.next();
+    while (!step.done) {
+      await pause();
+      step = making.next();
+    }
+    const model = step.value;
+    await pause();
+    const { chars } = file;
+    const start = options.get("text") ?? file.text;
+    const wanted = Number(options.get("unit"));
+    const first = Number.isInteger(wanted) && wanted >= 0 && wanted < model.H ? wanted : 0;
+
+    let unit = first;
+    let at = 0;
+    let silent = false;
+    let text = start;
+    let known = charseqKnown.parse("", chars);
+    /** @type {Reading} */
+    let whole = charseqReading(model, known.ids);
+    /** @type {Reading | null} The same text, read without the unit. */
+    let silenced = null;
+    let turn = 0;
+    /** @type {string[]} */
+    let linkMessages = [];
+
+    const tell = (/** @type {string} */ words) => say(root, words);
+    /** What is shown: the network without the unit, if the reader silenced it. */
+    const shown = () => (silent && silenced) || whole;
+
+    // ---- the text
+
+    const box = el("textarea", { rows: 5, spellcheck: "false", autocapitalize: "off" });
+    const typed = field("Text", "Type or paste one.", box, null, box);
+    typed.help(`It may have up to ${charseqKnown.LONGEST.toLocaleString("en")} characters.`);
+    const notes = el("p", { class: "play-note" });
+    const progress = el("p", { class: "play-note" });
+    let delay = 0;
+    box.addEventListener("input", () => {
+      clearTimeout(delay);
+      delay = setTimeout(() => {
+        void take(box.value, Infinity);
+        writeAddress();
+      }, 250);
+    });
+    const preset = button("Back to the passage", () => {
+      box.value = start;
+      void take(start, 0);
+      writeAddress();
+    });
+
+    const hash = () =>
+      charseqLookAddress.hash({ unit, at: at + 1, silent, text: text === start ? null : text });
+    const copy = copyButton(() => location.href.split("#")[0] + hash(), "Copy a link to this");
+
+    let addressTimer = 0;
+    const writeAddress = () => {
+      clearTimeout(addressTimer);
+      addressTimer = setTimeout(() => {
+        history.replaceState(null, "", location.pathname + location.search + hash());
+      }, 300);
+    };
+
+    // ---- the unit
+
+    const which = slider({
+      label: "Unit",
+      least: 0,
+      most: model.H - 1,
+      value: unit,
+      typed: true,
+      help: `This network has ${model.H} units, with the numbers 0 to ${model.H - 1}.`,
+      onInput(value) {
+        const given = String(value).trim();
+        const isRight = /^\d{1,4}$/.test(given) && Number(given) < model.H;
+        which.error(isRight ? "" : `The unit must be a whole number from 0 to ${model.H - 1}.`);
+        if (isRight) setUnit(Number(given));
+      },
+    });
+    /** @param {number} next */
+    const setUnit = (next) => {
+      unit = next;
+      which.error("");
+      which.set(unit);
+      silence.label(unit);
+      drawPlace();
+      painted.paint(valueOf);
+      tell(place.words);
+      writeAddress();
+      if (silent) void readOn();
+    };
+
+    const painted = charseqPaint((next) => {
+      const most = known.letters.length - 1;
+      at = Math.max(0, Math.min(most, next));
+      drawPlace();
+      tell(place.words);
+      writeAddress();
+    });
+    /** @param {number} k */
+    const valueOf = (k) => {
+      const t = known.places[k];
+      const { states, done } = shown();
+      return t >= 0 && t < done ? states[(t + 1) * model.H + unit] : NaN;
+    };
+
+    // ---- one character
+
+    const place = charseqPlacePanel(chars);
+    const drawPlace = () => {
+      const count = known.letters.length;
+      place.element.hidden = painted.element.hidden = !count;
+      if (painted.update(known, at)) painted.paint(valueOf);
+      const reading = shown();
+      const t = count ? known.places[at] : -1;
+      if (!count || t >= reading.done) return;
+      const letter = known.letters[at];
+      place.update({ reading, t, unit, count, letter, at, silent: reading !== whole });
+    };
+
+    // ---- without the unit
+
+    const bits = el("p");
+    const silence = (() => {
+      const tick = check({
+        label: "",
+        value: false,
+        onInput(on) {
+          silent = on;
+          writeAddress();
+          void readOn();
+        },
+      });
+      const words = el("span");
+      tick.element.append(words);
+      return {
+        element: tick.element,
+        input: tick.input,
+        label(/** @type {number} */ now) {
+          words.textContent = `Silence unit ${now}: nothing reads its state`;
+        },
+      };
+    })();
+    silence.label(unit);
+
+    const drawBits = () => {
+      const T = whole.ids.length;
+      if (T < 2 || whole.done < T) {
+        bits.textContent = "";
+        return "";
+      }
+      const own = `This text costs ${number(whole.bits(), 3)} bits per character`;
+      let words = `${own}.`;
+      if (silent && silenced && silenced.done === T) {
+        const more = silenced.bits() - whole.bits();
+        words = `${own}, and ${number(silenced.bits(), 3)} without unit ${unit}: ` +
+          `${number(Math.abs(more), 3)} ${more < 0 ? "less" : "more"}.`;
+        const t = worst(whole, silenced);
+        const letter = known.places.indexOf(t);
+        if (silenced.costs[t] > whole.costs[t]) {
+          words +=
+            ` It is missed most at character ${letter + 1}, “${show(chars[whole.ids[t]])}”: ` +
+            `that costs ${number(silenced.costs[t], 2)} bits in place of ` +
+            `${number(whole.costs[t], 2)}.`;
+        }
+      }
+      bits.textContent = words;
+      return words;
+    };
+
+    // ---- reading
+
+    /**
+     * Read to the end, in slices. False if something else was to be read meanwhile.
+     * @param {Reading} reading
+     * @param {number} mine
+     */
+    const readAll = async (reading, mine) => {
+      let painting = performance.now();
+      while (!reading.advance(SLICE)) {
+        progress.textContent = `Read: ${reading.done.toLocaleString("en")} of ` +
+          `${reading.ids.length.toLocaleString("en")} characters.`;
+        if (reading === whole && performance.now() - painting > 300) {
+          painted.paint(valueOf);
+          painting = performance.now();
+        }
+        await pause();
+        if (mine !== turn) return false;
+      }
+      progress.textContent = "";
+      return mine === turn;
+    };
+
+    /** @type {Reading | null} the text whose units were ranked */
+    let ranked = null;
+    /** Read the text, and read it without the unit if that is silenced. Then show it all. */
+    const readOn = async () => {
+      const mine = ++turn;
+      silenced = null;
+      await pause();
+      if (mine !== turn || !(await readAll(whole, mine))) return;
+      if (ranked !== whole) finding.update(known, ranked = whole);
+      if (silent && whole.ids.length) {
+        await pause(100); // a slider passes many units
+        if (mine !== turn) return;
+        const reading = charseqReading(charseqWeights.withoutUnits(model, [unit]), whole.ids);
+        if (!(await readAll(reading, mine))) return;
+        silenced = reading;
+      }
+      const words = drawBits();
+      drawPlace();
+      painted.paint(valueOf);
+      writing.update(shown());
+      tell([notes.textContent, words, silent ? "" : place.words].join(" "));
+    };
+
+    /**
+     * Take a text, and read it.
+     * @param {string} next
+     * @param {number} wantedPlace of the character that is chosen then; Infinity for the last
+     */
+    const take = (next, wantedPlace) => {
+      known = charseqKnown.parse(next, chars);
+      text = known.letters.join("");
+      const messages = [...linkMessages, ...known.messages];
+      linkMessages = [];
+      if (text !== start && known.letters.length > charseqLookAddress.LONGEST) {
+        messages.push(
+          "It is too long for a link, which holds up to " +
+            `${charseqLookAddress.LONGEST.toLocaleString("en")} characters.`,
+        );
+      }
+      notes.textContent = messages.join(" ");
+      notes.hidden = !messages.length;
+      at = Math.max(0, Math.min(known.letters.length - 1, wantedPlace));
+      silenced = null;
+      whole = charseqReading(model, known.ids, whole);
+      writing.stop();
+      drawPlace();
+      return readOn();
+    };
+
+    const finding = charseqRankingPanel({ getUnit: () => unit, setUnit, say: tell });
+    const writing = charseqWritingPanel(chars, {
+      say: tell,
+      take(more) {
+        box.value = text + more;
+        void take(box.value, Infinity);
+        box.focus();
+        writeAddress();
+      },
+    });
+
+    const readAddress = () => {
+      const found = charseqLookAddress.read(model.H);
+      unit = found.unit ?? first;
+      silent = found.silent;
+      silence.input.checked = silent;
+      linkMessages = found.messages;
+      which.set(unit);
+      silence.label(unit);
+      box.value = found.text ?? start;
+      return take(box.value, (found.at ?? 1) - 1);
+    };
+    addEventListener("hashchange", () => {
+      if (/[#&]look=/.test(location.hash)) void readAddress();
+    });
+
+    const title = el("h3", { tabindex: -1, id: newId() }, "Your text, painted by one unit");
+    await pause();
+    root.replaceChildren(
+      title,
+      el("div", {}, typed.element, notes),
+      el("div", { class: "play-row" }, preset, copy),
+      progress,
+      which.element,
+      painted.element,
+      place.element,
+      el("section", {}, el("h3", {}, "Without the unit"), silence.element, bits),
+      finding.element,
+      writing.element,
+    );
+    title.focus({ preventScroll: true }); // the button that had the focus is gone
+    void readAddress();
+  });
+})();

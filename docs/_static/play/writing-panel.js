@@ -1,0 +1,174 @@
+"use strict";
+
+/*
+ * Let a network go on from a text: one character at a time, or running until it is stopped. If the
+ * reader's system asks for less motion, what it writes appears in a few pieces. After network.js,
+ * bounds.js, formats.js, elements.js and fields.js.
+ *
+ *   charseqWritingPanel(chars, {take, say})   {element, update(reading), stop()}
+ */
+
+/** @param {string[]} chars @param {{take: (text: string) => void, say: (text: string) => void}} page
+ *   take: the reader wants what was written in the text */
+const charseqWritingPanel = (chars, { take, say }) => {
+  const { el } = charseqElements;
+  const { button, slider } = charseqFields;
+  const { number } = charseqFormats;
+  const MOST = 2000; // characters; then it stops by itself
+  const TAIL = 60; // characters of the text that are shown in front of what is written
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+  /** @type {Reading | null} */
+  let reading = null;
+  /** @type {ReturnType<typeof charseq.createReader> | null} */
+  let reader = null;
+  let generator = new charseq.Generator(0);
+  /** @type {number[]} */
+  let written = [];
+  let [temperature, most, seed, timer] = [0.5, chars.length, 0, 0];
+
+  const before = el("span");
+  const after = el("mark");
+  const shown = el("p", { class: "play-look-written" }, before, after);
+  const status = el("p", { class: "play-note" });
+
+  const text = () => written.map((id) => chars[id]).join("");
+  const draw = () => {
+    const tail = Array.from(reading?.ids.slice(-TAIL) ?? [], (id) => chars[id]).join("");
+    before.textContent = tail;
+    after.textContent = text();
+    const isEmpty = !reading?.ids.length;
+    for (const one of [single, run]) one.setAttribute("aria-disabled", String(isEmpty));
+    for (const one of [again, add]) one.setAttribute("aria-disabled", String(!written.length));
+    status.textContent = isEmpty
+      ? "The network needs at least one character that it knows."
+      : written.length >= MOST
+      ? `It has written ${MOST} characters and stops here.`
+      : "";
+  };
+
+  const restart = () => {
+    stop();
+    written = [];
+    reader = null;
+    generator = new charseq.Generator(seed);
+    draw();
+  };
+
+  /** Draw one character and read it. */
+  const write = () => {
+    if (!reading?.ids.length || written.length >= MOST) return false;
+    if (!reader) {
+      reader = charseq.createReader(reading.model);
+      const last = reading.at(reading.ids.length - 1);
+      reader.pass.h.set(last.h);
+      reader.pass.c.set(last.c);
+      reader.pass.logits.set(last.logits);
+    }
+    const p = charseq.probabilities(reader.pass.logits, temperature, most);
+    const id = charseq.draw(p, generator);
+    written.push(id);
+    reader.read(id);
+    return true;
+  };
+
+  const stop = () => {
+    if (!timer) return;
+    clearTimeout(timer);
+    timer = left = 0;
+    draw();
+    run.textContent = "Write on";
+    run.setAttribute("aria-pressed", "false");
+    say(`The network wrote: ${text()}`);
+  };
+  let left = 0; // characters to write until they are shown
+  const slice = () => {
+    const begun = performance.now();
+    let goesOn = true;
+    while (goesOn && left > 0 && performance.now() - begun < 12) {
+      goesOn = write();
+      left--;
+    }
+    if (goesOn && left > 0) {
+      timer = setTimeout(slice);
+      return;
+    }
+    draw();
+    if (!goesOn) return stop();
+    left = calm.matches ? 100 : 3;
+    timer = setTimeout(slice, calm.matches ? 1000 : 30);
+  };
+
+  const single = button("Write one character", () => {
+    stop();
+    if (!write()) return;
+    draw();
+    say(`${charseqFormats.show(chars[written[written.length - 1]])} is written.`);
+  });
+  const run = button("Write on", () => {
+    if (timer) return stop();
+    if (!reading?.ids.length || written.length >= MOST) return;
+    run.textContent = "Stop";
+    run.setAttribute("aria-pressed", "true");
+    timer = setTimeout(slice);
+  }, { "aria-pressed": "false" });
+  const again = button("Start again", restart);
+  const add = button("Put it into the text", () => {
+    if (written.length) take(text());
+  });
+
+  const dial = slider({
+    label: "Temperature τ",
+    least: 0,
+    most: 2,
+    step: 0.05,
+    value: temperature,
+    help: "0 takes the likeliest, below 1 is careful, above 1 is bold",
+    show: (value) => number(value, 2),
+    onInput: (value) => void (temperature = Number(value)),
+  });
+  const top = slider({
+    label: "Top-k",
+    least: 1,
+    most: chars.length,
+    value: most,
+    help: "it draws among the k likeliest characters",
+    show: (value) => value === chars.length ? `all ${value}` : String(value),
+    onInput: (value) => void (most = Number(value)),
+  });
+  const chance = slider({
+    label: "Seed",
+    least: 0,
+    most: 99,
+    value: seed,
+    typed: true,
+    help: "the same seed and settings write the same text",
+    onInput(value) {
+      const isRight = /^\d{1,15}$/.test(String(value).trim());
+      chance.error(isRight ? "" : "The seed must be a whole number, 0 or more.");
+      if (!isRight) return;
+      seed = Number(value);
+      chance.set(seed);
+      restart();
+    },
+  });
+  draw();
+
+  return {
+    element: el(
+      "section",
+      { class: "play-look-write" },
+      el("h3", {}, "Let it go on from your text"),
+      el("div", { class: "play-look-dials" }, dial.element, top.element, chance.element),
+      el("div", { class: "play-row" }, single, run, again, add),
+      shown,
+      status,
+    ),
+    stop,
+    /** @param {Reading} other */
+    update(other) {
+      reading = other;
+      restart();
+    },
+  };
+};

@@ -1,0 +1,594 @@
+"""The part `look`: a trained network in the reader's browser, against the package.
+
+Its numbers are tested in test_play_core.py. Here is what the page does with them.
+"""
+
+import re
+import shutil
+from html import escape
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import numpy as np
+import pytest
+from accessible import barriers, looks
+from test_pages import WIDER_THAN_THE_PAGE, quiet  # noqa: F401 - a fixture
+from test_play_core import ASKED, PLAY, SCRIPTS_OF, pack_net, trained  # noqa: F401 - a fixture
+
+from charseq import generate, reference
+
+EVIL = "<img src=x onerror=alert(1)>"
+THEME = """
+:root { --color-brand-primary: #0b5cad; --color-background-border: #ccc; }
+@media (prefers-color-scheme: dark) {
+  :root { --color-brand-primary: #58a6ff; --color-background-border: #444; }
+  body { background: #131416; color: #eee; }
+}"""
+TEXT = 'f(a, b) is a "call" (of f).'
+NET = "reference-net"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with all scripts, and the network, as the site's builder would write them."""
+    folder = tmp_path_factory.mktemp("look")
+    for path in PLAY.iterdir():
+        shutil.copy(path, folder)
+    (folder / f"{NET}.js").write_text(pack_net(), "utf-8")
+    return folder
+
+
+def write_page(folder, **options):
+    size = (folder / f"{NET}.js").stat().st_size if (folder / f"{NET}.js").exists() else 0
+    made = (
+        f'<div class="play" data-play="look" data-asked="{" ".join((*ASKED["look"], NET))}" '
+        f'data-options="{escape(urlencode({"size": size} | options))}">'
+        '<div class="play-fallback">Fallback.</div></div>'
+    )
+    scripts = "".join(f'<script defer src="{name}.js"></script>' for name in SCRIPTS_OF["look"])
+    (folder / "page.html").write_text(
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Part</title>'
+        f'<style>{THEME}</style><link rel="stylesheet" href="play.css">'
+        f"<body><main><h1>Part</h1><h2>One</h2>{made}</main>{scripts}",
+        "utf-8",
+    )
+    return (folder / "page.html").as_uri()
+
+
+@pytest.fixture
+def look(quiet, folder):  # noqa: F811 - the fixture
+    """Open the part, and load its network."""
+
+    def open_(hash="", load=True, **options):
+        quiet.goto("about:blank")
+        quiet.goto(write_page(folder, **options) + hash)
+        press = quiet.get_by_role("button", name="Load the network")
+        press.wait_for()
+        if load:
+            press.click()
+            ready(quiet)
+        return quiet
+
+    return open_
+
+
+def ready(page):
+    """Wait until the text is read."""
+    page.wait_for_function(
+        """() => [...document.querySelectorAll(".play-look section p")].some(
+            p => p.textContent.startsWith("This text costs"))"""
+    )
+
+
+def type_text(page, text):
+    page.locator("textarea").fill(text)
+    page.wait_for_function(
+        """count => {
+            const title = document.querySelector(".play-look section h3").textContent;
+            const painted = document.querySelector(".play-look-painted");
+            return count ? title.includes(` of ${count}:`) : painted.hidden;
+        }""",
+        arg=len(text),
+    )
+
+
+def choose_unit(page, unit):
+    box = page.get_by_label("Unit", exact=True)
+    box.fill(str(unit))
+    box.press("Enter")
+
+
+def states_shown(page):
+    """The states in the table below the painted text."""
+    box = page.locator(".play-look-painted details")
+    if box.get_attribute("open") is None:
+        box.locator("summary").click()
+    box.locator("tbody tr").first.wait_for()
+    cells = box.locator("tbody td:nth-child(3)").all_text_contents()
+    return [float(text.replace("−", "-")) if text else None for text in cells]
+
+
+def place(page):
+    """The heading and the sentence about the chosen character."""
+    section = page.locator(".play-look section").first
+    return section.locator("h3").text_content(), section.locator("p").text_content()
+
+
+def bits(page):
+    return page.locator(".play-look section:has(input[type=checkbox]) p").text_content()
+
+
+def written(page):
+    return page.locator(".play-look-written mark").text_content()
+
+
+# --- loading --------------------------------------------------------------------------------------
+
+
+def test_nothing_of_the_network_is_loaded_before_the_reader_asks(look, quiet, folder):  # noqa: F811
+    asked = []
+    quiet.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    page = look(load=False)
+    before = {f"{name}.js" for name in SCRIPTS_OF["look"]} | {"page.html", "play.css", "blank"}
+    assert set(asked) <= before
+    kilobytes = -(-(folder / f"{NET}.js").stat().st_size // 1000)
+    page.get_by_role("button", name=f"Load the network ({kilobytes} kB)").press("Enter")
+    ready(page)
+    assert set(asked) - before == {f"{name}.js" for name in (*ASKED["look"], NET)} | {"look.css"}
+
+
+BROKEN = {
+    "cut short": lambda script: script[: len(script) // 2],
+    "of another kind": lambda script: "hello",
+    "without a weight": lambda script: script.replace('"head.bias"', '"head.bios"'),
+    "with half of a weight": lambda script: re.sub(
+        r'("head.bias": [^}]*"data": "[^"]{40})[^"]*', r"\1", script
+    ),
+    "without any weights": lambda script: re.sub(
+        r'"weights": .*, "text"', '"weights": null, "text"', script
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", BROKEN)
+def test_a_damaged_network_says_so_in_one_sentence(browser, folder, tmp_path, damage):
+    shutil.copytree(folder, tmp_path / "look")
+    file = tmp_path / "look" / f"{NET}.js"
+    file.write_text(BROKEN[damage](file.read_text("utf-8")), "utf-8")
+    page = browser.new_page()
+    page.goto(write_page(tmp_path / "look"))
+    page.get_by_role("button", name="Load the network").click()
+    said = page.locator(".play-look [role=status]")
+    said.filter(has_text="The network’s file is damaged").wait_for()
+    assert said.text_content().endswith((".", "Load this page again."))
+    assert page.get_by_role("button", name="Load the network").is_visible()
+    page.close()
+
+
+def test_a_missing_network_says_so_and_can_be_asked_for_again(browser, folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "look")
+    file = tmp_path / "look" / f"{NET}.js"
+    script = file.read_text("utf-8")
+    file.unlink()
+    page = browser.new_page()
+    page.goto(write_page(tmp_path / "look"))
+    press = page.get_by_role("button", name="Load the network")
+    press.click()
+    said = page.locator(".play-look [role=status]")
+    said.filter(has_text=f"The file {NET}.js could not be loaded.").wait_for()
+    file.write_text(script, "utf-8")
+    press.click()
+    ready(page)
+    page.close()
+
+
+# --- the painted text -----------------------------------------------------------------------------
+
+
+def test_the_states_shown_are_those_of_the_package(look, trained):  # noqa: F811 - the fixture
+    _, net, vocab = trained
+    page = look(text=TEXT)
+    _, states = net.read(vocab.encode(TEXT))
+    for unit in (0, 7, net.hidden_size - 1):
+        choose_unit(page, unit)
+        np.testing.assert_allclose(states_shown(page), states[:, unit], atol=0.00501)
+    colours = page.locator(".play-look-text span").evaluate_all(
+        "all => all.map(cell => cell.style.backgroundColor)"
+    )
+    below = page.locator(".play-look-text span").evaluate_all(
+        "all => all.map(cell => cell.classList.contains('play-look-below'))"
+    )
+    for value, colour, is_below in zip(states[:, unit], colours, below, strict=True):
+        if abs(value) > 0.05:
+            assert ("minus" if value < 0 else "plus") in colour
+            assert is_below == (value < 0)
+    assert page.locator(".play-look-text").text_content() == TEXT  # it is still text
+
+
+def test_a_unit_that_does_not_exist_gets_a_message(look, trained):  # noqa: F811 - the fixture
+    last = trained[1].hidden_size - 1
+    page = look(text=TEXT)
+    choose_unit(page, 3)
+    for typed in (str(last + 1), "-1", "1.5", "", EVIL):
+        choose_unit(page, typed)
+        error = f"The unit must be a whole number from 0 to {last}."
+        assert page.locator(".play-error", has_text=error).count() == 1
+        assert "Unit 3 holds" in place(page)[1]
+    choose_unit(page, 4)
+    assert page.locator(".play-error", has_text="The unit must").count() == 0
+    assert "Unit 4 holds" in place(page)[1]
+
+
+def test_arrow_keys_lead_from_character_to_character(look):
+    page = look(text="one\ntwo\nthree")
+    first = page.locator(".play-look-text [tabindex]")
+    assert first.count() == 1
+    first.focus()
+    for key, letter, number in (
+        ("ArrowRight", "n", 2),
+        ("ArrowDown", "w", 6),
+        ("ArrowDown", "h", 10),
+        ("ArrowUp", "w", 6),
+        ("End", "e", 13),
+        ("ArrowRight", "e", 13),
+        ("Home", "o", 1),
+        ("ArrowLeft", "o", 1),
+    ):
+        page.keyboard.press(key)
+        assert place(page)[0] == f"Character {number} of 13: “{letter}”"
+        assert page.evaluate("document.activeElement.textContent") == letter
+        assert page.locator(".play-look-text [tabindex]").count() == 1
+    page.locator(".play-look-text span").nth(5).click()
+    assert place(page)[0] == "Character 6 of 13: “w”"
+
+
+def test_the_tables_of_a_character_are_those_of_the_package(look, trained):  # noqa: F811
+    file, net, vocab = trained
+    page = look(text=TEXT, unit=5)
+    ids = vocab.encode(TEXT)
+    logits, states = net.read(ids)
+    p = reference.softmax(logits)
+    for t in (0, 9, len(TEXT) - 1):
+        page.locator(".play-look-text span").nth(t).click()
+        rows = page.locator(".play-dial tbody tr").evaluate_all(
+            "rows => rows.map(row => [...row.children].map(cell => cell.textContent))"
+        )
+        order = np.argsort(-p[t])[:10]
+        shown = [vocab.chars[k].replace(" ", "␣").replace("\n", "↵") for k in order]
+        assert [row[0] for row in rows[:10]] == shown
+        for row, k in zip(rows, order, strict=False):
+            assert float(row[2]) == pytest.approx(p[t, k], abs=0.000501)
+        came = [row[0] for row in rows if row[1]]
+        assert came == ([] if t == len(TEXT) - 1 else [TEXT[t + 1].replace(" ", "␣")])
+        assert sum(float(row[2]) for row in rows) == pytest.approx(1, abs=0.01)
+        values = dict(
+            page.locator("[aria-label='The unit at this character'] tbody tr").evaluate_all(
+                "rows => rows.map(row => [...row.children].map(cell => cell.textContent))"
+            )
+        )
+        new = float(values["state ht"].replace("−", "-"))
+        assert new == pytest.approx(states[t, 5], abs=0.000501)
+        gates = {"GRU": 3, "LSTM": 4, "RNN": 0}[file["options"]["cell"]]
+        assert len(values) == 2 + gates + 2 * (file["options"]["cell"] == "LSTM")
+
+
+def test_a_long_text_is_shown_a_page_at_a_time(look):
+    page = look(text=TEXT)
+    text = "".join(f"({k}) " for k in range(500))
+    type_text(page, text)
+    assert page.locator(".play-look-text span").count() == len(text) % 1000
+    page.get_by_role("button", name="Back", exact=True).press("Enter")
+    assert page.locator(".play-look-text").text_content() == text[1000:2000]
+    page.get_by_role("button", name="Back", exact=True).press("Enter")
+    page.get_by_role("button", name="Back", exact=True).press("Enter")  # there is none
+    assert place(page)[0] == f"Character 1 of {len(text)}: “(”"
+    page.locator(".play-look-text [tabindex]").focus()
+    page.keyboard.press("PageDown")
+    assert place(page)[0].startswith("Character 1001 of")
+    assert page.locator("nav span").text_content() == f"Characters 1001 to 2000 of {len(text)}"
+
+
+# --- what is odd ----------------------------------------------------------------------------------
+
+
+def test_odd_texts_say_what_happened_in_a_sentence(look, trained):  # noqa: F811 - the fixture
+    _, net, vocab = trained
+    page = look(text=TEXT)
+    note = page.locator(".play-look .play-field + .play-note")
+    type_text(page, EVIL)
+    assert page.locator(".play-look-text").text_content() == EVIL  # markup stays text
+    assert page.locator(".play-look img").count() == 0
+    type_text(page, "a€b€🙂c")
+    said = "The network does not know 3 of these characters (€ 🙂): they are shown and skipped."
+    assert note.text_content() == said
+    assert page.locator(".play-look-unknown").all_text_contents() == ["€", "€", "🙂"]
+    _, states = net.read(vocab.encode("abc"))
+    choose_unit(page, 2)
+    shown = states_shown(page)
+    assert [shown[k] is None for k in range(6)] == [False, True, False, True, True, False]
+    np.testing.assert_allclose([shown[0], shown[2], shown[5]], states[:, 2], atol=0.00501)
+    page.locator(".play-look-unknown").first.click()
+    assert place(page)[1] == "The network does not know “€”, so it skips it."
+
+    type_text(page, "")
+    assert note.text_content() == "The text is empty, so there is nothing to read."
+    assert page.get_by_text("The network needs at least one character that it knows.").is_visible()
+    page.get_by_role("button", name="Write on", exact=True).press("Enter")
+    page.get_by_role("button", name="Write one character").press("Enter")
+    page.get_by_role("button", name="It is the chosen unit").press("Enter")
+    page.get_by_text("too few characters inside brackets").first.wait_for()
+    assert written(page) == ""
+    page.locator("textarea").fill("€€")
+    page.get_by_text("The network knows none of these characters.").first.wait_for()
+
+
+def test_a_very_long_text_is_cut_with_a_sentence(look):
+    page = look(text=TEXT)
+    page.locator("textarea").fill("ab" * 15_000)
+    note = page.locator(".play-look .play-field + .play-note")
+    note.filter(has_text="The text has 30,000 characters").wait_for()
+    assert note.text_content() == (
+        "The text has 30,000 characters, and only the first 20,000 are read. It is too long for "
+        "a link, which holds up to 2,000 characters."
+    )
+    page.get_by_label("Unit, slider").press("ArrowRight")  # it answers while it reads
+    assert page.get_by_label("Unit", exact=True).input_value() == "1"
+    page.get_by_role("button", name="Back to the passage").press("Enter")
+    ready(page)
+    assert place(page)[0].startswith("Character 1 of")
+
+
+# --- silence and search ---------------------------------------------------------------------------
+
+
+def bits_of(net, ids):
+    p = reference.softmax(net.read(ids)[0])
+    return -np.log2(p[np.arange(len(ids) - 1), ids[1:]]).mean()
+
+
+def test_bits_with_and_without_a_unit_are_those_of_the_package(look, trained):  # noqa: F811
+    _, net, vocab = trained
+    page = look(text=TEXT, unit=9)
+    ids = vocab.encode(TEXT)
+    own = f"This text costs {bits_of(net, ids):.3f} bits per character"
+    assert bits(page) == f"{own}."
+    box = page.get_by_role("checkbox", name="Silence unit 9: nothing reads its state")
+    box.check()
+    for unit in (9, 11):
+        choose_unit(page, unit)
+        page.locator(".play-look p", has_text=f"without unit {unit}: ").wait_for()
+        said = bits(page)
+        assert said.startswith(f"{own}, and {bits_of(net.without_units([unit]), ids):.3f} without")
+        assert f"Unit {unit} holds" in place(page)[1]
+    assert "Without this unit, the network expects" in place(page)[1]
+    page.get_by_role("checkbox", name="Silence unit 11: nothing reads its state").uncheck()
+    page.locator(".play-look p", has_text=f"{own}.").wait_for()
+
+
+def agreements(states, labels):
+    within, without = states[labels], states[~labels]
+    above = (within[:, None] > without[None]).mean(axis=(0, 1))
+    return np.maximum(above, 1 - above), above
+
+
+@pytest.mark.parametrize("kind", ["brackets", "quotes"])
+def test_units_are_ranked_as_in_numpy_and_the_list_paints_them(look, trained, kind):  # noqa: F811
+    file, net, vocab = trained
+    page = look()
+    text = file["text"]
+    pairs = {"brackets": "([{", "quotes": '"'}[kind]
+    depth, labels = 0, []
+    for k, char in enumerate(text):
+        if kind == "quotes" and char == '"':
+            depth = 1 - depth
+        elif kind == "brackets":
+            depth = max(0, depth + (char in pairs) - (char in ")]}"))
+        if text[max(0, k - 1) : k + 1] == "\n\n":
+            depth = 0
+        labels.append(depth > 0)
+    labels = np.array(labels)
+    agree, above = agreements(net.read(vocab.encode(text))[1], labels)
+    page.get_by_text("Rank all units").click()
+    page.get_by_label(f"inside {kind}").check()
+    table = page.locator(".play-look-find table")
+    table.get_by_text(f"inside {kind} it is").wait_for()
+    rows = table.locator("tbody tr").evaluate_all(
+        "rows => rows.map(row => [...row.children].map(cell => cell.textContent))"
+    )
+    assert len(rows) == net.hidden_size
+    for _, name, score, way in rows:
+        unit = int(name.removeprefix("unit "))
+        assert float(score) == pytest.approx(agree[unit], abs=0.000501)
+        assert way == ("higher" if above[unit] > 0.5 else "lower")
+    best = int(rows[0][1].removeprefix("unit "))
+    table.get_by_role("button", name=f"unit {best}", exact=True).press("Enter")
+    assert page.get_by_label("Unit", exact=True).input_value() == str(best)
+    assert (
+        f"{labels.sum()} characters are inside {kind}"
+        in page.locator(".play-look-find details").text_content()
+    )
+
+
+def test_the_challenge_is_met_by_the_unit_that_follows_brackets(look, trained):  # noqa: F811
+    file, net, vocab = trained
+    page = look()
+    depth = np.cumsum([(c in "([{") - int(c in ")]}") for c in file["text"]])
+    agree, _ = agreements(net.read(vocab.encode(file["text"]))[1], depth > 0)
+    best, worst = int(agree.argmax()), int(agree.argmin())
+    verdict = page.locator(".play-look .play-verdict")
+    card = page.locator(".play-look .play-tasks b")
+    assert card.text_content() == "Find the unit that follows brackets"
+    assert not verdict.is_visible()
+    for unit, title in ((worst, f"Not unit {worst}."), (best, f"Unit {best} follows brackets.")):
+        choose_unit(page, unit)
+        page.get_by_role("button", name="It is the chosen unit").press("Enter")
+        verdict.get_by_text(title).wait_for()
+        assert f"in {100 * agree[unit]:.1f} % of all pairs" in verdict.text_content()
+    assert card.text_content() == "✓ Met: Find the unit that follows brackets"
+    page = look()
+    card = page.locator(".play-look .play-tasks b")
+    assert card.text_content().startswith("✓ Met")  # it survives a reload
+    page.get_by_role("button", name="Forget that I met it").press("Enter")
+    assert card.text_content() == "Find the unit that follows brackets"
+    assert page.evaluate("document.activeElement.textContent") == "Find a unit yourself"
+    assert not look().locator(".play-look .play-tasks b").text_content().startswith("✓")
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def set_slider(page, label, value):
+    page.get_by_label(label).fill(str(value))
+
+
+def test_what_it_writes_at_temperature_0_is_what_charseq_writes(look, trained):  # noqa: F811
+    _, net, vocab = trained
+    page = look(text=TEXT)
+    set_slider(page, "Temperature τ", 0)
+    for _ in range(3):
+        page.get_by_role("button", name="Write one character").press("Enter")
+    (expected,) = generate(net, vocab, TEXT, length=400, temperature=0)
+    assert written(page) == expected[:3]
+    page.get_by_role("button", name="Write on", exact=True).press("Enter")
+    page.wait_for_function(
+        "() => document.querySelector('.play-look-written mark').textContent.length > 120"
+    )
+    page.get_by_role("button", name="Stop").press("Enter")
+    text = written(page)
+    assert text == expected[: len(text)]
+    page.wait_for_timeout(100)
+    assert written(page) == text  # it has stopped
+    page.get_by_role("button", name="Put it into the text").press("Enter")
+    ready(page)
+    assert page.locator("textarea").input_value() == TEXT + text
+    page.locator(".play-look h3", has_text=f"of {len(TEXT + text)}: ").wait_for()
+
+
+def test_a_seed_repeats_what_is_written_and_top_1_is_as_temperature_0(look, trained):  # noqa: F811
+    _, net, vocab = trained
+    page = look(text=TEXT)
+    one = page.get_by_role("button", name="Write one character")
+
+    def write():
+        page.get_by_role("button", name="Start again").press("Enter")
+        for _ in range(12):
+            one.press("Enter")
+        return written(page)
+
+    set_slider(page, "Temperature τ", 1.5)
+    first = write()
+    assert write() == first
+    page.get_by_label("Seed", exact=True).fill("5")
+    page.keyboard.press("Tab")
+    assert write() != first
+    page.get_by_label("Seed", exact=True).fill("x")
+    page.keyboard.press("Tab")
+    assert page.get_by_text("The seed must be a whole number, 0 or more.").is_visible()
+    set_slider(page, "Top-k", 1)
+    (greedy,) = generate(net, vocab, TEXT, length=12, temperature=0)
+    assert write() == greedy
+
+
+def test_with_less_motion_it_writes_in_few_pieces(look):
+    page = look(text=TEXT)
+    page.emulate_media(reduced_motion="reduce")
+    page.evaluate(
+        """() => {
+            window.lengths = new Set();
+            const mark = document.querySelector(".play-look-written mark");
+            new MutationObserver(() => lengths.add(mark.textContent.length)).observe(
+                mark, {childList: true});
+        }"""
+    )
+    page.get_by_role("button", name="Write on", exact=True).press("Enter")
+    page.wait_for_function("() => lengths.size >= 3")
+    page.get_by_role("button", name="Stop").press("Enter")
+    assert sorted(page.evaluate("[...lengths]"))[:3] == [100, 200, 300]
+
+
+# --- links ----------------------------------------------------------------------------------------
+
+
+def hash_of(page):
+    return parse_qs(urlsplit(page.url).fragment)
+
+
+def test_a_link_leads_back_to_unit_text_and_character(look):
+    page = look(text=TEXT)
+    assert urlsplit(page.url).fragment == ""
+    choose_unit(page, 12)
+    page.locator(".play-look-text span").nth(4).click()
+    page.wait_for_function("location.hash === '#look=12&at=5'")
+    type_text(page, "an & other (text)#1")
+    page.locator(".play-look-text span").nth(7).click()
+    page.get_by_role("checkbox").check()
+    page.wait_for_function("location.hash.includes('at=8')")
+    found = {"look": ["12"], "at": ["8"], "silent": ["1"], "text": ["an & other (text)#1"]}
+    assert hash_of(page) == found
+    hash = "#" + urlsplit(page.url).fragment
+    page = look(hash, load=False, text=TEXT)
+    assert page.get_by_text("This link leads to unit 12.").is_visible()
+    page.get_by_role("button", name="Load the network").click()
+    ready(page)
+    page.locator(".play-look p", has_text="without unit 12").wait_for()
+    assert place(page)[0] == "Character 8 of 19: “h”"
+    assert "Unit 12 holds" in place(page)[1]
+    assert page.locator("textarea").input_value() == "an & other (text)#1"
+    page.evaluate("location.hash = '#look=3&at=2'")
+    page.locator(".play-look h3", has_text=f"Character 2 of {len(TEXT)}").wait_for()
+    assert not page.get_by_role("checkbox").is_checked()
+
+
+@pytest.mark.parametrize(
+    "hash",
+    [
+        "#look=99999&at=99999",
+        f"#look={EVIL}&at=-1&text={EVIL}",
+        "#look=&at=&text=",
+        "#look=%E0%A4%A&text=%F0%9F%99",
+        "#look",
+        "#look-inside",
+    ],
+)
+def test_a_broken_link_does_no_harm(look, hash):
+    page = look(hash, load=False)
+    page.get_by_role("button", name="Load the network").click()
+    page.locator(".play-look textarea").wait_for()
+    page.wait_for_function("() => !document.querySelector('.play-look .play-verdict').textContent")
+    assert page.get_by_label("Unit", exact=True).input_value() == "0"
+    assert page.locator(".play-look img").count() == 0
+    if "99999" in hash:
+        page.get_by_text("In the link, look must be a whole number from 0 to").wait_for()
+
+
+# --- for everybody --------------------------------------------------------------------------------
+
+
+def test_what_happens_is_said_to_a_screen_reader(look):
+    page = look(text=TEXT)
+    said = page.locator(".play-look > [role=status].play-unseen")
+    choose_unit(page, 6)
+    said.filter(has_text="Unit 6 holds").wait_for(state="attached")
+    page.get_by_role("button", name="Write one character").press("Enter")
+    said.filter(has_text="is written.").wait_for(state="attached")
+    page.locator("textarea").fill("a€")
+    said.filter(has_text="does not know 1 of these").wait_for(state="attached")
+
+
+def test_the_part_is_accessible_in_each_look(look):
+    page = look()
+    choose_unit(page, 8)
+    page.locator(".play-look-text span").nth(30).click()
+    page.locator(".play-look details").evaluate_all(
+        "all => all.forEach(box => { box.open = true })"
+    )
+    page.locator(".play-look-find table").wait_for()
+    page.get_by_role("button", name="It is the chosen unit").press("Enter")
+    page.locator(".play-look .play-verdict").wait_for()
+    page.get_by_role("checkbox").check()
+    page.get_by_role("button", name="Write one character").press("Enter")
+    problems = []
+    for how, width in looks(page):
+        problems += [(how, barrier) for barrier in barriers(page, part=".play")]
+        if page.evaluate(WIDER_THAN_THE_PAGE, width):
+            problems.append((how, "scrolls sideways"))
+    assert problems == []
