@@ -4,6 +4,7 @@ Colour-blind readers can tell the colours apart: they are Okabe and Ito's, darke
 No meaning depends on colour alone: wrong letters have a frame, values are printed with their sign.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,14 @@ if TYPE_CHECKING:
 else:
     Axes = Any  # only a function that draws imports matplotlib; `import charseq` does not
 
-__all__ = ["plot_loss", "plot_predictions", "plot_states", "plot_step", "plot_unrolled"]
+__all__ = [
+    "plot_loss",
+    "plot_predictions",
+    "plot_states",
+    "plot_step",
+    "plot_text",
+    "plot_unrolled",
+]
 
 INK = "#1a1a1a"
 BLUE = "#0072b2"
@@ -278,6 +286,82 @@ def plot_step(
     return ax
 
 
+def plot_text(values: ArrayLike, text: str, ax: Axes | None = None, *, width: int = 36) -> Axes:
+    """Draw a text with one value per character, as the colour of the cell behind it.
+
+    Blue is -1, no colour is 0, and orange is 1. Characters with a negative value are underlined.
+
+    Parameters
+    ----------
+    values : array_like of shape (T,)
+        Values in [-1, 1], for example the states of one hidden unit.
+    text : str
+        The T characters. A line break is drawn as ↵ and begins a new line.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; new axes by default.
+    width : int, default=36
+        The most characters in a line. Longer lines are folded, after a space if there is one.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes drawn on. Row y, column x, both counted from 0, is centred at (x, y).
+
+    Raises
+    ------
+    ValueError
+        If the text is empty, the number of values is not T, a value is outside [-1, 1], or `width`
+        is below 1.
+    """
+    numbers = np.asarray(values, dtype=float)
+    if not text:
+        raise ValueError("there is nothing to draw: the text is empty")
+    if numbers.shape != (len(text),):
+        raise ValueError(
+            f"{len(text)} characters need values of shape ({len(text)},), got {numbers.shape}"
+        )
+    if width < 1:
+        raise ValueError(f"width is a number of characters, at least 1, got {width}")
+    outside = np.flatnonzero(~(np.abs(numbers) <= 1))  # true of nan, too
+    if outside.size:
+        place = outside[0]
+        raise ValueError(
+            f"values must lie between -1 and 1, got {numbers[place]:g} for character {place}"
+        )
+    lines = _fold(text, width)
+    ax = _axes_or_new(ax, (0.1225 * width + 0.1, 0.24 * len(lines) + 0.1))
+    places = [(x, y) for y, line in enumerate(lines) for x in range(len(line))]
+    columns, rows = np.transpose(places)
+    cells = np.full((len(lines), width), np.nan)  # no cell is drawn for nan
+    cells[rows, columns] = numbers
+    _draw_cells(ax, cells, -0.5, edge="face")
+    negative = numbers < -0.05
+    ax.hlines(
+        rows[negative] + 0.45,
+        columns[negative] - 0.5,
+        columns[negative] + 0.5,
+        color=CELL_INK,
+        linewidth=0.6,
+        gid="cell",
+    )
+    for (x, y), char in zip(places, text, strict=True):
+        if char != " ":
+            ax.text(
+                x,
+                y,
+                _replace_blanks(char),
+                ha="center",
+                va="center",
+                family="monospace",
+                fontsize=11,
+                color=CELL_INK,
+                gid="cell",
+            )
+    ax.set(xlim=(-0.6, width - 0.4), ylim=(len(lines) - 0.4, -0.6))
+    ax.axis("off")
+    return ax
+
+
 def plot_unrolled(text: str = "hello", ax: Axes | None = None, *, outputs: bool = False) -> Axes:
     """Draw the network unrolled in time, with one box per character.
 
@@ -412,22 +496,9 @@ def _axes_or_new(ax: Axes | None, size: tuple[float, float]) -> Axes:
 def _draw_heat_map(ax: Axes, values: Any, digits: int | None) -> None:
     """Draw one cell of size 1 per value, coloured from -1 to 1. The first one is centred at (1, 1).
 
-    The cells are vector graphics, so that they stay sharp when a reader zooms in. Without `digits`,
-    negative values are marked with a dash.
+    Without `digits`, negative values are marked with a dash.
     """
-    from matplotlib.colors import LinearSegmentedColormap
-
-    rows, columns = values.shape
-    ax.pcolormesh(
-        0.5 + np.arange(columns + 1),
-        0.5 + np.arange(rows + 1),
-        values,
-        cmap=LinearSegmentedColormap.from_list("charseq", DIVERGING),
-        vmin=-1,
-        vmax=1,
-        edgecolors="#ffffff",
-        linewidth=1,
-    )
+    _draw_cells(ax, values, 0.5, edge="#ffffff")
     for (row, column), value in np.ndenumerate(values):
         if digits is not None:
             label = f"{value:+.{digits}f}".replace("-", "−")
@@ -444,6 +515,40 @@ def _draw_heat_map(ax: Axes, values: Any, digits: int | None) -> None:
                 fontsize=10,
                 gid="cell",
             )
+
+
+def _draw_cells(ax: Axes, values: Any, start: float, edge: str) -> None:
+    """Draw cells of size 1, coloured from -1 to 1, none for nan; `start` is the first corner.
+
+    The cells are vector graphics, so that they stay sharp when a reader zooms in.
+    """
+    from matplotlib.colors import LinearSegmentedColormap
+
+    rows, columns = values.shape
+    ax.pcolormesh(
+        start + np.arange(columns + 1),
+        start + np.arange(rows + 1),
+        np.ma.masked_invalid(values),
+        cmap=LinearSegmentedColormap.from_list("charseq", DIVERGING),
+        vmin=-1,
+        vmax=1,
+        edgecolors=edge,
+        linewidth=1 if edge != "face" else 0.4,  # enough to close the seams
+    )
+
+
+def _fold(text: str, width: int) -> list[str]:
+    """Cut a text after line breaks, and lines of more than `width` characters after spaces."""
+    lines = []
+    for line in re.findall(r"[^\n]*\n|[^\n]+", text):
+        while len(line) > width:
+            cut = line.rfind(" ", 0, width) + 1
+            if not line[:cut].strip():  # no space, or only those of the indentation
+                cut = width
+            lines.append(line[:cut])
+            line = line[cut:]
+        lines.append(line)
+    return lines
 
 
 def _rectangle(left: float, top: float, width: float, height: float, fill: str, edge: str) -> Any:

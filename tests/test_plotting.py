@@ -20,6 +20,7 @@ from charseq import (
     plot_unrolled,
     rnn_step,
 )
+from charseq.plotting import plot_text
 
 PARAMS = RNNParams.random(input_size=4, hidden_size=2, rng=np.random.default_rng(0))
 STATES = np.random.default_rng(1).uniform(-1, 1, (5, 3))
@@ -69,10 +70,11 @@ def boxes(ax):
         lambda ax=None: plot_predictions(run_of("m" * 40), "m" * 40, ax=ax),
         lambda ax=None: plot_states(-np.ones((12, 5)), ax=ax),
         lambda ax=None: plot_step(np.eye(4)[0], np.zeros(2), PARAMS, ax=ax),
+        lambda ax=None: plot_text([0.5, -0.5, 0, 1], "a b\n", ax=ax),
         lambda ax=None: plot_unrolled("hi", ax=ax),
         lambda ax=None: plot_unrolled("hi", ax=ax, outputs=True),
     ],
-    ids=["loss", "predictions", "states", "step", "unrolled", "unrolled-outputs"],
+    ids=["loss", "predictions", "states", "step", "text", "unrolled", "unrolled-outputs"],
 )
 def test_every_figure_is_drawn_on_the_given_axes_or_on_new_ones(draw):
     _, (given, unused) = plt.subplots(1, 2)
@@ -284,6 +286,81 @@ def test_colours_go_from_blue_through_white_to_orange():
 def test_states_that_cannot_be_drawn_are_refused(states, labels, message):
     with pytest.raises(ValueError, match=message):
         plot_states(states, labels)
+
+
+# --- a text ---------------------------------------------------------------------------------------
+
+
+def letters_at(ax):
+    return {text.get_position(): text.get_text() for text in ax.texts}
+
+
+def test_each_character_of_a_text_lies_on_the_cell_of_its_value():
+    text, values = "to be\nor not", np.linspace(-1, 1, 12)
+    ax = plot_text(values, text, width=20)
+    ((cells, corner),) = meshes(ax)
+    assert corner == (-0.5, -0.5)
+    assert ax.collections[0].get_clim() == (-1, 1)
+    assert cells.shape == (2, 20)
+    places = [(x, 0) for x in range(6)] + [(x, 1) for x in range(6)]
+    for (x, y), value, char in zip(places, values, text, strict=True):
+        assert cells[y, x] == value
+        assert letters_at(ax).get((x, y), " ") == char.replace("\n", "↵")
+    assert cells.count() == len(text)  # the other cells are masked, so they are not drawn
+    assert all(label.get_gid() == "cell" for label in ax.texts)
+    assert {label.get_color() for label in ax.texts} == {"#111111"}
+    assert ax.get_xlim() == (-0.6, 19.6)
+    assert ax.get_ylim() == (1.6, -0.6)
+    assert not ax.axison
+
+
+def test_characters_with_a_negative_value_are_underlined():
+    ax = plot_text([-1, 0.5, -0.05, -0.06, 0], "ab\ncd")
+    (lines,) = [item for item in ax.collections if not isinstance(item, QuadMesh)]
+    assert lines.get_gid() == "cell"  # it changes with the cells on a dark page
+    ends = [tuple(map(tuple, segment)) for segment in lines.get_segments()]
+    assert ends == [((-0.5, 0.45), (0.5, 0.45)), ((-0.5, 1.45), (0.5, 1.45))]
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "lines"),
+    [
+        ("one two three", 9, ["one two", "three"]),
+        ("one two three", 8, ["one two", "three"]),  # the space fits
+        ("one two three", 7, ["one", "two", "three"]),
+        ("   indented", 8, ["   inden", "ted"]),  # no cut in the indentation
+        ("abcdefg", 3, ["abc", "def", "g"]),
+        ("abc\nd", 4, ["abc↵", "d"]),
+        ("abc\nd", 3, ["abc", "↵", "d"]),
+        ("\n\na", 5, ["↵", "↵", "a"]),
+        ("a\x0bb\u2028c", 5, ["a�b�c"]),  # only a line feed is a line break
+    ],
+)
+def test_long_lines_are_folded_after_spaces_and_no_character_is_lost(text, width, lines):
+    ax = plot_text(np.zeros(len(text)), text, width=width)
+    ((cells, _),) = meshes(ax)
+    drawn = letters_at(ax)
+    rows = ["".join(drawn.get((x, y), " ") for x in range(width)) for y in range(len(lines))]
+    assert [row.rstrip() for row in rows] == lines
+    assert cells.count() == len(text)
+    assert cells.shape == (len(lines), width)
+
+
+@pytest.mark.parametrize(
+    ("values", "text", "width", "message"),
+    [
+        ([], "", 9, "nothing to draw: the text is empty"),
+        ([0.5], "ab", 9, r"2 characters need values of shape \(2,\), got \(1,\)"),
+        (np.zeros((2, 3)), "ab", 9, r"2 characters need values of shape \(2,\), got \(2, 3\)"),
+        ([0, 0], "ab", 0, "width is a number of characters, at least 1, got 0"),
+        ([0, 1.5], "ab", 9, "between -1 and 1, got 1.5 for character 1"),
+        ([0, np.nan], "ab", 9, "between -1 and 1, got nan for character 1"),
+    ],
+)
+def test_a_text_that_cannot_be_drawn_is_refused(values, text, width, message):
+    with pytest.raises(ValueError, match=message):
+        plot_text(values, text, width=width)
+    assert not plt.get_fignums()
 
 
 # --- one step -------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ ORDER = (
     *("loss_floor", "context_needed", "add_head", "seed_distribution"),
     *("gradient_flow", "memory_length"),
     *("batch_scramble", "detach_graph", "baselines", "temperature", "embeddings"),
-    *("scaling", "real_text", "packing"),
+    *("scaling", "real_text", "states_over_text", "unit_ranking", "packing"),
 )
 
 
