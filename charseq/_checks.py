@@ -113,6 +113,24 @@ def check_sequences(x: Array, params: Any) -> None:
         raise ValueError(f"x has no time steps: expected T of at least 1, got shape {x.shape}")
 
 
+def check_linear_steps(a: Array, b: Array) -> None:
+    """Raise unless a and b hold the same number of steps, and at least one."""
+    check_shape("a", a, ("B", "T", "H"))
+    check_shape("b", b, a.shape)
+    if a.shape[1] == 0:
+        raise ValueError(f"a and b have no time steps: expected T of at least 1, got {a.shape}")
+
+
+def check_queries(q: Array, k: Array, v: Array) -> None:
+    """Raise unless queries, keys and values have one shape, with at least one position."""
+    if np.ndim(q) < 2:
+        raise ValueError(f"q must have shape (..., T, H), got {np.shape(q)}")
+    check_shape("k", k, q.shape)
+    check_shape("v", v, q.shape)
+    if 0 in q.shape[-2:]:
+        raise ValueError(f"q is empty: expected T and H of at least 1, got shape {q.shape}")
+
+
 def check_pair(name: str, state: tuple[Array, Array]) -> None:
     """Raise unless the state of an LSTM is a pair (h, c)."""
     if not isinstance(state, tuple) or len(state) != 2:
@@ -156,6 +174,6 @@ def check_shape(name: str, array: Array, expected: tuple[int | str, ...]) -> Non
     ):
         sizes = ", ".join(str(size) for size in expected) + ("," if len(expected) == 1 else "")
         hint = ""
-        if name in ("x", "h") and len(shape) == len(expected) - 1:
+        if name in ("x", "h", "a") and len(shape) == len(expected) - 1:
             hint = f"; is the batch axis missing? try {name}[None]"
         raise ValueError(f"{name} must have shape ({sizes}), got {shape}{hint}")

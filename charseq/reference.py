@@ -13,8 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from charseq._checks import (
     check_at_least,
     check_last_axis,
+    check_linear_steps,
     check_pair,
     check_params,
+    check_queries,
     check_sequences,
     check_shape,
     check_targets,
@@ -22,6 +24,7 @@ from charseq._checks import (
 
 __all__ = [
     "RNNParams",
+    "attention",
     "bidirectional_forward",
     "bptt_jacobian",
     "cross_entropy",
@@ -30,6 +33,8 @@ __all__ = [
     "gru_forward",
     "gru_gates",
     "gru_step",
+    "linear_recurrence",
+    "linear_recurrence_backward",
     "loss_floor",
     "lstm_backward",
     "lstm_forward",
@@ -37,6 +42,7 @@ __all__ = [
     "lstm_step",
     "output_layer",
     "output_layer_backward",
+    "parallel_scan",
     "rnn_backward",
     "rnn_forward",
     "rnn_step",
@@ -616,6 +622,151 @@ def gru_forward(
     return np.stack(states, axis=1), h  # (B, T, H), (B, H)
 
 
+def attention(q: Array, k: Array, v: Array) -> Array:
+    r"""Let each position look at itself and at all positions before it, :eq:`attention`.
+
+    Parameters
+    ----------
+    q : ndarray of shape (..., T, H)
+        Queries: what each position looks for.
+    k : ndarray of shape (..., T, H)
+        Keys: what each position can be found by.
+    v : ndarray of shape (..., T, H)
+        Values: what each position has to give.
+
+    Returns
+    -------
+    ndarray of shape (..., T, H)
+        For each position a mean of the values up to it. A value weighs more the better its key
+        fits the query.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or T or H is 0.
+
+    See Also
+    --------
+    torch.nn.functional.scaled_dot_product_attention : The same in torch, with ``is_causal=True``.
+
+    Notes
+    -----
+    This is one head of :cite:t:`vaswani2017attention`, with a causal mask.
+
+    Examples
+    --------
+    >>> q, k = np.zeros((3, 1)), np.zeros((3, 1))  # every key fits equally well
+    >>> attention(q, k, np.array([[3.0], [1.0], [5.0]]))
+    array([[3.],
+           [2.],
+           [3.]])
+    """
+    check_queries(q, k, v)
+    T, H = q.shape[-2:]
+    # (..., T, H) @ (..., H, T) -> (..., T, T): one row per query
+    scores = q @ np.swapaxes(k, -1, -2) / H**0.5
+    seen = np.tri(T, dtype=bool)  # (T, T), True at the position and before it
+    weights = softmax(np.where(seen, scores, -np.inf))  # (..., T, T)
+    return weights @ v  # (..., T, T) @ (..., T, H) -> (..., T, H)
+
+
+def linear_recurrence(a: Array, b: Array, h: Array) -> Array:
+    r"""Multiply the state and add to it, one step after the other, :eq:`linear-recurrence`.
+
+    Parameters
+    ----------
+    a : ndarray of shape (B, T, H)
+        What the state is multiplied by at each step.
+    b : ndarray of shape (B, T, H)
+        What is added to it.
+    h : ndarray of shape (B, H)
+        State before the first step, usually zeros.
+
+    Returns
+    -------
+    ndarray of shape (B, T, H)
+        The state after each step.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, or T is 0.
+
+    See Also
+    --------
+    parallel_scan : The same states with fewer steps that wait for each other.
+
+    Examples
+    --------
+    >>> a = np.array([[[1.0], [1], [0], [1]]])  # keep, keep, erase, keep
+    >>> b = np.array([[[1.0], [1], [0], [1]]])
+    >>> linear_recurrence(a, b, np.zeros((1, 1))).ravel()
+    array([1., 2., 0., 1.])
+    """
+    check_linear_steps(a, b)
+    check_shape("h", h, (a.shape[0], a.shape[2]))
+    states = []
+    for t in range(a.shape[1]):
+        h = a[:, t] * h + b[:, t]  # (B, H)
+        states.append(h)
+    return np.stack(states, axis=1)  # (B, T, H)
+
+
+def parallel_scan(a: Array, b: Array) -> tuple[Array, Array]:
+    r"""Join steps 1 to t into one step, for every t, in few rounds, :eq:`parallel-scan`.
+
+    Parameters
+    ----------
+    a : ndarray of shape (B, T, H)
+        What each step multiplies the state by.
+    b : ndarray of shape (B, T, H)
+        What each step adds.
+
+    Returns
+    -------
+    a_joined, b_joined : ndarray of shape (B, T, H)
+        Place t - 1 holds steps 1 to t as one step, so that the state after t steps is
+        ``a_joined[:, t - 1] * h + b_joined[:, t - 1]``.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or T is 0.
+
+    See Also
+    --------
+    linear_recurrence : The states, one step after the other.
+
+    Notes
+    -----
+    The tree of joins is that of :cite:t:`blelloch1990prefix`. Joins that do not need each other can
+    be made at the same time. No more than :math:`2 \log_2 T` have to wait for each other.
+
+    Examples
+    --------
+    >>> a = np.array([[[1.0], [1], [0], [1]]])
+    >>> b = np.array([[[1.0], [1], [0], [1]]])
+    >>> a_joined, b_joined = parallel_scan(a, b)
+    >>> a_joined.ravel(), b_joined.ravel()
+    (array([1., 1., 0., 0.]), array([1., 2., 0., 1.]))
+    """
+    check_linear_steps(a, b)
+    if a.shape[1] == 1:
+        return a, b
+    a1, b1 = a[:, :-1:2], b[:, :-1:2]  # (B, T // 2, H), steps 1, 3, ...
+    a2, b2 = a[:, 1::2], b[:, 1::2]  # (B, T // 2, H), steps 2, 4, ...
+    # Join all these pairs at once. Half as many steps are left to scan.
+    a_even, b_even = parallel_scan(a2 * a1, a2 * b1 + b2)  # (B, T // 2, H)
+    # Join steps 3, 5, ... to all that comes before them, again at once.
+    a3, b3 = a[:, 2::2], b[:, 2::2]  # (B, (T - 1) // 2, H)
+    n = a3.shape[1]
+    a, b = a.copy(), b.copy()  # (B, T, H); step 1 stays as it is
+    a[:, 1::2], b[:, 1::2] = a_even, b_even
+    a[:, 2::2] = a3 * a_even[:, :n]
+    b[:, 2::2] = a3 * b_even[:, :n] + b3
+    return a, b
+
+
 def output_layer(h: Array, W_hy: Array, b_y: Array) -> Array:
     r"""Turn states into logits, one score per character, :eq:`output-layer`.
 
@@ -1086,6 +1237,55 @@ def gru_backward(
         b_hh=np.concatenate([d.sum(axis=(0, 1)) for d, _ in pairs]),  # (3H,)
     )
     return dx, dh, dparams
+
+
+def linear_recurrence_backward(
+    a: Array, b: Array, h: Array, doutputs: Array, dlast: Array
+) -> tuple[Array, Array, Array]:
+    r"""Backward pass of a linear recurrence, :eq:`linear-recurrence-backward`.
+
+    Parameters
+    ----------
+    a, b : ndarray of shape (B, T, H)
+        The steps of :func:`linear_recurrence`.
+    h : ndarray of shape (B, H)
+        State before the first step.
+    doutputs : ndarray of shape (B, T, H)
+        Gradient with respect to each state, usually from the output layer.
+    dlast : ndarray of shape (B, H)
+        Gradient with respect to the last state, from whatever uses it after the sequence. Zeros if
+        nothing does.
+
+    Returns
+    -------
+    da, db : ndarray of shape (B, T, H)
+        Gradients with respect to the steps.
+    dh : ndarray of shape (B, H)
+        Gradient with respect to the state before the first step.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, as in :func:`linear_recurrence`.
+
+    Examples
+    --------
+    >>> a, b = np.full((1, 50, 1), 0.998), np.zeros((1, 50, 1))
+    >>> nothing, one = np.zeros((1, 50, 1)), np.ones((1, 1))
+    >>> _, _, dh = linear_recurrence_backward(a, b, np.zeros((1, 1)), nothing, one)
+    >>> dh.round(2)  # 0.998 to the power of 50
+    array([[0.9]])
+    """
+    states = linear_recurrence(a, b, h)  # (B, T, H)
+    check_shape("doutputs", doutputs, states.shape)
+    check_shape("dlast", dlast, h.shape)
+    before = np.concatenate([h[:, None], states[:, :-1]], axis=1)  # (B, T, H)
+    # Read backwards, step t multiplies by the a of step t + 1.
+    # No step follows the last one: its gradient, dlast, is multiplied by 1.
+    later = np.concatenate([a[:, 1:], np.ones_like(a[:, :1])], axis=1)
+    backwards = linear_recurrence(later[:, ::-1], doutputs[:, ::-1], dlast)
+    dstates = backwards[:, ::-1]  # (B, T, H)
+    return before * dstates, dstates, a[:, 0] * dstates[:, 0]
 
 
 def loss_floor(vocab_size: int, bound: float = 1.0) -> float:

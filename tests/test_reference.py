@@ -18,6 +18,7 @@ from torch import nn
 
 from charseq.reference import (
     RNNParams,
+    attention,
     bidirectional_forward,
     bptt_jacobian,
     cross_entropy,
@@ -26,6 +27,8 @@ from charseq.reference import (
     gru_forward,
     gru_gates,
     gru_step,
+    linear_recurrence,
+    linear_recurrence_backward,
     loss_floor,
     lstm_backward,
     lstm_forward,
@@ -33,6 +36,7 @@ from charseq.reference import (
     lstm_step,
     output_layer,
     output_layer_backward,
+    parallel_scan,
     rnn_backward,
     rnn_forward,
     rnn_step,
@@ -449,6 +453,192 @@ def test_the_state_of_an_lstm_must_be_a_pair(function):
         function(x, (h, np.zeros((3, 1))), params)
 
 
+# --- attention --------------------------------------------------------------------------------
+
+
+def attention_in_torch(q, k, v):
+    q, k, v = map(as_torch, (q, k, v))
+    return nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True).numpy()
+
+
+@settings(max_examples=200)
+@given(
+    batch_shape=st.lists(st.integers(1, 3), max_size=2),
+    T=sizes,
+    H=sizes,
+    scale=st.sampled_from([1e-3, 1.0, 30.0]),
+    seed=seeds,
+)
+def test_attention_matches_torch(batch_shape, T, H, scale, seed):
+    q, k, v = normal(seed, 3, *batch_shape, T, H)
+    ours = attention(scale * q, k, v)
+    np.testing.assert_allclose(ours, attention_in_torch(scale * q, k, v), rtol=1e-10, atol=1e-10)
+
+
+@given(T=sizes, H=sizes, seed=seeds)
+def test_attention_is_a_weighted_mean_of_the_values_so_far(T, H, seed):
+    q, k, v = normal(seed, 3, T, H)
+    for t, ours in enumerate(attention(q, k, v)):
+        powers = [math.exp(sum(q[t] * k[j]) / math.sqrt(H)) for j in range(t + 1)]
+        mean = sum(power * v[j] for j, power in enumerate(powers)) / sum(powers)
+        np.testing.assert_allclose(ours, mean, **EXACT)
+
+
+@given(T=st.integers(2, 9), H=sizes, seed=seeds)
+def test_attention_of_the_last_position_ignores_the_order_of_those_before_it(T, H, seed):
+    q, k, v = normal(seed, 3, T, H)
+    order = np.append(np.random.default_rng(seed).permutation(T - 1), T - 1)
+    shuffled = attention(q[order], k[order], v[order])
+    np.testing.assert_allclose(shuffled[-1], attention(q, k, v)[-1], **EXACT)
+
+
+def test_attention_does_not_overflow_and_keeps_float32():
+    huge = np.full((1, 4, 2), 1e18, np.float32)
+    result = attention(huge, huge, np.ones_like(huge))
+    assert result.dtype == np.float32
+    assert np.all(result == 1)
+
+
+@pytest.mark.parametrize(
+    ("q", "k", "v", "message"),
+    [
+        ((2,), (2,), (2,), r"^q must have shape \(\.\.\., T, H\), got \(2,\)$"),
+        ((3, 2), (4, 2), (3, 2), r"^k must have shape \(3, 2\), got \(4, 2\)$"),
+        ((3, 2), (3, 2), (3, 1), r"^v must have shape \(3, 2\), got \(3, 1\)$"),
+        ((0, 2), (0, 2), (0, 2), r"^q is empty: expected T and H of at least 1, got shape"),
+        ((3, 0), (3, 0), (3, 0), r"^q is empty"),
+    ],
+)
+def test_attention_error_names_the_wrong_shape(q, k, v, message):
+    with pytest.raises(ValueError, match=message):
+        attention(np.zeros(q), np.zeros(k), np.zeros(v))
+
+
+# --- linear-recurrence, parallel-scan ---------------------------------------------------------
+
+
+def one_number_at_a_time(a, b, h):
+    """Return the states of a linear recurrence, computed in Python numbers."""
+    states = np.empty_like(a)
+    for place in np.ndindex(h.shape):
+        state = float(h[place])
+        for t in range(a.shape[1]):
+            state = float(a[place[0], t, place[1]]) * state + float(b[place[0], t, place[1]])
+            states[place[0], t, place[1]] = state
+    return states
+
+
+def linear_case(B, T, H, seed, kind="gates"):
+    """Return random a, b and h; a lies between 0 and 1, or has any sign and size."""
+    rng = np.random.default_rng(seed)
+    a = rng.uniform(0, 1, (B, T, H)) if kind == "gates" else rng.normal(0, 1, (B, T, H))
+    if kind == "zeros":
+        a[rng.random(a.shape) < 0.3] = 0  # steps that erase the state
+    return a, rng.normal(size=(B, T, H)), rng.normal(size=(B, H))
+
+
+kinds = st.sampled_from(["gates", "any", "zeros"])
+
+
+@settings(max_examples=200)
+@given(B=small, T=st.integers(1, 40), H=small, seed=seeds, kind=kinds)
+def test_linear_recurrence_matches_a_loop_over_single_numbers(B, T, H, seed, kind):
+    a, b, h = linear_case(B, T, H, seed, kind)
+    np.testing.assert_allclose(
+        linear_recurrence(a, b, h), one_number_at_a_time(a, b, h), rtol=1e-12, atol=0
+    )
+
+
+@given(B=small, T=sizes, V=sizes, H=sizes, seed=seeds)
+def test_linear_recurrence_is_torchs_gru_if_nothing_but_the_input_sets_the_gates(B, T, V, H, seed):
+    params = RNNParams.random(V, H, np.random.default_rng(seed), gates=3)
+    params = params._replace(W_hh=np.zeros((3 * H, H)))
+    layer = copy_into(nn.GRU(V, H, batch_first=True).double(), params, "_l0")
+    x, h = normal(seed, B, T, V), normal(seed + 1, B, H)
+    _, z, n = gru_gates(x, np.zeros((B, T, H)), params)  # the state does not matter
+    expected = layer(as_torch(x), as_torch(h)[None])[0].detach()
+    np.testing.assert_allclose(linear_recurrence(z, (1 - z) * n, h), expected, **EXACT)
+
+
+@settings(max_examples=200)
+@given(B=small, T=st.integers(1, 300), H=small, seed=seeds, kind=kinds)
+def test_parallel_scan_gives_the_states_of_the_loop(B, T, H, seed, kind):
+    a, b, h = linear_case(B, T, H, seed, kind)
+    a_joined, b_joined = parallel_scan(a, b)
+    apart = np.abs(a_joined * h[:, None] + b_joined - one_number_at_a_time(a, b, h))
+    # Terms of both signs may cancel. What rounding can do depends on their sizes.
+    assert np.all(apart <= 1e-10 * one_number_at_a_time(abs(a), abs(b), abs(h)))
+    np.testing.assert_allclose(a_joined, np.cumprod(a, axis=1), rtol=1e-10, atol=0)
+
+
+@given(T=st.integers(2, 40), seed=seeds, data=st.data())
+def test_parallel_scan_may_split_the_steps_anywhere(T, seed, data):
+    a, b, _ = linear_case(2, T, 3, seed)
+    split = data.draw(st.integers(1, T - 1))
+    (a1, b1), (a2, b2) = (
+        parallel_scan(a[:, :split], b[:, :split]),
+        parallel_scan(a[:, split:], b[:, split:]),
+    )
+    a_all, b_all = parallel_scan(a, b)
+    np.testing.assert_allclose(a2[:, -1] * a1[:, -1], a_all[:, -1], **EXACT)
+    np.testing.assert_allclose(a2[:, -1] * b1[:, -1] + b2[:, -1], b_all[:, -1], **EXACT)
+
+
+class Link:
+    """A number that knows how many operations had to wait for each other to make it."""
+
+    def __init__(self, value, waited=0):
+        self.value, self.waited = value, waited
+
+    def __mul__(self, other):
+        return Link(self.value * other.value, 1 + max(self.waited, other.waited))
+
+    def __add__(self, other):
+        return Link(self.value + other.value, 1 + max(self.waited, other.waited))
+
+
+as_links = np.vectorize(Link, otypes=[object])
+waited = np.vectorize(lambda link: link.waited, otypes=[int])
+
+
+@pytest.mark.parametrize(
+    ("T", "joins"), [(1, 0), (2, 1), (3, 2), (8, 4), (10, 4), (100, 11), (1000, 17)]
+)
+def test_parallel_scan_waits_for_a_logarithm_of_the_steps_and_the_loop_for_all(T, joins):
+    a, b, h = map(as_links, linear_case(1, T, 1, seed=0))
+    loop = waited(linear_recurrence(a, b, h)).max()
+    assert loop == 2 * T  # a product and a sum at each step
+    scan = max(waited(part).max() for part in parallel_scan(a, b))
+    assert scan == 2 * joins
+    assert joins <= 2 * math.log2(T)
+
+
+@pytest.mark.parametrize("function", [linear_recurrence, parallel_scan])
+@pytest.mark.parametrize(
+    ("a", "b", "message"),
+    [
+        ((3, 5, 2), (3, 4, 2), r"^b must have shape \(3, 5, 2\), got \(3, 4, 2\)$"),
+        ((3, 5, 2), (3, 5), r"^b must have shape \(3, 5, 2\), got \(3, 5\)$"),
+        ((3, 5, 2), (), r"^b must have shape \(3, 5, 2\), got \(\)$"),
+        (
+            (5, 2),
+            (5, 2),
+            r"^a must have shape \(B, T, H\), got \(5, 2\); .*axis missing.*a\[None\]",
+        ),
+        ((3, 0, 2), (3, 0, 2), r"^a and b have no time steps: .*at least 1, got \(3, 0, 2\)$"),
+    ],
+)
+def test_linear_recurrence_and_scan_name_the_wrong_shape(function, a, b, message):
+    state = (np.zeros((3, 2)),) if function is linear_recurrence else ()
+    with pytest.raises(ValueError, match=message):
+        function(np.zeros(a), np.zeros(b), *state)
+
+
+def test_linear_recurrence_refuses_a_state_of_another_shape():
+    with pytest.raises(ValueError, match=r"^h must have shape \(3, 2\), got \(2,\); .*h\[None\]"):
+        linear_recurrence(np.zeros((3, 5, 2)), np.zeros((3, 5, 2)), np.zeros(2))
+
+
 # --- output-layer -----------------------------------------------------------------------------
 
 
@@ -813,6 +1003,51 @@ def test_lstm_backward_needs_a_pair_of_gradients_for_the_last_state():
         lstm_backward(*case.arguments, doutputs, dh)
     with pytest.raises(ValueError, match=r"^dlast\[1\] must have shape \(2, 5\), got \(2, 1\)"):
         lstm_backward(*case.arguments, doutputs, (dh, dc[:, :1]))
+
+
+# --- linear-recurrence-backward ---------------------------------------------------------------
+
+
+@settings(max_examples=200)
+@given(B=small, T=sizes, H=small, seed=seeds, kind=kinds)
+def test_linear_recurrence_backward_matches_autograd_and_central_differences(B, T, H, seed, kind):
+    arguments = linear_case(B, T, H, seed, kind)
+    rng = np.random.default_rng(seed + 1)
+    upstream = rng.normal(size=(B, T, H)), rng.normal(size=(B, H))
+    gradients = linear_recurrence_backward(*arguments, *upstream)
+    a, b, h = leaves = [as_torch(array).clone().requires_grad_() for array in arguments]
+    states = []
+    for t in range(T):
+        h = a[:, t] * h + b[:, t]
+        states.append(h)
+    loss = weighted_sum((torch.stack(states, 1), h), [as_torch(part) for part in upstream])
+    for ours, expected in zip(gradients, torch.autograd.grad(loss, leaves), strict=True):
+        np.testing.assert_allclose(ours, expected, **GRADIENT)
+
+    def loss_of(*arguments):
+        states = linear_recurrence(*arguments)
+        return weighted_sum((states, states[:, -1]), upstream)
+
+    assert_gradients_are_slopes(loss_of, arguments, gradients, seed)
+
+
+def test_linear_recurrence_backward_and_the_scan_keep_float32_and_their_arguments():
+    case = *linear_case(2, 5, 3, seed=0), normal(1, 2, 5, 3), normal(2, 2, 3)
+    arguments = [array.astype(np.float32) for array in case]
+    before = [array.copy() for array in arguments]
+    results = [*linear_recurrence_backward(*arguments), *parallel_scan(*arguments[:2])]
+    results.append(linear_recurrence(*arguments[:3]))
+    assert {result.dtype for result in results} == {np.dtype(np.float32)}
+    for now, then in zip(arguments, before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+def test_linear_recurrence_backward_refuses_gradients_of_the_wrong_shape():
+    a, b, h = linear_case(2, 5, 3, seed=0)
+    with pytest.raises(ValueError, match=r"^doutputs must have shape \(2, 5, 3\), got \(2, 5\)"):
+        linear_recurrence_backward(a, b, h, a[..., 0], h)
+    with pytest.raises(ValueError, match=r"^dlast must have shape \(2, 3\), got \(1, 3\)"):
+        linear_recurrence_backward(a, b, h, a, h[:1])
 
 
 # --- loss-floor -------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ ORDER = (
     *("bidirectional", "carry_state"),
     *("encode_onehot", "train_seed", "gradient_check", "clipping"),
     *("loss_floor", "context_needed", "add_head", "seed_distribution"),
-    *("gradient_flow", "memory_length"),
+    *("gradient_flow", "memory_length", "attention_cost", "linear_recurrence"),
     *("batch_scramble", "detach_graph", "baselines", "temperature", "embeddings"),
     *("scaling", "real_text", "states_over_text", "unit_ranking", "packing"),
 )

@@ -1,0 +1,88 @@
+r"""
+How many steps must wait for each other?
+========================================
+
+A linear recurrence, :eq:`linear-recurrence`, can be computed in a loop, or
+by a parallel scan that joins steps, :eq:`parallel-scan`. Both give the
+same states. How long is the longest chain of operations in which each
+needs the result of the one before? Only the length :math:`T` changes.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from charseq.plotting import BLUE, ORANGE
+from charseq.reference import linear_recurrence, parallel_scan
+
+# %%
+# Numbers that know how long they waited
+# --------------------------------------
+# A ``Link`` is a number with a second number: how many products and sums
+# had to be made one after the other to get it. NumPy calculates with such
+# objects, too, so the functions of the library can be measured as they
+# are.
+
+
+class Link:
+    def __init__(self, value, waited=0):
+        self.value, self.waited = value, waited
+
+    def __mul__(self, other):
+        later = max(self.waited, other.waited) + 1
+        return Link(self.value * other.value, later)
+
+    def __add__(self, other):
+        later = max(self.waited, other.waited) + 1
+        return Link(self.value + other.value, later)
+
+
+links = np.vectorize(Link, otypes=[object])
+values = np.vectorize(lambda link: link.value, otypes=[float])
+chains = np.vectorize(lambda link: link.waited, otypes=[int])
+
+
+def measure(T):
+    """Return the longest chain of the loop and that of the scan."""
+    rng = np.random.default_rng(T)
+    a, b = links(rng.uniform(size=(2, 1, T, 1)))
+    h = links(rng.normal(size=(1, 1)))
+    loop = linear_recurrence(a, b, h)
+    a_joined, b_joined = parallel_scan(a, b)
+    scan = a_joined * h + b_joined
+    assert np.allclose(values(loop), values(scan), rtol=0, atol=1e-12)
+    return chains(loop).max(), chains(scan).max()
+
+
+# %%
+# From one step to four thousand
+# ------------------------------
+
+lengths = np.unique(np.geomspace(1, 4096, 40).astype(int))
+loop, scan = np.array([measure(T) for T in lengths]).T
+for T in (10, 100, 1000):
+    print("T = {:4}: loop {:4}, scan {:2}".format(T, *measure(T)))
+
+fig, ax = plt.subplots(figsize=(4.6, 3.2), layout="constrained")
+ax.loglog(lengths, loop, "o-", color=ORANGE, ms=3)
+ax.loglog(lengths, scan, "o-", color=BLUE, ms=3)
+ax.text(250, 1200, "loop", color=ORANGE, ha="right")
+ax.text(1000, 55, "scan", color=BLUE, ha="center")
+ax.set(xlabel="steps, $T$", ylabel="longest chain of operations")
+ax.spines[["top", "right"]].set_visible(False)
+fig.set_label(
+    "Longest chain of operations against the number of steps, 1 to 4096, "
+    "on log axes. The loop rises in a straight line to 8192. The scan "
+    "bends and ends below 50."
+)
+
+# %%
+# **What to notice.** The loop makes a product and a sum at each step, so
+# its chain has :math:`2T` operations. The chain of the scan grows by four
+# each time the text is twice as long: two more joins, each a product and a
+# sum. So it stays below :math:`4 \log_2 T + 2`. This is what makes a linear
+# recurrence parallel: its steps can be joined before the state is known.
+
+assert np.array_equal(loop, 2 * lengths)
+assert all(scan <= 4 * np.log2(lengths) + 2)
+assert measure(2048)[1] - measure(1024)[1] == 4
+assert scan[-1] < 50
