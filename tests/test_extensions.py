@@ -27,6 +27,7 @@ import finish  # noqa: E402
 import html_fixes  # noqa: E402
 import unused_assets  # noqa: E402
 import upstream  # noqa: E402
+from play import ANSWER, WHOLE  # noqa: E402
 
 FRONT = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n\n"
 GOOD = {
@@ -87,6 +88,10 @@ plt.title("rises");
 :epochs: 2
 
 Without scripts you read this.
+```
+
+```{{play}} quiz
+A question.
 ```
 
 ::::{{admonition}} Exercise 1 (warm-up): one
@@ -422,6 +427,16 @@ def test_a_part_of_the_playground_has_its_settings_and_its_body(page_html):
 
 
 @pytest.mark.slow
+def test_a_page_that_trains_loads_later_only_what_it_has_not_loaded_at_once(page_html):
+    (files,) = re.findall('data-files="([^"]*)" data-options="" data-play="quiz"', page_html)
+    style, *scripts = files.split()
+    assert style == "../exercises/exercises.css"
+    assert scripts[-2:] == ["shape-questions", "part-quiz"]
+    assert not set(scripts) & set(WHOLE)
+    assert page_html.count("data-files=") == 1
+
+
+@pytest.mark.slow
 def test_an_exercise_has_an_address_and_its_questions_have_names(page_html):
     assert re.search(r'class="exercise[^>]* id="exercise-1"', page_html)
     assert re.findall(r'data-id="([^"]*)"', page_html) == [
@@ -445,9 +460,10 @@ def test_all_exercises_stand_on_one_page_and_the_scripts_know_them(toys):
         path.stem for path in html.rglob("*.html") if "exercises.js" in path.read_text("utf-8")
     }
     assert pages == {"page", "index"}  # the home page has the memory
-    assert list((html / "_static/exercises").glob("*.js")) == [
-        html / "_static/exercises/exercises.js"
-    ]
+    folder = html / "_static/exercises"
+    alone = {Path(name).name for name in ANSWER if name.startswith("../exercises/")}
+    assert {path.stem for path in folder.glob("*.js")} == {"exercises"} | alone
+    assert all("/*" not in path.read_text("utf-8") for path in folder.glob("*.js"))
 
 
 @pytest.mark.slow

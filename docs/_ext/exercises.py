@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from docutils import nodes
-from play import SOURCE, lean
+from play import ANSWER, SOURCE, lean
 from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import docname_join, logging
@@ -19,11 +19,8 @@ logger = logging.getLogger(__name__)
 QUESTION = '<div class="question" hidden'
 FOLDER = Path(__file__).parents[1] / "_static" / "exercises"
 SCRIPTS = (
-    *(SOURCE / f"{name}.js" for name in ("make-element", "typed-shape")),
-    *(
-        FOLDER / f"{name}.js"
-        for name in ("typed-answers", "solved", "question-form", "progress", "start")
-    ),
+    *(SOURCE / f"{name}.js" for name in ("make-element", *ANSWER)),
+    *(FOLDER / f"{name}.js" for name in ("progress", "start")),
 )
 
 
@@ -174,11 +171,15 @@ def skip(translator, node):
     raise nodes.SkipNode
 
 
-def remove_sources(app, exception):
-    """The parts of the one script need no place on the site."""
+def thin_out(app, exception):
+    """Of the parts of the one script, only what the playground loads needs a place on the site."""
     if not exception and app.builder.format == "html":
-        for path in SCRIPTS:
-            Path(app.outdir, "_static", "exercises", path.name).unlink(missing_ok=True)
+        folder = Path(app.outdir, "_static", "exercises")
+        for path in folder.glob("*.js"):
+            if f"../exercises/{path.stem}" in ANSWER:
+                path.write_text(lean(path.read_text("utf-8")), "utf-8", newline="\n")
+            elif path.name != "exercises.js":
+                path.unlink()
 
 
 def setup(app):
@@ -193,5 +194,5 @@ def setup(app):
     app.connect("env-merge-info", merge)
     app.connect("env-updated", write_scripts)
     app.connect("html-page-context", add_files)
-    app.connect("build-finished", remove_sources)
+    app.connect("build-finished", thin_out)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,7 +2,8 @@
 
 Its options become the part's settings. Its body is what the page shows where scripts do not run;
 _static/play/play.js replaces it by the part. A chapter loads load-when-near.js, which loads the
-scripts of a part once the reader comes near it. The playground loads them all, as one file.
+styles and scripts of a part once the reader comes near it. The playground loads those of most of
+its parts at once, as one file, and what is missing for the others in the same way as a chapter.
 
 The scripts run as they are in the repository. The site's copies have no comments and no
 indentation, which saves a third of what a phone would load.
@@ -31,14 +32,17 @@ COMMENT = re.compile(
 RUN = ("network", "training-loop", "bounds", "settings")
 PAGE = ("formats", "make-element", "elements", "fields", "play")
 PICTURES = ("loss-curve", "letter-strip", "epoch-slider")
-FORM = ("verdict", "torch-script", "settings-form", "run-address", "kept-challenges")
-LAYER = ("bounds", "layer-options", "shapes", "typed-shape", "shape-questions")
+FORM = ("verdict", "torch-script", "settings-form", "run-address", "stored-entry")
+LAYER = ("bounds", "layer-options", "shapes")
+REPLIES = ("../exercises/typed-shape", "../exercises/typed-answers")
+ANSWER = ("stored-entry", *REPLIES, "../exercises/solved", "../exercises/question-form")
 SCRIPTS = {
     "train": (*RUN, *PAGE, "store", *PICTURES, *FORM, "part-train"),
     "scrubber": (*RUN, *PAGE, "store", *PICTURES, "part-scrubber"),
     "inside": (*RUN, *PAGE, "store", "place-sliders", "heat-map", "equation-terms", "part-inside"),
     "step": (*RUN, *PAGE, "store", "unit-sum", "place-sliders", "part-step"),
-    "explorer": (*LAYER, *PAGE, "quiz-form", "part-explorer"),
+    "explorer": (*LAYER, *PAGE, "part-explorer"),
+    "quiz": (*LAYER, *PAGE, *ANSWER, "shape-questions", "part-quiz"),
     "temperature": (*RUN, *PAGE, "store", "part-temperature"),
     "paths": (*RUN, *PAGE, "store", "epoch-slider", "part-paths"),
     "look": (*PAGE, "part-look"),
@@ -47,8 +51,13 @@ SCRIPTS = {
 READING = ("network", "weights", "known-text", "long-reading", "unit-ranking")
 PANELS = ("painted-text", "place-panel", "ranking-panel", "writing-panel", "look-address")
 ASKED = {"look": (*READING, *PANELS, "look")}
-PLAYGROUND = ("train", "inside", "step", "explorer")  # the parts of the page that has them all
-WHOLE = tuple(dict.fromkeys(script for part in PLAYGROUND for script in SCRIPTS[part]))
+STYLE = ("play.css",)
+STYLES = {"quiz": (*STYLE, "../exercises/exercises.css")}
+PLAYGROUND = ("train", "inside", "step", "explorer")  # what the page that trains loads at once
+WHOLE = (
+    *dict.fromkeys(script for part in PLAYGROUND for script in SCRIPTS[part]),
+    "load-when-near",
+)
 # These know nothing of the page: what they compute is tested in tests/test_play_core.py.
 WITHOUT_PAGE = (
     *RUN,
@@ -59,6 +68,8 @@ WITHOUT_PAGE = (
     "unit-sum",
     *LAYER[1:],
     *READING[1:],
+    *REPLIES,
+    "shape-questions",
 )
 SOURCE = Path(__file__).parents[1] / "_static" / "play"
 NET = Path(__file__).parents[2] / "charseq" / "reference-net"
@@ -94,14 +105,19 @@ class Play(SphinxDirective):
         return [node]
 
 
+def loads_whole(doctree):
+    return any(node["name"] == "train" for node in doctree.findall(play))
+
+
 def visit(translator, node):
-    options = dict(node["options"])
-    attributes = {
-        "data-play": node["name"],
-        "data-scripts": " ".join(SCRIPTS[node["name"]]),
-    }
-    if node["name"] in ASKED:
-        attributes["data-asked"] = " ".join((*ASKED[node["name"]], NET.name))
+    name, options = node["name"], dict(node["options"])
+    loaded = ("play.css", *WHOLE) if loads_whole(translator.document) else ()
+    files = [file for file in (*STYLES.get(name, STYLE), *SCRIPTS[name]) if file not in loaded]
+    attributes = {"data-play": name}
+    if files:
+        attributes["data-files"] = " ".join(files)
+    if name in ASKED:
+        attributes["data-asked"] = " ".join((*ASKED[name], NET.name))
         options["size"] = translator.config.play_net_size
     attributes["data-options"] = urlencode(options)
     translator.body.append(translator.starttag(node, "div", CLASS="play", **attributes))
@@ -121,11 +137,11 @@ def nothing(translator, node):
 
 
 def add_files(app, pagename, templatename, context, doctree):
-    parts = {node["name"] for node in doctree.findall(play)} if doctree else set()
-    if "train" in parts:
-        app.add_css_file("play/play.css")
-    if parts:
-        script = "whole" if "train" in parts else "load-when-near"
+    if doctree and any(True for _ in doctree.findall(play)):
+        script = "load-when-near"
+        if loads_whole(doctree):
+            app.add_css_file("play/play.css")
+            script = "whole"
         app.add_js_file(f"play/{script}.js", loading_method="defer")
 
 

@@ -36,8 +36,8 @@ PRECISE = Number("Loss", 1.099, digits=3)
 def reply(browser):
     """Ask what the page replies to a typed answer."""
     page = browser.new_page()
-    for file in ("play/typed-shape.js", "exercises/typed-answers.js"):
-        page.add_script_tag(path=ROOT / "docs/_static" / file)
+    for file in ("typed-shape.js", "typed-answers.js"):
+        page.add_script_tag(path=ROOT / "docs/_static/exercises" / file)
 
     def ask(question, typed):
         said = page.evaluate(

@@ -8,14 +8,14 @@ import json
 import math
 import re
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode, urlsplit
 
 import pytest
 import torch
 from accessible import barriers, looks
 from test_notebook import LOG
 from test_pages import WIDER_THAN_THE_PAGE, quiet  # noqa: F401 - a fixture
-from test_play_core import EVERY_SCRIPT, WHOLE_PAGE, check_types
+from test_play_core import EVERY_SCRIPT, SCRIPTS_OF, WHOLE_PAGE, check_types
 
 from charseq import CharRNN, LayerShapes, Vocabulary, train
 
@@ -467,16 +467,18 @@ def test_only_keys_of_challenges_come_out_of_the_storage_whatever_is_in_it(play)
     page = play()
 
     def read(entry):
-        return page.evaluate(
+        """What the page makes of an entry that another tab has written."""
+        page.evaluate(
             """([key, entry]) => {
                 localStorage.setItem(key, entry);
-                return charseqKept.read(charseqVerdict.CHALLENGES.map(({key}) => key));
+                dispatchEvent(new StorageEvent("storage", {key}));
             }""",
             [KEPT, entry],
         )
+        return met(page)[1]
 
+    assert read(keep("twenty", "nonsense", "fail", "fail")) == ["Make it fail", "Twenty epochs"]
     assert {entry: read(entry) for entry in ODD_ENTRIES} == {entry: [] for entry in ODD_ENTRIES}
-    assert read(keep("twenty", "nonsense", "fail", "fail")) == ["fail", "twenty"]
 
 
 @pytest.mark.parametrize("entry", ["{", '{"version":1,"met":["<img src=x onerror=alert(1)>"]}'])
@@ -512,18 +514,18 @@ def test_a_browser_that_keeps_nothing_does_no_harm(play, quiet, methods):  # noq
     page = play(address(lr="10"))
     assert met(page) == ("Challenges: 1 of 4 met", ["Make it fail"])  # for this visit
     assert page.get_by_role("button", name=FORGET).count() == 0
-    page.evaluate("charseqKept.forget()")
     page.evaluate("location.hash = '#outputLayer=false&optimizer=adam&lr=0.02&seed=5&epochs=100'")
     page.get_by_role("heading", name="Challenges: 2 of 4 met").wait_for()
 
 
 def test_where_the_very_name_of_the_storage_throws_nothing_is_kept(browser):
     page = browser.new_page()  # about:blank has no storage
-    page.add_script_tag(path=PLAY / "kept-challenges.js")
+    page.add_script_tag(path=PLAY / "stored-entry.js")
     with pytest.raises(Exception, match="SecurityError"):
         page.evaluate("localStorage")
-    calls = "charseqKept.write(['fail']), charseqKept.forget(), charseqKept.read(['fail'])"
-    assert page.evaluate(calls) == []
+    entry = "const entry = charseqStored('charseq.challenges', () => 'checked')"
+    calls = "entry.write(['fail']), entry.write(null), entry.read()"
+    assert page.evaluate(f"() => {{ {entry}; return {calls} }}") is None
     page.close()
 
 
@@ -623,16 +625,20 @@ def test_without_scripts_the_page_shows_the_run_as_a_table(browser, site):
     assert page.locator(".play-part").count() == 0
     parts = page.locator("[data-play]")
     assert [part.get_attribute("data-play") for part in parts.all()] == [
-        *("train", "inside", "step", "explorer")
+        *("train", "inside", "step", "explorer", "quiz")
     ]
+    *tables, question = parts.all()
     log, weights, sums, layer = (
         [
             row.locator("td").all_text_contents()
             for row in part.locator("table").first.locator("tbody tr").all()
         ]
-        for part in parts.all()
+        for part in tables
     )
-    assert all(part.locator("table").first.is_visible() for part in parts.all())
+    assert all(part.locator("table").first.is_visible() for part in tables)
+    output = LayerShapes("LSTM", 11, 40, batch_size=9, length=21).tensors[3]
+    assert f"What is the shape of {output.name}?" in question.text_content()
+    assert f"It is {output.shape}: " in question.text_content()
     model, text = CharRNN(10, 16, seed=0).double(), " learned deep learning"
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     history = train(model, Vocabulary.from_text(text), text, optimizer=optimizer)
@@ -705,17 +711,35 @@ def test_pages_without_a_part_load_nothing_of_it(pages):
 # --- weight ---------------------------------------------------------------------------------------
 
 
-def test_all_scripts_and_styles_weigh_at_most_40_kb(play, site):
+def own_files(page):
+    """What the page has loaded for the playground and for exercises, and how much it weighs."""
+    urls = page.evaluate(
+        """[...document.querySelectorAll("script[src], link[rel='stylesheet']")]
+            .map(({src, href}) => src ?? href).filter(url => /[/](play|exercises)[/]/.test(url))"""
+    )
+    files = {Path(unquote(urlsplit(url).path)) for url in urls}
+    return {file.name: len(gzip.compress(file.read_bytes(), 9, mtime=0)) for file in files}
+
+
+def test_all_scripts_and_styles_weigh_at_most_40_kb_and_those_of_the_quiz_come_later(play):
     page = play()
+    at_once = own_files(page)
+    assert set(at_once) == {"whole.js", "play.css"}
+    assert sum(at_once.values()) <= 40_000, at_once
     show_all(page)
-    styles = "[...document.querySelectorAll('link[href*=\"play/\"]')].map(link => link.href)"
-    names = {
-        Path(url.partition("?")[0]).name for url in page.evaluate(LOADED) + page.evaluate(styles)
-    }
-    assert names == {"whole.js", "play.css"}
-    files = {name: (site / "_static" / "play" / name).read_bytes() for name in names}
-    sizes = {name: len(gzip.compress(data, 9, mtime=0)) for name, data in files.items()}
-    assert sum(sizes.values()) <= 40_000, sizes
+    page.get_by_label("What is the shape of").wait_for()
+    later = own_files(page)
+    late = [Path(script).name + ".js" for script in SCRIPTS_OF["quiz"] if script not in WHOLE_PAGE]
+    assert later.keys() - at_once.keys() == {*late, "exercises.css"}
+    assert sum(later.values()) <= 50_000, later
+
+
+def test_the_scripts_and_styles_of_exercises_weigh_at_most_8_kb(play):
+    page = play(page="learn/gates.html", ready=".question form")
+    files = own_files(page)
+    own = {name: size for name, size in files.items() if name.startswith("exercises.")}
+    assert set(own) == {"exercises.js", "exercises.css"}
+    assert sum(own.values()) <= 8_000, own
 
 
 def test_the_sites_scripts_lack_comments_and_the_whole_has_all(site):
@@ -731,7 +755,7 @@ def test_the_sites_scripts_lack_comments_and_the_whole_has_all(site):
 
 
 def test_a_type_checker_accepts_all_scripts_of_the_page(tmp_path):
-    files = [PLAY / f"{name}.js" for name in (*EVERY_SCRIPT, "load-when-near")]
+    files = [PLAY / f"{name}.js" for name in EVERY_SCRIPT]
     files.append(PLAY.parent / "scroll-by-keyboard.js")
     unused = {"noUnusedLocals": True, "noUnusedParameters": True}
     check_types(tmp_path, files, lib=["dom", "dom.iterable", "deno.ns", "esnext"], **unused)

@@ -24,14 +24,16 @@ const charseqProgress = (() => {
   /** The questions of an exercise. @param {string} page @param {ListedExercise} exercise */
   const ids = (page, [place, , questions]) =>
     Array.from({ length: questions }, (_, k) => `${page}#${place}${k ? `.${k + 1}` : ""}`);
-  /** @param {Record<string, Kept>} kept @param {string} page @param {ListedExercise} exercise */
+  /** @param {AllKept} kept @param {string} page @param {ListedExercise} exercise */
   const isSolved = (kept, page, exercise) =>
     exercise[2] > 0 && ids(page, exercise).every((id) => kept[id]?.solved);
 
-  /** Write how many are solved behind each link to a chapter, or to an exercise. */
-  const markLinks = () => {
+  /**
+   * Write how many are solved behind each link to a chapter, or to an exercise.
+   * @param {AllKept} kept
+   */
+  const markLinks = (kept) => {
     if (!document.querySelector("[data-exercise-memory]")) return;
-    const kept = charseqSolved.all();
     for (const mark of document.querySelectorAll(".exercise-mark")) mark.remove();
     /** @type {NodeListOf<HTMLAnchorElement>} */
     const links = document.querySelectorAll("article :is(li, section > .admonition) a[href]");
@@ -48,7 +50,7 @@ const charseqProgress = (() => {
       }
     }
     for (const place of document.querySelectorAll("[data-exercise-memory]")) {
-      const isEmpty = !Object.keys(charseqSolved.all()).length;
+      const isEmpty = !Object.keys(kept).length;
       const button = el(
         "button",
         { type: "button", onclick: charseqSolved.forget },

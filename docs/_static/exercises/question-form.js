@@ -3,7 +3,9 @@
 /*
  * The form in which a reader answers. After make-element.js, typed-answers.js and solved.js.
  *
- *   charseqQuestions.fill()   makes a form of each question on the page
+ *   charseqQuestions.fill()                      makes a form of each question on the page
+ *   charseqQuestions.make(place, id, question)   makes one, and returns what marks it as solved
+ *   charseqQuestions.withCode(text)              pieces of a text with `code` in backticks
  *
  * docs/_ext/questions.py writes <div class="question" hidden data-id="…" data-question="{…}">.
  */
@@ -13,16 +15,16 @@ const charseqQuestions = (() => {
   const SIGNS = { right: "✓", nearly: "≈", known: "✗", wrong: "✗", odd: "?" };
   const EXAMPLES = { number: "a number", shape: "for example 2, 5, 4", text: "a text" };
 
-  /** `code` in backticks becomes an element. @param {string} text */
+  /** @param {string} text */
   const withCode = (text) =>
-    text.split(/`([^`]+)`/).map((part, k) => (k % 2 ? el("code", {}, part) : part));
+    text.split(/\x60([^\x60]+)\x60/).map((part, k) => (k % 2 ? el("code", {}, part) : part));
 
   /**
    * @param {HTMLElement} place
    * @param {string} id
    * @param {AskedQuestion} question
    */
-  const makeForm = (place, id, question) => {
+  const make = (place, id, question) => {
     const isChoice = question.kind === "choice";
     const reply = el("div", { class: "question-reply", role: "status" });
     const field = newId();
@@ -65,17 +67,18 @@ const charseqQuestions = (() => {
       : el("div", {}, el("label", { for: field }, ...label), row);
     place.replaceChildren(el("form", { onsubmit, novalidate: true }, body, reply));
     place.hidden = false;
-    charseqSolved.listen(() => {
-      solved.textContent = charseqSolved.all()[id]?.solved ? "solved" : "";
-    });
+    /** @param {AllKept} kept */
+    return (kept) => {
+      solved.textContent = kept[id]?.solved ? "solved" : "";
+    };
   };
 
   const fill = () => {
     for (const place of document.querySelectorAll(".question[data-id]")) {
       const { id = "", question = "" } = /** @type {HTMLElement} */ (place).dataset;
-      makeForm(/** @type {HTMLElement} */ (place), id, JSON.parse(question));
+      charseqSolved.listen(make(/** @type {HTMLElement} */ (place), id, JSON.parse(question)));
     }
   };
 
-  return { fill };
+  return { fill, make, withCode };
 })();

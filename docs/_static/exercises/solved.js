@@ -2,6 +2,7 @@
 
 /*
  * Which questions the reader has solved. Only this browser knows it, and only as long as it may.
+ * After stored-entry.js.
  *
  *   charseqSolved.all()              {id: {solved, misses, last}}
  *   charseqSolved.note(id, right)    the reader has answered
@@ -13,39 +14,31 @@
  */
 
 /** @typedef {{solved: boolean, misses: number, last: number}} Kept */
+/** @typedef {Record<string, Kept>} AllKept */
 
 const charseqSolved = (() => {
-  const KEY = "charseq-exercises";
-  const MOST = 1000; // entries, should another page have filled our key
-  /** @type {(() => void)[]} */
+  /** @type {((kept: AllKept) => void)[]} */
   const listeners = [];
-  /** Where storage is denied, this page remembers until it is left. */
-  let text = "{}";
+  /** Where storage is denied, this page remembers until it is left. @type {AllKept} */
+  let here = {};
 
-  /** @returns {Record<string, Kept>} what is well-formed of what is stored */
-  const all = () => {
-    /** @type {Record<string, Kept>} */
+  const entry = charseqStored("charseq-exercises", (parsed) => {
+    /** @type {AllKept} */
     const found = Object.create(null);
-    try {
-      text = localStorage.getItem(KEY) ?? "{}";
-    } catch { /* denied */ }
-    try {
-      for (const [id, kept] of Object.entries(JSON.parse(text)).slice(0, MOST)) {
-        const { solved, misses, last } = Object(kept);
-        if (typeof solved !== "boolean" || ![misses, last].every(Number.isSafeInteger)) continue;
-        if (/^[\w/-]+#[\w.-]+$/.test(id)) found[id] = { solved, misses, last };
-      }
-    } catch { /* not ours: it is written anew with the next answer */ }
+    for (const [id, kept] of Object.entries(parsed ?? {})) {
+      const { solved, misses, last } = Object(kept);
+      if (typeof solved !== "boolean" || ![misses, last].every(Number.isSafeInteger)) continue;
+      if (/^[\w/-]+#[\w.-]+$/.test(id)) found[id] = { solved, misses, last };
+    }
     return found;
-  };
-  /** @param {Record<string, Kept>} kept */
+  });
+  const all = () => entry.read() ?? here;
+  const tell = () => listeners.forEach((changed) => changed(all()));
+  /** @param {AllKept} kept */
   const write = (kept) => {
-    text = JSON.stringify(kept);
-    try {
-      if (Object.keys(kept).length) localStorage.setItem(KEY, text);
-      else localStorage.removeItem(KEY);
-    } catch { /* denied, or full */ }
-    listeners.forEach((changed) => changed());
+    here = kept;
+    entry.write(Object.keys(kept).length ? kept : null);
+    tell();
   };
 
   /** @param {string} id @param {boolean} right */
@@ -58,14 +51,12 @@ const charseqSolved = (() => {
     write(kept);
   };
   const forget = () => write({});
-  /** @param {() => void} changed */
+  /** @param {(kept: AllKept) => void} changed */
   const listen = (changed) => {
     listeners.push(changed);
-    changed();
+    changed(all());
   };
-  addEventListener("storage", (event) => {
-    if (event.key === KEY || event.key === null) listeners.forEach((changed) => changed());
-  });
+  entry.listen(tell);
 
   return { all, note, forget, listen };
 })();

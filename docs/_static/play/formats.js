@@ -5,6 +5,8 @@
  *
  *   charseqFormats.number(value, decimals)   "−0.125": a true minus sign, 3 decimals by default
  *   charseqFormats.show(char)                "␣" for a space: a character that can be seen
+ *   charseqFormats.tuple(shape)              "(16,)": a shape as Python writes it
+ *   charseqFormats.letters(formula)          the axes of a shape in letters: "(T, B)" has T and B
  *   charseqFormats.pieces(text)              the text cut at its symbols, as h_t−1, W_ih or logits_t:
  *                                            every second piece is one. W_ih[0, 1] is code, and none
  */
@@ -18,8 +20,13 @@ const charseqFormats = (() => {
   /** @param {string} char */
   const show = (char) => VISIBLE[char] ?? (/[\p{C}\p{Z}]/u.test(char) ? "�" : char);
 
+  /** @param {number[]} shape */
+  const tuple = (shape) => `(${shape.join(", ")}${shape.length === 1 ? "," : ""})`;
+  /** @param {string} formula */
+  const letters = (formula) => formula.slice(1, -1).split(/, |,$/).filter(Boolean);
+
   /** @param {string} text */
   const pieces = (text) => text.split(/\b((?:logits|[A-Za-z])_[a-z]+(?:−1)?)(?![a-z[])/);
 
-  return { number, show, pieces };
+  return { number, show, tuple, letters, pieces };
 })();

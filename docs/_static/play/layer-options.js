@@ -1,10 +1,12 @@
 "use strict";
 
 /*
- * The options of a recurrent layer, from an address or a form, checked and bounded. This file does
- * not touch the page. After bounds.js.
+ * The options of a recurrent layer, from an address or a form, checked and bounded; and which layer
+ * the parts of one page show. This file does not touch the page. After bounds.js.
  *
- *   charseqLayer.parse(params)   {options, messages}; options are those of charseqShapes
+ *   charseqLayer.parse(params)     {options, messages}; options are those of charseqShapes
+ *   charseqLayer.set(options)      show this layer
+ *   charseqLayer.watch(watcher)    call watcher now, if a layer is shown, and at every change
  */
 
 const charseqLayer = (() => {
@@ -58,5 +60,20 @@ const charseqLayer = (() => {
     return { options, messages };
   };
 
-  return { parse };
+  /** @type {Required<LayerOptions> | null} */
+  let shown = null;
+  /** @type {((options: Required<LayerOptions>) => void)[]} */
+  const watchers = [];
+  /** @param {Required<LayerOptions>} options */
+  const set = (options) => {
+    shown = options;
+    for (const watcher of watchers) watcher(options);
+  };
+  /** @param {(options: Required<LayerOptions>) => void} watcher */
+  const watch = (watcher) => {
+    watchers.push(watcher);
+    if (shown) watcher(shown);
+  };
+
+  return { parse, set, watch };
 })();

@@ -1,31 +1,36 @@
 "use strict";
 
-/* A chapter loads this at once. It loads the styles and scripts of a part when the part is near. */
+/*
+ * Loads the styles and scripts of a part of the playground when the part is near. A page loads this
+ * at once. docs/_ext/play.py writes data-files="play.css play part-train": a name without an ending
+ * is a script.
+ */
 
 (() => {
   const folder = /** @type {HTMLScriptElement} */ (document.currentScript).src;
   /** @type {Record<string, Promise<unknown>>} */
   const loaded = {};
-  /** @param {"link" | "script"} tag @param {string} file @param {(url: string) => object} make */
-  const load = (tag, file, make) =>
+  const isStyle = (/** @type {string} */ file) => file.endsWith(".css");
+  /** @param {string} file */
+  const load = (file) =>
     loaded[file] ??= new Promise((onload) => {
-      const attributes = { ...make(new URL(file, folder).href), onload };
-      document.head.append(Object.assign(document.createElement(tag), attributes));
+      const [tag, attributes] = isStyle(file)
+        ? ["link", { rel: "stylesheet", href: new URL(file, folder).href }]
+        // async = false: they arrive in any order, and run in the order of the list.
+        : ["script", { src: new URL(`${file}.js`, folder).href, async: false }];
+      document.head.append(Object.assign(document.createElement(tag), attributes, { onload }));
     });
   const near = new IntersectionObserver(
     async (entries) => {
       for (const { isIntersecting, target } of entries) {
         if (!isIntersecting) continue;
         near.unobserve(target);
-        await load("link", "play.css", (href) => ({ rel: "stylesheet", href }));
-        const { scripts = "" } = /** @type {HTMLElement} */ (target).dataset;
-        for (const name of scripts.split(" ")) {
-          // async = false: they arrive in any order, and run in the order of the list.
-          load("script", `${name}.js`, (src) => ({ src, async: false }));
-        }
+        const files = /** @type {HTMLElement} */ (target).dataset.files?.split(" ") ?? [];
+        await Promise.all(files.filter(isStyle).map(load));
+        files.forEach(load);
       }
     },
     { rootMargin: "800px 0px" },
   );
-  for (const part of document.querySelectorAll("[data-play]")) near.observe(part);
+  for (const part of document.querySelectorAll("[data-files]")) near.observe(part);
 })();

@@ -2,14 +2,13 @@
 
 /*
  * The part `explorer`: the options of a recurrent layer, the call that makes it, and all of its
- * parameters and tensors, drawn on one scale and as a table. Below it, "Predict the shape".
- * Its options are those of charseqShapes, and `quiz`, the seed of the first question.
+ * parameters and tensors, drawn on one scale and as a table. Its options are those of charseqShapes.
  */
 
 (() => {
   const { el, svg, scroll, table, say } = charseqElements;
   const { slider, choice, check, copyButton } = charseqFields;
-  const { tuple, letters } = charseqQuiz;
+  const { tuple, letters } = charseqFormats;
   /** @typedef {{name: string, shape: number[], formula: string, count?: number, symbol?: string,
    *   why?: string}} Item a parameter or a tensor */
   /** @typedef {ReturnType<typeof charseqShapes>} Shapes */
@@ -209,7 +208,8 @@
     /** What was typed, right or wrong. @type {Record<string, unknown>} */
     let given = Object.fromEntries(start);
     let option = ""; // that the reader changed last
-    let now = charseqShapes(charseqLayer.parse(given).options);
+    let own = charseqLayer.parse(given).options;
+    let now = charseqShapes(own);
     let before = now; // what it was before that change
 
     const fields = makeFields((name, value) => {
@@ -226,16 +226,10 @@
     const copy = copyButton(() => `${code.textContent}\n`);
     const note = "All drawings have the same scale. A side that would be too thin to see is 2 " +
       "pixels wide, and a thin stack shows fewer sheets.";
-    const quiz = charseqQuizForm(Number(start.get("quiz")) || Date.now(), (options) => {
-      given = { ...options };
-      option = "quiz";
-      before = now;
-      render();
-      fields.mode.scrollIntoView({ block: "nearest" });
-    });
 
     const render = () => {
       const { options, messages } = charseqLayer.parse(given);
+      own = options;
       now = charseqShapes(options);
       fields.show(options, messages);
       code.textContent = `import torch\n\nlayer = torch.nn.${now.call}\n` +
@@ -254,6 +248,7 @@
       parameters.replaceChildren(...grouped(now.parameters).map(boxOf));
       tensors.replaceChildren(...now.tensors.map((tensor) => boxOf([tensor])));
       tables.replaceChildren(el("summary", {}, "As a table"), asTable(now, marks));
+      charseqLayer.set(options);
     };
     root.append(
       fields.mode,
@@ -267,8 +262,14 @@
       tensors,
       el("p", { class: "play-note" }, note),
       tables,
-      quiz,
     );
     render();
+    charseqLayer.watch((options) => {
+      if (options === own) return; // another part of the page wants to see this layer
+      given = { ...options };
+      option = "another part";
+      before = now;
+      render();
+    });
   });
 })();

@@ -112,7 +112,15 @@
    * @param {Take} take
    */
   const makeChallenges = (root, take) => {
-    const kept = () => charseqKept.read(CHALLENGES.map(({ key }) => key));
+    // {"version": 1, "met": ["fail"]}; whatever else stands there, only keys of challenges come back.
+    const entry = charseqStored(
+      "charseq.challenges",
+      ({ version, met }) =>
+        version === 1 && Array.isArray(met)
+          ? CHALLENGES.map(({ key }) => key).filter((key) => met.includes(key))
+          : [],
+    );
+    const kept = () => entry.read() ?? [];
     let won = kept();
     const summary = el("h3", { tabindex: -1 });
     const tasks = el("ul", { class: "play-tasks" });
@@ -126,7 +134,7 @@
       note.hidden = !kept().length;
     };
     const forget = button("Forget my progress", () => {
-      charseqKept.forget();
+      entry.write(null);
       won = kept();
       draw();
       summary.focus(); // the button that had the focus is gone
@@ -134,8 +142,7 @@
     });
     const text = "This browser remembers which challenges you have met. Nothing is sent anywhere. ";
     const note = el("p", { class: "play-note" }, text, forget);
-    addEventListener("storage", ({ key }) => {
-      if (key !== null && key !== charseqKept.KEY) return;
+    entry.listen(() => {
       won = kept(); // another tab met a challenge, or forgot them
       draw();
     });
@@ -151,7 +158,7 @@
       award(/** @type {TrainedRun} */ run, /** @type {Judged} */ judged) {
         const met = CHALLENGES.filter((one) => !won.includes(one.key) && one.met(run, judged));
         won = [...won, ...met.map(({ key }) => key)];
-        if (met.length) charseqKept.write(won);
+        if (met.length) entry.write({ version: 1, met: won });
         draw();
         return met.map(({ name }) => name);
       },

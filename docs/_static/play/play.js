@@ -23,7 +23,11 @@ const charseqPlay = (() => {
     const root = el("div", { class: `play-part play-${play}` });
     try {
       mount(root, new URLSearchParams(options));
+      const { top, bottom } = part.getBoundingClientRect();
       part.replaceChildren(root);
+      // It is larger than its fallback. What the reader looks at below it must not move away.
+      const larger = part.getBoundingClientRect().bottom - bottom;
+      if (top < 0) scrollBy({ top: larger, behavior: "instant" });
     } catch (error) {
       console.error(error); // the fallback stays
     }
