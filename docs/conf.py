@@ -42,6 +42,7 @@ extensions = [
     "myst_nb",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
+    "code_links",  # ours, before the package whose class it changes
     "sphinx_codeautolink",
     "sphinx_copybutton",
     "sphinx_design",
@@ -52,7 +53,6 @@ extensions = [
     "figures",
     "gallery",
     "run_ahead",
-    "code_links",
     "offer_wheel",
     "unused_assets",
     "page_checks",
@@ -60,6 +60,7 @@ extensions = [
     "equations",
     "play",
     "exercises",
+    "glossary_links",
 ]
 exclude_patterns = [
     "_*",

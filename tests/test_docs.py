@@ -406,3 +406,26 @@ def test_the_map_names_files_and_functions_that_exist():
     functions = [name for name in mentioned if re.fullmatch(r"_(?!build)\w+|\w+_\w+", name)]
     unknown = [name for name in functions if not re.search(rf"\b\w*{name}\b", sources)]
     assert unknown == []
+
+
+GLOSSARY = (ROOT / "docs/glossary.md").read_text("utf-8").split("{glossary}\n:sorted:\n")[1]
+ENTRIES = re.findall(r"^(\w.*(?:\n\w.*)*)\n((?:  .*\n|\n)+)", GLOSSARY, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("terms", "entry"), ENTRIES, ids=[terms for terms, _ in ENTRIES])
+def test_an_entry_of_the_glossary_is_a_sentence_or_two_and_names_its_chapter(terms, entry):
+    says, chapters = entry.strip().split("\n\n")[0].split("\n  See ")
+    assert 1 <= len(re.findall(r"\.(?=\s|$)", says)) <= 2
+    assert says.endswith(".")
+    assert "\\" not in says  # it is the title of links, too
+    pages = re.findall(r"\{doc\}`(.*?)`", chapters)
+    assert pages
+    assert [page for page in pages if not (ROOT / f"docs/{page}.md").is_file()] == []
+
+
+def test_the_glossary_is_in_alphabetical_order_and_has_no_term_twice():
+    first = [terms.split("\n")[0].lower() for terms, _ in ENTRIES]
+    assert len(first) > 100
+    assert first == sorted(first)
+    every = [term for terms, _ in ENTRIES for term in terms.lower().split("\n")]
+    assert len(every) == len(set(every))

@@ -22,8 +22,10 @@ from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "docs" / "_ext"))
+import code_links  # noqa: E402
 import equations  # noqa: E402
 import finish  # noqa: E402
+import glossary_links  # noqa: E402
 import html_fixes  # noqa: E402
 import unused_assets  # noqa: E402
 import upstream  # noqa: E402
@@ -42,6 +44,7 @@ learn/index
 exercises
 learn/page
 notation
+glossary
 equations
 api
 gallery/index
@@ -57,6 +60,15 @@ Text with {wheel}`the wheel`.
     "docs/learn/page.md": f"""\
 {FRONT}\
 # A page
+
+## The gate
+
+| gate | axis |
+| :-- | :-- |
+| a Latin gate | a vertical axis |
+
+See {{doc}}`a gate </notation>` and `the gate`. These gates have biases. A gate has a *bias*
+and a loss on two axes, and other axes.
 
 $$
 p = \\frac{{e^z}}{{\\sum e^z}}
@@ -131,6 +143,40 @@ A citation [one]_.
 | :-- | :-- | :-- | :-- | :-- | :-- |
 | $z$ | scores | $(V,)$ | `input` | `logits` | {eq}`softmax` |
 """,
+    "docs/glossary.md": """\
+# Glossary
+
+```{glossary}
+gate
+door
+  A number *between* 0
+  and 1.
+  See {doc}`notation`.
+
+  % except: Latin gate
+
+axis
+  A direction.
+  See {doc}`notation`.
+
+  % links: axis, axes
+  % except: vertical axis
+
+loss
+  How wrong it is.
+  See {doc}`learn/page`.
+
+bias
+  It is added.
+  See {doc}`notation`.
+
+token
+  Only to look up.
+  See {doc}`notation`.
+
+  % links:
+```
+""",
     "docs/exercises.md": "# Exercises\n\n```{all-exercises}\n```\n",
     "docs/equations.md": "# Equations\n\n```{equation-table}\n```\n",
     "docs/api.md": "# API\n\n```{eval-rst}\n.. autofunction:: charseq.reference.softmax\n```\n",
@@ -201,6 +247,9 @@ Number("Of no exercise", 1)
 """,
     "docs/learn/picture.svg": "<svg xmlns='http://www.w3.org/2000/svg'></svg>",
     "docs/learn/raises.md": f"{FRONT}# Raises\n\n```{{code-cell}} python\n1 / 0\n```\n",
+    "docs/glossary.md": GOOD["docs/glossary.md"].replace(
+        "bias\n", "norm\n  A length.\n\nweight\n  A factor.\n\n  % links: doors\n\nbias\n"
+    ),
     "docs/notation.md": GOOD["docs/notation.md"].replace(
         "{eq}`softmax`", "{eq}`softmax`, {eq}`no-code`, {eq}`rnn-step`"
     ),
@@ -237,6 +286,8 @@ MISTAKES = {
     "notation of an unknown name": r"bad.md.*no row of the notation is for 'no_such_name'",
     "a part of the playground without body": r"bad.md.*a part needs a body",
     "a question of no exercise": r"bad.md.*a question without an exercise before it",
+    "a term that no page uses": r"glossary.md.*no chapter has a word of the entry 'term-norm'",
+    "a word of two terms": r"two entries of the glossary list 'doors'",
     "a cell that raises": r"raises.md.*a cell has failed\n(.*\n)*?ZeroDivisionError",
 }
 
@@ -311,6 +362,7 @@ GONE = [
     gone(f"{EXT}/gallery.py", '"*.zip"', "sphinx-gallery offers no zip files"),
     gone(f"{EXT}/gallery.py", '"rst2md"', r"notebook\.NAME, which we replace, is gone"),
     gone(f"{EXT}/code_links.py", '"link_html"', r"extension\.NAME, which we replace, is gone"),
+    gone(f"{EXT}/code_links.py", '"build_inited"', r"AutoLink\.NAME, which we replace, is gone"),
     gone(f"{EXT}/code_links.py", '"populate_type_checking"', r"resolve\.NAME, which we .* is gone"),
     gone(f"{EXT}/jobs.py", "gen_rst.generate_file_rst", "no example has run ahead"),
     uncalled(f"{EXT}/run_ahead.py", "create_client", "page.md.* asked us for the outputs"),
@@ -417,6 +469,44 @@ def test_code_is_shown_without_docstring_and_linked(page_html):
     assert "Turn logits into probabilities" not in page_html
     assert 'class="sphinx-codeautolink-a"' in page_html
     assert "api.html#charseq.reference.softmax" in page_html
+
+
+@pytest.mark.slow
+def test_the_first_use_of_a_term_in_running_text_leads_to_the_glossary(page_html, toys):
+    linked = re.findall(r'(\w+) <a class="term [^>]*#([^"]*)">(.*?)</a>', page_html)
+    assert linked == [  # and not in headings, links and code, nor what an entry excepts
+        ("These", "term-gate", "gates"),
+        ("have", "term-bias", "biases"),
+        ("two", "term-axis", "axes"),
+    ]
+    assert page_html.count('class="term ') == 3  # the page explains what a loss is
+    script = (toys / "good/_build/html/_static/glossary.js").read_text("utf-8")
+    assert '"term-gate": "A number between 0 and 1."' in script
+    assert "term-token" not in script
+
+
+def test_pages_are_written_anew_if_the_glossary_has_changed(tmp_path):
+    app = SimpleNamespace(outdir=tmp_path, builder=SimpleNamespace(format="html"))
+    gate = glossary_links.Entry("glossary", "term-gate", "It opens.", ("gate",), (), ())
+    env = SimpleNamespace(charseq_glossaries={"glossary": [gate]})
+    env.charseq_texts = {"learn/page": "Two gates.", "before/page": "None."}
+    assert glossary_links.judge(app, env) == []  # Sphinx writes a new site as a whole
+    assert glossary_links.judge(app, env) == []
+    env.charseq_glossaries = {"glossary": [gate._replace(says="It shuts.")]}
+    assert glossary_links.judge(app, env) == ["before/page", "learn/page"]
+    assert "It shuts." in (tmp_path / "_static/glossary.js").read_text("utf-8")
+
+
+def test_code_is_linked_on_a_page_that_is_written_anew_with_an_old_source():
+    def build_inited(self, app):
+        self.cache, self.outdated_docs = SimpleNamespace(transforms={"a": 1}), set()
+        app.env.sphinx_codeautolink_transforms = self.cache.transforms
+
+    state = SimpleNamespace()
+    app = SimpleNamespace(env=SimpleNamespace(sphinx_codeautolink_transforms={"learn/page": 2}))
+    code_links.consider_every_page(build_inited)(state, app)
+    assert app.env.sphinx_codeautolink_transforms == {"a": 1, "learn/page": 2}
+    assert "learn/page" in state.outdated_docs
 
 
 @pytest.mark.slow

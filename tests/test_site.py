@@ -20,6 +20,9 @@ from warm import FORKS, WarmProcess
 from conftest import build_clean
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "docs" / "_ext"))
+import glossary_links  # noqa: E402
+
 # Bytes gzipped, without figures. The playground's own scripts and styles have a limit of their own,
 # in browser/test_play.py. What all pages share is loaded once. A chapter of 2,200 words with its
 # derivations in MathML and the folded code of its figures fits into the second limit.
@@ -120,6 +123,80 @@ def test_every_internal_link_leads_somewhere(site, parsed):
                 ids = parsed[target.relative_to(site.resolve()).as_posix()].ids
                 broken += [(name, url)] if fragment not in ids else []
     assert broken == []
+
+
+class RunningText(HTMLParser):
+    """What a chapter says outside headings, code, formulas, captions and links, and its terms."""
+
+    PASSED = (
+        *("h1", "h2", "h3", "h4", "thead", "figcaption", "summary", "code", "pre", "math"),
+        *("script", "admonition-title", "rubric", "reference", "headerlink", "data-play", "output"),
+    )
+    EMPTY = ("img", "br", "hr", "col", "input", "meta", "link")
+
+    def __init__(self, html):
+        super().__init__()
+        self.text, self.terms, self.misplaced = "", {}, []  # place in the glossary: where in text
+        self._passed = []  # of each open element: is it, or is it in, one that is passed over?
+        self.feed(re.search("<article.*</article>", html, re.DOTALL)[0])
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        marks = {tag, *(attrs.get("class") or "").split(), *attrs}
+        is_term = tag == "a" and "term" in marks
+        passed = any(self._passed) or (not is_term and bool(marks & {*self.PASSED}))
+        if is_term:
+            place = attrs["href"].partition("#")[2]
+            self.misplaced += [place] if passed or place in self.terms else []
+            self.terms[place] = len(self.text)
+        else:
+            self.text += "\n"
+        if tag not in self.EMPTY:
+            self._passed.append(passed)
+
+    def handle_endtag(self, tag):
+        if self._passed:
+            self._passed.pop()
+        self.text += "" if tag == "a" else "\n"
+
+    def handle_data(self, data):
+        if not any(self._passed):
+            self.text += data
+
+
+def entries_of_the_glossary():
+    """Read the entries as glossary_links does, but from the source."""
+    body = (ROOT / "docs/glossary.md").read_text("utf-8").split(":sorted:\n")[1]
+    for terms, entry in re.findall(r"^(\w.*(?:\n\w.*)*)\n((?:  .*\n|\n)+)", body, re.MULTILINE):
+        listed = {"links": ", ".join(terms.split("\n")), "except": ""}
+        listed |= dict(re.findall(r"% (\w+): ?(.*)", entry))
+        words, exceptions = ([w for w in text.split(", ") if w] for text in listed.values())
+        place = f"term-{re.sub('[^A-Za-z0-9]+', '-', terms.splitlines()[0])}"
+        pages = re.findall(r"\{doc\}`(.*?)`", entry)
+        yield glossary_links.Entry(
+            "glossary", place, entry, tuple(words), tuple(exceptions), tuple(pages)
+        )
+
+
+def test_the_first_use_of_a_term_in_a_chapter_is_its_only_link_to_the_glossary(pages):
+    entries = list(entries_of_the_glossary())
+    owner, _ = glossary_links.owners(entries)
+    words = glossary_links.pattern(owner)
+    chapters = {
+        name: RunningText(html)
+        for name, html in pages.items()
+        if glossary_links.CHAPTERS.match(name.removesuffix(".html")) and "index" not in name
+    }
+    assert len(chapters) > 15
+    for name, chapter in chapters.items():
+        first = {}
+        for match in words.finditer(chapter.text):
+            entry = owner[match[0]]
+            if entry and name.removesuffix(".html") not in entry.explained:
+                first.setdefault(entry.place, match.start())
+        assert sorted(chapter.terms.items()) == sorted(first.items()), name
+        assert chapter.misplaced == [], name
+        assert len(first) >= 5, name
 
 
 def words_of(html):

@@ -3,6 +3,8 @@
 It links the names in the code of a page to the reference. To do so it parses each whole page, one
 after the other, when the build is over. What it has to see is only the blocks of code, and the
 pages do not depend on each other: so its calls are noted, and finish.py has them done side by side.
+It would pass over a page that is written anew although its own source is old, for example when the
+glossary has changed.
 """
 
 import re
@@ -23,7 +25,7 @@ EXPECTED = {
     "sphinx-codeautolink-a": "no code on any page links to the reference: does codeautolink still "
     "call its links `sphinx-codeautolink-a` (0.19.0, extension/block.py)?",
 }
-RELEASE = "sphinx-codeautolink 0.19.0"  # which has no setting for either
+RELEASE = "sphinx-codeautolink 0.19.0"  # which has no setting for any of this
 calls = {}  # of its link_html: the arguments, by the name of the page
 
 
@@ -34,6 +36,31 @@ def note_call(document, out_dir, transforms, *args, **options):
 
 link_html = upstream.replace(
     codeautolink, "link_html", lambda original: note_call, RELEASE, in_main_process=True
+)
+
+
+class EveryPage:
+    def __contains__(self, page):
+        return True
+
+
+def consider_every_page(build_inited):
+    def build_inited_and_consider(self, app):
+        known = getattr(app.env, "sphinx_codeautolink_transforms", {})  # when last built
+        build_inited(self, app)
+        if self.cache is not None:
+            self.cache.transforms |= known  # its own file gives back those of .rst files only
+            self.outdated_docs = EveryPage()  # link_code knows which of them are done
+
+    return build_inited_and_consider
+
+
+upstream.replace(
+    codeautolink.SphinxCodeAutoLink,
+    "build_inited",
+    consider_every_page,
+    RELEASE,
+    in_main_process=True,
 )
 # It imports whatever torch names for type checkers, which takes a second and changes no link.
 upstream.replace(
