@@ -455,8 +455,14 @@ def test_what_it_writes_at_temperature_0_is_what_charseq_writes(look, trained): 
     page.get_by_role("button", name="Stop").press("Enter")
     text = written(page)
     assert text == expected[: len(text)]
-    page.wait_for_timeout(100)
-    assert written(page) == text  # it has stopped
+    page.evaluate(
+        """() => new Promise(done => {
+            let frames = 0;
+            const count = () => ++frames < 10 ? requestAnimationFrame(count) : done();
+            count();
+        })"""
+    )
+    assert written(page) == text  # it has stopped: ten frames later there is no more
     page.get_by_role("button", name="Put it into the text").press("Enter")
     ready(page)
     assert page.locator("textarea").input_value() == TEXT + text
