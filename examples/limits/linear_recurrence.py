@@ -79,8 +79,10 @@ fig.set_label(
 # **What to notice.** The loop makes a product and a sum at each step, so
 # its chain has :math:`2T` operations. The chain of the scan grows by four
 # each time the text is twice as long: two more joins, each a product and a
-# sum. So it stays below :math:`4 \log_2 T + 2`. This is what makes a linear
-# recurrence parallel: its steps can be joined before the state is known.
+# sum. A last product and sum apply the joined step to the first state. So
+# the chain is never longer than :math:`4 \log_2 T + 2`. This is what makes
+# a linear recurrence parallel: its steps can be joined before the state is
+# known.
 
 assert np.array_equal(loop, 2 * lengths)
 assert all(scan <= 4 * np.log2(lengths) + 2)
