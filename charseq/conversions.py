@@ -6,7 +6,7 @@ Each library is one row of `LAYOUTS`, and two functions, :func:`to_library` and
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -44,7 +44,7 @@ class Layout:
     reset_after : tuple of bool
         Which placements of a GRU's reset gate the library has: after the matrix, or before.
     row_vectors : bool
-        Whether the library multiplies rows, ``x @ kernel``, so that a matrix is (I, gH).
+        Whether the library multiplies rows, ``x @ kernel``, so that an LSTM's matrix is (I, 4H).
     is_list : bool
         Whether the weights are a list. Otherwise they are a dict, in which a slash in a name
         stands for a dict inside.
@@ -76,11 +76,11 @@ class Layout:
 
 
 def _rows(blocks: Blocks) -> Array:
-    return np.concatenate([*blocks.values()])  # (gH, I), or (gH,) for biases
+    return np.concatenate([*blocks.values()])  # of an LSTM (4H, I), or (4H,) for biases
 
 
 def _columns(blocks: Blocks) -> Array:
-    return _rows(blocks).T  # (I, gH), or (gH,) for biases
+    return _rows(blocks).T  # of an LSTM (I, 4H), or (4H,) for biases
 
 
 def _arrange_torch(cell: str, W: Blocks, U: Blocks, b: Blocks, c: Blocks) -> Blocks:
@@ -118,7 +118,7 @@ def _arrange_tf1(cell: str, W: Blocks, U: Blocks, b: Blocks, c: Blocks) -> Block
     for part, gates in parts.items():
         of_part = [{gate: blocks[gate] for gate in gates or ("",)} for blocks in (W, U, b)]
         x, h, bias = map(_columns, of_part)
-        weights |= {f"{part}kernel": np.concatenate([x, h]), f"{part}bias": bias}  # (I+H, gH)
+        weights |= {f"{part}kernel": np.concatenate([x, h]), f"{part}bias": bias}  # (I+H, …)
     return weights
 
 
@@ -160,7 +160,14 @@ LAYOUTS = {
 # --- the two functions ----------------------------------------------------------------------------
 
 
-def to_library(params: RNNParams, library: str, cell: str, *, reset_after: bool = True) -> Any:
+def to_library(
+    params: RNNParams,
+    library: str,
+    cell: str,
+    *,
+    reset_after: bool = True,
+    forget_bias: float | None = None,
+) -> Any:
     """Lay out the weights of a layer as a library wants them.
 
     Parameters
@@ -174,6 +181,9 @@ def to_library(params: RNNParams, library: str, cell: str, *, reset_after: bool 
     reset_after : bool, default=True
         Where the reset gate of a GRU acts with these weights: after the matrix, as in torch, or
         before it, as in the paper.
+    forget_bias : float, optional
+        What an LSTM of TensorFlow 1 was told to add to its forget gate. Its own default, and the
+        one here, is 1.
 
     Returns
     -------
@@ -190,8 +200,8 @@ def to_library(params: RNNParams, library: str, cell: str, *, reset_after: bool 
     TypeError
         If `params` are no :class:`~charseq.RNNParams`.
     ValueError
-        If `library` or `cell` is unknown, or a shape does not fit, or the library cannot compute
-        the same states with any weights.
+        If `library` or `cell` is unknown, or a shape does not fit, or the library has no place for
+        these weights, or `forget_bias` is given for a cell that adds none.
 
     See Also
     --------
@@ -202,6 +212,9 @@ def to_library(params: RNNParams, library: str, cell: str, *, reset_after: bool 
     A gate with one bias gets the sum of both. The candidate of a GRU with ``reset_after=True`` is
     the exception: there the reset gate multiplies the second bias, so a library with one bias can
     hold the weights only if the second bias of the candidate is zeros.
+
+    A GRU whose matrix W_hn is diagonal computes the same with both placements of the reset gate, if
+    the second bias of the candidate is zeros. Such weights may be declared as either.
 
     The layouts are those of the sources of PyTorch, Keras 3, Flax (``SimpleCell``, ``GRUCell`` and
     ``OptimizedLSTMCell``, in ``linen`` and in ``nnx``) and TensorFlow 1 (``BasicRNNCell``,
@@ -215,7 +228,7 @@ def to_library(params: RNNParams, library: str, cell: str, *, reset_after: bool 
     >>> [array.shape for array in to_library(params, "keras", "LSTM")]
     [(3, 8), (2, 8), (8,)]
     """
-    layout = _find_layout(library, cell, reset_after)
+    layout = _find_layout(library, cell, reset_after, forget_bias)
     if not isinstance(params, RNNParams):
         raise TypeError(f"expected the weights as RNNParams, got {type(params).__name__}")
     params = RNNParams(*map(np.asarray, params))
@@ -233,7 +246,14 @@ def to_library(params: RNNParams, library: str, cell: str, *, reset_after: bool 
     return weights
 
 
-def from_library(weights: Any, library: str, cell: str, *, reset_after: bool = True) -> RNNParams:
+def from_library(
+    weights: Any,
+    library: str,
+    cell: str,
+    *,
+    reset_after: bool = True,
+    forget_bias: float | None = None,
+) -> RNNParams:
     """Read the weights of a layer from a library's layout.
 
     Parameters
@@ -247,8 +267,11 @@ def from_library(weights: Any, library: str, cell: str, *, reset_after: bool = T
         The kind of layer.
     reset_after : bool, default=True
         Where the reset gate of a GRU acts: after the matrix, as in torch, or before it, as in the
-        paper. With False, no layer of torch computes the same states, but
-        :func:`~charseq.reference.gru_forward` does if it gets ``reset_after=False``, too.
+        paper. With False, torch has no such layer, but :func:`~charseq.reference.gru_forward`
+        computes the states if it gets ``reset_after=False``, too.
+    forget_bias : float, optional
+        What an LSTM of TensorFlow 1 was told to add to its forget gate. Its own default, and the
+        one here, is 1.
 
     Returns
     -------
@@ -262,8 +285,8 @@ def from_library(weights: Any, library: str, cell: str, *, reset_after: bool = T
         If `weights` are neither a list nor a dict.
     ValueError
         If `library` or `cell` is unknown, if the library has no GRU with this placement of the
-        reset gate, or if names or shapes are not those of the library. The message names a layout
-        that the weights would fit.
+        reset gate, if names or shapes are not those of the library, or if `forget_bias` is given
+        for a cell that adds none. The message names a layout that the weights would fit.
 
     See Also
     --------
@@ -274,6 +297,9 @@ def from_library(weights: Any, library: str, cell: str, *, reset_after: bool = T
     Two blocks of one shape that have changed places cannot be noticed. If the layer reads as many
     features as it has units, that is true for the two matrices, too.
 
+    An underscore at the end of a key is ignored: ``flax.nnx.LSTMCell`` has the arrays of
+    ``flax.linen``, and writes ``if_`` where ``linen`` writes ``if``.
+
     Examples
     --------
     >>> from charseq.conversions import from_library
@@ -282,7 +308,7 @@ def from_library(weights: Any, library: str, cell: str, *, reset_after: bool = T
     >>> [array.shape for array in params]
     [(8, 3), (8, 2), (8,), (8,)]
     """
-    layout = _find_layout(library, cell, reset_after)
+    layout = _find_layout(library, cell, reset_after, forget_bias)
     if not isinstance(weights, (list, tuple, Mapping)):
         raise TypeError(f"expected a list or dict of weights, got {type(weights).__name__}")
     arrays = _flatten(weights)
@@ -342,8 +368,10 @@ def swap_update_gate(params: RNNParams) -> RNNParams:
 # --- helpers --------------------------------------------------------------------------------------
 
 
-def _find_layout(library: str, cell: str, reset_after: bool) -> Layout:
-    """Return a row of the table; refuse a GRU that the library does not have."""
+def _find_layout(
+    library: str, cell: str, reset_after: bool, forget_bias: float | None = None
+) -> Layout:
+    """Return a row of the table; refuse what the library does not have."""
     check_choice("library", library, tuple(LAYOUTS))
     check_choice("cell", cell, tuple(GATES))
     layout = LAYOUTS[library]
@@ -353,10 +381,15 @@ def _find_layout(library: str, cell: str, reset_after: bool) -> Layout:
         theirs, ours = ("before", "after") if reset_after else ("after", "before")
         raise ValueError(
             f"in the GRU of {layout.title} the reset gate acts {theirs} the matrix W_hn, and "
-            f"reset_after={reset_after} says that with these weights it acts {ours} it: no weights "
-            "give the same states in both"
+            f"reset_after={reset_after} says that with these weights it acts {ours} it: in general "
+            "no weights give the same states in both"
         )
-    return layout
+    if forget_bias is None:
+        return layout
+    if cell != "LSTM" or not layout.forget_bias:
+        name = _name(library, cell, reset_after)
+        raise ValueError(f"{name} adds no forget_bias, got forget_bias={forget_bias}")
+    return replace(layout, forget_bias=forget_bias)
 
 
 def _cut(numbers: Array, I: int, H: int, cell: str) -> RNNParams:  # noqa: E741
@@ -421,12 +454,12 @@ def _formulas(library: str, cell: str, reset_after: bool) -> dict[str, tuple[tup
 
 
 def _flatten(weights: Any) -> Blocks:
-    """Return the arrays by name; the names in a list are their places."""
+    """Return the arrays by name, without underscores at its end; in a list by their places."""
 
     def walk(path: str, item: Any) -> Iterator[tuple[str, Array]]:
         if isinstance(item, Mapping):
             for key, value in item.items():
-                yield from walk(f"{path}/{key}", value)
+                yield from walk(f"{path}/{str(key).rstrip('_')}", value)
         else:
             yield path[1:], np.asarray(item)
 

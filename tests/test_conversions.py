@@ -370,6 +370,41 @@ def test_torch_s_layers_load_the_weights(cell, dtype):
     assert np.array_equal(from_library(state_dict, "torch", cell).W_hh, params.W_hh)
 
 
+def test_a_diagonal_matrix_gives_the_same_states_with_both_placements_of_the_reset_gate():
+    params = random_params("GRU")
+    params.W_hh[2 * H :] = np.diag(params.W_hh[2 * H :].diagonal())
+    params.b_hh[2 * H :] = 0
+    x, states = random_inputs("GRU")
+    after = states_of(params, "GRU", x, states)
+    before = states_of(params, "GRU", x, states, reset_after=False)
+    assert largest_difference(after, before) <= BAR["float64"]
+    params.b_hh[2 * H :] = 1  # the condition on the bias is needed
+    after = states_of(params, "GRU", x, states)
+    before = states_of(params, "GRU", x, states, reset_after=False)
+    assert largest_difference(after, before) > 0.01
+
+
+@both_precisions
+def test_a_forget_bias_of_tensorflow_1_is_counted_as_it_was_given(dtype):
+    weights = random_weights("tf1", "LSTM", True, dtype)
+    params = from_library(weights, "tf1", "LSTM", forget_bias=0.25)
+    assert all(array.dtype == dtype for array in params)
+    ours = from_library(weights, "tf1", "LSTM").b_ih - params.b_ih  # the default is 1
+    assert np.allclose(ours, np.repeat([0, 0.75, 0, 0], H), rtol=0, atol=BAR[dtype])
+    again = to_library(params, "tf1", "LSTM", forget_bias=0.25)
+    for a, b in zip(again, weights, strict=True):
+        assert largest_difference(a, b) <= BAR[dtype]
+
+
+def test_an_underscore_at_the_end_of_a_key_is_ignored():
+    params = random_params("LSTM")
+    weights = to_library(params, "linen", "LSTM")
+    weights["if_"] = weights.pop("if")  # as in nnx.LSTMCell
+    assert np.array_equal(from_library(weights, "linen", "LSTM").W_ih, params.W_ih)
+    with pytest.raises(ValueError, match=r"look like the weights of an LSTM in flax\.linen"):
+        from_library(weights, "nnx", "LSTM")
+
+
 # --- what is refused ------------------------------------------------------------------------------
 
 
@@ -381,7 +416,7 @@ def zeros(*shapes):
 def test_a_gru_with_the_reset_gate_before_the_matrix_is_refused_with_the_reason(library):
     message = re.escape(
         f"in the GRU of {LAYOUTS[library].title} the reset gate acts after the matrix W_hn, and "
-        "reset_after=False says that with these weights it acts before it"
+        "reset_after=False says that with these weights it acts before it: in general no weights"
     )
     with pytest.raises(ValueError, match=message):
         to_library(random_params("GRU"), library, "GRU", reset_after=False)
@@ -498,6 +533,10 @@ def test_unknown_libraries_cells_and_types_are_refused():
         from_library(np.zeros(3), "keras", "GRU")
     with pytest.raises(ValueError, match="an LSTM has no reset gate"):
         to_library(random_params("LSTM"), "keras", "LSTM", reset_after=False)
+    with pytest.raises(ValueError, match=r"a GRU in TensorFlow 1.* adds no forget_bias, got f.*=0"):
+        to_library(params, "tf1", "GRU", reset_after=False, forget_bias=0)
+    with pytest.raises(ValueError, match="an LSTM in Keras adds no forget_bias"):
+        from_library([], "keras", "LSTM", forget_bias=1.0)
     with pytest.raises(ValueError, match=r"W_hh must have shape \(15, 5\), got \(15, 4\)"):
         to_library(params._replace(W_hh=params.W_hh[:, 1:]), "keras", "GRU")
     with pytest.raises(ValueError, match=r"W_ih must have shape \(4H, V\), got \(15, 3\)"):
@@ -571,7 +610,7 @@ def run_nnx(weights, cell, x, states, reset_after=True):
     return weights, np.asarray(outputs)
 
 
-def run_tf1(weights, cell, x, states, reset_after=False):
+def run_tf1(weights, cell, x, states, reset_after=False, **options):
     """Do the same with a cell of TensorFlow 1, which TensorFlow 2 keeps in compat.v1."""
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     tf = pytest.importorskip("tensorflow")
@@ -579,7 +618,7 @@ def run_tf1(weights, cell, x, states, reset_after=False):
     v1, rnn_cell = tf.compat.v1, tf.compat.v1.nn.rnn_cell
     kinds = {"RNN": "BasicRNNCell", "GRU": "GRUCell", "LSTM": "BasicLSTMCell"}
     with tf.Graph().as_default(), v1.Session() as session:
-        cell_object = getattr(rnn_cell, kinds[cell])(H, dtype=x.dtype)
+        cell_object = getattr(rnn_cell, kinds[cell])(H, dtype=x.dtype, **options)
         start = [tf.constant(state) for state in states]
         state = rnn_cell.LSTMStateTuple(*start[::-1]) if cell == "LSTM" else start[0]  # (c, h)
         outputs, _ = v1.nn.dynamic_rnn(cell_object, tf.constant(x), initial_state=state)
@@ -596,8 +635,9 @@ REAL_CASES = [case for case in CASES if case[0] in RUN]
 def real_bar(library, cell, after, dtype):
     """Return how far the states of a library's layer may be from ours.
 
-    Keras 3 multiplies float64 matrices in float32 (its ``result_type`` of two float64 is float32),
-    except in the two layers that call torch's own functions: LSTM, and GRU with reset_after=True.
+    On torch, Keras 3 multiplies float64 matrices in float32 (its ``result_type`` of two float64 is
+    float32), except in the two layers that call torch's own functions: LSTM, and GRU with
+    reset_after=True. On JAX it does so in all layers, and on TensorFlow in none.
     """
     by_its_own = cell == "RNN" or (cell == "GRU" and not after)
     return BAR["float32" if library == "keras" and by_its_own else dtype]
@@ -645,6 +685,65 @@ def test_weights_of_a_layer_of_the_library_give_its_states(
         outputs = layer(torch.from_numpy(x), tuple(start) if cell == "LSTM" else start[0])[0]
         bar = real_bar(library, cell, after, dtype)
         assert largest_difference(outputs.detach().numpy(), theirs) <= bar
+
+
+@a_library_may_warn
+@both_precisions
+def test_a_cell_of_tensorflow_1_adds_the_forget_bias_that_it_was_given(dtype):
+    x, states = random_inputs("LSTM", dtype)
+    weights, theirs = run_tf1(None, "LSTM", x, states, forget_bias=0.0)
+    params = from_library(weights, "tf1", "LSTM", forget_bias=0.0)
+    assert largest_difference(theirs, states_of(params, "LSTM", x, states)) <= BAR[dtype]
+    silent = from_library(weights, "tf1", "LSTM")  # nothing in the weights says that it was 0
+    assert largest_difference(theirs, states_of(silent, "LSTM", x, states)) > 0.01
+
+
+@a_library_may_warn
+def test_the_lstm_of_nnx_with_an_array_per_gate_is_read_and_written_as_that_of_linen():
+    pytest.importorskip("jax")
+    nnx = pytest.importorskip("flax.nnx")
+    x, states = random_inputs("LSTM", "float32")
+    params = random_params("LSTM", dtype="float32")
+    cell = nnx.LSTMCell(I, H, rngs=nnx.Rngs(3))
+    first = nnx.to_pure_dict(nnx.state(cell, nnx.Param))
+    for gate in "ifgo":
+        recurrent = np.asarray(first[f"h{gate}"]["kernel"])
+        assert np.allclose(recurrent @ recurrent.T, np.eye(H), atol=1e-5)  # each gate by itself
+    theirs = np.asarray(nnx.RNN(cell)(x, initial_carry=tuple(states[::-1])))
+    read = from_library(first, "linen", "LSTM")
+    assert largest_difference(theirs, states_of(read, "LSTM", x, states)) <= BAR["float32"]
+    weights = to_library(params, "linen", "LSTM")
+    weights["if_"] = weights.pop("if")
+    nnx.update(cell, weights)
+    theirs = np.asarray(nnx.RNN(cell)(x, initial_carry=tuple(states[::-1])))
+    assert largest_difference(theirs, states_of(params, "LSTM", x, states)) <= BAR["float32"]
+
+
+@a_library_may_warn
+def test_bidirectional_layers_of_keras_are_a_stack_of_torch_one_part_at_a_time():
+    keras = pytest.importorskip("keras")
+    x = np.random.default_rng(0).normal(size=(B, T, I)).astype("float32")
+    outputs, state_dict = x, {}
+    for k in range(2):
+        layer = keras.layers.Bidirectional(
+            keras.layers.GRU(
+                H,
+                return_sequences=True,
+                bias_initializer=keras.initializers.RandomUniform(-0.5, 0.5, seed=3),
+            )
+        )
+        outputs = layer(outputs)
+        arrays = layer.get_weights()
+        for ending, part in ((f"_l{k}", arrays[:3]), (f"_l{k}_reverse", arrays[3:])):
+            one = to_library(from_library(part, "keras", "GRU"), "torch", "GRU")
+            for name, array in one.items():
+                state_dict[name.replace("_l0", ending)] = torch.from_numpy(array)
+    stack = torch.nn.GRU(I, H, num_layers=2, bidirectional=True, batch_first=True)
+    stack.load_state_dict(state_dict)
+    difference = largest_difference(
+        stack(torch.from_numpy(x))[0].detach().numpy(), to_numpy(outputs)
+    )
+    assert difference <= 2 * BAR["float32"]  # two layers
 
 
 @a_library_may_warn
@@ -747,6 +846,14 @@ def test_what_flax_returns_and_how_it_starts():
         assert not np.asarray(getattr(cell, side).bias[...]).any()
         wide = kind(400, 100, rngs=nnx.Rngs(0)).dense_i.kernel[...]
         assert np.std(wide) == pytest.approx(1 / np.sqrt(400), rel=0.05)  # lecun_normal
+
+    class Compact(linen.Module):
+        @linen.compact
+        def __call__(self, x):
+            return linen.Dense(2)(linen.RNN(linen.GRUCell(H))(x))
+
+    # A cell made inside is named by its class; an RNN made alone calls it "cell".
+    assert {*Compact().init(jax.random.key(0), x)["params"]} == {"GRUCell_0", "Dense_0"}
     rnn = linen.RNN(linen.LSTMCell(H), return_carry=True)
     variables = rnn.init(jax.random.key(0), x)
     (_, h), outputs = rnn.apply(variables, x)
