@@ -33,6 +33,7 @@ __all__ = [
     "gru_forward",
     "gru_gates",
     "gru_step",
+    "layer_norm",
     "linear_recurrence",
     "linear_recurrence_backward",
     "loss_floor",
@@ -1360,3 +1361,49 @@ def sgd_momentum(
     """
     velocity = momentum * velocity + gradient
     return parameter - lr * velocity, velocity
+
+
+def layer_norm(
+    a: Array,
+    weight: Array,
+    bias: Array,
+    eps: float = 1e-5,
+) -> Array:
+    r"""Shift and scale the numbers of a vector to mean 0 and variance 1, :eq:`layer-norm`.
+
+    Parameters
+    ----------
+    a : ndarray of shape (..., H)
+        The sums inside a layer. Each row is treated by itself.
+    weight : ndarray of shape (H,)
+        Factors :math:`\gamma`, one per unit, which are learned and start at 1.
+    bias : ndarray of shape (H,)
+        Summands :math:`\beta`, one per unit, which are learned and start at 0.
+    eps : float, default=1e-5
+        A small number :math:`\varepsilon`, so that equal numbers do not lead to a division by 0.
+
+    Returns
+    -------
+    ndarray of shape (..., H)
+        The rows, with mean 0 and variance 1 before `weight` and `bias` are applied.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+
+    See Also
+    --------
+    torch.nn.LayerNorm : The same in torch.
+
+    Examples
+    --------
+    >>> layer_norm(np.array([1.0, 2.0, 6.0]), np.ones(3), np.zeros(3)).round(3)
+    array([-0.926, -0.463,  1.389])
+    """
+    check_shape("weight", weight, ("H",))
+    check_shape("bias", bias, weight.shape)
+    check_last_axis("a", a, len(weight))
+    deviation = a - a.mean(axis=-1, keepdims=True)  # (..., H)
+    variance = (deviation**2).mean(axis=-1, keepdims=True)  # (..., 1)
+    return weight * deviation / np.sqrt(variance + eps) + bias  # (..., H)

@@ -27,6 +27,7 @@ from charseq.reference import (
     gru_forward,
     gru_gates,
     gru_step,
+    layer_norm,
     linear_recurrence,
     linear_recurrence_backward,
     loss_floor,
@@ -1048,6 +1049,38 @@ def test_linear_recurrence_backward_refuses_gradients_of_the_wrong_shape():
         linear_recurrence_backward(a, b, h, a[..., 0], h)
     with pytest.raises(ValueError, match=r"^dlast must have shape \(2, 3\), got \(1, 3\)"):
         linear_recurrence_backward(a, b, h, a, h[:1])
+
+
+# --- layer-norm -------------------------------------------------------------------------------
+
+
+@given(shape=st.lists(st.integers(1, 4), min_size=1, max_size=3), seed=seeds)
+def test_layer_norm_matches_torch(shape, seed):
+    rng = np.random.default_rng(seed)
+    a, (weight, bias) = rng.normal(3, 5, shape), rng.normal(size=(2, shape[-1]))
+    expected = nn.functional.layer_norm(
+        torch.from_numpy(a), shape[-1:], torch.from_numpy(weight), torch.from_numpy(bias)
+    )
+    assert np.allclose(layer_norm(a, weight, bias), expected.numpy(), rtol=1e-12, atol=1e-12)
+
+
+@given(factor=st.floats(1, 1e6), shift=st.floats(-10, 10), seed=seeds)
+def test_layer_norm_takes_away_any_factor_and_summand(factor, shift, seed):
+    a, one, zero = np.random.default_rng(seed).normal(size=(3, 8)), np.ones(8), np.zeros(8)
+    assert np.allclose(
+        layer_norm(factor * a + shift, one, zero, eps=0), layer_norm(a, one, zero, eps=0)
+    )
+
+
+def test_layer_norm_of_equal_numbers_is_the_bias():
+    assert layer_norm(np.full(3, 7.0), np.ones(3), np.arange(3.0)).tolist() == [0, 1, 2]
+
+
+def test_layer_norm_refuses_shapes_that_do_not_fit():
+    with pytest.raises(ValueError, match=r"bias must have shape \(3,\), got \(2,\)"):
+        layer_norm(np.ones((1, 3)), np.ones(3), np.ones(2))
+    with pytest.raises(ValueError, match=r"a must have shape \(..., 3\), got \(1, 4\)"):
+        layer_norm(np.ones((1, 4)), np.ones(3), np.ones(3))
 
 
 # --- loss-floor -------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from sphinx_gallery import notebook
 ORDER = (
     *("one_step", "unroll_hello", "parameter_shapes", "two_biases", "last_hidden"),
     *("bidirectional", "carry_state"),
-    *("encode_onehot", "train_seed", "gradient_check", "clipping"),
+    *("encode_onehot", "train_seed", "gradient_check", "learning_rates", "clipping"),
     *("loss_floor", "context_needed", "add_head", "seed_distribution"),
     *("gradient_flow", "memory_length", "attention_cost", "linear_recurrence"),
     *("batch_scramble", "detach_graph", "baselines", "temperature", "embeddings"),
