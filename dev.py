@@ -7,7 +7,7 @@ test    check everything: lint, types, doctests, unit tests, the built site, the
         with other arguments, only run pytest with them:  python3 dev.py test tests/test_vocab.py
 processors
         run the tests, and compare what the pages print, with the code that torch and NumPy use on
-        other processors; with --quick, only with the code for the oldest ones
+        other processors; with --quick, only with the code for the oldest processors
 bench   compare charseq's speed with that of other programs (benchmarks/README.md);
         .venv/bin/pip install -e .[bench] installs those that come as packages
 live    serve the site and rebuild it on every save

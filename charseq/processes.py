@@ -175,7 +175,7 @@ class Replica:
         sums = sum_over_processes(torch.cat([loss_share[None], *map(Tensor.flatten, all_rows)]))
         loss, *flat = torch.split(sums, [1, *(whole.numel() for whole in all_rows)])
         h, *c = (numbers.view_as(whole) for numbers, whole in zip(flat, all_rows, strict=True))
-        return loss[0], (h, c[0]) if c else h
+        return loss[0], ((h, c[0]) if c else h)
 
 
 class _Loss(nn.Module):

@@ -113,7 +113,7 @@ def test_a_missing_link_of_the_chain_is_noticed(tmp_path):
     assert equations.proofs("some-key", tmp_path) == []
 
 
-def test_all_chapters_are_in_the_reading_order():
+def test_the_reading_order_names_each_chapter():
     assert {page.name for page in CHAPTERS} | {"index.md"} == {
         page.name for page in (ROOT / "docs/learn").glob("*.md")
     }

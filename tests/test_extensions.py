@@ -245,7 +245,7 @@ from questions import Number
 Number("Of no exercise", 1)
 ```
 """,
-    "docs/learn/picture.svg": "<svg xmlns='http://www.w3.org/2000/svg'></svg>",
+    "docs/learn/picture.svg": "<svg xmlns='http://www.w3.org/2000/svg'><!-- nan --></svg>",
     "docs/learn/raises.md": f"{FRONT}# Raises\n\n```{{code-cell}} python\n1 / 0\n```\n",
     "docs/glossary.md": GOOD["docs/glossary.md"].replace(
         "bias\n", "norm\n  A length.\n\nweight\n  A factor.\n\n  % links: doors\n\nbias\n"
@@ -277,6 +277,7 @@ MISTAKES = {
     "an image without alternative text": r"bad.md.*an image has no alternative text: .*picture.svg",
     "an SVG without size": r"picture.svg has no size",
     "a NaN": r"bad.md.*an output has a NaN: nan",
+    "a NaN in a figure": r"bad.md.*a figure has a NaN in its text: .*svg",
     "an example that did not run": r"silent.*the example has no output and no figure",
     "a figure without words": r"wordless.py: a figure without alternative text",
     "an equation without function": r"equation 'no-code' lacks a function no_code",

@@ -1,6 +1,7 @@
 """Warn, and so fail the build, where no other extension does.
 
-An image needs an alternative text, an output has no NaN, and an example has run.
+An image needs an alternative text, an example has run, and neither an output nor the text in a
+figure has a NaN.
 """
 
 import re
@@ -11,6 +12,8 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 NAN = re.compile(r"\bnan\b", re.IGNORECASE)
+# matplotlib draws text as paths, and writes its words into a comment before them.
+WORDS = re.compile(rb"<!-- (.*?) -->")
 # Outputs are known by these classes. finish.py warns if no page of the site has one of them.
 EXPECTED = {
     'class="output ': "no page has an output of a cell: does MyST-NB still call it `output` "
@@ -20,10 +23,17 @@ EXPECTED = {
 }
 
 
-def problems(doctree, source):
-    """Yield each node that has a problem, and the problem."""
+def problems(doctree, source, folder):
+    """Yield each node that has a problem, and the problem. Images are in `folder` or below."""
     images = list(doctree.findall(nodes.image))
     for image in images:
+        path = folder / image["uri"]
+        is_drawing = path.suffix == ".svg" and path.exists()
+        # Not as text: the thumbnail of a failed example is a renamed PNG.
+        if is_drawing and NAN.search(
+            b" ".join(WORDS.findall(path.read_bytes())).decode(errors="replace")
+        ):
+            yield image, f"a figure has a NaN in its text: {image['uri']}"
         # A thumbnail has none by intent: the link beside it says the same in words.
         if not image.get("alt", "").strip() and "_thumb." not in image["uri"]:
             yield image, f"an image has no alternative text: {image['uri']}"
@@ -44,11 +54,11 @@ def is_output(node):
 
 def check(app, doctree):
     docname = app.env.current_document.docname
-    for node, problem in problems(doctree, Path(app.env.doc2path(docname))):
+    for node, problem in problems(doctree, Path(app.env.doc2path(docname)), Path(app.srcdir)):
         logger.warning("%s", problem, location=node if node.line else docname, type="page")
         app.env.note_reread()  # so that the next build says it again
 
 
 def setup(app):
-    app.connect("doctree-read", check)
+    app.connect("doctree-read", check, priority=600)  # after Sphinx has resolved addresses
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
