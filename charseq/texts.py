@@ -36,7 +36,7 @@ def _read_reference_train() -> str:
 
 
 def _read_reference_test() -> str:
-    return (REFERENCE_NET / "test.txt").read_text("utf-8")
+    return (REFERENCE_NET / "reference-test.txt").read_text("utf-8")
 
 
 def reference_paragraphs(without: Iterable[str] = ()) -> list[str]:
