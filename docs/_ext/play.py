@@ -191,7 +191,7 @@ def pack_net(folder=NET):
         "options": json.loads((folder / "config.json").read_text("utf-8"))["model"],
         "chars": json.loads((folder / "vocab.json").read_text("utf-8"))["chars"],
         "weights": weights,
-        "text": choose_passage((folder / "test.txt").read_text("utf-8")),
+        "text": choose_passage((folder / "reference-test.txt").read_text("utf-8")),
     }
     return f'"use strict";\ncharseqLook.take({json.dumps(packed)});\n'
 
