@@ -865,7 +865,11 @@ def test_the_score_is_the_share_of_pairs_in_the_right_order(js):
         labels = rng.random(60) < 0.3
         within, without = values[labels][:, None], values[~labels]
         expected = ((within > without) + 0.5 * (within == without)).mean()
-        call = "([values, labels]) => charseqRanking.score(values, labels)"
+        call = """([values, labels]) => {
+            const ranking = charseqRanking.start(Float64Array.from([0, ...values]), 1, labels);
+            while (!ranking.advance(5));
+            return ranking.list[0].score;
+        }"""
         found = js(call, [values.tolist(), labels.tolist()])
         assert found == pytest.approx(expected, abs=1e-12)
 
@@ -889,6 +893,30 @@ def test_units_are_ranked_by_how_well_they_agree_either_way(js):
     agreements = [one["agreement"] for one in found]
     assert agreements == sorted(agreements, reverse=True)
     assert all(one["agreement"] == max(one["score"], 1 - one["score"]) for one in found)
+
+
+def test_luck_is_the_best_unit_at_labels_that_are_moved_along_the_text(js):
+    H, T = 4, 90
+    rng = np.random.default_rng(2)
+    states = np.vstack([np.zeros(H), rng.normal(size=(T, H)).cumsum(axis=0)])
+    labels = np.zeros(T, bool)
+    for begin, end in ((0, 4), (20, 27), (50, 52), (85, 90)):
+        labels[begin:end] = True
+    found = js(
+        """([states, H, labels]) => {
+            const ranking = charseqRanking.start(Float64Array.from(states), H, labels);
+            while (!ranking.advance(5));
+            return {...ranking, shifts: charseqRanking.SHIFTS};
+        }""",
+        [states.ravel().tolist(), H, labels.tolist()],
+    )
+    best = 0
+    for share in np.linspace(0.1, 0.9, found["shifts"]):
+        moved = np.roll(labels, int(np.floor(T * share + 0.5)))
+        wins = (states[1:][moved][:, None] > states[1:][~moved]).mean(axis=(0, 1))
+        best = max(best, np.maximum(wins, 1 - wins).max())
+    assert found["luck"] == pytest.approx(best, abs=1e-12)
+    assert (found["pieces"], found["counts"]) == (4, [18, 72])
 
 
 def test_a_text_is_cut_and_what_the_network_does_not_know_is_counted(js):

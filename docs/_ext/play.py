@@ -126,10 +126,6 @@ def visit(translator, node):
 
 def depart(translator, node):
     translator.body.append("</div></div>\n")
-    if node["name"] in ASKED:  # a link to what a reader found leads here
-        find = f"document.querySelector('[data-play={node['name']}]').scrollIntoView()"
-        script = f"if(/[#&]{node['name']}=/.test(location.hash)){find}"
-        translator.body.append(f"<script>{script}</script>\n")
 
 
 def nothing(translator, node):

@@ -110,11 +110,13 @@ def states_shown(page):
 def place(page):
     """The heading and the sentence about the chosen character."""
     section = page.locator(".play-look section").first
-    return section.locator("h3").text_content(), section.locator("p").text_content()
+    return section.locator("h3").text_content(), section.locator("p:not(.play-note)").text_content()
 
 
 def bits(page):
-    return page.locator(".play-look section:has(input[type=checkbox]) p").text_content()
+    return page.locator(
+        ".play-look section:has(input[type=checkbox]) p:not(.play-note)"
+    ).text_content()
 
 
 def written(page):
@@ -284,7 +286,7 @@ def test_a_long_text_is_shown_a_page_at_a_time(look):
     page.locator(".play-look-text [tabindex]").focus()
     page.keyboard.press("PageDown")
     assert place(page)[0].startswith("Character 1001 of")
-    assert page.locator("nav span").text_content() == f"Characters 1001 to 2000 of {len(text)}"
+    assert page.locator("nav span").text_content() == f"Characters 1,001 to 2,000 of {len(text):,}"
 
 
 # --- what is odd ----------------------------------------------------------------------------------
@@ -314,7 +316,7 @@ def test_odd_texts_say_what_happened_in_a_sentence(look, trained):  # noqa: F811
     assert page.get_by_text("The network needs at least one character that it knows.").is_visible()
     page.get_by_role("button", name="Write on", exact=True).press("Enter")
     page.get_by_role("button", name="Write one character").press("Enter")
-    page.get_by_role("button", name="It is the chosen unit").press("Enter")
+    page.get_by_role("button", name="Check unit").press("Enter")
     page.get_by_text("too few characters inside brackets").first.wait_for()
     assert written(page) == ""
     page.locator("textarea").fill("€€")
@@ -327,12 +329,13 @@ def test_a_very_long_text_is_cut_with_a_sentence(look):
     note = page.locator(".play-look .play-field + .play-note")
     note.filter(has_text="The text has 30,000 characters").wait_for()
     assert note.text_content() == (
-        "The text has 30,000 characters, and only the first 20,000 are read. It is too long for "
-        "a link, which holds up to 2,000 characters."
+        "The text has 30,000 characters, and only the first 20,000 are read. This text is too long "
+        "for a link, which holds up to 2,000 characters. A link leads only to the unit."
     )
     page.get_by_label("Unit, slider").press("ArrowRight")  # it answers while it reads
     assert page.get_by_label("Unit", exact=True).input_value() == "1"
-    page.get_by_role("button", name="Back to the passage").press("Enter")
+    page.wait_for_function("location.hash === '#look=1'")  # as the message says
+    page.get_by_role("button", name="Show the first text again").press("Enter")
     ready(page)
     assert place(page)[0].startswith("Character 1 of")
 
@@ -351,7 +354,7 @@ def test_bits_with_and_without_a_unit_are_those_of_the_package(look, trained):  
     ids = vocab.encode(TEXT)
     own = f"This text costs {bits_of(net, ids):.3f} bits per character"
     assert bits(page) == f"{own}."
-    box = page.get_by_role("checkbox", name="Silence unit 9: nothing reads its state")
+    box = page.get_by_role("checkbox", name="Silence unit 9")
     box.check()
     for unit in (9, 11):
         choose_unit(page, unit)
@@ -360,7 +363,7 @@ def test_bits_with_and_without_a_unit_are_those_of_the_package(look, trained):  
         assert said.startswith(f"{own}, and {bits_of(net.without_units([unit]), ids):.3f} without")
         assert f"Unit {unit} holds" in place(page)[1]
     assert "Without this unit, the network expects" in place(page)[1]
-    page.get_by_role("checkbox", name="Silence unit 11: nothing reads its state").uncheck()
+    page.get_by_role("checkbox", name="Silence unit 11").uncheck()
     page.locator(".play-look p", has_text=f"{own}.").wait_for()
 
 
@@ -390,7 +393,10 @@ def test_units_are_ranked_as_in_numpy_and_the_list_paints_them(look, trained, ki
     page.get_by_text("Rank all units").click()
     page.get_by_label(f"inside {kind}").check()
     table = page.locator(".play-look-find table")
-    table.get_by_text(f"inside {kind} it is").wait_for()
+    table.get_by_text(f"Inside {kind}, a unit is").wait_for()
+    assert table.locator("tbody tr").count() == 10
+    page.get_by_role("button", name=f"Show all {net.hidden_size} units").press("Enter")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "The best units"
     rows = table.locator("tbody tr").evaluate_all(
         "rows => rows.map(row => [...row.children].map(cell => cell.textContent))"
     )
@@ -402,6 +408,18 @@ def test_units_are_ranked_as_in_numpy_and_the_list_paints_them(look, trained, ki
     best = int(rows[0][1].removeprefix("unit "))
     table.get_by_role("button", name=f"unit {best}", exact=True).press("Enter")
     assert page.get_by_label("Unit", exact=True).input_value() == str(best)
+    assert table.locator("[aria-pressed=true]").all_text_contents() == [f"unit {best}"]
+    assert page.locator(".play-look-text").evaluate(
+        """text => {
+            const {top, bottom} = text.getBoundingClientRect();
+            return top < innerHeight && bottom > 0;
+        }"""
+    )
+    pieces = labels[0] + np.sum(labels[1:] & ~labels[:-1])
+    assert (
+        f"inside {kind}, in {pieces} separate pieces"
+        in page.locator(".play-look-find details").text_content()
+    )
     assert (
         f"{labels.sum()} characters are inside {kind}"
         in page.locator(".play-look-find details").text_content()
@@ -420,17 +438,80 @@ def test_the_challenge_is_met_by_the_unit_that_follows_brackets(look, trained): 
     assert not verdict.is_visible()
     for unit, title in ((worst, f"Not unit {worst}."), (best, f"Unit {best} follows brackets.")):
         choose_unit(page, unit)
-        page.get_by_role("button", name="It is the chosen unit").press("Enter")
+        page.get_by_role("button", name="Check unit").press("Enter")
         verdict.get_by_text(title).wait_for()
-        assert f"in {100 * agree[unit]:.1f} % of all pairs" in verdict.text_content()
-    assert card.text_content() == "✓ Met: Find the unit that follows brackets"
+        assert f"in {100 * agree[unit]:.1f} % of all such pairs" in verdict.text_content()
+    assert card.text_content() == "✓ Challenge met: Find the unit that follows brackets"
     page = look()
     card = page.locator(".play-look .play-tasks b")
-    assert card.text_content().startswith("✓ Met")  # it survives a reload
+    assert card.text_content().startswith("✓ Challenge met")  # it survives a reload
     page.get_by_role("button", name="Forget that I met it").press("Enter")
     assert card.text_content() == "Find the unit that follows brackets"
     assert page.evaluate("document.activeElement.textContent") == "Find a unit yourself"
     assert not look().locator(".play-look .play-tasks b").text_content().startswith("✓")
+
+
+def test_a_text_with_few_brackets_gets_a_caution_and_no_verdict(look):
+    page = look(text="One (a) only (b c d) here.")
+    page.get_by_role("button", name="Check unit 0").press("Enter")
+    verdict = page.locator(".play-look .play-verdict")
+    verdict.get_by_text("This text cannot tell.").wait_for()
+    assert "this text has only 2 pieces in brackets" in verdict.text_content()
+    assert "✓" not in page.locator(".play-look .play-tasks b").text_content()
+
+
+def test_the_places_that_miss_a_unit_most_are_buttons_that_lead_there(look, trained):  # noqa: F811
+    file, net, vocab = trained
+    page = look(unit=3)
+    page.get_by_role("checkbox", name="Silence unit 3").check()
+    assert page.get_by_text("Unit 3 is silenced. Its colours show the state").is_visible()
+    ids = vocab.encode(file["text"])
+    costs = [
+        -np.log2(reference.softmax(one.read(ids)[0])[np.arange(len(ids) - 1), ids[1:]])
+        for one in (net, net.without_units([3]))
+    ]
+    more = costs[1] - costs[0]  # of the character after each
+    first = page.get_by_role("button", name=re.compile(r"^“.” after character [0-9,]+: "))
+    first.first.wait_for()
+    worst = int(more.argmax())
+    assert f"after character {worst + 1}: +{more[worst]:.2f} bits" in first.first.text_content()
+    assert first.count() == min(5, int((more > 0).sum()))
+    first.first.press("Enter")
+    assert place(page)[0].startswith(f"Character {worst + 1} of")
+    assert page.evaluate("document.activeElement.matches('.play-look-text span')")
+    page.get_by_role("checkbox").uncheck()
+    first.first.wait_for(state="detached")
+    assert not page.get_by_text("Unit 3 is silenced.").is_visible()
+
+
+def test_a_pasted_text_begins_at_its_first_page_and_clears_what_belonged_to_the_old_one(look):
+    page = look(text=TEXT)
+    page.get_by_role("button", name="Write one character").press("Enter")
+    left = page.evaluate(
+        """async () => {
+            const box = document.querySelector(".play-look textarea");
+            box.value = "a(b) ".repeat(1000);
+            box.dispatchEvent(new InputEvent("input", {inputType: "insertFromPaste"}));
+            const text = document.querySelector(".play-look-text");
+            await new Promise(done => new MutationObserver(done).observe(text, {childList: true}));
+            return [
+                document.querySelector(".play-look-written mark").textContent,
+                [...document.querySelectorAll(".play-look section p")]
+                    .some(p => p.textContent.startsWith("This text costs")),
+            ];
+        }"""
+    )
+    assert left == ["", False]
+    ready(page)
+    assert place(page)[0] == "Character 1 of 5000: “a”"
+    assert page.locator("nav span").text_content() == "Characters 1 to 1,000 of 5,000"
+
+
+def test_a_mark_over_a_letter_and_an_underscore_differ(look):
+    page = look(text="m.__self__")
+    assert page.locator(".play-look-below").count()
+    shadow = page.locator(".play-look-below").first.evaluate("e => getComputedStyle(e).boxShadow")
+    assert " 0px 2px 0px 0px inset" in shadow  # a line at the top
 
 
 # --- writing --------------------------------------------------------------------------------------
@@ -463,10 +544,16 @@ def test_what_it_writes_at_temperature_0_is_what_charseq_writes(look, trained): 
         })"""
     )
     assert written(page) == text  # it has stopped: ten frames later there is no more
-    page.get_by_role("button", name="Put it into the text").press("Enter")
+    page.get_by_role("button", name="Add this to your text").press("Enter")
     ready(page)
     assert page.locator("textarea").input_value() == TEXT + text
     page.locator(".play-look h3", has_text=f"of {len(TEXT + text)}: ").wait_for()
+
+
+def test_a_line_end_can_be_seen_in_what_it_writes(look):
+    page = look(text="The end.\n\n")
+    line = page.locator(".play-look-written .play-look-line").first
+    assert line.evaluate("e => getComputedStyle(e, '::before').content").startswith('"↵"')
 
 
 def test_a_seed_repeats_what_is_written_and_top_1_is_as_temperature_0(look, trained):  # noqa: F811
@@ -532,7 +619,7 @@ def test_a_link_leads_back_to_unit_text_and_character(look):
     assert hash_of(page) == found
     hash = "#" + urlsplit(page.url).fragment
     page = look(hash, load=False, text=TEXT)
-    assert page.get_by_text("This link leads to unit 12.").is_visible()
+    assert page.get_by_text("Your link leads to one unit.").is_visible()
     page.get_by_role("button", name="Load the network").click()
     ready(page)
     page.locator(".play-look p", has_text="without unit 12").wait_for()
@@ -563,7 +650,7 @@ def test_a_broken_link_does_no_harm(look, hash):
     assert page.get_by_label("Unit", exact=True).input_value() == "0"
     assert page.locator(".play-look img").count() == 0
     if "99999" in hash:
-        page.get_by_text("In the link, look must be a whole number from 0 to").wait_for()
+        page.get_by_text("The link’s unit must be a whole number from 0 to").wait_for()
 
 
 # --- for everybody --------------------------------------------------------------------------------
@@ -588,7 +675,7 @@ def test_the_part_is_accessible_in_each_look(look):
         "all => all.forEach(box => { box.open = true })"
     )
     page.locator(".play-look-find table").wait_for()
-    page.get_by_role("button", name="It is the chosen unit").press("Enter")
+    page.get_by_role("button", name="Check unit").press("Enter")
     page.locator(".play-look .play-verdict").wait_for()
     page.get_by_role("checkbox").check()
     page.get_by_role("button", name="Write one character").press("Enter")

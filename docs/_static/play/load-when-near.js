@@ -33,4 +33,12 @@
     { rootMargin: "800px 0px" },
   );
   for (const part of document.querySelectorAll("[data-files]")) near.observe(part);
+  // A link such as #look=108 leads to what a reader found in the part `look`.
+  const jump = () => {
+    const name = /^#([a-z]+)=/.exec(location.hash)?.[1];
+    document.querySelector(`[data-asked][data-play="${name}"]`)
+      ?.scrollIntoView({ behavior: "instant" });
+  };
+  addEventListener("hashchange", jump);
+  jump();
 })();

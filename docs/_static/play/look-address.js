@@ -4,7 +4,7 @@
  * The address of the page keeps what the reader has found: a unit, a character and a text.
  *
  *   charseqLookAddress.read(units)   {unit, at, text, silent, messages}: null for what is not there
- *   charseqLookAddress.hash(found)   "#look=108&at=57", or "" if the text is too long for it
+ *   charseqLookAddress.hash(found)   "#look=108&at=57"; only the unit if the text is too long
  */
 
 /** @typedef {{unit: number, at: number, silent: boolean, text: string | null}} Found text: null if it
@@ -25,7 +25,8 @@ const charseqLookAddress = (() => {
       if (/^\d{1,5}$/.test(given) && Number(given) >= least && Number(given) <= most) {
         return Number(given);
       }
-      messages.push(`In the link, ${name} must be a whole number from ${least} to ${most}.`);
+      const what = name === "look" ? "unit" : "place in the text";
+      messages.push(`The link’s ${what} must be a whole number from ${least} to ${most}.`);
       return null;
     };
     if (!params.has("look")) return { unit: null, at: null, text: null, silent: false, messages };
@@ -40,10 +41,11 @@ const charseqLookAddress = (() => {
 
   /** @param {Found} found */
   const hash = ({ unit, at, silent, text }) => {
-    if (text !== null && [...text].length > LONGEST) return "";
-    const params = new URLSearchParams({ look: String(unit), at: String(at) });
+    const params = new URLSearchParams({ look: String(unit) });
+    const fits = text === null || [...text].length <= LONGEST;
+    if (fits) params.set("at", String(at)); // a place in another text says nothing
     if (silent) params.set("silent", "1");
-    if (text !== null) params.set("text", text);
+    if (fits && text !== null) params.set("text", text);
     return `#${params}`;
   };
 

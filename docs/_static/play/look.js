@@ -13,18 +13,17 @@
 
   const pause = (milliseconds = 0) => new Promise((resume) => setTimeout(resume, milliseconds));
 
+  const WORST = 5; // characters that are listed
+
   /**
-   * Where one text costs more than the other, most of all.
+   * Where the silenced network pays most for the same text: steps, the worst first.
    * @param {Reading} whole
    * @param {Reading} silenced
    */
   const worst = (whole, silenced) => {
-    let best = 1;
-    for (let t = 1; t < whole.costs.length; t++) {
-      const more = silenced.costs[t] - whole.costs[t];
-      if (more > silenced.costs[best] - whole.costs[best]) best = t;
-    }
-    return best;
+    const more = silenced.costs.map((cost, t) => cost - whole.costs[t]);
+    const steps = Array.from(more.keys()).filter((t) => more[t] > 0);
+    return steps.sort((a, b) => more[b] - more[a]).slice(0, WORST);
   };
 
   charseqLook.open(async (root, file, options) => {
@@ -62,19 +61,23 @@
     // ---- the text
 
     const box = el("textarea", { rows: 5, spellcheck: "false", autocapitalize: "off" });
-    const typed = field("Text", "Type or paste one.", box, null, box);
-    typed.help(`It may have up to ${charseqKnown.LONGEST.toLocaleString("en")} characters.`);
+    const typed = field("Text", "", box, null, box);
+    typed.help(
+      `Type or paste up to ${charseqKnown.LONGEST.toLocaleString("en")} characters. ` +
+        (options.has("text") ? "" : "The network has not learned from the first text."),
+    );
     const notes = el("p", { class: "play-note" });
     const progress = el("p", { class: "play-note" });
     let delay = 0;
-    box.addEventListener("input", () => {
+    box.addEventListener("input", (event) => {
       clearTimeout(delay);
+      const isPasted = /Paste|Drop/.test(/** @type {InputEvent} */ (event).inputType);
       delay = setTimeout(() => {
-        void take(box.value, Infinity);
+        void take(box.value, isPasted ? 0 : Infinity);
         writeAddress();
       }, 250);
     });
-    const preset = button("Back to the passage", () => {
+    const preset = button("Show the first text again", () => {
       box.value = start;
       void take(start, 0);
       writeAddress();
@@ -114,20 +117,35 @@
       which.error("");
       which.set(unit);
       silence.label(unit);
+      finding.mark();
       drawPlace();
       painted.paint(valueOf);
       tell(place.words);
       writeAddress();
       if (silent) void readOn();
     };
+    /** @param {string} sign @param {string} label @param {number} step */
+    const stepButton = (sign, label, step) =>
+      button(sign, () => setUnit(Math.max(0, Math.min(model.H - 1, unit + step))), {
+        "aria-label": label,
+      });
+    const units = el(
+      "div",
+      { class: "play-look-unit" },
+      stepButton("−", "Previous unit", -1),
+      which.element,
+      stepButton("+", "Next unit", 1),
+    );
 
-    const painted = charseqPaint((next) => {
+    /** @param {number} next */
+    const choosePlace = (next) => {
       const most = known.letters.length - 1;
       at = Math.max(0, Math.min(most, next));
       drawPlace();
       tell(place.words);
       writeAddress();
-    });
+    };
+    const painted = charseqPaint(choosePlace);
     /** @param {number} k */
     const valueOf = (k) => {
       const t = known.places[k];
@@ -144,6 +162,7 @@
       if (painted.update(known, at)) painted.paint(valueOf);
       const reading = shown();
       const t = count ? known.places[at] : -1;
+      place.words = "";
       if (!count || t >= reading.done) return;
       const letter = known.letters[at];
       place.update({ reading, t, unit, count, letter, at, silent: reading !== whole });
@@ -152,12 +171,15 @@
     // ---- without the unit
 
     const bits = el("p");
+    const places = el("div", { class: "play-row" });
+    const colours = el("p", { class: "play-note" }); // what they mean while a unit is silenced
     const silence = (() => {
       const tick = check({
         label: "",
         value: false,
         onInput(on) {
           silent = on;
+          silence.label(unit);
           writeAddress();
           void readOn();
         },
@@ -168,33 +190,49 @@
         element: tick.element,
         input: tick.input,
         label(/** @type {number} */ now) {
-          words.textContent = `Silence unit ${now}: nothing reads its state`;
+          words.textContent = `Silence unit ${now}: the network reads 0 in place of its state`;
+          colours.textContent =
+            `Unit ${now} is silenced. Its colours show the state that it still ` +
+            "computes, but the network reads 0 in its place.";
+          colours.hidden = !silent;
         },
       };
     })();
     silence.label(unit);
+    const about = el(
+      "p",
+      { class: "play-note" },
+      "If you choose another unit, that one is silenced instead. The network then also writes " +
+        "without the unit, and begins to write anew. The ranking of the units stays the same.",
+    );
 
     const drawBits = () => {
       const T = whole.ids.length;
-      if (T < 2 || whole.done < T) {
-        bits.textContent = "";
-        return "";
-      }
+      bits.textContent = "";
+      places.replaceChildren();
+      if (T < 2 || whole.done < T) return "";
       const own = `This text costs ${number(whole.bits(), 3)} bits per character`;
       let words = `${own}.`;
       if (silent && silenced && silenced.done === T) {
-        const more = silenced.bits() - whole.bits();
-        words = `${own}, and ${number(silenced.bits(), 3)} without unit ${unit}: ` +
+        const without = silenced;
+        const more = without.bits() - whole.bits();
+        words = `${own}, and ${number(without.bits(), 3)} without unit ${unit}: ` +
           `${number(Math.abs(more), 3)} ${more < 0 ? "less" : "more"}.`;
-        const t = worst(whole, silenced);
-        const letter = known.places.indexOf(t);
-        if (silenced.costs[t] > whole.costs[t]) {
-          words +=
-            ` It is missed most at character ${letter + 1}, “${show(chars[whole.ids[t]])}”: ` +
-            `that costs ${number(silenced.costs[t], 2)} bits in place of ` +
-            `${number(whole.costs[t], 2)}.`;
+        const steps = worst(whole, without);
+        if (steps.length) {
+          words += " That is a mean over all characters. These become more expensive most:";
         }
-      }
+        places.append(...steps.map((t) => {
+          const before = known.places.indexOf(t - 1); // where the network expected this character
+          const cost = number(without.costs[t] - whole.costs[t], 2);
+          const came = show(chars[whole.ids[t]]);
+          const where = (before + 1).toLocaleString("en");
+          return button(`“${came}” after character ${where}: +${cost} bits`, () => {
+            choosePlace(before);
+            painted.focus();
+          });
+        }));
+      } else if (silent) words = `${own}. It is being read without unit ${unit}.`;
       bits.textContent = words;
       return words;
     };
@@ -232,6 +270,9 @@
       if (mine !== turn || !(await readAll(whole, mine))) return;
       if (ranked !== whole) finding.update(known, ranked = whole);
       if (silent && whole.ids.length) {
+        drawBits();
+        drawPlace();
+        painted.paint(valueOf);
         await pause(100); // a slider passes many units
         if (mine !== turn) return;
         const reading = charseqReading(charseqWeights.withoutUnits(model, [unit]), whole.ids);
@@ -257,8 +298,9 @@
       linkMessages = [];
       if (text !== start && known.letters.length > charseqLookAddress.LONGEST) {
         messages.push(
-          "It is too long for a link, which holds up to " +
-            `${charseqLookAddress.LONGEST.toLocaleString("en")} characters.`,
+          "This text is too long for a link, which holds up to " +
+            `${charseqLookAddress.LONGEST.toLocaleString("en")} characters. A link leads only to ` +
+            "the unit.",
         );
       }
       notes.textContent = messages.join(" ");
@@ -266,12 +308,20 @@
       at = Math.max(0, Math.min(known.letters.length - 1, wantedPlace));
       silenced = null;
       whole = charseqReading(model, known.ids, whole);
-      writing.stop();
+      writing.update(null);
+      drawBits();
       drawPlace();
       return readOn();
     };
 
-    const finding = charseqRankingPanel({ getUnit: () => unit, setUnit, say: tell });
+    const finding = charseqRankingPanel({
+      getUnit: () => unit,
+      showUnit(next) {
+        setUnit(next);
+        painted.element.scrollIntoView({ block: "nearest" });
+      },
+      say: tell,
+    });
     const writing = charseqWritingPanel(chars, {
       say: tell,
       take(more) {
@@ -290,6 +340,7 @@
       linkMessages = found.messages;
       which.set(unit);
       silence.label(unit);
+      finding.mark();
       box.value = found.text ?? start;
       return take(box.value, (found.at ?? 1) - 1);
     };
@@ -304,10 +355,11 @@
       el("div", {}, typed.element, notes),
       el("div", { class: "play-row" }, preset, copy),
       progress,
-      which.element,
+      units,
+      colours,
       painted.element,
       place.element,
-      el("section", {}, el("h3", {}, "Without the unit"), silence.element, bits),
+      el("section", {}, el("h3", {}, "Without the unit"), silence.element, about, bits, places),
       finding.element,
       writing.element,
     );

@@ -47,7 +47,7 @@ const charseqPaint = (choose) => {
   const help = el(
     "p",
     { class: "play-note", id: newId() },
-    "Orange is above 0. Blue with a line below it is below 0. Press a character to look at it. " +
+    "Orange is above 0. Blue with a line over it is below 0. Press a character to look at it. " +
       "Arrow keys lead from one to the next.",
   );
   text.setAttribute("aria-describedby", help.id);
@@ -142,8 +142,9 @@ const charseqPaint = (choose) => {
     });
     text.replaceChildren(...cells);
     pages.hidden = lastPage() <= 0;
-    where.textContent = `Characters ${start + 1} to ${start + cells.length} of ` +
-      known.letters.length;
+    const count = (/** @type {number} */ n) => n.toLocaleString("en");
+    where.textContent = `Characters ${count(start + 1)} to ${count(start + cells.length)} of ` +
+      count(known.letters.length);
     back.setAttribute("aria-disabled", String(page === 0));
     next.setAttribute("aria-disabled", String(page >= lastPage()));
   };

@@ -40,7 +40,7 @@ const charseqLook = (() => {
   charseqPlay.define("look", (root, options) => {
     const kilobytes = Math.ceil(Number(options.get("size")) / 1000);
     const asked = document.querySelector("[data-asked]")?.getAttribute("data-asked") ?? "";
-    const link = /[#&]look=(\d{1,4})/.exec(location.hash);
+    const isLink = /^#look=/.test(location.hash);
     const status = el("p", { class: "play-note", role: "status" });
     const press = charseqFields.button(`Load the network (${kilobytes} kB)`, async () => {
       if (press.getAttribute("aria-disabled") === "true") return;
@@ -65,11 +65,10 @@ const charseqLook = (() => {
       el(
         "p",
         {},
-        "Here you can look into the trained network yourself. Type a text, and each character is " +
-          "painted in the colour of one unit’s state. Choose any unit, look at what the network " +
-          "expects after any character, and let it go on from your text.",
+        "Type a text, and see each character in the colour of one unit’s state. Choose any unit, " +
+          "look at what the network expects after any character, and let it go on from your text.",
       ),
-      link ? el("p", {}, `This link leads to unit ${link[1]}. Load the network to see it.`) : "",
+      isLink ? el("p", {}, "Your link leads to one unit. Load the network to see it.") : "",
       el("div", { class: "play-row" }, press),
       status,
     );

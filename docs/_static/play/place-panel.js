@@ -50,6 +50,21 @@ const charseqPlacePanel = (chars) => {
     );
   };
 
+  /** How a GRU makes the new state. @param {Reading} reading @param {Pass} pass @param {number} unit */
+  const sumOf = ({ model: { H, cell, gates } }, pass, unit) => {
+    if (cell !== "GRU") return "";
+    const [z, n] = ["z", "n"].map((gate) => pass.gates[gates.indexOf(gate) * H + unit]);
+    const [before, after] = [pass.h[unit], pass.h[H + unit]];
+    return el(
+      "p",
+      { class: "play-note" },
+      ...withIndices("h_t = (1 − z_t) n_t + z_t h_t−1"),
+      ` ≈ ${number(1 - z)} · (${number(n)}) + ${number(z)} · (${number(before)}) ≈ ${
+        number(after)
+      }`,
+    );
+  };
+
   /** @param {number[]} p @param {number} came id of the character that comes next, or -1 */
   const nextTable = (p, came) => {
     const ranks = p.map((_, id) => id).sort((a, b) => p[b] - p[a]);
@@ -72,7 +87,7 @@ const charseqPlacePanel = (chars) => {
     ]);
     const left = chars.length - listed.length;
     if (left) rows.push([`${left} others`, "", number(Math.max(0, rest)), bar(Math.max(0, rest))]);
-    return table("What the network expects next", ["next", "", "p", "share"], rows);
+    return table("What the network expects next", ["next", "", "probability", ""], rows);
   };
 
   const panel = {
@@ -98,19 +113,20 @@ const charseqPlacePanel = (chars) => {
       const pass = reading.at(t);
       const p = Array.from(pass.probabilities);
       const came = t + 1 < reading.ids.length ? reading.ids[t + 1] : -1;
-      unitBox.replaceChildren(unitTable(reading, pass, unit));
+      unitBox.replaceChildren(unitTable(reading, pass, unit), sumOf(reading, pass, unit));
       nextBox.replaceChildren(nextTable(p, came));
       const best = p.indexOf(Math.max(...p));
       const next = `${silent ? "Without this unit, the" : "The"} network expects “` +
-        `${show(chars[best])}” most, with ${number(p[best])}.`;
+        `${show(chars[best])}” most, with probability ${number(p[best])}.`;
       const bits = number(-Math.log2(p[came]), 2);
       panel.words = `Unit ${unit} holds ${number(pass.h[reading.model.H + unit], 2)} after “` +
         `${show(letter)}”. ${next}` +
         (came < 0
           ? ""
           : came === best
-          ? ` That is what came: it cost ${bits} bits.`
-          : ` “${show(chars[came])}” came, with ${number(p[came])}: it cost ${bits} bits.`);
+          ? ` It did come, and cost ${bits} bits.`
+          : ` But “${show(chars[came])}” came, with probability ${number(p[came])}, and cost ` +
+            `${bits} bits.`);
       words.textContent = panel.words;
     },
   };

@@ -4,18 +4,19 @@
  * Find the unit that follows brackets: a challenge, and a list of all units in the order in which
  * they tell inside from outside. After formats.js, elements.js, fields.js and unit-ranking.js.
  *
- *   charseqRankingPanel({getUnit, setUnit, say})   {element, update(known, reading)}
+ *   charseqRankingPanel({getUnit, showUnit, say})   {element, update(known, reading), mark()}
  */
 
-/** @param {{getUnit: () => number, setUnit: (unit: number) => void,
+/** @param {{getUnit: () => number, showUnit: (unit: number) => void,
  *   say: (text: string) => void}} page */
-const charseqRankingPanel = ({ getUnit, setUnit, say }) => {
+const charseqRankingPanel = ({ getUnit, showUnit, say }) => {
   const { number } = charseqFormats;
   const { el, scroll, table } = charseqElements;
   const { button, choice } = charseqFields;
   const KEY = "charseq.look"; // in the storage of this browser: "1" once the challenge is met
   const NEAR = 0.01; // a unit that is hardly worse than the best is right, too
-  const FEWEST = 5; // characters on either side, so that a score says something
+  const FEWEST = 5; // characters on either side, and pieces, so that an AUC says something
+  const LISTED = 10; // units that are listed before the reader asks for all
 
   /** Storage may be full, or denied: then even its name throws. @template T @param {() => T} act */
   const attempt = (act) => {
@@ -44,25 +45,21 @@ const charseqRankingPanel = ({ getUnit, setUnit, say }) => {
   /**
    * Rank all units in slices of time; null if another ranking was asked for meanwhile.
    * @param {Kind} which
-   * @param {boolean} [moved] take the labels of other characters: they say nothing about these
-   * @returns {Promise<{list: Ranked[], counts: number[]} | null>}
    */
-  const rank = async (which, moved = false) => {
+  const rank = async (which) => {
     const mine = ++turn;
-    const own = labelsOf(which);
-    const half = moved ? own.length >> 1 : 0;
-    const labels = [...own.slice(half), ...own.slice(0, half)];
-    const within = labels.filter(Boolean).length;
-    const counts = [within, labels.length - within];
-    if (!reading || Math.min(...counts) < FEWEST) return { list: [], counts };
-    const ranking = charseqRanking.start(reading.states, reading.model.H, labels);
+    if (!reading) return null;
+    const ranking = charseqRanking.start(reading.states, reading.model.H, labelsOf(which));
+    if (Math.min(...ranking.counts) < FEWEST) return ranking; // its list is empty
     while (!ranking.advance(12)) {
       await new Promise((resume) => setTimeout(resume));
       if (mine !== turn) return null;
     }
-    return { list: ranking.list, counts };
+    return ranking;
   };
 
+  /** @param {number} n @param {string} noun */
+  const count = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;
   /** @param {Kind} which */
   const tooFew = (which) =>
     `This text has too few characters inside ${which}, or too few outside, to compare units.`;
@@ -71,6 +68,7 @@ const charseqRankingPanel = ({ getUnit, setUnit, say }) => {
 
   const name = el("b");
   const verdict = el("p", { class: "play-verdict", hidden: true });
+  const check = button("", () => void judge());
   const card = el(
     "li",
     {},
@@ -81,11 +79,11 @@ const charseqRankingPanel = ({ getUnit, setUnit, say }) => {
       "Which unit’s state tells best whether a character is inside brackets? Choose a unit above, " +
         "look at its colours, and press the button when you have found it.",
     ),
-    button("It is the chosen unit", () => void judge()),
+    check,
   );
   const draw = () => {
     const isMet = attempt(() => localStorage.getItem(KEY)) === "1" || met;
-    name.textContent = `${isMet ? "✓ Met: " : ""}Find the unit that follows brackets`;
+    name.textContent = `${isMet ? "✓ Challenge met: " : ""}Find the unit that follows brackets`;
     card.classList.toggle("play-won", isMet);
     note.hidden = !isMet;
   };
@@ -100,7 +98,7 @@ const charseqRankingPanel = ({ getUnit, setUnit, say }) => {
   const note = el(
     "p",
     { class: "play-note" },
-    "This browser remembers that you met the challenge. Nothing is sent anywhere. ",
+    "Your browser remembers that you met the challenge. Nothing is sent anywhere. ",
     forget,
   );
   const heading = el("h3", { tabindex: -1 }, "Find a unit yourself");
@@ -109,22 +107,38 @@ const charseqRankingPanel = ({ getUnit, setUnit, say }) => {
     const unit = getUnit();
     const found = await rank("brackets");
     if (!found) return;
-    const { list } = found;
+    const { list, luck, pieces } = found;
     const place = list.findIndex((one) => one.unit === unit);
     let title = "";
     let text = tooFew("brackets");
     let isRight = false;
     if (place >= 0) {
       const { agreement, score } = list[place];
-      isRight = agreement >= list[0].agreement - NEAR;
-      const pairs = `If you take one character inside brackets and one outside, unit ${unit} is ` +
-        `${score > 0.5 ? "higher" : "lower"} inside in ${
-          number(100 * agreement, 1)
-        } % of all pairs.`;
-      title = isRight ? `Unit ${unit} follows brackets.` : `Not unit ${unit}.`;
-      text = isRight
-        ? `${pairs} No unit does better on this text${place ? " by more than 1 %" : ""}.`
-        : `${pairs} ${place} ${place === 1 ? "unit does" : "units do"} better on this text.`;
+      const isNear = agreement >= list[0].agreement - NEAR;
+      const isSure = pieces >= FEWEST && list[0].agreement > luck;
+      isRight = isNear && isSure;
+      title = !isSure
+        ? "This text cannot tell."
+        : isRight
+        ? `Unit ${unit} follows brackets.`
+        : `Not unit ${unit}.`;
+      text = `Take one character inside brackets and one outside. Unit ${unit} is ` +
+        `${score > 0.5 ? "higher" : "lower"} at the one inside in ` +
+        `${number(100 * agreement, 1)} % of all such pairs. `;
+      text += pieces < FEWEST
+        ? `But this text has only ${
+          count(pieces, "piece")
+        } in brackets, and in so few pieces many ` +
+          "units agree by luck. Take more text."
+        : !isSure
+        ? `But luck alone reaches ${number(100 * luck, 1)} %, and no unit does better. Take more ` +
+          "text."
+        : isRight
+        ? `No unit does better on this text${
+          place ? " by more than 1 %" : ""
+        }. Luck alone reaches ` +
+          `${number(100 * luck, 1)} %.`
+        : `${count(place, "unit")} ${place === 1 ? "does" : "do"} better on this text.`;
     }
     verdict.hidden = false;
     verdict.dataset.outcome = isRight ? "spells" : "partly";
@@ -150,35 +164,58 @@ const charseqRankingPanel = ({ getUnit, setUnit, say }) => {
       void fill(true);
     },
   });
+  /** @type {Map<number, HTMLElement>} */
+  const presses = new Map();
+  const mark = () => {
+    for (const [unit, press] of presses) {
+      press.setAttribute("aria-pressed", `${unit === getUnit()}`);
+    }
+  };
+  /** @param {Ranked[]} list */
+  const tableOf = (list) => {
+    presses.clear();
+    const rows = list.map(({ unit, score, agreement }, k) => {
+      const press = button(`unit ${unit}`, () => showUnit(unit));
+      presses.set(unit, press);
+      return [String(k + 1), press, number(agreement), score > 0.5 ? "higher" : "lower"];
+    });
+    mark();
+    const caption = `The best ${list.length} units. Inside ${kind}, a unit is higher or lower.`;
+    return scroll("The best units", table(caption, ["", "unit", "AUC", "inside"], rows));
+  };
   const fill = async (aloud = false) => {
     if (!box.open) return;
+    listed.replaceChildren(el("p", { class: "play-note" }, "The units are being compared."));
     const found = await rank(kind);
     if (!found) return;
-    const { list, counts } = found;
+    const { list, luck, pieces, counts } = found;
     if (!list.length) {
       listed.replaceChildren(el("p", {}, tooFew(kind)));
       if (aloud) say(tooFew(kind));
       return;
     }
-    const chance = await rank(kind, true);
-    if (!chance) return;
-    const rows = list.map(({ unit, score, agreement }, k) => [
-      String(k + 1),
-      button(`unit ${unit}`, () => setUnit(unit)),
-      number(agreement),
-      score > 0.5 ? "higher" : "lower",
-    ]);
-    const says = `${counts[0]} characters are inside ${kind}, and ${counts[1]} are outside. The ` +
-      "score is the share of pairs, one inside and one outside, that the unit puts in the right " +
-      "order. A coin has 0.5. Of so many units, some agree by chance: if each character gets the " +
-      "label of another one, half a text away, the best unit still has " +
-      `${number(chance.list[0].agreement)}.`;
+    const all = button(`Show all ${list.length} units`, () => {
+      const whole = tableOf(list);
+      few.replaceWith(whole);
+      all.remove();
+      whole.focus(); // the button that had the focus is gone
+    });
+    const few = tableOf(list.slice(0, LISTED));
+    const texts = [
+      `${counts[0]} characters are inside ${kind}, in ${count(pieces, "separate piece")}. ` +
+      `${counts[1]} characters are outside. The AUC is the share of pairs, one character inside ` +
+      "and one outside, in which the unit is higher at the one inside. If a unit is lower inside, " +
+      "the list shows 1 − AUC. Then 0.5 tells nothing, and 1 tells everything.",
+      `Luck alone reaches ${number(luck)}. To measure it, we move the labels along the text, so ` +
+      `that they no longer belong to it. We do this in ${charseqRanking.SHIFTS} ways, and take the ` +
+      "best AUC of all units.",
+      "This list chooses and measures on the same text. The chapter forbids that, because the " +
+      "best of many units is partly lucky. To test a unit, type another text and rank again.",
+    ];
     listed.replaceChildren(
-      el("p", { class: "play-note" }, says),
-      scroll(
-        "All units",
-        table("All units, the best first", ["", "unit", "score", `inside ${kind} it is`], rows),
-      ),
+      ...texts.map((text) => el("p", { class: "play-note" }, text)),
+      few,
+      list.length > LISTED ? all : "",
     );
     if (aloud) say(`Unit ${list[0].unit} is the best, with ${number(list[0].agreement)}.`);
   };
@@ -208,6 +245,11 @@ const charseqRankingPanel = ({ getUnit, setUnit, say }) => {
       verdict.hidden = true;
       listed.replaceChildren();
       void fill();
+    },
+    /** Another unit is chosen. */
+    mark() {
+      check.textContent = `Check unit ${getUnit()}`;
+      mark();
     },
   };
 };

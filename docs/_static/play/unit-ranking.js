@@ -4,16 +4,18 @@
  * How well a unit tells characters inside brackets, or inside quotes, from those outside. This file
  * does not touch the page.
  *
- *   charseqRanking.inside(chars, kind)            true for each character inside
- *   charseqRanking.score(values, labels)          0.5: as a coin; 1: higher at every one inside;
- *                                                 0: lower at every one inside; NaN without both
- *   charseqRanking.start(states, H, labels)       {advance(milliseconds), list}: best units first
+ *   charseqRanking.inside(chars, kind)          true for each character inside
+ *   charseqRanking.start(states, H, labels)     {advance(milliseconds), list, luck, pieces, counts}
+ *   charseqRanking.SHIFTS                       how many times the labels are moved, to measure luck
  */
 
 /** @typedef {"brackets" | "quotes"} Kind */
-/** @typedef {{unit: number, score: number, agreement: number}} Ranked agreement: 0.5 to 1 */
+/** @typedef {{unit: number, score: number, agreement: number}} Ranked score: the AUC; agreement: the
+ *   AUC, or 1 minus it, whichever is larger */
 
 const charseqRanking = (() => {
+  const SHIFTS = 50; // as many as in the chapter Look inside a trained network
+
   /**
    * What a reader of the text knows after each character. An opening bracket is inside, the closing
    * one is outside. An empty line ends all that was left open.
@@ -34,26 +36,49 @@ const charseqRanking = (() => {
   };
 
   /**
-   * The area under the ROC curve: how often the value of a character inside is above that of one
-   * outside, over all pairs. Equal ones count half.
-   * @param {ArrayLike<number>} values
+   * The pieces of a text that are inside: where each begins, and where it ends.
    * @param {boolean[]} labels
    */
-  const score = (values, labels) => {
-    const [within, without] = [true, false].map((label) =>
-      Float64Array.from(Array.from(values).filter((_, k) => labels[k] === label)).sort()
-    );
-    let [below, notAbove, wins] = [0, 0, 0];
-    for (const value of within) {
-      while (without[below] < value) below++;
-      while (without[notAbove] <= value) notAbove++;
-      wins += (below + notAbove) / 2;
-    }
-    return wins / (within.length * without.length);
+  const piecesOf = (labels) => {
+    /** @type {[number, number][]} */
+    const pieces = [];
+    labels.forEach((label, t) => {
+      if (label && labels[t - 1]) pieces[pieces.length - 1][1] = t + 1;
+      else if (label) pieces.push([t, t + 1]);
+    });
+    return pieces;
   };
 
   /**
-   * Score all units, in slices of time.
+   * The ranks of all values, summed up: element t is the sum of the first t ranks. It goes twice
+   * through the text, since a piece that is moved may begin near the end. Equal values share a rank.
+   * @param {Float64Array} values
+   */
+  const sumRanks = (values) => {
+    const T = values.length;
+    const sorted = values.slice().sort();
+    const ranks = new Float64Array(T); // of the value that stands at this place among the sorted
+    for (let k = 0, end = 0; k < T; k = end) {
+      while (end < T && sorted[end] === sorted[k]) end++;
+      ranks[k] = (k + 1 + end) / 2;
+    }
+    const sums = new Float64Array(2 * T + 1);
+    for (let t = 0; t < T; t++) {
+      let [least, most] = [0, T - 1];
+      while (least < most) {
+        const middle = (least + most) >> 1;
+        if (sorted[middle] < values[t]) least = middle + 1;
+        else most = middle;
+      }
+      sums[t + 1] = sums[t] + ranks[least];
+    }
+    for (let t = 0; t < T; t++) sums[T + t + 1] = sums[T] + sums[t + 1];
+    return sums;
+  };
+
+  /**
+   * Measure all units, in slices of time. The AUC of a unit is how often its state inside is above
+   * its state outside, over all pairs. Equal ones count half.
    * @param {Float64Array} states (T + 1, H), as of a reading
    * @param {number} H
    * @param {boolean[]} labels (T,)
@@ -61,23 +86,40 @@ const charseqRanking = (() => {
   const start = (states, H, labels) => {
     /** @type {Ranked[]} */
     const list = [];
-    return {
+    const T = labels.length;
+    const pieces = piecesOf(labels);
+    const within = labels.filter(Boolean).length;
+    /** @param {Float64Array} sums @param {number} shift */
+    const auc = (sums, shift) => {
+      let sum = -within * (within + 1) / 2;
+      for (const [from, to] of pieces) sum += sums[to + shift] - sums[from + shift];
+      return sum / (within * (T - within));
+    };
+    const ranking = {
       list,
+      luck: 0.5, // the best that any unit reaches with labels that are moved along the text
+      pieces: pieces.length,
+      counts: [within, T - within],
       /** @param {number} milliseconds */
       advance(milliseconds) {
         const begun = performance.now();
         while (list.length < H && performance.now() - begun < milliseconds) {
           const unit = list.length;
-          const values = Float64Array.from(labels, (_, t) => states[(t + 1) * H + unit]);
-          const found = score(values, labels);
-          list.push({ unit, score: found, agreement: Math.max(found, 1 - found) });
+          const sums = sumRanks(Float64Array.from(labels, (_, t) => states[(t + 1) * H + unit]));
+          const score = auc(sums, 0);
+          list.push({ unit, score, agreement: Math.max(score, 1 - score) });
+          for (let k = 0; k < SHIFTS; k++) {
+            const moved = auc(sums, Math.round(T * (0.1 + 0.8 * k / (SHIFTS - 1))));
+            ranking.luck = Math.max(ranking.luck, moved, 1 - moved);
+          }
         }
         if (list.length < H) return false;
         list.sort((a, b) => b.agreement - a.agreement);
         return true;
       },
     };
+    return ranking;
   };
 
-  return { inside, score, start };
+  return { inside, start, SHIFTS };
 })();

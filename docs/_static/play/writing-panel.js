@@ -11,7 +11,7 @@
 /** @param {string[]} chars @param {{take: (text: string) => void, say: (text: string) => void}} page
  *   take: the reader wants what was written in the text */
 const charseqWritingPanel = (chars, { take, say }) => {
-  const { el } = charseqElements;
+  const { el, scroll } = charseqElements;
   const { button, slider } = charseqFields;
   const { number } = charseqFormats;
   const MOST = 2000; // characters; then it stops by itself
@@ -29,21 +29,30 @@ const charseqWritingPanel = (chars, { take, say }) => {
 
   const before = el("span");
   const after = el("mark");
-  const shown = el("p", { class: "play-look-written" }, before, after);
+  const shown = scroll("What the network writes", before, after);
+  shown.classList.add("play-look-written");
   const status = el("p", { class: "play-note" });
 
   const text = () => written.map((id) => chars[id]).join("");
+  /** A text whose line ends can be seen. @param {string} text */
+  const withLineEnds = (text) =>
+    text.split(/(\n)/).filter(Boolean).map((piece) =>
+      piece === "\n" ? el("span", { class: "play-look-line" }, piece) : piece
+    );
   const draw = () => {
     const tail = Array.from(reading?.ids.slice(-TAIL) ?? [], (id) => chars[id]).join("");
-    before.textContent = tail;
-    after.textContent = text();
+    before.replaceChildren(...withLineEnds(tail));
+    after.replaceChildren(...withLineEnds(text()));
+    shown.scrollTop = shown.scrollHeight;
     const isEmpty = !reading?.ids.length;
     for (const one of [single, run]) one.setAttribute("aria-disabled", String(isEmpty));
     for (const one of [again, add]) one.setAttribute("aria-disabled", String(!written.length));
-    status.textContent = isEmpty
+    status.textContent = !reading
+      ? "The network is still reading the text."
+      : isEmpty
       ? "The network needs at least one character that it knows."
       : written.length >= MOST
-      ? `It has written ${MOST} characters and stops here.`
+      ? `It has written ${MOST.toLocaleString("en")} characters, and stops here.`
       : "";
   };
 
@@ -113,7 +122,7 @@ const charseqWritingPanel = (chars, { take, say }) => {
     timer = setTimeout(slice);
   }, { "aria-pressed": "false" });
   const again = button("Start again", restart);
-  const add = button("Put it into the text", () => {
+  const add = button("Add this to your text", () => {
     if (written.length) take(text());
   });
 
@@ -123,7 +132,7 @@ const charseqWritingPanel = (chars, { take, say }) => {
     most: 2,
     step: 0.05,
     value: temperature,
-    help: "0 takes the likeliest, below 1 is careful, above 1 is bold",
+    help: "At 0 it takes the likeliest character. Below 1 it is careful, and above 1 it is bold.",
     show: (value) => number(value, 2),
     onInput: (value) => void (temperature = Number(value)),
   });
@@ -132,7 +141,7 @@ const charseqWritingPanel = (chars, { take, say }) => {
     least: 1,
     most: chars.length,
     value: most,
-    help: "it draws among the k likeliest characters",
+    help: "It draws among the k likeliest characters.",
     show: (value) => value === chars.length ? `all ${value}` : String(value),
     onInput: (value) => void (most = Number(value)),
   });
@@ -142,7 +151,7 @@ const charseqWritingPanel = (chars, { take, say }) => {
     most: 99,
     value: seed,
     typed: true,
-    help: "the same seed and settings write the same text",
+    help: "The same seed and settings write the same text.",
     onInput(value) {
       const isRight = /^\d{1,15}$/.test(String(value).trim());
       chance.error(isRight ? "" : "The seed must be a whole number, 0 or more.");
@@ -158,14 +167,14 @@ const charseqWritingPanel = (chars, { take, say }) => {
     element: el(
       "section",
       { class: "play-look-write" },
-      el("h3", {}, "Let it go on from your text"),
+      el("h3", {}, "Let the network go on from your text"),
       el("div", { class: "play-look-dials" }, dial.element, top.element, chance.element),
       el("div", { class: "play-row" }, single, run, again, add),
       shown,
       status,
     ),
     stop,
-    /** @param {Reading} other */
+    /** @param {Reading | null} other null until a text is read */
     update(other) {
       reading = other;
       restart();
