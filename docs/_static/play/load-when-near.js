@@ -36,8 +36,11 @@
   // A link such as #look=108 leads to what a reader found in the part `look`.
   const jump = () => {
     const name = /^#([a-z]+)=/.exec(location.hash)?.[1];
-    document.querySelector(`[data-asked][data-play="${name}"]`)
-      ?.scrollIntoView({ behavior: "instant" });
+    /** @type {HTMLElement | null} */
+    const part = document.querySelector(`[data-asked][data-play="${name}"]`);
+    if (!part) return;
+    part.style.scrollMarginTop = "4rem"; // on a phone, the site's header covers the top
+    part.scrollIntoView({ behavior: "instant" });
   };
   addEventListener("hashchange", jump);
   jump();

@@ -15,7 +15,8 @@ const charseqRankingPanel = ({ getUnit, showUnit, say }) => {
   const { button, choice } = charseqFields;
   const KEY = "charseq.look"; // in the storage of this browser: "1" once the challenge is met
   const NEAR = 0.01; // a unit that is hardly worse than the best is right, too
-  const FEWEST = 5; // characters on either side, and pieces, so that an AUC says something
+  const FEWEST = 5; // characters on either side, so that an AUC says something
+  const FEWEST_PIECES = 3; // with fewer, units agree by luck, and moving them hardly shows it
   const LISTED = 10; // units that are listed before the reader asks for all
 
   /** Storage may be full, or denied: then even its name throws. @template T @param {() => T} act */
@@ -115,7 +116,7 @@ const charseqRankingPanel = ({ getUnit, showUnit, say }) => {
     if (place >= 0) {
       const { agreement, score } = list[place];
       const isNear = agreement >= list[0].agreement - NEAR;
-      const isSure = pieces >= FEWEST && list[0].agreement > luck;
+      const isSure = pieces >= FEWEST_PIECES && list[0].agreement > luck;
       isRight = isNear && isSure;
       title = !isSure
         ? "This text cannot tell."
@@ -125,7 +126,7 @@ const charseqRankingPanel = ({ getUnit, showUnit, say }) => {
       text = `Take one character inside brackets and one outside. Unit ${unit} is ` +
         `${score > 0.5 ? "higher" : "lower"} at the one inside in ` +
         `${number(100 * agreement, 1)} % of all such pairs. `;
-      text += pieces < FEWEST
+      text += pieces < FEWEST_PIECES
         ? `But this text has only ${
           count(pieces, "piece")
         } in brackets, and in so few pieces many ` +
@@ -154,7 +155,7 @@ const charseqRankingPanel = ({ getUnit, showUnit, say }) => {
 
   // ---- the list
 
-  const listed = el("div", {});
+  const listed = el("div", { class: "play-look-listed" });
   const which = choice({
     label: "Units that agree best with",
     options: [["brackets", "inside brackets"], ["quotes", "inside quotes"]],
