@@ -6,15 +6,22 @@
  *
  *   charseqProgress.show()
  *
- * docs/_ext/exercises.py writes charseqExercises in front: the chapters in their order, and of each exercise
- * its place on the page, its title, and how many questions it has.
+ * docs/_ext/exercises.py writes charseqExercises in front: the chapters in their order, the names of
+ * their exercises, and how many questions each exercise has, one digit for each.
  */
 
+/** @typedef {[page: string, title: string, names: string[], counts: string]} WrittenChapter */
 /** @typedef {[place: string, title: string, questions: number]} ListedExercise */
 /** @typedef {[page: string, title: string, exercises: ListedExercise[]]} ListedChapter */
 
 const charseqProgress = (() => {
   const { el } = charseqMake;
+  /** @type {ListedChapter[]} */
+  const chapters = charseqExercises.map(([page, title, names, counts]) => [
+    page,
+    title,
+    names.map((name, k) => [`exercise-${k + 1}`, `Exercise ${k + 1}: ${name}`, +counts[k]]),
+  ]);
   const folder = /** @type {HTMLScriptElement} */ (document.currentScript).src;
   /** The address of a page of the site. @param {string} page */
   const address = (page) => new URL(`../../${page}.html`, folder).href;
@@ -37,7 +44,7 @@ const charseqProgress = (() => {
     for (const mark of document.querySelectorAll(".exercise-mark")) mark.remove();
     /** @type {NodeListOf<HTMLAnchorElement>} */
     const links = document.querySelectorAll("article :is(li, section > .admonition) a[href]");
-    for (const [page, , exercises] of charseqExercises) {
+    for (const [page, , exercises] of chapters) {
       const asked = exercises.filter((exercise) => exercise[2]);
       const solved = asked.filter((exercise) => isSolved(kept, page, exercise));
       for (const link of links) {
@@ -71,9 +78,9 @@ const charseqProgress = (() => {
    */
   const oldOnes = () => {
     const kept = charseqSolved.all();
-    const now = charseqExercises.findIndex(([page]) => address(page) === here);
+    const now = chapters.findIndex(([page]) => address(page) === here);
     const found = [];
-    for (const [page, title, exercises] of charseqExercises.slice(0, Math.max(now, 0))) {
+    for (const [page, title, exercises] of chapters.slice(0, Math.max(now, 0))) {
       for (const exercise of exercises) {
         const tried = ids(page, exercise).flatMap((id) => kept[id] ?? []);
         if (!tried.length) continue;
