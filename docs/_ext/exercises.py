@@ -110,12 +110,13 @@ def reading_order(env):
 
 def whole_script(chapters):
     """Return all scripts in one, which know these chapters and their exercises."""
-    # Of "Exercise 2 (by hand): words", only the words: the browser counts by itself.
-    lists = []
+    # One line per chapter. Of "Exercise 2 (by hand): words", it has only the words.
+    lines = []
     for page, title, exercises in chapters:
         names = [name.partition("): ")[2] for _, name, _ in exercises]
-        lists.append([page, title, names, "".join(str(count) for *_, count in exercises)])
-    listed = json.dumps(lists, ensure_ascii=False, separators=(",", ":"))
+        counts = "".join(str(count) for *_, count in exercises)
+        lines.append("|".join([page, title, counts, *names]))
+    listed = json.dumps("\n".join(lines), ensure_ascii=False)
     scripts = "".join(path.read_text("utf-8") for path in SCRIPTS)
     # In a block, the names are not those of the playground's scripts on the same page.
     return lean(f'"use strict";\n{{\nconst charseqExercises = {listed};\n{scripts}}}\n')

@@ -6,22 +6,24 @@
  *
  *   charseqProgress.show()
  *
- * docs/_ext/exercises.py writes charseqExercises in front: the chapters in their order, the names of
- * their exercises, and how many questions each exercise has, one digit for each.
+ * docs/_ext/exercises.py writes charseqExercises in front, a line for each chapter, in their order:
+ * page|title|how many questions each exercise has, one digit for each|the names of the exercises
  */
 
-/** @typedef {[page: string, title: string, names: string[], counts: string]} WrittenChapter */
 /** @typedef {[place: string, title: string, questions: number]} ListedExercise */
 /** @typedef {[page: string, title: string, exercises: ListedExercise[]]} ListedChapter */
 
 const charseqProgress = (() => {
   const { el } = charseqMake;
   /** @type {ListedChapter[]} */
-  const chapters = charseqExercises.map(([page, title, names, counts]) => [
-    page,
-    title,
-    names.map((name, k) => [`exercise-${k + 1}`, `Exercise ${k + 1}: ${name}`, +counts[k]]),
-  ]);
+  const chapters = charseqExercises.split("\n").map((line) => {
+    const [page, title, counts, ...names] = line.split("|");
+    return [
+      page,
+      title,
+      names.map((name, k) => [`exercise-${k + 1}`, `Exercise ${k + 1}: ${name}`, +counts[k]]),
+    ];
+  });
   const folder = /** @type {HTMLScriptElement} */ (document.currentScript).src;
   /** The address of a page of the site. @param {string} page */
   const address = (page) => new URL(`../../${page}.html`, folder).href;
