@@ -487,9 +487,8 @@ def _read_arrays(file: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
         with safe_open(file, framework="numpy") as tensors:
             # Copies, because arrays that are mapped from the file would change with the file.
             arrays = {name: np.array(tensors.get_tensor(name)) for name in tensors.keys()}  # noqa: SIM118
-            for name, array in arrays.items():
-                if array.dtype == np.float16:  # made by `shrink`; every float16 is a float32, too
-                    arrays[name] = array.astype(np.float32)
+            if {array.dtype.name for array in arrays.values()} == {"float16"}:  # made by `shrink`
+                arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
             return arrays, tensors.metadata() or {}
     except OSError as error:
         raise RunFolderError(f"{file} cannot be read: {error.strerror or error}") from None

@@ -846,7 +846,7 @@ def edit_bias(arrays, change):
         (lambda a: a.clear(), "all float32 or all float64"),
         (lambda a: edit_bias(a, lambda b: b.astype(np.float64)), "all float32 or all float64"),
         (lambda a: a.update({k: v.astype(np.int64) for k, v in a.items()}), "all float32 or all"),
-        (lambda a: a.update({k: v.astype(np.float16) for k, v in a.items()}), "all float32 or all"),
+        (lambda a: edit_bias(a, lambda b: b.astype(np.float16)), "all float32 or all float64"),
         (lambda a: edit_bias(a, lambda b: b * np.nan), "head.bias holds a number that is not fin"),
         (lambda a: edit_bias(a, lambda b: b + np.inf), "head.bias holds a number that is not fin"),
         (

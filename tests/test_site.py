@@ -26,7 +26,8 @@ import glossary_links  # noqa: E402
 # Bytes gzipped, without figures. The playground's own scripts and styles have a limit of their own,
 # in browser/test_play.py. What all pages share is loaded once. A chapter of 2,200 words with its
 # derivations in MathML and the folded code of its figures fits into the second limit.
-SHARED_LIMIT = 70_000  # css, js and fonts; the search page has the most
+SHARED_LIMIT = 70_000  # css, js and fonts
+INDEX_LIMIT = 600  # the search index, which only the search page loads, per page of the site
 PAGE_LIMIT = 34_000  # html
 MATHML = "{http://www.w3.org/1998/Math/MathML}"
 
@@ -248,7 +249,11 @@ def test_every_page_is_light(site, pages, parsed):
         return len(gzip.compress(path.read_bytes(), 9))
 
     shared = {
-        name: sum(packed(local(site, name, u)) for u in set(page.weighty) if "/play/" not in u)
+        name: sum(
+            packed(local(site, name, url))
+            for url in set(page.weighty)
+            if "/play/" not in url and "searchindex.js" not in url
+        )
         for name, page in parsed.items()
     }
     own = {name: packed(site / name) for name in parsed}
@@ -256,6 +261,9 @@ def test_every_page_is_light(site, pages, parsed):
     print(f"heaviest page: {heaviest}, {own[heaviest]} bytes, {shared[heaviest]} shared")
     assert {name: weight for name, weight in shared.items() if weight > SHARED_LIMIT} == {}
     assert {name: weight for name, weight in own.items() if weight > PAGE_LIMIT} == {}
+    assert packed(site / "searchindex.js") <= INDEX_LIMIT * len(parsed)
+    users = [name for name, page in parsed.items() if "searchindex.js" in str(page.resources)]
+    assert users == ["search.html"]
 
 
 def test_every_character_of_a_formula_is_in_the_math_font(site, parsed):
