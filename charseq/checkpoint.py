@@ -237,7 +237,7 @@ def load_run(folder: Folder) -> tuple["Run", History]:
 
 
 def shrink(folder: Folder, target: Folder, *, best: bool = True) -> None:
-    """Copy what a network needs in order to write, in a fifteenth of the space or less.
+    """Copy only what a network needs in order to write, which is a small part of a run folder.
 
     The weights become float16. Of the history, the measurements on the held-back text are kept.
     What the optimizer knew is left out, so the copy cannot be resumed.

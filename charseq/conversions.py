@@ -205,7 +205,7 @@ def to_library(
 
     See Also
     --------
-    from_library : The way back.
+    from_library : The inverse.
 
     Notes
     -----
@@ -290,7 +290,7 @@ def from_library(
 
     See Also
     --------
-    to_library : The way back, with the sources.
+    to_library : The inverse, with the sources.
 
     Notes
     -----

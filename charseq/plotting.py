@@ -153,18 +153,8 @@ def plot_predictions(
             is_wrong = char != right_char
             if is_wrong:
                 ax.add_patch(_rectangle(x - 0.5, y - 0.5, 1, 1, DIVERGING[2], edge=ORANGE))
-            ax.text(
-                x,
-                y,
-                _replace_blanks(char),
-                ha="center",
-                va="center",
-                family="monospace",
-                fontsize=12,
-                color=CELL_INK if is_wrong else INK,
-                gid="cell" if is_wrong else None,
-                weight="bold" if y == 0 else "normal",
-            )
+            weight = "bold" if y == 0 else "normal"
+            _draw_char(ax, x, y, char, on_cell=is_wrong, fontsize=12, weight=weight)
     ax.axhline(0.5, color=GREY, linewidth=1)
     ax.set(xlim=(-0.6, len(target) - 0.4), ylim=(len(rows) + 0.6, -0.6))
     ax.set(xticks=[], ylabel="epoch", xlabel="position in the text →")
@@ -346,17 +336,7 @@ def plot_text(values: ArrayLike, text: str, ax: Axes | None = None, *, width: in
     )
     for (x, y), char in zip(places, text, strict=True):
         if char != " ":
-            ax.text(
-                x,
-                y,
-                _replace_blanks(char),
-                ha="center",
-                va="center",
-                family="monospace",
-                fontsize=11,
-                color=CELL_INK,
-                gid="cell",
-            )
+            _draw_char(ax, x, y, char, on_cell=True, fontsize=11)
     ax.set(xlim=(-0.6, width - 0.4), ylim=(len(lines) - 0.4, -0.6))
     ax.axis("off")
     return ax
@@ -534,6 +514,21 @@ def _draw_cells(ax: Axes, values: Any, start: float, edge: str) -> None:
         vmax=1,
         edgecolors=edge,
         linewidth=1 if edge != "face" else 0.4,  # enough to close the seams
+    )
+
+
+def _draw_char(ax: Axes, x: float, y: float, char: str, *, on_cell: bool, **style: Any) -> None:
+    """Draw a character; one on a coloured cell keeps its ink on a dark page."""
+    ax.text(
+        x,
+        y,
+        _replace_blanks(char),
+        ha="center",
+        va="center",
+        family="monospace",
+        color=CELL_INK if on_cell else INK,
+        gid="cell" if on_cell else None,
+        **style,
     )
 
 

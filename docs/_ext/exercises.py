@@ -80,9 +80,7 @@ def collect(app, doctree):
 
 def exercises_of(env):
     """Return the exercises of each page: [place, title, number of questions]."""
-    if not hasattr(env, "charseq_exercises"):
-        env.charseq_exercises = {}
-    return env.charseq_exercises
+    return vars(env).setdefault("charseq_exercises", {})
 
 
 def purge(app, env, docname):

@@ -184,18 +184,12 @@ def all_entries(env):
 
 def glossaries(env):
     """Return the entries of each page that has a glossary."""
-    return of_env(env, "charseq_glossaries")
+    return vars(env).setdefault("charseq_glossaries", {})
 
 
 def texts(env):
     """Return the running text of each chapter."""
-    return of_env(env, "charseq_texts")
-
-
-def of_env(env, name):
-    if not hasattr(env, name):
-        setattr(env, name, {})
-    return getattr(env, name)
+    return vars(env).setdefault("charseq_texts", {})
 
 
 def purge(app, env, docname):

@@ -12,6 +12,7 @@ indentation, which saves a third of what a phone would load.
 import base64
 import json
 import re
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -49,7 +50,14 @@ SCRIPTS = {
 }
 # What a part loads later, once the reader has asked for it with a button: the part says its size.
 READING = ("network", "weights", "known-text", "long-reading", "unit-ranking")
-PANELS = ("painted-text", "place-panel", "ranking-panel", "writing-panel", "look-address")
+PANELS = (
+    "stored-entry",
+    "painted-text",
+    "place-panel",
+    "ranking-panel",
+    "writing-panel",
+    "look-address",
+)
 ASKED = {"look": (*READING, *PANELS, "look")}
 STYLE = ("play.css",)
 STYLES = {"quiz": (*STYLE, "../exercises/exercises.css")}
@@ -171,6 +179,7 @@ def choose_passage(text):
     return max(fitting, key=inside, default=text[:700])
 
 
+@cache  # it is asked for its length, and then for itself
 def pack_net(folder=NET):
     """Return a script with a trained network: a run folder as `charseq shrink` makes it.
 

@@ -5,6 +5,7 @@
  *
  *   charseqFormats.number(value, decimals)   "−0.125": a true minus sign, 3 decimals by default
  *   charseqFormats.show(char)                "␣" for a space: a character that can be seen
+ *   charseqFormats.GATES["r"]                "reset gate r_t": the name of a gate
  *   charseqFormats.tuple(shape)              "(16,)": a shape as Python writes it
  *   charseqFormats.letters(formula)          the axes of a shape in letters: "(T, B)" has T and B
  *   charseqFormats.pieces(text)              the text cut at its symbols, as h_t−1, W_ih or logits_t:
@@ -20,6 +21,17 @@ const charseqFormats = (() => {
   /** @param {string} char */
   const show = (char) => VISIBLE[char] ?? (/[\p{C}\p{Z}]/u.test(char) ? "�" : char);
 
+  /** @type {Record<string, string>} */
+  const GATES = {
+    r: "reset gate r_t",
+    z: "update gate z_t",
+    n: "candidate n_t",
+    i: "input gate i_t",
+    f: "forget gate f_t",
+    g: "candidate g_t",
+    o: "output gate o_t",
+  };
+
   /** @param {number[]} shape */
   const tuple = (shape) => `(${shape.join(", ")}${shape.length === 1 ? "," : ""})`;
   /** @param {string} formula */
@@ -28,5 +40,5 @@ const charseqFormats = (() => {
   /** @param {string} text */
   const pieces = (text) => text.split(/\b((?:logits|[A-Za-z])_[a-z]+(?:−1)?)(?![a-z[])/);
 
-  return { number, show, tuple, letters, pieces };
+  return { number, show, GATES, tuple, letters, pieces };
 })();

@@ -9,19 +9,9 @@
 
 /** @param {string[]} chars */
 const charseqPlacePanel = (chars) => {
-  const { number, show } = charseqFormats;
+  const { number, show, GATES } = charseqFormats;
   const { el, table, withIndices } = charseqElements;
   const SHOWN = 10; // characters that are listed
-  /** @type {Record<string, string>} */
-  const NAMES = {
-    r: "reset gate r_t",
-    z: "update gate z_t",
-    n: "candidate n_t",
-    i: "input gate i_t",
-    f: "forget gate f_t",
-    g: "candidate g_t",
-    o: "output gate o_t",
-  };
   const title = el("h3");
   const words = el("p");
   const unitBox = el("div", { class: "play-scroll", tabindex: 0, role: "region" });
@@ -36,7 +26,7 @@ const charseqPlacePanel = (chars) => {
       ...gates.filter((gate) => gate !== "h").map((
         gate,
         k,
-      ) => /** @type {[string, number]} */ ([NAMES[gate], pass.gates[k * H + unit]])),
+      ) => /** @type {[string, number]} */ ([GATES[gate], pass.gates[k * H + unit]])),
       ["state h_t", pass.h[H + unit]],
     ];
     if (cell === "LSTM") {

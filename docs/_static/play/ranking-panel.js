@@ -2,7 +2,8 @@
 
 /*
  * Find the unit that follows brackets: a challenge, and a list of all units in the order in which
- * they tell inside from outside. After formats.js, elements.js, fields.js and unit-ranking.js.
+ * they tell inside from outside. After formats.js, elements.js, fields.js, stored-entry.js and
+ * unit-ranking.js.
  *
  *   charseqRankingPanel({getUnit, showUnit, say})   {element, update(known, reading), mark()}
  */
@@ -13,20 +14,12 @@ const charseqRankingPanel = ({ getUnit, showUnit, say }) => {
   const { number } = charseqFormats;
   const { el, scroll, table } = charseqElements;
   const { button, choice } = charseqFields;
-  const KEY = "charseq.look"; // in the storage of this browser: "1" once the challenge is met
+  /** True once the challenge is met. */
+  const entry = charseqStored("charseq-look", (parsed) => parsed === true);
   const NEAR = 0.01; // a unit that is hardly worse than the best is right, too
   const FEWEST = 5; // characters on either side, so that an AUC says something
   const FEWEST_PIECES = 3; // with fewer, units agree by luck, and moving them hardly shows it
   const LISTED = 10; // units that are listed before the reader asks for all
-
-  /** Storage may be full, or denied: then even its name throws. @template T @param {() => T} act */
-  const attempt = (act) => {
-    try {
-      return act();
-    } catch {
-      return null;
-    }
-  };
 
   /** @type {KnownText | null} */
   let known = null;
@@ -83,7 +76,7 @@ const charseqRankingPanel = ({ getUnit, showUnit, say }) => {
     check,
   );
   const draw = () => {
-    const isMet = attempt(() => localStorage.getItem(KEY)) === "1" || met;
+    const isMet = entry.read() || met;
     name.textContent = `${isMet ? "✓ Challenge met: " : ""}Find the unit that follows brackets`;
     card.classList.toggle("play-won", isMet);
     note.hidden = !isMet;
@@ -91,7 +84,7 @@ const charseqRankingPanel = ({ getUnit, showUnit, say }) => {
   let met = false;
   const forget = button("Forget that I met it", () => {
     met = false;
-    attempt(() => localStorage.removeItem(KEY));
+    entry.write(null);
     draw();
     heading.focus(); // the button that had the focus is gone
     say("It is forgotten.");
@@ -146,7 +139,7 @@ const charseqRankingPanel = ({ getUnit, showUnit, say }) => {
     verdict.replaceChildren(el("b", {}, title), ` ${text}`);
     if (isRight) {
       met = true;
-      attempt(() => localStorage.setItem(KEY, "1"));
+      entry.write(true);
       draw();
     }
     say(`${isRight ? "Challenge met. " : ""}${title} ${text}`);

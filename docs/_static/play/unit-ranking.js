@@ -14,7 +14,7 @@
  *   AUC, or 1 minus it, whichever is larger */
 
 const charseqRanking = (() => {
-  const SHIFTS = 50; // as many as in the chapter Look inside a trained network
+  const SHIFTS = 50;
 
   /**
    * What a reader of the text knows after each character. An opening bracket is inside, the closing

@@ -25,19 +25,10 @@
  */
 
 const charseqSums = (() => {
-  const { show } = charseqFormats;
+  const { show, GATES } = charseqFormats;
 
   /** @type {Record<string, string>} */
-  const TITLES = {
-    r: "reset gate r_t",
-    z: "update gate z_t",
-    n: "candidate n_t",
-    i: "input gate i_t",
-    f: "forget gate f_t",
-    g: "candidate g_t",
-    o: "output gate o_t",
-    h: "new state h_t",
-  };
+  const TITLES = { ...GATES, h: "new state h_t" };
 
   /**
    * @param {string} group
