@@ -2,6 +2,10 @@
 
 Each has its size on the page, so that nothing moves when it loads.
 
+What has the id ``appears-0``, ``appears-1``, … (an artist's ``set_gid``) appears one after the
+other when the picture loads. It stays, so nothing has to be stopped, and a reader who wants less
+motion sees all of it at once, as on paper.
+
 An SVG in an ``<img>`` takes ``prefers-color-scheme`` from the page's ``color-scheme``, which
 custom.css ties to the theme's switch. So a style sheet inside the file is enough to follow it.
 """
@@ -49,6 +53,24 @@ RULES = "\n".join(
 HEAT_MAPS = """g[id^="QuadMesh"] { filter: invert(1) hue-rotate(180deg) }
 g[id^="QuadMesh"] ~ g[id="cell"] { filter: invert(1) }"""
 STYLE = f"<style>@media (prefers-color-scheme: dark) {{\n{RULES}\n{HEAT_MAPS}\n}}</style>".encode()
+
+LASTS = 4  # seconds from the first that appears to the last
+
+
+def appearing(svg):
+    """Return the rules by which parts of an SVG appear one after the other, or nothing."""
+    steps = sorted({int(step) for step in re.findall(rb'id="appears-(\d+)"', svg)})
+    if not steps:
+        return b""
+    delays = "".join(
+        f"#appears-{step} {{ animation-delay: {LASTS * place / len(steps):.2f}s }}\n"
+        for place, step in enumerate(steps)
+    )
+    return (
+        "<style>@keyframes appear { from { opacity: 0 } }\n"
+        "@media (prefers-reduced-motion: no-preference) {\n"
+        f'[id^="appears-"] {{ animation: appear 0.1s both }}\n{delays}}}</style>'
+    ).encode()
 
 
 def scraper(block, block_vars, gallery_conf):
@@ -106,7 +128,7 @@ def add_dark(app, exception):
         figures += 1
         recoloured += any(f": {light}".encode() in old for light in DARK)
         if STYLE not in old:
-            new = old.replace(b"<defs>", STYLE + b"<defs>", 1)
+            new = old.replace(b"<defs>", STYLE + appearing(old) + b"<defs>", 1)
             if new == old:
                 upstream.complain(
                     f"{path.name} stays light: it lacks the <defs> of matplotlib 3.11"

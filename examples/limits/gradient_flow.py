@@ -62,6 +62,10 @@ for radius, color in radii.items():
     ax.semilogy(steps, radius**steps, **line)
     for one in sizes[radius]:
         ax.semilogy(steps, one, color=color, lw=1.5)
+for step in range(0, T + 1, 2):  # on the site, these dots appear in turn
+    first = [sizes[radius][0, step] for radius in radii]
+    dots = ax.scatter([step] * 3, first, s=14, color=[*radii.values()])
+    dots.set_gid(f"appears-{step}")
 ax.text(26, 3e-6, r"$\rho = 0.5$", color=BLUE)
 ax.text(36, 3e-4, r"$\rho = 1$", color=GREEN)
 ax.text(36, 150, r"$\rho = 1.5$", color=PURPLE)
@@ -71,13 +75,17 @@ ax.set(yticks=[1e-15, 1e-10, 1e-5, 1, 1e5], ylim=(1e-16, 1e10))
 ax.minorticks_off()
 ax.spines[["top", "right"]].set_visible(False)
 fig.set_label(
-    "Size of the blame on a log axis against steps back. At radius 0.5 it "
-    "falls in a straight line to below 1e-15. At radius 1 it falls slowly "
-    "to about 0.1. At radius 1.5 it rises to below 100, and the dashed "
-    "line without tanh to 1e9."
+    "Size of the blame on a log axis against steps back, with dots that "
+    "appear one after the other, from step 0 back to step 50. At radius "
+    "0.5 it falls in a straight line to below 1e-15. At radius 1 it falls "
+    "slowly to about 0.1. At radius 1.5 it rises to below 100, and the "
+    "dashed line without tanh to 1e9."
 )
 
 # %%
+# The dots on one curve of each radius appear in the order in which
+# backpropagation computes them: from the last character back to the first.
+#
 # **What to notice.** A straight line on a log axis means that each step
 # multiplies by the same factor. At :math:`\rho = 0.5` the first of 50
 # characters teaches the network nothing. At 1 about a tenth arrives. At 1.5
