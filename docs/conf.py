@@ -61,6 +61,9 @@ extensions = [
     "play",
     "exercises",
     "glossary_links",
+    "fixes",
+    "faq",
+    "materials",
 ]
 exclude_patterns = [
     "_*",

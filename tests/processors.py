@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "docs" / "_ext"))
 import cells  # noqa: E402 - what runs the cells when the site is built
 
-PAGES = ["docs/*.md", "docs/before/*.md", "docs/learn/*.md", "docs/use/*.md"]
+PAGES = [f"docs/{folder}*.md" for folder in ("", "before/", "learn/", "fix/", "use/")]
 # The pages' cells are run by `outputs`; their prompts are run by pytest, with the unit tests.
 TESTS = ["charseq", "docs", "tests", "--ignore=tests/browser"]
 TESTS += ["--ignore=tests/test_site.py", "--ignore=tests/test_bench.py"]
@@ -145,7 +145,11 @@ def obedience(generation, found, machine):
 # --- what examples and pages print ----------------------------------------------------------------
 
 
-STRICT = "import warnings\nwarnings.simplefilter('error')\ndel warnings"
+# PyTorch's compiler looks at `.grad` everywhere, and hides the warning that it gets for it.
+STRICT = (
+    "import warnings\nwarnings.simplefilter('error')\n"
+    "warnings.filterwarnings('ignore', 'The .grad attribute of a Tensor')\ndel warnings"
+)
 
 
 def cut(path):
@@ -167,13 +171,17 @@ def outputs(name):
     with tempfile.TemporaryDirectory() as elsewhere, contextlib.chdir(elsewhere):
         _, *of_cells = cells.run_cells([STRICT, *sources], {}, words_in)
     shown = {}
-    for start, outputs_of_cell in zip(starts, of_cells, strict=True):
+    for start, source, outputs_of_cell in zip(starts, sources, of_cells, strict=True):
+        if trace := cells.failure(source, outputs_of_cell):
+            shown["failed"] = trace.splitlines()[-1]
         for output in outputs_of_cell:
             if output["output_type"] == "error":
-                shown["failed"] = f"{output['ename']}: {output['evalue']}"
-            elif output.get("name") != "stderr":
+                text = f"{output['ename']}: {output['evalue']}\n"
+            elif output.get("name") == "stderr":
+                continue
+            else:
                 text = output["text"] if "text" in output else output["data"]["text/plain"] + "\n"
-                shown[str(start)] = shown.get(str(start), "") + text
+            shown[str(start)] = shown.get(str(start), "") + text
     return name, shown
 
 
@@ -200,8 +208,13 @@ def all_outputs():
     names = [path.relative_to(ROOT).as_posix() for path in files]
     can_fork = "fork" in multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("fork" if can_fork else None)
-    with context.Pool(cores(), maxtasksperchild=1) as pool:
+    with context.Pool(cores(), may_start_processes, maxtasksperchild=1) as pool:
         return dict(pool.imap_unordered(outputs, names, chunksize=1))
+
+
+def may_start_processes():
+    """Let a page start workers of a DataLoader, which a process of a pool may not by default."""
+    multiprocessing.current_process()._config["daemon"] = False
 
 
 def cores():

@@ -26,6 +26,7 @@ ORDER = re.findall(
 )
 CHAPTERS = [ROOT / "docs" / "learn" / f"{name}.md" for name in ORDER]
 BEFORE = sorted((ROOT / "docs" / "before").glob("*.md"))  # what the chapters take for granted
+FIXES = sorted((ROOT / "docs" / "fix").glob("*.md"))
 EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
 
 
@@ -253,7 +254,7 @@ def undefined_names(code):
 
 
 @pytest.mark.parametrize(
-    "page", [*BEFORE, *CHAPTERS, *(ROOT / "docs").glob("[!i]*.md")], ids=name_of
+    "page", [*BEFORE, *CHAPTERS, *FIXES, *(ROOT / "docs").glob("[!i]*.md")], ids=name_of
 )
 def test_the_code_that_a_reader_sees_needs_nothing_that_is_folded(page):
     found = CELL.findall(page.read_text("utf-8"))
@@ -265,7 +266,7 @@ def test_a_name_that_only_folded_code_defines_is_noticed():
     assert undefined_names("import numpy as np\nprint(np.e, corpus)\ncorpus = 1\n") == ["corpus"]
 
 
-@pytest.mark.parametrize("page", [*BEFORE, *CHAPTERS, ROOT / "docs/index.md"], ids=name_of)
+@pytest.mark.parametrize("page", [*BEFORE, *CHAPTERS, *FIXES, ROOT / "docs/index.md"], ids=name_of)
 def test_code_on_a_page_fits_its_column(page):
     lines = [
         line for cell in cells.sources_of(page.read_text("utf-8")) for line in cell.splitlines()
@@ -320,6 +321,7 @@ WITHOUT_CLOCK = [
         ROOT / "docs" / "index.md",
         *BEFORE,
         *CHAPTERS,
+        *FIXES,
         *sorted((ROOT / "docs" / "use").glob("*.md")),
     ),
     *EXAMPLES,
@@ -337,7 +339,7 @@ def test_no_test_page_or_example_reads_a_clock_or_sleeps(path):
 
 
 @pytest.mark.parametrize(
-    "page", [*BEFORE, *CHAPTERS, *(ROOT / "docs" / "use").glob("*.md")], ids=name_of
+    "page", [*BEFORE, *CHAPTERS, *FIXES, *(ROOT / "docs" / "use").glob("*.md")], ids=name_of
 )
 def test_the_cells_we_run_in_advance_are_exactly_those_that_myst_nb_finds(page):
     from myst_nb.core.read import read_myst_markdown_notebook

@@ -11,8 +11,10 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections import Counter
 from functools import partial
+from html import unescape
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import NamedTuple
@@ -27,6 +29,7 @@ import equations  # noqa: E402
 import finish  # noqa: E402
 import glossary_links  # noqa: E402
 import html_fixes  # noqa: E402
+import materials  # noqa: E402
 import unused_assets  # noqa: E402
 import upstream  # noqa: E402
 from play import ANSWER, WHOLE  # noqa: E402
@@ -47,12 +50,14 @@ notation
 glossary
 equations
 api
+fix/index
+questions/index
 gallery/index
 ```
 
 ::::{grid} 2
 :::{grid-item-card} A card
-Text with {wheel}`the wheel`.
+Text with {wheel}`the wheel`, {materials}`all figures` and {playground}`a run <text=a b&epochs=9>`.
 :::
 ::::
 """,
@@ -180,6 +185,58 @@ token
     "docs/exercises.md": "# Exercises\n\n```{all-exercises}\n```\n",
     "docs/equations.md": "# Equations\n\n```{equation-table}\n```\n",
     "docs/api.md": "# API\n\n```{eval-rst}\n.. autofunction:: charseq.reference.softmax\n```\n",
+    "docs/fix/index.md": """\
+# Fix it
+
+```{fixes} messages
+```
+
+## Symptoms
+
+```{fixes} toys
+```
+
+```{toctree}
+:glob:
+
+*
+```
+""",
+    "docs/fix/divide.md": f"""\
+{FRONT[:-5]}\
+group: toys
+message: "ZeroDivisionError: division by zero"
+symptom: a number is *divided* by zero
+---
+
+# division by zero
+
+```{{code-cell}} python
+import warnings
+
+print("first")
+1 / 0  # breaks here
+```
+
+```{{code-cell}} python
+warnings.warn("take care")  # warns here
+print("last")
+```
+""",
+    "docs/questions/index.md": "# All\n\n```{faq-list} toys\n```\n\n```{toctree}\ntoys\n```\n",
+    "docs/questions/toys.md": "# Questions\n\n```{faq} toys\n```\n",
+    "docs/_questions/toys.toml": """\
+[[question]]
+id = "what-is-a-gate"
+ask = "What is a `gate`?"
+source = "example.org"
+answer = "A number between 0 and 1."
+facts = [
+  { fact = "it lies between 0 and 1", at = "here", words = "between 0 and 1" },
+  { fact = "it has biases", at = "learn/page#the-gate", words = "These gates" },
+  { fact = "it has a letter", at = "notation", words = "Symbols" },
+]
+""",
     "examples/GALLERY_HEADER.rst": "Gallery\n=======\n\nExamples.\n",
     "examples/cell/GALLERY_HEADER.rst": "Cells\n-----\n\nOne.\n",
     "examples/cell/toy.py": '''\
@@ -246,6 +303,11 @@ Number("Of no exercise", 1)
 ```
 """,
     "docs/learn/picture.svg": "<svg xmlns='http://www.w3.org/2000/svg'><!-- nan --></svg>",
+    "docs/fix/calm.md": f"{FRONT}# Calm\n\n```{{code-cell}} python\n1 / 1  # breaks here\n```\n",
+    "docs/fix/index.md": GOOD["docs/fix/index.md"].replace("{fixes} toys", "{fixes} games"),
+    "docs/_questions/toys.toml": GOOD["docs/_questions/toys.toml"].replace(
+        '"notation"', '"nowhere"'
+    ),
     "docs/learn/raises.md": f"{FRONT}# Raises\n\n```{{code-cell}} python\n1 / 0\n```\n",
     "docs/glossary.md": GOOD["docs/glossary.md"].replace(
         "bias\n", "norm\n  A length.\n\nweight\n  A factor.\n\n  % links: doors\n\nbias\n"
@@ -289,6 +351,9 @@ MISTAKES = {
     "a question of no exercise": r"bad.md.*a question without an exercise before it",
     "a term that no page uses": r"glossary.md.*no chapter has a word of the entry 'term-norm'",
     "a word of two terms": r"two entries of the glossary list 'doors'",
+    "a cell that breaks elsewhere": r"calm.md.*a cell has failed\n.*breaks in line 1",
+    "a group of fixes without pages": r"no page in docs/fix belongs to 'games'",
+    "a question answered nowhere": r"a question is answered at 'nowhere', which is no page",
     "a cell that raises": r"raises.md.*a cell has failed\n(.*\n)*?ZeroDivisionError",
 }
 
@@ -366,6 +431,8 @@ GONE = [
     gone(f"{EXT}/code_links.py", '"build_inited"', r"AutoLink\.NAME, which we replace, is gone"),
     gone(f"{EXT}/code_links.py", '"populate_type_checking"', r"resolve\.NAME, which we .* is gone"),
     gone(f"{EXT}/jobs.py", "gen_rst.generate_file_rst", "no example has run ahead"),
+    gone(f"{EXT}/fixes.py", r"index\.html", "the sidebar has no list below fix/index"),
+    gone(f"{EXT}/materials.py", "r'<img", "no page has a figure: is"),
     uncalled(f"{EXT}/run_ahead.py", "create_client", "page.md.* asked us for the outputs"),
 ]
 SITES = {"good": (GOOD, []), "bad": (BAD, GONE_FROM_BAD), "gone": (GOOD, GONE)}
@@ -443,6 +510,10 @@ def test_a_site_without_links_in_code_is_a_warning(said):
     assert NO_LINKS in said["bad"]
 
 
+def text_of(html):
+    return unescape(re.sub("<[^>]*>", "", html))
+
+
 @pytest.fixture(scope="session")
 def page_html(toys):
     return (toys / "good/_build/html/learn/page.html").read_text("utf-8")
@@ -463,6 +534,57 @@ def test_cells_run_and_their_figures_have_a_size_and_dark_colours(page_html, toy
     figures = list((toys / "good/_build/html/_images").glob("*.svg"))
     assert figures
     assert all(b"prefers-color-scheme: dark" in path.read_bytes() for path in figures)
+
+
+@pytest.mark.slow
+def test_a_cell_that_breaks_on_purpose_shows_its_message_alone_and_the_next_cell_runs(toys):
+    html = (toys / "good/_build/html/fix/divide.html").read_text("utf-8")
+    outputs = [text_of(output) for output in re.findall(r"<pre>(.*?)</pre>", html, re.S)]
+    assert outputs[1:3] == ["first\n", "ZeroDivisionError: division by zero\n"]
+    assert outputs[4:] == ["last\nUserWarning: take care\n"]
+
+
+@pytest.mark.slow
+def test_fixes_are_listed_by_message_and_symptom_and_not_in_the_sidebar_of_other_pages(toys):
+    site = toys / "good/_build/html"
+    index = (site / "fix/index.html").read_text("utf-8")
+    listed = re.findall(r'<li><p><a[^>]*href="divide.html">(.*?)</a>', index)
+    assert [text_of(entry) for entry in listed] == [
+        "ZeroDivisionError: division by zero",
+        "a number is *divided* by zero",
+    ]
+    assert "toctree-l2" in index.partition("<article")[0]
+    assert (
+        "divide.html" not in (site / "learn/page.html").read_text("utf-8").partition("<article")[0]
+    )
+
+
+@pytest.mark.slow
+def test_a_question_has_an_address_an_answer_and_links_to_the_sections_that_answer_it(toys):
+    html = (toys / "good/_build/html/questions/toys.html").read_text("utf-8")
+    assert '<dt id="what-is-a-gate">What is a <code' in html
+    assert "A number between 0 and 1." in html
+    links = re.findall(r'<a class="reference internal" href="([^"]*)">([^<]*)</a>[,.]', html)
+    assert links == [
+        ("../learn/page.html#the-gate", "A page: The gate"),
+        ("../notation.html", "Notation"),
+    ]
+    everything = (toys / "good/_build/html/questions/index.html").read_text("utf-8")
+    assert '<a class="reference internal" href="toys.html#what-is-a-gate">What is a ' in everything
+
+
+@pytest.mark.slow
+def test_all_figures_and_notebooks_are_in_one_file_with_a_list_of_what_they_show(toys):
+    site = toys / "good/_build/html"
+    with zipfile.ZipFile(site / "_static" / materials.NAME) as archive:
+        names = archive.namelist()
+        shown = archive.read("what-the-figures-show.txt").decode()
+    assert {"figures/learn/page-1.svg", "figures/gallery/cell/toy-1.svg"} <= {*names}
+    assert "notebooks/toy.ipynb" in names
+    assert shown.startswith("figures/learn/page-1.svg\n    A line that rises.\n")
+    home = (site / "index.html").read_text("utf-8")
+    assert f'href="_static/{materials.NAME}">all figures</a>' in home
+    assert 'href="playground.html#text=a+b&amp;epochs=9">a run</a>' in home
 
 
 @pytest.mark.slow

@@ -8,10 +8,14 @@ tests/processors.py compares with it what pages and examples print on other proc
 
 import re
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+import traceback
+import warnings
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import TextIOBase
 
 CELL = re.compile(r"^```\{code-cell\} python\n(?:---\n.*?^---\n)?(.*?)^```", re.M | re.S)
+MARK = re.compile(r"  # (breaks|warns) here$", re.M)
+NOT_AS_MARKED = "NotAsMarked"  # in place of an error's name
 
 
 def sources_of(page):
@@ -28,6 +32,21 @@ def cells_of(page):
     return cells
 
 
+def mark_of(source):
+    """Return what a cell is meant to do, "breaks" or "warns", and in which line; or None twice."""
+    match = MARK.search(source)
+    return (match[1], source.count("\n", 0, match.start()) + 1) if match else (None, None)
+
+
+def failure(source, outputs):
+    """Return the trace of the error that has ended a cell, unless the cell was meant to break."""
+    for output in outputs:
+        if output["output_type"] == "error":
+            as_marked = mark_of(source)[0] == "breaks" and output["ename"] != NOT_AS_MARKED
+            return None if as_marked else "\n".join(output["traceback"])
+    return None
+
+
 def run_cells(sources, rc, describe=None):
     """Return the outputs of each cell; those after one that fails are empty.
 
@@ -38,12 +57,54 @@ def run_cells(sources, rc, describe=None):
     outputs = []
     for source in sources:
         shell.outputs = []
-        with redirect_stdout(Stream(shell, "stdout")), redirect_stderr(Stream(shell, "stderr")):
-            succeeded = shell.run_cell(source, store_history=True).success
+        with (
+            redirect_stdout(Stream(shell, "stdout")),
+            redirect_stderr(Stream(shell, "stderr")),
+            watch_for_mark(source, shell) as ended,
+        ):
+            ended.append(shell.run_cell(source, store_history=True).error_in_exec)
         outputs.append(shell.outputs)
-        if not succeeded:
+        if failure(source, shell.outputs):
             break
     return outputs + [[] for _ in sources[len(outputs) :]]
+
+
+@contextmanager
+def watch_for_mark(source, shell):
+    """Show of a cell that breaks or warns as it is meant to only the message; else complain."""
+    from nbformat.v4 import new_output
+
+    does, line = mark_of(source)
+    told = []  # each message, and the lines of the cell that led to it
+
+    def note(frames, kind, message):
+        lines = [number for frame, number in frames if frame.f_globals is shell.user_ns]
+        told.append(("".join(traceback.format_exception_only(kind, message)).strip(), lines))
+
+    def note_warning(message, category, *_):
+        note(traceback.walk_stack(None), category, message)
+
+    if not does:
+        yield told
+        return
+    with warnings.catch_warnings():
+        if does == "warns":
+            warnings.simplefilter("always")
+            warnings.showwarning = note_warning
+        ended = []
+        yield ended
+    (error,) = ended
+    if error:
+        note(traceback.walk_tb(error.__traceback__), type(error), error)
+    said = [message for message, lines in told if line in lines]
+    if does == "warns" and said and not error:
+        shell.outputs.append(new_output("stream", name="stdout", text="\n".join([*said, ""])))
+        return
+    problem = f"a cell {does} in line {line}, says its mark; its messages and their lines: {told}"
+    name, _, message = said[0].partition(": ") if said else (NOT_AS_MARKED, "", problem)
+    trace = said[:1] or [problem]
+    shell.outputs[:] = [o for o in shell.outputs if o["output_type"] != "error"]
+    shell.outputs.append(new_output("error", ename=name, evalue=message, traceback=trace))
 
 
 def make_shell(rc, describe):

@@ -128,7 +128,8 @@ def add_dark(app, exception):
         figures += 1
         recoloured += any(f": {light}".encode() in old for light in DARK)
         if STYLE not in old:
-            new = old.replace(b"<defs>", STYLE + appearing(old) + b"<defs>", 1)
+            moves = b"" if "_thumb." in path.name else appearing(old)
+            new = old.replace(b"<defs>", STYLE + moves + b"<defs>", 1)
             if new == old:
                 upstream.complain(
                     f"{path.name} stays light: it lacks the <defs> of matplotlib 3.11"

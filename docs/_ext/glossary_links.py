@@ -1,4 +1,4 @@
-"""Link the first use of each term of the glossary on the page of a chapter to its entry.
+"""Link the first use of each term of the glossary on a chapter or a page of Fix it to its entry.
 
 The entries of a ``{glossary}`` are linked by their headwords, or by the words that a comment in the
 entry lists, ``% links: word, other word``; regular plurals are found, too. ``% except: words``
@@ -21,7 +21,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import docname_join, logging
 
 logger = logging.getLogger(__name__)
-CHAPTERS = re.compile(r"(?:learn|before)/(?!index$)")
+CHAPTERS = re.compile(r"(?:learn|before|fix)/(?!index$)")
 NOT_RUNNING = (
     *(nodes.title, nodes.rubric, nodes.thead, nodes.caption, nodes.citation, nodes.comment),
     *(nodes.literal, nodes.literal_block, nodes.doctest_block, nodes.math, nodes.math_block),

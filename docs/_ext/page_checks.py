@@ -1,7 +1,7 @@
 """Warn, and so fail the build, where no other extension does.
 
 An image needs an alternative text, an example has run, and neither an output nor the text in a
-figure has a NaN.
+figure has a NaN. A page about NaN says ``shows-nan: true`` in its front matter.
 """
 
 import re
@@ -23,7 +23,7 @@ EXPECTED = {
 }
 
 
-def problems(doctree, source, folder):
+def problems(doctree, source, folder, shows_nan=False):
     """Yield each node that has a problem, and the problem. Images are in `folder` or below."""
     images = list(doctree.findall(nodes.image))
     for image in images:
@@ -39,8 +39,10 @@ def problems(doctree, source, folder):
             yield image, f"an image has no alternative text: {image['uri']}"
     outputs = list(doctree.findall(is_output))
     for output in outputs:
-        if NAN.search(output.astext()):
+        if NAN.search(output.astext()) and not shows_nan:
             yield output, f"an output has a NaN: {output.astext()[-200:]}"
+    if shows_nan and not any(NAN.search(output.astext()) for output in outputs):
+        yield doctree, "the front matter says shows-nan, and no output has one"
     # sphinx-gallery copies an example beside the page that it makes of it.
     if source.with_suffix(".py").exists() and not outputs and not images:
         yield doctree, "the example has no output and no figure: did it run?"
@@ -54,7 +56,8 @@ def is_output(node):
 
 def check(app, doctree):
     docname = app.env.current_document.docname
-    for node, problem in problems(doctree, Path(app.env.doc2path(docname)), Path(app.srcdir)):
+    source, shows_nan = Path(app.env.doc2path(docname)), "shows-nan" in app.env.metadata[docname]
+    for node, problem in problems(doctree, source, Path(app.srcdir), shows_nan):
         logger.warning("%s", problem, location=node if node.line else docname, type="page")
         app.env.note_reread()  # so that the next build says it again
 

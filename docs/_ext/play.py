@@ -14,12 +14,12 @@ import json
 import re
 from functools import cache
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from docutils import nodes
 from docutils.parsers.rst import directives
 from safetensors import safe_open
-from sphinx.util.docutils import SphinxDirective
+from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 # A comment: on lines of its own, in front of code, or at the end of a line. The last has no quotes,
 # so that it is not a piece of a text.
@@ -111,6 +111,17 @@ class Play(SphinxDirective):
         node += self.parse_content_to_nodes()
         self.set_source_info(node)
         return [node]
+
+
+class Run(SphinxRole):
+    """``{playground}`text <cell=LSTM&epochs=200>` `` opens the playground with these settings."""
+
+    def run(self):
+        text, settings = re.fullmatch(r"(.*?) ?<(.*)>", self.text, re.S).groups()
+        up = "../" * self.env.current_document.docname.count("/")
+        address = urlencode(parse_qsl(settings, strict_parsing=True))
+        target = f"{up}playground.html#{address}"
+        return [nodes.reference(self.rawtext, text, refuri=target, internal=True)], []
 
 
 def loads_whole(doctree):
@@ -230,6 +241,7 @@ def setup(app):
     others = dict.fromkeys(("latex", "text", "man", "texinfo"), (nothing, nothing))
     app.add_node(play, html=(visit, depart), **others)
     app.add_directive("play", Play)
+    app.add_role("playground", Run())
     app.add_config_value("play_scripts", SCRIPTS, "html")  # if they change, pages are written anew
     app.add_config_value("play_net_size", len(pack_net()), "html")
     app.connect("builder-inited", write_whole)

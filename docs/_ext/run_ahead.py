@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import cells
 import jobs
 import myst_nb.sphinx_
 import upstream
@@ -24,12 +25,10 @@ class Ran(NotebookClientBase):
         place = self.path.parent, [cell.source for cell in code]
         for count, (cell, outputs) in enumerate(zip(code, jobs.queue.outputs(*place), strict=True)):
             cell.update(execution_count=count + 1, outputs=[from_dict(o) for o in outputs])
-            for output in cell.outputs:
-                if output.output_type == "error":
-                    jobs.queue.forget(*place)
-                    failed.add(self.path)
-                    trace = "\n".join(output.traceback)
-                    self.logger.warning(f"a cell has failed\n{trace}", subtype="exec")
+            if trace := cells.failure(cell.source, cell.outputs):
+                jobs.queue.forget(*place)
+                failed.add(self.path)
+                self.logger.warning(f"a cell has failed\n{trace}", subtype="exec")
 
 
 def client(notebook, source, nb_config, logger, read_fmt=None):

@@ -145,3 +145,18 @@ def test_the_theme_switch_turns_figures_dark_and_light(quiet, site):
     assert seen["dark"] < 0.3
     assert seen["light"] > 0.7
     assert seen["auto"] > 0.7
+
+
+def test_parts_of_a_figure_appear_in_turn_and_at_once_where_motion_is_reduced(quiet, site):
+    images = (site / "_images").glob("*.svg")
+    figures = [path for path in images if b"@keyframes appear" in path.read_bytes()]
+    assert len(figures) == 1
+    delays = "document.getAnimations().map(animation => animation.effect.getTiming().delay)"
+    quiet.emulate_media(reduced_motion="no-preference")
+    quiet.goto(figures[0].as_uri())
+    found = quiet.evaluate(delays)
+    assert len(found) == 26
+    assert found == sorted(found)
+    assert 3000 < found[-1] < 5000  # ms; what moves for longer would need a button to stop it
+    quiet.emulate_media(reduced_motion="reduce")
+    assert quiet.evaluate(delays) == []

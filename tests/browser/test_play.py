@@ -7,8 +7,9 @@ import itertools
 import json
 import math
 import re
+from html import unescape
 from pathlib import Path
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import pytest
 import torch
@@ -262,6 +263,21 @@ def test_the_address_keeps_the_settings_and_leads_back_to_them(play):
     let_the_page_act(again)
     assert again.get_by_label("Learning rate", exact=True).input_value() == "0.3"
     assert again.evaluate("charseqStore.shared.run.settings.lr") == 0.3
+
+
+def test_each_run_that_the_page_for_teachers_links_to_opens_with_its_settings(play, site):
+    html = (site / "teachers.html").read_text("utf-8")
+    addresses = [unescape(a) for a in re.findall(r'href="playground.html(#[^"]*)"', html)]
+    assert len(addresses) >= 10
+    for address in addresses:
+        page = play(address)
+        assert "".join(page.get_by_role("alert").all_text_contents()) == ""
+        settings = page.evaluate("charseqStore.shared.run.settings")
+        for name, value in parse_qsl(address[1:]):
+            found = (
+                page.evaluate("charseqStore.shared.epoch") if name == "epoch" else settings[name]
+            )
+            assert (str(found).lower() if isinstance(found, bool) else str(found)) == value, address
 
 
 def test_an_address_chosen_while_the_page_is_about_to_write_its_own_is_kept(play):

@@ -1,0 +1,120 @@
+"""The pages of questions: what people ask, in their words, and where the site answers.
+
+``{faq} shapes`` shows the questions of ``docs/_questions/shapes.toml`` with their answers, and
+``{faq-list} shapes`` the questions alone, as links to ``questions/shapes``.
+
+Each question has an ``id``, which is its address, ``ask``, ``source``, an ``answer`` of a sentence
+or two if that is enough, and ``facts``: what a whole answer has to say (``fact``), the section that
+says it (``at``, as ``learn/shapes#the-section``, or ``here`` for the answer itself), and ``words``
+that stand there.
+tests/test_site.py looks for the words, and for each address that a link leads to.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+logger = logging.getLogger(__name__)
+FOLDER = Path(__file__).parents[1] / "_questions"
+PARTS = ("make-it-happen", "why-it-happens", "fix-it", "check-your-own-code", "read-more")
+PART = re.compile(rf"#({'|'.join(PARTS)})$")
+
+
+def questions_of(topic):
+    return tomllib.loads((FOLDER / f"{topic}.toml").read_text("utf-8"))["question"]
+
+
+def places_of(question):
+    """Return the sections that answer a question, each once, in the order of its facts.
+
+    Of a page of Fix it, a part that every such page has stands for the whole page.
+    """
+    places = (fact["at"] for fact in question["facts"] if fact["at"] != "here")
+    return list(dict.fromkeys(PART.sub("", place) for place in places))
+
+
+class section_link(nodes.Inline, nodes.Element):  # noqa: N801 - a node's class is its tag's name
+    """A link whose words, the titles of a page and a section, are known once all is read."""
+
+
+class Faq(SphinxDirective):
+    required_arguments = 1
+
+    def run(self):
+        (topic,) = self.arguments
+        self.env.note_dependency(str(FOLDER / f"{topic}.toml"))
+        listed = nodes.definition_list(classes=["faq"])
+        for question in questions_of(topic):
+            (asked,) = self.parse_text_to_nodes(question["ask"])
+            permalink = nodes.reference(
+                "", "¶", refuri=f"#{question['id']}", classes=["headerlink"],
+                reftitle="Link to this question",
+            )  # fmt: skip
+            term = nodes.term("", "", *asked.children, permalink, ids=[question["id"]])
+            answer = self.parse_text_to_nodes(question.get("answer", ""))
+            links = [section_link(at=place) for place in places_of(question)]
+            if links:
+                answer.append(nodes.paragraph("", "", *between(links, ", "), classes=["read"]))
+            listed += nodes.definition_list_item("", term, nodes.definition("", *answer))
+        return [listed]
+
+
+class FaqList(SphinxDirective):
+    required_arguments = 1
+
+    def run(self):
+        (topic,) = self.arguments
+        self.env.note_dependency(str(FOLDER / f"{topic}.toml"))
+        listed = nodes.bullet_list()
+        for question in questions_of(topic):
+            (asked,) = self.parse_text_to_nodes(question["ask"])
+            uri = f"{topic}.html#{question['id']}"
+            link = nodes.reference("", "", *asked.children, refuri=uri, internal=True)
+            listed += nodes.list_item("", nodes.paragraph("", "", link))
+        return [listed]
+
+
+def between(links, text):
+    parts = [nodes.Text("Read ")]
+    for link in links:
+        parts += [link, nodes.Text(text)]
+    return [*parts[:-1], nodes.Text(".")]
+
+
+class LinkSections(SphinxPostTransform):
+    default_priority = 5
+
+    def run(self, **kwargs):
+        for place in list(self.document.findall(section_link)):
+            page, _, section = place["at"].partition("#")
+            if page not in self.env.titles:
+                logger.warning("a question is answered at %r, which is no page", place["at"])
+                place.replace_self(nodes.Text(place["at"]))
+                continue
+            here = self.env.current_document.docname
+            uri = self.app.builder.get_relative_uri(here, page) + (f"#{section}" if section else "")
+            link = nodes.reference("", "", refuri=uri, internal=True)
+            link += [node.deepcopy() for node in self.env.titles[page].children]
+            for entry in self.env.tocs[page].findall(nodes.reference):
+                if section and entry["anchorname"] == f"#{section}":
+                    link += [nodes.Text(": "), *(node.deepcopy() for node in entry.children)]
+            place.replace_self(link)
+
+
+def to_write_anew(app, env):
+    """Name the pages of questions: the title of a section may have changed."""
+    return [name for name in env.found_docs if name.startswith("questions/")]
+
+
+def setup(app):
+    app.add_node(section_link)
+    app.add_directive("faq", Faq)
+    app.add_directive("faq-list", FaqList)
+    app.add_post_transform(LinkSections)
+    app.connect("env-updated", to_write_anew)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

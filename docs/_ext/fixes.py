@@ -1,0 +1,105 @@
+"""The section Fix it: one page per mistake, and lists of them by message and by symptom.
+
+A page in docs/fix names in its front matter its ``group``, what a reader sees (``symptom``) and, if
+PyTorch or Python prints one, the ``message``. ``{fixes} messages`` lists all messages, and
+``{fixes} shapes`` the symptoms of a group.
+
+The other pages do not have all these titles in their sidebar, only the index, and likewise of the
+pages of questions.
+"""
+
+import re
+
+import upstream
+from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.docutils import SphinxDirective
+
+FOLDER = "fix/"
+INDEX = f"{FOLDER}index"
+SHORTENED = (FOLDER, "questions/")  # folders whose pages only these pages have in their sidebar
+
+
+class fixes(nodes.General, nodes.Element):  # noqa: N801 - a node's class is the name of its tag
+    """Place for the list of all messages, or of the symptoms of a group."""
+
+
+class Fixes(SphinxDirective):
+    required_arguments = 1
+
+    def run(self):
+        return [fixes(group=self.arguments[0])]
+
+
+def pages(env):
+    """Return what the front matter of each page says, by the page's name."""
+    names = sorted(name for name in env.found_docs if name.startswith(FOLDER) and name != INDEX)
+    return {name: env.metadata[name] for name in names}
+
+
+def bare(message):
+    """Return a message without the name of its error, as people search for it."""
+    return re.sub(r"^[\w.]+: ", "", message)
+
+
+class List(SphinxPostTransform):
+    default_priority = 5
+
+    def run(self, **kwargs):
+        for place in list(self.document.findall(fixes)):
+            place.replace_self(self.items(place["group"]))
+
+    def items(self, group):
+        here = self.env.current_document.docname
+        items = []
+        for name, about in pages(self.env).items():
+            if group == "messages" and "message" in about:
+                words = nodes.literal("", about["message"], classes=["message"])
+                key = bare(about["message"]).lower()
+            elif group == about.get("group"):
+                words = nodes.inline("", about["symptom"])
+                key = about["symptom"].lower()
+            else:
+                continue
+            uri = self.app.builder.get_relative_uri(here, name)
+            link = nodes.reference("", "", words, refuri=uri, internal=True)
+            items.append((key, nodes.list_item("", nodes.paragraph("", "", link))))
+        items = [item for _, item in sorted(items, key=lambda entry: entry[0])]
+        if not items:
+            upstream.complain(f"no page in docs/fix belongs to {group!r}", location=here)
+        return nodes.bullet_list("", *items)
+
+
+def to_write_anew(app, env):
+    """Name the pages that show lists, for the front matter of another page may have changed."""
+    return [INDEX] if INDEX in env.found_docs else []
+
+
+def shorten_sidebar(app, pagename, templatename, context, doctree):
+    whole = context.get("toctree")
+    folders = [
+        folder
+        for folder in SHORTENED
+        if f"{folder}index" in app.env.found_docs and not pagename.startswith(folder)
+    ]
+
+    def shorter(**options):
+        html = whole(**options)
+        for folder in folders:
+            below = rf'({folder}index\.html">[^<]*</a>)<ul>.*?</ul>'
+            html, hits = re.subn(below, r"\1", html, flags=re.S)
+            if not hits:
+                upstream.complain(f"the sidebar has no list below {folder}index (Sphinx 9.0.4)")
+        return html
+
+    if whole and folders:
+        context["toctree"] = shorter
+
+
+def setup(app):
+    app.add_node(fixes)
+    app.add_directive("fixes", Fixes)
+    app.add_post_transform(List)
+    app.connect("env-updated", to_write_anew)
+    app.connect("html-page-context", shorten_sidebar, priority=400)  # before Furo asks for it
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
