@@ -274,6 +274,12 @@ def test_code_on_a_page_fits_its_column(page):
     assert [line for line in lines if len(line) > 78] == []
 
 
+@pytest.mark.parametrize("page", [*BEFORE, *CHAPTERS, *FIXES, *EXAMPLES], ids=name_of)
+def test_a_figure_takes_its_colours_from_charseq_plotting(page):
+    """Those have a partner on a dark page; others can't be seen there (docs/_ext/figures.py)."""
+    assert re.findall(r"""["']#[0-9a-fA-F]{6}["']""", page.read_text("utf-8")) == []
+
+
 @pytest.mark.parametrize("script", EXAMPLES, ids=name_of)
 def test_an_example_asks_a_question_draws_and_asserts_its_claim(script):
     tree = ast.parse(script.read_text("utf-8"))

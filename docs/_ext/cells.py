@@ -4,13 +4,17 @@ A Jupyter kernel is a process of its own that is spoken to over sockets, which c
 pages compute. IPython's shell needs neither: it runs a cell, and what the cell prints, returns or
 draws arrives in the few methods below, in the format of a notebook. The site is built with it, and
 tests/processors.py compares with it what pages and examples print on other processors.
+
+A cell that is meant to fail says so at the end of the line that fails, ``# breaks here``, and one
+that is meant to warn, ``# warns here``. It must do so in that line. Then its output is the message
+alone, and the cells below it run.
 """
 
 import re
 import sys
 import traceback
 import warnings
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from io import TextIOBase
 
 CELL = re.compile(r"^```\{code-cell\} python\n(?:---\n.*?^---\n)?(.*?)^```", re.M | re.S)
@@ -60,21 +64,22 @@ def run_cells(sources, rc, describe=None):
         with (
             redirect_stdout(Stream(shell, "stdout")),
             redirect_stderr(Stream(shell, "stderr")),
-            watch_for_mark(source, shell) as ended,
         ):
-            ended.append(shell.run_cell(source, store_history=True).error_in_exec)
+            run_as_marked(source, shell)
         outputs.append(shell.outputs)
         if failure(source, shell.outputs):
             break
     return outputs + [[] for _ in sources[len(outputs) :]]
 
 
-@contextmanager
-def watch_for_mark(source, shell):
-    """Show of a cell that breaks or warns as it is meant to only the message; else complain."""
+def run_as_marked(source, shell):
+    """Run a cell. Of one that breaks or warns as its mark says, show only the message."""
     from nbformat.v4 import new_output
 
     does, line = mark_of(source)
+    if not does:
+        shell.run_cell(source, store_history=True)
+        return
     told = []  # each message, and the lines of the cell that led to it
 
     def note(frames, kind, message):
@@ -84,16 +89,11 @@ def watch_for_mark(source, shell):
     def note_warning(message, category, *_):
         note(traceback.walk_stack(None), category, message)
 
-    if not does:
-        yield told
-        return
     with warnings.catch_warnings():
         if does == "warns":
             warnings.simplefilter("always")
             warnings.showwarning = note_warning
-        ended = []
-        yield ended
-    (error,) = ended
+        error = shell.run_cell(source, store_history=True).error_in_exec
     if error:
         note(traceback.walk_tb(error.__traceback__), type(error), error)
     said = [message for message, lines in told if line in lines]

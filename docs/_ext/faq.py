@@ -59,7 +59,7 @@ class Faq(SphinxDirective):
             answer = self.parse_text_to_nodes(question.get("answer", ""))
             links = [section_link(at=place) for place in places_of(question)]
             if links:
-                answer.append(nodes.paragraph("", "", *between(links, ", "), classes=["read"]))
+                answer.append(nodes.paragraph("", "", *sentence_of(links), classes=["read"]))
             listed += nodes.definition_list_item("", term, nodes.definition("", *answer))
         return [listed]
 
@@ -79,10 +79,10 @@ class FaqList(SphinxDirective):
         return [listed]
 
 
-def between(links, text):
+def sentence_of(links):
     parts = [nodes.Text("Read ")]
     for link in links:
-        parts += [link, nodes.Text(text)]
+        parts += [link, nodes.Text(", ")]
     return [*parts[:-1], nodes.Text(".")]
 
 
