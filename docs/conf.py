@@ -171,15 +171,3 @@ html_show_search_summary = False  # it fetches each page found, which file:// re
 html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get("DOCS_URL", "")
 ogp_site_url = html_baseurl
 ogp_social_cards = {"enable": False}  # pictures drawn by matplotlib on every build
-html_theme_options = {
-    "light_css_variables": {
-        "color-brand-primary": "#0b5c8a",
-        "color-brand-content": "#0b5c8a",
-        "color-brand-visited": "#6b4a8f",
-    },
-    "dark_css_variables": {
-        "color-brand-primary": "#7cc4f0",
-        "color-brand-content": "#7cc4f0",
-        "color-brand-visited": "#c5a5e6",
-    },
-}

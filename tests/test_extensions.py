@@ -399,7 +399,7 @@ NO_LINKS = "no code on any page links to the reference"
 # What the third site does not find.
 GONE = [
     *(
-        gone(f"{EXT}/html_fixes.py", f"'{fix.wrong}'", "no page has .*NAME.* to fix")
+        gone(f"{EXT}/html_fixes.py", repr(fix.wrong), "no page has .*NAME.* to fix")
         for fix in html_fixes.FIXES
     ),
     *(

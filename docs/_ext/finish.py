@@ -81,5 +81,6 @@ def missing(hits_of_pages):
 
 
 def setup(app):
+    html_fixes.add_visitors(app)
     app.connect("build-finished", finish, priority=900)  # after codeautolink
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,10 +1,17 @@
 """Fix, in the finished HTML, what other packages get wrong and offer no hook for.
 
-Axe or a reader found each of these. finish.py applies them, counts them over the whole site, and
-warns about one that hit nothing: then the package has changed, and the fix must follow or go.
+Axe, a validator, the pages' own policy or a reader found each of these. finish.py applies them,
+counts them over the whole site, and warns about one that hit nothing: then the package has changed,
+and the fix must follow or go.
 """
 
+import re
+from html import escape
 from typing import NamedTuple
+
+import upstream
+from myst_nb.sphinx_ import HideCodeCellNode, depart_HideCellInput
+from sphinxext import opengraph
 
 
 class Fix(NamedTuple):
@@ -25,10 +32,35 @@ FIXES = (
         '<div role="list" class="citation-list">',
         '<div class="citation-list">',
     ),
-    # The name of every folded cell, whatever its visible label says.
+    # The policy admits no style attributes. custom.css has the same for the two tables.
     Fix(
-        "MyST-NB 1.4.0, sphinx_.py, visit_HideCellInput",
-        ' aria-label="Toggle hidden content"',
+        "Furo 2025.12.19, theme/furo/partials/icons.html",
+        '<svg xmlns="http://www.w3.org/2000/svg" style="display: none;">',
+        '<svg xmlns="http://www.w3.org/2000/svg" display="none">',
+    ),
+    Fix("Furo 2025.12.19, theme/furo/partials/icons.html", 'style="opacity: 50%"', 'opacity=".5"'),
+    Fix("Furo 2025.12.19, theme/furo/genindex.html", '<table style="width: 100%" ', "<table "),
+    Fix(
+        "Furo 2025.12.19, theme/furo/genindex.html",
+        '<td style="width: 33%; vertical-align: top;">',
+        "<td>",
+    ),
+    # The theme has said so already.
+    Fix(
+        "docutils 0.22.4, writers/html5_polyglot/__init__.py",
+        '<meta name="viewport" content="width=device-width, initial-scale=1" />',
+        "",
+    ),
+    # HTML has no such attribute. It has one that shows the same words.
+    Fix(
+        "sphinx-gallery 0.22.1, backreferences.py, THUMBNAIL_TEMPLATE",
+        'class="sphx-glr-thumbcontainer" tooltip=',
+        'class="sphx-glr-thumbcontainer" title=',
+    ),
+    # The place for tags, once for each group of examples; no example here has tags.
+    Fix(
+        "sphinx-gallery 0.22.1, gen_rst.py, generate_dir_rst",
+        "<div id='sg-tag-list' class='sphx-glr-tag-list'></div>",
         "",
     ),
     # Several landmarks of one kind need names. No block of the template surrounds only these.
@@ -65,3 +97,34 @@ def complaints():
         entry.wrong: f"no page has {entry.wrong!r} to fix, as pages had with {entry.upstream}"
         for entry in FIXES
     }
+
+
+def cut_before_an_entity(describe):
+    """Return a description that does not end within the code of a character, such as ``&#x2...``.
+
+    sphinxext-opengraph counts the characters of a description after it has escaped them.
+    """
+    return lambda *args, **kwargs: re.sub(r"&[#\w]*\.\.\.$", "...", describe(*args, **kwargs))
+
+
+upstream.replace(opengraph, "get_description", cut_before_an_entity, "sphinxext-opengraph 0.13.0")
+
+
+def visit_folded_cell(translator, node):
+    """Write the labels of a folded cell as spans, since a summary may not hold paragraphs.
+
+    MyST-NB 1.4.0 also calls every folded cell "Toggle hidden content", whatever its label says.
+    """
+    classes = " ".join(node["classes"])
+    labels = {"collapsed": node["prompt_show"], "expanded": node["prompt_hide"]}
+    spans = "".join(
+        f'<span class="{state} admonition-title">{escape(label)}</span>\n'
+        for state, label in labels.items()
+    )
+    translator.body.append(
+        f'<details class="admonition hide {classes}">\n<summary>\n{spans}</summary>\n'
+    )
+
+
+def add_visitors(app):
+    app.add_node(HideCodeCellNode, True, html=(visit_folded_cell, depart_HideCellInput))

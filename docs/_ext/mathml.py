@@ -4,8 +4,10 @@ It is a Sphinx math renderer like any other, so ``:math:``, ``$…$``, ``$$…$$
 work unchanged, with Sphinx's own equation numbers.
 """
 
+import re
 from functools import cache
-from html import escape
+from html import escape, unescape
+from xml.etree import ElementTree
 
 import math_core
 from docutils import nodes
@@ -14,6 +16,15 @@ from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
 logger = logging.getLogger(__name__)
+# The pages' policy admits no style attributes. math.css has the same styles for these classes.
+CLASSES = {
+    "text-align: right;justify-items: end;padding-right: 0;": "end",
+    "text-align: left;justify-items: start;padding-left: 0;": "start",
+    "text-align: left;justify-items: start;padding-right: 0;": "case",
+    "text-align: left;justify-items: start;padding-right: 0;padding-left:1em;": "case",
+}
+# MathML 3, and so a validator, knows these attributes for few elements, and <mstyle> for any other.
+FOR_ANY = {"displaystyle": ("math", "mstyle", "mtable"), "scriptlevel": ("mstyle",)}
 
 
 @cache
@@ -28,10 +39,32 @@ def to_mathml(translator, node, *, display):
         latex = rf"\begin{{aligned}}{latex}\end{{aligned}}"  # as Sphinx's own renderers do
     try:
         macros = tuple(translator.config.mathml_macros.items())
-        return converter(macros).convert_with_local_state(latex, displaystyle=display)
+        formula = converter(macros).convert_with_local_state(latex, displaystyle=display)
+        return without_styles(formula)
     except math_core.LatexError as error:
         logger.warning("bad math %r: %s", latex, error, location=node, type="math")
         return f"<code>{escape(latex)}</code>"
+
+
+def without_styles(formula):
+    """Return a formula of math-core 0.9.0 in a form that the policy and validators accept."""
+    if not re.search(r"(?: style|<m[^a][^>]* displaystyle|scriptlevel)=", formula):
+        return formula
+    named = re.compile(r"&(?!amp;|lt;|gt;|quot;)\w+;")  # XML knows only these names
+    root = ElementTree.fromstring(named.sub(lambda match: unescape(match[0]), formula))
+    for parent in [*root.iter()]:
+        for place, child in enumerate(parent):
+            if style := child.attrib.pop("style", ""):
+                child.set("class", CLASSES[style])
+            moved = {
+                name: child.attrib.pop(name)
+                for name, tags in FOR_ANY.items()
+                if name in child.attrib and child.tag not in tags
+            }
+            if moved:
+                parent[place] = ElementTree.Element("mstyle", moved)
+                parent[place].append(child)
+    return ElementTree.tostring(root, "unicode", short_empty_elements=False)
 
 
 def visit_inline(translator, node):
@@ -42,7 +75,9 @@ def visit_inline(translator, node):
 
 def visit_display(translator, node):
     formula = to_mathml(translator, node, display=True)
-    translator.body.append(translator.starttag(node, "div", CLASS="math notranslate"))
+    # Furo wraps it in an element with the same ids, and an id may be there only once.
+    named = {} if node["ids"] == node.parent["ids"] else node
+    translator.body.append(translator.starttag(named, "div", CLASS="math notranslate"))
     translator.body.append(f'<div class="formula">{formula}</div>')
     if node["number"]:
         number = get_node_equation_number(translator, node)

@@ -14,15 +14,15 @@ import upstream
 NEEDED_FOR = {
     "mystnb": ('class="cell',),
     "sg_gallery": ('class="sphx-glr', " sphx-glr"),
-    "sg-tags": ("sphx-glr-tag",),
+    "sg-tags": ("data-sgtags",),
     "sphinx-design": ('class="sd-', " sd-"),
     "design-tabs": ("sd-tab-set",),
     "copybutton": ('class="highlight"',),
     "clipboard": ('class="highlight"',),
     "math.css": ("<math",),
 }
-# No page needs these so far. A page that has tabs removes the name from this list.
-NOT_YET_NEEDED = ("design-tabs",)
+# No page needs these so far. A page that has tabs, or an example with tags, removes its name here.
+NOT_YET_NEEDED = ("design-tabs", "sg-tags")
 # What finished pages hold if files and marks still have these names, and else the complaint.
 EXPECTED = {
     f"_static/{prefix}": f"no page loads a file whose name starts with {prefix!r}: "
@@ -39,6 +39,12 @@ RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")  # of minified styles, also within @m
 CLASSES = re.compile(r'class="([^"]*)"')
 NAME = re.compile(r"\.([\w-]+)")
 COLOURS = re.compile(r"div\.highlight \.-Color[^{]*\{[^}]*\}\n*")
+
+
+def add_named(app, pagename, templatename, context, doctree):
+    """A style sheet that one page alone needs is named in its front matter: ``styles: my.css``."""
+    for name in (context.get("meta") or {}).get("styles", "").split():
+        app.add_css_file(name)
 
 
 def drop_unused(app, pagename, templatename, context, doctree):
@@ -104,6 +110,7 @@ def bring_them_back(app):
 
 def setup(app):
     app.connect("builder-inited", bring_them_back, priority=100)
+    app.connect("html-page-context", add_named)
     app.connect("html-page-context", drop_unused, priority=900)  # after all that add files
     app.connect("build-finished", drop_colours)
     app.connect("build-finished", drop_designs)

@@ -32,13 +32,12 @@
       const ranks = logits.map((_, v) => v).sort((a, b) => logits[b] - logits[a]);
       const p = charseq.probabilities(logits, temperature);
       /** @param {number} v */
-      const bar = (v) =>
-        el(
-          "div",
-          { class: "play-dial-bar", "aria-hidden": "true" },
-          el("i", { style: `width: ${100 * p[v]}%` }),
-          el("b", { style: `left: ${100 * learned[v]}%` }),
-        );
+      const bar = (v) => {
+        const [now, then] = [el("i"), el("b")];
+        now.style.width = `${100 * p[v]}%`;
+        then.style.left = `${100 * learned[v]}%`;
+        return el("div", { class: "play-dial-bar", "aria-hidden": "true" }, now, then);
+      };
       element.replaceChildren(
         table(
           "What comes next. A line marks where the bar ends at temperature 1.",

@@ -62,12 +62,11 @@ const charseqPlacePanel = (chars) => {
     if (came >= 0 && !listed.includes(came)) listed.push(came);
     const rest = listed.reduce((left, id) => left - p[id], 1);
     /** @param {number} share */
-    const bar = (share) =>
-      el(
-        "div",
-        { class: "play-dial-bar", "aria-hidden": "true" },
-        el("i", { style: `width: ${100 * share}%` }),
-      );
+    const bar = (share) => {
+      const length = el("i");
+      length.style.width = `${100 * share}%`;
+      return el("div", { class: "play-dial-bar", "aria-hidden": "true" }, length);
+    };
     /** @type {(string | HTMLElement)[][]} */
     const rows = listed.map((id) => [
       show(chars[id]),
