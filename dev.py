@@ -11,6 +11,7 @@ processors
 bench   compare charseq's speed with that of other programs (benchmarks/README.md);
         .venv/bin/pip install -e .[bench] installs those that come as packages
 live    serve the site and rebuild it on every save
+links   follow each link that leads out of the site; this task needs the network
 lint    run ruff and mypy, and deno's formatter and linter for JavaScript
 clean   delete everything that was built, except .venv
 
@@ -64,6 +65,12 @@ def processors(*options):
     return run("tests.processors", *options)
 
 
+def links(*options):
+    # Sphinx asks for each address once. A dead one is a warning with its page and line.
+    builder = ["-b", "linkcheck", "-d", DOCTREES, "-q"]
+    return run("sphinx", *builder, *options, "docs", str(ROOT / "_build" / "links"))
+
+
 def lint():
     python = [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]]
     javascript = [["deno", "fmt", "--check", "--quiet"], ["deno", "lint", "--quiet"]]
@@ -91,7 +98,7 @@ def clean():
 
 
 TASKS = {"docs": docs, "test": test, "processors": processors, "bench": bench, "live": live}
-TASKS |= {"lint": lint, "clean": clean}
+TASKS |= {"links": links, "lint": lint, "clean": clean}
 DOCTREES = str(ROOT / "_build" / "doctrees")
 # One process of tests per core. Slow tests come first, and xdist must not reorder them.
 IN_PARALLEL = ["-n", "auto", "--no-loadscope-reorder"]
@@ -166,7 +173,7 @@ def main():
     if options.task != "clean":
         urls = {"--index-url": options.index_url, "--extra-index-url": options.extra_index_url}
         pip_options = [part for option, url in urls.items() if url for part in (option, url)]
-        set_up("docs" if options.task == "docs" else "dev", pip_options)
+        set_up("docs" if options.task in ("docs", "links") else "dev", pip_options)
     return TASKS[options.task](*arguments)
 
 

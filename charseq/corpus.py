@@ -29,7 +29,7 @@ __all__ = ["Corpus", "streams", "windows"]
 
 Batch = tuple[NDArray[np.int64], NDArray[np.int64]]
 
-ENDING = b"charseq1"  # ends each cache file, so that a file that was cut short is recognised
+ENDING = b"charseq1"  # ends each cache file, so that a file that was cut short is recognized
 
 
 # --- a text as ids --------------------------------------------------------------------------------
@@ -481,7 +481,7 @@ def _name_text_in_errors(path: str | Path) -> Iterator[None]:
 
 
 class _Map(mmap.mmap):
-    """A file that this module mapped into memory; `release_pages` recognises it by this class."""
+    """A file that this module mapped into memory; `release_pages` recognizes it by this class."""
 
 
 def _map_ids(file: IO[bytes], vocab: Vocabulary, count: int) -> Corpus:

@@ -231,7 +231,7 @@ def language_model_steps(
     step starts from the values of the last state. The state is detached from the graph, so the
     gradient goes no further back.
 
-    If ``torch.distributed`` has been initialised, each process reads its share of the B rows. All
+    If ``torch.distributed`` has been initialized, each process reads its share of the B rows. All
     processes make the same update, with the gradient of the whole batch.
 
     Parameters
