@@ -64,6 +64,7 @@ extensions = [
     "fixes",
     "faq",
     "materials",
+    "proof",
 ]
 exclude_patterns = [
     "_*",

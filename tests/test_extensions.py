@@ -25,6 +25,7 @@ from filelock import FileLock
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "docs" / "_ext"))
 import code_links  # noqa: E402
+import comparisons  # noqa: E402
 import equations  # noqa: E402
 import finish  # noqa: E402
 import glossary_links  # noqa: E402
@@ -53,6 +54,7 @@ api
 fix/index
 questions/index
 gallery/index
+proof
 ```
 
 ::::{grid} 2
@@ -237,6 +239,19 @@ facts = [
   { fact = "it has a letter", at = "notation", words = "Symbols" },
 ]
 """,
+    "docs/proof.md": """\
+# Proof
+
+```{proof} build
+```
+
+```{equal-bits}
+one | tests/test_toy.py::test_softmax_sums_to_one
+```
+
+```{slowest-examples}
+```
+""",
     "examples/GALLERY_HEADER.rst": "Gallery\n=======\n\nExamples.\n",
     "examples/cell/GALLERY_HEADER.rst": "Cells\n-----\n\nOne.\n",
     "examples/cell/toy.py": '''\
@@ -315,6 +330,21 @@ Number("Of no exercise", 1)
     "docs/notation.md": GOOD["docs/notation.md"].replace(
         "{eq}`softmax`", "{eq}`softmax`, {eq}`no-code`, {eq}`rnn-step`"
     ),
+    "docs/proof.md": """\
+# Proof
+
+```{equal-bits}
+a test that is gone | tests/test_toy.py::test_gone
+```
+
+```{equal-bits}
+a test that admits rounding | tests/test_toy.py::test_no_code_has_a_test
+```
+
+```{nearly-equal}
+a test that admits nothing | tests/test_toy.py::test_softmax_sums_to_one
+```
+""",
     "examples/cell/silent.py": '"""\nDid it run?\n===========\n\nNo.\n"""\nx = 1\n',
     "examples/cell/wordless.py": (
         '"""\nWhat is drawn?\n==============\n\nA figure without words.\n"""\n'
@@ -330,7 +360,7 @@ def test_one_hot_has_a_one():
 
 
 def test_no_code_has_a_test():
-    pass
+    assert 1 == approx(1)
 """,
 }
 # What the second site must complain about, a regular expression each.
@@ -354,6 +384,9 @@ MISTAKES = {
     "a cell that breaks elsewhere": r"calm.md.*a cell has failed\n.*breaks in line 1",
     "a group of fixes without pages": r"no page in docs/fix belongs to 'games'",
     "a question answered nowhere": r"a question is answered at 'nowhere', which is no page",
+    "a proof without its test": r"there is no test 'tests/test_toy.py::test_gone'",
+    "a proof of equal bits that admits rounding": r"code_has_a_test admits results that differ by",
+    "a proof of rounding that admits none": r"test_softmax_sums_to_one admits no difference",
     "a cell that raises": r"raises.md.*a cell has failed\n(.*\n)*?ZeroDivisionError",
 }
 
@@ -794,6 +827,61 @@ def build(tmp_path, monkeypatch):
         finish.finish(app, None)
 
     return build
+
+
+@pytest.mark.slow
+def test_what_is_proved_is_counted_and_times_of_examples_are_marked_as_measured(toys):
+    html = (toys / "good/_build/html/proof.html").read_text("utf-8")
+    counted = dict(re.findall(r"<tr[^>]*>\s*<td><p>(.*?)</p></td>\s*<td[^>]*><p>(\d+)</p>", html))
+    assert counted["pages with code"] == "2"
+    assert counted["cells of code on them, run"] == "4"
+    (measured,) = re.findall(r'<div class="[^"]* measured">(.*?)</div>', html)
+    link = r'href="gallery/cell/toy.html">What is drawn\?</a></td><td>\d+\.\d s'
+    assert re.search(link, measured)
+    assert not re.search(r"\d s<", html.replace(measured, ""))
+
+
+COMPARING = """\
+"What is compared with what."
+CLOSE = {"rtol": 0, "atol": 1e-12}
+BOUND = 1e-9
+
+
+def check(a, b):
+    assert_allclose(a, b, **CLOSE)
+
+
+class Case:
+    def check(self, a, b):
+        assert (a - b).max() < 1e-11
+
+
+def test_bits(): assert a == b and len(a) < 9 and allclose(a, b, rtol=0, atol=0)
+def test_says(): assert_allclose(a, b, rtol=0, atol=2e-8)
+def test_default(): assert_allclose(a, b, atol=1e-14)
+def test_approx(): assert a == approx(b, abs=1e-14)
+def test_named(): assert_allclose(a, b, rtol=BOUND)
+def test_helped(): check(1, 1)
+def test_case(): Case().check(1, 1)
+def test_computed(size): assert_allclose(a, b, rtol=1e-10, atol=1e-10 * size)
+def test_rounding(): assert_rounds_like(a, b, c)
+"""
+
+
+def test_how_closely_a_test_compares_is_read_from_its_code(write):
+    file = comparisons.File(write(COMPARING, "test_toy.py"))
+    assert file.about == "What is compared with what."
+    assert {name: test.closeness for name, test in file.tests.items()} == {
+        "test_bits": "not at all: every bit is equal",
+        "test_says": r"by at most $2 \cdot 10^{-8}$",
+        "test_default": "by at most $10^{-7}$",
+        "test_approx": "by at most $10^{-14}$",
+        "test_named": "by at most $10^{-9}$",
+        "test_helped": "by at most $10^{-12}$",
+        "test_case": "by at most $10^{-11}$",
+        "test_computed": "by at most $10^{-10}$, or by a bound that the test computes",
+        "test_rounding": "by the rounding errors of float32",
+    }
 
 
 EVERYTHING = "".join({**html_fixes.complaints(), **finish.expected()})

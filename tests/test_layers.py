@@ -1,3 +1,5 @@
+"""The layers that are faster than those of torch, against them and against the reference."""
+
 import numpy as np
 import pytest
 import torch

@@ -85,6 +85,9 @@ def local(site, page, url):
     return (site / page).parent / unquote(urlsplit(url).path)
 
 
+MEASURED = re.compile(rb'<div class="[^"]*\bmeasured">.*?</table></div>', re.DOTALL)
+
+
 def test_two_clean_builds_are_the_same_byte_for_byte(site, second_site):
     one, two = (
         {
@@ -95,7 +98,18 @@ def test_two_clean_builds_are_the_same_byte_for_byte(site, second_site):
         for root in (site, second_site)
     )
     assert sorted(one) == sorted(two)
+    for files in (one, two):
+        files["proof.html"], hits = MEASURED.subn(b"", files["proof.html"])
+        assert hits == 1
     assert [name for name in one if one[name] != two[name]] == []
+
+
+def test_only_the_times_of_the_slowest_examples_are_marked_as_measured(pages):
+    (marked,) = MEASURED.findall(pages["proof.html"].encode())
+    assert re.fullmatch(r"(\d+\.\d s)+", "".join(re.findall(r"<td>(.*?)</td>", marked.decode())))
+    assert [name for name, html in pages.items() if re.search(r'class="[^"]*measured', html)] == [
+        "proof.html"
+    ]
 
 
 def test_no_file_knows_where_it_was_built(site):
