@@ -56,6 +56,7 @@ extensions = [
     "offer_wheel",
     "unused_assets",
     "page_checks",
+    "search_index",
     "finish",
     "equations",
     "play",
@@ -169,7 +170,7 @@ html_js_files = [("scroll-by-keyboard.js", {"defer": "defer"})]
 html_scaled_image_link = False  # figures have sizes, and nothing larger to link to
 html_copy_source = False  # the sources are in the repository
 html_show_sourcelink = False
-html_show_search_summary = False  # it fetches each page found, which file:// refuses
+html_additional_pages = {"search": "search.html"}  # docs/_ext/search_index.py: not Sphinx's own
 # Where the site will live is not known here; without an address, pages have no canonical link.
 html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get("DOCS_URL", "")
 ogp_site_url = html_baseurl

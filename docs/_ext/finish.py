@@ -1,6 +1,6 @@
-"""What is done to a page once it is written: links in code and fixes; on all cores.
+"""What is done to a page once it is written: links in code and fixes, and it is read for the search.
 
-Both depend on HTML that other packages write. So each page is searched for what they need, and a
+The first two depend on HTML that other packages write. So each page is searched for what they need, and a
 warning names what no page of the whole site holds. Builds write only pages that have changed; what
 the other pages held is remembered in ``finished.json``, beside the doctrees.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 import code_links
 import html_fixes
 import page_checks
+import search_index
 import unused_assets
 import upstream
 from sphinx.util.parallel import ParallelTasks, SerialTasks, parallel_available
@@ -24,7 +25,7 @@ def expected():
 
 
 def finish_pages(out, pages):
-    """Finish these pages, and return of each when it was written and how often it held what."""
+    """Finish these pages, and return of each when it was written, how often it held what, and its text."""
     finished = {}
     for name in pages:
         path = Path(out, name)
@@ -34,7 +35,8 @@ def finish_pages(out, pages):
         if fixed != html:
             path.write_text(fixed, "utf-8", newline="\n")
         hits |= {text: fixed.count(text) for text in expected()}
-        finished[name] = [path.stat().st_mtime_ns, hits]
+        sections = search_index.sections_of(fixed)
+        finished[name] = [path.stat().st_mtime_ns, hits, sections]
     return finished
 
 
@@ -63,9 +65,10 @@ def finish(app, exception):
             tasks.add_task(partial(finish_pages, out), share, note)
     tasks.join()
     if "interrupted" in before:  # some of these pages were fixed already: their counts say nothing
-        finished |= {name: [finished[name][0], {}] for name in pages}
+        finished |= {name: [finished[name][0], {}, finished[name][2]] for name in pages}
     record.write_text(json.dumps({"pages": finished}), "utf-8")
-    for complaint in missing(hits for _, hits in finished.values()):
+    search_index.write(out, {name: sections for name, (*_, sections) in finished.items()})
+    for complaint in missing(hits for _, hits, _ in finished.values()):
         upstream.complain(complaint)
     if "interrupted" not in before and len(pages) == len(written):
         upstream.complain_of_never_called()

@@ -78,7 +78,11 @@ FIXES = (
 # What some page holds once it is finished, and the complaint if none does.
 EXPECTED = {
     "<h1>Search</h1>": "docs/_templates/search.html has given no page a heading: does Furo's "
-    "search.html still have a block `content` (Furo 2025.12.19)?",
+    "page.html still have a block `content` (Furo 2025.12.19)?",
+    'aria-haspopup="dialog"': "no page has the field of docs/_templates/sidebar/search.html: does "
+    "Furo's sidebar still have a sidebar/search.html (Furo 2025.12.19)?",
+    'class="header-right"': "no page has a `header-right`, into which open-search.js puts a button "
+    "for phones (Furo 2025.12.19, theme/furo/page.html)",
 }
 
 

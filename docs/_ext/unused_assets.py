@@ -23,6 +23,11 @@ NEEDED_FOR = {
 }
 # No page needs these so far. A page that has tabs, or an example with tags, removes its name here.
 NOT_YET_NEEDED = ("design-tabs", "sg-tags")
+# Sphinx's own search, in whose place docs/_static/search is, and the scripts that only it needs.
+REPLACED = (
+    *("documentation_options", "doctools", "sphinx_highlight"),
+    *("searchtools", "language_data"),
+)
 # What finished pages hold if files and marks still have these names, and else the complaint.
 EXPECTED = {
     f"_static/{prefix}": f"no page loads a file whose name starts with {prefix!r}: "
@@ -56,10 +61,28 @@ def drop_unused(app, pagename, templatename, context, doctree):
             any(mark in body for mark in marks)
             for prefix, marks in NEEDED_FOR.items()
             if name.startswith(prefix)
-        )
+        ) and not name.startswith(REPLACED)
 
     for kind in ("css_files", "script_files"):
         context[kind] = [file for file in context[kind] if needed(file)]
+
+
+def drop_replaced(app, exception):
+    if exception or app.builder.format != "html":
+        return
+    static = Path(app.outdir, "_static")
+    files = {name: static / f"{name}.js" for name in REPLACED}
+    gone = [name for name, file in files.items() if not file.exists()]
+    if 0 < len(gone) < len(files):  # a build that writes nothing copies none of them
+        upstream.complain(f"{gone[0]}.js is gone (Sphinx 9.0.4): has it another name now?")
+    for file in files.values():
+        file.unlink(missing_ok=True)
+    button = static / "copybutton.js"
+    wanted, without = "= DOCUMENTATION_OPTIONS.URL_ROOT", "= ''"  # which has been undefined for long
+    text = button.read_text("utf-8")
+    if wanted not in text and f"doc_url_root {without}" not in text:
+        upstream.complain(f"copybutton.js has no `{wanted}` to replace (sphinx-copybutton 0.5.2)")
+    button.write_text(text.replace(wanted, without), "utf-8", newline="\n")
 
 
 def drop_colours(app, exception):
@@ -112,6 +135,7 @@ def setup(app):
     app.connect("builder-inited", bring_them_back, priority=100)
     app.connect("html-page-context", add_named)
     app.connect("html-page-context", drop_unused, priority=900)  # after all that add files
+    app.connect("build-finished", drop_replaced)
     app.connect("build-finished", drop_colours)
     app.connect("build-finished", drop_designs)
     app.connect("build-finished", complain_of_missing)

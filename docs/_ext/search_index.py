@@ -1,0 +1,281 @@
+"""The search: an index of the words of every section, and each page's text for the words around a hit.
+
+A section is whatever has an address: a heading with what is below it, an entry of the glossary, a
+question, a function. finish.py reads each page when it is written, on all cores, and remembers what
+it holds, so a build that writes one page makes the same index as a clean one.
+
+Both are scripts, since a page from a folder may load a script and nothing else. The index is loaded
+when a reader asks for the search, and the text of a page when it is among the results. What the
+numbers of the index mean is in docs/_static/search/find-sections.js, which reads them.
+"""
+
+import json
+import math
+import posixpath
+import re
+import shutil
+from collections import Counter, defaultdict
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+
+import snowballstemmer
+
+ARTICLE = re.compile(r"<article.*</article>", re.DOTALL)
+EMPTY = ("area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr")
+INLINE = (
+    *("a", "abbr", "b", "cite", "code", "em", "i", "kbd", "mark", "span", "strong", "sub", "sup"),
+    *("math", "semantics", "annotation", "mi", "mn", "mo", "mrow", "msub", "msup", "msubsup"),
+)
+HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+# What is no text of the page: what scripts replace, what repeats a title, numbers of lines.
+PASSED = {"script", "style", "svg", "button", "headerlink", "sphx-glr-footer", "linenos", "eqno"}
+# Pages that only list what others say.
+UNSEARCHED = ("genindex.html", "py-modindex.html", "search.html", "404.html")
+
+# Of a formula there is the LaTeX source. It is searched and shown as one would type it, W_hh.
+LATEX = (
+    (re.compile(r"\\(begin|end)\{\w+\}|\\(left|right|text|math\w+|operatorname|q?quad|[,;!])"), " "),
+    (re.compile(r"[\\{}&]"), ""),
+)
+WORD = re.compile(r"\w+")
+DIMENSIONS = re.compile(r"\b(\d)-?D\b")  # 3-D, 3D and 3d are one word
+PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[a-z]*\d+")
+STOP = frozenset(
+    """a about after all also am an and any are as at be because been before both but by can could
+    did do does doing don each every for from get gets give given gives got had has have having he her
+    here him his how i if in into is it its itself just let like me more most my no not now of off on
+    one only or other our out over own s so some such t than that the their them then there these they
+    this those to too up us use used uses using very want was way we were what when where which while
+    who why will with without would you your dont doesnt isnt cant im ive whats arent didnt wont thats""".split()
+)
+
+# How much a word counts by where it stands.
+WEIGHTS = {"title": 4.0, "words": 1.0, "code": 0.4, "links": 0.3, "page": 0.8, "asked": 0.8}
+K, B = 1.2, 0.5  # of BM25: how soon repeats stop to count, and how much length counts
+LEVELS = 31  # a weight is rounded to one of these
+ALPHABET = "".join(chr(code) for code in range(35, 127) if chr(code) != "\\")  # of packed numbers
+
+
+class Sections(HTMLParser):
+    """The sections of a finished page, each a dictionary."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.found = []
+        self._open = []  # of each open element: its tag, its section, the kinds of text it is in
+        if article := ARTICLE.search(html):
+            self.feed(article[0])
+            self.close()
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        _, section, kinds = self._open[-1] if self._open else ("", None, frozenset())
+        if section and tag not in INLINE:
+            self._add(" ")
+        if tag in EMPTY:
+            return
+        marks = {tag, *(attrs.get("class") or "").split()}
+        if tag == "section" or (tag == "dt" and attrs.get("id")):
+            section = {"id": attrs.get("id", ""), "title": "", "text": "", "leads": []}
+            section |= {"words": "", "code": "", "links": ""}
+            self.found.append(section)
+        if section and (attrs.get("id") or "").startswith("equation-"):
+            section["code"] += f" {attrs['id'].removeprefix('equation-')} "
+        if tag == "dt" and "sig" in marks and section["id"] and not section["title"]:
+            section["title"] = section["id"]
+        elif tag in HEADINGS or (tag == "dt" and attrs.get("id")):
+            kinds |= {"title"}
+        elif tag == "pre":
+            kinds |= {"code"}
+        elif tag == "a" and "internal" in marks and "term" not in marks:
+            kinds |= {"links"}
+            if section:
+                section["leads"].append([attrs.get("href", ""), ""])
+        kinds |= marks & {"traceback", "sig-param", "math", "annotation", "read"}
+        if marks & PASSED or "sphx-glr-thumbcontainer" in marks:
+            kinds |= {"passed"}
+        self._open.append([tag, section, kinds])
+
+    def handle_endtag(self, tag):
+        if tag in EMPTY or all(tag != name for name, *_ in self._open):
+            return
+        while self._open:
+            name, section, _ = self._open.pop()
+            if name == tag:
+                break
+        if tag == "dt" and self._open:
+            self._open[-1][1] = section  # of the <dl>, and so of the <dd> that follows
+        if tag not in INLINE:
+            self._add(" ")
+
+    def handle_data(self, data):
+        kinds = self._open[-1][2] if self._open else ()
+        if "annotation" in kinds:
+            for pattern, plain in LATEX:
+                data = pattern.sub(plain, data)
+        elif "math" in kinds:
+            return
+        self._add(data)
+
+    def _add(self, data):
+        _, section, kinds = self._open[-1] if self._open else ("", None, ())
+        if not section or "passed" in kinds:
+            return
+        if "title" in kinds and "sig-param" not in kinds:
+            section["title"] += data
+            return
+        section["text"] += data
+        if "links" in kinds and "code" not in kinds:
+            section["links"] += data
+            section["leads"][-1][1] += data
+        elif "code" in kinds and "traceback" not in kinds:
+            section["code"] += data
+        else:
+            section["words"] += data
+
+
+def sections_of(html):
+    """Return the sections of a page, each with what it says outside the sections within it."""
+    return [
+        {key: " ".join(value.split()) if isinstance(value, str) else value for key, value in s.items()}
+        for s in Sections(html).found
+    ]
+
+
+def words_of(text, numbers=False):
+    """Yield the words of a text: names whole, and also their parts."""
+    text = DIMENSIONS.sub(r"\1d", text).replace("’", "").replace("'", "")
+    for word in WORD.findall(text):
+        name = word.strip("_")
+        low = name.lower()
+        if not low or low in STOP:
+            continue
+        if low[0].isdigit():
+            if numbers or low in ("1d", "2d", "3d", "4d"):
+                yield low
+            continue
+        yield low
+        parts = [part.lower() for part in PART.findall(name)] if name.isascii() else []
+        if len(parts) > 1:
+            yield from (part for part in parts if len(part) > 1 and part not in STOP)
+
+
+def digits(number, count):
+    """Write a number with so many digits of the alphabet."""
+    text = ""
+    for _ in range(count):
+        number, rest = divmod(number, len(ALPHABET))
+        text = ALPHABET[rest] + text
+    return text
+
+
+def listed(pages):
+    """Yield the name of each page that is searched, with its sections."""
+    for name, sections in sorted(pages.items()):
+        if name not in UNSEARCHED and sections:
+            yield name, sections
+
+
+def fields_of(pages):
+    """Return of each section how often it has which words, by where they stand."""
+    fields, place_of = [], {}
+    for name, sections in listed(pages):
+        page = Counter(words_of(sections[0]["title"], numbers=True))
+        for section in sections:
+            place_of.setdefault((name, ""), len(fields))  # the page itself is its first section
+            place_of[name, section["id"]] = len(fields)
+            field = {kind: Counter(words_of(section[kind])) for kind in ("words", "code", "links")}
+            field["title"] = Counter(words_of(section["title"], numbers=True))
+            field["page"] = Counter() if section is sections[0] else page
+            field["asked"] = Counter()
+            fields.append(field)
+    for name, sections in listed(pages):
+        for section in sections:
+            for href, text in section["leads"]:
+                path, _, place = href.partition("#")
+                target = posixpath.normpath(posixpath.join(posixpath.dirname(name), path))
+                number = place_of.get((target if path else name, place))
+                if number is not None:
+                    # A question in its own words is what people ask about the section.
+                    asks = name.startswith("questions/") and section is not sections[0]
+                    fields[number]["asked"].update(words_of(section["title"] if asks else text))
+    return fields
+
+
+def weigh(field):
+    """Return how much a section is about each of its words, before its length counts."""
+    weights = defaultdict(float)
+    for kind, counts in field.items():
+        for word, count in counts.items():
+            weights[word] += WEIGHTS[kind] * (count if kind == "words" else 1)
+    return weights
+
+
+def pack(pages):
+    """Return the index of these pages, as docs/_static/search/find-sections.js unpacks it."""
+    stem = cache(snowballstemmer.stemmer("english").stemWord)
+    fields = fields_of(pages)
+    weights = [weigh(field) for field in fields]
+    lengths = [sum(weight.values()) for weight in weights]
+    mean = sum(lengths) / max(1, len(lengths))
+    # A section that mostly leads elsewhere says little itself.
+    own = [3 + sum(field["words"].values()) for field in fields]
+    shares = [max(0.3, a / (a + sum(f["links"].values()))) for a, f in zip(own, fields, strict=True)]
+    groups = defaultdict(lambda: (set(), defaultdict(float)))  # words with one stem; their sections
+    for number, weight in enumerate(weights):
+        for word, value in weight.items():
+            forms, places = groups[stem(word) if word.isalpha() else word]
+            forms.add(word)
+            places[number] += value
+    words, counts, steps, levels = [], [], [], []
+    for _, (forms, places) in sorted(groups.items()):
+        words.append(" ".join(sorted(forms)))
+        counts.append(len(places))
+        last = -1
+        for number, value in sorted(places.items()):
+            step, last = number - last, number
+            steps.append(digits(step, 1) if step < len(ALPHABET) else digits(step, 3))
+            norm = value / (value + K * (1 - B + B * lengths[number] / mean))
+            levels.append(digits(max(1, round(LEVELS * norm * shares[number])), 1))
+    return {
+        "pages": [
+            [name.removesuffix(".html"), [[one["id"], one["title"]] for one in sections]]
+            for name, sections in listed(pages)
+        ],
+        "alphabet": ALPHABET,
+        "stop": " ".join(sorted(STOP)),
+        "words": "\n".join(words),
+        "counts": counts,
+        "places": "".join(steps),
+        "levels": "".join(levels),
+    }
+
+
+def write(out, pages):
+    """Write the index, and beside it the text of each page."""
+    folder = Path(out, "_static", "search")
+    shutil.rmtree(folder / "text", ignore_errors=True)
+
+    def write_call(path, function, *values):
+        values = ", ".join(json.dumps(v, ensure_ascii=False, separators=(",", ":")) for v in values)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"charseqSearch.{function}({values});\n", "utf-8", newline="\n")
+
+    write_call(folder / "index.js", "takeIndex", pack(pages))
+    for name, sections in listed(pages):
+        page = name.removesuffix(".html")
+        texts = [section["text"] for section in sections]
+        write_call(folder / "text" / f"{page}.js", "takeText", page, texts)
+
+
+def replace_search(app):
+    """Let Sphinx make no index of its own, which no page would use."""
+    if app.builder.format == "html":
+        app.builder.search = False
+
+
+def setup(app):
+    app.add_js_file("search/open-search.js", loading_method="defer")
+    app.connect("builder-inited", replace_search)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,218 @@
+// The search as readers see it: a field, and below it the sections that answer, as they type. It
+// is a dialog on every page, and a part of the page Search. What is typed is only ever set as text.
+
+const charseqSearch = (() => {
+  const MOST = 15; // results
+  const PAUSE = 120; // ms without a key, before texts are loaded
+  const STILL = 400; // ms without a key, before a screen reader is told
+  const HELP = /** @type {const} */ ([
+    ["fix/index.html#by-message", "All error messages"],
+    ["questions/index.html", "Questions that people ask"],
+    ["learn/index.html", "All chapters"],
+    ["glossary.html", "The glossary"],
+    ["genindex.html", "The index of functions"],
+  ]);
+  const loader = /** @type {HTMLScriptElement} */ (document.currentScript);
+  const root = new URL("../../", loader.src);
+
+  /** @type {Map<string, Promise<unknown>>} */
+  const asked = new Map();
+  /** @param {string} name @returns {Promise<unknown>} */
+  const load = (name) => {
+    if (!asked.has(name)) {
+      asked.set(
+        name,
+        new Promise((resolve, reject) => {
+          const script = document.createElement("script");
+          const src = new URL(name, loader.src).href;
+          Object.assign(script, { src, onload: resolve, onerror: reject });
+          document.head.append(script);
+        }),
+      );
+    }
+    return /** @type {Promise<unknown>} */ (asked.get(name));
+  };
+  /** @type {SearchIndex | undefined} */
+  let index;
+  /** @type {Map<string, string[]>} */
+  const texts = new Map(); // of the sections of a page
+
+  /**
+   * @param {string} tag @param {Record<string, string>} [properties]
+   * @param {...(Node | string)} children
+   */
+  const make = (tag, properties = {}, ...children) => {
+    const element = Object.assign(document.createElement(tag), properties);
+    element.append(...children);
+    return element;
+  };
+
+  /** The title of the page that lists the pages of a folder. @param {string} page */
+  const partOf = (page) => {
+    const list = `${page.split("/")[0]}/index`;
+    return index?.sections.find((section) => section.page === list)?.pageTitle;
+  };
+
+  /** @param {Section} section @param {string[]} words */
+  const addressOf = ({ page, id }, words) => {
+    const url = new URL(`${page}.html`, root);
+    if (words.length) url.searchParams.set("highlight", words.join(" "));
+    url.hash = id;
+    return url.href;
+  };
+
+  /** @param {Hit} hit @param {string} query */
+  const entryOf = ({ section }, query) => {
+    const { page, title, pageTitle, first } = section;
+    const link = /** @type {HTMLAnchorElement} */ (make("a", { className: "search-title" }, title));
+    link.href = addressOf(section, query.match(/[\p{L}\p{N}_]+/gu)?.slice(0, 20) ?? []);
+    const where = [partOf(page), first ? "" : pageTitle].filter(Boolean).join(" › ");
+    const around = make("p", { className: "search-around" });
+    const entry = make("li", {}, link, make("p", { className: "search-where" }, where), around);
+    const show = () => {
+      const text = texts.get(page)?.[section.at];
+      if (!index || text === undefined) return;
+      const { pieces, words } = charseqFind.excerpt(index, query, text);
+      around.replaceChildren(
+        ...pieces.map((piece, at) => at % 2 ? make("mark", {}, piece) : piece),
+      );
+      const inTitle = charseqFind.excerpt(index, query, title).words;
+      link.href = addressOf(section, [...new Set([...words, ...inTitle])].slice(0, 20));
+    };
+    return { entry, page, show };
+  };
+
+  /**
+   * Put a search into an element.
+   * @param {HTMLElement} parent @param {string} query
+   */
+  function fill(parent, query) {
+    const field = /** @type {HTMLInputElement} */ (make("input", {
+      type: "search",
+      className: "search-field",
+      placeholder: "Words, an error message, a name",
+      ariaLabel: "Search",
+      autocomplete: "off",
+      autocapitalize: "off",
+      enterKeyHint: "go",
+    }));
+    field.spellcheck = false;
+    const form = make("form", { role: "search", className: "search-form" }, field);
+    const status = make("p", { role: "status", className: "search-status" });
+    const list = make("ol", { className: "search-results" });
+    const help = make("div", { className: "search-help" });
+    parent.replaceChildren(form, status, list, help);
+
+    /** @type {number[]} */
+    let waiting = [];
+    const show = () => {
+      waiting.forEach(clearTimeout);
+      const typed = field.value.trim();
+      if (!index) return;
+      const hits = typed ? charseqFind.search(index, typed, MOST) : [];
+      const entries = hits.map((hit) => entryOf(hit, field.value));
+      list.replaceChildren(...entries.map(({ entry }) => entry));
+      help.replaceChildren(...typed && !hits.length ? helpOn() : []);
+      for (const entry of entries) entry.show();
+      const tell = () => {
+        const count = hits.length === 1 ? "1 section" : `${hits.length} sections`;
+        status.textContent = !typed ? "" : hits.length ? count : "No section has these words.";
+      };
+      const bring = async ({ page, show }) => {
+        await load(`text/${page}.js`).catch(() => {});
+        show();
+      };
+      waiting = [
+        setTimeout(tell, STILL),
+        setTimeout(() => entries.forEach(bring), PAUSE),
+      ];
+    };
+
+    field.addEventListener("input", show);
+    field.addEventListener("paste", (event) => {
+      const pasted = event.clipboardData?.getData("text") ?? "";
+      if (!pasted.includes("\n")) return;
+      event.preventDefault(); // a field of one line would glue the lines together
+      const [start, end] = [field.selectionStart ?? 0, field.selectionEnd ?? 0];
+      field.setRangeText(pasted.replace(/\s+/g, " "), start, end, "end");
+      show();
+    });
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      list.querySelector("a")?.click();
+    });
+    parent.addEventListener("keydown", (event) => {
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (!step) return;
+      /** @type {HTMLElement[]} */
+      const stops = [field, ...parent.querySelectorAll("a")];
+      const next = stops[stops.indexOf(/** @type {HTMLElement} */ (document.activeElement)) + step];
+      if (!next) return;
+      event.preventDefault();
+      next.focus();
+    });
+
+    /** @param {string} typed */
+    const ask = (typed) => {
+      if (typed) field.value = typed;
+      field.focus();
+      if (!typed) field.select();
+      show();
+    };
+    status.textContent = "Loading the index …";
+    load("index.js").then(() => status.textContent = "").then(() => ask(""), () => {
+      status.textContent = "The index of the search could not be loaded.";
+    });
+    ask(query);
+    return ask;
+  }
+
+  const helpOn = () => [
+    make("p", {}, "Try fewer words, or other ones. Or look here:"),
+    make(
+      "ul",
+      {},
+      ...HELP.map(([place, words]) => {
+        const link = { href: new URL(place, root).href };
+        return make("li", {}, make("a", link, words));
+      }),
+    ),
+  ];
+
+  /** @type {HTMLDialogElement | undefined} */
+  let dialog;
+  /** @type {((typed: string) => void) | undefined} */
+  let ask;
+  /** @param {string} typed */
+  function open(typed) {
+    if (!dialog) {
+      dialog = /** @type {HTMLDialogElement} */ (make("dialog", {
+        className: "search-dialog",
+        ariaLabel: "Search",
+      }));
+      const body = make("div");
+      const close = make("button", { className: "search-close", type: "button" }, "Close");
+      dialog.append(close, body);
+      document.body.append(dialog);
+      const { close: shut } = HTMLDialogElement.prototype;
+      dialog.addEventListener("click", (event) => {
+        const on = /** @type {Element} */ (event.target);
+        if (on === dialog || on === close || on.closest("a")) shut.call(dialog);
+      });
+      dialog.showModal();
+      ask = fill(body, typed);
+    } else {
+      if (!dialog.open) dialog.showModal();
+      ask?.(typed);
+    }
+  }
+
+  return {
+    open,
+    fill,
+    /** @param {PackedIndex} packed */
+    takeIndex: (packed) => void (index = charseqFind.unpack(packed)),
+    /** @param {string} page @param {string[]} ofSections */
+    takeText: (page, ofSections) => void texts.set(page, ofSections),
+  };
+})();
