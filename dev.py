@@ -10,6 +10,8 @@ processors
         other processors; with --quick, only with the code for the oldest processors
 bench   compare charseq's speed with that of other programs (benchmarks/README.md);
         .venv/bin/pip install -e .[bench] installs those that come as packages
+addresses
+        add what the site in _build has to the list of all its addresses, docs/_addresses.txt
 live    serve the site and rebuild it on every save
 links   follow each link that leads out of the site; this task needs the network
 lint    run ruff and mypy, and deno's formatter and linter for JavaScript
@@ -71,6 +73,10 @@ def links(*options):
     return run("sphinx", *builder, *options, "docs", str(ROOT / "_build" / "links"))
 
 
+def addresses():
+    return run("tests.addresses")
+
+
 def lint():
     python = [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]]
     javascript = [["deno", "fmt", "--check", "--quiet"], ["deno", "lint", "--quiet"]]
@@ -98,7 +104,7 @@ def clean():
 
 
 TASKS = {"docs": docs, "test": test, "processors": processors, "bench": bench, "live": live}
-TASKS |= {"links": links, "lint": lint, "clean": clean}
+TASKS |= {"addresses": addresses, "links": links, "lint": lint, "clean": clean}
 DOCTREES = str(ROOT / "_build" / "doctrees")
 # One process of tests per core. Slow tests come first, and xdist must not reorder them.
 IN_PARALLEL = ["-n", "auto", "--no-loadscope-reorder"]
@@ -168,7 +174,7 @@ def main():
     if options.task not in TASKS:
         problem = f"there is no task {options.task!r}" if options.task else "no task was given"
         stop(f"{problem}; choose one of {', '.join(TASKS)}")
-    if options.task in ("clean", "lint") and arguments:
+    if options.task in ("addresses", "clean", "lint") and arguments:
         stop(f"{options.task} takes no arguments, got {' '.join(arguments)}")
     if options.task != "clean":
         urls = {"--index-url": options.index_url, "--extra-index-url": options.extra_index_url}

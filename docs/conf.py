@@ -61,6 +61,8 @@ extensions = [
     "equations",
     "play",
     "exercises",
+    "addresses",
+    "moved",
     "glossary_links",
     "fixes",
     "faq",

@@ -68,6 +68,12 @@ Text with {wheel}`the wheel`, {materials}`all figures` and {playground}`a run <t
 {FRONT}\
 # A page
 
+**"Isn't it $k_1$ long?"** No.
+
+$$
+k_1 = 2
+$$
+
 ## The gate
 
 | gate | axis |
@@ -227,6 +233,13 @@ print("last")
 """,
     "docs/questions/index.md": "# All\n\n```{faq-list} toys\n```\n\n```{toctree}\ntoys\n```\n",
     "docs/questions/toys.md": "# Questions\n\n```{faq} toys\n```\n",
+    "docs/_moved.toml": """\
+"old/page" = "learn/page"
+"old/page#symbols" = "notation#symbols"
+"old/part" = "learn/page#the-gate"
+"learn/page#old-gate" = "learn/page#the-gate"
+"learn/page#symbols" = "notation#symbols"
+""",
     "docs/_questions/toys.toml": """\
 [[question]]
 id = "what-is-a-gate"
@@ -293,6 +306,10 @@ $$ (rnn-step)
 
 Bad $\\frac{{1$ math.
 
+**Twice.** One.
+
+**Twice.** Two.
+
 ![](picture.svg)
 
 ```{{code-cell}} python
@@ -318,6 +335,12 @@ Number("Of no exercise", 1)
 ```
 """,
     "docs/learn/picture.svg": "<svg xmlns='http://www.w3.org/2000/svg'><!-- nan --></svg>",
+    "docs/_moved.toml": """\
+"gone" = "nowhere"
+"notation" = "learn/page"
+"learn/page#the-gate" = "notation#symbols"
+"learn/page#old-gate" = "learn/page#no-gate"
+""",
     "docs/fix/calm.md": f"{FRONT}# Calm\n\n```{{code-cell}} python\n1 / 1  # breaks here\n```\n",
     "docs/fix/index.md": GOOD["docs/fix/index.md"].replace("{fixes} toys", "{fixes} games"),
     "docs/_questions/toys.toml": GOOD["docs/_questions/toys.toml"].replace(
@@ -387,6 +410,11 @@ MISTAKES = {
     "a proof without its test": r"there is no test 'tests/test_toy.py::test_gone'",
     "a proof of equal bits that admits rounding": r"code_has_a_test admits results that differ by",
     "a proof of rounding that admits none": r"test_softmax_sums_to_one admits no difference",
+    "two entries with one address": r"bad.md.*two parts of this page have the address 'twice'",
+    "a move to nowhere": r"'gone' leads to 'nowhere', which is no page",
+    "a move of a page that is there": r"'notation' has moved, and is still a page",
+    "a move of a part that is there": r"'learn/page#the-gate' has moved, and is still there",
+    "a move to a part that is not there": r"'learn/page#old-gate' leads to 'learn/page#no-gate', w",
     "a cell that raises": r"raises.md.*a cell has failed\n(.*\n)*?ZeroDivisionError",
 }
 
@@ -435,6 +463,7 @@ GONE = [
         gone(f"{EXT}/html_fixes.py", repr(fix.wrong), "no page has .*NAME.* to fix")
         for fix in html_fixes.FIXES
     ),
+    Rename(f"{EXT}/html_fixes.py", "[npw]", "[0]", "no page marks names in code"),
     *(
         gone(f"{EXT}/unused_assets.py", f'"{prefix}": (', "no page loads a file .* with 'NAME'")
         for prefix in USED
@@ -639,6 +668,75 @@ def test_the_first_use_of_a_term_in_running_text_leads_to_the_glossary(page_html
     script = (toys / "good/_build/html/_static/glossary.js").read_text("utf-8")
     assert '"term-gate": "A number between 0 and 1."' in script
     assert "term-token" not in script
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("the-gate", "equation-softmax", "isnt-it-k-1-long", "equation-k-1-2"),
+        *("exercise-one", "figure-a-line-that-rises"),
+    ],
+)
+def test_each_part_of_a_page_has_an_address_made_of_its_words_and_a_link_to_it(address, page_html):
+    assert page_html.count(f'id="{address}"') == 1
+    assert f'<a class="headerlink" href="#{address}" title="Link to this ' in page_html
+
+
+@pytest.mark.slow
+def test_a_copy_of_an_exercise_on_the_page_of_all_has_no_address(toys):
+    every = (toys / "good/_build/html/exercises.html").read_text("utf-8")
+    assert "exercise-one" not in every
+
+
+LED = {
+    "old/page.html": "learn/page.html",
+    "old/page.html#the-gate": "learn/page.html#the-gate",  # what is behind the sign goes along
+    "old/page.html#symbols": "notation.html#symbols",
+    "old/part.html": "learn/page.html#the-gate",
+    "learn/page.html#symbols": "notation.html#symbols",
+}
+
+
+@pytest.mark.parametrize("old", LED)
+def test_a_browser_is_led_from_an_old_address_to_the_new_one(old, toys, page):
+    site = (toys / "good/_build/html").as_uri()
+    page.goto(f"{site}/{old}")
+    page.wait_for_url(f"{site}/{LED[old]}")
+
+
+def test_an_old_part_leads_on_when_it_is_asked_for_on_a_page_that_is_open(toys, page):
+    site = (toys / "good/_build/html").as_uri()
+    page.goto(f"{site}/learn/page.html")
+    assert page.locator("p.moved").is_hidden()
+    page.evaluate("location.hash = 'symbols'")
+    page.wait_for_url(f"{site}/notation.html#symbols")
+
+
+def test_an_old_address_leads_on_from_a_server_that_allows_only_the_scripts_of_the_site(toys, page):
+    def answer(route):
+        path = toys / "good/_build/html" / route.request.url.split("/", 3)[3]
+        route.fulfill(path=path, headers={"Content-Security-Policy": "script-src 'self'"})
+
+    page.route("http://charseq.test/**", answer)
+    page.goto("http://charseq.test/old/page.html")
+    page.wait_for_url("http://charseq.test/learn/page.html")
+
+
+def test_an_old_address_leads_on_or_has_a_link_without_scripts(toys, browser):
+    context = browser.new_context(java_script_enabled=False)
+    page, site = context.new_page(), (toys / "good/_build/html").as_uri()
+    page.goto(f"{site}/old/page.html")
+    page.wait_for_url(f"{site}/learn/page.html")
+    page.goto(f"{site}/learn/page.html#symbols")
+    page.get_by_text("This part has moved to Notation.").get_by_role("link").click()
+    page.wait_for_url(f"{site}/notation.html#symbols")
+    context.close()
+
+
+@pytest.mark.slow
+def test_a_part_keeps_its_old_address_beside_the_new_one(page_html):
+    assert '<span id="old-gate"></span>' in page_html
 
 
 def test_pages_are_written_anew_if_the_glossary_has_changed(tmp_path):

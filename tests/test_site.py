@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "docs" / "_ext"))
 import faq  # noqa: E402
 import glossary_links  # noqa: E402
+import html_fixes  # noqa: E402
 
 # Bytes gzipped, without figures. The playground's own scripts and styles have a limit of their own,
 # in browser/test_play.py. What all pages share is loaded once. A chapter of 2,200 words with its
@@ -352,6 +353,18 @@ def test_every_page_is_light(site, pages, parsed):
     assert packed(site / "searchindex.js") <= INDEX_LIMIT * len(parsed)
     users = [name for name, page in parsed.items() if "searchindex.js" in str(page.resources)]
     assert users == ["search.html"]
+
+
+def test_marks_that_are_dropped_from_code_would_change_no_colour(site, pages):
+    styles = (site / "_static" / "pygments.css").read_text("utf-8")
+    rules = re.findall(r"^(.*)\.highlight(?: \.([np]))? \{.*?(?<!-)color: (#\w+)", styles, re.M)
+    colours = {}
+    for style, mark, colour in rules:
+        colours.setdefault(style, {})[mark] = colour
+    assert len(colours) == 3  # light, dark, and dark where the reader's system says so
+    for marks in colours.values():
+        assert marks == dict.fromkeys(("", "n", "p"), marks[""])
+    assert not any(html_fixes.PLAIN.search(html) for html in pages.values())
 
 
 def test_every_character_of_a_formula_is_in_the_math_font(site, parsed):

@@ -1,10 +1,13 @@
-"""Make sphinx-codeautolink quick, and keep it out of the gallery.
+"""Make sphinx-codeautolink exact and quick, and keep it out of the gallery.
 
-It links the names in the code of a page to the reference. To do so it parses each whole page, one
-after the other, when the build is over. What it has to see is only the blocks of code, and the
-pages do not depend on each other: so its calls are noted, and finish.py has them done side by side.
-It would pass over a page that is written anew although its own source is old, for example when the
-glossary has changed.
+It links the names in the code of a page to the reference. It also follows what is assigned, and
+would link a variable to the class that the called function seems to return. Here only names that
+are imported or built in are links. tests/test_code_links.py looks up what each of them holds.
+
+It parses each whole page, one after the other, when the build is over. What it has to see is only
+the blocks of code, and the pages do not depend on each other: so its calls are noted, and finish.py
+has them done side by side. It would pass over a page that is written anew although its own source
+is old, for example when the glossary has changed.
 """
 
 import re
@@ -14,6 +17,7 @@ from pathlib import Path
 import sphinx_codeautolink.extension as codeautolink
 import upstream
 from sphinx_codeautolink.extension import resolve
+from sphinx_codeautolink.parse import ImportTrackerVisitor, NameBreak
 
 BLOCK = re.compile(
     r'<div class="(?:highlight-\w|doctest )[^>]*>\s*'
@@ -29,7 +33,23 @@ RELEASE = "sphinx-codeautolink 0.19.0"  # which has no setting for any of this
 calls = {}  # of its link_html: the arguments, by the name of the page
 
 
+def forget_what_is_assigned(assign):
+    return lambda self, target, value: assign(self, target, None)
+
+
+upstream.replace(
+    ImportTrackerVisitor, "resolve_single_assign_target", forget_what_is_assigned, RELEASE
+)
+
+
+def is_guessed(name):
+    """Say whether a name holds what a call returns, or an element of it."""
+    return NameBreak.call in name.import_components or NameBreak.for_iter in name.import_components
+
+
 def note_call(document, out_dir, transforms, *args, **options):
+    for transform in transforms:
+        transform.names = [name for name in transform.names if not is_guessed(name)]
     if any(transform.names for transform in transforms):
         calls[document] = (transforms, *args), options
 

@@ -8,6 +8,7 @@ in _static/exercises; a page loads them, as one file, only if it has something t
 import json
 from pathlib import Path
 
+from addresses import address_of, give_address, permalink
 from docutils import nodes
 from play import ANSWER, SOURCE, lean
 from sphinx import addnodes
@@ -60,10 +61,12 @@ def collect(app, doctree):
     docname, found = app.env.current_document.docname, []
     for node in doctree.findall(lambda node: is_exercise(node) or is_question(node)):
         if is_exercise(node):
-            title = node.next_node(nodes.title).astext()
+            title = node.next_node(nodes.title)
             place = f"exercise-{len(found) + 1}"
+            found.append([place, title.astext(), 0])
             node["ids"].insert(0, place)
-            found.append([place, title, 0])
+            words = title.astext().partition("): ")[2]
+            title += give_address(node, address_of(words, "exercise-"), "exercise")
         elif not found:
             logger.warning(
                 "a question without an exercise before it", location=node, type="exercise"
@@ -146,8 +149,10 @@ class ShowAll(SphinxPostTransform):
         section = nodes.section("", nodes.title("", title), ids=[nodes.make_id(docname)])
         for (place, _, _), exercise in zip(listed, doctree.findall(is_exercise), strict=True):
             copy = exercise.deepcopy()
-            for node in copy.findall(nodes.Element):
+            for node in list(copy.findall(nodes.Element)):
                 node["ids"] = []
+                if isinstance(node, permalink):
+                    node.parent.remove(node)
             for node in copy.findall(addnodes.pending_xref):  # as seen from this page
                 if node["reftype"] == "doc":
                     node["reftarget"] = "/" + docname_join(docname, node["reftarget"])

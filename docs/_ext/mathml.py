@@ -79,9 +79,9 @@ def visit_display(translator, node):
     named = {} if node["ids"] == node.parent["ids"] else node
     translator.body.append(translator.starttag(named, "div", CLASS="math notranslate"))
     translator.body.append(f'<div class="formula">{formula}</div>')
-    if node["number"]:
-        number = get_node_equation_number(translator, node)
-        translator.body.append(f'<span class="eqno">({number})')
+    if node["ids"]:
+        number = f"({get_node_equation_number(translator, node)})" if node["number"] else ""
+        translator.body.append(f'<span class="eqno">{number}')
         translator.add_permalink_ref(node, _("Link to this equation"))
         translator.body.append("</span>")
     translator.body.append("</div>\n")
