@@ -2,6 +2,8 @@
 """All tasks of a contributor. They need only Python 3.11 or newer: python3 dev.py TASK.
 
 docs    build the site into _build/html, with warnings as errors, and print its address
+books   make an EPUB and a PDF of the course, _build/books/charseq.epub and .pdf, and build the site
+        before, and again after it, so that it offers them; the PDF needs Chromium
 test    check everything: lint, types, doctests, unit tests, the built site, the browser;
         with --quick, leave out the site, the browser and slow tests;
         with other arguments, only run pytest with them:  python3 dev.py test tests/test_vocab.py
@@ -50,6 +52,10 @@ def docs(*options):
     if code == 0:
         print("\nThe site is at", (SITE / "index.html").as_uri())
     return code
+
+
+def books():
+    return docs() or run("docs/_books/make.py") or docs()
 
 
 def live(*options):
@@ -103,8 +109,8 @@ def clean():
     return 0
 
 
-TASKS = {"docs": docs, "test": test, "processors": processors, "bench": bench, "live": live}
-TASKS |= {"addresses": addresses, "links": links, "lint": lint, "clean": clean}
+TASKS = {"docs": docs, "books": books, "test": test, "processors": processors, "bench": bench}
+TASKS |= {"live": live, "addresses": addresses, "links": links, "lint": lint, "clean": clean}
 DOCTREES = str(ROOT / "_build" / "doctrees")
 # One process of tests per core. Slow tests come first, and xdist must not reorder them.
 IN_PARALLEL = ["-n", "auto", "--no-loadscope-reorder"]
@@ -119,10 +125,11 @@ def run_until_failure(*commands):
     return 0
 
 
-def run(module, *arguments):
-    """Run a module in the project's environment and return its exit code."""
-    print("\n>", module, *arguments, flush=True)
-    return subprocess.run([str(PYTHON), "-m", module, *arguments], cwd=ROOT).returncode
+def run(program, *arguments):
+    """Run a module or a script in the project's environment and return its exit code."""
+    print("\n>", program, *arguments, flush=True)
+    kind = [] if program.endswith(".py") else ["-m"]
+    return subprocess.run([str(PYTHON), *kind, program, *arguments], cwd=ROOT).returncode
 
 
 def set_up(extra, pip_options):
@@ -174,7 +181,7 @@ def main():
     if options.task not in TASKS:
         problem = f"there is no task {options.task!r}" if options.task else "no task was given"
         stop(f"{problem}; choose one of {', '.join(TASKS)}")
-    if options.task in ("addresses", "clean", "lint") and arguments:
+    if options.task in ("addresses", "books", "clean", "lint") and arguments:
         stop(f"{options.task} takes no arguments, got {' '.join(arguments)}")
     if options.task != "clean":
         urls = {"--index-url": options.index_url, "--extra-index-url": options.extra_index_url}

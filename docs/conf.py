@@ -54,6 +54,7 @@ extensions = [
     "gallery",
     "run_ahead",
     "offer_wheel",
+    "offer_books",
     "unused_assets",
     "page_checks",
     "search_index",

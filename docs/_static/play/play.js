@@ -24,7 +24,11 @@ const charseqPlay = (() => {
     try {
       mount(root, new URLSearchParams(options));
       const { top, bottom } = part.getBoundingClientRect();
+      const fallback = [...part.childNodes];
       part.replaceChildren(root);
+      // Paper has no buttons: there the fallback says what the part shows.
+      addEventListener("beforeprint", () => part.replaceChildren(...fallback));
+      addEventListener("afterprint", () => part.replaceChildren(root));
       // It is larger than its fallback. What the reader looks at below it must not move away.
       const larger = part.getBoundingClientRect().bottom - bottom;
       if (top < 0) scrollBy({ top: larger, behavior: "instant" });

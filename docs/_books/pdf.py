@@ -1,0 +1,128 @@
+"""Print a book to a PDF with Chromium, which sets MathML and wraps code.
+
+Chromium does not know on which page a link ends. So the book is printed once to find out, and again
+with the numbers in its table of contents, until they are right.
+"""
+
+import os
+import re
+import shutil
+from html import escape
+from pathlib import Path
+
+import epub
+import matplotlib
+import pikepdf
+from playwright.sync_api import sync_playwright
+
+HERE = Path(__file__).parent
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+# Chromium must not look for updates of its own. In a container, root has no sandbox.
+ROOT = hasattr(os, "getuid") and os.getuid() == 0
+QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+QUIET += ["--no-sandbox"] if ROOT else []
+# The fonts come with matplotlib, so the book looks the same on each machine.
+FONTS = (
+    ("Book", "STIXGeneral", "normal", "normal"),
+    ("Book", "STIXGeneralItalic", "normal", "italic"),
+    ("Book", "STIXGeneralBol", "bold", "normal"),
+    ("Book", "STIXGeneralBolIta", "bold", "italic"),
+    ("Code", "DejaVuSansMono", "normal", "normal"),
+    ("Code", "DejaVuSansMono-Bold", "bold", "normal"),
+    ("Code", "DejaVuSansMono-Oblique", "normal", "italic"),
+)
+HEADING = re.compile("(</?h)([1-5])")
+PAGE = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<link rel="stylesheet" href="book.css">
+</head>
+<body>
+<section class="titlepage"><h1>{title}</h1><p>{author}</p></section>
+<nav class="chapter"><h1>Contents</h1>{contents}</nav>
+{chapters}
+</body>
+</html>
+"""
+PRINT = dict.fromkeys(("prefer_css_page_size", "print_background", "outline", "tagged"), True)
+LINK = re.compile(r'<a\b([^>]*?) href="#([^"]+)"')
+PASSES = 5  # two settle it, unless a number moves what it counts
+
+
+def write(book, about, path):
+    """Print the book, and return the number of its pages."""
+    folder = path.parent / "print"
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    for name, image in book.images.items():
+        (folder / name).write_bytes(image)
+    css, font = epub.styles(book.site)
+    (folder / "math.woff2").write_bytes(font)
+    css = font_faces() + css + (HERE / "print.css").read_text("utf-8")
+    (folder / "book.css").write_text(css, "utf-8")
+    source, pages = folder / "book.html", {}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        page = browser.new_page()
+        page.set_default_timeout(0)  # a slow machine is no fault
+        for _ in range(PASSES):
+            source.write_text(html_of(book, about, pages), "utf-8", newline="\n")
+            page.goto(source.as_uri())
+            page.pdf(path=path, **PRINT)
+            before, pages = pages, pages_of(path)
+            if pages == before:
+                break
+        else:
+            raise RuntimeError(f"the page numbers still change after {PASSES} prints")
+        browser.close()
+    shutil.rmtree(folder)
+    return finish(path, about)
+
+
+def pages_of(path):
+    """Return the page of each place that a link leads to."""
+    with pikepdf.open(path) as pdf:
+        numbers = {page.obj.objgen: number for number, page in enumerate(pdf.pages, 1)}
+        return {name[1:]: numbers[place[0].objgen] for name, place in pdf.Root.Dests.items()}
+
+
+def finish(path, about):
+    """Say whose book it is, in a file of a third of the size that is the same in each build."""
+    with pikepdf.open(path, allow_overwriting_input=True) as pdf:
+        del pdf.docinfo
+        pdf.docinfo["/Title"], pdf.docinfo["/Author"] = about["title"], about["author"]
+        streams = pikepdf.ObjectStreamMode.generate
+        pdf.save(path, object_stream_mode=streams, recompress_flate=True, deterministic_id=True)
+        return len(pdf.pages)
+
+
+def font_faces():
+    folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
+    return "".join(
+        f'@font-face {{ font-family: "{family}"; font-weight: {weight}; font-style: {style}; '
+        f'src: url("{(folder / file).as_uri()}.ttf"); }}\n'
+        for family, file, weight, style in FONTS
+    )
+
+
+def html_of(book, about, pages):
+    """Return the whole book as one page. A heading below a part is one level deeper."""
+
+    def link(chapter):
+        return f'<a href="#{chapter.body["id"]}">{escape(chapter.title)}</a>'
+
+    def whole(chapter):
+        html = chapter.body.decode(formatter="minimal")
+        if chapter.level > 1:
+            html = HEADING.sub(lambda match: f"{match[1]}{int(match[2]) + 1}", html)
+        return f'<div class="chapter level-{chapter.level}">{html}</div>\n'
+
+    html = PAGE.format(
+        title=escape(about["title"]),
+        author=escape(about["author"]),
+        contents=epub.listed(book, link),
+        chapters="".join(map(whole, book.chapters)),
+    )
+    return LINK.sub(lambda match: f'{match[0]} data-page="{pages.get(match[2], "")}"', html)
