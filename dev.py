@@ -18,6 +18,8 @@ live    serve the site and rebuild it on every save
 links   follow each link that leads out of the site; this task needs the network
 lint    run ruff and mypy, and deno's formatter and linter for JavaScript
 clean   delete everything that was built, except .venv
+oldest  print the oldest releases that pyproject.toml admits, as constraints for pip:
+        python3 dev.py oldest > oldest.txt; PIP_CONSTRAINT=oldest.txt python3 dev.py test --quick
 
 The first run makes .venv beside this file and installs the project into it, with the packages that
 the task needs. It does not touch the system's Python, which may belong to a package manager
@@ -29,6 +31,7 @@ instead of the default one of 3 GB.
 import argparse
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -109,8 +112,20 @@ def clean():
     return 0
 
 
+def oldest():
+    import tomllib  # since Python 3.11: an older one must be able to read this file
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    for requirement in [*project["dependencies"], *extras["docs"], *extras["test"]]:
+        name, _, version = re.match(r"([\w-]+)(\[\w+\])?>=([\d.]+)", requirement).groups()
+        print(f"{name}=={version}")
+    return 0
+
+
 TASKS = {"docs": docs, "books": books, "test": test, "processors": processors, "bench": bench}
 TASKS |= {"live": live, "addresses": addresses, "links": links, "lint": lint, "clean": clean}
+TASKS |= {"oldest": oldest}
 DOCTREES = str(ROOT / "_build" / "doctrees")
 # One process of tests per core. Slow tests come first, and xdist must not reorder them.
 IN_PARALLEL = ["-n", "auto", "--no-loadscope-reorder"]
@@ -181,9 +196,9 @@ def main():
     if options.task not in TASKS:
         problem = f"there is no task {options.task!r}" if options.task else "no task was given"
         stop(f"{problem}; choose one of {', '.join(TASKS)}")
-    if options.task in ("addresses", "books", "clean", "lint") and arguments:
+    if options.task in ("addresses", "books", "clean", "lint", "oldest") and arguments:
         stop(f"{options.task} takes no arguments, got {' '.join(arguments)}")
-    if options.task != "clean":
+    if options.task not in ("clean", "oldest"):
         urls = {"--index-url": options.index_url, "--extra-index-url": options.extra_index_url}
         pip_options = [part for option, url in urls.items() if url for part in (option, url)]
         set_up("docs" if options.task in ("docs", "links") else "dev", pip_options)

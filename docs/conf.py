@@ -47,7 +47,6 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "sphinxcontrib.bibtex",
-    "sphinxext.opengraph",
     # ours, docs/_ext
     "mathml",
     "figures",
@@ -69,6 +68,7 @@ extensions = [
     "faq",
     "materials",
     "proof",
+    "hosting",
 ]
 exclude_patterns = [
     "_*",
@@ -173,8 +173,16 @@ html_js_files = [("scroll-by-keyboard.js", {"defer": "defer"})]
 html_scaled_image_link = False  # figures have sizes, and nothing larger to link to
 html_copy_source = False  # the sources are in the repository
 html_show_sourcelink = False
-html_additional_pages = {"search": "search.html"}  # docs/_ext/search_index.py: not Sphinx's own
-# Where the site will live is not known here; without an address, pages have no canonical link.
+html_additional_pages = {"404": "404.html", "search": "search.html"}  # ours; not Sphinx's search
+# Where the site will live, or at least the path there: _ext/hosting.py says what depends on it.
 html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get("DOCS_URL", "")
-ogp_site_url = html_baseurl
-ogp_social_cards = {"enable": False}  # pictures drawn by matplotlib on every build
+html_sidebars = {  # Furo's, less what it shows on Read the Docs alone
+    "**": [
+        "sidebar/brand.html",
+        "sidebar/search.html",
+        "sidebar/scroll-start.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+        "version.html",
+    ]
+}

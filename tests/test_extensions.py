@@ -190,6 +190,7 @@ token
   % links:
 ```
 """,
+    "docs/changelog.md": "---\norphan: true\n---\n\n# Release notes\n\nWhat is new.\n",
     "docs/exercises.md": "# Exercises\n\n```{all-exercises}\n```\n",
     "docs/equations.md": "# Equations\n\n```{equation-table}\n```\n",
     "docs/api.md": "# API\n\n```{eval-rst}\n.. autofunction:: charseq.reference.softmax\n```\n",
@@ -752,15 +753,22 @@ def test_pages_are_written_anew_if_the_glossary_has_changed(tmp_path):
 
 
 def test_code_is_linked_on_a_page_that_is_written_anew_with_an_old_source():
+    class Builder:
+        def get_outdated_docs(self):
+            pytest.fail("Sphinx gives the right answer only once, and must ask itself")
+
     def build_inited(self, app):
-        self.cache, self.outdated_docs = SimpleNamespace(transforms={"a": 1}), set()
+        self.outdated_docs = set(app.builder.get_outdated_docs())
+        self.cache = SimpleNamespace(transforms={"a": 1})
         app.env.sphinx_codeautolink_transforms = self.cache.transforms
 
     state = SimpleNamespace()
-    app = SimpleNamespace(env=SimpleNamespace(sphinx_codeautolink_transforms={"learn/page": 2}))
+    env = SimpleNamespace(sphinx_codeautolink_transforms={"learn/page": 2})
+    app = SimpleNamespace(env=env, builder=Builder())
     code_links.consider_every_page(build_inited)(state, app)
     assert app.env.sphinx_codeautolink_transforms == {"a": 1, "learn/page": 2}
     assert "learn/page" in state.outdated_docs
+    assert app.builder.get_outdated_docs.__func__ is Builder.get_outdated_docs
 
 
 @pytest.mark.slow

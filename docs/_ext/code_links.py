@@ -67,7 +67,10 @@ class EveryPage:
 def consider_every_page(build_inited):
     def build_inited_and_consider(self, app):
         known = getattr(app.env, "sphinx_codeautolink_transforms", {})  # when last built
+        # Sphinx 9 says only once that new settings make all pages outdated: it must ask itself.
+        app.builder.get_outdated_docs = list
         build_inited(self, app)
+        del app.builder.get_outdated_docs
         if self.cache is not None:
             self.cache.transforms |= known  # its own file gives back those of .rst files only
             self.outdated_docs = EveryPage()  # link_code knows which of them are done

@@ -9,9 +9,7 @@ import re
 from html import escape
 from typing import NamedTuple
 
-import upstream
 from myst_nb.sphinx_ import HideCodeCellNode, depart_HideCellInput
-from sphinxext import opengraph
 
 
 class Fix(NamedTuple):
@@ -105,17 +103,6 @@ def complaints():
         entry.wrong: f"no page has {entry.wrong!r} to fix, as pages had with {entry.upstream}"
         for entry in FIXES
     } | {PLAIN.pattern: "no page marks names in code, as pages had with Pygments 2"}
-
-
-def cut_before_an_entity(describe):
-    """Return a description that does not end within the code of a character, such as ``&#x2...``.
-
-    sphinxext-opengraph counts the characters of a description after it has escaped them.
-    """
-    return lambda *args, **kwargs: re.sub(r"&[#\w]*\.\.\.$", "...", describe(*args, **kwargs))
-
-
-upstream.replace(opengraph, "get_description", cut_before_an_entity, "sphinxext-opengraph 0.13.0")
 
 
 def visit_folded_cell(translator, node):

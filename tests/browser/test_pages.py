@@ -19,7 +19,7 @@ def built_from(folder, pattern, prefix=""):
 
 # Known before the site is built, so that each page is a test of its own.
 PAGES = sorted(
-    {"genindex.html", "py-modindex.html", "search.html"}
+    {"404.html", "genindex.html", "py-modindex.html", "search.html"}
     | {*built_from(ROOT / "docs", "**/*.md")}
     | {*built_from(ROOT / "examples", "**/GALLERY_HEADER.rst", "gallery/")}
     | {*built_from(ROOT / "examples", "*/*.py", "gallery/")}
