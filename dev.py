@@ -10,6 +10,8 @@ test    check everything: lint, types, doctests, unit tests, the built site, the
 processors
         run the tests, and compare what the pages print, with the code that torch and NumPy use on
         other processors; with --quick, only with the code for the oldest processors
+downloads
+        run each notebook and script that the built site offers, with its wheel alone
 bench   compare charseq's speed with that of other programs (benchmarks/README.md);
         .venv/bin/pip install -e .[bench] installs those that come as packages
 addresses
@@ -86,6 +88,10 @@ def addresses():
     return run("tests.addresses")
 
 
+def downloads(*options):
+    return run("tests.downloads", *options)
+
+
 def lint():
     python = [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]]
     javascript = [["deno", "fmt", "--check", "--quiet"], ["deno", "lint", "--quiet"]]
@@ -125,7 +131,7 @@ def oldest():
 
 TASKS = {"docs": docs, "books": books, "test": test, "processors": processors, "bench": bench}
 TASKS |= {"live": live, "addresses": addresses, "links": links, "lint": lint, "clean": clean}
-TASKS |= {"oldest": oldest}
+TASKS |= {"downloads": downloads, "oldest": oldest}
 DOCTREES = str(ROOT / "_build" / "doctrees")
 # One process of tests per core. Slow tests come first, and xdist must not reorder them.
 IN_PARALLEL = ["-n", "auto", "--no-loadscope-reorder"]

@@ -66,6 +66,7 @@ extensions = [
     "glossary_links",
     "fixes",
     "faq",
+    "take_away",
     "materials",
     "proof",
     "hosting",
@@ -176,6 +177,9 @@ html_show_sourcelink = False
 html_additional_pages = {"404": "404.html", "search": "search.html"}  # ours; not Sphinx's search
 # Where the site will live, or at least the path there: _ext/hosting.py says what depends on it.
 html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get("DOCS_URL", "")
+# OWNER/NAME on GitHub and the branch that holds the built site. Colab and Binder read from there.
+take_away_repository = os.environ.get("DOCS_REPOSITORY", "")
+take_away_branch = os.environ.get("DOCS_BRANCH", "gh-pages")
 html_sidebars = {  # Furo's, less what it shows on Read the Docs alone
     "**": [
         "sidebar/brand.html",

@@ -416,6 +416,7 @@ MISTAKES = {
     "a move of a page that is there": r"'notation' has moved, and is still a page",
     "a move of a part that is there": r"'learn/page#the-gate' has moved, and is still there",
     "a move to a part that is not there": r"'learn/page#old-gate' leads to 'learn/page#no-gate', w",
+    "a kind of block that notebooks lack": r"bad.md.*no Markdown for .image.",
     "a cell that raises": r"raises.md.*a cell has failed\n(.*\n)*?ZeroDivisionError",
 }
 
@@ -637,13 +638,13 @@ def test_a_question_has_an_address_an_answer_and_links_to_the_sections_that_answ
 
 
 @pytest.mark.slow
-def test_all_figures_and_notebooks_are_in_one_file_with_a_list_of_what_they_show(toys):
+def test_all_files_to_run_and_figures_are_in_one_file_with_a_list_of_what_is_shown(toys):
     site = toys / "good/_build/html"
     with zipfile.ZipFile(site / "_static" / materials.NAME) as archive:
         names = archive.namelist()
         shown = archive.read("what-the-figures-show.txt").decode()
     assert {"figures/learn/page-1.svg", "figures/gallery/cell/toy-1.svg"} <= {*names}
-    assert "notebooks/toy.ipynb" in names
+    assert {"learn/page.ipynb", "learn/page.py", "gallery/toy.ipynb", "gallery/toy.py"} <= {*names}
     assert shown.startswith("figures/learn/page-1.svg\n    A line that rises.\n")
     home = (site / "index.html").read_text("utf-8")
     assert f'href="_static/{materials.NAME}">all figures</a>' in home

@@ -6,16 +6,21 @@ import inspect
 import re
 import subprocess
 import sys
+import tarfile
+import tomllib
 from pathlib import Path
 
 import pytest
+from hatchling.builders.sdist import SdistBuilder
 from numpydoc.validate import ERROR_MSGS, validate
+from packaging.requirements import Requirement
 
 import charseq
 from charseq.history import EpochRecord
 from charseq.reference import RNNParams
 from charseq.shapes import Parameter, Tensor
 
+ROOT = Path(__file__).parents[1]
 FOLDER = Path(charseq.__file__).parent
 PRIVATE = ["_version", "_checks"]
 MODULES = [
@@ -270,3 +275,29 @@ def test_every_array_is_documented_with_its_shape(name):
     for names, kind, text in entries:
         if re.search(r"ndarray|array_like|torch\.Tensor", kind) and "As " not in text:
             assert re.search(r"shape|\([A-Z.]+[,)]", kind + text), f"no shape for {names}"
+
+
+# --- what is handed on ----------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="there is no git where this was unpacked")
+def test_the_source_archive_holds_every_file_of_the_repository(tmp_path):
+    listed = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
+    names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    files = {name for name in names.split("\0") if name and (ROOT / name).is_file()}
+    (made,) = SdistBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    with tarfile.open(made) as archive:
+        held = {member.name.partition("/")[2] for member in archive if member.isfile()}
+    assert held - {"PKG-INFO"} == {name for name in files if not name.startswith(".ci/")}
+
+
+def test_the_oldest_libraries_are_the_lower_bounds_of_the_project():
+    task = [sys.executable, str(ROOT / "dev.py"), "oldest"]
+    said = subprocess.run(task, check=True, capture_output=True, text=True).stdout
+    oldest = {need.name: str(need.specifier) for need in map(Requirement, said.splitlines())}
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    for need in map(Requirement, about["dependencies"]):
+        version = oldest.pop(need.name).removeprefix("==")
+        assert need.specifier.contains(version)
+        assert str(need.specifier) == f">={version}"
+    assert oldest == {}

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from downloads import command_for
 from warm import FORKS, WarmProcess
 
 from conftest import build_clean
@@ -425,6 +426,15 @@ EXAMPLES = sorted(path.stem for path in (ROOT / "examples").rglob("*.py"))
 AFRESH, FORKED = (EXAMPLES[:1], EXAMPLES[1:]) if FORKS else (EXAMPLES, [])
 
 
+# The code of a chapter is that of its page, see test_take_away.py. Two show that it runs elsewhere.
+@pytest.mark.skipif(not FORKS, reason="torch cannot be forked here")
+@pytest.mark.parametrize("name", ["learn/shapes.py", "before/pytorch.ipynb"])
+def test_a_chapter_runs_elsewhere(name, site, warm, tmp_path):
+    log = tmp_path / "log.txt"
+    code = warm.run(site / name, log)
+    assert code == 0, log.read_text("utf-8")[-2000:]
+
+
 @pytest.mark.parametrize("kind", ["py", "ipynb"])
 @pytest.mark.parametrize("name", FORKED)
 def test_a_downloaded_file_runs_elsewhere(name, kind, site, warm, tmp_path):
@@ -442,20 +452,13 @@ def test_each_example_is_offered_as_script_and_as_notebook(site):
 @pytest.mark.parametrize("name", AFRESH)
 def test_a_downloaded_script_runs_in_a_process_of_its_own(name, site, elsewhere):
     (script,) = (site / "_downloads").rglob(f"{name}.py")
-    run_afresh(["-W", "error", str(script)], elsewhere)
-
-
-NOTEBOOK = """
-import sys, nbformat
-from nbclient import NotebookClient
-NotebookClient(nbformat.read(sys.argv[1], 4), timeout=None, kernel_name="python3").execute()
-"""
+    run_afresh(command_for(script), elsewhere)
 
 
 @pytest.mark.parametrize("name", AFRESH)
 def test_a_downloaded_notebook_runs_in_a_kernel(name, site, elsewhere):
     (notebook,) = (site / "_downloads").rglob(f"{name}.ipynb")
-    run_afresh(["-c", NOTEBOOK, str(notebook)], elsewhere)
+    run_afresh(command_for(notebook), elsewhere)
 
 
 def test_a_downloaded_notebook_holds_no_output(site):

@@ -1,4 +1,4 @@
-"""Offer the figures and notebooks of the whole course as one file, for teachers.
+"""Offer the whole course as one file: notebooks, scripts, figures, and the package that they need.
 
 The role ``{materials}`text` `` links to it from any page. The figures are in the order of their
 pages, and a list says what each shows.
@@ -9,12 +9,31 @@ import zipfile
 from html import unescape
 from pathlib import Path
 
+import offer_wheel
+import take_away
 import upstream
 from docutils import nodes
 from exercises import reading_order
 from sphinx.util.docutils import SphinxRole
 
-NAME = "charseq-figures-and-notebooks.zip"
+NAME = "charseq-everything.zip"
+README = """\
+The course charseq: recurrent networks, line by line
+
+  learn, before   each chapter as a notebook and as a script
+  gallery         each experiment as a notebook and as a script
+  figures         the figures of both; what-the-figures-show.txt says what is in each
+  {wheel}
+                  the package that they need
+
+To run them, install Python 3.11 or newer. Then type, in this folder,
+
+  python -m pip install {wheel}
+  python learn/recurrence.py
+
+The notebooks also need Jupyter: python -m pip install jupyterlab
+You may use and change everything under the MIT licence, see LICENSE.
+"""
 FIGURE = re.compile(r'<img\b[^>]*?\balt="([^"]*)"[^>]*?\bsrc="([^"]*\.svg)"', re.S)
 
 
@@ -35,6 +54,18 @@ def figures(out, pages):
                 yield page, number, unescape(alt), path.parent / src
 
 
+def files_to_run(app):
+    """Return the notebooks and scripts: those of the chapters, and those of the gallery."""
+    found = {}
+    for kind in ("ipynb", "py"):
+        for folder in take_away.CHAPTERS:
+            for path in sorted(Path(app.outdir, folder).glob(f"*.{kind}")):
+                found[f"{folder}{path.name}"] = path.read_bytes()
+        for path in sorted(Path(app.srcdir, "gallery").rglob(f"*.{kind}")):
+            found[f"gallery/{path.name}"] = path.read_bytes()
+    return found
+
+
 def build(app, exception):
     if exception or app.builder.format != "html":
         return
@@ -49,8 +80,9 @@ def build(app, exception):
         upstream.complain(
             "no page has a figure: is <img alt=… src=…> written otherwise (docutils 0.22)?"
         )
-    for path in sorted(Path(app.srcdir, "gallery").rglob("*.ipynb")):
-        members[f"notebooks/{path.name}"] = path.read_bytes()
+    wheel = offer_wheel.filename(app.config)
+    members |= files_to_run(app) | {wheel: Path(app.outdir, "_static", wheel).read_bytes()}
+    members["README.txt"] = README.format(wheel=wheel).encode()
     members["what-the-figures-show.txt"] = "\n".join(listed).encode()
     members["LICENSE"] = Path(app.confdir).parent.joinpath("LICENSE").read_bytes()
     with zipfile.ZipFile(Path(app.outdir, "_static", NAME), "w", zipfile.ZIP_DEFLATED) as archive:

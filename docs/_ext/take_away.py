@@ -1,0 +1,350 @@
+"""Each chapter as a notebook and as a script, to run on another machine or with a hosted service.
+
+They are written beside the page when the page is written, from what the page shows: the prose as
+Markdown with TeX formulas, and the code of each cell that shows its code or a figure. The forms
+under the exercises stay on the site, and so do the outputs. A line below the title offers both.
+
+If it is known which branch on GitHub holds the built site, the line also opens the notebook with
+Colab and with Binder. conf.py reads this from ``DOCS_REPOSITORY`` and ``DOCS_BRANCH``.
+"""
+
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import quote, urljoin
+
+import cells as code_cells
+import offer_wheel
+import upstream
+from docutils import nodes
+from exercises import is_question
+from sphinx.util import logging
+from sphinx.util.math import get_node_equation_number
+
+logger = logging.getLogger(__name__)
+CHAPTERS = ("learn/", "before/")
+HEADING = "</h1>"
+SPECIAL = re.compile(r"[\\`*_$\[\]<|]")
+BLOCK_MARK = re.compile(r"^(\d*)([#>+.)-])(?=\s)", re.M)  # of a list, a title or a quotation
+TITLES = {"doc", "std-ref"}  # what Sphinx calls the title of a page or a section in a link
+BARS = {"|": r"\vert ", r"\|": r"\Vert "}  # a plain bar would end the cell of a table
+BAR = re.compile(r"\\?\|")
+IMPORT = "import matplotlib.pyplot as plt"
+BINDER = {  # Binder installs what these files of the branch name
+    # torch without CUDA: Binder has no GPU, and little space
+    "requirements.txt": "--extra-index-url https://download.pytorch.org/whl/cpu\n./{wheel}\n",
+    "runtime.txt": "python-3.12\n",
+}
+
+
+def address_of_site(config):
+    """Return the address of the site, ending in a slash, or an empty text if it is not known."""
+    return f"{config.html_baseurl.rstrip('/')}/" if config.html_baseurl else ""
+
+
+def address_of_wheel(config):
+    """Return what pip installs: the wheel on the site, or else a file beside the notebook."""
+    site, wheel = address_of_site(config), offer_wheel.filename(config)
+    return f"{site}_static/{wheel}" if site else wheel
+
+
+def install_cell(wheel):
+    """Return the code of a cell that installs the package in a notebook, unless it is there."""
+    return f"try:\n    import charseq\nexcept ModuleNotFoundError:\n    %pip install {wheel}"
+
+
+def install_in_gallery(app, config):
+    cell = install_cell(address_of_wheel(config))
+    config.sphinx_gallery_conf["first_notebook_cell"] = cell
+
+
+class Converter:
+    """Turns the nodes of a page into the cells of a notebook: kind, source, and the node of code.
+
+    `sources` are the code cells of the page. `number` gives the number of an equation or a figure,
+    and `address` is that of the page, if it is known. Then links lead to the site; otherwise only
+    links to other sites remain.
+    """
+
+    def __init__(self, sources, number, address=""):
+        self.sources, self.number, self.address, self.cells = sources, number, address, []
+
+    def add(self, text):
+        """Put a block of Markdown into the last cell, or into a new one after code."""
+        if self.cells and self.cells[-1][0] == "markdown":
+            text = f"{self.cells.pop()[1]}\n\n{text}"
+        self.cells.append(("markdown", text, None))
+
+    def blocks(self, parent, level=1):
+        for node in parent.children:
+            self.block(node, level)
+
+    def block(self, node, level):
+        match node.tagname:
+            case "section":
+                number = self.number(node, "section") if level == 1 else ""
+                title = f"{'#' * level} {number}{self.inline(node[0])}"
+                self.cells.append(("markdown", title, None))
+                self.blocks(SimpleNamespace(children=node.children[1:]), level + 1)
+            case "container" if node.get("nb_element") == "cell_code":
+                self.code(node)
+            case "container" | "play":
+                self.blocks(node, level)
+            case "admonition":
+                self.add(f"{'#' * level} {self.inline(node[0])}")
+                self.blocks(SimpleNamespace(children=node.children[1:]), level + 1)
+            case "dropdown_main":
+                title, body = node.children
+                self.add(f"<details><summary>{self.inline(title)}</summary>")
+                self.blocks(body, level)
+                self.add("</details>")
+            case "raw" | "comment" | "target" | "memory":
+                pass
+            case _:
+                self.add(self.simple(node))
+
+    def code(self, cell):
+        """Add a cell, and the caption of its figure below it."""
+        if cell["exec_count"] is None:  # it did not run, and run_ahead.py says so
+            return
+        if any(map(is_question, cell.findall(nodes.raw))):
+            return
+        self.cells.append(("code", self.sources[cell["exec_count"] - 1], cell))
+        for figure in cell.findall(nodes.figure):
+            caption = figure.next_node(nodes.caption)
+            self.add(f"*{self.number(figure, 'figure')}* {self.inline(caption)}")
+
+    def simple(self, node):
+        """Return the Markdown of a block that holds no code cells."""
+        match node.tagname:
+            case "paragraph":
+                return BLOCK_MARK.sub(r"\1\\\2", self.inline(node))
+            case "rubric":
+                return f"**{self.inline(node)}**"
+            case "math_block":
+                return self.formula(node)
+            case "literal_block":
+                return fenced(node.astext(), node.get("language", ""))
+            case "bullet_list":
+                return "\n".join(self.item(item, "- ") for item in node)
+            case "enumerated_list":
+                first = node.get("start", 1)
+                return "\n".join(self.item(item, f"{n}. ") for n, item in enumerate(node, first))
+            case "table":
+                return self.table(node)
+            case "citation":
+                label, *blocks = node.children
+                return f"\\[{self.inline(label)}\\] " + "\n\n".join(map(self.simple, blocks))
+        return self.unknown(node)
+
+    def unknown(self, node):
+        problem = f"take_away.py has no Markdown for {node.tagname!r}, and a notebook needs it"
+        logger.warning("%s", problem, location=node, type="take_away")
+        return node.astext()
+
+    def item(self, node, mark):
+        body = "\n\n".join(self.simple(child) for child in node.children)
+        return mark + body.replace("\n", "\n" + " " * len(mark))
+
+    def formula(self, node):
+        latex = node.astext().strip()
+        if r"\\" in latex and r"\begin{" not in latex:
+            latex = rf"\begin{{aligned}}{latex}\end{{aligned}}"  # as on the page
+        if node["number"]:
+            latex += rf" \tag{{{self.number(node, 'displaymath')}}}"
+        return f"$$\n{latex}\n$$"
+
+    def table(self, table):
+        rows = []
+        for row in table.findall(nodes.row):
+            cells = [" ".join(map(self.inline_of_cell, entry.children)) for entry in row]
+            rows.append(f"| {' | '.join(cells)} |")
+        (head,) = table.findall(nodes.thead)
+        rules = {"text-right": "--:", "text-center": ":-:"}
+        marks = [rules.get("".join(entry["classes"]), ":--") for entry in head[0]]
+        return "\n".join([rows[0], f"| {' | '.join(marks)} |", *rows[1:]])
+
+    def inline_of_cell(self, node):
+        # A vertical bar would end the cell: it is escaped in text, and has a name in a formula.
+        text = self.inline(node).replace("\n", " ")
+        return re.sub(r"(?<!\\)\|", r"\|", text)
+
+    def inline(self, parent):
+        return "".join(map(self.phrase, parent.children))
+
+    def phrase(self, node):
+        match node.tagname:
+            case "#text":
+                return SPECIAL.sub(r"\\\g<0>", node.astext())
+            case "math":
+                return f"${BAR.sub(lambda bar: BARS[bar[0]], node.astext())}$"
+            case "literal":
+                text = node.astext()
+                ticks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+                space = " " if text.startswith("`") or text.endswith("`") else ""
+                return f"{ticks}{space}{text}{space}{ticks}"
+            case "emphasis":
+                return f"*{self.inline(node)}*"
+            case "strong":
+                return f"**{self.inline(node)}**"
+            case "inline":
+                return self.inline(node)
+            case "reference" | "number_reference":
+                return self.link(node)
+            case "raw" | "target":
+                return ""
+        return self.unknown(node)
+
+    def link(self, node):
+        text, place = self.inline(node), node.get("refuri") or f"#{node.get('refid', '')}"
+        place = urljoin(self.address, place)
+        if place.startswith(("https:", "http:")) and "term" not in node["classes"]:
+            return f"[{text}]({place})"
+        is_title = any(TITLES & {*inner["classes"]} for inner in node.findall(nodes.inline))
+        return f"*{text}*" if is_title else text
+
+
+def fenced(text, language):
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}{language.replace('ipython3', 'python')}\n{text}\n{fence}"
+
+
+def introductions(title, wheel, page):
+    """Return what the first cell of a notebook says, and what the head of a script says."""
+    name, known = wheel.rpartition("/")[2], "/" in wheel
+    told = [f"# {title}\n"]
+    told += [f"This is a chapter of {f'[charseq]({page})' if page else 'charseq'}."]
+    told += ["On the site, the exercises have forms, which say what is wrong with an answer."]
+    told += ["The code needs the package `charseq`."]
+    beside = [] if known else [f"Download the file `{name}` from the site, into this folder."]
+    start = "\n".join(told + beside)
+    return (
+        f"{start}\nThe next cell installs the package, if it is missing.",
+        f"{start}\nInstall it by this command:\n\n    pip install {wheel}",
+    )
+
+
+def notebook(cells, intro, install):
+    listed = [("markdown", intro, None), ("code", install, None), *cells]
+    about = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    whole = {
+        "cells": [notebook_cell(n, *cell) for n, cell in enumerate(listed, 1)],
+        "metadata": {"kernelspec": about, "language_info": {"name": "python"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    return json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
+
+
+def notebook_cell(count, kind, source, node):
+    cell = {"cell_type": kind, "id": f"cell-{count}", "metadata": {}, "source": source}
+    if kind == "code":
+        cell |= {"execution_count": None, "outputs": []}
+        if node is not None and not shows_code(node):  # folded or hidden on the page
+            cell["metadata"] = {"jupyter": {"source_hidden": True}}
+    return cell
+
+
+def shows_code(cell):
+    return not cell.get("hide_mode") and "tag_remove-input" not in cell["classes"]
+
+
+def script(cells, intro):
+    blocks, seen = [comment(intro)], ""
+    for kind, source, node in cells:
+        if kind == "markdown":
+            blocks.append(comment(source))
+            continue
+        if "IPython" in source:  # a drawing for the browser, which a script can only describe
+            alt = node["cell_metadata"]["mystnb"]["image"]["alt"]
+            blocks.append(comment(f"*{' '.join(alt.split())}*"))
+            continue
+        seen += source
+        if any(True for _ in node.findall(nodes.image)):  # a script has to ask for its figures
+            source += "\n\nplt.show()" if IMPORT in seen else f"\n\n{IMPORT}\n\nplt.show()"
+            seen += IMPORT
+        blocks.append(f"# %%\n{source}")
+    return "\n\n".join(blocks) + "\n"
+
+
+def comment(markdown):
+    """Return Markdown as a comment, without the tags that fold a part of a notebook."""
+    text = re.sub(r"<details><summary>(.*?)</summary>", r"**\1**", markdown)
+    text = re.sub(r"\n*^</details>$", "", text, flags=re.M).strip()
+    lines = [f"# {line}".rstrip() for line in ["%% [markdown]", *text.splitlines()]]
+    return "\n".join(lines)
+
+
+def write(app, pagename, templatename, context, doctree):
+    """Write the files of a chapter, and offer them below its title."""
+    if doctree is None or not pagename.startswith(CHAPTERS) or app.builder.name != "html":
+        return
+    sources = code_cells.sources_of(Path(app.env.doc2path(pagename)).read_text("utf-8"))
+    if not sources:
+        return
+    site = address_of_site(app.config)
+    page = site and urljoin(site, app.builder.get_target_uri(pagename))
+    writer = SimpleNamespace(builder=app.builder)
+
+    def number(node, kind):
+        if kind == "section":  # of a chapter, as in its title on the page
+            numbers = app.env.toc_secnumbers.get(pagename, {}).get("", ())
+            return "".join(f"{number}. " for number in numbers)
+        if kind == "displaymath":
+            return get_node_equation_number(writer, node)
+        number = app.builder.fignumbers.get(kind, {}).get(node["ids"][0], ())
+        return app.config.numfig_format[kind] % ".".join(map(str, number))
+
+    converter = Converter(sources, number, page)
+    converter.blocks(doctree)
+    (_, title, _), *rest = converter.cells
+    title, _, lead = title.removeprefix("# ").partition("\n\n")
+    cells = [("markdown", lead, None), *rest] if lead else rest
+    wheel = address_of_wheel(app.config)
+    intro, head = introductions(title, wheel, page)
+    path = Path(app.outdir, pagename)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = notebook(cells, intro, install_cell(wheel))
+    path.with_name(f"{path.name}.ipynb").write_text(written, "utf-8", newline="\n")
+    path.with_name(f"{path.name}.py").write_text(script(cells, head), "utf-8", newline="\n")
+    if HEADING not in context["body"]:
+        upstream.complain(f"{pagename} has no {HEADING}, below which its downloads are offered")
+    line = HEADING + offer(pagename, app.config.take_away_repository, app.config.take_away_branch)
+    context["body"] = context["body"].replace(HEADING, line, 1)
+
+
+def offer(pagename, repository, branch):
+    """Return the line that offers the files of a chapter."""
+    name = pagename.rpartition("/")[2]
+    line = (
+        f'Download as <a href="{name}.ipynb" download>notebook</a>'
+        f' or <a href="{name}.py" download>script</a>'
+    )
+    if repository:
+        path = f"{pagename}.ipynb"
+        colab = f"https://colab.research.google.com/github/{repository}/blob/{branch}/{path}"
+        binder = f"https://mybinder.org/v2/gh/{repository}/{quote(branch, '')}"
+        line += f' · Open in <a href="{colab}">Colab</a>'
+        line += f' or <a href="{binder}?labpath={quote(path, "")}">Binder</a>'
+    return f'\n<p class="take-away">{line}</p>'
+
+
+def write_binder_files(app, exception):
+    """Tell Binder what to install, if the built site lies in a branch that Binder can read."""
+    if exception or app.builder.name != "html" or not app.config.take_away_repository:
+        return
+    folder = Path(app.outdir, "binder")
+    folder.mkdir(exist_ok=True)
+    for name, text in BINDER.items():
+        text = text.format(wheel=f"_static/{offer_wheel.filename(app.config)}")
+        (folder / name).write_text(text, "utf-8", newline="\n")
+
+
+def setup(app):
+    app.add_config_value("take_away_repository", "", "html", str)
+    app.add_config_value("take_away_branch", "gh-pages", "html", str)
+    app.connect("config-inited", install_in_gallery, priority=5)  # before sphinx-gallery reads it
+    app.connect("html-page-context", write)
+    app.connect("build-finished", write_binder_files)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,236 @@
+"""The chapters as notebooks and scripts: the page's own code, and every word of its prose.
+
+What they print is not looked at here, because the code is that of the page, which the build runs.
+`python3 dev.py downloads` runs all of them far from the repository.
+"""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+from docutils import nodes
+from markdown_it import MarkdownIt
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "docs" / "_ext"))
+import offer_wheel  # noqa: E402
+import take_away  # noqa: E402
+
+CELL = re.compile(r"^```\{code-cell\} python\n(?:---\n(.*?)^---\n)?(.*?)^```", re.M | re.S)
+CHAPTERS = [
+    path.relative_to(ROOT / "docs").with_suffix("").as_posix()
+    for folder in ("before", "learn")
+    for path in sorted((ROOT / "docs" / folder).glob("*.md"))
+    if CELL.search(path.read_text("utf-8"))
+]
+LIBRARIES = {"charseq", "numpy", "torch", "matplotlib", "safetensors"}
+
+
+def cells_of(site, name, kind):
+    notebook = json.loads((site / f"{name}.ipynb").read_text("utf-8"))
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == kind]
+
+
+ASKS = re.compile(r"^(ask = )?(Number|Shape|Text|Choice)\(", re.M)
+
+
+def code_of(name):
+    """The code of a page from its source, without questions and the hidden cell at the end."""
+    page = (ROOT / "docs" / f"{name}.md").read_text("utf-8")
+    return [
+        code.strip("\n")
+        for options, code in CELL.findall(page)
+        if not ASKS.search(code) and "remove-cell" not in options
+    ]
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_notebook_is_valid_and_has_the_code_of_its_page(name, site):
+    notebook = nbformat.read(site / f"{name}.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    install, *code = [cell["source"] for cell in notebook.cells if cell.cell_type == "code"]
+    assert install == take_away.install_cell(offer_wheel.filename(wheel_config()))
+    assert code == code_of(name)
+    assert not any(cell.get("outputs") for cell in notebook.cells)
+
+
+def wheel_config():
+    import charseq
+
+    return SimpleNamespace(project="charseq", version=charseq.__version__)
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_script_has_the_code_of_its_page_and_shows_each_figure(name, site):
+    script = (site / f"{name}.py").read_text("utf-8")
+    blocks = [block.strip("\n") for block in script.split("# %%\n")[1:]]
+    code = [block.partition("\n\n# %% [markdown]")[0] for block in blocks]
+    shows = rf"\n\n({take_away.IMPORT}\n\n)?plt\.show\(\)$"
+    own = [block for block in code_of(name) if "IPython" not in block]
+    assert [re.sub(shows, "", block) for block in code] == own
+    page = (site / f"{name}.html").read_text("utf-8")
+    article = page.partition("<article")[2].partition("</article>")[0]
+    assert len(re.findall(r"<img\b", article)) <= script.count("\nplt.show()")
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_script_imports_only_what_the_wheel_brings(name, site):
+    tree = ast.parse((site / f"{name}.py").read_text("utf-8"))
+    imported = {
+        module.partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for module in ([node.module] if isinstance(node, ast.ImportFrom) else names(node))
+    }
+    assert imported - LIBRARIES <= sys.stdlib_module_names
+
+
+def names(node):
+    return [alias.name for alias in node.names]
+
+
+def test_no_script_uses_a_name_of_a_cell_that_was_left_out(site):
+    scripts = [str(site / f"{name}.py") for name in CHAPTERS]
+    check = ["ruff", "check", "--isolated", "--no-cache", "--select=F821,E9", *scripts]
+    done = subprocess.run([sys.executable, "-m", *check], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+class Prose(HTMLParser):
+    """The words of each heading, paragraph and entry outside code, outputs, forms and formulas."""
+
+    BLOCKS = ("p", "h1", "h2", "h3", "h4", "td", "th", "li", "figcaption", "summary")
+    LEFT_OUT = ("math", "highlight", "script", "svg", "output", "eqno", "headerlink", "take-away")
+    LEFT_OUT += ("question", "hide")
+    EMPTY = ("img", "br", "hr", "col", "input", "meta", "link", "wbr", "path")
+
+    def __init__(self, html):
+        super().__init__()
+        self.found, self._open = [""], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        marks = {tag, *(dict(attrs).get("class") or "").split()}
+        if tag in self.BLOCKS:
+            self.found.append("")
+        if tag not in self.EMPTY:
+            self._open.append(any(self._open[-1:]) or bool(marks & {*self.LEFT_OUT}))
+
+    def handle_endtag(self, tag):
+        if tag not in self.EMPTY:
+            self._open.pop()
+        if tag in self.BLOCKS:
+            self.found.append("")
+
+    def handle_data(self, data):
+        if not any(self._open[-1:]):
+            self.found[-1] += data
+
+
+def words(text):
+    return "".join(re.findall(r"[^\s¶]", unescape(text)))
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_notebook_says_every_word_of_its_page(name, site):
+    markdown = "\n\n".join(cell["source"] for cell in cells_of(site, name, "markdown"))
+    markdown = re.sub(r"^( *)(```+).*?^\1\2$", "", markdown, flags=re.M | re.S)
+    markdown = re.sub(r"^\$\$\n.*?^\$\$$", "", markdown, flags=re.M | re.S)
+    without_math = re.sub(r"(?<!\\)\$(?!\$).+?(?<!\\)\$", "", markdown, flags=re.S)
+    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(without_math)
+    said = words(" ".join(Prose(html).found))
+    page = (site / f"{name}.html").read_text("utf-8")
+    article = page.partition("<article")[2].partition("</article>")[0]
+    blocks = [block for block in map(words, Prose(f"<article{article}").found) if block]
+    assert len(blocks) > 20
+    assert [block for block in blocks if block not in said] == []
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_offers_its_files_below_its_title(name, site):
+    html = (site / f"{name}.html").read_text("utf-8")
+    below = html.partition("</h1>")[2][:300]
+    stem = name.rpartition("/")[2]
+    assert re.findall(r'href="([^"]*)" download', below) == [f"{stem}.ipynb", f"{stem}.py"]
+    assert "colab" not in html
+    assert "binder" not in html
+
+
+def test_one_archive_holds_every_file_to_run_and_the_wheel(site):
+    (wheel,) = (site / "_static").glob("*.whl")
+    with zipfile.ZipFile(site / "_static" / "charseq-everything.zip") as archive:
+        held = {name: archive.read(name) for name in archive.namelist()}
+    assert held[wheel.name] == wheel.read_bytes()
+    for name in CHAPTERS:
+        for kind in ("ipynb", "py"):
+            assert held[f"{name}.{kind}"] == (site / f"{name}.{kind}").read_bytes()
+    examples = {path.stem for path in (ROOT / "examples").rglob("*.py")}
+    for kind in ("ipynb", "py"):
+        assert {f"gallery/{stem}.{kind}" for stem in examples} <= held.keys()
+    assert wheel.name in held["README.txt"].decode()
+
+
+def converter(address=""):
+    return take_away.Converter([], lambda node, kind: "3", address)
+
+
+def test_links_lead_to_the_site_if_its_address_is_known():
+    page = nodes.inline("", "", nodes.Text("Gates"), classes=["doc"])
+    link = nodes.reference("", "", page, refuri="gates.html#a-gate")
+    other = nodes.reference("", "a book", refuri="https://example.com/book")
+    known = converter("https://example.org/a/learn/gru.html")
+    assert known.link(link) == "[Gates](https://example.org/a/learn/gates.html#a-gate)"
+    assert converter().link(link) == "*Gates*"
+    assert converter().link(other) == known.link(other) == "[a book](https://example.com/book)"
+
+
+def test_special_characters_of_a_text_are_read_as_themselves():
+    text = "a * b_c_ `d` [e](f) $g$ <h> 1. i\n1. j\n# k\n- l\n\\m"
+    said = converter().simple(nodes.paragraph("", text))
+    html = MarkdownIt().render(said)
+    assert words(re.sub("</?p>", "", html)) == words(text)
+
+
+def test_a_code_with_backticks_and_a_bar_in_a_table_survive():
+    literal = nodes.literal("", "a ``b` c")
+    assert words(re.sub("<[^>]*>", "", MarkdownIt().render(converter().phrase(literal)))) == words(
+        literal.astext()
+    )
+    formula = nodes.math("", r"|x| + \|y\|")
+    assert "|" not in converter().phrase(formula)
+
+
+def test_the_install_line_names_the_site_if_its_address_is_known():
+    config = SimpleNamespace(project="charseq", version="9.9", html_baseurl="https://a.org/b")
+    wheel = "https://a.org/b/_static/charseq-9.9-py3-none-any.whl"
+    assert take_away.address_of_wheel(config) == wheel
+    config.html_baseurl = ""
+    assert take_away.address_of_wheel(config) == "charseq-9.9-py3-none-any.whl"
+
+
+def test_colab_and_binder_open_the_notebook_of_the_branch():
+    line = take_away.offer("learn/gru", "somebody/charseq", "gh-pages")
+    assert re.findall(r'href="(https[^"]*)"', line) == [
+        "https://colab.research.google.com/github/somebody/charseq/blob/gh-pages/learn/gru.ipynb",
+        "https://mybinder.org/v2/gh/somebody/charseq/gh-pages?labpath=learn%2Fgru.ipynb",
+    ]
+
+
+@pytest.mark.parametrize(("repository", "files"), [("", set()), ("a/b", {*take_away.BINDER})])
+def test_binder_is_told_what_to_install_only_if_it_can_read_the_branch(repository, files, tmp_path):
+    config = SimpleNamespace(project="charseq", version="9.9", take_away_repository=repository)
+    app = SimpleNamespace(builder=SimpleNamespace(name="html"), config=config, outdir=tmp_path)
+    take_away.write_binder_files(app, None)
+    written = {path.name: path.read_text("utf-8") for path in tmp_path.glob("binder/*")}
+    assert written.keys() == files
+    if files:
+        assert "./_static/charseq-9.9-py3-none-any.whl\n" in written["requirements.txt"]
