@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from budgets import BUDGETS, INDEX, SHARED, kind_of
 from downloads import command_for
 from warm import FORKS, WarmProcess
 
@@ -26,12 +27,6 @@ import faq  # noqa: E402
 import glossary_links  # noqa: E402
 import html_fixes  # noqa: E402
 
-# Bytes gzipped, without figures. The playground's own scripts and styles have a limit of their own,
-# in browser/test_play.py. What all pages share is loaded once. A chapter of 2,200 words with its
-# derivations in MathML and the folded code of its figures fits into the second limit.
-SHARED_LIMIT = 70_000  # css, js and fonts
-INDEX_LIMIT = 600  # the search index, which only the search page loads, per page of the site
-PAGE_LIMIT = 34_000  # html
 MATHML = "{http://www.w3.org/1998/Math/MathML}"
 
 
@@ -347,11 +342,10 @@ def test_every_page_is_light(site, pages, parsed):
         for name, page in parsed.items()
     }
     own = {name: packed(site / name) for name in parsed}
-    heaviest = max(own, key=own.get)
-    print(f"heaviest page: {heaviest}, {own[heaviest]} bytes, {shared[heaviest]} shared")
-    assert {name: weight for name, weight in shared.items() if weight > SHARED_LIMIT} == {}
-    assert {name: weight for name, weight in own.items() if weight > PAGE_LIMIT} == {}
-    assert packed(site / "searchindex.js") <= INDEX_LIMIT * len(parsed)
+    assert {name: weight for name, weight in shared.items() if weight > SHARED} == {}
+    limits = {name: BUDGETS[kind_of(name)].html for name in own}
+    assert {name: weight for name, weight in own.items() if weight > limits[name]} == {}
+    assert packed(site / "searchindex.js") <= INDEX * len(parsed)
     users = [name for name, page in parsed.items() if "searchindex.js" in str(page.resources)]
     assert users == ["search.html"]
 

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 import pytest
 import torch
 from accessible import barriers, looks
+from budgets import EXERCISES, PLAYGROUND, PLAYGROUND_WITH_QUIZ
 from test_notebook import LOG
 from test_pages import WIDER_THAN_THE_PAGE, quiet  # noqa: F401 - a fixture
 from test_play_core import EVERY_SCRIPT, SCRIPTS_OF, WHOLE_PAGE, check_types
@@ -738,25 +739,25 @@ def own_files(page):
     return {file.name: len(gzip.compress(file.read_bytes(), 9, mtime=0)) for file in files}
 
 
-def test_all_scripts_and_styles_weigh_at_most_40_kb_and_those_of_the_quiz_come_later(play):
+def test_all_scripts_and_styles_are_light_and_those_of_the_quiz_come_later(play):
     page = play()
     at_once = own_files(page)
     assert set(at_once) == {"whole.js", "play.css"}
-    assert sum(at_once.values()) <= 40_000, at_once
+    assert sum(at_once.values()) <= PLAYGROUND, at_once
     show_all(page)
     page.get_by_label("What is the shape of").wait_for()
     later = own_files(page)
     late = [Path(script).name + ".js" for script in SCRIPTS_OF["quiz"] if script not in WHOLE_PAGE]
     assert later.keys() - at_once.keys() == {*late, "exercises.css"}
-    assert sum(later.values()) <= 50_000, later
+    assert sum(later.values()) <= PLAYGROUND_WITH_QUIZ, later
 
 
-def test_the_scripts_and_styles_of_exercises_weigh_at_most_8_kb(play):
+def test_the_scripts_and_styles_of_exercises_are_light(play):
     page = play(page="learn/gates.html", ready=".question form")
     files = own_files(page)
     own = {name: size for name, size in files.items() if name.startswith("exercises.")}
     assert set(own) == {"exercises.js", "exercises.css"}
-    assert sum(own.values()) <= 8_000, own
+    assert sum(own.values()) <= EXERCISES, own
 
 
 def test_the_sites_scripts_lack_comments_and_the_whole_has_all(site):

@@ -1,0 +1,62 @@
+"""What one page of each kind loads, and how much it moves: within the limits of budgets.py."""
+
+import gzip
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from budgets import BUDGETS, LAYOUT_SHIFT
+
+SCREENS = {"phone": (390, 844), "desktop": (1350, 940)}
+WATCH = """
+addEventListener("DOMContentLoaded", () => { window.shift = 0; });
+new PerformanceObserver(list => {
+    for (const entry of list.getEntries()) window.shift = (window.shift ?? 0) + entry.value;
+}).observe({type: "layout-shift", buffered: true});
+"""
+# Down the page, screen by screen, so that everything that waits for the reader loads.
+READ_ALL = """async () => {
+    const frame = () => new Promise(requestAnimationFrame);
+    const drawn = async () => { await frame(); await frame(); };
+    for (let top = 0; top < document.documentElement.scrollHeight; top += innerHeight / 2) {
+        scrollTo({top, behavior: "instant"});
+        await drawn();
+    }
+    await drawn();
+    return window.shift;
+}"""
+
+
+def load(browser, url, screen):
+    """Read a page to its end; return the files that it asked for, and how much it moved."""
+    width, height = SCREENS[screen]
+    page = browser.new_page(viewport={"width": width, "height": height})
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.add_init_script(WATCH)
+    page.goto(url, wait_until="load")
+    page.evaluate(READ_ALL)
+    page.wait_for_load_state("networkidle")
+    moved = page.evaluate(READ_ALL)
+    page.close()
+    paths = {urlsplit(url).path for url in asked if url.startswith("file:")}
+    return [Path(unquote(path)) for path in sorted(paths)], moved
+
+
+def weight_of_code(files):
+    suffixes = (".css", ".js", ".woff2")
+    return sum(len(gzip.compress(f.read_bytes(), 9)) for f in files if f.suffix in suffixes)
+
+
+@pytest.mark.parametrize("kind", BUDGETS)
+def test_a_page_stays_within_the_budget_of_its_kind(kind, browser, site):
+    budget = BUDGETS[kind]
+    files, moved = {}, {}
+    for screen in SCREENS:
+        url = (site / budget.opened).as_uri()
+        files[screen], moved[screen] = load(browser, url, screen)
+    most = max(map(len, files.values())), max(map(weight_of_code, files.values()))
+    print(f"{kind}: {most[0]} requests, {most[1]} bytes of code, moves by {moved}")
+    assert most[0] <= budget.requests
+    assert most[1] <= budget.code
+    assert max(moved.values()) <= LAYOUT_SHIFT

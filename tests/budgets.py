@@ -1,0 +1,45 @@
+"""How heavy a page of the site may be: every limit on bytes, requests and movement, in one place.
+
+Bytes are gzipped. The limits stand a little above what pages weigh today. A change that needs more
+raises one here, and says why.
+"""
+
+from fnmatch import fnmatch
+from typing import NamedTuple
+
+
+class Budget(NamedTuple):
+    """What the pages of a kind may weigh, and the one of them that a browser opens."""
+
+    pattern: str  # of the kind's pages
+    opened: str
+    html: int  # bytes of any page of the kind
+    code: int  # bytes of styles, scripts and fonts that the opened page loads, in the end
+    requests: int  # of the opened page, with its figures
+
+
+BUDGETS = {
+    "home": Budget("index.html", "index.html", 12_000, 59_000, 20),
+    # 2,200 words with derivations in MathML, and the folded code of the figures.
+    "chapter": Budget("learn/*", "learn/gates.html", 34_000, 67_500, 26),
+    "fix": Budget("fix/*", "fix/expected-hidden-size.html", 23_000, 35_000, 18),
+    "questions": Budget("questions/*", "questions/shapes.html", 27_000, 24_500, 13),
+    "gallery": Budget("gallery/*", "gallery/limits/gradient_flow.html", 13_000, 58_500, 22),
+    "reference of the package": Budget("api/*", "api/equations.html", 20_500, 54_000, 17),
+    "playground": Budget("playground.html", "playground.html", 12_800, 102_000, 26),
+    "glossary": Budget("glossary.html", "glossary.html", 14_000, 47_000, 14),
+    "search": Budget("search.html", "search.html", 6_500, 134_000, 16),
+    "proof": Budget("proof.html", "proof.html", 11_500, 47_000, 14),
+    "other": Budget("*", "notation.html", 28_500, 47_000, 14),
+}
+LAYOUT_SHIFT = 0.05  # how much of the screen moves in all, as Chromium counts; 0.1 counts as good
+SHARED = 70_000  # bytes of styles, scripts and fonts of any page, without the playground's
+INDEX = 600  # bytes of the search index, which only the search page loads, per page of the site
+PLAYGROUND = 40_000  # bytes of the playground's scripts and styles that its page loads at once
+PLAYGROUND_WITH_QUIZ = 50_000  # with those that it loads when the reader comes near
+EXERCISES = 8_000  # bytes of the scripts and styles of the exercises
+
+
+def kind_of(page):
+    """Return the kind of a page: the first whose pattern it has."""
+    return next(kind for kind, budget in BUDGETS.items() if fnmatch(page, budget.pattern))
