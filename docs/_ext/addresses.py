@@ -12,6 +12,7 @@ grows. Two parts of a page with one address are a warning. moved.py leads on fro
 import re
 
 from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ def address_of(words, kind=""):
 def give_address(node, address, kind):
     """Give a part its address, and return the sign that links to it."""
     node["ids"].append(address)
-    return permalink(address=address, title=f"Link to this {kind}")
+    return permalink(target=address, title=f"Link to this {kind}")
 
 
 def bold_sentence(node):
@@ -68,20 +69,33 @@ def ancestors(node):
 def give_addresses(app, doctree):
     for node in list(doctree.findall(nodes.Element)):
         if bold := bold_sentence(node):
-            sign = give_address(node, address_of(bold.astext()), "entry")
-            node.insert(node.index(bold) + 1, sign)
-        elif is_bare_equation(node):  # mathml.py puts the sign where numbers stand
-            give_address(node, address_of(LATEX.sub(" ", node.astext()), "equation-"), "equation")
+            node += give_address(node, address_of(bold.astext()), "entry")
+        elif is_bare_equation(node):
+            node["address"] = address_of(LATEX.sub(" ", node.astext()), "equation-")
         elif is_bare_figure(node):
             sign = give_address(node, address_of(node["alt"], "figure-"), "figure")
             node.parent.insert(node.parent.index(node) + 1, sign)
     complain_of_equal(doctree)
 
 
+class AddressEquations(SphinxPostTransform):
+    """Give equations their addresses late: Sphinx numbers each that has one before.
+
+    mathml.py puts the sign where numbers stand.
+    """
+
+    default_priority = 400  # before Furo wraps each equation and copies its address
+
+    def run(self, **kwargs):
+        for node in self.document.findall(nodes.math_block):
+            if "address" in node:
+                node["ids"].append(node["address"])
+
+
 def complain_of_equal(doctree):
     seen = {}
     for node in doctree.findall(nodes.Element):
-        for address in node.get("ids", ()):
+        for address in [*node["ids"], *filter(None, [node.get("address")])]:
             if seen.setdefault(address, node) is not node:
                 logger.warning(
                     "two parts of this page have the address %r; begin one of them otherwise",
@@ -91,7 +105,7 @@ def complain_of_equal(doctree):
 
 def visit_permalink(translator, node):
     translator.body.append(
-        f'<a class="headerlink" href="#{node["address"]}" title="{node["title"]}">¶</a>'
+        f'<a class="headerlink" href="#{node["target"]}" title="{node["title"]}">¶</a>'
     )
     raise nodes.SkipNode
 
@@ -103,5 +117,6 @@ def skip(translator, node):
 def setup(app):
     others = dict.fromkeys(("latex", "text", "man", "texinfo"), (skip, None))
     app.add_node(permalink, html=(visit_permalink, None), **others)
+    app.add_post_transform(AddressEquations)
     app.connect("doctree-read", give_addresses, priority=550)  # after exercises.py
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

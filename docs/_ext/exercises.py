@@ -151,6 +151,7 @@ class ShowAll(SphinxPostTransform):
             copy = exercise.deepcopy()
             for node in list(copy.findall(nodes.Element)):
                 node["ids"] = []
+                node.attributes.pop("address", None)
                 if isinstance(node, permalink):
                     node.parent.remove(node)
             for node in copy.findall(addnodes.pending_xref):  # as seen from this page
