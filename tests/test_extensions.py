@@ -58,6 +58,10 @@ gallery/index
 proof
 ```
 
+```{books}
+Also {book}`an EPUB <charseq.epub>` and {book}`a PDF <charseq.pdf>`.
+```
+
 ::::{grid} 2
 :::{grid-item-card} A card
 Text with {wheel}`the wheel`, {materials}`all figures` and {playground}`a run <text=a b&epochs=9>`.
@@ -312,7 +316,7 @@ Bad $\\frac{{1$ math.
 
 **Twice.** Two.
 
-![](picture.svg)
+![](picture.svg) {{book}}`A scroll <charseq.txt>`
 
 ```{{code-cell}} python
 print(float("nan"))
@@ -343,6 +347,8 @@ Number("Of no exercise", 1)
 "learn/page#the-gate" = "notation#symbols"
 "learn/page#old-gate" = "learn/page#no-gate"
 """,
+    "_build/books/charseq.epub": "e" * 60_000,  # this site has books to offer
+    "_build/books/charseq.pdf": "p" * 140_000,
     "docs/fix/calm.md": f"{FRONT}# Calm\n\n```{{code-cell}} python\n1 / 1  # breaks here\n```\n",
     "docs/fix/index.md": GOOD["docs/fix/index.md"].replace("{fixes} toys", "{fixes} games"),
     "docs/_questions/toys.toml": GOOD["docs/_questions/toys.toml"].replace(
@@ -408,6 +414,7 @@ MISTAKES = {
     "a word of two terms": r"two entries of the glossary list 'doors'",
     "a cell that breaks elsewhere": r"calm.md.*a cell has failed\n.*breaks in line 1",
     "a group of fixes without pages": r"no page in docs/fix belongs to 'games'",
+    "a book of an unknown name": r"bad.md.*there is no book 'charseq.txt'; the books are charseq.e",
     "a question answered nowhere": r"a question is answered at 'nowhere', which is no page",
     "a proof without its test": r"there is no test 'tests/test_toy.py::test_gone'",
     "a proof of equal bits that admits rounding": r"code_has_a_test admits results that differ by",
@@ -650,6 +657,16 @@ def test_all_files_to_run_and_figures_are_in_one_file_with_a_list_of_what_is_sho
     home = (site / "index.html").read_text("utf-8")
     assert f'href="_static/{materials.NAME}">all figures</a>' in home
     assert 'href="playground.html#text=a+b&amp;epochs=9">a run</a>' in home
+
+
+@pytest.mark.slow
+def test_books_are_offered_only_if_they_have_been_made(toys):
+    site, without = (toys / name / "_build/html" for name in ("bad", "good"))
+    home = (site / "index.html").read_text("utf-8")
+    assert 'href="_static/charseq.epub">an EPUB (0.1 MB)</a>' in home
+    assert len((site / "_static/charseq.pdf").read_bytes()) == 140_000
+    assert "an EPUB" not in (without / "index.html").read_text("utf-8")
+    assert not (without / "_static/charseq.epub").exists()
 
 
 @pytest.mark.slow

@@ -178,7 +178,8 @@ def prepare(section, docname, docnames, book):
             element.wrap(Tag(name="mstyle", attrs=style))
         keep_with_what_follows(formula.parent)
     for drawing in section.select("svg"):
-        drawing["xmlns"], drawing["viewBox"] = "http://www.w3.org/2000/svg", drawing.attrs.pop("viewbox")
+        drawing["xmlns"] = "http://www.w3.org/2000/svg"
+        drawing["viewBox"] = drawing.attrs.pop("viewbox")  # HTML does not care, XML does
     for question in section.select(".question"):
         question["class"] = "ask"
     seen = set()
@@ -331,7 +332,7 @@ def with_code(text):
 def unfold(section):
     """Show what is folded below its title."""
     for fold in section.find_all("details"):
-        fold.name = "div"
+        fold.name, fold["class"] = "div", "opened"
         if fold.summary:
             title = soup_of('<p class="unfolded"></p>').p
             title.string = re.sub(r"^Show t", "T", summary_of(fold))

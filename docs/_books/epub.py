@@ -19,7 +19,8 @@ CONTAINER = """\
 PAGE = """\
 <?xml version="1.0" encoding="utf-8"?>
 <!DOCTYPE html>
-<html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops" lang="en" xml:lang="en">
+<html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops"
+ lang="en" xml:lang="en">
 <head>
 <title>{title}</title>
 <link rel="stylesheet" href="book.css"/>
@@ -48,7 +49,7 @@ PACKAGE = """\
 <meta property="schema:accessibilityFeature">structuralNavigation</meta>
 <meta property="schema:accessibilityFeature">tableOfContents</meta>
 <meta property="schema:accessibilityHazard">none</meta>
-<meta property="schema:accessibilitySummary">Formulas are MathML, and each figure has an alternative text.</meta>
+<meta property="schema:accessibilitySummary">Formulas are MathML, figures have words.</meta>
 </metadata>
 <manifest>
 {manifest}
@@ -60,8 +61,11 @@ PACKAGE = """\
 """
 LINK = re.compile(r'(<a\b[^>]*? href=")#([^"]+)')
 KINDS = {
-    **{".xhtml": "application/xhtml+xml", ".css": "text/css", ".svg": "image/svg+xml"},
-    **{".woff2": "font/woff2", ".png": "image/png"},
+    ".xhtml": "application/xhtml+xml",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".woff2": "font/woff2",
 }
 
 
@@ -117,8 +121,10 @@ def title_page(about):
 
 
 def contents(book):
-    nav = listed(book, lambda chapter: f'<a href="{chapter.name}.xhtml">{escape(chapter.title)}</a>')
-    html = f'<nav epub:type="toc"><h1>Contents</h1>{nav}</nav>'
+    def link(chapter):
+        return f'<a href="{chapter.name}.xhtml">{escape(chapter.title)}</a>'
+
+    html = f'<nav epub:type="toc"><h1>Contents</h1>{listed(book, link)}</nav>'
     return PAGE.format(title="Contents", body=html)
 
 

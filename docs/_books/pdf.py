@@ -78,7 +78,7 @@ def write(book, about, path):
             raise RuntimeError(f"the page numbers still change after {PASSES} prints")
         browser.close()
     shutil.rmtree(folder)
-    return finish(path, about)
+    return finish(path, book, about)
 
 
 def pages_of(path):
@@ -88,14 +88,34 @@ def pages_of(path):
         return {name[1:]: numbers[place[0].objgen] for name, place in pdf.Root.Dests.items()}
 
 
-def finish(path, about):
+def finish(path, book, about):
     """Say whose book it is, in a file of a third of the size that is the same in each build."""
     with pikepdf.open(path, allow_overwriting_input=True) as pdf:
         del pdf.docinfo
         pdf.docinfo["/Title"], pdf.docinfo["/Author"] = about["title"], about["author"]
+        # Chromium writes the title of a heading at the top of a page twice.
+        titles = [about["title"], "Contents", *headings(book)]
+        for entry, title in zip(entries(pdf.Root.Outlines), titles, strict=True):
+            entry["/Title"] = title
         streams = pikepdf.ObjectStreamMode.generate
         pdf.save(path, object_stream_mode=streams, recompress_flate=True, deterministic_id=True)
         return len(pdf.pages)
+
+
+def entries(above):
+    """Yield the entries of a PDF's outline in their order."""
+    entry = above.get("/First")
+    while entry is not None:
+        yield entry
+        yield from entries(entry)
+        entry = entry.get("/Next")
+
+
+def headings(book):
+    for chapter in book.chapters:
+        for heading in chapter.body.find_all(re.compile("^h[1-6]$")):
+            pieces = (text for text in heading.strings if text.parent.name != "annotation")
+            yield " ".join("".join(pieces).split())
 
 
 def font_faces():
