@@ -13,8 +13,6 @@ from xml.etree import ElementTree
 import pytest
 from pypdf import PdfReader
 
-from conftest import CHROMIUM
-
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "docs" / "_books"))
 import chapters  # noqa: E402
@@ -150,11 +148,9 @@ def test_an_epub_is_the_same_each_time(small_book, tmp_path):
     assert len(digests) == 1
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
-def test_a_pdf_has_the_right_page_numbers_and_cuts_no_line(small_book, tmp_path):
+def test_a_pdf_has_the_right_page_numbers_and_cuts_no_line(small_book, tmp_path, page):
     path = tmp_path / "book.pdf"
-    count = pdf.write(small_book, make.about(), path)
+    count = pdf.write(small_book, make.about(), path, page)
     reader = PdfReader(path)
     texts = [unicodedata.normalize("NFKC", page.extract_text()) for page in reader.pages]
     assert count == len(texts) >= 8
@@ -179,7 +175,7 @@ def test_a_pdf_has_the_right_page_numbers_and_cuts_no_line(small_book, tmp_path)
         inner = font["/DescendantFonts"][0].get_object() if "/DescendantFonts" in font else font
         assert font["/Subtype"] == "/Type3" or "/FontFile2" in inner["/FontDescriptor"]
     again = tmp_path / "again.pdf"
-    pdf.write(small_book, make.about(), again)
+    pdf.write(small_book, make.about(), again, page)
     assert again.read_bytes() == path.read_bytes()
 
 

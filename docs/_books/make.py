@@ -34,7 +34,8 @@ def main():
     book = chapters.make(SITE)
     BOOKS.mkdir(parents=True, exist_ok=True)
     epub.write(book, about(), BOOKS / "charseq.epub")
-    pages = pdf.write(book, about(), BOOKS / "charseq.pdf")
+    with pdf.chromium() as page:
+        pages = pdf.write(book, about(), BOOKS / "charseq.pdf", page)
     print(f"The books are in {BOOKS.as_uri()}: charseq.epub, charseq.pdf ({pages} pages)")
 
 

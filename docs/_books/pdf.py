@@ -7,8 +7,10 @@ with the numbers in its table of contents, until they are right.
 import os
 import re
 import shutil
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import epub
 import matplotlib
@@ -52,33 +54,38 @@ LINK = re.compile(r'<a\b([^>]*?) href="#([^"]+)"')
 PASSES = 5  # two settle it, unless a number moves what it counts
 
 
-def write(book, about, path):
-    """Print the book, and return the number of its pages."""
-    folder = path.parent / "print"
-    (folder / "images").mkdir(parents=True, exist_ok=True)
-    for name, image in book.images.items():
-        (folder / name).write_bytes(image)
-    css, font = epub.styles(book.site)
-    (folder / "math.woff2").write_bytes(font)
-    css = font_faces() + css + (HERE / "print.css").read_text("utf-8")
-    (folder / "book.css").write_text(css, "utf-8")
-    source, pages = folder / "book.html", {}
+@contextmanager
+def chromium():
+    """Start the system's Chromium, and yield a tab of it."""
+    if CHROMIUM is None:
+        raise SystemExit("no Chromium on PATH; install it, or set CHROMIUM to its path")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        page = browser.new_page()
-        page.set_default_timeout(0)  # a slow machine is no fault
+        yield browser.new_page()
+        browser.close()
+
+
+def write(book, about, path, page):
+    """Print the book in a tab of Chromium, and return the number of its pages."""
+    page.set_default_timeout(0)  # a slow machine is no fault
+    css, font = epub.styles(book.site)
+    css = font_faces() + css + (HERE / "print.css").read_text("utf-8")
+    with TemporaryDirectory() as temporary:
+        folder, pages = Path(temporary), {}
+        (folder / "images").mkdir()
+        for name, image in book.images.items():
+            (folder / name).write_bytes(image)
+        (folder / "math.woff2").write_bytes(font)
+        (folder / "book.css").write_text(css, "utf-8")
         for _ in range(PASSES):
+            source = folder / "book.html"
             source.write_text(html_of(book, about, pages), "utf-8", newline="\n")
             page.goto(source.as_uri())
             page.pdf(path=path, **PRINT)
             before, pages = pages, pages_of(path)
             if pages == before:
-                break
-        else:
-            raise RuntimeError(f"the page numbers still change after {PASSES} prints")
-        browser.close()
-    shutil.rmtree(folder)
-    return finish(path, book, about)
+                return finish(path, book, about)
+    raise RuntimeError(f"the page numbers still change after {PASSES} prints")
 
 
 def pages_of(path):
