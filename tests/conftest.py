@@ -52,17 +52,22 @@ def chunks_of(size):
         yield
 
 
-def build_clean(folder: Path) -> str:
-    """Build the site from what a clone would hold plus what is about to be committed.
-
-    Returns what Sphinx says if it fails or warns, and an empty string otherwise.
-    """
+def copy_sources(folder: Path) -> None:
+    """Copy what a clone would hold, plus what is about to be committed."""
     listed = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
     names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in filter(None, names.split("\0")):
         if (ROOT / name).is_file():  # deleted files are listed until their removal is committed
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
+
+
+def build_clean(folder: Path) -> str:
+    """Copy the sources and build the site there.
+
+    Returns what Sphinx says if it fails or warns, and an empty string otherwise.
+    """
+    copy_sources(folder)
     sphinx = [sys.executable, "-m", "sphinx", "-b", "html", "-d", "_build/doctrees", "-q"]
     strict = ["-n", "-W", "--keep-going", "-j", str((os.cpu_count() or 1) + 1)]  # as dev.py
     # The copy's package, not the checkout's: the same code, and the only one in the copy's pages.
