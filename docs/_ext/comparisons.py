@@ -79,7 +79,7 @@ class File:
                 given = {keyword.arg: keyword.value for keyword in node.keywords}
                 if called in BY_DEFAULT:
                     yield from (self.value(given[name]) for name in LIMITS if name in given)
-                    # Only approx forgets its relative limit once it is given an absolute one.
+                    # Only `approx` forgets its relative limit once it is given an absolute one.
                     says = {"rtol", "rel", None} | ({"abs"} if called == "approx" else set())
                     yield from [] if says & given.keys() else [BY_DEFAULT[called]]
             elif isinstance(node, ast.Dict):  # later given as **keywords

@@ -86,6 +86,12 @@ SCROLLS_BY_MOUSE_ONLY = """() => [...document.querySelectorAll("article *")].fil
         && !box.querySelector("a, button, [tabindex]");
 }).map(box => `scrolls by mouse only: ${box.outerHTML.slice(0, 120)}`)"""
 
+LARGE = {"width": 1600, "height": 800}
+TOO_LARGE_FOR_IT = """() => [...document.querySelectorAll("article :is(.table-wrapper, pre, img)")]
+    .filter(box => box.checkVisibility() && (box.matches("img")
+        ? box.clientHeight > innerHeight : box.scrollWidth > box.clientWidth + 1))
+    .map(box => `too large for a large screen: ${box.outerHTML.slice(0, 120)}`)"""
+
 
 @pytest.mark.parametrize("name", PAGES)
 def test_page_is_accessible_and_fits(name, quiet_tab, site):
@@ -103,6 +109,8 @@ def test_page_is_accessible_and_fits(name, quiet_tab, site):
             found.append("scrolls sideways")
         found += quiet.evaluate(SCROLLS_BY_MOUSE_ONLY)
         problems += [(look, problem) for problem in found]
+    quiet.set_viewport_size(LARGE)
+    problems += [("1600 px", problem) for problem in quiet.evaluate(TOO_LARGE_FOR_IT)]
     assert problems == []
 
 
