@@ -85,7 +85,7 @@ def links(*options):
 
 
 def addresses():
-    return run("tests.addresses")
+    return run("tests.address_list")
 
 
 def downloads(*options):
