@@ -119,14 +119,14 @@ def of_the_tests(env):
 
 def files(env):
     for path, file in tests().items():
-        yield file.about, f"`{path.removeprefix('tests/')}`", len(file.tests)
+        yield file.about, len(file.tests), f"`{path.removeprefix('tests/')}`"
 
 
 TABLES = {
     "software": (("what", "which"), software),
     "build": (("what", "number"), of_the_build),
     "tests": (("what", "number"), of_the_tests),
-    "files": (("what the tests of a file are about", "file", "tests"), files),
+    "files": (("what the tests of a file are about", "tests", "file"), files),
 }
 
 
