@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from hypothesis import settings
+from playwright.sync_api import Page
 
 settings.register_profile("unhurried", deadline=None)  # the first call of torch is slow
 settings.load_profile("unhurried")
@@ -127,3 +128,25 @@ def browser_type_launch_args(browser_type_launch_args):
     root = ["--no-sandbox"] if hasattr(os, "getuid") and os.getuid() == 0 else []
     args = [*quiet, *root, "--disable-gpu", "--no-first-run"]
     return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": args}
+
+
+def wait_for_function(page, expression, *, arg=None):
+    """Return a handle of what an expression or a function gives, once that is not false.
+
+    Playwright's own method of this name evaluates a text in the page again and again, which the
+    policy of the site's pages refuses.
+    """
+    again = """async arg => {
+        const about = () => EXPRESSION;
+        for (let frame = 0; frame < 9000; frame++) {
+            let value = about();
+            if (typeof value === "function") value = await value(arg);
+            if (value) return value;
+            await new Promise(requestAnimationFrame);
+        }
+        throw new Error(`waited in vain: ${about}`);
+    }"""
+    return page.evaluate_handle(again.replace("EXPRESSION", f"({expression})"), arg)
+
+
+Page.wait_for_function = wait_for_function

