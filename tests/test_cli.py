@@ -882,7 +882,7 @@ def test_more_than_1000_layers_are_refused_at_once(command, tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     code, out, err = run_main(*command, "--layers", 10**8)
     assert (code, out) == (2, "")
-    assert re.search("Invalid value for '--layers': .* 1000", err)
+    assert re.search("Invalid value for '--layers': .*1000", err)
     assert contents(tmp_path) == {}
 
 

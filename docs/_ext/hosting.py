@@ -21,7 +21,6 @@ from sphinx.errors import ConfigError
 
 CARD = "_static/social-card.png"
 CARD_SAYS = "Recurrent networks, line by line: an RNN learns to spell “learned deep learning”."
-CARD_SIZE = (1200, 630)
 LONGEST = 200  # characters; search engines show about 160 of them
 PREPARATIONS = ("You need ", "The page takes ", "Reading takes ")  # not what a page is about
 WORKLOAD = "PT18H"  # twelve lessons of ninety minutes, docs/teachers.md
@@ -91,8 +90,8 @@ def meta(content, **names):
 
 def data(kind, **about):
     """Return structured data, which browsers do not run."""
-    said = json.dumps({"@context": "https://schema.org", "@type": kind} | about, ensure_ascii=False)
-    said = said.replace("</", r"<\/")
+    about = {"@context": "https://schema.org", "@type": kind} | about
+    said = json.dumps(about, ensure_ascii=False, separators=(",", ":")).replace("</", r"<\/")
     return f'<script type="application/ld+json">{said}</script>'
 
 
@@ -164,15 +163,12 @@ def describe(app, pagename, templatename, context, doctree):
         names = {"property": "og:description"} if here else {}
         tags.append(meta(says, name="description", **names))
     if here:
-        width, height = map(str, CARD_SIZE)
         tags += [
             meta(plain(context["title"]), property="og:title"),
             meta("website" if pagename == app.config.root_doc else "article", property="og:type"),
             meta(here, property="og:url"),
             meta(app.config.project, property="og:site_name"),
             meta(address_of(app, CARD), property="og:image"),
-            meta(width, property="og:image:width"),
-            meta(height, property="og:image:height"),
             meta(CARD_SAYS, property="og:image:alt"),
             meta("summary_large_image", name="twitter:card"),
         ]
