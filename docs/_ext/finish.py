@@ -1,8 +1,9 @@
-"""What is done to a page once it is written: links in code and fixes, and it is read for the search.
+"""What is done to a page once it is written: links in code, fixes, a reading for the search.
 
-The first two depend on HTML that other packages write. So each page is searched for what they need, and a
-warning names what no page of the whole site holds. Builds write only pages that have changed; what
-the other pages held is remembered in ``finished.json``, beside the doctrees.
+It is done on all cores. Links and fixes depend on HTML that other packages write. So each page is
+searched for what they need, and a warning names what no page of the whole site holds. Builds write
+only pages that have changed; what the other pages held is remembered in ``finished.json``, beside
+the doctrees.
 """
 
 import json
@@ -25,7 +26,7 @@ def expected():
 
 
 def finish_pages(out, pages):
-    """Finish these pages, and return of each when it was written, how often it held what, and its text."""
+    """Finish these pages, and return when each was written, how often it held what, its text."""
     finished = {}
     for name in pages:
         path = Path(out, name)

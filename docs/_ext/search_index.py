@@ -1,4 +1,4 @@
-"""The search: an index of the words of every section, and each page's text for the words around a hit.
+"""The search: an index of the words of every section, and the texts for the words around a hit.
 
 A section is whatever has an address: a heading with what is below it, an entry of the glossary, a
 question, a function. finish.py reads each page when it is written, on all cores, and remembers what
@@ -17,10 +17,13 @@ import shutil
 from collections import Counter, defaultdict
 from functools import cache
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import snowballstemmer
+from play import lean
 
+SCRIPTS = ("open-search", "find-sections", "search-panel", "mark-words")
 ARTICLE = re.compile(r"<article.*</article>", re.DOTALL)
 EMPTY = ("area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr")
 INLINE = (
@@ -35,24 +38,61 @@ UNSEARCHED = ("genindex.html", "py-modindex.html", "search.html", "404.html")
 
 # Of a formula there is the LaTeX source. It is searched and shown as one would type it, W_hh.
 LATEX = (
-    (re.compile(r"\\(begin|end)\{\w+\}|\\(left|right|text|math\w+|operatorname|q?quad|[,;!])"), " "),
+    (
+        re.compile(r"\\(begin|end)\{\w+\}|\\(left|right|text|math\w+|operatorname|q?quad|[,;!])"),
+        " ",
+    ),
     (re.compile(r"[\\{}&]"), ""),
 )
 WORD = re.compile(r"\w+")
 DIMENSIONS = re.compile(r"\b(\d)-?D\b")  # 3-D, 3D and 3d are one word
 PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[a-z]*\d+")
-STOP = frozenset(
-    """a about after all also am an and any are as at be because been before both but by can could
-    did do does doing don each every for from get gets give given gives got had has have having he her
-    here him his how i if in into is it its itself just let like me more most my no not now of off on
-    one only or other our out over own s so some such t than that the their them then there these they
-    this those to too up us use used uses using very want was way we were what when where which while
-    who why will with without would you your dont doesnt isnt cant im ive whats arent didnt wont thats""".split()
+STOP = frozenset(  # words of grammar, which say nothing about a section
+    WORD.findall("""
+    a about actually after all already also am an and any anyone are arent as at be because
+    been before between both but by can cant could did didnt difference differences do does
+    doesnt doing don dont each every exactly explain for from get gets give given gives got
+    had has have having he her here him his how i if im in into is isnt it its itself ive just
+    know let like may me might more most must my need needs no not now of off on one only or
+    other our out over own please really s should so some someone such t than that thats the
+    their them then there these they this those to too understand up us use used uses using
+    versus very vs want was way we were what whats when where which while who why will with
+    within without wont would you your
+    """)
 )
 
+# What people call it, and what this site calls it. A word finds the others too, with less weight.
+RELATED = """\
+decrease fall drop
+generate write sample
+model network
+gpu cuda card device
+validation val held
+converge learn
+stuck stay plateau constant
+token character
+letter character
+word token
+sequence text
+repeat circle loop
+inference predict evaluation
+reproducible deterministic seed
+initialization initial
+continue resume
+checkpoint save
+ppl perplexity
+explode nan diverge
+slow fast speed
+unequal variable different
+gibberish garbage nonsense
+layer stack
+accuracy acc
+"""
+
 # How much a word counts by where it stands.
-WEIGHTS = {"title": 4.0, "words": 1.0, "code": 0.4, "links": 0.3, "page": 0.8, "asked": 0.8}
+WEIGHTS = {"title": 4.0, "words": 1.0, "code": 0.4, "links": 0.3, "page": 0.8, "asked": 1.0}
 K, B = 1.2, 0.5  # of BM25: how soon repeats stop to count, and how much length counts
+LONG_TITLE = 5  # words: of a longer one, each counts less
 LEVELS = 31  # a weight is rounded to one of these
 ALPHABET = "".join(chr(code) for code in range(35, 127) if chr(code) != "\\")  # of packed numbers
 
@@ -137,10 +177,14 @@ class Sections(HTMLParser):
 
 def sections_of(html):
     """Return the sections of a page, each with what it says outside the sections within it."""
-    return [
-        {key: " ".join(value.split()) if isinstance(value, str) else value for key, value in s.items()}
-        for s in Sections(html).found
+    sections = [
+        {key: " ".join(v.split()) if isinstance(v, str) else v for key, v in section.items()}
+        for section in Sections(html).found
     ]
+    for term, entry in reversed([*pairwise(sections)]):
+        if term["id"].startswith("term-") and not term["text"]:  # two terms of one entry
+            term |= {key: entry[key] for key in ("text", "words")}
+    return sections
 
 
 def words_of(text, numbers=False):
@@ -208,7 +252,12 @@ def weigh(field):
     weights = defaultdict(float)
     for kind, counts in field.items():
         for word, count in counts.items():
-            weights[word] += WEIGHTS[kind] * (count if kind == "words" else 1)
+            times = {
+                "words": count,
+                "asked": math.sqrt(count),
+                "title": min(1, math.sqrt(LONG_TITLE / counts.total())),
+            }
+            weights[word] += WEIGHTS[kind] * times.get(kind, 1)
     return weights
 
 
@@ -221,13 +270,19 @@ def pack(pages):
     mean = sum(lengths) / max(1, len(lengths))
     # A section that mostly leads elsewhere says little itself.
     own = [3 + sum(field["words"].values()) for field in fields]
-    shares = [max(0.3, a / (a + sum(f["links"].values()))) for a, f in zip(own, fields, strict=True)]
+    shares = [
+        max(0.3, a / (a + sum(f["links"].values()))) for a, f in zip(own, fields, strict=True)
+    ]
     groups = defaultdict(lambda: (set(), defaultdict(float)))  # words with one stem; their sections
     for number, weight in enumerate(weights):
         for word, value in weight.items():
             forms, places = groups[stem(word) if word.isalpha() else word]
             forms.add(word)
             places[number] += value
+    for word in RELATED.split():
+        groups[stem(word)][0].add(word)
+    number_of = {key: number for number, key in enumerate(sorted(groups))}
+    related = [[number_of[stem(word)] for word in line.split()] for line in RELATED.splitlines()]
     words, counts, steps, levels = [], [], [], []
     for _, (forms, places) in sorted(groups.items()):
         words.append(" ".join(sorted(forms)))
@@ -245,6 +300,7 @@ def pack(pages):
         ],
         "alphabet": ALPHABET,
         "stop": " ".join(sorted(STOP)),
+        "related": related,
         "words": "\n".join(words),
         "counts": counts,
         "places": "".join(steps),
@@ -275,7 +331,16 @@ def replace_search(app):
         app.builder.search = False
 
 
+def make_lean(app, exception):
+    if exception is None and app.builder.format == "html":
+        folder = Path(app.outdir, "_static", "search")
+        for name in SCRIPTS:
+            path = folder / f"{name}.js"
+            path.write_text(lean(path.read_text("utf-8")), "utf-8", newline="\n")
+
+
 def setup(app):
     app.add_js_file("search/open-search.js", loading_method="defer")
     app.connect("builder-inited", replace_search)
+    app.connect("build-finished", make_lean)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

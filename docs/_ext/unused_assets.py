@@ -78,7 +78,10 @@ def drop_replaced(app, exception):
     for file in files.values():
         file.unlink(missing_ok=True)
     button = static / "copybutton.js"
-    wanted, without = "= DOCUMENTATION_OPTIONS.URL_ROOT", "= ''"  # which has been undefined for long
+    wanted, without = (
+        "= DOCUMENTATION_OPTIONS.URL_ROOT",
+        "= ''",
+    )  # which has been undefined for long
     text = button.read_text("utf-8")
     if wanted not in text and f"doc_url_root {without}" not in text:
         upstream.complain(f"copybutton.js has no `{wanted}` to replace (sphinx-copybutton 0.5.2)")

@@ -123,15 +123,6 @@ def test_a_wide_formula_or_line_of_code_takes_the_focus_and_scrolls(quiet, site)
     quiet.wait_for_function("document.activeElement.scrollLeft > 0")
 
 
-def test_search_works_from_the_file_system(quiet, site):
-    quiet.goto((site / "index.html").as_uri())
-    quiet.get_by_placeholder("Search").fill("vocabulary")
-    quiet.keyboard.press("Enter")
-    quiet.wait_for_selector("#search-results li a")
-    results = quiet.locator("#search-results li a").all_text_contents()
-    assert any("Vocabulary" in result for result in results)
-
-
 def luminance(png):
     """Mean brightness of a screenshot, 0 to 1."""
     import io

@@ -7,15 +7,15 @@
 /**
  * A line of `words` is a group: words with one stem. `counts` says in how many sections each group
  * occurs, `places` has these sections, as packed differences, and `levels` how much each section is
- * about the group, from 1 to 31.
- * @typedef {{pages: [string, [string, string][]][], alphabet: string, stop: string, words: string,
+ * about the group, from 1 to 31. `related` has numbers of groups that mean nearly the same.
+ * @typedef {{pages: [string, [string, string][]][], alphabet: string, stop: string, words: string, related: number[][],
  *   counts: number[], places: string, levels: string}} PackedIndex
  */
 /**
  * @typedef {{page: string, id: string, title: string, pageTitle: string, first: boolean,
  *   at: number}} Section `at` is its number among the sections of its page
  * @typedef {{sections: Section[], stop: Set<string>, groupOf: Map<string, number>, words: string[],
- *   titles: number[][], starts: number[], places: Uint16Array, levels: Uint8Array}} SearchIndex
+ *   related: Map<number, number[]>, titles: number[][], starts: number[], places: Uint16Array, levels: Uint8Array}} SearchIndex
  * @typedef {{groups: Map<number, number>, weight: number}} Term what a typed word may mean, each
  *   with how sure this is, and how much the word counts
  * @typedef {{section: Section, score: number}} Hit
@@ -25,7 +25,7 @@ const charseqFind = (() => {
   const MOST_LEVELS = 31;
   const MOST_TERMS = 60; // of what is pasted, the last ones: a message ends a traceback
   // How surely a typed word means one of the index.
-  const [SAME, BEGUN, SLIPPED, RELATED, LONGER] = [1, 0.9, 0.7, 0.6, 0.2];
+  const [SAME, BEGUN, SLIPPED, RELATED, AKIN, LONGER] = [1, 0.9, 0.7, 0.6, 0.4, 0.2];
   // Chapters explain, lists of exercises only lead to them, and a question is answered by sections.
   const KINDS = { learn: 1.1, questions: 0.85, api: 0.9, "exercises": 0.7 };
 
@@ -69,9 +69,16 @@ const charseqFind = (() => {
     const titles = sections.map(({ title }) =>
       namesIn(clean(title)).flatMap((name) => groupOf.get(plain(name)) ?? [])
     );
+    /** @type {Map<number, number[]>} */
+    const related = new Map();
+    for (const groups of packed.related) {
+      for (const group of groups) {
+        related.set(group, [...related.get(group) ?? [], ...groups.filter((x) => x !== group)]);
+      }
+    }
     const words = [...groupOf.keys()].sort();
     const stop = new Set(packed.stop.split(" "));
-    return { sections, stop, groupOf, words, titles, starts, places, levels };
+    return { sections, related, stop, groupOf, words, titles, starts, places, levels };
   }
 
   /**
@@ -148,6 +155,10 @@ const charseqFind = (() => {
       const sureness = groups.size ? LONGER : BEGUN;
       for (const longer of wordsThatBegin(index, word)) add(longer, sureness);
     }
+    const meant = index.groupOf.get(word);
+    for (const other of index.related.get(meant ?? -1) ?? []) {
+      groups.set(other, Math.max(AKIN, groups.get(other) ?? 0));
+    }
     if (groups.size || word.length < 4) return groups;
     for (const known of index.words) {
       if (isOneSlipApart(word, known)) add(known, SLIPPED);
@@ -168,8 +179,18 @@ const charseqFind = (() => {
   /** @param {SearchIndex} index @param {number} group */
   const countOf = (index, group) => index.starts[group + 1] - index.starts[group];
 
-  /** @param {SearchIndex} index @param {string} query @returns {Term[]} */
+  let last = { query: "", terms: /** @type {Term[]} */ ([]) };
+  /**
+   * The same for the results and for each of their texts, so the last ones are kept.
+   * @param {SearchIndex} index @param {string} query
+   */
   function termsOf(index, query) {
+    if (query !== last.query) last = { query, terms: newTerms(index, query) };
+    return last.terms;
+  }
+
+  /** @param {SearchIndex} index @param {string} query @returns {Term[]} */
+  function newTerms(index, query) {
     const typed = clean(query);
     const names = namesIn(typed);
     /** @type {Map<string, boolean>} */
@@ -240,10 +261,30 @@ const charseqFind = (() => {
     return found;
   }
 
-  /** Words in a row, with every number as 0, so that a message is known by any numbers.
-   * @param {string} text */
-  const inARow = (text) =>
-    ` ${namesIn(clean(text)).map((name) => isNumber(name) ? 0 : plain(name)).join(" ")} `;
+  /**
+   * The words in a row, with spaces around each. Where numbers may differ, each is a 0.
+   * @param {string} text @param {boolean} anyNumbers
+   */
+  const inARow = (text, anyNumbers) => {
+    const words = namesIn(clean(text)).map((name) =>
+      anyNumbers && isNumber(name) ? "0" : plain(name)
+    );
+    return ` ${words.join(" ")} `;
+  };
+
+  /**
+   * Say how far a title and a query are the same words in a row, as a message and its page are.
+   * @param {string} title @param {string} query
+   */
+  function sameness(title, query) {
+    const FEWEST = 3; // words
+    const message = clean(query).replace(/^.*?\b\w+(?:Error|Warning|Exception): /, "");
+    const [exact, typed] = [inARow(title, false), inARow(message, false)];
+    const length = Math.min(exact.split(" ").length, typed.split(" ").length) - 2;
+    if (length < FEWEST) return 1;
+    if (exact.includes(typed) || typed.includes(exact)) return 1.5;
+    return inARow(query, true).includes(inARow(title, true)) ? 1.3 : 1;
+  }
 
   /**
    * The sections that answer a query, the best first.
@@ -252,7 +293,6 @@ const charseqFind = (() => {
   function search(index, query, most) {
     const terms = termsOf(index, query);
     const wanted = wantedGroups(terms);
-    const typed = inARow(query);
     /** @param {{number: number, score: number}} a @param {{number: number, score: number}} b */
     const byScore = (a, b) => b.score - a.score || a.number - b.number;
     const found = scoresOf(index, terms).sort(byScore).slice(0, 100);
@@ -265,8 +305,8 @@ const charseqFind = (() => {
         if (wanted.has(group)) asked += weight;
       }
       if (all) hit.score *= 1 + 0.4 * asked / all;
-      const title = inARow(section.title);
-      if (title.split(" ").length > 4 && typed.includes(title)) hit.score *= 1.3;
+      hit.score *= sameness(section.title, query);
+      if (section.first) hit.score *= 1.1;
       const kind = /** @type {keyof typeof KINDS} */ (section.page.split("/")[0]);
       hit.score *= KINDS[kind] ?? 1;
     }
@@ -292,7 +332,7 @@ const charseqFind = (() => {
   function wordsFound(index, query, text) {
     const wanted = wantedGroups(termsOf(index, query));
     /** @param {string} word */
-    const weigh = (word) => wanted.get(index.groupOf.get(word) ?? -1) ?? 0;
+    const weigh = (word) => isNumber(word) ? 0 : wanted.get(index.groupOf.get(word) ?? -1) ?? 0;
     return [...text.matchAll(/[\p{L}\p{N}_]+/gu)].flatMap(({ 0: word, index: start }) => {
       const whole = plain(word);
       const parts = partsOf(word);

@@ -10,15 +10,14 @@
   const placeOf = () => {
     const target = document.getElementById(decodeURIComponent(address.hash.slice(1)));
     if (!target) return [];
-    if (target.matches("dt")) {
-      const entry = target.nextElementSibling;
-      return entry?.matches("dt") || !entry ? [target] : [target, entry];
+    if (target.tagName === "DT") {
+      let entry = target.nextElementSibling;
+      while (entry?.tagName === "DT") entry = entry.nextElementSibling; // two terms of one entry
+      return entry ? [target, entry] : [target];
     }
     return [...target.children].filter((child) => !child.matches("section"));
   };
 
-  /** @type {HTMLElement[]} */
-  const marks = [];
   /** @type {{mark: HTMLElement, at: number, word: string}[]} */
   const found = [];
   let read = 0;
@@ -68,12 +67,17 @@
 
   const show = () => {
     for (const part of placeOf()) {
-      const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT, {
-        acceptNode: ({ parentElement }) =>
-          parentElement?.closest("script, style, button, select, .headerlink, dd dt[id] ~ dd")
-            ? NodeFilter.FILTER_REJECT
-            : NodeFilter.FILTER_ACCEPT,
-      });
+      /** @param {Node} node */
+      const isElsewhere = ({ parentElement: parent }) => {
+        const entry = parent?.closest("dt[id] ~ dd"); // of a method, in the entry of its class
+        return parent?.closest("script, style, button, select, .headerlink") ||
+          entry && entry !== part && part.contains(entry);
+      };
+      const walker = document.createTreeWalker(
+        part,
+        NodeFilter.SHOW_TEXT,
+        (node) => isElsewhere(node) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT,
+      );
       const nodes = [];
       while (walker.nextNode()) nodes.push(/** @type {Text} */ (walker.currentNode));
       nodes.forEach(markIn);
@@ -96,7 +100,9 @@
       box.open = true;
     }
     const { top, bottom } = best.getBoundingClientRect();
-    if (top < 80 || bottom > innerHeight - 80) best.scrollIntoView({ block: "center", behavior: "instant" });
+    if (top < 80 || bottom > innerHeight - 80) {
+      best.scrollIntoView({ block: "center", behavior: "instant" });
+    }
     const button = document.createElement("button");
     Object.assign(button, { className: "remove-marks", textContent: "Remove marks (Esc)" });
     button.addEventListener("click", removeMarks);

@@ -34,7 +34,7 @@
   const own = document.getElementById("search-page");
   if (own) {
     const query = new URLSearchParams(location.search).get("q") ?? "";
-    loadSearch().then(() => charseqSearch.fill(own, query));
+    loadSearch().then(() => charseqSearch.fill(own, query, true));
   }
 
   addEventListener("keydown", (event) => {

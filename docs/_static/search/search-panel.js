@@ -5,6 +5,8 @@ const charseqSearch = (() => {
   const MOST = 15; // results
   const PAUSE = 120; // ms without a key, before texts are loaded
   const STILL = 400; // ms without a key, before a screen reader is told
+  const HINT = "Type some words, paste an error message, or name a function or a symbol. " +
+    "Enter opens the first result, arrow keys go to the others, and Escape closes the search.";
   const HELP = /** @type {const} */ ([
     ["fix/index.html#by-message", "All error messages"],
     ["questions/index.html", "Questions that people ask"],
@@ -38,8 +40,11 @@ const charseqSearch = (() => {
   const texts = new Map(); // of the sections of a page
 
   /**
-   * @param {string} tag @param {Record<string, string>} [properties]
+   * @template {keyof HTMLElementTagNameMap} T
+   * @param {T} tag
+   * @param {Partial<HTMLElementTagNameMap[T]>} [properties]
    * @param {...(Node | string)} children
+   * @returns {HTMLElementTagNameMap[T]}
    */
   const make = (tag, properties = {}, ...children) => {
     const element = Object.assign(document.createElement(tag), properties);
@@ -64,7 +69,7 @@ const charseqSearch = (() => {
   /** @param {Hit} hit @param {string} query */
   const entryOf = ({ section }, query) => {
     const { page, title, pageTitle, first } = section;
-    const link = /** @type {HTMLAnchorElement} */ (make("a", { className: "search-title" }, title));
+    const link = make("a", { className: "search-title" }, title);
     link.href = addressOf(section, query.match(/[\p{L}\p{N}_]+/gu)?.slice(0, 20) ?? []);
     const where = [partOf(page), first ? "" : pageTitle].filter(Boolean).join(" › ");
     const around = make("p", { className: "search-around" });
@@ -83,11 +88,12 @@ const charseqSearch = (() => {
   };
 
   /**
-   * Put a search into an element.
+   * Put a search into an element. `inAddress` keeps the query there, so that the way back leads to
+   * the same results.
    * @param {HTMLElement} parent @param {string} query
    */
-  function fill(parent, query) {
-    const field = /** @type {HTMLInputElement} */ (make("input", {
+  function fill(parent, query, inAddress = false) {
+    const field = make("input", {
       type: "search",
       className: "search-field",
       placeholder: "Words, an error message, a name",
@@ -95,8 +101,8 @@ const charseqSearch = (() => {
       autocomplete: "off",
       autocapitalize: "off",
       enterKeyHint: "go",
-    }));
-    field.spellcheck = false;
+      spellcheck: false,
+    });
     const form = make("form", { role: "search", className: "search-form" }, field);
     const status = make("p", { role: "status", className: "search-status" });
     const list = make("ol", { className: "search-results" });
@@ -112,16 +118,15 @@ const charseqSearch = (() => {
       const hits = typed ? charseqFind.search(index, typed, MOST) : [];
       const entries = hits.map((hit) => entryOf(hit, field.value));
       list.replaceChildren(...entries.map(({ entry }) => entry));
-      help.replaceChildren(...typed && !hits.length ? helpOn() : []);
+      help.replaceChildren(...!typed ? [make("p", {}, HINT)] : hits.length ? [] : helpOn());
       for (const entry of entries) entry.show();
       const tell = () => {
         const count = hits.length === 1 ? "1 section" : `${hits.length} sections`;
         status.textContent = !typed ? "" : hits.length ? count : "No section has these words.";
+        if (inAddress) history.replaceState(null, "", `?${new URLSearchParams({ q: typed })}`);
       };
-      const bring = async ({ page, show }) => {
-        await load(`text/${page}.js`).catch(() => {});
-        show();
-      };
+      /** @param {{page: string, show: () => void}} entry */
+      const bring = ({ page, show }) => load(`text/${page}.js`).then(show, () => {});
       waiting = [
         setTimeout(tell, STILL),
         setTimeout(() => entries.forEach(bring), PAUSE),
@@ -160,9 +165,10 @@ const charseqSearch = (() => {
       show();
     };
     status.textContent = "Loading the index …";
-    load("index.js").then(() => status.textContent = "").then(() => ask(""), () => {
-      status.textContent = "The index of the search could not be loaded.";
-    });
+    load("index.js").then(() => {
+      status.textContent = "";
+      show();
+    }, () => status.textContent = "The index of the search could not be loaded.");
     ask(query);
     return ask;
   }
@@ -185,26 +191,28 @@ const charseqSearch = (() => {
   let ask;
   /** @param {string} typed */
   function open(typed) {
-    if (!dialog) {
-      dialog = /** @type {HTMLDialogElement} */ (make("dialog", {
-        className: "search-dialog",
-        ariaLabel: "Search",
-      }));
-      const body = make("div");
-      const close = make("button", { className: "search-close", type: "button" }, "Close");
-      dialog.append(close, body);
-      document.body.append(dialog);
-      const { close: shut } = HTMLDialogElement.prototype;
-      dialog.addEventListener("click", (event) => {
-        const on = /** @type {Element} */ (event.target);
-        if (on === dialog || on === close || on.closest("a")) shut.call(dialog);
-      });
-      dialog.showModal();
-      ask = fill(body, typed);
-    } else {
+    if (dialog) {
       if (!dialog.open) dialog.showModal();
       ask?.(typed);
+      return;
     }
+    const body = make("div");
+    const end = make("button", { className: "search-close", type: "button" }, "Close");
+    const box = make("dialog", { className: "search-dialog", ariaLabel: "Search" }, end, body);
+    box.addEventListener("click", (event) => {
+      const on = /** @type {Element} */ (event.target);
+      const leaves = on.closest("a") && !event.ctrlKey && !event.metaKey; // perhaps to this very page
+      if (on === box || on === end || leaves) box.close();
+    });
+    box.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      event.preventDefault(); // some browsers only empty the field
+      box.close();
+    });
+    document.body.append(box);
+    box.showModal();
+    ask = fill(body, typed);
+    dialog = box;
   }
 
   return {

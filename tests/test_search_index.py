@@ -1,0 +1,241 @@
+"""The search: what the build reads from pages, and which sections answer what people type."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import deno
+import pytest
+import yaml
+from test_play_core import check_types
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = ROOT / "docs" / "_static" / "search"
+sys.path.insert(0, str(ROOT / "docs" / "_ext"))
+import search_index  # noqa: E402
+
+TOYS = {
+    "learn/gru.html": """<nav>Menu</nav><article>
+        <section id="gru"><h1>GRU<a class="headerlink">¶</a></h1>
+        <p>It has a <em>re</em>set gate.
+        See <a class="internal" href="rnn.html#zeta">the start</a>.</p>
+        <section id="code"><h2>In code</h2><pre>rnn = CharRNN(batch_first=True)</pre>
+        <div class="traceback"><pre>RuntimeError: mat1 and mat2 shapes</pre></div></section>
+        </section></article>""",
+    "learn/rnn.html": """<article>
+        <section id="rnn"><h1>RNN</h1><p>A gate is a number. The state
+        <math><msub><mi>W</mi><mi>h</mi></msub><annotation>W_{hh} h_{t-1}</annotation></math></p>
+        <section id="zeta"><h2>Zeta</h2>
+        <p>A perplexity and a temperature. Sizes are 3-D.</p></section>
+        </section></article>""",
+    "glossary.html": """<article><section id="glossary"><h1>Glossary</h1><dl>
+        <dt id="term-bptt">BPTT</dt><dt id="term-back">backpropagation</dt>
+        <dd><p>The way back.</p></dd>
+        <dt id="term-gate">gate</dt><dd><p>A factor.</p></dd></dl></section></article>""",
+    "genindex.html": "<article><section id='i'><h1>Index</h1><p>perplexity</p></section></article>",
+}
+
+
+def read(pages):
+    return {name: search_index.sections_of(html) for name, html in pages.items()}
+
+
+def run(folder, index, function, argument):
+    """Call a function of JavaScript where an index is loaded."""
+    finder = (SCRIPTS / "find-sections.js").read_text("utf-8")
+    take = "let index;\nconst takeIndex = (packed) => index = charseqFind.unpack(packed);"
+    name = "const charseqSearch = {takeIndex};"
+    call = f"console.log(JSON.stringify(({function})({json.dumps(argument)})));"
+    script = folder / "script.js"
+    script.write_text("\n".join((finder, take, name, index, call)), "utf-8")
+    done = subprocess.run(
+        [deno.find_deno_bin(), "run", "--quiet", "--no-config", script],
+        env=os.environ | {"DENO_DIR": str(folder), "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"},
+        capture_output=True, text=True, encoding="utf-8",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+PLACES = """queries => queries.map(query => charseqFind.search(index, query, 15)
+    .map(({section}) => `${section.page}.html#${section.id}`))"""
+
+
+@pytest.fixture
+def places(tmp_path):
+    """The addresses that a search of toy pages finds for each query, the best first."""
+
+    def places(*queries, pages=TOYS):
+        index = f"charseqSearch.takeIndex({json.dumps(search_index.pack(read(pages)))})"
+        return run(tmp_path, index, PLACES, queries)
+
+    return places
+
+
+def test_a_section_has_the_text_outside_the_sections_within_it():
+    gru, code = search_index.sections_of(TOYS["learn/gru.html"])
+    assert (gru["id"], gru["title"], gru["text"]) == (
+        "gru",
+        "GRU",
+        "It has a reset gate. See the start.",
+    )
+    assert code["code"] == "rnn = CharRNN(batch_first=True)"
+    assert code["words"] == "RuntimeError: mat1 and mat2 shapes"
+    assert gru["leads"] == [["rnn.html#zeta", "the start"]]
+
+
+def test_a_formula_has_the_text_that_one_would_type():
+    rnn, _ = search_index.sections_of(TOYS["learn/rnn.html"])
+    assert rnn["text"] == "A gate is a number. The state W_hh h_t-1"
+
+
+def test_each_of_two_terms_of_an_entry_has_its_text():
+    _, one, other, _ = search_index.sections_of(TOYS["glossary.html"])
+    assert (one["title"], other["title"]) == ("BPTT", "backpropagation")
+    assert one["text"] == other["text"] == "The way back."
+
+
+def test_a_word_in_a_title_comes_before_the_same_word_in_a_text(places):
+    (found,) = places("gate")
+    assert found[0] == "glossary.html#term-gate"
+    assert {*found[1:]} == {"learn/gru.html#gru", "learn/rnn.html#rnn"}
+
+
+def test_the_rarer_of_two_words_decides(places):
+    (found,) = places("gate perplexity")
+    assert found[0] == "learn/rnn.html#zeta"
+
+
+def test_names_and_symbols_are_found_whole_and_by_their_parts(places):
+    code, state = "learn/gru.html#code", "learn/rnn.html#rnn"
+    queries = ("batch_first", "CharRNN", "charrnn", "first batch", "W_hh", "W_{hh}", "h_t")
+    assert [found[0] for found in places(*queries)] == [code] * 4 + [state] * 3
+
+
+def test_a_word_leads_where_a_link_with_this_word_leads(places):
+    (found,) = places("start")
+    assert "learn/rnn.html#zeta" in found
+
+
+def test_one_slip_is_forgiven_and_two_are_not(places):
+    slips = ("preplexity", "perplxity", "perpllexity", "perplaxity")
+    found = places(*slips, "perplexity", "praplexity")
+    assert found[:5] == [found[4]] * 5
+    assert found[4][0] == "learn/rnn.html#zeta"
+    assert found[5] == []
+
+
+def test_an_unfinished_word_is_found_also_with_a_slip(places):
+    found = places("tempe", "tempre", "3d", "3-D", "xyz")
+    assert [one[:1] for one in found] == [["learn/rnn.html#zeta"]] * 4 + [[]]
+
+
+def test_what_surrounds_a_message_does_not_count(places):
+    around = 'Traceback (most recent call last): File "/home/gate/perplexity.py", line 3, in gate'
+    message = "RuntimeError: mat1 and mat2 shapes"
+    assert (
+        places(f"{around} {message}", message)[0] == places(message)[0] == ["learn/gru.html#code"]
+    )
+
+
+def test_places_far_apart_are_packed_and_unpacked(places):
+    def page(number):
+        word = "rare" if number in (0, 90, 299) else "frequent"
+        return f"<article><section id='s'><h1>Page</h1><p>{word}</p></section></article>"
+
+    many = {f"learn/p{number:03}.html": page(number) for number in range(300)}
+    (found,) = places("rare", pages=many)
+    assert sorted(found) == [f"learn/p{number:03}.html#s" for number in (0, 90, 299)]
+
+
+def test_an_excerpt_marks_the_words_where_they_stand_closest(tmp_path):
+    index = f"charseqSearch.takeIndex({json.dumps(search_index.pack(read(TOYS)))})"
+    text = "A gate. " + "Nothing here. " * 30 + "The gates of perplexity."
+    cut = "text => charseqFind.excerpt(index, 'perplexity gate', text)"
+    found = run(tmp_path, index, cut, text)
+    assert found["pieces"][1::2] == ["perplexity"] or found["pieces"][-2] == "perplexity"
+    assert found["pieces"][0].startswith("… ")
+    assert found["words"][0] == "perplexity"
+
+
+@pytest.mark.slow
+def test_a_type_checker_accepts_the_scripts(tmp_path):
+    files = [SCRIPTS / f"{name}.js" for name in search_index.SCRIPTS]
+    files.sort(key=lambda file: file.stem == "open-search")  # it uses what the others define
+    unused = {"noUnusedLocals": True, "noUnusedParameters": True}
+    check_types(tmp_path, files, lib=["dom", "dom.iterable", "deno.ns", "esnext"], **unused)
+
+
+# --- the site -------------------------------------------------------------------------------------
+
+SEARCHES = tomllib.loads((ROOT / "tests" / "searches.toml").read_text("utf-8"))["search"]
+COUNTING = """queries => queries.map(query => {
+    let steps = 0;
+    const {places, levels} = index;
+    const counted = (array) => new Proxy(array, {get: (all, at) => (steps++, all[at])});
+    charseqFind.search({...index, places: counted(places), levels: counted(levels)}, query, 15);
+    return steps;
+})"""
+
+
+@pytest.fixture
+def of_site(site, tmp_path):
+    """Call a function of JavaScript where the site's index is loaded."""
+    index = (site / "_static" / "search" / "index.js").read_text("utf-8")
+    return lambda function, queries: run(tmp_path, index, function, queries)
+
+
+def test_a_right_section_is_among_the_first_three(of_site, pages):
+    phrases = [search["phrase"] for search in SEARCHES]
+    missed = [
+        (search["phrase"], found[:3])
+        for search, found in zip(SEARCHES, of_site(PLACES, phrases), strict=True)
+        if not any(is_right(place, search["right"]) for place in found[:3])
+    ]
+    assert len(missed) <= len(SEARCHES) / 20, missed
+    assert {search["kind"] for search in SEARCHES} <= {"words", "message", "name", "typo"}
+    for search in SEARCHES:
+        for right in search["right"]:
+            page, _, place = right.partition("#")
+            assert f'id="{place}"' in pages[page] or not place, right
+
+
+def is_right(place, right):
+    return place in right or place.partition("#")[0] in right
+
+
+def messages():
+    """Return each message of Fix it, with the pages that have it."""
+    found = {}
+    for path in sorted((ROOT / "docs" / "fix").glob("*.md")):
+        about = yaml.safe_load(path.read_text("utf-8").split("---\n")[1])
+        if "message" in about:
+            found.setdefault(about["message"], set()).add(f"fix/{path.stem}.html")
+    return found
+
+
+def test_a_whole_message_finds_its_page_first_also_without_the_name_of_its_error(of_site):
+    of_pages = {message: right for message, right in messages().items() if len(message) > 20}
+    assert len(of_pages) > 60
+    bare = [re.sub(r"^[\w.]+: ", "", message) for message in of_pages]
+    pasted = [
+        f'Traceback (most recent call last): File "/a/b.py", line 7, in f {m}' for m in of_pages
+    ]
+    for queries in (list(of_pages), bare, pasted):
+        found = of_site(PLACES, queries)
+        wrong = [
+            (query, places[:2])
+            for query, places, right in zip(queries, found, of_pages.values(), strict=True)
+            if places[0].partition("#")[0] not in right
+        ]
+        assert wrong == []
+
+
+def test_a_search_looks_at_few_numbers_of_the_index(of_site):
+    longest = sorted((search["phrase"] for search in SEARCHES), key=len)[-20:]
+    # Each takes some nanoseconds: so many pass in 50 ms on a machine ten times as slow as most.
+    assert max(of_site(COUNTING, [*longest, "a", "s", "the st"])) < 200_000
