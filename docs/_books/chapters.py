@@ -27,7 +27,7 @@ BACK = ("notation", "glossary", "references")
 # Not for paper: what needs a browser, and what MyST-NB and others put there for scripts alone.
 DROPPED = (
     *("script", "style", "button", "input", "label", ".headerlink", ".on-screen"),
-    *(".exercise-memory", ".toctree-wrapper", ".sd-summary-state-marker"),
+    *(".exercise-memory", ".toctree-wrapper", ".sd-summary-state-marker", ".take-away", ".moved"),
 )
 FIGURE_CODE = "Show the code of this figure"
 MOVED = ("Hint", "Show the solution", "Show the checker")  # how the title of such a fold begins
@@ -37,7 +37,6 @@ NOT_IN_BOOKS = re.compile(
     rb'<style>@(?:media|keyframes).*?</style>|<!DOCTYPE.*?>|(?<=<g) id="cell"', re.S
 )
 WITHOUT_LINE = re.compile(rb'<path(?![^>]* d=")')  # matplotlib's letter for a space
-CORE_ONLY = ("displaystyle", "scriptlevel")  # MathML Core has them everywhere, MathML 3 in mstyle
 
 
 @dataclass
@@ -173,9 +172,6 @@ def prepare(section, docname, docnames, book):
         link.unwrap()
     for formula in section.select("math"):
         formula["xmlns"] = "http://www.w3.org/1998/Math/MathML"
-        for element in formula.find_all(lambda tag: tag.attrs.keys() & {*CORE_ONLY}):
-            style = {name: element.attrs.pop(name) for name in CORE_ONLY if name in element.attrs}
-            element.wrap(Tag(name="mstyle", attrs=style))
         keep_with_what_follows(formula.parent)
     for drawing in section.select("svg"):
         drawing["xmlns"] = "http://www.w3.org/2000/svg"

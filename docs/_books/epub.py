@@ -150,8 +150,9 @@ def page_of(chapter, places):
 
 
 def styles(site):
-    """Return the book's style sheet, with the site's colours of code, and the font of formulas."""
+    """Return the book's style sheet, with the site's rules for code and formulas, and the font."""
     code = Path(site, "_static", "pygments.css").read_text("utf-8").partition("@media")[0]
     math = Path(site, "_static", "math.css").read_text("utf-8")
-    font = b64decode(re.search(r"base64,([^)]+)\)", math)[1])
-    return (HERE / "book.css").read_text("utf-8") + code, font
+    font = re.search(r"data:font/woff2;base64,([^)]+)", math)
+    own = (HERE / "book.css").read_text("utf-8")
+    return code + math.replace(font[0], "math.woff2") + own, b64decode(font[1])
