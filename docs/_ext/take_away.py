@@ -192,7 +192,7 @@ class Converter:
                 return self.inline(node)
             case "reference" | "number_reference":
                 return self.link(node)
-            case "raw" | "target":
+            case "raw" | "target" | "permalink":
                 return ""
         return self.unknown(node)
 
