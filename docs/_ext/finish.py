@@ -54,7 +54,13 @@ def finish(app, exception):
         if name in written and page[0] == written[name].st_mtime_ns
     }
     pages = sorted(written.keys() - finished.keys(), key=lambda name: -written[name].st_size)
-    record.write_text(json.dumps({"pages": finished, "interrupted": True}), "utf-8")
+    reader = search_index.READER
+    if before.get("reader") != reader:
+        for name, page in finished.items():
+            page[2:] = [search_index.sections_of((out / name).read_text("utf-8"))]
+    record.write_text(
+        json.dumps({"reader": reader, "pages": finished, "interrupted": True}), "utf-8"
+    )
     hands = app.parallel if parallel_available else 1
     tasks = ParallelTasks(hands) if hands > 1 else SerialTasks()
 
@@ -67,7 +73,7 @@ def finish(app, exception):
     tasks.join()
     if "interrupted" in before:  # some of these pages were fixed already: their counts say nothing
         finished |= {name: [finished[name][0], {}, finished[name][2]] for name in pages}
-    record.write_text(json.dumps({"pages": finished}), "utf-8")
+    record.write_text(json.dumps({"reader": reader, "pages": finished}), "utf-8")
     search_index.write(out, {name: sections for name, (*_, sections) in finished.items()})
     for complaint in missing(hits for _, hits, _ in finished.values()):
         upstream.complain(complaint)

@@ -9,6 +9,7 @@ when a reader asks for the search, and the text of a page when it is among the r
 numbers of the index mean is in docs/_static/search/find-sections.js, which reads them.
 """
 
+import hashlib
 import json
 import math
 import posixpath
@@ -95,6 +96,10 @@ K, B = 1.2, 0.5  # of BM25: how soon repeats stop to count, and how much length 
 LONG_TITLE = 5  # words: of a longer one, each counts less
 LEVELS = 31  # a weight is rounded to one of these
 ALPHABET = "".join(chr(code) for code in range(35, 127) if chr(code) != "\\")  # of packed numbers
+
+
+# What finish.py remembers of a page was read by this code. If it has changed, pages are read again.
+READER = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
 
 
 class Sections(HTMLParser):
