@@ -7,11 +7,13 @@ import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 from pathlib import Path
 
 import pytest
 from hatchling.builders.sdist import SdistBuilder
 from numpydoc.validate import ERROR_MSGS, validate
+from packaging.requirements import Requirement
 
 import charseq
 from charseq.history import EpochRecord
