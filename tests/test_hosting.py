@@ -216,7 +216,7 @@ def test_404_at_any_depth_looks_like_the_site_and_searches_for_the_words_of_the_
     assert page.get_by_label("Words to look for").input_value() == "which gate is it"
     page.get_by_label("Words to look for").fill("gate")
     page.locator("article").get_by_role("button", name="Search").click()
-    page.wait_for_selector("#search-results li a")
+    page.wait_for_selector(".search-results li a")
     assert page.url.startswith(f"{FOLDER}search.html?q=gate")
 
 

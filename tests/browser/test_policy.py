@@ -139,7 +139,7 @@ KEYS = {
     key
     for path in STATIC.rglob("*.js")
     for key in re.findall(r"(?:Stored|getItem)\(\s*\"([\w-]+)\"", path.read_text("utf-8"))
-} | {"sphinx_highlight_terms"}
+}
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_a_page_of_each_kind_works_over_http_under_the_policy(page, address):
 def test_over_http_the_parts_of_pages_work_under_the_policy(page, address):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(f"{address}search.html?q=vocabulary")
-    page.locator("#search-results li a").first.wait_for()
+    page.locator(".search-results li a").first.wait_for()
     page.goto(f"{address}learn/gru.html")
     cell = page.locator("div.cell_input:visible").first
     cell.hover()
