@@ -294,7 +294,7 @@ def below(exercise):
 def asked(about):
     """Return a question as a line to write on, or with a list to choose from."""
     line = soup_of('<p class="ask"></p>').p
-    line.extend(with_code(f"{about['label']}: "))
+    line.extend(with_code(label_of(about)))
     if about["kind"] != "choice":
         line.append(soup_of('<span class="blank">………………</span>'))
         return [line]
@@ -305,13 +305,17 @@ def asked(about):
     return [line, listed]
 
 
+def label_of(about):
+    return about["label"] + (" " if about["label"].endswith("?") else ": ")
+
+
 def answered(about):
     line = soup_of("<li></li>").li
     answer = f"({about['answer']})" if about["kind"] == "shape" else about["answer"]
     strong = soup_of("<strong></strong>").strong
     strong.extend(with_code(answer))
     why = f"{'' if answer.endswith('.') else '.'} {about['why']}".rstrip()
-    line.extend([*with_code(f"{about['label']}: "), strong, *with_code(why)])
+    line.extend([*with_code(label_of(about)), strong, *with_code(why)])
     return line
 
 
