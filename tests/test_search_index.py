@@ -28,7 +28,8 @@ TOYS = {
         </section></article>""",
     "learn/rnn.html": """<article>
         <section id="rnn"><h1>RNN</h1><p>A gate is a number. The state
-        <math><msub><mi>W</mi><mi>h</mi></msub><annotation>W_{hh} h_{t-1}</annotation></math></p>
+        <math><msub><mi>W</mi><mi>h</mi></msub>
+        <annotation>\\tanh(W_{\\text{hh}} h_{t-1})</annotation></math></p>
         <section id="zeta"><h2>Zeta</h2>
         <p>A perplexity and a temperature. Sizes are 3-D.</p></section>
         </section></article>""",
@@ -90,7 +91,7 @@ def test_a_section_has_the_text_outside_the_sections_within_it():
 
 def test_a_formula_has_the_text_that_one_would_type():
     rnn, _ = search_index.sections_of(TOYS["learn/rnn.html"])
-    assert rnn["text"] == "A gate is a number. The state W_hh h_t-1"
+    assert rnn["text"] == "A gate is a number. The state tanh (W_hh h_t-1)"
 
 
 def test_each_of_two_terms_of_an_entry_has_its_text():

@@ -38,11 +38,13 @@ PASSED = {"script", "style", "svg", "button", "headerlink", "sphx-glr-footer", "
 UNSEARCHED = ("genindex.html", "py-modindex.html", "search.html", "404.html")
 
 # Of a formula there is the LaTeX source. It is searched and shown as one would type it, W_hh.
+SHAPES = (
+    r"left|right|text\w*|math\w+|operatorname|q?quad|over\w+|hat|bar|tilde|vec|[lc]?dots|[bB]ig\w?"
+)
 LATEX = (
-    (
-        re.compile(r"\\(begin|end)\{\w+\}|\\(left|right|text|math\w+|operatorname|q?quad|[,;!])"),
-        " ",
-    ),
+    (re.compile(r"\\(begin|end)\{\w+\}"), " "),
+    (re.compile(rf"\\({SHAPES})(?![A-Za-z])|\\[,;!]"), ""),
+    (re.compile(r"\\([A-Za-z]+)"), r" \1 "),
     (re.compile(r"[\\{}&]"), ""),
 )
 WORD = re.compile(r"\w+")

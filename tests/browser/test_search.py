@@ -91,7 +91,7 @@ def test_what_is_typed_into_the_field_of_the_sidebar_goes_on_in_the_dialog(visit
 
 
 def test_the_search_is_accessible_and_a_phone_needs_no_menu(visit):
-    page = visit("learn/gru.html", size=NARROW)
+    page = visit("use/index.html", size=NARROW)
     page.get_by_role("button", name="Search").click()
     search(page, MESSAGE)
     problems = []
@@ -149,7 +149,7 @@ def test_what_is_typed_is_text_and_lines_that_are_pasted_stay_apart(visit):
     assert first.startswith("Expected hidden size")
 
 
-PHRASES = ("W_hh", "vanishing graident", "charseq.NGram.loss")
+PHRASES = ("rnn_step", "vanishing graident", "charseq.NGram.loss")
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE], ids=["narrow", "wide"])

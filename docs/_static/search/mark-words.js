@@ -26,10 +26,8 @@
   const markIn = (node) => {
     const text = node.data;
     const inFormula = node.parentElement?.closest("math");
-    const hits = [
-      ...text.replace(/[{}\\]/g, (sign) => inFormula ? "" : sign)
-        .matchAll(/[\p{L}\p{N}_]+/gu),
-    ]
+    const plain = inFormula ? text.replace(/\\[a-z]+/gi, " ").replace(/[{}\\]/g, "") : text;
+    const hits = [...plain.matchAll(/[\p{L}\p{N}_]+/gu)]
       .filter(([word]) => words.includes(word.replace(/^_+|_+$/g, "").toLowerCase()));
     read += text.length;
     if (inFormula) { // its characters are no words: the formula is marked as a whole
