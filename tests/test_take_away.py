@@ -228,9 +228,11 @@ def test_colab_and_binder_open_the_notebook_of_the_branch():
 @pytest.mark.parametrize(("repository", "files"), [("", set()), ("a/b", {*take_away.BINDER})])
 def test_binder_is_told_what_to_install_only_if_it_can_read_the_branch(repository, files, tmp_path):
     config = SimpleNamespace(project="charseq", version="9.9", take_away_repository=repository)
+    config.take_away_pip_options = "--extra-index-url https://wheels.test"
     app = SimpleNamespace(builder=SimpleNamespace(name="html"), config=config, outdir=tmp_path)
     take_away.write_binder_files(app, None)
     written = {path.name: path.read_text("utf-8") for path in tmp_path.glob("binder/*")}
     assert written.keys() == files
     if files:
-        assert "./_static/charseq-9.9-py3-none-any.whl\n" in written["requirements.txt"]
+        wanted = "--extra-index-url https://wheels.test\n./_static/charseq-9.9-py3-none-any.whl\n"
+        assert written["requirements.txt"] == wanted

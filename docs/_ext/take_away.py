@@ -32,8 +32,7 @@ BARS = {"|": r"\vert ", r"\|": r"\Vert "}  # a plain bar would end the cell of a
 BAR = re.compile(r"\\?\|")
 IMPORT = "import matplotlib.pyplot as plt"
 BINDER = {  # Binder installs what these files of the branch name
-    # torch without CUDA: Binder has no GPU, and little space
-    "requirements.txt": "--extra-index-url https://download.pytorch.org/whl/cpu\n./{wheel}\n",
+    "requirements.txt": "{options}\n./{wheel}\n",
     "runtime.txt": "python-3.12\n",
 }
 
@@ -337,13 +336,15 @@ def write_binder_files(app, exception):
     folder = Path(app.outdir, "binder")
     folder.mkdir(exist_ok=True)
     for name, text in BINDER.items():
-        text = text.format(wheel=f"_static/{offer_wheel.filename(app.config)}")
-        (folder / name).write_text(text, "utf-8", newline="\n")
+        options = app.config.take_away_pip_options
+        text = text.format(options=options, wheel=f"_static/{offer_wheel.filename(app.config)}")
+        (folder / name).write_text(text.lstrip(), "utf-8", newline="\n")
 
 
 def setup(app):
     app.add_config_value("take_away_repository", "", "html", str)
     app.add_config_value("take_away_branch", "gh-pages", "html", str)
+    app.add_config_value("take_away_pip_options", "", "html", str)
     app.connect("config-inited", install_in_gallery, priority=5)  # before sphinx-gallery reads it
     app.connect("html-page-context", write)
     app.connect("build-finished", write_binder_files)
