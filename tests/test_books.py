@@ -100,6 +100,16 @@ def test_the_epub_of_the_course_is_whole(site, tmp_path):
     blocks = [*read.elements("h3", page="hints.xhtml")]
     assert len([*read.elements("h3", page="solutions.xhtml")]) == len(exercises) > 110
     assert 0 < len(blocks) <= hints
+    opened = [
+        (page, "".join(title.itertext()))
+        for page in read.pages
+        for title in read.elements("p", page=page)
+        if title.get("class") == "unfolded"
+    ]
+    moved = [page for page, title in opened if title.startswith(("The solution", "The checker"))]
+    folded = re.findall(r"collapsed[^>]*>\s*Show the (?:solution|checker)", html)
+    assert moved == ["solutions.xhtml"] * len(folded)
+    assert {page for page, title in opened if title.startswith("Hint")} == {"hints.xhtml"}
     there = {url for _, url in read.urls() if re.match(r"(hints|solutions)\.xhtml#", url)}
     back = {url for name, url in read.urls() if re.match("hints|solutions", name)}
     assert len(there) == len(blocks) + len(exercises)
