@@ -60,15 +60,28 @@ STOP = frozenset(  # words of grammar, which say nothing about a section
     other our out over own please really s should so some someone such t than that thats the
     their them then there these they this those to too understand up us use used uses using
     versus very vs want was way we were what whats when where which while who why will with
-    within without wont would you your
+    within wont would you your
+    """)
+)
+
+# Words of everyday language, which say little: each counts less than its rarity tells.
+FAINT = frozenset(
+    WORD.findall("""
+    answer answers bad best better big bigger come comes day days else even ever find fine finished
+    first go goes going good great happen happens help here important keep keeps kept look looking
+    lot make makes making matter mean means much never new next nice old own problem problems put
+    right say saying says see sense should something start still sudden suddenly super sure
+    tell thing things think time times total totally try trying turn two way ways well without work working
+    works wrong yet
     """)
 )
 
 # What people call it, and what this site calls it. A word finds the others too, with less weight.
+# With a colon, the words before it find the words after it, and not the other way round.
 RELATED = """\
-decrease fall drop
-generate write sample
-model network
+decrease fall drop shrink
+generate write sample invent
+model network net
 gpu cuda card device
 validation val held
 converge learn
@@ -87,9 +100,199 @@ ppl perplexity
 explode nan diverge
 slow fast speed
 unequal variable different
-gibberish garbage nonsense
+gibberish garbage nonsense rubbish
 layer stack
 accuracy acc
+forever endless always : circle repeat loop greedy
+saying says : repeat generate write
+plagiarize memorize memorise recite parrot : copy recite
+steal cheat verbatim : copy
+book novel poem lyric song story : text
+crash kill abort interrupt shutdown reboot power : killed stop resume
+pause : stop resume
+lucky luck unlucky chance coincidence fluke significant : seed
+better winner improvement : seed
+threshold maximum cap : limit clip
+cutoff cut : clip truncate
+slope derivative : gradient
+weight parameter
+smaller compress lighter tiny reduce : shrink keep quantize
+phone mobile embedded raspberry : quantize export onnx
+hold keep retain recall : remember memory forget
+longer : far long
+remember forget memory
+days weeks months hours tomorrow future ahead : forecast series steps
+predict : forecast
+forecast predict
+stock price weather sensor sales temperatures : series forecast
+price : window
+without : export
+deploy production ship publish app java swift : export onnx
+c cpp java javascript web website page : export onnx
+browser website web javascript
+server upload send privacy private internet : playground sent anywhere
+server : browser
+demo toy app interactive : playground play
+install setup : pip
+installing browser : playground
+terminal shell console cli : command line
+computer machine
+laptop cpu
+machines nodes cluster computers pcs : machines several processes
+colab kaggle cloud : gpu cuda
+ram memory
+leak fill full : memory grow
+oom : memory
+boring dull bland predictable : temperature greedy
+random creative crazy wild surprising diverse : temperature bold careful
+unsure uncertain confident surprise : entropy perplexity doubt
+finished done enough : stop
+stop end finish halt
+neuron unit
+unit cell
+node unit
+brain neuron
+quicker quick speedy : fast faster speed
+rate speed : learning rate
+fast : rate
+hyperparameter tune tuning : choose sizes rate
+big large size
+wide : hidden size
+capacity : size
+deep deeper : layer stack
+squash squeeze activation : tanh sigmoid
+activation nonlinearity
+guess prediction
+guess output : output input
+maths math algebra calculus : mathematics
+beginner newbie basics intro introduction : start
+begin : start
+coded code programming programmer : pytorch start
+teacher class lesson classroom students course
+lecture syllabus curriculum school university : lesson teacher
+homework task : exercise
+solution answer : exercise
+emoji chinese japanese arabic russian unicode
+foreign language languages alphabet : script unicode
+umlaut accent diacritic
+uppercase lowercase capital capitals case : lower case
+small lower : case
+review sentiment positive negative spam : classifier losses sentiment
+classify classifier classification category label
+score loss
+score metric : loss accuracy
+error mistake : loss
+bug mistake wrong
+debug bug
+overfit overfitting memorize : held validation
+useless : validation
+unseen : held validation
+greek symbol letter notation
+sign meaning : symbol notation
+formula equation
+math : equation
+startup first value : initial zeros state
+start : initial
+nothing : zeros
+remember nothing : reset
+wipe clear erase clean : reset zero
+tensorflow tf : keras
+port convert translate switch : carry convert
+keras tensorflow
+jax flax
+subtract minus
+difference : subtract
+probability chance likelihood
+likely probable
+confidence : probability
+equal same
+equally long : lengths
+shorter short : lengths padding
+sentence text sequence
+data : text
+ragged uneven varying : lengths padding
+fill pad
+batch minibatch
+chunk piece window
+split cut divide
+blowup blow blew blown : explode exploding
+jump spike : explode jump
+explode exploding
+vanish disappear die dying
+vanish : vanishing
+far : reach
+flat plateau : stay
+worse rise increase grow
+better improve : lower
+graph plot curve
+picture figure chart : gallery
+inside peek visualize visualise inspect understand interpret
+neuron : inside
+attention transformer
+transformers gpt llm chatgpt bert : attention
+mamba ssm s4 rwkv : linear recurrence
+cnn convolution
+combine merge join concat
+add sum
+direction bidirectional
+two-way twoway backwards : bidirectional
+order : order
+reverse backward
+translate translation : encoder decoder
+seq2seq : encoder decoder
+autoencoder : repeatvector
+folder directory run
+disk storage : folder shrink
+file : save load
+open read : load
+restart reload : loading resume
+store save
+backup : checkpoint
+warning message
+crash error
+notebook jupyter colab
+version upgrade update
+old deprecated outdated : removed
+license
+cite citation reference
+print pdf book
+offline download
+dictionary vocabulary
+lookup table : embedding
+number id
+numbers index : ids
+encode convert
+decode : text
+clean preprocess : text unicode
+punctuation space
+shuffle mix order
+average mean
+normal normalize normalization
+layernorm batchnorm : normalization
+regularize regularization : dropout decay
+noise noisy : dropout
+off disable : eval
+freeze frozen : eval
+dtype type float
+shape dimension size axis
+dimension axis
+mismatch wrong : shape
+transpose swap
+flatten view reshape
+hand manual scratch : hand numpy
+check verify test
+numerically numerical : finite difference gradient check
+prove proof
+trick tip
+teach : forcing
+cheat : forcing
+bit nat
+bpc bits
+baseline beat compare
+good : beat
+many count number
+choose pick select
+best : choose
 """
 
 # How much a word counts by where it stands.
@@ -286,10 +489,13 @@ def pack(pages):
             forms, places = groups[stem(word) if word.isalpha() else word]
             forms.add(word)
             places[number] += value
-    for word in RELATED.split():
+    for word in WORD.findall(RELATED):
         groups[stem(word)][0].add(word)
     number_of = {key: number for number, key in enumerate(sorted(groups))}
-    related = [[number_of[stem(word)] for word in line.split()] for line in RELATED.splitlines()]
+    related = []  # pairs of lists: the words of one find those of the other
+    for line in RELATED.splitlines():
+        sides = [[number_of[stem(word)] for word in WORD.findall(x)] for x in line.split(":")]
+        related.append([sides[0], sides[-1]])
     words, counts, steps, levels = [], [], [], []
     for _, (forms, places) in sorted(groups.items()):
         words.append(" ".join(sorted(forms)))
@@ -307,6 +513,7 @@ def pack(pages):
         ],
         "alphabet": ALPHABET,
         "stop": " ".join(sorted(STOP)),
+        "faint": " ".join(sorted(FAINT)),
         "related": related,
         "words": "\n".join(words),
         "counts": counts,

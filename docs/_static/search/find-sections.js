@@ -7,14 +7,17 @@
 /**
  * A line of `words` is a group: words with one stem. `counts` says in how many sections each group
  * occurs, `places` has these sections, as packed differences, and `levels` how much each section is
- * about the group, from 1 to 31. `related` has numbers of groups that mean nearly the same.
- * @typedef {{pages: [string, [string, string][]][], alphabet: string, stop: string, words: string, related: number[][],
+ * about the group, from 1 to 31. In each pair of
+ * `related`, the groups of the first list also find those of the second. Words that are `faint` say
+ * little.
+ * @typedef {{pages: [string, [string, string][]][], alphabet: string, stop: string, faint: string,
+ *   words: string, related: [number[], number[]][],
  *   counts: number[], places: string, levels: string}} PackedIndex
  */
 /**
  * @typedef {{page: string, id: string, title: string, pageTitle: string, first: boolean,
  *   at: number}} Section `at` is its number among the sections of its page
- * @typedef {{sections: Section[], stop: Set<string>, groupOf: Map<string, number>, words: string[],
+ * @typedef {{sections: Section[], stop: Set<string>, faint: Set<string>, groupOf: Map<string, number>, words: string[],
  *   related: Map<number, number[]>, titles: number[][], starts: number[], places: Uint16Array, levels: Uint8Array}} SearchIndex
  * @typedef {{groups: Map<number, number>, weight: number}} Term what a typed word may mean, each
  *   with how sure this is, and how much the word counts
@@ -26,8 +29,17 @@ const charseqFind = (() => {
   const MOST_TERMS = 60; // of what is pasted, the last ones: a message ends a traceback
   // How surely a typed word means one of the index.
   const [SAME, BEGUN, SLIPPED, RELATED, AKIN, LONGER] = [1, 0.9, 0.7, 0.6, 0.4, 0.2];
-  // Chapters explain, lists of exercises only lead to them, and a question is answered by sections.
-  const KINDS = { learn: 1.1, questions: 0.85, api: 0.9, "exercises": 0.7 };
+  // Chapters explain, lists of exercises only lead to them, a question is answered by sections, and
+  // three pages tell how the site is made.
+  const KINDS = {
+    learn: 1.1,
+    questions: 0.95,
+    api: 0.9,
+    "exercises": 0.7,
+    architecture: 0.7,
+    changelog: 0.7,
+    proof: 0.7,
+  };
 
   /** @param {PackedIndex} packed @returns {SearchIndex} */
   function unpack(packed) {
@@ -71,14 +83,14 @@ const charseqFind = (() => {
     );
     /** @type {Map<number, number[]>} */
     const related = new Map();
-    for (const groups of packed.related) {
-      for (const group of groups) {
-        related.set(group, [...related.get(group) ?? [], ...groups.filter((x) => x !== group)]);
+    for (const [typed, meant] of packed.related) {
+      for (const group of typed) {
+        related.set(group, [...related.get(group) ?? [], ...meant.filter((x) => x !== group)]);
       }
     }
     const words = [...groupOf.keys()].sort();
-    const stop = new Set(packed.stop.split(" "));
-    return { sections, related, stop, groupOf, words, titles, starts, places, levels };
+    const [stop, faint] = [packed.stop, packed.faint].map((list) => new Set(list.split(" ")));
+    return { sections, related, stop, faint, groupOf, words, titles, starts, places, levels };
   }
 
   /**
@@ -155,9 +167,19 @@ const charseqFind = (() => {
       const sureness = groups.size ? LONGER : BEGUN;
       for (const longer of wordsThatBegin(index, word)) add(longer, sureness);
     }
-    const meant = index.groupOf.get(word);
-    for (const other of index.related.get(meant ?? -1) ?? []) {
-      groups.set(other, Math.max(AKIN, groups.get(other) ?? 0));
+    const stem = word.replace(/(ing|ed|es|s|ly|er|ions?|able)$/, "");
+    if (!groups.has(index.groupOf.get(word) ?? -1) && stem.length >= 3) {
+      for (const form of [stem, `${stem}e`]) if (index.groupOf.has(form)) add(form, BEGUN);
+    }
+    const meant = [...groups].filter(([, sureness]) => sureness >= BEGUN);
+    if (meant.length < 4) {
+      for (const [group] of meant) {
+        // The site has no such word, or says it otherwise.
+        const sureness = countOf(index, group) ? AKIN : BEGUN;
+        for (const other of index.related.get(group) ?? []) {
+          groups.set(other, Math.max(sureness, groups.get(other) ?? 0));
+        }
+      }
     }
     if (groups.size || word.length < 4) return groups;
     for (const known of index.words) {
@@ -167,7 +189,6 @@ const charseqFind = (() => {
       if (begins.some((begin) => isOneSlipApart(word, begin))) add(known, RELATED);
     }
     if (groups.size) return groups;
-    const stem = word.replace(/(ing|ed|es|s|ly|er|ions?|able)$/, "");
     if (stem.length >= 4) { for (const known of wordsThatBegin(index, stem)) add(known, RELATED); }
     return groups;
   }
@@ -217,7 +238,8 @@ const charseqFind = (() => {
         if (sureness > LONGER) count += countOf(index, group);
       }
       const weight = rarity(index, Math.min(count, index.sections.length));
-      terms.push({ groups, weight: isNumber(word) ? 0.3 * weight : weight });
+      const little = isNumber(word) || index.faint.has(word);
+      terms.push({ groups, weight: little ? 0.3 * weight : weight });
     }
     return terms;
   }
