@@ -71,8 +71,8 @@ FAINT = frozenset(
     first go goes going good great happen happens help here important keep keeps kept look looking
     lot make makes making matter mean means much never new next nice old own problem problems put
     right say saying says see sense should something start still sudden suddenly super sure
-    tell thing things think time times total totally try trying turn two way ways well without work working
-    works wrong yet
+    tell thing things think time times total totally try trying turn two way ways well without
+    work working works wrong yet
     """)
 )
 
