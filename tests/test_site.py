@@ -1,4 +1,4 @@
-"""What the built site promises: the same bytes twice, links that lead somewhere, all on board."""
+"""What the built site promises: the same bytes twice, no broken link, nothing from outside."""
 
 import gzip
 import io

@@ -75,15 +75,15 @@ def of_the_build(env):
     made = [text for text in fixes if "\nstated: " not in text]
     yield "pages with code", sum(map(bool, sources))
     yield "cells of code on them, run", len(code)
-    yield "statements about results, asserted in these cells", sum(map(asserts, code))
+    yield "statements about results, checked in these cells", sum(map(asserts, code))
     scripts = [path.read_text("utf-8") for path in (ROOT / "examples").rglob("*.py")]
     yield "examples of the gallery, run", len(scripts)
-    yield "statements about results, asserted in them", sum(map(asserts, scripts))
+    yield "statements about results, checked in them", sum(map(asserts, scripts))
     yield "pages of *Fix it* that make their mistake and fix it", len(made)
-    yield "messages that they provoke and quote", sum("\nmessage: " in text for text in made)
+    yield "messages that these pages provoke and quote", sum("\nmessage: " in text for text in made)
     yield "exercises", sum(text.count("{admonition} Exercise ") for _, text in pages())
     mistakes = sum(source.count(".mistake(") for source in code)
-    yield "mistakes that their questions foresee, each with a reply", mistakes
+    yield "mistakes that the exercises foresee, each with a reply", mistakes
     yield "equations, each with its code, symbols and tests", len(equations.equations())
 
 
@@ -98,16 +98,17 @@ def of_the_tests(env):
     looks = ast.parse((ROOT / "tests/browser/accessible.py").read_text("utf-8"))
     values = {n.targets[0].id: n.value for n in looks.body if isinstance(n, ast.Assign)}
     schemes, widths = (ast.literal_eval(values[name]) for name in ("SCHEMES", "WIDTHS"))
-    yield "functions that test, most of them with many inputs", len(found)
-    yield f"docstrings with examples, {sum(lines)} lines in all, run", len(lines)
+    yield "test functions", len(found)
+    yield f"docstrings whose examples run, {sum(lines)} lines in all", len(lines)
     yield "tests of the equations", len(proofs)
     yield "tests that compare gradients with autograd or central differences", len(gradients)
     yield "tests that run in Chromium", len(in_browser)
     yield "pages of the site, each opened in Chromium and examined with axe", pages_of(env)
     ways = f"{' and '.join(schemes)}, {' and '.join(map(str, widths))} pixels wide"
     yield f"looks at each page: {ways}", len(schemes) * len(widths)
-    yield "questions whose answers are looked for", len(questions)
-    yield "facts that these answers must hold, looked for", sum(len(q["facts"]) for q in questions)
+    yield "entries of *Questions that people ask*", len(questions)
+    facts = sum(len(question["facts"]) for question in questions)
+    yield "facts of their answers, each looked for on the page that states it", facts
 
 
 def files(env):

@@ -121,8 +121,9 @@ const charseqSearch = (() => {
       help.replaceChildren(...!typed ? [make("p", {}, HINT)] : hits.length ? [] : helpOn());
       for (const entry of entries) entry.show();
       const tell = () => {
-        const count = hits.length === 1 ? "1 section" : `${hits.length} sections`;
-        status.textContent = !typed ? "" : hits.length ? count : "No section has these words.";
+        const best = hits.length === MOST ? "The best " : "";
+        const count = hits.length === 1 ? "1 section" : `${best}${hits.length} sections`;
+        status.textContent = !typed ? "" : hits.length ? count : "No section found.";
         if (inAddress) history.replaceState(null, "", `?${new URLSearchParams({ q: typed })}`);
       };
       /** @param {{page: string, show: () => void}} entry */
@@ -174,7 +175,7 @@ const charseqSearch = (() => {
   }
 
   const helpOn = () => [
-    make("p", {}, "Try fewer words, or other ones. Or look here:"),
+    make("p", {}, "Try other words, such as a name or a part of an error message. Or look here:"),
     make(
       "ul",
       {},
