@@ -275,5 +275,8 @@ def _suggest_encoding(head: bytes) -> str:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "it begins as text in UTF-16 does: say encoding='utf-16'"
     if b"\0" in head:
-        return "it holds zero bytes, so it is probably binary"
+        return (
+            "it holds zero bytes, so it is probably binary; if it is text in UTF-16, say "
+            "encoding='utf-16-le'"
+        )
     return "if it is text in another encoding, say which, for example encoding='cp1252'"

@@ -195,7 +195,7 @@ class TestFilesThatAreNotText:
         for content, guess in [
             ("café".encode("cp1252"), "another encoding, .* for example encoding='cp1252'$"),
             ("café".encode("utf-16"), "begins as text in UTF-16 does: say encoding='utf-16'$"),
-            (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "0x89 at offset 0 .* it is probably binary$"),
+            (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "0x89 at offset 0 .* it is probably binary; if"),
         ]:
             with pytest.raises(ValueError, match=guess):
                 read(write(content))
@@ -207,7 +207,10 @@ class TestFilesThatAreNotText:
             read(write(b"\xc3\xa9b\0"))
 
     def test_utf_16_without_a_byte_order_mark_is_refused(self, read, write):
-        with pytest.raises(ValueError, match=r"is not utf-16 text: UTF-16 stream .* with BOM"):
+        # Python 3.13 also says at which byte.
+        with pytest.raises(
+            ValueError, match=r"is not utf-16 text: .*tream does not start with BOM"
+        ):
             read(write("abc".encode("utf-16-le")), encoding="utf-16")
 
     @pytest.mark.parametrize("encoding", ["utf-9", "base64", "rot13", "", "undefined"])
