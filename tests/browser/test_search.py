@@ -162,8 +162,7 @@ def test_a_result_leads_to_its_words_and_escape_takes_the_marks_away(visit, size
         search(page, phrase)
         page.keyboard.press("Enter")
         page.wait_for_selector(".remove-marks")
-        seen = page.evaluate(HIT)
-        assert seen["seen"] > 0, (phrase, seen, page.url)
+        page.wait_for_function(f"({HIT})().seen > 0")
         page.keyboard.press("Escape")
         assert page.locator(".search-mark, .remove-marks").count() == 0
         assert "highlight" not in page.url
@@ -173,7 +172,7 @@ def test_a_hit_in_what_is_folded_is_unfolded(visit):
     page = visit("learn/gru.html", "?highlight=latched#exercises")
     page.wait_for_selector(".remove-marks")
     assert page.locator("#exercises details[open]").count() > 0
-    assert page.evaluate(HIT)["seen"] > 0
+    page.wait_for_function(f"({HIT})().seen > 0")
     page.get_by_role("button", name="Remove marks").click()
     assert page.locator(".search-mark").count() == 0
 
@@ -199,5 +198,7 @@ def test_the_page_search_and_the_field_of_the_sidebar_do_without_scripts_what_th
         in re.search("<noscript>(.*?)</noscript>", pages["search.html"], re.S)[1]
     )
     for name, html in pages.items():
+        if "<article" not in html:  # it only leads on to where a page is now
+            continue
         address = "../" * name.count("/") + "search.html"
         assert f'action="{"#" if name == "search.html" else address}"' in html, name

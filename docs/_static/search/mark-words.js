@@ -97,9 +97,18 @@
     ) {
       box.open = true;
     }
-    const { top, bottom } = best.getBoundingClientRect();
-    if (top < 80 || bottom > innerHeight - 80) {
-      best.scrollIntoView({ block: "center", behavior: "instant" });
+    const lead = () => {
+      const { top, bottom } = best.getBoundingClientRect();
+      if (top < 80 || bottom > innerHeight - 80) {
+        best.scrollIntoView({ block: "center", behavior: "instant" });
+      }
+    };
+    lead();
+    // The browser may still be on its way to the section, and would end there.
+    addEventListener("scrollend", lead);
+    const stay = () => removeEventListener("scrollend", lead);
+    for (const kind of ["wheel", "touchstart", "pointerdown", "keydown"]) {
+      addEventListener(kind, stay, { once: true, passive: true });
     }
     const button = document.createElement("button");
     Object.assign(button, { className: "remove-marks", textContent: "Remove marks (Esc)" });
