@@ -123,6 +123,8 @@ def test_no_file_knows_where_it_was_built(site):
 
 
 def test_each_page_has_a_title_of_its_own_and_says_what_it_is_about(pages):
+    # What has moved has a page that only leads on.
+    pages = {name: html for name, html in pages.items() if "<article" in html}
     titles = {name: re.search("<title>(.*?)</title>", html)[1] for name, html in pages.items()}
     assert [name for name, title in titles.items() if list(titles.values()).count(title) > 1] == []
     says = {
