@@ -120,7 +120,9 @@ def test_without_a_full_address_nothing_names_one(hosted, given):
     assert not (hosted[given] / "sitemap.xml").exists()
     assert not (hosted[given] / "robots.txt").exists()
     assert "url" not in of_kind(pages["index.html"], "Course")[0]["hasPart"][0]
-    assert "- [A page](learn/page.html): See a gate" in (hosted[given] / "llms.txt").read_text()
+    assert "- [A page](learn/page.html): “Isn’t it" in (hosted[given] / "llms.txt").read_text(
+        "utf-8"
+    )
 
 
 @pytest.mark.slow
@@ -224,6 +226,8 @@ def test_404_at_any_depth_looks_like_the_site_and_searches_for_the_words_of_the_
 def test_every_page_names_the_version_and_leads_to_the_release_notes(hosted):
     for path in hosted[""].rglob("*.html"):
         html = path.read_text("utf-8")
+        if "<article" not in html:  # it only leads on to where a page is now
+            continue
         [(url, version)] = re.findall(r'<p class="version"><a href="([^"]*)">(.*?)</a>', html)
         assert version == f"Version {charseq.__version__}"
         assert (path if url == "#" else path.parent / url).is_file()

@@ -51,6 +51,17 @@ def bold_sentence(node):
     return None
 
 
+def is_counted(node):
+    """Whether docutils could only count a section: its title is on the page twice, or a number."""
+    return isinstance(node, nodes.section) and re.fullmatch(r"id\d+", node["ids"][0])
+
+
+def titles_down_to(section):
+    """Return the titles of the sections that hold it, without the page's, and its own."""
+    above = [node for node in ancestors(section) if isinstance(node, nodes.section)][:-1]
+    return [node.next_node(nodes.title).astext() for node in (*reversed(above), section)]
+
+
 def is_bare_equation(node):
     return isinstance(node, nodes.math_block) and not node["ids"]
 
@@ -70,6 +81,8 @@ def give_addresses(app, doctree):
     for node in list(doctree.findall(nodes.Element)):
         if bold := bold_sentence(node):
             node += give_address(node, address_of(bold.astext()), "entry")
+        elif is_counted(node):
+            node["ids"].insert(0, nodes.make_id(" ".join(["part", *titles_down_to(node)])))
         elif is_bare_equation(node):
             node["address"] = address_of(LATEX.sub(" ", node.astext()), "equation-")
         elif is_bare_figure(node):
