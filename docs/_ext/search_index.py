@@ -340,7 +340,7 @@ class Sections(HTMLParser):
             kinds |= {"title"}
         elif tag == "pre":
             kinds |= {"code"}
-        elif tag == "a" and "internal" in marks and "term" not in marks:
+        elif tag == "a" and "internal" in marks and not {"term", "passed"} & (marks | kinds):
             kinds |= {"links"}
             if section:
                 section["leads"].append([attrs.get("href", ""), ""])
