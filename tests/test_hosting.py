@@ -23,7 +23,8 @@ from sphinx.errors import ConfigError
 from test_extensions import complaints, toys  # noqa: F401 - fixtures
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "docs" / "_ext"))
+sys.path[:0] = [str(ROOT / "docs" / "_ext"), str(ROOT / "docs" / "_books")]
+import chapters  # noqa: E402
 import hosting  # noqa: E402
 
 import charseq  # noqa: E402
@@ -231,6 +232,13 @@ def test_every_page_names_the_version_and_leads_to_the_release_notes(hosted):
         [(url, version)] = re.findall(r'<p class="version"><a href="([^"]*)">(.*?)</a>', html)
         assert version == f"Version {charseq.__version__}"
         assert (path if url == "#" else path.parent / url).is_file()
+
+
+@pytest.mark.slow
+def test_the_books_lead_to_the_address_of_the_site_if_it_is_known(hosted):
+    for given, folder in hosted.items():
+        known = given.rstrip("/") + "/" if given in FULL else ""
+        assert chapters.address_of(folder) == known
 
 
 # -- What needs no site ----------------------------------------------------------------------------

@@ -213,8 +213,9 @@ def test_the_install_line_names_the_site_if_its_address_is_known():
     config = SimpleNamespace(project="charseq", version="9.9", html_baseurl="https://a.org/b")
     wheel = "https://a.org/b/_static/charseq-9.9-py3-none-any.whl"
     assert take_away.address_of_wheel(config) == wheel
-    config.html_baseurl = ""
-    assert take_away.address_of_wheel(config) == "charseq-9.9-py3-none-any.whl"
+    for unknown in ("", "/course/"):  # pip cannot install from a path on a host without its name
+        config.html_baseurl = unknown
+        assert take_away.address_of_wheel(config) == "charseq-9.9-py3-none-any.whl"
 
 
 def test_colab_and_binder_open_the_notebook_of_the_branch():

@@ -73,8 +73,7 @@ def soup_of(html):
 
 def make(site):
     """Read the site and return the book."""
-    canonical = re.search(r'<link rel="canonical" href="(.*?)"', html_of(site, FRONT))
-    home = canonical[1].removesuffix(f"{FRONT}.html") if canonical else ""
+    home = address_of(site)
     parts = list(parts_of(read(site, FRONT)))
     docnames = [FRONT, *(page for *_, pages in parts for page in pages), *BACK]
     book = Book(site, home)
@@ -102,6 +101,12 @@ def make(site):
         add(docname)
     check_links(book)
     return book
+
+
+def address_of(site):
+    """Return the address of the site, which its home page tells, or an empty text."""
+    canonical = re.search(r'<link rel="canonical" href="(.*?)"', html_of(site, "index"))
+    return canonical[1] if canonical else ""
 
 
 def html_of(site, docname):

@@ -40,11 +40,12 @@ def check_address(app, config):
         config.html_baseurl = config.html_baseurl.rstrip("/") + "/"
 
 
-def address_of(app, uri):
-    """Return the full address of a page or file, or "" if the site's is not known."""
-    base = app.config.html_baseurl
+def address_of(config, uri=""):
+    """Return the full address of the site, a page or a file, or "" if the site's is not known."""
+    if "://" not in config.html_baseurl:
+        return ""
     # The first page of a folder has the address of the folder.
-    return base + re.sub(r"(^|/)index\.html$", r"\1", uri) if "://" in base else ""
+    return f"{config.html_baseurl.rstrip('/')}/" + re.sub(r"(^|/)index\.html$", r"\1", uri)
 
 
 # -- What a page is about --------------------------------------------------------------------------
@@ -100,7 +101,7 @@ def course(app, says):
     chapters = [name for name in reading_order(app.env) if re.match("learn/(?!index)", name)]
     parts = [
         {"@type": "LearningResource", "name": titles[name].astext()}
-        | ({"url": url} if (url := address_of(app, f"{name}.html")) else {})
+        | ({"url": url} if (url := address_of(app.config, f"{name}.html")) else {})
         for name in chapters
     ]
     return data(
@@ -153,10 +154,9 @@ def plain(html):
 def describe(app, pagename, templatename, context, doctree):
     context["pageurl"] = None  # Sphinx would name index.html, and pages that only lead to others
     if doctree is None:
-        if pagename != "search":  # which Furo marks
-            context["metatags"] = context.get("metatags", "") + meta("noindex", name="robots")
+        context["metatags"] = context.get("metatags", "") + meta("noindex", name="robots")
         return
-    here = context["pageurl"] = address_of(app, f"{pagename}.html")
+    here = context["pageurl"] = address_of(app.config, f"{pagename}.html")
     says = description(doctree)
     tags = []
     if says:  # one element for search engines and previews
@@ -168,7 +168,7 @@ def describe(app, pagename, templatename, context, doctree):
             meta("website" if pagename == app.config.root_doc else "article", property="og:type"),
             meta(here, property="og:url"),
             meta(app.config.project, property="og:site_name"),
-            meta(address_of(app, CARD), property="og:image"),
+            meta(address_of(app.config, CARD), property="og:image"),
             meta(CARD_SAYS, property="og:image:alt"),
             meta("summary_large_image", name="twitter:card"),
         ]
@@ -188,8 +188,8 @@ def write_files(app, exception):
     if exception or app.builder.format != "html":
         return
     files = {"llms.txt": list_of_pages(app), "sitemap.xml": None, "robots.txt": None}
-    if sitemap := address_of(app, "sitemap.xml"):
-        pages = [address_of(app, f"{name}.html") for name in sorted(app.env.found_docs)]
+    if sitemap := address_of(app.config, "sitemap.xml"):
+        pages = [address_of(app.config, f"{name}.html") for name in sorted(app.env.found_docs)]
         urls = "".join(f"<url><loc>{page}</loc></url>\n" for page in pages)
         files["sitemap.xml"] = (
             '<?xml version="1.0" encoding="utf-8"?>\n'
@@ -209,7 +209,7 @@ def list_of_pages(app):
 
     def entry(name):
         (says,) = DESCRIPTION.findall(Path(app.outdir, f"{name}.html").read_text("utf-8")) or [""]
-        url = address_of(app, f"{name}.html") or f"{name}.html"
+        url = address_of(app.config, f"{name}.html") or f"{name}.html"
         return f"- [{env.titles[name].astext()}]({url})" + (f": {unescape(says)}" if says else "")
 
     def below(name):

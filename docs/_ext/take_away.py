@@ -19,6 +19,7 @@ import offer_wheel
 import upstream
 from docutils import nodes
 from exercises import is_question
+from hosting import address_of
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
@@ -37,15 +38,10 @@ BINDER = {  # Binder installs what these files of the branch name
 }
 
 
-def address_of_site(config):
-    """Return the address of the site, ending in a slash, or an empty text if it is not known."""
-    return f"{config.html_baseurl.rstrip('/')}/" if config.html_baseurl else ""
-
-
 def address_of_wheel(config):
     """Return what pip installs: the wheel on the site, or else a file beside the notebook."""
-    site, wheel = address_of_site(config), offer_wheel.filename(config)
-    return f"{site}_static/{wheel}" if site else wheel
+    wheel = offer_wheel.filename(config)
+    return address_of(config, f"_static/{wheel}") or wheel
 
 
 def install_cell(wheel):
@@ -282,8 +278,7 @@ def write(app, pagename, templatename, context, doctree):
     sources = code_cells.sources_of(Path(app.env.doc2path(pagename)).read_text("utf-8"))
     if not sources:
         return
-    site = address_of_site(app.config)
-    page = site and urljoin(site, app.builder.get_target_uri(pagename))
+    page = address_of(app.config, app.builder.get_target_uri(pagename))
     writer = SimpleNamespace(builder=app.builder)
 
     def number(node, kind):
