@@ -131,7 +131,7 @@ def dictionary():
 
 @pytest.fixture(scope="module")
 def said():
-    """Each word, in small letters, and where it is first said."""
+    """Return each word in lower case, with the first place that uses it."""
     found = {}
     for path in FILES:
         kind = "test" if ROOT / "tests" in path.parents else path.suffix

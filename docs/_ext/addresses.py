@@ -11,6 +11,7 @@ grows. Two parts of a page with one address are a warning. moved.py leads on fro
 
 import re
 
+import html_only
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
@@ -123,13 +124,8 @@ def visit_permalink(translator, node):
     raise nodes.SkipNode
 
 
-def skip(translator, node):
-    raise nodes.SkipNode
-
-
 def setup(app):
-    others = dict.fromkeys(("latex", "text", "man", "texinfo"), (skip, None))
-    app.add_node(permalink, html=(visit_permalink, None), **others)
+    html_only.add_node(app, permalink, visit_permalink)
     app.add_post_transform(AddressEquations)
     app.connect("doctree-read", give_addresses, priority=550)  # after exercises.py
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

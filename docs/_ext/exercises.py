@@ -8,6 +8,7 @@ in _static/exercises; a page loads them, as one file, only if it has something t
 import json
 from pathlib import Path
 
+import html_only
 from addresses import address_of, give_address, permalink
 from docutils import nodes
 from play import ANSWER, SOURCE, lean
@@ -177,10 +178,6 @@ def visit_memory(translator, node):
     raise nodes.SkipNode
 
 
-def skip(translator, node):
-    raise nodes.SkipNode
-
-
 def thin_out(app, exception):
     """Of the parts of the one script, only what the playground loads needs a place on the site."""
     if not exception and app.builder.format == "html":
@@ -193,8 +190,7 @@ def thin_out(app, exception):
 
 
 def setup(app):
-    others = dict.fromkeys(("latex", "text", "man", "texinfo"), (skip, None))
-    app.add_node(memory, html=(visit_memory, None), **others)
+    html_only.add_node(app, memory, visit_memory)
     app.add_node(all_exercises)
     app.add_directive("exercise-memory", Memory)
     app.add_directive("all-exercises", AllExercises)

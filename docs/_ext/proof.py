@@ -17,6 +17,7 @@ from pathlib import Path
 import cells
 import equations
 import faq
+import html_only
 import jobs
 from comparisons import files_of_tests
 from docutils import nodes
@@ -34,10 +35,13 @@ def tests():
     return files_of_tests(ROOT)
 
 
+@cache
 def pages():
-    for path in sorted((ROOT / "docs").rglob("*.md")):
-        if not path.relative_to(ROOT / "docs").as_posix().startswith(NOT_WRITTEN_BY_HAND):
-            yield path, path.read_text("utf-8")
+    """Return the path and the text of each page that is written by hand."""
+    docs = ROOT / "docs"
+    paths = [path.relative_to(docs).as_posix() for path in sorted(docs.rglob("*.md"))]
+    own = [docs / path for path in paths if not path.startswith(NOT_WRITTEN_BY_HAND)]
+    return [(path, path.read_text("utf-8")) for path in own]
 
 
 def asserts(code):
@@ -45,7 +49,7 @@ def asserts(code):
 
 
 def pages_of(env):
-    return len(env.found_docs) + len(("genindex", "py-modindex", "search"))
+    return len(env.found_docs) + len(("genindex", "py-modindex", "404", "search"))
 
 
 def examples_of_docstrings():
@@ -173,7 +177,7 @@ class NearlyEqual(EqualBits):
 
 
 class slowest(nodes.General, nodes.Element):  # noqa: N801 - a node's class is its tag's name
-    """Place for the table of the slowest examples; no text of a page, so the search lacks it."""
+    """Place for the table of the slowest examples."""
 
 
 class Slowest(Table):
@@ -211,13 +215,8 @@ def processors(name, rawtext, text, lineno, inliner, options=None, content=None)
     return [nodes.Text(f"{', '.join(named[:-1])} and {named[-1]}")], []
 
 
-def skip(translator, node):
-    raise nodes.SkipNode
-
-
 def setup(app):
-    others = dict.fromkeys(("latex", "text", "man", "texinfo"), (skip, None))
-    app.add_node(slowest, html=(write_slowest, None), **others)
+    html_only.add_node(app, slowest, write_slowest)
     app.add_role("processors", processors)
     app.add_directive("proof", Proof)
     app.add_directive("equal-bits", EqualBits)

@@ -34,8 +34,8 @@ INLINE = (
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 # What is no text of the page: what scripts replace, what repeats a title, numbers of lines, and
 # times, which differ from build to build.
-PASSED = {"script", "style", "svg", "button", "headerlink", "sphx-glr-footer", "linenos", "eqno"}
-PASSED |= {"measured"}
+PASSED = {"script", "style", "svg", "button", "headerlink", "eqno", "linenos", "sphx-glr-footer"}
+PASSED |= {"sphx-glr-thumbcontainer", "measured"}
 # Pages that only list what others say.
 UNSEARCHED = ("genindex.html", "py-modindex.html", "search.html", "404.html")
 
@@ -345,7 +345,7 @@ class Sections(HTMLParser):
             if section:
                 section["leads"].append([attrs.get("href", ""), ""])
         kinds |= marks & {"traceback", "sig-param", "math", "annotation", "read"}
-        if marks & PASSED or "sphx-glr-thumbcontainer" in marks:
+        if marks & PASSED:
             kinds |= {"passed"}
         self._open.append([tag, section, kinds])
 

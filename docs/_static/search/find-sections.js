@@ -7,9 +7,8 @@
 /**
  * A line of `words` is a group: words with one stem. `counts` says in how many sections each group
  * occurs, `places` has these sections, as packed differences, and `levels` how much each section is
- * about the group, from 1 to 31. In each pair of
- * `related`, the groups of the first list also find those of the second. Words that are `faint` say
- * little.
+ * about the group, from 1 to 31. In each pair of `related`, the groups of the first list also find
+ * those of the second. Words that are `faint` say little.
  * @typedef {{pages: [string, [string, string][]][], alphabet: string, stop: string, faint: string,
  *   words: string, related: [number[], number[]][],
  *   counts: number[], places: string, levels: string}} PackedIndex
@@ -35,7 +34,7 @@ const charseqFind = (() => {
     learn: 1.1,
     questions: 0.95,
     api: 0.9,
-    "exercises": 0.7,
+    exercises: 0.7,
     architecture: 0.7,
     changelog: 0.7,
     proof: 0.7,

@@ -88,8 +88,8 @@ const charseqSearch = (() => {
   };
 
   /**
-   * Put a search into an element. `inAddress` keeps the query there, so that the way back leads to
-   * the same results.
+   * Put a search into an element. With `inAddress`, the address of the page holds the query, so the
+   * browser's back button returns to the same results.
    * @param {HTMLElement} parent @param {string} query
    */
   function fill(parent, query, inAddress = false) {
