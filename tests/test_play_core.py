@@ -178,7 +178,7 @@ def test_generator_is_the_mersenne_twister(js):
         assert js(draw, seed) == expected.tolist()
 
 
-def test_initial_weights_are_torchs_bit_for_bit(js):
+def test_initial_weights_equal_those_of_torch_bit_for_bit(js):
     sizes = [(1, 1), (10, 16)]
     cases = [
         {"cell": cell, "V": V, "H": H if head else V, "outputLayer": head, "seed": str(seed)}
@@ -323,7 +323,7 @@ def test_logits_probabilities_and_losses_are_the_references(looks):
         assert look["loss"] == pytest.approx(total, rel=0, abs=1e-14)
 
 
-def test_gradients_are_autograds(looks):
+def test_gradients_equal_those_of_autograd(looks):
     for run, look in looks:
         model, _ = model_of(run)
         model.load_state_dict({name: torch.tensor(a) for name, a in arrays(look).items()})
@@ -392,7 +392,7 @@ RUNS = [
 ]
 
 
-def test_losses_and_predictions_of_50_epochs_are_torchs(js):
+def test_losses_and_predictions_of_50_epochs_match_torch(js):
     for found, run in zip(js(many(RUN), RUNS), RUNS, strict=True):
         expected = torch_run(json.dumps(run))
         assert not found["diverged"]
@@ -435,7 +435,7 @@ def test_a_record_holds_what_the_network_said(js):
     assert last["loss"] == look["loss"]
 
 
-def test_notebooks_ten_lines(js):
+def test_the_ten_lines_of_the_notebook(js):
     assert js("() => charseqSettings.DEFAULT") == DEFAULT
     assert js("() => charseqSettings.NOTEBOOK") == NOTEBOOK
     assert js(RUN, NOTEBOOK)["log"] == LOG
