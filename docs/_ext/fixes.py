@@ -1,8 +1,8 @@
 """The section Fix it: one page per mistake, and lists of them by message and by symptom.
 
 A page in docs/fix names in its front matter its ``group``, what a reader sees (``symptom``) and, if
-PyTorch or Python prints one, the ``message``. ``{fixes} messages`` lists all messages, and
-``{fixes} shapes`` the symptoms of a group.
+PyTorch or Python prints one, the ``message``, and if releases differ, what a ``newer`` one prints.
+``{fixes} messages`` lists all messages, and ``{fixes} shapes`` the symptoms of a group.
 
 The other pages do not have all these titles in their sidebar, only the index, and likewise of the
 pages of questions.
@@ -42,6 +42,15 @@ def bare(message):
     return re.sub(r"^[\w.]+: ", "", message)
 
 
+def entries(group, about):
+    """Yield what a list says of a page, and the key by which it is sorted."""
+    if group == "messages":
+        for message in (about[key] for key in ("message", "newer") if key in about):
+            yield bare(message).lower(), nodes.literal("", message, classes=["message"])
+    elif group == about.get("group"):
+        yield about["symptom"].lower(), nodes.inline("", about["symptom"])
+
+
 class List(SphinxPostTransform):
     default_priority = 5
 
@@ -53,17 +62,10 @@ class List(SphinxPostTransform):
         here = self.env.current_document.docname
         items = []
         for name, about in pages(self.env).items():
-            if group == "messages" and "message" in about:
-                words = nodes.literal("", about["message"], classes=["message"])
-                key = bare(about["message"]).lower()
-            elif group == about.get("group"):
-                words = nodes.inline("", about["symptom"])
-                key = about["symptom"].lower()
-            else:
-                continue
             uri = self.app.builder.get_relative_uri(here, name)
-            link = nodes.reference("", "", words, refuri=uri, internal=True)
-            items.append((key, nodes.list_item("", nodes.paragraph("", "", link))))
+            for key, words in entries(group, about):
+                link = nodes.reference("", "", words, refuri=uri, internal=True)
+                items.append((key, nodes.list_item("", nodes.paragraph("", "", link))))
         items = [item for _, item in sorted(items, key=lambda entry: entry[0])]
         if not items:
             upstream.complain(f"no page in docs/fix belongs to {group!r}", location=here)

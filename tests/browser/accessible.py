@@ -8,34 +8,55 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 RULES_OF_COLOUR = ["color-contrast", "link-in-text-block"]
 
 # A page has up to a thousand pieces of text in a hundred looks, and axe measures the contrast of
-# each: most of its time. Here a piece passes at once if another one that looks the same has passed.
-# What axe cannot tell is measured again at the next such piece, which may be easier to see. What is
-# laid over the page is always measured, since what is behind it need not be what it is inside.
-MEASURE_EACH_LOOK_ONCE = """() => {
+# each: most of its time. Here a look that has passed once, on this page or on one before, is not
+# measured again. What axe cannot tell is measured at the next such piece, which may be easier to
+# see. What is laid over the page is always measured, since what is behind it need not be what it
+# is inside.
+MEASURE_EACH_LOOK_ONCE = """known => {
     const check = axe._audit.checks["color-contrast"], measure = check.evaluate;
-    let passed, grounds; // looks that have passed; what is behind each element, as text
+    const rule = axe._audit.rules.find(({id}) => id === "color-contrast"), {matches} = rule;
+    const passed = new Set(known);
+    let grounds; // what is behind each element, as text
 
     function behind(element) {
         if (!grounds.has(element)) {
             const style = getComputedStyle(element);
-            grounds.set(element, [behind(element.parentElement), style.backgroundColor,
-                style.backgroundImage, style.backgroundClip, style.opacity, style.mixBlendMode,
-                style.position].join());
+            const own = [style.backgroundColor, style.backgroundImage, style.backgroundClip,
+                style.opacity, style.mixBlendMode, style.position].join();
+            grounds.set(element, behind(element.parentElement)
+                + (own === "rgba(0, 0, 0, 0),none,border-box,1,normal,static" ? "" : `${own};`));
         }
         return grounds.get(element);
     }
 
-    check.evaluate = function (element, ...rest) {
+    function look(element) {
         const style = getComputedStyle(element);
-        const look = [behind(element), style.color, style.fontSize, style.fontWeight,
+        return [behind(element), style.color, style.fontSize, style.fontWeight,
             style.textShadow, style.webkitTextFillColor, style.webkitTextStroke].join();
-        if (passed.has(look)) return true;
+    }
+
+    rule.matches = function (element, ...rest) {
+        return !passed.has(look(element)) && matches.call(this, element, ...rest);
+    };
+    check.evaluate = function (element, ...rest) {
+        const shown = look(element);
+        if (passed.has(shown)) return true;
         const verdict = measure.call(this, element, ...rest);
-        if (verdict && !/absolute|fixed/.test(look)) passed.add(look);
+        if (verdict && !/absolute|fixed/.test(shown)) passed.add(shown);
         return verdict;
     };
-    window.forgetLooks = () => { passed = new Set(); grounds = new Map([[null, ""]]); };
+    // A link that is underlined need not be told from the text by its colour as well.
+    const underlined = axe._audit.checks["link-in-text-block-style"];
+    const coloured = axe._audit.checks["link-in-text-block"], compare = coloured.evaluate;
+    coloured.evaluate = function (...link) {
+        return underlined.evaluate.apply(this, link) || compare.apply(this, link);
+    };
+    window.look = {
+        forgetGrounds: () => { grounds = new Map([[null, ""]]); },
+        passedHere: () => [...passed].slice(known.length),
+    };
 }"""
+PASSED = []  # looks of text, in this process of tests
 
 
 def looks(page):
@@ -51,15 +72,17 @@ def barriers(page, rules=RULES, part=None):
     """Return which of these rules of axe the page, or a part of it, breaks, and where."""
     if page.evaluate("typeof axe === 'undefined'"):
         page.evaluate(Axe().axe_script)
-        page.evaluate(MEASURE_EACH_LOOK_ONCE)
-    return page.evaluate(
+        page.evaluate(MEASURE_EACH_LOOK_ONCE, PASSED)
+    found, passed = page.evaluate(
         """async ([rules, part]) => {
-            forgetLooks();
+            look.forgetGrounds();
             // Axe may not load style sheets from file://. Details of what passes take time.
             const options = {runOnly: rules, preload: false, resultTypes: ["violations"]};
             const {violations} = await axe.run(part ?? document, options);
-            return violations.flatMap(({id, nodes}) => nodes.map(
-                ({html}) => `${id}: ${html.slice(0, 200)}`));
+            return [violations.flatMap(({id, nodes}) => nodes.map(
+                ({html}) => `${id}: ${html.slice(0, 200)}`)), look.passedHere()];
         }""",
         [rules, part],
     )
+    PASSED.extend(sorted({*passed} - {*PASSED}))
+    return found
