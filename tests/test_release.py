@@ -4,6 +4,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+import yaml
 
 import charseq
 
@@ -41,3 +42,10 @@ def test_a_version_without_an_entry_is_refused(project):
 
 def test_the_changelog_has_an_entry_for_the_version_of_the_package():
     assert release_notes.notes(f"v{charseq.__version__}").startswith("### ")
+
+
+def test_the_citation_names_the_version_of_the_package_and_the_day_of_its_release():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert cited["version"] == charseq.__version__
+    day = f"## {cited['version']}, {cited['date-released']}\n"
+    assert day in (ROOT / "CHANGELOG.md").read_text("utf-8")
