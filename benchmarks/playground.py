@@ -116,9 +116,10 @@ LABELS = {
     "redraw": "a redraw of a large network, in Chromium",
     "read": "1,000 characters read by the trained network, in Chromium",
     "look": "the longest task while a reader looks into it, in Chromium",
+    "search": "the longest task while a reader types into the site's search, in Chromium",
 }
 # Most milliseconds. A reader notices a delay of 100; 500 are 2,000 characters per second.
-BARS = {"slice": 100, "task": 100, "redraw": 100, "read": 500, "look": 50}
+BARS = {"slice": 100, "task": 100, "redraw": 100, "read": 500, "look": 50, "search": 50}
 
 
 class Missing(Exception):  # noqa: N818 - it says what happened
@@ -267,6 +268,41 @@ def measure_network(rounds, site):
     return {"read": {"milliseconds": times}, "look": {"milliseconds": tasks}}
 
 
+PHRASES = (
+    "how does a gated unit keep what it has read",
+    "hidden state of the last step with batch_first",
+    "RuntimeError: input.size(-1) must be equal to input_size. Expected 28, got 64",
+)
+
+
+def open_search(page):
+    """Open the search of a page, and wait for its index."""
+    page.tab.goto("about:blank")
+    page.tab.goto(page.address.as_uri())
+    page.tab.keyboard.press("/")
+    page.tab.locator(".search-help p").wait_for()
+
+
+def type_phrases(page):
+    """Type each phrase key by key, and wait for the words around what was found."""
+    for phrase in PHRASES:
+        page.tab.locator(".search-field").fill("")
+        page.tab.keyboard.type(phrase, delay=50)  # ms between two keys
+        page.tab.locator(".search-around mark").first.wait_for()
+
+
+def measure_search(rounds, site):
+    """Return the row of the search."""
+    pages = sorted(site.rglob("*.html"), key=lambda path: path.stat().st_size)
+    largest = pages[-1] if pages else site / "index.html"
+    tasks = []
+    with Page(site, largest) as page:
+        for _ in range(rounds):
+            open_search(page)
+            tasks.append(page.longest_task(lambda: type_phrases(page)))
+    return {"search": {"milliseconds": tasks}}
+
+
 def measure(rounds, site, start):
     """Return for each of LABELS its {"milliseconds"}, one number per round, or a {"problem"}.
 
@@ -302,4 +338,8 @@ def measure(rounds, site, start):
         rows |= measure_network(rounds, site)
     except Missing as missing:
         rows["read"] = rows["look"] = {"problem": str(missing)}
+    try:
+        rows |= measure_search(rounds, site)
+    except Missing as missing:
+        rows["search"] = {"problem": str(missing)}
     return rows

@@ -165,6 +165,7 @@ def test_bench_says_what_is_missing_to_time_the_playground(tmp_path, monkeypatch
         "redraw": {"problem": f"not built: {tmp_path / 'playground.html'}"},
         "read": {"problem": f"not built: {tmp_path / 'learn' / 'look-inside.html'}"},
         "look": {"problem": f"not built: {tmp_path / 'learn' / 'look-inside.html'}"},
+        "search": {"problem": f"not built: {tmp_path / 'index.html'}"},
     }
     (tmp_path / "playground.html").touch()
     monkeypatch.delenv("CHROMIUM", raising=False)
