@@ -217,8 +217,8 @@ def messages():
     found = {}
     for path in sorted((ROOT / "docs" / "fix").glob("*.md")):
         about = yaml.safe_load(path.read_text("utf-8").split("---\n")[1])
-        if "message" in about:
-            found.setdefault(about["message"], set()).add(f"fix/{path.stem}.html")
+        for message in (about[key] for key in ("message", "newer") if key in about):
+            found.setdefault(message, set()).add(f"fix/{path.stem}.html")
     return found
 
 

@@ -259,6 +259,7 @@ license
 cite citation reference
 print pdf book
 offline download
+offline everything : run yourself own machine
 dictionary vocabulary
 lookup table : embedding
 number id
