@@ -1,5 +1,7 @@
 """What the built site promises: the same bytes twice, no broken link, nothing from outside."""
 
+import ast
+import functools
 import gzip
 import io
 import json
@@ -261,6 +263,7 @@ class Sections(HTMLParser):
         super().__init__()
         self.text, self._open = {"": []}, []
         self.feed(re.search("<article.*</article>", html, re.DOTALL)[0])
+        self.plain_text = functools.cache(lambda place: plain("".join(self.text.get(place, ""))))
 
     def handle_starttag(self, tag, attrs):
         if tag not in RunningText.EMPTY:
@@ -276,7 +279,7 @@ class Sections(HTMLParser):
             self.text[place].append(data)
 
     def says(self, words, place=""):
-        return plain(words) in plain("".join(self.text.get(place, "")))
+        return plain(words) in self.plain_text(place)
 
 
 def plain(text):
@@ -288,17 +291,21 @@ def plain(text):
 QUESTIONS = {path.stem: faq.questions_of(path.stem) for path in sorted(faq.FOLDER.glob("*.toml"))}
 
 
+@pytest.fixture(scope="session")
+def sections_of(pages):
+    return functools.cache(lambda page: Sections(pages[f"{page}.html"]))
+
+
 @pytest.mark.parametrize("topic", QUESTIONS)
-def test_each_fact_of_an_answer_stands_where_the_list_of_questions_says(topic, pages):
-    sections, missing = {}, []
+def test_each_fact_of_an_answer_stands_where_the_list_of_questions_says(topic, sections_of):
+    missing = []
     for question in QUESTIONS[topic]:
         for fact in question["facts"]:
             page, _, place = fact["at"].partition("#")
             if fact["at"] == "here":
                 stands = plain(fact["words"]) in plain(question["answer"])
             else:
-                html = pages[f"{page}.html"]
-                stands = sections.setdefault(page, Sections(html)).says(fact["words"], place)
+                stands = sections_of(page).says(fact["words"], place)
             missing += [] if stands else [(question["id"], fact["at"], fact["words"])]
     assert missing == []
 
@@ -446,13 +453,27 @@ def test_a_chapter_runs_elsewhere(name, site, warm, tmp_path):
     assert code == 0, log.read_text("utf-8")[-2000:]
 
 
-@pytest.mark.parametrize("kind", ["py", "ipynb"])
 @pytest.mark.parametrize("name", FORKED)
-def test_a_downloaded_file_runs_elsewhere(name, kind, site, warm, tmp_path):
-    (path,) = (site / "_downloads").rglob(f"{name}.{kind}")
+def test_a_downloaded_script_runs_elsewhere(name, site, warm, tmp_path):
+    (path,) = (site / "_downloads").rglob(f"{name}.py")
     log = tmp_path / "log.txt"
     code = warm.run(path, log)
     assert code == 0, log.read_text("utf-8")[-2000:]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_downloaded_notebook_has_the_statements_of_its_script(name, site):
+    (script,) = (site / "_downloads").rglob(f"{name}.py")
+    (notebook,) = (site / "_downloads").rglob(f"{name}.ipynb")
+    install, *code = (
+        "".join(cell["source"])
+        for cell in json.loads(notebook.read_text("utf-8"))["cells"]
+        if cell["cell_type"] == "code"
+    )
+    assert "%pip install" in install
+    text, *statements = ast.parse(script.read_text("utf-8")).body
+    assert isinstance(text.value, ast.Constant)
+    assert ast.dump(ast.parse("\n".join(code))) == ast.dump(ast.Module(statements, []))
 
 
 def test_each_example_is_offered_as_script_and_as_notebook(site):
