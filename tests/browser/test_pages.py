@@ -79,12 +79,16 @@ def test_each_page_of_the_site_is_looked_at(pages):
 
 
 WIDER_THAN_THE_PAGE = "width => document.documentElement.scrollWidth > width"
-SCROLLS_BY_MOUSE_ONLY = """() => [...document.querySelectorAll("article *")].filter(box => {
-    const style = getComputedStyle(box);
-    return /auto|scroll/.test(style.overflowX) && box.scrollWidth > box.clientWidth + 1
-        && box.checkVisibility() && box.tabIndex < 0
-        && !box.querySelector("a, button, [tabindex]");
-}).map(box => `scrolls by mouse only: ${box.outerHTML.slice(0, 120)}`)"""
+# The page looks at its boxes once the frame of a new width is laid out.
+SCROLLS_BY_MOUSE_ONLY = """async () => {
+    for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
+    return [...document.querySelectorAll("article *")].filter(box => {
+        const style = getComputedStyle(box);
+        return /auto|scroll/.test(style.overflowX) && box.scrollWidth > box.clientWidth + 1
+            && box.checkVisibility() && box.tabIndex < 0
+            && !box.querySelector("a, button, [tabindex]");
+    }).map(box => `scrolls by mouse only: ${box.outerHTML.slice(0, 120)}`);
+}"""
 
 LARGE = {"width": 1600, "height": 800}
 TOO_LARGE_FOR_IT = """() => [...document.querySelectorAll("article :is(.table-wrapper, pre, img)")]
