@@ -199,6 +199,7 @@ def all_outputs():
 
     import charseq
 
+    cells.prepare()
     matplotlib.use("agg")
     model = charseq.CharRNN(2, 2, seed=0)
     charseq.train(model, charseq.Vocabulary("ab"), "ab", epochs=1)  # loads what an optimizer needs

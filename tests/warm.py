@@ -16,6 +16,7 @@ import warnings
 from pathlib import Path
 
 FORKS = sys.platform == "linux"
+EXTENSIONS = str(Path(__file__).resolve().parents[1] / "docs" / "_ext")
 
 
 class WarmProcess:
@@ -40,7 +41,12 @@ def serve():
     # Imported ahead because it takes long: an example still has to import what it uses.
     import matplotlib.pyplot  # noqa: F401
     import torch
-    from IPython.core.interactiveshell import InteractiveShell  # noqa: F401
+
+    sys.path.append(EXTENSIONS)
+    import cells
+
+    cells.prepare()
+    sys.path.remove(EXTENSIONS)
 
     weight = torch.nn.Parameter(torch.zeros(1))
     weight.grad = torch.zeros(1)

@@ -51,6 +51,15 @@ def failure(source, outputs):
     return None
 
 
+def prepare():
+    """Load what the first cell of each page would load, before processes are forked for pages."""
+    from IPython.core import completerlib, interactiveshell, magics  # noqa: F401
+    from matplotlib_inline.backend_inline import flush_figures  # noqa: F401
+    from nbformat.v4 import new_output
+
+    new_output("stream", name="stdout", text="")  # compiles the schema of notebooks
+
+
 def run_cells(sources, rc, describe=None):
     """Return the outputs of each cell; those after one that fails are empty.
 
@@ -89,11 +98,13 @@ def run_as_marked(source, shell):
     def note_warning(message, category, *_):
         note(traceback.walk_stack(None), category, message)
 
+    shell.InteractiveTB.set_mode("Minimal")  # its long trace would not be shown, and takes time
     with warnings.catch_warnings():
         if does == "warns":
             warnings.simplefilter("always")
             warnings.showwarning = note_warning
         error = shell.run_cell(source, store_history=True).error_in_exec
+    shell.InteractiveTB.set_mode("Context")
     if error:
         note(traceback.walk_tb(error.__traceback__), type(error), error)
     said = [message for message, lines in told if line in lines]

@@ -185,12 +185,11 @@ def warm():
     import gallery  # noqa: F401
     import matplotlib.pyplot as plt
     import torch
-    from IPython.core.interactiveshell import InteractiveShell  # noqa: F401
-    from matplotlib_inline.backend_inline import flush_figures  # noqa: F401
     from sphinx_gallery import gen_rst  # noqa: F401
 
     import charseq
 
+    cells.prepare()
     for name in charseq.__all__:
         getattr(charseq, name)
     p = torch.nn.Parameter(torch.zeros(1))
