@@ -63,16 +63,16 @@ def copy_sources(folder: Path) -> None:
             shutil.copy2(ROOT / name, folder / name)
 
 
-def build_clean(folder: Path) -> str:
-    """Copy the sources and build the site there.
+def build_clean(folder: Path, jobs: int = (os.cpu_count() or 1) + 1, **elsewhere: str) -> str:
+    """Copy the sources and build the site there, with these variables of the environment.
 
     Returns what Sphinx says if it fails or warns, and an empty string otherwise.
     """
     copy_sources(folder)
     sphinx = [sys.executable, "-m", "sphinx", "-b", "html", "-d", "_build/doctrees", "-q"]
-    strict = ["-n", "-W", "--keep-going", "-j", str((os.cpu_count() or 1) + 1)]  # as dev.py
+    strict = ["-n", "-W", "--keep-going", "-j", str(jobs)]  # as many as dev.py has
     # The copy's package, not the checkout's: the same code, and the only one in the copy's pages.
-    env = {**os.environ, "PYTHONPATH": str(folder)}
+    env = {**os.environ, "PYTHONPATH": str(folder), **elsewhere}
     built = subprocess.run(
         [*sphinx, *strict, "docs", "_build/html"],
         cwd=folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -86,11 +86,11 @@ def build_once(tmp_path_factory, worker_id):
     alone = worker_id == "master"
     shared = tmp_path_factory.getbasetemp() if alone else tmp_path_factory.getbasetemp().parent
 
-    def build(name):
+    def build(name, **otherwise):
         folder, verdict = shared / name, shared / f"{name}.txt"
         with FileLock(shared / f"{name}.lock"):
             if not verdict.exists():
-                verdict.write_text(build_clean(folder), "utf-8")
+                verdict.write_text(build_clean(folder, **otherwise), "utf-8")
         if said := verdict.read_text("utf-8"):
             pytest.fail(f"the site does not build without warnings:\n{said}", pytrace=False)
         return folder / "_build" / "html"
@@ -106,8 +106,8 @@ def site(build_once):
 
 @pytest.fixture(scope="session")
 def second_site(build_once):
-    """The same, built again in a folder whose name has another length."""
-    return build_once("another")
+    """The same in a folder whose name has another length, at another time, in another language."""
+    return build_once("another", jobs=2, TZ="Asia/Kolkata", LANGUAGE="de", LC_ALL="C")
 
 
 @pytest.fixture(scope="session")
