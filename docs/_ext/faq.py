@@ -106,7 +106,14 @@ class LinkSections(SphinxPostTransform):
             place.replace_self(link)
 
 
-def to_write_anew(app, env):
+def write_anew(app, pages_of):
+    """Write these pages in each build that reads a page, for they show what others say."""
+    read = []
+    app.connect("env-before-read-docs", lambda app, env, docnames: read.extend(docnames))
+    app.connect("env-updated", lambda app, env: pages_of(env) if read else [])
+
+
+def pages_of_questions(env):
     """Name the pages of questions: the title of a section may have changed."""
     return [name for name in env.found_docs if name.startswith("questions/")]
 
@@ -116,5 +123,5 @@ def setup(app):
     app.add_directive("faq", Faq)
     app.add_directive("faq-list", FaqList)
     app.add_post_transform(LinkSections)
-    app.connect("env-updated", to_write_anew)
+    write_anew(app, pages_of_questions)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -10,6 +10,7 @@ pages of questions.
 
 import re
 
+import faq
 import upstream
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -72,7 +73,7 @@ class List(SphinxPostTransform):
         return nodes.bullet_list("", *items)
 
 
-def to_write_anew(app, env):
+def pages_of_lists(env):
     """Name the pages that show lists, for the front matter of another page may have changed."""
     return [INDEX] if INDEX in env.found_docs else []
 
@@ -102,6 +103,6 @@ def setup(app):
     app.add_node(fixes)
     app.add_directive("fixes", Fixes)
     app.add_post_transform(List)
-    app.connect("env-updated", to_write_anew)
+    faq.write_anew(app, pages_of_lists)
     app.connect("html-page-context", shorten_sidebar, priority=400)  # before Furo asks for it
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from docutils import nodes
 from sphinx.util import logging
+from sphinx.util.osutil import relative_uri
 
 logger = logging.getLogger(__name__)
 SCRIPT = "moved.js"
@@ -73,8 +74,13 @@ def keep_old_parts(app, doctree, docname):
             complain("%r leads to %r, which is not there", f"{docname}#{part}", new)
 
 
-def old_pages(app):
-    """Give Sphinx a page for each old address, which says where the new page is."""
+def write_old_pages(app, exception):
+    """Write a page for each old address, which says where the new page is.
+
+    For a page that Sphinx writes, the theme would make a whole navigation.
+    """
+    if exception or app.builder.format != "html":
+        return
     for old, new in app.config.moved.items():
         if "#" not in old:
             parts = moves_from(app.config, old).items()
@@ -82,8 +88,11 @@ def old_pages(app):
                 "uri": uri_of(app, new, old),
                 "link": link_to(app, "", new, old),
                 "parts": [(part, link_to(app, part, at, old)) for part, at in parts],
+                "script": relative_uri(app.builder.get_target_uri(old), f"_static/{SCRIPT}"),
             }
-            yield old, context, "moved.html"
+            page = Path(app.outdir, f"{old}.html")
+            page.parent.mkdir(parents=True, exist_ok=True)
+            page.write_text(app.builder.templates.render("moved.html", context) + "\n", "utf-8")
 
 
 def add_script(app, pagename, templatename, context, doctree):
@@ -97,6 +106,6 @@ def setup(app):
     app.connect("config-inited", read)
     app.connect("env-updated", check)
     app.connect("doctree-resolved", keep_old_parts)
-    app.connect("html-collect-pages", old_pages)
+    app.connect("build-finished", write_old_pages)
     app.connect("html-page-context", add_script)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -128,14 +128,28 @@ TABLES = {
 }
 
 
+def counted():
+    """Yield each file that the page counts, and each that holds the time of an example."""
+    for folder in FOLDERS:
+        for path in (ROOT / folder).rglob("*"):
+            if path.suffix in (".py", ".md", ".toml", ".seconds") and "__" not in path.name:
+                yield str(path)
+
+
+def pages_that_miss_a_file(app, env, added, changed, removed):
+    """Name pages that have not counted a file, for it is new."""
+    files = {*counted()}
+    that_count = [name for name, about in env.metadata.items() if "counts" in about]
+    return [name for name in that_count if files - {*map(str, env.dependencies[name])}]
+
+
 class Table(SphinxDirective):
     """Makes a table, and has the page read again when something that it counts has changed."""
 
     def depend_on_what_is_counted(self):
-        for folder in FOLDERS:
-            for path in [ROOT / folder, *(ROOT / folder).rglob("*")]:
-                if path.suffix in ("", ".py", ".md", ".toml", ".seconds") and "__" not in path.name:
-                    self.env.note_dependency(str(path))
+        self.env.metadata[self.env.current_document.docname]["counts"] = True
+        for path in counted():
+            self.env.note_dependency(path)
 
     def table(self, heads, rows):
         self.depend_on_what_is_counted()
@@ -222,4 +236,5 @@ def setup(app):
     app.add_directive("equal-bits", EqualBits)
     app.add_directive("nearly-equal", NearlyEqual)
     app.add_directive("slowest-examples", Slowest)
+    app.connect("env-get-outdated", pages_that_miss_a_file)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
