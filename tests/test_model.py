@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from charseq import CharRNN
+from charseq import CharRNN, Vocabulary
 
 CELLS = {"RNN": nn.RNN, "GRU": nn.GRU, "LSTM": nn.LSTM}
 V, H = 6, 4
@@ -202,8 +202,11 @@ def test_sizes_must_be_integers_of_at_least_one(name):
         with pytest.raises(ValueError, match=f"^{name} must be at least 1, got {value}"):
             CharRNN(**{**sizes, name: value})
     for value in (2.0, "2", True):
-        with pytest.raises(TypeError, match=f"^{name} must be an integer, got {value!r}"):
+        with pytest.raises(TypeError, match=f"^{name} must be an integer, got {value!r}$"):
             CharRNN(**{**sizes, name: value})
+    end = r"; use len\(vocab\)$" if name == "vocab_size" else r"'a'\)$"
+    with pytest.raises(TypeError, match=end):
+        CharRNN(**{**sizes, name: Vocabulary("a")})
 
 
 @pytest.mark.parametrize("cell", ["rnn", "CNN", "", None])
@@ -225,6 +228,8 @@ def test_without_an_output_layer_hidden_size_must_equal_vocab_size():
         ("RNN", (torch.zeros(1, 2, 4),) * 2, TypeError, "must be a tensor, got tuple"),
         ("RNN", np.zeros((1, 2, 4)), TypeError, "must be a tensor, got ndarray"),
         ("LSTM", torch.zeros(1, 2, 4), TypeError, r"pair \(h, c\), got Tensor"),
+        ("LSTM", torch.zeros(2, 2, 4), TypeError, r"pair \(h, c\), got Tensor"),
+        ("LSTM", (torch.zeros(1, 2, 4),), TypeError, r"pair \(h, c\), got tuple"),
         ("RNN", torch.zeros(1, 2, 4).double(), TypeError, "state is torch.float64 and the model"),
     ],
 )
