@@ -31,7 +31,7 @@ OPTION = re.compile(r"^ *:?(?!alt|caption|symptom|message)[\w-]+:(?: .*)?$", re.
 CODE = re.compile(  # the first alternative is a parameter and its type, in a docstring
     r"""^\ +[\w*,\ ]+\ :\ .*$
     | (`+)(?s:.+?)\1 | \$\$(?s:.+?)\$\$ | \$[^$\n]+(?:\n[^$\n]+)?\$ | \]\([^)\n]*\)
-    | <[^>\n]+> | &\w+; | \\\w+ | \{[^{}\n]*\} | \#\ noqa.*""",
+    | <[^>\n]+> | <\w[^>\n]*\Z | &\w+; | \\\w+ | \{[^{}\n]*\} | \#\ noqa.*""",
     re.M | re.X,
 )
 TITLE = re.compile(r"\}`([^`<]+) <[^`>]*>`")  # the words of {doc}`words <page>`
