@@ -63,14 +63,17 @@ def copy_sources(folder: Path) -> None:
             shutil.copy2(ROOT / name, folder / name)
 
 
-def build_clean(folder: Path, jobs: int = (os.cpu_count() or 1) + 1, **elsewhere: str) -> str:
+JOBS = (os.cpu_count() or 1) + 1  # as dev.py
+
+
+def build_clean(folder: Path, jobs: int = JOBS, **elsewhere: str) -> str:
     """Copy the sources and build the site there, with these variables of the environment.
 
     Returns what Sphinx says if it fails or warns, and an empty string otherwise.
     """
     copy_sources(folder)
     sphinx = [sys.executable, "-m", "sphinx", "-b", "html", "-d", "_build/doctrees", "-q"]
-    strict = ["-n", "-W", "--keep-going", "-j", str(jobs)]  # as many as dev.py has
+    strict = ["-n", "-W", "--keep-going", "-j", str(jobs)]
     # The copy's package, not the checkout's: the same code, and the only one in the copy's pages.
     env = {**os.environ, "PYTHONPATH": str(folder), **elsewhere}
     built = subprocess.run(

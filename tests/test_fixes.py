@@ -101,7 +101,7 @@ def test_a_page_breaks_where_it_says_and_its_fix_runs_and_nothing_is_left(path, 
         assert not any(marks), "what breaks here is not only stated"
     elif "message" in about:
         text = " ".join("\n".join(told).split())
-        printed = [says(about[key], text) for key in ("message", "newer") if key in about]
+        printed = [says(message, text) for message in fixes.messages_of(about)]
         assert any(printed), f"PyTorch {torch.__version__} says otherwise: {told}"
     else:
         assert "breaks" not in marks, "name the message in the front matter"

@@ -16,6 +16,7 @@ from test_play_core import check_types
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "docs" / "_static" / "search"
 sys.path.insert(0, str(ROOT / "docs" / "_ext"))
+import fixes  # noqa: E402
 import search_index  # noqa: E402
 
 TOYS = {
@@ -217,7 +218,7 @@ def messages():
     found = {}
     for path in sorted((ROOT / "docs" / "fix").glob("*.md")):
         about = yaml.safe_load(path.read_text("utf-8").split("---\n")[1])
-        for message in (about[key] for key in ("message", "newer") if key in about):
+        for message in fixes.messages_of(about):
             found.setdefault(message, set()).add(f"fix/{path.stem}.html")
     return found
 

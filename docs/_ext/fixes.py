@@ -43,10 +43,15 @@ def bare(message):
     return re.sub(r"^[\w.]+: ", "", message)
 
 
+def messages_of(about):
+    """Return the messages that a page is about, as its front matter gives them."""
+    return [about[key] for key in ("message", "newer") if key in about]
+
+
 def entries(group, about):
     """Yield what a list says of a page, and the key by which it is sorted."""
     if group == "messages":
-        for message in (about[key] for key in ("message", "newer") if key in about):
+        for message in messages_of(about):
             yield bare(message).lower(), nodes.literal("", message, classes=["message"])
     elif group == about.get("group"):
         yield about["symptom"].lower(), nodes.inline("", about["symptom"])

@@ -147,9 +147,11 @@ class Table(SphinxDirective):
     """Makes a table, and has the page read again when something that it counts has changed."""
 
     def depend_on_what_is_counted(self):
-        self.env.metadata[self.env.current_document.docname]["counts"] = True
-        for path in counted():
-            self.env.note_dependency(path)
+        about = self.env.metadata[self.env.current_document.docname]
+        if "counts" not in about:  # the first table of the page
+            about["counts"] = True
+            for path in counted():
+                self.env.note_dependency(path)
 
     def table(self, heads, rows):
         self.depend_on_what_is_counted()
