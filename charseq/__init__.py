@@ -4,12 +4,13 @@ The modules are listed here in the order in which data flows. Each imports only 
 it: ``vocab`` (characters to ids to one-hot), ``files`` (writing a file whole or not at all),
 ``texts`` (loading a text by name or path), ``corpus`` (a text as ids, and its batches),
 ``baselines`` (n-grams), ``reference`` (the equations in NumPy), ``shapes`` (the parameters and
-tensors of a layer), ``plotting`` (figures), ``history`` (the records of a run), ``net`` (a trained
-network in NumPy), ``conversions`` (weights of other libraries), ``sampling`` (from logits to text),
-``layers`` (torch's layers, faster), ``model`` (the torch module), ``training`` (training on one
-sentence), ``processes`` (training in several processes), ``language_model`` (training on a corpus),
-``checkpoint`` (saving and loading a run folder), ``trainer`` (training in a run folder) and
-``cli`` (the command). You can read the core in an hour: ``vocab``, ``reference``, ``model``,
+tensors of a layer), ``plotting`` (figures of results), ``diagrams`` (figures of the network),
+``history`` (the records of a run), ``net`` (a trained network in NumPy), ``conversions`` (weights
+of other libraries), ``sampling`` (from logits to text), ``layers`` (torch's layers, faster),
+``model`` (the torch module), ``training`` (training on one sentence), ``processes`` (training in
+several processes), ``language_model`` (training on a corpus), ``saved_state`` (a run's state as
+arrays), ``checkpoint`` (saving and loading a run folder), ``trainer`` (training in a run folder)
+and ``cli`` (the command). You can read the core in an hour: ``vocab``, ``reference``, ``model``,
 ``training`` and ``history``.
 
 Shapes, code and prose use the same letters everywhere:
@@ -37,11 +38,12 @@ if TYPE_CHECKING:  # only editors and type checkers need these imports; __getatt
     from charseq.baselines import NGram
     from charseq.checkpoint import load_net, load_run, save_run, start_folder
     from charseq.corpus import Corpus
+    from charseq.diagrams import plot_step, plot_unrolled
     from charseq.history import EpochRecord, History, UpdateRecord
     from charseq.language_model import Run, Settings, evaluate, language_model_steps
     from charseq.model import CharRNN
     from charseq.net import NumpyNet
-    from charseq.plotting import plot_loss, plot_predictions, plot_states, plot_step, plot_unrolled
+    from charseq.plotting import plot_loss, plot_predictions, plot_states
     from charseq.reference import RNNParams, rnn_forward, rnn_step
     from charseq.sampling import generate
     from charseq.shapes import LayerShapes
@@ -61,8 +63,8 @@ _MODULE_OF = {
     "plot_loss": "plotting",
     "plot_predictions": "plotting",
     "plot_states": "plotting",
-    "plot_step": "plotting",
-    "plot_unrolled": "plotting",
+    "plot_step": "diagrams",
+    "plot_unrolled": "diagrams",
     "EpochRecord": "history",
     "UpdateRecord": "history",
     "History": "history",
@@ -82,7 +84,7 @@ _MODULE_OF = {
     "load_net": "checkpoint",
 }
 _OLD_NAMES = {"Net": "NumpyNet", "Record": "EpochRecord", "Step": "UpdateRecord"}
-_OTHER_MODULES = ("conversions", "files", "layers", "processes", "trainer")
+_OTHER_MODULES = ("conversions", "files", "layers", "processes", "saved_state", "trainer")
 
 __all__ = [  # noqa: RUF022 - in the order in which data flows
     "Vocabulary",

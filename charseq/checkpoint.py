@@ -40,6 +40,7 @@ from charseq._version import __version__
 from charseq.files import write_whole
 from charseq.history import History, UpdateRecord
 from charseq.net import NumpyNet
+from charseq.saved_state import collect_state, restore_state
 from charseq.vocab import Vocabulary
 
 if TYPE_CHECKING:
@@ -60,13 +61,6 @@ __all__ = [
 
 FORMAT = 1
 FILES = ("config.json", "vocab.json", "weights.safetensors", "best.safetensors", "history.csv")
-# The arrays that each of torch's optimizers stores per parameter after its first update.
-OPTIMIZER_ARRAYS = {
-    "sgd": ("momentum_buffer",),
-    "adam": ("step", "exp_avg", "exp_avg_sq"),
-    "adamw": ("step", "exp_avg", "exp_avg_sq"),
-}
-
 Folder = str | os.PathLike[str]
 
 
@@ -153,7 +147,7 @@ def _write_files(path: Path, run: "Run", history: History, best: bool) -> None:
     weights = to_safetensors(_collect_weights(run), metadata={"step": str(run.step)})
     history.to_csv(path / "history.csv", after=_read_saved_step(path))
     state = path / f"state-{run.step}.safetensors"
-    write_whole(state, to_safetensors(_collect_state(run), metadata={"step": str(run.step)}))
+    write_whole(state, to_safetensors(collect_state(run), metadata={"step": str(run.step)}))
     if best:
         write_whole(path / "best.safetensors", weights)
     write_whole(path / "weights.safetensors", weights)
@@ -232,7 +226,13 @@ def load_run(folder: Folder) -> tuple["Run", History]:
             f"{path} holds a network that was shrunk: it can write, but its run cannot be resumed"
         )
     run = Run(model, vocab, settings, step=step)
-    _restore_state(run, state)
+    arrays, metadata = _read_arrays(state)
+    try:
+        restore_state(run, arrays)
+    except ValueError as error:
+        raise RunFolderError(f"{state} {error}") from None
+    if _parse_step(state, metadata) != step:
+        raise RunFolderError(f"{state} is damaged: it belongs to step {metadata['step']}")
     return run, _read_history(path, step)
 
 
@@ -513,87 +513,3 @@ def _collect_weights(run: "Run") -> dict[str, NDArray[Any]]:
     if run.model.options["tied"]:
         del weights["head.weight"]  # the same array as embedding.weight
     return weights
-
-
-def _collect_state(run: "Run") -> dict[str, NDArray[Any]]:
-    """Return all arrays of a run except the weights.
-
-    They are the optimizer's arrays for each parameter, the hidden state, the best loss, and the
-    number of measurements since then.
-    """
-    assert run.optimizer is not None
-    arrays = {
-        "best_loss": np.array(run.best_loss, dtype=np.float64),
-        "since_best": np.array(run.since_best, dtype=np.float64),
-    }
-    for index, of_parameter in run.optimizer.state_dict()["state"].items():
-        for name, value in of_parameter.items():
-            if value is not None:  # SGD without momentum stores None
-                arrays[f"optimizer.{index}.{name}"] = value.numpy()
-    if run.hidden is not None:
-        from charseq.layers import parts_of
-
-        for index, part in enumerate(parts_of(run.hidden)):
-            arrays[f"hidden.{index}"] = np.ascontiguousarray(part.numpy())
-    return arrays
-
-
-def _restore_state(run: "Run", file: Path) -> None:
-    import torch
-
-    assert run.optimizer is not None
-    arrays, metadata = _read_arrays(file)
-    _check_shapes_of_state(file, arrays, _expected_shapes_of_state(run))
-    if _parse_step(file, metadata) != run.step:
-        raise RunFolderError(f"{file} is damaged: it belongs to step {metadata['step']}")
-    run.best_loss, since_best = (float(arrays.pop(name)) for name in ("best_loss", "since_best"))
-    if math.isnan(run.best_loss) or not (since_best >= 0 and since_best.is_integer()):
-        raise RunFolderError(
-            f"{file} is damaged: got a best loss of {run.best_loss}, {since_best} measurements ago"
-        )
-    run.since_best = int(since_best)
-    optimizer_state: dict[int, dict[str, Any]] = {}
-    hidden = []
-    for name in sorted(arrays):
-        tensor = torch.tensor(arrays[name])  # a copy, because torch aligns its memory differently
-        kind, index, *array_name = name.split(".")
-        if kind == "hidden":
-            hidden.append(tensor)
-        else:
-            optimizer_state.setdefault(int(index), {})[array_name[0]] = tensor
-    run.optimizer.load_state_dict({**run.optimizer.state_dict(), "state": optimizer_state})
-    if hidden:
-        run.hidden = (hidden[0], hidden[1]) if len(hidden) > 1 else hidden[0]
-
-
-def _check_shapes_of_state(
-    file: Path, arrays: dict[str, NDArray[Any]], expected: dict[str, tuple[int, ...]]
-) -> None:
-    """Refuse arrays that are missing, unexpected, not floats, or of another shape."""
-    actual = {name: array.shape for name, array in arrays.items()}
-    for name in sorted(expected.keys() | actual.keys()):
-        if expected.get(name) != actual.get(name) or arrays[name].dtype.kind != "f":
-            raise RunFolderError(
-                f"{file} does not fit the run: expected {name} to be "
-                f"{_describe_array(expected.get(name))}, got {_describe_array(actual.get(name))}"
-            )
-
-
-def _expected_shapes_of_state(run: "Run") -> dict[str, tuple[int, ...]]:
-    """Return the name and shape of each array that the state file of a run must hold."""
-    shapes: dict[str, tuple[int, ...]] = {"best_loss": (), "since_best": ()}
-    if run.step == 0:
-        return shapes
-    settings, rnn = run.settings, run.model.rnn
-    if settings.optimizer != "sgd" or settings.momentum:  # SGD without momentum stores nothing
-        for index, parameter in enumerate(run.model.parameters()):
-            for name in OPTIMIZER_ARRAYS[settings.optimizer]:
-                shape = () if name == "step" else tuple(parameter.shape)
-                shapes[f"optimizer.{index}.{name}"] = shape
-    for index in range(2 if run.model.options["cell"] == "LSTM" else 1):
-        shapes[f"hidden.{index}"] = (rnn.num_layers, settings.batch_size, rnn.hidden_size)
-    return shapes
-
-
-def _describe_array(shape: tuple[int, ...] | None) -> str:
-    return "absent" if shape is None else f"floats of shape {shape}"

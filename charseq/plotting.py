@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from charseq.reference import RNNParams, rnn_step
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 else:
@@ -22,9 +20,7 @@ __all__ = [
     "plot_loss",
     "plot_predictions",
     "plot_states",
-    "plot_step",
     "plot_text",
-    "plot_unrolled",
 ]
 
 INK = "#1a1a1a"
@@ -72,7 +68,7 @@ def plot_loss(
     """
     if len(history) == 0:
         raise ValueError("there is nothing to draw: the history has no records")
-    ax = _axes_or_new(ax, (5.6, 3.4))
+    ax = axes_or_new(ax, (5.6, 3.4))
     ax.plot(history.numbers, history.losses, color=color, linewidth=2)
     ax.set(xlabel=history.unit, ylabel="loss (nats per character)", xlim=(0, None))
     ax.margins(y=0.12)  # room for the labels of the lowest and the highest level
@@ -147,12 +143,12 @@ def plot_predictions(
                 f"epoch {record.epoch} predicts {len(record.prediction)} characters and the target "
                 f"has {len(target)}: pass the text without its first character"
             )
-    ax = _axes_or_new(ax, (max(4.0, 0.26 * len(target) + 1.2), 0.26 * (len(rows) + 1) + 0.7))
+    ax = axes_or_new(ax, (max(4.0, 0.26 * len(target) + 1.2), 0.26 * (len(rows) + 1) + 0.7))
     for y, text in enumerate([target, *(record.prediction for record in rows)]):
         for x, (char, right_char) in enumerate(zip(text, target, strict=True)):
             is_wrong = char != right_char
             if is_wrong:
-                ax.add_patch(_rectangle(x - 0.5, y - 0.5, 1, 1, DIVERGING[2], edge=ORANGE))
+                ax.add_patch(rectangle(x - 0.5, y - 0.5, 1, 1, DIVERGING[2], edge=ORANGE))
             weight = "bold" if y == 0 else "normal"
             _draw_char(ax, x, y, char, on_cell=is_wrong, fontsize=12, weight=weight)
     ax.axhline(0.5, color=GREY, linewidth=1)
@@ -202,77 +198,14 @@ def plot_states(
     steps, units = values.shape
     if labels is not None and len(labels) != steps:
         raise ValueError(f"{steps} time steps need {steps} labels, got {len(labels)}")
-    ax = _axes_or_new(ax, (max(3.0, 0.62 * min(steps, 14) + 1.4), max(1.6, 0.36 * units + 0.9)))
+    ax = axes_or_new(ax, (max(3.0, 0.62 * min(steps, 14) + 1.4), max(1.6, 0.36 * units + 0.9)))
     _draw_heat_map(ax, values.T, digits if values.size <= 60 else None)
     ax.set(xlim=(0.5, steps + 0.5), ylim=(units + 0.5, 0.5), ylabel="hidden unit")
-    ax.set_xticks(range(1, steps + 1), [_replace_blanks(label) for label in labels or ""] or None)
+    ax.set_xticks(range(1, steps + 1), [replace_blanks(label) for label in labels or ""] or None)
     ax.set_yticks(range(1, units + 1), map(str, range(units)))  # counted from 0, as in code
     ax.set_xlabel("time step →" if labels is None else "character read →")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    return ax
-
-
-def plot_step(
-    x: ArrayLike, h: ArrayLike, params: RNNParams, ax: Axes | None = None, *, digits: int = 2
-) -> Axes:
-    r"""Draw one time step, :eq:`rnn-step`, as blocks of numbers.
-
-    Each vector and matrix is drawn with one cell per number, so the figure also shows the shapes.
-    The column of :math:`W_{ih}` that a one-hot `x` picks is in bold orange.
-
-    Parameters
-    ----------
-    x : array_like of shape (V,)
-        The character that is read, one-hot.
-    h : array_like of shape (H,)
-        The state before that character.
-    params : RNNParams
-        Weights and biases.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; new axes by default.
-    digits : int, default=2
-        Digits after the point that numbers are rounded to. Zeros at the end are left out.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        The axes drawn on.
-
-    Raises
-    ------
-    ValueError
-        If a shape does not fit `params`.
-    """
-    x, h = np.asarray(x, dtype=float), np.asarray(h, dtype=float)
-    new = rnn_step(x[None], h[None], params)[0]  # (1, V), (1, H) -> (1, H)
-    picked = x == 1
-    from_input: list[Part] = [
-        (r"$\tanh($", None, INK, None),
-        ("$W_{ih}$", params.W_ih, ORANGE, np.broadcast_to(picked, params.W_ih.shape)),
-        ("$x_t$", x, INK, picked[:, None]),
-        ("$+$", None, INK, None),
-        ("$b_{ih}$", params.b_ih, INK, None),
-    ]
-    from_memory: list[Part] = [
-        ("$+$", None, INK, None),
-        ("$W_{hh}$", params.W_hh, BLUE, None),
-        ("$h_{t-1}$", h, INK, None),
-        ("$+$", None, INK, None),
-        ("$b_{hh}$", params.b_hh, INK, None),
-        (r"$)\ =$", None, INK, None),
-        ("$h_t$", new, INK, None),
-    ]
-    # One row for the input and one for the state, so that the numbers are legible on a telephone.
-    upper, lower = max(params.W_ih.shape), len(h)  # heights of the two rows, in cells
-    lower_y = (upper + lower) / 2 + 2.0
-    width = max(_row_width(from_input, digits), _row_width(from_memory, digits))
-    ax = _axes_or_new(ax, (0.48 * (width + 0.3), 0.48 * (upper + lower + 3.7)))
-    for parts, y in ((from_input, 0.0), (from_memory, lower_y)):
-        _draw_row(ax, parts, y, digits)
-    ax.set(xlim=(-0.15, width + 0.15), ylim=(lower_y + lower / 2 + 0.8, -upper / 2 - 0.9))
-    ax.set_aspect("equal")
-    ax.axis("off")
     return ax
 
 
@@ -319,7 +252,7 @@ def plot_text(values: ArrayLike, text: str, ax: Axes | None = None, *, width: in
             f"values must lie between -1 and 1, got {numbers[place]:g} for character {place}"
         )
     lines = _fold(text, width)
-    ax = _axes_or_new(ax, (0.1225 * width + 0.1, 0.24 * len(lines) + 0.1))
+    ax = axes_or_new(ax, (0.1225 * width + 0.1, 0.24 * len(lines) + 0.1))
     places = [(x, y) for y, line in enumerate(lines) for x in range(len(line))]
     columns, rows = np.transpose(places)
     cells = np.full((len(lines), width), np.nan)  # no cell is drawn for nan
@@ -342,129 +275,7 @@ def plot_text(values: ArrayLike, text: str, ax: Axes | None = None, *, width: in
     return ax
 
 
-def plot_unrolled(text: str = "hello", ax: Axes | None = None, *, outputs: bool = False) -> Axes:
-    """Draw the network unrolled in time, with one box per character.
-
-    Each box passes its state to the box on its right.
-
-    Parameters
-    ----------
-    text : str, default="hello"
-        The characters that are read, at most 12.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; new axes by default.
-    outputs : bool, default=False
-        Whether to draw the output layer and its logits above the states.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        The axes drawn on.
-
-    Raises
-    ------
-    ValueError
-        If `text` is empty or has more than 12 characters.
-    """
-    if not 1 <= len(text) <= 12:
-        raise ValueError(f"expected 1 to 12 characters to draw, got {len(text)}")
-    steps, top = len(text), 2.75 if outputs else 1.5
-    ax = _axes_or_new(ax, (0.5 * (1.5 * steps + 1.6), 0.5 * (top + 2.1)))
-    text_style: dict[str, Any] = {"ha": "center", "va": "center", "color": INK}
-    ax.text(-1.34, 0, "$h_0$", fontsize=13, **text_style)
-    for t, char in enumerate(text, start=1):
-        x = 1.5 * (t - 1)
-        _draw_arrow(ax, (x - 1.06, 0), (x - 0.44, 0), BLUE)
-        ax.add_patch(_rectangle(x - 0.42, -0.42, 0.84, 0.84, "none", edge=INK))
-        ax.text(x, 0, "tanh", fontsize=11, **text_style)
-        ax.text(x - 0.75, 0.66, "$W_{hh}$", fontsize=12, **{**text_style, "color": BLUE})
-        _draw_arrow(ax, (x, -1.12), (x, -0.46), ORANGE)
-        ax.text(x + 0.42, -0.8, "$W_{ih}$", fontsize=12, **{**text_style, "color": ORANGE})
-        ax.text(x, -1.36, f"$x_{{{t}}}$", fontsize=13, **text_style)
-        ax.text(x, -1.82, f"“{_replace_blanks(char)}”", family="monospace", **text_style)
-        _draw_arrow(ax, (x, 0.42), (x, 1.0), INK)
-        ax.text(x, 1.22, f"$h_{{{t}}}$", fontsize=13, **text_style)
-        if outputs:
-            _draw_arrow(ax, (x, 1.44), (x, 2.18), GREEN)
-            ax.text(x + 0.42, 1.8, "$W_{hy}$", fontsize=12, **{**text_style, "color": GREEN})
-            ax.text(x, 2.42, f"$z_{{{t}}}$", fontsize=13, **text_style)
-    end = 1.5 * (steps - 1)
-    _draw_arrow(ax, (end + 0.44, 0), (end + 1.0, 0), BLUE)
-    ax.text(end + 1.25, 0, f"$h_{{{steps}}}$", fontsize=13, **text_style)
-    ax.set(xlim=(-1.6, end + 1.5), ylim=(-2.1, top))
-    ax.set_aspect("equal")
-    ax.axis("off")
-    return ax
-
-
-GAP = 0.3  # between two neighbours in a row of blocks and signs
-SIGN_WIDTHS = {"$+$": 0.5, r"$)\ =$": 0.8, r"$\tanh($": 1.0}
-
-# A sign or the name of a block, the block, the colour of the name, and which cells are picked out.
-Part = tuple[str, Any, str, Any]
-
-
-def _number(value: float, digits: int) -> str:
-    """Write a number with as few digits as its rounded value needs."""
-    label = f"{round(value, digits) + 0.0:.{digits}f}"  # -0.0 + 0.0 is 0.0
-    if "." in label:
-        label = label.rstrip("0").rstrip(".")
-    return label.replace("-", "−")
-
-
-def _part_width(part: Part, digits: int) -> tuple[float, float]:
-    """Return the width of a sign or block, and that of a column, where a cell is 1 high."""
-    name, block, _, _ = part
-    if block is None:
-        return SIGN_WIDTHS[name], 0.0
-    longest = max(len(_number(value, digits)) for value in np.ravel(block))
-    column = max(0.7, 0.25 + 0.17 * longest)
-    return column * _as_matrix(block).shape[1], column
-
-
-def _row_width(parts: list[Part], digits: int) -> float:
-    """Return the width of a row of blocks and signs, where a cell is 1 high."""
-    return sum(_part_width(part, digits)[0] for part in parts) + GAP * (len(parts) - 1)
-
-
-def _draw_row(ax: Axes, parts: list[Part], y: float, digits: int) -> None:
-    """Draw blocks of numbers and the signs between them, centred on `y`."""
-    left = 0.0
-    style: dict[str, Any] = {"ha": "center", "va": "center"}
-    for part in parts:
-        name, block, color, picked = part
-        width, column_width = _part_width(part, digits)
-        middle = left + width / 2
-        if block is None:
-            ax.text(middle, y, name, color=color, fontsize=13, **style)
-            left += width + GAP
-            continue
-        matrix = _as_matrix(block)
-        rows, columns = matrix.shape
-        top = y - rows / 2
-        inner: dict[str, Any] = {"color": GREY, "linewidth": 0.6}
-        ax.hlines(top + np.arange(1, rows), left, left + width, **inner)
-        ax.vlines(left + column_width * np.arange(1, columns), top, top + rows, **inner)
-        ax.add_patch(_rectangle(left, top, width, rows, "none", edge=INK))
-        for (row, column), value in np.ndenumerate(matrix):
-            strong = picked is not None and picked[row, column]
-            ax.text(
-                left + (column + 0.5) * column_width,
-                top + row + 0.5,
-                _number(value, digits),
-                color=ORANGE if strong else INK,
-                weight="bold" if strong else "normal",
-                fontsize=10,
-                gid="cell",
-                **style,
-            )
-        ax.text(middle, top - 0.3, name, ha="center", color=color, fontsize=13)
-        shape = f"({rows}, {columns})" if np.ndim(block) == 2 else f"({rows},)"
-        ax.text(middle, top + rows + 0.5, shape, ha="center", color=GREY, fontsize=10)
-        left += width + GAP
-
-
-def _axes_or_new(ax: Axes | None, size: tuple[float, float]) -> Axes:
+def axes_or_new(ax: Axes | None, size: tuple[float, float]) -> Axes:
     """Return `ax` or, if it is None, the axes of a new figure of this size in inches."""
     if ax is not None:
         return ax
@@ -522,7 +333,7 @@ def _draw_char(ax: Axes, x: float, y: float, char: str, *, on_cell: bool, **styl
     ax.text(
         x,
         y,
-        _replace_blanks(char),
+        replace_blanks(char),
         ha="center",
         va="center",
         family="monospace",
@@ -546,16 +357,10 @@ def _fold(text: str, width: int) -> list[str]:
     return lines
 
 
-def _rectangle(left: float, top: float, width: float, height: float, fill: str, edge: str) -> Any:
+def rectangle(left: float, top: float, width: float, height: float, fill: str, edge: str) -> Any:
     from matplotlib.patches import Rectangle
 
     return Rectangle((left, top), width, height, facecolor=fill, edgecolor=edge, linewidth=1.2)
-
-
-def _draw_arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], color: str) -> None:
-    ax.annotate(
-        "", end, start, arrowprops={"arrowstyle": "-|>", "color": color, "lw": 1.6, "shrinkA": 0}
-    )
 
 
 def _write_beside(ax: Axes, x: float, y: float, label: str, color: str) -> None:
@@ -563,12 +368,7 @@ def _write_beside(ax: Axes, x: float, y: float, label: str, color: str) -> None:
     ax.annotate(label, (x, y), xytext=(6, 0), textcoords="offset points", va="center", color=color)
 
 
-def _as_matrix(block: Any) -> Any:
-    """Return a vector as a matrix of one column, and a matrix unchanged."""
-    return block if block.ndim == 2 else block[:, None]
-
-
-def _replace_blanks(label: Iterable[str]) -> str:
+def replace_blanks(label: Iterable[str]) -> str:
     """Replace each character that would be invisible by a sign: ␣, ⇥, ↵, and � for any other."""
     signs = {" ": "␣", "\n": "↵", "\t": "⇥"}
     return "".join(signs.get(char, char if char.isprintable() else "�") for char in label)

@@ -755,6 +755,7 @@ def imported(arguments, finished_run):
                 "net",
                 "reference",
                 "sampling",
+                "saved_state",
                 "shapes",
                 "vocab",
             },

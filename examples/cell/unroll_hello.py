@@ -15,7 +15,8 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from charseq import RNNParams, Vocabulary, rnn_forward
-from charseq.plotting import ORANGE, plot_states, plot_unrolled
+from charseq.diagrams import plot_unrolled
+from charseq.plotting import ORANGE, plot_states
 
 # %%
 # The net unrolled

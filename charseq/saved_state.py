@@ -1,0 +1,131 @@
+"""What a run holds besides its weights: as arrays for a file, and back from them into a run.
+
+============================  ==========================================================
+best_loss                     the smallest loss on the held-back text so far
+since_best                    the number of measurements since then
+optimizer.INDEX.NAME          what the optimizer stores for each parameter, in their order
+hidden.0, hidden.1            the hidden state and, of an LSTM, the cell state
+============================  ==========================================================
+
+A run that has not made a training step holds only the first two.
+"""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from charseq.language_model import Run
+
+__all__: list[str] = []  # only the module checkpoint uses this one
+
+# The arrays that each of torch's optimizers stores per parameter after its first update.
+OPTIMIZER_ARRAYS = {
+    "sgd": ("momentum_buffer",),
+    "adam": ("step", "exp_avg", "exp_avg_sq"),
+    "adamw": ("step", "exp_avg", "exp_avg_sq"),
+}
+
+
+def collect_state(run: "Run") -> dict[str, NDArray[Any]]:
+    """Return all arrays of a run except the weights.
+
+    Parameters
+    ----------
+    run : Run
+        A run between two training steps.
+
+    Returns
+    -------
+    dict of str to ndarray
+        The arrays by name. Those of the optimizer have the shape of their parameter, the hidden
+        state and the cell state have shape (L, B, H), and single numbers have shape ().
+    """
+    assert run.optimizer is not None
+    arrays = {
+        "best_loss": np.array(run.best_loss, dtype=np.float64),
+        "since_best": np.array(run.since_best, dtype=np.float64),
+    }
+    for index, of_parameter in run.optimizer.state_dict()["state"].items():
+        for name, value in of_parameter.items():
+            if value is not None:  # SGD without momentum stores None
+                arrays[f"optimizer.{index}.{name}"] = value.numpy()
+    if run.hidden is not None:
+        from charseq.layers import parts_of
+
+        for index, part in enumerate(parts_of(run.hidden)):
+            arrays[f"hidden.{index}"] = np.ascontiguousarray(part.numpy())
+    return arrays
+
+
+def restore_state(run: "Run", arrays: dict[str, NDArray[Any]]) -> None:
+    """Put a run into the state that :func:`collect_state` returned.
+
+    Parameters
+    ----------
+    run : Run
+        The run. It must have the options, the settings and the training step of the saved one.
+    arrays : dict of str to ndarray
+        The arrays by name, with shapes as in :func:`collect_state`.
+
+    Raises
+    ------
+    ValueError
+        If an array is missing, is not expected, or has another shape than the run needs, or if the
+        best loss is no number. The run is unchanged then.
+    """
+    import torch
+
+    assert run.optimizer is not None
+    _check_shapes(arrays, _expected_shapes(run))
+    best_loss, since_best = float(arrays["best_loss"]), float(arrays["since_best"])
+    if math.isnan(best_loss) or not (since_best >= 0 and since_best.is_integer()):
+        raise ValueError(
+            f"is damaged: got a best loss of {best_loss}, {since_best} measurements ago"
+        )
+    run.best_loss, run.since_best = best_loss, int(since_best)
+    optimizer_state: dict[int, dict[str, Any]] = {}
+    hidden = []
+    for name in sorted(arrays.keys() - {"best_loss", "since_best"}):
+        tensor = torch.tensor(arrays[name])  # a copy, because torch aligns its memory differently
+        kind, index, *array_name = name.split(".")
+        if kind == "hidden":
+            hidden.append(tensor)
+        else:
+            optimizer_state.setdefault(int(index), {})[array_name[0]] = tensor
+    run.optimizer.load_state_dict({**run.optimizer.state_dict(), "state": optimizer_state})
+    if hidden:
+        run.hidden = (hidden[0], hidden[1]) if len(hidden) > 1 else hidden[0]
+
+
+def _check_shapes(arrays: dict[str, NDArray[Any]], expected: dict[str, tuple[int, ...]]) -> None:
+    """Refuse arrays that are missing, unexpected, not floats, or of another shape."""
+    actual = {name: array.shape for name, array in arrays.items()}
+    for name in sorted(expected.keys() | actual.keys()):
+        if expected.get(name) != actual.get(name) or arrays[name].dtype.kind != "f":
+            raise ValueError(
+                f"does not fit the run: expected {name} to be "
+                f"{_describe_array(expected.get(name))}, got {_describe_array(actual.get(name))}"
+            )
+
+
+def _expected_shapes(run: "Run") -> dict[str, tuple[int, ...]]:
+    """Return the name and shape of each array that belongs to the state of a run."""
+    shapes: dict[str, tuple[int, ...]] = {"best_loss": (), "since_best": ()}
+    if run.step == 0:
+        return shapes
+    settings, rnn = run.settings, run.model.rnn
+    if settings.optimizer != "sgd" or settings.momentum:  # SGD without momentum stores nothing
+        for index, parameter in enumerate(run.model.parameters()):
+            for name in OPTIMIZER_ARRAYS[settings.optimizer]:
+                shape = () if name == "step" else tuple(parameter.shape)
+                shapes[f"optimizer.{index}.{name}"] = shape
+    for index in range(2 if run.model.options["cell"] == "LSTM" else 1):
+        shapes[f"hidden.{index}"] = (rnn.num_layers, settings.batch_size, rnn.hidden_size)
+    return shapes
+
+
+def _describe_array(shape: tuple[int, ...] | None) -> str:
+    return "absent" if shape is None else f"floats of shape {shape}"
