@@ -1,4 +1,9 @@
-"""Read a text that is already on your machine, by its name or from a file."""
+"""Read a text that is already on your machine, by its name or from a file.
+
+Python's reference, in ``python-reference/topics.txt``, comes with the package, because each version
+of Python has a slightly different one. Its topics are sorted by their names, with a form feed
+between two of them. So everybody's network learns from the same text.
+"""
 
 import codecs
 import os
@@ -11,22 +16,16 @@ from typing import IO
 __all__ = ["load_text", "texts"]
 
 REFERENCE_NET = Path(__file__).parent / "reference-net"  # see its README
+PYTHON_REFERENCE = Path(__file__).parent / "python-reference" / "topics.txt"
 CHUNK = 1 << 18  # bytes per read, so that a file of any size takes little memory
 
 
-def _python_topics() -> dict[str, str]:
-    try:
-        from pydoc_data.topics import topics
-    except ImportError:
-        raise FileNotFoundError(
-            "this Python was installed without pydoc_data, which holds its reference: "
-            "install the standard library in full, or choose another text"
-        ) from None
-    return {name: topics[name] for name in sorted(topics)}
+def _python_topics() -> list[str]:
+    return PYTHON_REFERENCE.read_text("utf-8").split("\f")
 
 
 def _read_python_reference() -> str:
-    return "\n".join(_python_topics().values())
+    return "\n".join(_python_topics())
 
 
 def _read_reference_train() -> str:
@@ -36,7 +35,7 @@ def _read_reference_train() -> str:
 
 
 def _read_reference_test() -> str:
-    return (REFERENCE_NET / "reference-test.txt").read_text("utf-8")
+    return "".join(cut_between_paragraphs(reference_paragraphs())[8::16])
 
 
 def reference_paragraphs(without: Iterable[str] = ()) -> list[str]:
@@ -62,19 +61,18 @@ def reference_paragraphs(without: Iterable[str] = ()) -> list[str]:
 
     topics = _python_topics()
     seen = {words_of(paragraph) for paragraph in without}
-    kept: dict[str, list[str]] = {}
-    for name in sorted(topics, key=lambda name: -len(topics[name])):
-        kept[name] = []
-        for paragraph in topics[name].strip("\n").split("\n\n"):
+    kept: list[list[str]] = [[] for _ in topics]
+    for topic, paragraphs in sorted(zip(topics, kept, strict=True), key=lambda pair: -len(pair[0])):
+        for paragraph in topic.strip("\n").split("\n\n"):
             words = words_of(paragraph)
             if len(words) < 20 or words not in seen:
-                kept[name].append(paragraph)
+                paragraphs.append(paragraph)
                 seen.add(words)
     return [
         paragraph
-        for name in topics
-        if any(len(words_of(paragraph)) >= 20 for paragraph in kept[name])
-        for paragraph in kept[name]
+        for paragraphs in kept
+        if any(len(words_of(paragraph)) >= 20 for paragraph in paragraphs)
+        for paragraph in paragraphs
     ]
 
 
@@ -108,15 +106,15 @@ def _list_time_zone_cities() -> str:
 _TEXTS: dict[str, tuple[Callable[[], str], str]] = {
     "python-reference": (
         _read_python_reference,
-        "what Python's help() shows about the language; it differs between versions of Python",
+        "what the help() of Python 3.11 shows about the language",
     ),
     "reference-train": (
         _read_reference_train,
-        "python-reference without repeats and without reference-test; it differs like that",
+        "python-reference without repeats and without reference-test",
     ),
     "reference-test": (
         _read_reference_test,
-        "the part of Python 3.11's reference that the network reference-net has never seen",
+        "the part of python-reference that the network reference-net has never seen",
     ),
     "unicode-names": (
         _list_unicode_names,

@@ -12,7 +12,7 @@ import pytest
 from charseq import Corpus, NGram, load_net, load_text
 from charseq.checkpoint import load_model, read_config, read_history
 from charseq.language_model import evaluate
-from charseq.texts import REFERENCE_NET, cut_between_paragraphs, reference_paragraphs
+from charseq.texts import PYTHON_REFERENCE, REFERENCE_NET, reference_paragraphs
 
 README = (REFERENCE_NET / "README.md").read_text("utf-8")
 FILES = {path.name: path.read_bytes() for path in REFERENCE_NET.iterdir()}
@@ -22,16 +22,6 @@ def stated(what):
     """Return the number in the row of the README's table that begins with `what`."""
     (row,) = re.findall(rf"^\| {re.escape(what)} \| ([\d,.]+)", README, re.MULTILINE)
     return float(row.replace(",", ""))
-
-
-def is_the_python_it_was_made_with():
-    digest = hashlib.sha256(load_text("python-reference").encode()).hexdigest()
-    return digest[:16] in README
-
-
-made_here = pytest.mark.skipif(
-    not is_the_python_it_was_made_with(), reason="this Python has another reference"
-)
 
 
 # --- the network ----------------------------------------------------------------------------------
@@ -122,7 +112,7 @@ def test_a_folder_called_like_the_network_comes_first(tmp_path, monkeypatch):
 
 
 def test_the_licence_of_the_text_comes_with_it():
-    licence = FILES["LICENSE-PYTHON.txt"].decode()
+    licence = PYTHON_REFERENCE.with_name("LICENSE.txt").read_text("utf-8")
     assert "Python Software Foundation" in licence
     assert "PYTHON SOFTWARE FOUNDATION LICENSE VERSION 2" in licence
 
@@ -146,11 +136,11 @@ def test_no_paragraph_stands_twice_in_the_training_part():
 
 
 def test_repeats_are_left_out_of_the_shorter_topic_but_kept_with_short_paragraphs(monkeypatch):
-    topics = {
-        "a": "A sentence of the long topic.\n\nNote:\n\nAnother sentence of it." + "\n" * 40,
-        "b": "Note:\n\nA  sentence of the long\ntopic.\n\nOnly in the shorter one.",
-        "c": "Note:\n\nAnother sentence of it.",
-    }
+    topics = [
+        "A sentence of the long topic.\n\nNote:\n\nAnother sentence of it." + "\n" * 40,
+        "Note:\n\nA  sentence of the long\ntopic.\n\nOnly in the shorter one.",
+        "Note:\n\nAnother sentence of it.",
+    ]
     monkeypatch.setattr("charseq.texts._python_topics", lambda: topics)
     long = ["A sentence of the long topic.", "Note:", "Another sentence of it."]
     assert reference_paragraphs() == [*long, "Note:", "Only in the shorter one."]
@@ -158,13 +148,18 @@ def test_repeats_are_left_out_of_the_shorter_topic_but_kept_with_short_paragraph
     assert without == [*long[:2], "Note:", "Only in the shorter one."]
 
 
-@made_here
-def test_the_test_part_is_every_sixteenth_piece():
-    pieces = cut_between_paragraphs(reference_paragraphs())
-    assert "".join(pieces[8::16]) == load_text("reference-test")
+def test_the_texts_are_those_that_the_readme_and_the_run_name():
+    text, test = load_text("python-reference"), load_text("reference-test")
+    assert f"{len(text):,} characters (`python-reference`)" in README
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] in README
+    assert f"{len(test):,} characters (`reference-test`)" in README
+    read = read_config("reference-net")["text"]
+    _, vocab = load_net("reference-net")
+    train = Corpus.from_text(load_text("reference-train"), vocab)
+    assert len(train) == read["characters"]
+    assert train.digest() == read["sha256"]
 
 
-@made_here
 def test_the_readme_states_what_the_tables_reach():
     _, vocab = load_net("reference-net")
     test = Corpus.from_text(load_text("reference-test"), vocab)

@@ -21,6 +21,8 @@ from docutils.parsers.rst import directives
 from safetensors import safe_open
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
+from charseq import load_text
+
 # A comment: on lines of its own, in front of code, or at the end of a line. The last has no quotes,
 # so that it is not a piece of a text.
 COMMENT = re.compile(
@@ -207,7 +209,7 @@ def pack_net(folder=NET):
         "options": json.loads((folder / "config.json").read_text("utf-8"))["model"],
         "chars": json.loads((folder / "vocab.json").read_text("utf-8"))["chars"],
         "weights": weights,
-        "text": choose_passage((folder / "reference-test.txt").read_text("utf-8")),
+        "text": choose_passage(load_text("reference-test")),
     }
     return f'"use strict";\ncharseqLook.take({json.dumps(packed)});\n'
 
