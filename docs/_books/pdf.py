@@ -18,7 +18,8 @@ import pikepdf
 from playwright.sync_api import sync_playwright
 
 HERE = Path(__file__).parent
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+BROWSERS = map(shutil.which, ("chromium", "google-chrome", "chromium-headless-shell"))
+CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, BROWSERS), None)
 # Chromium must not look for updates of its own. In a container, root has no sandbox.
 ROOT = hasattr(os, "getuid") and os.getuid() == 0
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
