@@ -150,7 +150,11 @@ def run(program, *arguments):
     """Run a module or a script in the project's environment and return its exit code."""
     print("\n>", program, *arguments, flush=True)
     kind = [] if program.endswith(".py") else ["-m"]
-    return subprocess.run([str(PYTHON), *kind, program, *arguments], cwd=ROOT).returncode
+    environment = dict(os.environ)
+    # Images of containers set this, and then each process compiles whatever it imports.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    command = [str(PYTHON), *kind, program, *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment).returncode
 
 
 def set_up(extra, pip_options):

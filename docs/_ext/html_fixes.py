@@ -75,6 +75,17 @@ FIXES = (
         '<aside class="toc-drawer',
         '<aside aria-label="On this page" class="toc-drawer',
     ),
+    # What shows when one scrolls up stood in no landmark.
+    Fix(
+        "Furo 2025.12.19, theme/furo/page.html",
+        '<a href="#" class="back-to-top muted-link">',
+        '<nav aria-label="Top of the page"><a href="#" class="back-to-top muted-link">',
+    ),
+    Fix(
+        "Furo 2025.12.19, theme/furo/page.html",
+        "<span>Back to top</span>\n        </a>",
+        "<span>Back to top</span>\n        </a></nav>",
+    ),
 )
 # Names, punctuation and blanks have the colour of the code around them, in both of the theme's
 # styles, so they need no mark of their own. Such marks were a twentieth of what a page weighs.

@@ -62,9 +62,9 @@ PASSED = []  # looks of text, in this process of tests
 def looks(page):
     """Bring the page into each colour scheme and width in turn."""
     for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 900})
         for scheme in SCHEMES:
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            page.set_viewport_size({"width": width, "height": 900})
             yield f"{scheme}, {width} px", width
 
 

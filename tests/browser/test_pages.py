@@ -127,6 +127,20 @@ def test_a_wide_formula_or_line_of_code_takes_the_focus_and_scrolls(quiet, site)
     quiet.wait_for_function("document.activeElement.scrollLeft > 0")
 
 
+def test_the_link_to_the_top_shows_on_the_way_up_and_is_accessible(quiet, site):
+    quiet.emulate_media(color_scheme="light", reduced_motion="reduce")
+    quiet.goto((site / "learn/recurrence.html").as_uri())
+    link = quiet.locator(".back-to-top")
+    quiet.mouse.wheel(0, 3000)
+    quiet.wait_for_function("scrollY > 2000")
+    assert not link.is_visible()
+    quiet.mouse.wheel(0, -500)
+    link.wait_for()
+    assert barriers(quiet) == []
+    link.click()
+    quiet.wait_for_function("scrollY === 0")
+
+
 def luminance(png):
     """Mean brightness of a screenshot, 0 to 1."""
     import io
