@@ -477,7 +477,7 @@ USED = {
 GONE_FROM_BAD = [
     gone(f"{EXT}/code_links.py", '<div class="highlight">', "Could not match a code example"),
     gone(f"{EXT}/figures.py", 'b"matplotlib"', "no SVG names matplotlib as its maker"),
-    uncalled(f"{EXT}/code_links.py", "populate_type_checking", "__doc__ was not called in a whole"),
+    uncalled(f"{EXT}/code_links.py", "create_references", "__doc__ was not called in a whole"),
     uncalled(f"{EXT}/gallery.py", "rst2md", "toy.ipynb has a role of Sphinx in its text"),
 ]
 NO_LINKS = "no code on any page links to the reference"
@@ -525,6 +525,7 @@ GONE = [
     gone(f"{EXT}/gallery.py", '"rst2md"', r"notebook\.NAME, which we replace, is gone"),
     gone(f"{EXT}/code_links.py", '"link_html"', r"extension\.NAME, which we replace, is gone"),
     gone(f"{EXT}/code_links.py", '"build_inited"', r"AutoLink\.NAME, which we replace, is gone"),
+    gone(f"{EXT}/code_links.py", '"create_references"', r"AutoLink\.NAME, which we .* is gone"),
     gone(f"{EXT}/code_links.py", '"populate_type_checking"', r"resolve\.NAME, which we .* is gone"),
     gone(f"{EXT}/jobs.py", "gen_rst.generate_file_rst", "no example has run ahead"),
     gone(f"{EXT}/fixes.py", r"index\.html", "the sidebar has no list below fix/index"),
@@ -1098,6 +1099,16 @@ def test_a_build_of_one_page_makes_the_same_search_as_a_whole_one(complaints, bu
     assert any("new" in text for text in after.values())
 
 
+def test_a_build_that_writes_no_page_leaves_the_index_of_the_search_alone(tmp_path, build):
+    index = tmp_path / "_static" / "search" / "index.js"
+    build(one="<article><section id='a'><h1>one</h1></section></article>")
+    index.write_text("as it was")
+    build()
+    assert index.read_text() == "as it was"
+    build(one="<article><section id='a'><h1>two</h1></section></article>")
+    assert "two" in index.read_text()
+
+
 def test_pages_of_a_build_that_was_interrupted_are_not_judged(complaints, build, monkeypatch):
     with monkeypatch.context() as interrupted:
         interrupted.setattr(finish.json, "dumps", partial(first_only, finish.json.dumps))
@@ -1107,9 +1118,10 @@ def test_pages_of_a_build_that_was_interrupted_are_not_judged(complaints, build,
     assert complaints == []
 
 
-def first_only(dumps, record):
+def first_only(dumps, record, **how_the_index_is_written):
     """Write the record of a build that begins, and fail at its end."""
-    return dumps(record) if "interrupted" in record else 1 / 0
+    is_at_its_end = not how_the_index_is_written and "interrupted" not in record
+    return 1 / 0 if is_at_its_end else dumps(record, **how_the_index_is_written)
 
 
 def test_calls_of_checks_are_hidden_from_the_code_on_a_page():

@@ -4,10 +4,11 @@ It links the names in the code of a page to the reference. It also follows what 
 would link a variable to the class that the called function seems to return. Here only names that
 are imported or built in are links. tests/test_code_links.py looks up what each of them holds.
 
-It parses each whole page, one after the other, when the build is over. What it has to see is only
-the blocks of code, and the pages do not depend on each other: so its calls are noted, and finish.py
-has them done side by side. It would pass over a page that is written anew although its own source
-is old, for example when the glossary has changed.
+It looks up all names of the site in each build, for which it imports torch, and parses each whole
+page, one after the other, when the build is over. What it has to see is only the blocks of code of
+the pages that were written, and the pages do not depend on each other: so its calls are noted, and
+finish.py has them done side by side. It would pass over a page that is written anew although its
+own source is old, for example when the glossary has changed.
 """
 
 import re
@@ -31,6 +32,7 @@ EXPECTED = {
 }
 RELEASE = "sphinx-codeautolink 0.19.0"  # which has no setting for any of this
 calls = {}  # of its link_html: the arguments, by the name of the page
+linker = None  # the extension's only object
 
 
 def forget_what_is_assigned(assign):
@@ -66,6 +68,8 @@ class EveryPage:
 
 def consider_every_page(build_inited):
     def build_inited_and_consider(self, app):
+        global linker
+        linker = self
         known = getattr(app.env, "sphinx_codeautolink_transforms", {})  # when last built
         # Sphinx 9 says only once that new settings make all pages outdated: it must ask itself.
         app.builder.get_outdated_docs = list
@@ -85,14 +89,24 @@ upstream.replace(
     RELEASE,
     in_main_process=True,
 )
-# It imports whatever torch names for type checkers, which takes a second and changes no link.
+
+
+def list_what_can_be_linked_to(create_references):
+    def list_it(self, app, env):
+        self.inventory = self.make_inventory(app)
+
+    return list_it
+
+
 upstream.replace(
-    resolve,
-    "populate_type_checking",
-    lambda original: lambda module: None,
+    codeautolink.SphinxCodeAutoLink,
+    "create_references",
+    list_what_can_be_linked_to,
     RELEASE,
     in_main_process=True,
 )
+# It imports whatever torch names for type checkers, which takes a second and changes no link.
+upstream.replace(resolve, "populate_type_checking", lambda original: lambda module: None, RELEASE)
 
 
 def link_code(name, html):
@@ -100,6 +114,7 @@ def link_code(name, html):
     if name not in calls or "sphinx-codeautolink-a" in html:
         return html
     args, options = calls[name]
+    linker.filter_and_resolve(args[0], set(), name)
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder, f"{name}.html")
         page.parent.mkdir(parents=True, exist_ok=True)

@@ -73,8 +73,9 @@ def finish(app, exception):
     tasks.join()
     if "interrupted" in before:  # some of these pages were fixed already: their counts say nothing
         finished |= {name: [finished[name][0], {}, finished[name][2]] for name in pages}
+    if pages or finished.keys() != before["pages"].keys() or before.get("reader") != reader:
+        search_index.write(out, {name: sections for name, (*_, sections) in finished.items()})
     record.write_text(json.dumps({"reader": reader, "pages": finished}), "utf-8")
-    search_index.write(out, {name: sections for name, (*_, sections) in finished.items()})
     for complaint in missing(hits for _, hits, _ in finished.values()):
         upstream.complain(complaint)
     if "interrupted" not in before and len(pages) == len(written):

@@ -79,12 +79,12 @@ FIXES = (
     Fix(
         "Furo 2025.12.19, theme/furo/page.html",
         '<a href="#" class="back-to-top muted-link">',
-        '<nav aria-label="Top of the page"><a href="#" class="back-to-top muted-link">',
+        '<nav aria-label="Top of the page"><a class="back-to-top muted-link" href="#">',
     ),
     Fix(
         "Furo 2025.12.19, theme/furo/page.html",
-        "<span>Back to top</span>\n        </a>",
-        "<span>Back to top</span>\n        </a></nav>",
+        '</a>\n        <div class="content-icon-container">',
+        '</a></nav>\n        <div class="content-icon-container">',
     ),
 )
 # Names, punctuation and blanks have the colour of the code around them, in both of the theme's
