@@ -1,11 +1,13 @@
 """Sphinx configuration: every setting that is not a default says why."""
 
+import atexit
 import gc
 import os
 import sys
 from pathlib import Path
 
 gc.disable()  # looking for cycles among millions of nodes is a quarter of Sphinx's time
+atexit.register(gc.freeze)  # Python would look for them once more at its end
 
 HERE = Path(__file__).parent
 BUILD = HERE.parent / "_build"

@@ -17,7 +17,7 @@ RUNNERS = ("cells.py", "figures.py", "gallery.py", "jobs.py", "questions.py")
 
 
 def cache_key(root):
-    """Hash the package's code, that of the extensions which run code, and the libraries."""
+    """Hash the package's code and data, the extensions which run code, and the libraries."""
     digest = hashlib.sha256(platform.python_version().encode())
     for name in LIBRARIES:
         digest.update(f"{name} {version(name)}\n".encode())
@@ -25,6 +25,9 @@ def cache_key(root):
     for path in [*sorted(Path(root, "charseq").glob("*.py")), *extensions]:
         source = path.read_text("utf-8")
         digest.update(f"{path.name}\n{source if path.stem == 'cli' else code_of(source)}".encode())
+    for path in sorted(Path(root, "charseq").glob("*/*")):  # the texts and the trained network
+        if path.suffix != ".pyc":
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 

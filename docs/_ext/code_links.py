@@ -18,6 +18,7 @@ from pathlib import Path
 import sphinx_codeautolink.extension as codeautolink
 import upstream
 from sphinx_codeautolink.extension import resolve
+from sphinx_codeautolink.extension.cache import DataCache
 from sphinx_codeautolink.parse import ImportTrackerVisitor, NameBreak
 
 BLOCK = re.compile(
@@ -76,7 +77,7 @@ def consider_every_page(build_inited):
         build_inited(self, app)
         del app.builder.get_outdated_docs
         if self.cache is not None:
-            self.cache.transforms |= known  # its own file gives back those of .rst files only
+            self.cache.transforms |= known  # its own file would give back those of .rst files only
             self.outdated_docs = EveryPage()  # link_code knows which of them are done
 
     return build_inited_and_consider
@@ -105,6 +106,8 @@ upstream.replace(
     RELEASE,
     in_main_process=True,
 )
+# It writes a file for the next build, with what that build finds in Sphinx's environment as well.
+upstream.replace(DataCache, "write", lambda original: lambda self: None, RELEASE)
 # It imports whatever torch names for type checkers, which takes a second and changes no link.
 upstream.replace(resolve, "populate_type_checking", lambda original: lambda module: None, RELEASE)
 

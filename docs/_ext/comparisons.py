@@ -52,6 +52,7 @@ class File:
             elif isinstance(node, ast.Assign):
                 named = [target.id for target in node.targets if isinstance(target, ast.Name)]
                 self.parts |= dict.fromkeys(named, node.value)
+        self.known = {}  # of each part that was looked at: the names in it, and its limits
 
     @property
     def about(self):
@@ -67,10 +68,16 @@ class File:
         while waiting:
             part = waiting.pop()
             if part in self.parts and part not in used:
-                used[part] = set(names_in(self.parts[part]))
-                limits |= set(self.limits_in(self.parts[part]))
+                used[part], of_part = self.look_at(part)
+                limits |= of_part
                 waiting += used[part]
         return Test(frozenset().union(*used.values()), frozenset(limits - {0.0}))
+
+    def look_at(self, part):
+        if part not in self.known:
+            tree = self.parts[part]
+            self.known[part] = set(names_in(tree)), set(self.limits_in(tree))
+        return self.known[part]
 
     def limits_in(self, tree):
         for node in ast.walk(tree):

@@ -54,6 +54,7 @@ def finish(app, exception):
         if name in written and page[0] == written[name].st_mtime_ns
     }
     pages = sorted(written.keys() - finished.keys(), key=lambda name: -written[name].st_size)
+    searched_before = {name: sections for name, (*_, sections) in before["pages"].items()}
     reader = search_index.READER
     if before.get("reader") != reader:
         for name, page in finished.items():
@@ -73,8 +74,9 @@ def finish(app, exception):
     tasks.join()
     if "interrupted" in before:  # some of these pages were fixed already: their counts say nothing
         finished |= {name: [finished[name][0], {}, finished[name][2]] for name in pages}
-    if pages or finished.keys() != before["pages"].keys() or before.get("reader") != reader:
-        search_index.write(out, {name: sections for name, (*_, sections) in finished.items()})
+    searched = {name: sections for name, (*_, sections) in finished.items()}
+    if before.get("reader") != reader or searched != searched_before:
+        search_index.write(out, searched)
     record.write_text(json.dumps({"reader": reader, "pages": finished}), "utf-8")
     for complaint in missing(hits for _, hits, _ in finished.values()):
         upstream.complain(complaint)

@@ -80,8 +80,7 @@ class Queue:
                  for path, target in self.scripts]  # fmt: skip
         self.process.stdin.write(pickle.dumps((work, hands, self.store / "lock")))
         self.process.stdin.close()
-        # Sphinx needs torch to resolve names. Imported here, it is there in all that Sphinx forks.
-        import torch  # noqa: F401
+        import torch  # noqa: F401 - while the other process works; run_ahead.py says what for
 
         self.process.stdout.read()  # until it is closed
 

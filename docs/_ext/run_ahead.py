@@ -56,6 +56,9 @@ def send(app):
 
 
 def read_last_what_must_wait(app, env, docnames):
+    if docnames:
+        # Sphinx needs torch to resolve names. Imported here, it is there in all that Sphinx forks.
+        import torch  # noqa: F401
     waiting = {name for name, *_ in jobs.queue.pages}
     docnames.sort(key=lambda name: name in waiting)
 
