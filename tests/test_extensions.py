@@ -527,6 +527,7 @@ GONE = [
     gone(f"{EXT}/code_links.py", '"build_inited"', r"AutoLink\.NAME, which we replace, is gone"),
     gone(f"{EXT}/code_links.py", '"create_references"', r"AutoLink\.NAME, which we .* is gone"),
     gone(f"{EXT}/code_links.py", '"populate_type_checking"', r"resolve\.NAME, which we .* is gone"),
+    gone(f"{EXT}/code_links.py", 'DataCache, "write"', r"DataCache\.renamedwrite, .* is gone"),
     gone(f"{EXT}/jobs.py", "gen_rst.generate_file_rst", "no example has run ahead"),
     gone(f"{EXT}/fixes.py", r"index\.html", "the sidebar has no list below fix/index"),
     gone(f"{EXT}/materials.py", "r'<img", "no page has a figure: is"),
@@ -1099,12 +1100,15 @@ def test_a_build_of_one_page_makes_the_same_search_as_a_whole_one(complaints, bu
     assert any("new" in text for text in after.values())
 
 
-def test_a_build_that_writes_no_page_leaves_the_index_of_the_search_alone(tmp_path, build):
+def test_the_index_of_the_search_is_written_if_it_is_missing_or_a_page_has_changed(tmp_path, build):
     index = tmp_path / "_static" / "search" / "index.js"
     build(one="<article><section id='a'><h1>one</h1></section></article>")
     index.write_text("as it was")
     build()
     assert index.read_text() == "as it was"
+    index.unlink()
+    build()
+    assert "one" in index.read_text()
     build(one="<article><section id='a'><h1>two</h1></section></article>")
     assert "two" in index.read_text()
 

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from charseq import Corpus, Vocabulary, load_text
-from charseq.texts import PYTHON_REFERENCE, texts
+from charseq.texts import PYTHON_REFERENCE, quote_path, texts
 from conftest import chunks_of
 
 texts_in_utf8 = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
@@ -116,6 +116,11 @@ def test_a_file_named_like_a_built_in_text_is_read_by_its_path(write, monkeypatc
     assert load_text("./time-zones") == load_text(Path("time-zones")) == "mine"
     if ZONES:
         assert load_text("time-zones") != "mine"
+
+
+def test_a_path_of_up_to_200_characters_is_quoted_whole():
+    assert quote_path("a" * 198) == f"'{'a' * 198}'"
+    assert quote_path("a" * 199) == f"'{'a' * 59}…'"
 
 
 @pytest.mark.parametrize("read", [load_text, Corpus.from_file])

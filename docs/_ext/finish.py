@@ -75,9 +75,11 @@ def finish(app, exception):
     if "interrupted" in before:  # some of these pages were fixed already: their counts say nothing
         finished |= {name: [finished[name][0], {}, finished[name][2]] for name in pages}
     searched = {name: sections for name, (*_, sections) in finished.items()}
-    if before.get("reader") != reader or searched != searched_before:
+    is_as_before = searched == searched_before and before.get("reader") == reader
+    if not is_as_before or before.get("out") != str(out) or not search_index.exists(out):
         search_index.write(out, searched)
-    record.write_text(json.dumps({"reader": reader, "pages": finished}), "utf-8")
+    after = {"out": str(out), "reader": reader, "pages": finished}
+    record.write_text(json.dumps(after), "utf-8")
     for complaint in missing(hits for _, hits, _ in finished.values()):
         upstream.complain(complaint)
     if "interrupted" not in before and len(pages) == len(written):

@@ -525,6 +525,10 @@ def pack(pages):
     }
 
 
+def exists(out):
+    return Path(out, "_static", "search", "index.js").exists()
+
+
 def write(out, pages):
     """Write the index, and beside it the text of each page."""
     folder = Path(out, "_static", "search")
