@@ -1,9 +1,9 @@
-"""What a run holds besides its weights: as arrays for a file, and back from them into a run.
+"""Turn what a run holds besides its weights into arrays for a file, and arrays into a run again.
 
 ============================  ==========================================================
 best_loss                     the smallest loss on the held-back text so far
 since_best                    the number of measurements since then
-optimizer.INDEX.NAME          what the optimizer stores for each parameter, in their order
+optimizer.INDEX.NAME          an array of the optimizer for parameter number INDEX
 hidden.0, hidden.1            the hidden state and, of an LSTM, the cell state
 ============================  ==========================================================
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []  # only the module checkpoint uses this one
 
-# The arrays that each of torch's optimizers stores per parameter after its first update.
+# The arrays that each optimizer stores per parameter after its first update.
 OPTIMIZER_ARRAYS = {
     "sgd": ("momentum_buffer",),
     "adam": ("step", "exp_avg", "exp_avg_sq"),
@@ -40,8 +40,9 @@ def collect_state(run: "Run") -> dict[str, NDArray[Any]]:
     Returns
     -------
     dict of str to ndarray
-        The arrays by name. Those of the optimizer have the shape of their parameter, the hidden
-        state and the cell state have shape (L, B, H), and single numbers have shape ().
+        The arrays by name. Those of the optimizer have the shape of their parameter, except
+        ``step``. The hidden state and the cell state have shape (L, B, H). Single numbers, such as
+        ``step``, have shape ().
     """
     assert run.optimizer is not None
     arrays = {
@@ -73,8 +74,9 @@ def restore_state(run: "Run", arrays: dict[str, NDArray[Any]]) -> None:
     Raises
     ------
     ValueError
-        If an array is missing, is not expected, or has another shape than the run needs, or if the
-        best loss is no number. The run is unchanged then.
+        If an array is missing, is not expected, holds no floats, or has another shape than the run
+        needs, if the best loss is NaN, or if `since_best` is not a whole number of at least 0. The
+        run is unchanged then. The message goes on after the name of a file.
     """
     import torch
 
@@ -89,7 +91,8 @@ def restore_state(run: "Run", arrays: dict[str, NDArray[Any]]) -> None:
     optimizer_state: dict[int, dict[str, Any]] = {}
     hidden = []
     for name in sorted(arrays.keys() - {"best_loss", "since_best"}):
-        tensor = torch.tensor(arrays[name])  # a copy, because torch aligns its memory differently
+        # A copy in torch's own memory, so that its sums are as before, bit for bit.
+        tensor = torch.tensor(arrays[name])
         kind, index, *array_name = name.split(".")
         if kind == "hidden":
             hidden.append(tensor)

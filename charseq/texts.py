@@ -1,8 +1,9 @@
 """Read a text that is already on your machine, by its name or from a file.
 
-Python's reference, in ``python-reference/topics.txt``, comes with the package, because each version
-of Python has a slightly different one. Its topics are sorted by their names, with a form feed
-between two of them. So everybody's network learns from the same text.
+Python's reference comes with the package, because each version of Python has a slightly different
+one, and everybody's network should learn from the same text. The file
+``python-reference/topics.txt`` holds the topics of ``help()``, sorted by their names, with a form
+feed between two of them, which :func:`load_text` replaces by a line break.
 """
 
 import codecs
@@ -31,6 +32,7 @@ def _read_python_reference() -> str:
 def _read_reference_train() -> str:
     test = _read_reference_test().split("\n\n")
     pieces = cut_between_paragraphs(reference_paragraphs(without=test))
+    # Every sixteenth piece goes to the end, which is held back in training.
     return "".join([piece for k, piece in enumerate(pieces) if k % 16] + pieces[::16])
 
 
@@ -77,7 +79,7 @@ def reference_paragraphs(without: Iterable[str] = ()) -> list[str]:
 
 
 def cut_between_paragraphs(paragraphs: list[str]) -> list[str]:
-    """Join paragraphs to 96 pieces of about the same length, each with an empty line at its end."""
+    """Join whole paragraphs to 96 pieces, as equal as that allows, each ended by an empty line."""
     pieces, position = [""] * 96, 0
     size = sum(len(paragraph) + 2 for paragraph in paragraphs)
     for paragraph in paragraphs:
@@ -114,7 +116,7 @@ _TEXTS: dict[str, tuple[Callable[[], str], str]] = {
     ),
     "reference-test": (
         _read_reference_test,
-        "the part of python-reference that the network reference-net has never seen",
+        "the part of python-reference that the network reference-net has never read",
     ),
     "unicode-names": (
         _list_unicode_names,
@@ -122,7 +124,7 @@ _TEXTS: dict[str, tuple[Callable[[], str], str]] = {
     ),
     "time-zones": (
         _list_time_zone_cities,
-        "the cities that time zones are named after, one per line; they differ between systems",
+        "the places that time zones are named after, one per line; they differ between systems",
     ),
 }
 

@@ -17,6 +17,7 @@ from collections import Counter
 from functools import partial
 from html import unescape
 from pathlib import Path
+from textwrap import dedent
 from types import ModuleType, SimpleNamespace
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -1126,6 +1127,28 @@ def first_only(dumps, record, **how_the_index_is_written):
     """Write the record of a build that begins, and fail at its end."""
     is_at_its_end = not how_the_index_is_written and "interrupted" not in record
     return 1 / 0 if is_at_its_end else dumps(record, **how_the_index_is_written)
+
+
+def test_lines_of_code_are_counted_without_comments_docstrings_and_empty_lines():
+    head = '"""A module.\n\nShort.\n"""\n\n# a comment\n'
+    source = head + 'def f(\n    x,\n):\n    """Tell."""\n    return x\n'
+    assert equations.lines_of_code(source) == 4
+
+
+def test_only_the_module_of_the_equations_has_more_than_300_lines_of_code():
+    sources = {path.stem: path.read_text("utf-8") for path in (ROOT / "charseq").glob("*.py")}
+    long = {name for name, source in sources.items() if equations.lines_of_code(source) > 300}
+    assert long == {"reference"}
+
+
+def test_no_function_of_the_package_has_a_body_of_more_than_50_lines():
+    for path in (ROOT / "charseq").glob("*.py"):
+        lines = path.read_text("utf-8").splitlines()
+        for node in ast.walk(ast.parse("\n".join(lines))):
+            if isinstance(node, ast.FunctionDef):
+                body = node.body[ast.get_docstring(node) is not None :] or node.body
+                code = dedent("\n".join(lines[body[0].lineno - 1 : node.end_lineno]))
+                assert equations.lines_of_code(code) <= 50, node.name
 
 
 def test_calls_of_checks_are_hidden_from_the_code_on_a_page():
