@@ -5,7 +5,7 @@ import itertools
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.collections import QuadMesh
+from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
@@ -563,3 +563,16 @@ def test_unrolled_refuses_an_empty_or_too_long_text(text):
         plot_unrolled(text)
     assert len(boxes(plot_unrolled("a"))) == 1
     assert len(boxes(plot_unrolled("twelve chars"))) == 12
+
+
+def test_step_draws_a_line_between_each_two_rows_and_columns_of_a_block():
+    ax = plot_step([0, 1, 0, 0], [0.5, -0.5], PARAMS)
+    lines = [c.get_segments() for c in ax.collections if isinstance(c, LineCollection)]
+    of_matrices = (2 - 1) + (4 - 1) + (2 - 1) + (2 - 1)  # W_ih has shape (2, 4), W_hh (2, 2)
+    of_vectors = (4 - 1) + 4 * (2 - 1)  # x, and two biases and two states
+    assert sum(map(len, lines)) == of_matrices + of_vectors
+
+
+def test_a_text_folds_to_lines_of_one_character():
+    ax = plot_text([0, 0.5], "ab", width=1)
+    assert [(t.get_text(), t.get_position()) for t in ax.texts] == [("a", (0, 0)), ("b", (0, 1))]
