@@ -987,6 +987,13 @@ def test_a_shrunk_run_cannot_be_resumed_and_the_error_says_why(valid_folder, tmp
         load_run(tmp_path / "small")
 
 
+def test_shrink_fills_an_empty_folder_and_makes_one_in_a_new_folder(valid_folder, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for target in (tmp_path / "empty", tmp_path / "new" / "small"):
+        shrink(valid_folder, target)
+        assert len(load_net(target)[1]) == len(load_net(valid_folder)[1])
+
+
 def test_shrink_refuses_a_folder_in_use_and_leaves_it_as_it_is(valid_folder, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     for target in (tmp_path, tmp_path / "mine.txt"):
