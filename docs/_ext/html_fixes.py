@@ -79,7 +79,7 @@ FIXES = (
     Fix(
         "Furo 2025.12.19, theme/furo/page.html",
         '<a href="#" class="back-to-top muted-link">',
-        '<nav aria-label="Top of the page"><a class="back-to-top muted-link" href="#">',
+        '<nav class="to-top" aria-label="Top of page"><a class="back-to-top muted-link" href="#">',
     ),
     Fix(
         "Furo 2025.12.19, theme/furo/page.html",

@@ -5,7 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 SCHEMES = ("light", "dark")
 WIDTHS = (320, 1200)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-RULES_OF_COLOUR = ["color-contrast", "link-in-text-block"]  # dark differs from light in these alone
+RULES_OF_COLOUR = ["color-contrast", "link-in-text-block"]
 
 # A page has up to a thousand pieces of text in a hundred looks, and axe measures the contrast of
 # each: most of its time. Here a look that has passed once, on this page or on one before, is not
@@ -68,22 +68,21 @@ def looks(page):
             yield f"{scheme}, {width} px", width
 
 
-def barriers(page, part=None):
-    """Return which rules of axe the page, or a part of it, breaks, and where."""
+def barriers(page, rules=RULES, part=None):
+    """Return which of these rules of axe the page, or a part of it, breaks, and where."""
     if page.evaluate("typeof axe === 'undefined'"):
         page.evaluate(Axe().axe_script)
         page.evaluate(MEASURE_EACH_LOOK_ONCE, PASSED)
     found, passed = page.evaluate(
-        """async ([all, ofColour, part]) => {
+        """async ([rules, part]) => {
             look.forgetGrounds();
-            const rules = matchMedia("(prefers-color-scheme: dark)").matches ? ofColour : all;
             // Axe may not load style sheets from file://. Details of what passes take time.
             const options = {runOnly: rules, preload: false, resultTypes: ["violations"]};
             const {violations} = await axe.run(part ?? document, options);
             return [violations.flatMap(({id, nodes}) => nodes.map(
                 ({html}) => `${id}: ${html.slice(0, 200)}`)), look.passedHere()];
         }""",
-        [RULES, RULES_OF_COLOUR, part],
+        [rules, part],
     )
     PASSED.extend(sorted({*passed} - {*PASSED}))
     return found

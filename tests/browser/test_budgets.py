@@ -18,7 +18,7 @@ new PerformanceObserver(list => {
 READ_ALL = """async () => {
     const frame = () => new Promise(requestAnimationFrame);
     const drawn = async () => { await frame(); await frame(); };
-    for (let top = 0; top < document.documentElement.scrollHeight; top += innerHeight) {
+    for (let top = 0; top < document.documentElement.scrollHeight; top += innerHeight / 2) {
         scrollTo({top, behavior: "instant"});
         await drawn();
     }

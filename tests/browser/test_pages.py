@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from accessible import barriers, looks
+from accessible import RULES, RULES_OF_COLOUR, barriers, looks
 
 ROOT = Path(__file__).parents[2]
 
@@ -107,11 +107,11 @@ def test_page_is_accessible_and_fits(name, quiet_tab, site):
     quiet.evaluate("document.querySelectorAll('details').forEach(box => { box.open = true })")
     quiet.evaluate("document.getAnimations().forEach(animation => animation.finish())")
     for look, width in looks(quiet):
-        found = barriers(quiet)
-        if look.startswith("light"):
-            found += quiet.evaluate(SCROLLS_BY_MOUSE_ONLY)
+        # Dark differs from light in its colours alone.
+        found = barriers(quiet, RULES_OF_COLOUR if look.startswith("dark") else RULES)
         if quiet.evaluate(WIDER_THAN_THE_PAGE, width):
             found.append("scrolls sideways")
+        found += quiet.evaluate(SCROLLS_BY_MOUSE_ONLY)
         problems += [(look, problem) for problem in found]
     quiet.set_viewport_size(LARGE)
     problems += [("1600 px", problem) for problem in quiet.evaluate(TOO_LARGE_FOR_IT)]
@@ -134,8 +134,11 @@ def test_the_link_to_the_top_shows_on_the_way_up_and_is_accessible(quiet, site):
     quiet.mouse.wheel(0, 3000)
     quiet.wait_for_function("scrollY > 2000")
     assert not link.is_visible()
+    landmark = quiet.get_by_role("navigation", name="Top of page")
+    assert landmark.count() == 0  # an empty one would be announced
     quiet.mouse.wheel(0, -500)
     link.wait_for()
+    assert landmark.count() == 1
     assert barriers(quiet) == []
     link.click()
     quiet.wait_for_function("scrollY === 0")
