@@ -128,7 +128,8 @@ class Missing(Exception):  # noqa: N818 - it says what happened
 
 def chromium():
     """Return the path of the system's Chromium."""
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    found = map(shutil.which, ("chromium", "google-chrome", "chromium-headless-shell"))
+    path = os.environ.get("CHROMIUM") or next(filter(None, found), None)
     if not path:
         raise Missing("not installed: chromium")
     return path

@@ -227,12 +227,12 @@ def load_run(folder: Folder) -> tuple["Run", History]:
         )
     run = Run(model, vocab, settings, step=step)
     arrays, metadata = _read_arrays(state)
+    if _parse_step(state, metadata) != step:
+        raise RunFolderError(f"{state} is damaged: it belongs to step {metadata['step']}")
     try:
         restore_state(run, arrays)
     except ValueError as error:
         raise RunFolderError(f"{state} {error}") from None
-    if _parse_step(state, metadata) != step:
-        raise RunFolderError(f"{state} is damaged: it belongs to step {metadata['step']}")
     return run, _read_history(path, step)
 
 

@@ -21,12 +21,13 @@ PYTHON_REFERENCE = Path(__file__).parent / "python-reference" / "topics.txt"
 CHUNK = 1 << 18  # bytes per read, so that a file of any size takes little memory
 
 
-def _python_topics() -> list[str]:
+def python_topics() -> list[str]:
+    """Return the topics of Python's reference, in the order of their names."""
     return PYTHON_REFERENCE.read_text("utf-8").split("\f")
 
 
 def _read_python_reference() -> str:
-    return "\n".join(_python_topics())
+    return "\n".join(python_topics())
 
 
 def _read_reference_train() -> str:
@@ -61,7 +62,7 @@ def reference_paragraphs(without: Iterable[str] = ()) -> list[str]:
     def words_of(paragraph: str) -> str:
         return " ".join(paragraph.split())
 
-    topics = _python_topics()
+    topics = python_topics()
     seen = {words_of(paragraph) for paragraph in without}
     kept: list[list[str]] = [[] for _ in topics]
     for topic, paragraphs in sorted(zip(topics, kept, strict=True), key=lambda pair: -len(pair[0])):

@@ -141,7 +141,7 @@ def test_repeats_are_left_out_of_the_shorter_topic_but_kept_with_short_paragraph
         "Note:\n\nA  sentence of the long\ntopic.\n\nOnly in the shorter one.",
         "Note:\n\nAnother sentence of it.",
     ]
-    monkeypatch.setattr("charseq.texts._python_topics", lambda: topics)
+    monkeypatch.setattr("charseq.texts.python_topics", lambda: topics)
     long = ["A sentence of the long topic.", "Note:", "Another sentence of it."]
     assert reference_paragraphs() == [*long, "Note:", "Only in the shorter one."]
     without = reference_paragraphs(without=["Another sentence of it."])

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from charseq import Corpus, Vocabulary, load_text
-from charseq.texts import PYTHON_REFERENCE, quote_path, texts
+from charseq.texts import python_topics, quote_path, texts
 from conftest import chunks_of
 
 texts_in_utf8 = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
@@ -58,9 +58,8 @@ def test_python_reference_is_long_and_has_about_a_hundred_distinct_characters():
 def test_python_reference_has_all_topics_of_python_3_11_complete_and_sorted():
     from pydoc_data.topics import topics
 
-    stored = PYTHON_REFERENCE.read_text("utf-8").split("\f")
-    assert stored == [topics[name] for name in sorted(topics)]
-    assert load_text("python-reference") == "\n".join(stored)
+    assert python_topics() == [topics[name] for name in sorted(topics)]
+    assert load_text("python-reference") == "\n".join(python_topics())
 
 
 def test_unicode_names_are_complete_and_in_the_order_of_code_points():

@@ -13,6 +13,7 @@ from pathlib import Path
 
 LIBRARIES = ("torch", "numpy", "matplotlib", "ipython")
 # How examples and cells are run and how their figures are drawn.
+DATA = ("python-reference", "reference-net")  # folders of the package
 RUNNERS = ("cells.py", "figures.py", "gallery.py", "jobs.py", "questions.py")
 
 
@@ -25,8 +26,8 @@ def cache_key(root):
     for path in [*sorted(Path(root, "charseq").glob("*.py")), *extensions]:
         source = path.read_text("utf-8")
         digest.update(f"{path.name}\n{source if path.stem == 'cli' else code_of(source)}".encode())
-    for path in sorted(Path(root, "charseq").glob("*/*")):  # the texts and the trained network
-        if path.suffix != ".pyc":
+    for folder in DATA:
+        for path in sorted(Path(root, "charseq", folder).iterdir()):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

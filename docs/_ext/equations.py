@@ -235,9 +235,8 @@ def lines_of_code(source: str) -> int:
     """Count the lines of a module without comments, docstrings and empty lines."""
     told: set[int] = set()
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(
-            node
-        ):
+        tells = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+        if tells and ast.get_docstring(node):
             told.update(range(node.body[0].lineno, node.body[0].end_lineno + 1))
     lines = [line.strip() for line in source.splitlines()]
     code = {n for n, line in enumerate(lines, start=1) if line and not line.startswith("#")}
