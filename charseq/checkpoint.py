@@ -15,6 +15,9 @@ and rows of the training step saved before. So a run that is killed at any insta
 fails, can be resumed from a complete training step. The files are JSON, CSV and safetensors, so
 loading them executes no code.
 
+A folder has one writer at a time, which holds a lock on the file ``run.lock``. The file is there
+only while somebody writes. Readers take no lock: whatever they read belongs to one save.
+
 A folder that :func:`shrink` has made lacks the state and the best weights. Its weights are float16,
 and its history holds only measurements. It can write, but not be resumed. The network
 ``reference-net``, which comes with the package, is such a folder.
@@ -26,7 +29,7 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +40,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
 from charseq._version import __version__
-from charseq.files import write_whole
+from charseq.files import LOCK, lock_folder, write_whole
 from charseq.history import History, UpdateRecord
 from charseq.net import NumpyNet
 from charseq.saved_state import collect_state, restore_state
@@ -83,11 +86,36 @@ def start_folder(folder: Folder, run: "Run", source: dict[str, Any] | None = Non
     Raises
     ------
     FileExistsError
-        If the folder holds a run, or a file that a run would replace.
+        If the folder holds a run, or a file that a run would replace, or is a file itself.
+    BlockingIOError
+        If another process is writing in the folder.
     OSError
         If a file cannot be written. The files that were written before it are removed.
     """
     path = Path(folder)
+    config = {
+        "format": FORMAT,
+        "charseq": __version__,
+        "model": run.model.options,
+        "settings": asdict(run.settings),
+        "text": source or {},
+    }
+    with lock_run(path, make=True):
+        _check_new(path)
+        try:
+            with _explain_write_errors(path):
+                write_whole(path / "vocab.json", run.vocab.to_json().encode())
+                _write_files(path, run, History(()), best=False, saved_step=None)
+                # config.json comes last, because it marks the folder as a run.
+                write_whole(path / "config.json", (json.dumps(config, indent=2) + "\n").encode())
+        except BaseException:  # includes KeyboardInterrupt
+            for name in (*FILES, f"state-{run.step}.safetensors"):
+                (path / name).unlink(missing_ok=True)
+            raise
+
+
+def _check_new(path: Path) -> None:
+    """Refuse a folder that holds a run, or a file that a run would replace."""
     taken = [name for name in FILES if (path / name).exists()]
     if "config.json" in taken:
         raise FileExistsError(
@@ -97,27 +125,21 @@ def start_folder(folder: Folder, run: "Run", source: dict[str, Any] | None = Non
         raise FileExistsError(
             f"{path} holds a file {taken[0]}, which a new run would replace: choose another folder"
         )
-    is_new_folder = not path.exists()
-    config = {
-        "format": FORMAT,
-        "charseq": __version__,
-        "model": run.model.options,
-        "settings": asdict(run.settings),
-        "text": source or {},
-    }
-    try:
+
+
+@contextmanager
+def lock_run(folder: Folder, *, make: bool = False) -> Iterator[None]:
+    """Be the only process that writes in a run folder; :func:`save_run` may be called inside.
+
+    With `make`, the folder is made if it does not exist.
+    """
+    path = _path_of(folder)
+    if path.exists() and not path.is_dir():
+        raise FileExistsError(f"{path} is a file: a run needs a folder, so choose another name")
+    with ExitStack() as stack:
         with _explain_write_errors(path):
-            path.mkdir(parents=True, exist_ok=True)
-            write_whole(path / "vocab.json", run.vocab.to_json().encode())
-            _write_files(path, run, History(()), best=False)
-            # config.json comes last, because it marks the folder as a run.
-            write_whole(path / "config.json", (json.dumps(config, indent=2) + "\n").encode())
-    except BaseException:  # includes KeyboardInterrupt
-        for name in (*FILES, f"state-{run.step}.safetensors") if path.is_dir() else ():
-            (path / name).unlink(missing_ok=True)
-        if is_new_folder and path.is_dir():
-            path.rmdir()
-        raise
+            stack.enter_context(lock_folder(path, make=make))
+        yield
 
 
 def save_run(folder: Folder, run: "Run", history: History, *, best: bool = False) -> None:
@@ -136,16 +158,30 @@ def save_run(folder: Folder, run: "Run", history: History, *, best: bool = False
 
     Raises
     ------
+    BlockingIOError
+        If another process is writing in the folder.
+    FileExistsError
+        If the folder holds a later training step, which another process must have saved.
     OSError
         If a file cannot be written. The training step saved before remains complete.
     """
-    with _explain_write_errors(folder):
-        _write_files(Path(folder), run, history, best)
+    path = Path(folder)
+    with lock_run(path):
+        saved_step = _read_saved_step(path)
+        if saved_step is not None and saved_step > run.step:
+            raise FileExistsError(
+                f"{path} holds step {saved_step} of a run and would lose it: this run is at step "
+                f"{run.step}; go on from the later step with load_run, or choose another folder"
+            )
+        with _explain_write_errors(path):
+            _write_files(path, run, history, best, saved_step)
 
 
-def _write_files(path: Path, run: "Run", history: History, best: bool) -> None:
+def _write_files(
+    path: Path, run: "Run", history: History, best: bool, saved_step: int | None
+) -> None:
     weights = to_safetensors(_collect_weights(run), metadata={"step": str(run.step)})
-    history.to_csv(path / "history.csv", after=_read_saved_step(path))
+    history.to_csv(path / "history.csv", after=saved_step)
     state = path / f"state-{run.step}.safetensors"
     write_whole(state, to_safetensors(collect_state(run), metadata={"step": str(run.step)}))
     if best:
@@ -173,11 +209,13 @@ def _read_saved_step(path: Path) -> int | None:
 def _explain_write_errors(folder: Folder) -> Iterator[None]:
     try:
         yield
+    except BlockingIOError:  # its message is complete
+        raise
     except OSError as error:
+        has_run = os.path.exists(Path(folder) / "config.json")  # noqa: PTH110 - it never raises
+        rest = "; the step saved before is still complete" if has_run else ""
         raise OSError(
-            error.errno,
-            f"the run could not be saved in {folder} ({error.strerror}); any earlier save there "
-            "is still complete",
+            error.errno, f"the run could not be saved in {folder} ({error.strerror}){rest}"
         ) from error
 
 
@@ -211,9 +249,20 @@ def load_run(folder: Folder) -> tuple["Run", History]:
     RunFolderError
         If a file is missing, is damaged, or does not fit the others.
     """
+    path = _path_of(folder)
+    while True:
+        step_before = _read_saved_step(path)
+        try:
+            return _load_run(path)
+        except RunFolderError:
+            # A save between two reads removes the older state. Then the newer one is there.
+            if _read_saved_step(path) == step_before:
+                raise
+
+
+def _load_run(path: Path) -> tuple["Run", History]:
     from charseq.language_model import Run, Settings
 
-    path = _path_of(folder)
     config, vocab = read_config(path), _read_vocab(path)
     model, step = _read_model(path / "weights.safetensors", config)
     _check_vocab(path, vocab, model.vocab_size)
@@ -273,13 +322,15 @@ def shrink(folder: Folder, target: Folder, *, best: bool = True) -> None:
             raise RunFolderError(f"{file}: {name} holds {largest:g}, float16 ends at 65504")
     history = _read_history(path, _parse_step(file, metadata))
     measured = History(tuple(record for record in history if not math.isnan(record.valid_loss)))
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+    if target.exists() and not target.is_dir():
         raise FileExistsError(f"{target} exists already: choose a new folder")
-    target.mkdir(parents=True, exist_ok=True)
-    write_whole(target / "vocab.json", vocab.to_json().encode())
-    write_whole(target / "weights.safetensors", to_safetensors(small, metadata=metadata))
-    measured.to_csv(target / "history.csv")
-    write_whole(target / "config.json", (json.dumps(config, indent=2) + "\n").encode())
+    with lock_folder(target, make=True):
+        if {file.name for file in target.iterdir()} - {LOCK}:
+            raise FileExistsError(f"{target} exists already: choose a new folder")
+        write_whole(target / "vocab.json", vocab.to_json().encode())
+        write_whole(target / "weights.safetensors", to_safetensors(small, metadata=metadata))
+        measured.to_csv(target / "history.csv")
+        write_whole(target / "config.json", (json.dumps(config, indent=2) + "\n").encode())
 
 
 def read_history(folder: Folder) -> History:

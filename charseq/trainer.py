@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,14 @@ import numpy as np
 from tqdm import tqdm
 
 from charseq._checks import check_at_least
-from charseq.checkpoint import RunFolderError, load_run, read_config, save_run, start_folder
+from charseq.checkpoint import (
+    RunFolderError,
+    load_run,
+    lock_run,
+    read_config,
+    save_run,
+    start_folder,
+)
 from charseq.corpus import Corpus
 from charseq.files import write_whole
 from charseq.history import History, UpdateRecord, json_line
@@ -110,9 +117,10 @@ def train_folder(
     _check_memory(options)
     run = Run(CharRNN(**options), corpus.vocab, settings)
     new_records = language_model_steps(run, *parts)  # raises if the text is too short
-    if rank_and_world_size()[0] == 0:
-        start_folder(folder, run, source)
-    return _train_and_save(folder, run, (), new_records, reporting or Reporting())
+    with _lock_if_rank_0(folder, make=True):
+        if rank_and_world_size()[0] == 0:
+            start_folder(folder, run, source)
+        return _train_and_save(folder, run, (), new_records, reporting or Reporting())
 
 
 def resume_folder(folder: Path, reporting: Reporting | None = None) -> bool:
@@ -139,8 +147,13 @@ def resume_folder(folder: Path, reporting: Reporting | None = None) -> bool:
     Diverged
         As from :func:`train_folder`.
     """
-    run, history = load_run(folder)
     source = _read_source(folder)
+    with _lock_if_rank_0(folder):
+        return _resume(folder, source, reporting or Reporting())
+
+
+def _resume(folder: Path, source: dict[str, Any], reporting: Reporting) -> bool:
+    run, history = load_run(folder)
     corpus, parts = _load_and_split(source)
     if corpus.vocab != run.vocab or len(corpus) != source["characters"]:
         raise ValueError(
@@ -154,7 +167,13 @@ def resume_folder(folder: Path, reporting: Reporting | None = None) -> bool:
             "characters, but not the same ones"
         )
     new_records = language_model_steps(run, *parts)
-    return _train_and_save(folder, run, history, new_records, reporting or Reporting())
+    return _train_and_save(folder, run, history, new_records, reporting)
+
+
+def _lock_if_rank_0(folder: Path, *, make: bool = False) -> AbstractContextManager[None]:
+    """Lock the run folder for the whole training, in the only process that writes in it."""
+    is_rank_0 = rank_and_world_size()[0] == 0
+    return lock_run(folder, make=make) if is_rank_0 else nullcontext()
 
 
 # --- before the first training step ---------------------------------------------------------------

@@ -11,6 +11,7 @@ import stat
 import struct
 import subprocess
 import sys
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 import charseq
-from charseq import CharRNN, Corpus, Run, Settings, language_model_steps
+from charseq import CharRNN, Corpus, Run, Settings, checkpoint, files, language_model_steps
 from charseq.checkpoint import (
     RunFolderError,
     load_model,
@@ -273,10 +274,81 @@ def test_saving_does_not_touch_other_files_in_the_folder(tmp_path):
 
 def test_start_folder_reports_a_folder_that_cannot_be_created(tmp_path):
     (tmp_path / "file").write_text("precious")
-    for folder in (tmp_path / "file", tmp_path / "file" / "run"):
-        with pytest.raises(OSError, match=r"could not be saved in .*file.*"):
-            start_folder(folder, run_of())
+    with pytest.raises(FileExistsError, match=r"file is a file: a run needs a folder, so choose"):
+        start_folder(tmp_path / "file", run_of())
+    with pytest.raises(OSError, match=r"could not be saved in .*run \(Not a directory\)$"):
+        start_folder(tmp_path / "file" / "run", run_of())
     assert contents(tmp_path) == {"file": b"precious"}
+
+
+# --- two writers, and readers beside a writer -----------------------------------------------------
+
+
+@contextmanager
+def another_writer(folder):
+    """Hold the lock of a folder as another process would."""
+    descriptor = files._open_lock(folder)
+    yield
+    files._close_lock(folder, descriptor)
+
+
+def test_a_second_writer_is_refused_and_changes_nothing(tmp_path):
+    run = run_of()
+    history = train_and_save(tmp_path / "run", run, steps=4)
+    (tmp_path / "new").mkdir()
+    calls = {
+        "run": lambda: save_run(tmp_path / "run", run, continue_training(run, history, steps=1)),
+        "new": lambda: start_folder(tmp_path / "new", run_of()),
+    }
+    for name, call in calls.items():
+        with another_writer(tmp_path / name):
+            before = contents(tmp_path / name)
+            with pytest.raises(BlockingIOError, match=f"another process is writing in .*{name}: "):
+                call()
+            assert contents(tmp_path / name) == before
+        call()
+    with another_writer(tmp_path), pytest.raises(BlockingIOError):
+        shrink(tmp_path / "run", tmp_path)
+    assert load_run(tmp_path / "run")[0].step == 6
+
+
+def test_a_run_that_another_process_has_continued_is_not_set_back(tmp_path):
+    slow = run_of()
+    early = train_and_save(tmp_path, slow, steps=4)
+    fast, records = load_run(tmp_path)
+    save_run(tmp_path, fast, continue_training(fast, records, steps=4))
+    before = contents(tmp_path)
+    message = "holds step 8 of a run and would lose it: this run is at step 6; go on from the later"
+    with pytest.raises(FileExistsError, match=message):
+        save_run(tmp_path, slow, continue_training(slow, early, steps=2))
+    assert contents(tmp_path) == before
+    save_run(tmp_path, fast, load_run(tmp_path)[1])  # the same step again is no loss
+
+
+def test_a_run_is_not_saved_in_a_folder_that_does_not_exist(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"could not be saved in .*absent \(No such file"):
+        save_run(tmp_path / "absent", run_of(), History(()))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("after", ["read_config", "_read_vocab", "_read_model", "restore_state"])
+def test_a_run_that_is_saved_while_it_is_loaded_is_loaded_whole(after, tmp_path, monkeypatch):
+    expected, end = train_uninterrupted()
+    writer = run_of()
+    history = train_and_save(tmp_path, writer, steps=4)
+    real = getattr(checkpoint, after)
+
+    def read_and_save(*arguments):
+        monkeypatch.undo()
+        result = real(*arguments)
+        save_run(tmp_path, writer, continue_training(writer, history, steps=2), best=True)
+        return result
+
+    monkeypatch.setattr(checkpoint, after, read_and_save)
+    loaded, records = load_run(tmp_path)
+    assert loaded.step == len(records) == (4 if after == "restore_state" else 6)
+    assert repr(continue_training(loaded, records)) == repr(expected)
+    assert run_as_bytes(loaded) == run_as_bytes(end)
 
 
 # --- full disks and killed processes --------------------------------------------------------------
@@ -324,7 +396,8 @@ def test_the_previous_or_the_new_step_survives_any_failed_write(part, tmp_path, 
             try:
                 save_run(folder, run, history, best=True)
             except OSError as error:
-                failed = "could not be saved in" in str(error) and error.errno == errno.ENOSPC
+                message = "(No space left on device); the step saved before is still complete"
+                failed = message in str(error) and error.errno == errno.ENOSPC
         loaded, records = load_run(folder)
         outcomes.add((failed, loaded.step))
         assert loaded.step in (4, 6)

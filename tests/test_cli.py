@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import torch
 
-from charseq import Corpus, LayerShapes, Vocabulary, evaluate, generate
+from charseq import Corpus, LayerShapes, Vocabulary, evaluate, files, generate
 from charseq.checkpoint import load_model, load_net, load_run
 from charseq.cli import main
 
@@ -415,6 +415,79 @@ def test_a_diverging_run_says_so_and_saves_its_last_good_step(text, tmp_path):
     refused("step [23]: the loss is .* try a lower", "train", text, "--out", folder, *SMALL, *wild)
     loaded, history = load_run(folder)
     assert loaded.step == len(history) >= 1
+
+
+# --- two writers ----------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def another_writer(folder):
+    """Hold the lock of a folder as another process would."""
+    descriptor = files._open_lock(folder)
+    yield
+    files._close_lock(folder, descriptor)
+
+
+def test_a_second_writer_is_refused_and_readers_are_not(run, text, tmp_path):
+    shutil.copytree(run, tmp_path / "copy")
+    (tmp_path / "new").mkdir()
+    with another_writer(run), another_writer(tmp_path / "new"):
+        before = contents(tmp_path)
+        in_use = "another process is writing in .*{}: wait until it has ended, or interrupt it, or"
+        refused(in_use.format("run"), "resume", run)
+        refused(in_use.format("new"), "train", text, "--out", tmp_path / "new", *SMALL)
+        refused(in_use.format("new"), "shrink", run, "--out", tmp_path / "new")
+        assert "20 of 20" in run_ok("info", run)
+        assert len(run_ok("sample", run, "--length", 7)) == 8
+        assert "perplexity" in run_ok("eval", run, text)
+        run_ok("shrink", run, "--out", tmp_path / "small")
+        after = contents(tmp_path)
+        assert {name: after[name] for name in before} == before
+    assert "20 steps" in run_ok("resume", run)
+    assert sorted(contents(run)) == sorted(contents(tmp_path / "copy"))
+
+
+@pytest.mark.parametrize("command", ["train", "resume"])
+def test_a_run_is_locked_from_its_first_step_to_its_last(command, text, tmp_path, monkeypatch):
+    folder, tries = tmp_path / "run", []
+
+    def try_to_lock(*_):
+        with pytest.raises(BlockingIOError), another_writer(folder):
+            tries.append("locked twice")
+        tries.append("refused")
+
+    first = [*SMALL, "--steps=4", "--evaluate-every=1"]
+    if command == "resume":
+        run_ok("train", text, "--out", folder, *first)
+        edit = json.loads((folder / "config.json").read_bytes())
+        edit["settings"]["steps"] = 8
+        (folder / "config.json").write_text(json.dumps(edit))
+    for function in ("_report", "_plot_loss"):
+        monkeypatch.setattr(f"charseq.trainer.{function}", try_to_lock)
+    run_ok(command, *([text, "--out", folder, *first] if command == "train" else [folder]))
+    assert tries == ["refused"] * 5
+    assert not (folder / "run.lock").exists()
+
+
+@posix
+@pytest.mark.slow
+def test_two_processes_cannot_train_in_one_folder(text, tmp_path):
+    folder = tmp_path / "run"
+    arguments = ["train", text, "--out", folder, *LONG, "--save-every=1", "--json"]
+    with subprocess.Popen([*COMMAND, *map(str, arguments)], stdout=subprocess.PIPE) as child:
+        child.stdout.readline()  # it trains
+        refused("another process is writing in", "resume", folder)
+        refused("another process is writing in", "train", text, "--out", folder, *SMALL)
+        for _ in range(20):  # beside a writer, no reader finds anything missing
+            load_run(folder)
+            run_ok("info", folder)
+        child.send_signal(signal.SIGKILL)
+    step = load_run(folder)[0].step
+    assert 1 <= step < 1500
+    config = json.loads((folder / "config.json").read_bytes())
+    config["settings"]["steps"] = step + 1
+    (folder / "config.json").write_text(json.dumps(config))
+    assert f"{step + 1} steps" in run_ok("resume", folder)  # the lock has ended with its process
 
 
 # --- several processes ----------------------------------------------------------------------------
@@ -909,7 +982,8 @@ def test_a_full_disk_prints_one_sentence(run_exists, text, finished_run, tmp_pat
     before = contents(tmp_path)
     monkeypatch.setattr("charseq.files.write_all", lambda *_: raise_no_space())
     arguments = ["resume", folder] if run_exists else ["train", text, "--out", folder, *SMALL]
-    refused("could not be saved in .* \\(No space left on device\\); any earlier save", *arguments)
+    rest = "; the step saved before is still complete" if run_exists else ""
+    refused(f"could not be saved in .* \\(No space left on device\\){rest}\n$", *arguments)
     assert contents(tmp_path) == before
 
 
@@ -925,7 +999,9 @@ def test_training_into_an_existing_run_prints_one_sentence(run, text, tmp_path):
 
 def test_training_into_an_existing_file_prints_one_sentence(text, tmp_path):
     (tmp_path / "file").write_text("precious")
-    refused("could not be saved in", "train", text, "--out", tmp_path / "file", *SMALL)
+    refused(
+        "file is a file: a run needs a folder", "train", text, "--out", tmp_path / "file", *SMALL
+    )
     refused("could not be saved in", "train", text, "--out", tmp_path / "file" / "run", *SMALL)
     assert contents(tmp_path) == {"file": b"precious"}
 
