@@ -8,7 +8,6 @@ The tests of a page run from top to bottom. Pytest itself runs the examples in d
 import os
 import sys
 from doctest import ELLIPSIS, NORMALIZE_WHITESPACE
-from pathlib import Path
 
 from sybil import Sybil
 from sybil.evaluators.doctest import NUMBER
@@ -19,8 +18,6 @@ from xdist.scheduler import LoadScopeScheduling
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ["MPLBACKEND"] = "agg"
-
-sys.path.append(str(Path(__file__).parent / "docs" / "_ext"))  # questions.py, for cells of pages
 
 collect_ignore_glob = ["docs/*.py", "docs/_*", "docs/gallery/*", "_build/*"]
 

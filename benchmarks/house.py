@@ -111,15 +111,15 @@ def pure_running_time(copy):
 def run_everything(copy):
     """Run each script and each page in its own fork of this process; return their CPU seconds."""
     os.environ.update(CUDA_VISIBLE_DEVICES="", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
-    sys.path.insert(0, str(copy / "docs" / "_ext"))
+    sys.path.insert(0, str(copy / "docs" / "_ext" / "execution"))
     import cells
     import figures
-    import jobs
+    import workers
 
-    jobs.warm()
-    for _, folder, sources in jobs.pages(copy / "docs"):
+    workers.warm()
+    for _, folder, sources in workers.pages(copy / "docs"):
         run_in_fork(folder, cells.run_cells, sources, figures.RC)
-    for script, _ in jobs.scripts(copy / "docs"):
+    for script, _ in workers.scripts(copy / "docs"):
         run_in_fork(script.parent, run_script, script, figures.RC)
     usage = getrusage(RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

@@ -67,8 +67,8 @@ def in_deno(size):
     """Return the command that runs playground.js, which obeys the orders of benchmarks.worker."""
     import deno
 
-    sys.path.insert(0, str(ROOT / "docs" / "_ext"))
-    from play import RUN as TRAINING
+    sys.path.insert(0, str(ROOT / "docs" / "_ext" / "live"))
+    from widgets import RUN as TRAINING
 
     scripts = [str(PLAY / f"{name}.js") for name in TRAINING]
     driver = Path(__file__).with_suffix(".js")

@@ -11,7 +11,9 @@ atexit.register(gc.freeze)  # Python would look for them once more at its end
 
 HERE = Path(__file__).parent
 BUILD = HERE.parent / "_build"
-sys.path.insert(0, str(HERE / "_ext"))
+sys.path[:0] = [
+    str(HERE / "_ext" / folder) for folder in ("execution", "content", "live", "delivery")
+]
 # Before anything imports torch, NumPy or matplotlib; other processes inherit it. One thread: nets
 # of this size are slower with two, and no sum depends on the cores. No GPU: same numbers for all.
 os.environ.update(
@@ -20,14 +22,13 @@ os.environ.update(
 os.environ.update(CUDA_VISIBLE_DEVICES="", PYTHONHASHSEED="0")
 os.environ.pop("MPLBACKEND", None)  # pages would obey it, and lose every figure without a word
 
-import jobs  # noqa: E402
+import workers  # noqa: E402
 from cache_key import cache_key  # noqa: E402
 
-jobs.start(HERE, BUILD / "ran", cache_key(HERE.parent))
-
-from inventories import write  # noqa: E402
+workers.start(HERE, BUILD / "ran", cache_key(HERE.parent))
 
 import charseq  # noqa: E402
+from inventories import write  # noqa: E402
 
 # -- Project ---------------------------------------------------------------------------------------
 project = "charseq"
@@ -59,18 +60,18 @@ extensions = [
     "unused_assets",
     "page_checks",
     "search_index",
-    "finish",
+    "postprocess",
     "equations",
-    "play",
+    "widgets",
     "exercises",
-    "addresses",
-    "moved",
+    "anchors",
+    "redirects",
     "glossary_links",
     "fixes",
     "faq",
-    "take_away",
-    "materials",
-    "proof",
+    "notebooks",
+    "materials_zip",
+    "build_report",
     "hosting",
 ]
 exclude_patterns = [
@@ -88,7 +89,7 @@ numfig = True  # {numref} can point at figures
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 myst_dmath_double_inline = True  # $$…$$ within a paragraph is display math, too
-nb_execution_mode = "off"  # _ext/run_ahead.py brings the outputs
+nb_execution_mode = "off"  # _ext/execution/run_ahead.py brings the outputs
 nb_merge_streams = True  # prints of one cell in one block, whatever the timing
 nb_output_stderr = "warn"  # a stray warning in a cell fails the build
 nb_render_error_lexer = "text"  # a message is no code: no colours for its "for" and "with"
@@ -178,7 +179,7 @@ html_scaled_image_link = False  # figures have sizes, and nothing larger to link
 html_copy_source = False  # the sources are in the repository
 html_show_sourcelink = False
 html_additional_pages = {"404": "404.html", "search": "search.html"}  # ours; not Sphinx's search
-# Where the site will live, or at least the path there: _ext/hosting.py says what depends on it.
+# Where the site will live, or at least the path there: hosting.py says what depends on it.
 html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get("DOCS_URL", "")
 # OWNER/NAME on GitHub and the branch that holds the built site. Colab and Binder read from there.
 take_away_repository = os.environ.get("DOCS_REPOSITORY", "")

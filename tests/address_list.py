@@ -2,7 +2,7 @@
 
 A line names a page and the parts of it that have an address. Nothing is ever taken from the list.
 An address that a page no longer has needs a line in docs/_moved.toml, which says where its readers
-are led (docs/_ext/moved.py).
+are led (docs/_ext/delivery/redirects.py).
 """
 
 import re

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "docs" / "_ext"))
+sys.path.insert(0, str(ROOT / "docs" / "_ext" / "execution"))
 import cells  # noqa: E402 - what runs the cells when the site is built
 
 PAGES = [f"docs/{folder}*.md" for folder in ("", "before/", "learn/", "fix/", "use/")]

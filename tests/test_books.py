@@ -3,7 +3,6 @@
 import hashlib
 import re
 import shutil
-import sys
 import unicodedata
 import zipfile
 from pathlib import Path
@@ -13,12 +12,12 @@ from xml.etree import ElementTree
 import pytest
 from pypdf import PdfReader
 
+import chapters
+import epub
+import make
+import pdf
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "docs" / "_books"))
-import chapters  # noqa: E402
-import epub  # noqa: E402
-import make  # noqa: E402
-import pdf  # noqa: E402
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
 OPF = "{http://www.idpf.org/2007/opf}"

@@ -9,7 +9,6 @@ import ast
 import builtins
 import importlib
 import re
-import sys
 from functools import cache
 from html import unescape
 from pathlib import Path
@@ -17,10 +16,10 @@ from typing import NamedTuple
 
 import pytest
 
+import cells
+import equations
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "docs" / "_ext"))
-import cells  # noqa: E402
-import equations  # noqa: E402
 
 BLOCK = re.compile(
     r'(?P<listing><div class="code-of[^>]*>\s*<p>.*?</p>\s*)?'

@@ -10,13 +10,12 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 
+import cache_key
+import cells
 import charseq
+import equations
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "docs" / "_ext"))
-import cache_key  # noqa: E402
-import cells  # noqa: E402
-import equations  # noqa: E402
 
 EQUATIONS = equations.equations()
 ORDER = re.findall(
@@ -276,7 +275,7 @@ def test_code_on_a_page_fits_its_column(page):
 
 @pytest.mark.parametrize("page", [*BEFORE, *CHAPTERS, *FIXES, *EXAMPLES], ids=name_of)
 def test_a_figure_takes_its_colours_from_charseq_plotting(page):
-    """Those have a partner on a dark page; others can't be seen there (docs/_ext/figures.py)."""
+    """Those have a partner on a dark page; others can't be seen there (figures.py)."""
     assert re.findall(r"""["']#[0-9a-fA-F]{6}["']""", page.read_text("utf-8")) == []
 
 
@@ -367,7 +366,7 @@ json.dump(cells.run_cells(json.loads(sys.argv[2]), {}), sys.stdout)
 
 
 def outputs_of(*sources):
-    arguments = [str(ROOT / "docs" / "_ext"), json.dumps(sources)]
+    arguments = [str(ROOT / "docs" / "_ext" / "execution"), json.dumps(sources)]
     ran = subprocess.run(
         [sys.executable, "-c", IN_ANOTHER_PROCESS, *arguments],
         check=True, capture_output=True, text=True,

@@ -25,18 +25,18 @@ from urllib.parse import urlsplit
 import pytest
 from filelock import FileLock
 
+import code_links
+import comparisons
+import equations
+import glossary_links
+import html_fixes
+import materials_zip
+import monkeypatches
+import postprocess
+import unused_assets
+from widgets import ANSWER, WHOLE
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "docs" / "_ext"))
-import code_links  # noqa: E402
-import comparisons  # noqa: E402
-import equations  # noqa: E402
-import finish  # noqa: E402
-import glossary_links  # noqa: E402
-import html_fixes  # noqa: E402
-import materials  # noqa: E402
-import unused_assets  # noqa: E402
-import upstream  # noqa: E402
-from play import ANSWER, WHOLE  # noqa: E402
 
 FRONT = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\nstyles:\n---\n\n"
 GOOD = {
@@ -467,7 +467,6 @@ def uncalled(file, name, complaint):
     return Rename(file, f'"{name}"', '"__doc__"', complaint)
 
 
-EXT = "docs/_ext"
 USED = {
     prefix: marks
     for prefix, marks in unused_assets.NEEDED_FOR.items()
@@ -476,63 +475,97 @@ USED = {
 # What the second site does not find, beside its own mistakes. The regular expressions say how each
 # extension puts it.
 GONE_FROM_BAD = [
-    gone(f"{EXT}/code_links.py", '<div class="highlight">', "Could not match a code example"),
-    gone(f"{EXT}/figures.py", 'b"matplotlib"', "no SVG names matplotlib as its maker"),
-    uncalled(f"{EXT}/code_links.py", "create_references", "__doc__ was not called in a whole"),
-    uncalled(f"{EXT}/gallery.py", "rst2md", "toy.ipynb has a role of Sphinx in its text"),
+    gone("code_links.py", '<div class="highlight">', "Could not match a code example"),
+    gone("figures.py", 'b"matplotlib"', "no SVG names matplotlib as its maker"),
+    uncalled("code_links.py", "create_references", "__doc__ was not called in a whole"),
+    uncalled("gallery.py", "rst2md", "toy.ipynb has a role of Sphinx in its text"),
 ]
 NO_LINKS = "no code on any page links to the reference"
 # What the third site does not find.
 GONE = [
     *(
-        gone(f"{EXT}/html_fixes.py", repr(fix.wrong), "no page has .*NAME.* to fix")
+        gone("html_fixes.py", repr(fix.wrong), "no page has .*NAME.* to fix")
         for fix in html_fixes.FIXES
     ),
-    Rename(f"{EXT}/html_fixes.py", "[npw]", "[0]", "no page marks names in code"),
+    Rename("html_fixes.py", "[npw]", "[0]", "no page marks names in code"),
     *(
-        gone(f"{EXT}/unused_assets.py", f'"{prefix}": (', "no page loads a file .* with 'NAME'")
+        gone(
+            "unused_assets.py",
+            f'"{prefix}": (',
+            "no page loads a file .* with 'NAME'",
+        )
         for prefix in USED
     ),
     *(
         gone(
-            f"{EXT}/unused_assets.py",
+            "unused_assets.py",
             f"'{mark}'" if '"' in mark else f'"{mark}"',
             "no page holds '.*NAME",
         )
         for mark in dict.fromkeys(sum(USED.values(), ()))
     ),
-    gone(f"{EXT}/unused_assets.py", '"design-tabs"', "no file's name starts with 'NAME'"),
-    gone(f"{EXT}/unused_assets.py", r"\.-Color", "MyST-NB's styles have no "),
-    gone(f"{EXT}/unused_assets.py", '"sphinx-design.min*.css"', "no file .* has a rule for"),
-    gone("docs/_templates/search.html", "block content", "search.html has given no page a heading"),
-    gone("docs/_templates/base.html", "block site_meta", "base.html has given no page a policy"),
-    gone("docs/_templates/base.html", "block body", "base.html has given no page its first script"),
+    gone("unused_assets.py", '"design-tabs"', "no file's name starts with 'NAME'"),
+    gone("unused_assets.py", r"\.-Color", "MyST-NB's styles have no "),
+    gone("unused_assets.py", '"sphinx-design.min*.css"', "no file .* has a rule for"),
+    gone("_templates/search.html", "block content", "search.html has given no page a heading"),
+    gone("_templates/base.html", "block site_meta", "base.html has given no page a policy"),
+    gone("_templates/base.html", "block body", "base.html has given no page its first script"),
     gone(
-        f"{EXT}/html_fixes.py", "'aria-haspopup=\"dialog\"'", "no page has the field of docs/_temp"
+        "html_fixes.py",
+        "'aria-haspopup=\"dialog\"'",
+        "no page has the field of docs/_temp",
     ),
-    gone(f"{EXT}/html_fixes.py", "'class=\"header-right\"'", "into which open-search.js puts"),
-    gone(f"{EXT}/unused_assets.py", '"searchtools"', r"NAME\.js is gone"),
     gone(
-        f"{EXT}/unused_assets.py", "DOCUMENTATION_OPTIONS.URL_ROOT", "copybutton.js has no .*NAME"
+        "html_fixes.py",
+        "'class=\"header-right\"'",
+        "into which open-search.js puts",
     ),
-    gone(f"{EXT}/page_checks.py", "'class=\"output '", "no page has an output of a cell"),
+    gone("unused_assets.py", '"searchtools"', r"NAME\.js is gone"),
     gone(
-        f"{EXT}/page_checks.py", "'class=\"sphx-glr-script-out'", "no page has an output of an ex"
+        "unused_assets.py",
+        "DOCUMENTATION_OPTIONS.URL_ROOT",
+        "copybutton.js has no .*NAME",
     ),
-    gone(f"{EXT}/figures.py", "viewBox=", r"sphx_glr_toy_001\.svg has no size"),
-    gone(f"{EXT}/figures.py", 'b"<defs>"', r"sphx_glr_toy_001\.svg stays light"),
-    Rename(f"{EXT}/figures.py", 'f": {light}"', 'f"= {light}"', "no figure has a colour of"),
-    gone(f"{EXT}/gallery.py", '"*.zip"', "sphinx-gallery offers no zip files"),
-    gone(f"{EXT}/gallery.py", '"rst2md"', r"notebook\.NAME, which we replace, is gone"),
-    gone(f"{EXT}/code_links.py", '"link_html"', r"extension\.NAME, which we replace, is gone"),
-    gone(f"{EXT}/code_links.py", '"build_inited"', r"AutoLink\.NAME, which we replace, is gone"),
-    gone(f"{EXT}/code_links.py", '"create_references"', r"AutoLink\.NAME, which we .* is gone"),
-    gone(f"{EXT}/code_links.py", '"populate_type_checking"', r"resolve\.NAME, which we .* is gone"),
-    gone(f"{EXT}/code_links.py", 'DataCache, "write"', r"DataCache\.renamedwrite, .* is gone"),
-    gone(f"{EXT}/jobs.py", "gen_rst.generate_file_rst", "no example has run ahead"),
-    gone(f"{EXT}/fixes.py", r"index\.html", "the sidebar has no list below fix/index"),
-    gone(f"{EXT}/materials.py", "r'<img", "no page has a figure: is"),
-    uncalled(f"{EXT}/run_ahead.py", "create_client", "page.md.* asked us for the outputs"),
+    gone("page_checks.py", "'class=\"output '", "no page has an output of a cell"),
+    gone(
+        "page_checks.py",
+        "'class=\"sphx-glr-script-out'",
+        "no page has an output of an ex",
+    ),
+    gone("figures.py", "viewBox=", r"sphx_glr_toy_001\.svg has no size"),
+    gone("figures.py", 'b"<defs>"', r"sphx_glr_toy_001\.svg stays light"),
+    Rename("figures.py", 'f": {light}"', 'f"= {light}"', "no figure has a colour of"),
+    gone("gallery.py", '"*.zip"', "sphinx-gallery offers no zip files"),
+    gone("gallery.py", '"rst2md"', r"notebook\.NAME, which we replace, is gone"),
+    gone(
+        "code_links.py",
+        '"link_html"',
+        r"extension\.NAME, which we replace, is gone",
+    ),
+    gone(
+        "code_links.py",
+        '"build_inited"',
+        r"AutoLink\.NAME, which we replace, is gone",
+    ),
+    gone(
+        "code_links.py",
+        '"create_references"',
+        r"AutoLink\.NAME, which we .* is gone",
+    ),
+    gone(
+        "code_links.py",
+        '"populate_type_checking"',
+        r"resolve\.NAME, which we .* is gone",
+    ),
+    gone(
+        "code_links.py",
+        'DataCache, "write"',
+        r"DataCache\.renamedwrite, .* is gone",
+    ),
+    gone("workers.py", "gen_rst.generate_file_rst", "no example has run ahead"),
+    gone("fixes.py", r"index\.html", "the sidebar has no list below fix/index"),
+    gone("materials_zip.py", "r'<img", "no page has a figure: is"),
+    uncalled("run_ahead.py", "create_client", "page.md.* asked us for the outputs"),
 ]
 SITES = {"good": (GOOD, []), "bad": (BAD, GONE_FROM_BAD), "gone": (GOOD, GONE)}
 COPIED = (
@@ -551,9 +584,10 @@ def start(folder, files, renames):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, "utf-8")
     for rename in renames:
-        text = (folder / rename.file).read_text("utf-8")
+        [file] = (folder / "docs").glob(f"**/{rename.file}")
+        text = file.read_text("utf-8")
         assert rename.sought in text, f"{rename.file} has no {rename.sought}"
-        (folder / rename.file).write_text(text.replace(rename.sought, rename.instead), "utf-8")
+        file.write_text(text.replace(rename.sought, rename.instead), "utf-8")
     sphinx = [sys.executable, "-m", "sphinx", "-b", "html", "-d", "_build/doctrees", "-q", "-N"]
     return subprocess.Popen(
         [*sphinx, "-n", "--keep-going", "-j", "3", "docs", "_build/html"],
@@ -675,14 +709,14 @@ def test_a_question_has_an_address_an_answer_and_links_to_the_sections_that_answ
 @pytest.mark.slow
 def test_all_files_to_run_and_figures_are_in_one_file_with_a_list_of_what_is_shown(toys):
     site = toys / "good/_build/html"
-    with zipfile.ZipFile(site / "_static" / materials.NAME) as archive:
+    with zipfile.ZipFile(site / "_static" / materials_zip.NAME) as archive:
         names = archive.namelist()
         shown = archive.read("what-the-figures-show.txt").decode()
     assert {"figures/learn/page-1.svg", "figures/gallery/cell/toy-1.svg"} <= {*names}
     assert {"learn/page.ipynb", "learn/page.py", "gallery/toy.ipynb", "gallery/toy.py"} <= {*names}
     assert shown.startswith("figures/learn/page-1.svg\n    A line that rises.\n")
     home = (site / "index.html").read_text("utf-8")
-    assert f'href="_static/{materials.NAME}">all figures</a>' in home
+    assert f'href="_static/{materials_zip.NAME}">all figures</a>' in home
     assert 'href="playground.html#text=a+b&amp;epochs=9">a run</a>' in home
 
 
@@ -924,9 +958,9 @@ def test_the_reference_lists_the_examples_that_use_a_name(toys):
 @pytest.fixture
 def complaints(monkeypatch):
     complaints = []
-    monkeypatch.setattr(upstream, "complain", lambda text, **_: complaints.append(text))
-    monkeypatch.setattr(upstream, "seen_in", {})
-    monkeypatch.setattr(upstream, "calls", Counter())
+    monkeypatch.setattr(monkeypatches, "complain", lambda text, **_: complaints.append(text))
+    monkeypatch.setattr(monkeypatches, "seen_in", {})
+    monkeypatch.setattr(monkeypatches, "calls", Counter())
     return complaints
 
 
@@ -938,25 +972,25 @@ def other_package():
 
 def test_a_replacement_is_called_instead_of_the_original(complaints):
     module = other_package()
-    original = upstream.replace(
+    original = monkeypatches.replace(
         module, "double", lambda double: lambda x: double(x) + 1, "1.0", in_main_process=True
     )
     assert (original(2), module.double(2)) == (4, 5)
-    upstream.complain_of_never_called()
+    monkeypatches.complain_of_never_called()
     assert complaints == []
 
 
 def test_a_replacement_of_what_is_gone_is_named(complaints):
-    assert upstream.replace(other_package(), "triple", lambda _: print, "package 1.0") is None
-    upstream.complain_of_never_called()
+    assert monkeypatches.replace(other_package(), "triple", lambda _: print, "package 1.0") is None
+    monkeypatches.complain_of_never_called()
     assert complaints == ["package.module.triple, which we replace, is gone since package 1.0"]
 
 
 def test_a_replacement_that_is_never_called_is_named(complaints):
-    upstream.replace(
+    monkeypatches.replace(
         other_package(), "double", lambda _: print, "package 1.0", in_main_process=True
     )
-    upstream.complain_of_never_called()
+    monkeypatches.complain_of_never_called()
     assert complaints == [
         "package.module.double was not called in a whole build, as it was in package 1.0"
     ]
@@ -972,33 +1006,33 @@ def test_fixes_count_what_they_hit():
 
 
 def hits(**changes):
-    every_text = {**html_fixes.complaints(), **finish.expected()}
+    every_text = {**html_fixes.complaints(), **postprocess.expected()}
     return dict.fromkeys(every_text, 1) | changes
 
 
 def test_a_text_is_missing_only_if_no_page_has_it():
     text = next(iter(html_fixes.EXPECTED))
-    assert list(finish.missing([hits(), hits(**{text: 0})])) == []
-    assert list(finish.missing([hits(**{text: 0})] * 2)) == [html_fixes.EXPECTED[text]]
+    assert list(postprocess.missing([hits(), hits(**{text: 0})])) == []
+    assert list(postprocess.missing([hits(**{text: 0})] * 2)) == [html_fixes.EXPECTED[text]]
 
 
 def test_an_interrupted_page_does_not_count_towards_missing_text():
     text = next(iter(html_fixes.EXPECTED))
     searched, interrupted = hits(**{text: 0}), {}
-    assert list(finish.missing([searched, interrupted])) == []
+    assert list(postprocess.missing([searched, interrupted])) == []
 
 
 @pytest.fixture
 def build(tmp_path, monkeypatch):
     """Return a function that writes pages, as a build does, and finishes them."""
-    monkeypatch.setattr(finish, "parallel_available", False)
+    monkeypatch.setattr(postprocess, "parallel_available", False)
     builder = SimpleNamespace(format="html")
     app = SimpleNamespace(outdir=tmp_path, doctreedir=tmp_path, builder=builder, parallel=1)
 
     def build(**pages):
         for name, html in pages.items():
             (tmp_path / f"{name}.html").write_text(html)
-        finish.finish(app, None)
+        postprocess.finish(app, None)
 
     return build
 
@@ -1058,7 +1092,9 @@ def test_how_closely_a_test_compares_is_read_from_its_code(write):
     }
 
 
-EVERYTHING = "".join({**html_fixes.complaints(), **finish.expected()}) + '<span class="n">x</span>'
+EVERYTHING = (
+    "".join({**html_fixes.complaints(), **postprocess.expected()}) + '<span class="n">x</span>'
+)
 
 
 def test_a_build_of_one_page_remembers_what_the_others_held(complaints, build):
@@ -1071,7 +1107,7 @@ def test_a_build_of_one_page_remembers_what_the_others_held(complaints, build):
 def test_text_that_no_page_holds_any_more_is_reported_by_every_later_build(complaints, build):
     build(one=EVERYTHING, two="nothing")
     build(one="nothing")
-    every_complaint = {**html_fixes.complaints(), **finish.expected()}.values()
+    every_complaint = {**html_fixes.complaints(), **postprocess.expected()}.values()
     assert complaints == list(every_complaint)
     build()
     assert complaints == 2 * list(every_complaint)
@@ -1116,7 +1152,7 @@ def test_the_index_of_the_search_is_written_if_it_is_missing_or_a_page_has_chang
 
 def test_pages_of_a_build_that_was_interrupted_are_not_judged(complaints, build, monkeypatch):
     with monkeypatch.context() as interrupted:
-        interrupted.setattr(finish.json, "dumps", partial(first_only, finish.json.dumps))
+        interrupted.setattr(postprocess.json, "dumps", partial(first_only, postprocess.json.dumps))
         with pytest.raises(ZeroDivisionError):
             build(one=EVERYTHING)
     build()

@@ -5,13 +5,14 @@ import os
 import re
 from pathlib import Path
 
-import faq
-import fixes
 import pytest
 import torch
 import yaml
 from test_docs import CELL, cells
 from warm import FORKS, WarmProcess
+
+import faq
+import fixes
 
 ROOT = Path(__file__).resolve().parents[1]
 INDEX = ROOT / "docs" / "fix" / "index.md"
@@ -28,7 +29,7 @@ STATE = """(
 RUN = f"""
 import json, os, sys, warnings
 import torch
-sys.path.insert(0, {str(ROOT / "docs" / "_ext")!r})
+sys.path.insert(0, {str(ROOT / "docs" / "_ext" / "execution")!r})
 import cells
 warnings.simplefilter("default")
 before = {STATE}

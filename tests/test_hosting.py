@@ -22,12 +22,11 @@ from filelock import FileLock
 from sphinx.errors import ConfigError
 from test_extensions import complaints, toys  # noqa: F401 - fixtures
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "docs" / "_ext"), str(ROOT / "docs" / "_books")]
-import chapters  # noqa: E402
-import hosting  # noqa: E402
+import chapters
+import charseq
+import hosting
 
-import charseq  # noqa: E402
+ROOT = Path(__file__).resolve().parents[1]
 
 FOLDER = "https://example.org/a/b/en/latest/"
 ADDRESSES = ("", "https://example.org/", FOLDER.rstrip("/"), "/course/")

@@ -1,20 +1,19 @@
 """Nothing here loads a pickle: loading one can run code that somebody has put into it."""
 
 import ast
-import sys
 from pathlib import Path
 
 import pytest
 
+import cells
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "docs" / "_ext"))
-import cells  # noqa: E402
 
 MODULES = {"pickle", "_pickle", "cPickle", "shelve", "marshal", "dill", "cloudpickle", "joblib"}
 FUNCTIONS = {"read_pickle", "_pickle_load_obj"}  # of pandas, of torch._C
 # Who loads one all the same, and why.
 REASONS = {
-    "docs/_ext/jobs.py": "the build sends work to a process of its own through a pipe",
+    "docs/_ext/execution/workers.py": "the build sends work to a process of its own through a pipe",
     "docs/fix/cant-get-attribute.md": "the message comes from a file with a whole module",
     "docs/fix/cuda-checkpoint-on-cpu.md": "the mistake is the shortest call; its files are its own",
     "docs/fix/no-attribute-flat-weights.md": "the message comes from a file with a whole module",

@@ -9,7 +9,6 @@ import math
 import os
 import re
 import subprocess
-import sys
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -38,13 +37,12 @@ from charseq import (
 from charseq.reference import RNNParams
 from charseq.sampling import probabilities
 from charseq.training import Diverged
+from widgets import ASKED, WITHOUT_PAGE, choose_passage, pack_net
+from widgets import SCRIPTS as SCRIPTS_OF
+from widgets import WHOLE as WHOLE_PAGE
 
 ROOT = Path(__file__).parents[1]
 PLAY = ROOT / "docs" / "_static" / "play"
-sys.path.insert(0, str(ROOT / "docs" / "_ext"))
-from play import ASKED, WITHOUT_PAGE, choose_passage, pack_net  # noqa: E402
-from play import SCRIPTS as SCRIPTS_OF  # noqa: E402
-from play import WHOLE as WHOLE_PAGE  # noqa: E402
 
 FILES = [PLAY / f"{name}.js" for name in WITHOUT_PAGE]
 EVERY_SCRIPT = list(
@@ -647,7 +645,7 @@ READ = """({file, ids}) => {
 
 
 def packed(options, weights, chars="abcdefgh"):
-    """A network as docs/_ext/play.py packs it."""
+    """A network as docs/_ext/live/widgets.py packs it."""
     as_text = {
         name: {
             "shape": list(array.shape),
@@ -1264,7 +1262,7 @@ def test_options_of_a_layer_are_bounded_too(js, found, changed, said):
 
 def test_each_file_is_a_script_of_some_part_and_each_script_is_a_file():
     files = {path.stem for path in PLAY.glob("*.js")}
-    assert files == {name for name in EVERY_SCRIPT if "/" not in name}  # see docs/_ext/play.py
+    assert files == {name for name in EVERY_SCRIPT if "/" not in name}  # see widgets.py
 
 
 def test_each_part_has_a_file_of_its_own_that_comes_last():

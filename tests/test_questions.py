@@ -4,12 +4,9 @@ import html
 import json
 import math
 import re
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "docs" / "_ext"))
 from questions import Choice, Number, Shape, Text, refuses
 
 

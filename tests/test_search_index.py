@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -13,11 +12,11 @@ import pytest
 import yaml
 from test_play_core import check_types
 
+import fixes
+import search_index
+
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "docs" / "_static" / "search"
-sys.path.insert(0, str(ROOT / "docs" / "_ext"))
-import fixes  # noqa: E402
-import search_index  # noqa: E402
 
 TOYS = {
     "learn/gru.html": """<nav>Menu</nav><article>

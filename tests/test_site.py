@@ -21,13 +21,12 @@ from budgets import BUDGETS, INDEX, SHARED, kind_of
 from downloads import command_for
 from warm import FORKS, WarmProcess
 
+import faq
+import glossary_links
+import html_fixes
 from conftest import build_clean
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "docs" / "_ext"))
-import faq  # noqa: E402
-import glossary_links  # noqa: E402
-import html_fixes  # noqa: E402
 
 MATHML = "{http://www.w3.org/1998/Math/MathML}"
 

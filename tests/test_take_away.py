@@ -20,10 +20,10 @@ import pytest
 from docutils import nodes
 from markdown_it import MarkdownIt
 
+import notebooks
+import offer_wheel
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "docs" / "_ext"))
-import offer_wheel  # noqa: E402
-import take_away  # noqa: E402
 
 CELL = re.compile(r"^```\{code-cell\} python\n(?:---\n(.*?)^---\n)?(.*?)^```", re.M | re.S)
 CHAPTERS = [
@@ -58,7 +58,7 @@ def test_a_notebook_is_valid_and_has_the_code_of_its_page(name, site):
     notebook = nbformat.read(site / f"{name}.ipynb", as_version=4)
     nbformat.validate(notebook)
     install, *code = [cell["source"] for cell in notebook.cells if cell.cell_type == "code"]
-    assert install == take_away.install_cell(offer_wheel.filename(wheel_config()))
+    assert install == notebooks.install_cell(offer_wheel.filename(wheel_config()))
     assert code == code_of(name)
     assert not any(cell.get("outputs") for cell in notebook.cells)
 
@@ -74,7 +74,7 @@ def test_a_script_has_the_code_of_its_page_and_shows_each_figure(name, site):
     script = (site / f"{name}.py").read_text("utf-8")
     blocks = [block.strip("\n") for block in script.split("# %%\n")[1:]]
     code = [block.partition("\n\n# %% [markdown]")[0] for block in blocks]
-    shows = rf"\n\n({take_away.IMPORT}\n\n)?plt\.show\(\)$"
+    shows = rf"\n\n({notebooks.IMPORT}\n\n)?plt\.show\(\)$"
     own = [block for block in code_of(name) if "IPython" not in block]
     assert [re.sub(shows, "", block) for block in code] == own
     page = (site / f"{name}.html").read_text("utf-8")
@@ -180,7 +180,7 @@ def test_one_archive_holds_every_file_to_run_and_the_wheel(site):
 
 
 def converter(address=""):
-    return take_away.Converter([], lambda node, kind: "3", address)
+    return notebooks.Converter([], lambda node, kind: "3", address)
 
 
 def test_links_lead_to_the_site_if_its_address_is_known():
@@ -212,26 +212,26 @@ def test_a_code_with_backticks_and_a_bar_in_a_table_survive():
 def test_the_install_line_names_the_site_if_its_address_is_known():
     config = SimpleNamespace(project="charseq", version="9.9", html_baseurl="https://a.org/b")
     wheel = "https://a.org/b/_static/charseq-9.9-py3-none-any.whl"
-    assert take_away.address_of_wheel(config) == wheel
+    assert notebooks.address_of_wheel(config) == wheel
     for unknown in ("", "/course/"):  # pip cannot install from a path on a host without its name
         config.html_baseurl = unknown
-        assert take_away.address_of_wheel(config) == "charseq-9.9-py3-none-any.whl"
+        assert notebooks.address_of_wheel(config) == "charseq-9.9-py3-none-any.whl"
 
 
 def test_colab_and_binder_open_the_notebook_of_the_branch():
-    line = take_away.offer("learn/gru", "somebody/charseq", "gh-pages")
+    line = notebooks.offer("learn/gru", "somebody/charseq", "gh-pages")
     assert re.findall(r'href="(https[^"]*)"', line) == [
         "https://colab.research.google.com/github/somebody/charseq/blob/gh-pages/learn/gru.ipynb",
         "https://mybinder.org/v2/gh/somebody/charseq/gh-pages?labpath=learn%2Fgru.ipynb",
     ]
 
 
-@pytest.mark.parametrize(("repository", "files"), [("", set()), ("a/b", {*take_away.BINDER})])
+@pytest.mark.parametrize(("repository", "files"), [("", set()), ("a/b", {*notebooks.BINDER})])
 def test_binder_is_told_what_to_install_only_if_it_can_read_the_branch(repository, files, tmp_path):
     config = SimpleNamespace(project="charseq", version="9.9", take_away_repository=repository)
     config.take_away_pip_options = "--extra-index-url https://wheels.test"
     app = SimpleNamespace(builder=SimpleNamespace(name="html"), config=config, outdir=tmp_path)
-    take_away.write_binder_files(app, None)
+    notebooks.write_binder_files(app, None)
     written = {path.name: path.read_text("utf-8") for path in tmp_path.glob("binder/*")}
     assert written.keys() == files
     if files:

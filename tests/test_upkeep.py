@@ -121,7 +121,7 @@ def add_chapter(copy):
 
 def add_example(copy):
     copy.make("examples/cell/mean_state.py", EXAMPLE)
-    copy.insert("docs/_ext/gallery.py", '"last_hidden"', ', "mean_state"')
+    copy.insert("docs/_ext/execution/gallery.py", '"last_hidden"', ', "mean_state"')
 
 
 def add_fix(copy):

@@ -16,7 +16,7 @@ import warnings
 from pathlib import Path
 
 FORKS = sys.platform == "linux"
-EXTENSIONS = str(Path(__file__).resolve().parents[1] / "docs" / "_ext")
+EXTENSIONS = str(Path(__file__).resolve().parents[1] / "docs" / "_ext" / "execution")
 
 
 class WarmProcess:

@@ -12,10 +12,11 @@ from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import epub
 import matplotlib
 import pikepdf
 from playwright.sync_api import sync_playwright
+
+import epub
 
 HERE = Path(__file__).parent
 BROWSERS = map(shutil.which, ("chromium", "google-chrome", "chromium-headless-shell"))

@@ -1,6 +1,5 @@
 """Exercises that answer: replies, the memory of one browser, and old ones offered again."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +7,10 @@ import pytest
 from accessible import barriers
 from test_play_core import check_types
 
+from exercises import SCRIPTS, whole_script
+from questions import Choice, Number, Shape, Text
+
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "docs" / "_ext"))
-from exercises import SCRIPTS, whole_script  # noqa: E402
-from questions import Choice, Number, Shape, Text  # noqa: E402
 
 TANH = Number("Unit 0 of the state", np.tanh(0.9), digits=3, why="Only `x` counts.")
 TANH.mistake("That is the sum, before the tanh.", 0.9)

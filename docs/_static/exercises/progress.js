@@ -6,7 +6,7 @@
  *
  *   charseqProgress.show()
  *
- * docs/_ext/exercises.py writes charseqExercises in front, a line for each chapter, in their order:
+ * docs/_ext/content/exercises.py writes charseqExercises in front, a line for each chapter, in their order:
  * page|title|how many questions each exercise has, one digit for each|the names of the exercises
  */
 

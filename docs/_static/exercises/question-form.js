@@ -7,7 +7,7 @@
  *   charseqQuestions.make(place, id, question)   makes one, and returns what marks it as solved
  *   charseqQuestions.withCode(text)              pieces of a text with `code` in backticks
  *
- * docs/_ext/questions.py writes <div class="question" hidden data-id="…" data-question="{…}">.
+ * docs/_ext/execution/questions.py writes <div class="question" hidden data-id="…" data-question="{…}">.
  */
 
 const charseqQuestions = (() => {

@@ -6,7 +6,7 @@
  *   charseqAnswers.reply(question, typed)   {verdict, says}
  *   charseqAnswers.numbers(text)            the numbers that a text may mean, the likeliest first
  *
- * docs/_ext/questions.py makes the questions. Verdicts: "right"; "nearly", when only the form or one
+ * docs/_ext/execution/questions.py makes the questions. Verdicts: "right"; "nearly", when only the form or one
  * step is wrong; "known", a mistake that the page foresaw; "wrong"; "odd", no answer of this kind.
  */
 

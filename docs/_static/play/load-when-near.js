@@ -2,7 +2,7 @@
 
 /*
  * Loads the styles and scripts of a part of the playground when the part is near. A page loads this
- * at once. docs/_ext/play.py writes data-files="play.css play part-train": a name without an ending
+ * at once. docs/_ext/live/widgets.py writes data-files="play.css play part-train": a name without an ending
  * is a script.
  */
 

@@ -3,7 +3,7 @@
 /*
  * The part `look`: a trained network, loaded only when the reader asks for it. Until then there is a
  * button that says how large it is. Its options: `size`, the bytes of that file, which
- * docs/_ext/play.py writes; `text` to begin with, in place of the passage in the file; and `unit`.
+ * docs/_ext/live/widgets.py writes; `text` to begin with, in place of the passage in the file; and `unit`.
  *
  *   charseqLook.take(file)    the script of the network calls it
  *   charseqLook.open(mount)   the last of the scripts that the part needs then calls it

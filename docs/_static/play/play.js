@@ -6,9 +6,9 @@
  *   charseqPlay.define(name, mount)   a part's script calls it; mount(root, options) fills root
  *   charseqPlay.home                  address of the page with all parts
  *
- * docs/_ext/play.py writes <div class="play" data-play="train" data-options="text=hello"> for a
+ * docs/_ext/live/widgets.py writes <div class="play" data-play="train" data-options="text=hello"> for a
  * part, with a fallback inside. A part is made once it comes near, and then replaces the fallback.
- * Which scripts a part needs, and in which order, stands in docs/_ext/play.py.
+ * Which scripts a part needs, and in which order, stands in docs/_ext/live/widgets.py.
  */
 
 /** @typedef {(root: HTMLElement, options: URLSearchParams) => void} Mount */

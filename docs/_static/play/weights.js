@@ -1,7 +1,7 @@
 "use strict";
 
 /*
- * A trained network from a file: its numbers are float16 in base64, as docs/_ext/play.py writes them.
+ * A trained network from a file: its numbers are float16 in base64, as docs/_ext/live/widgets.py writes them.
  * This file does not touch the page. After network.js.
  *
  *   charseqWeights.decode(base64)            the numbers, as a Float64Array

@@ -1,5 +1,5 @@
 // The search itself, which knows nothing of the page: which sections answer what was typed, and
-// which words of a text to show. docs/_ext/search_index.py makes the index.
+// which words of a text to show. docs/_ext/delivery/search_index.py makes the index.
 //
 // A section's score is a sum over the words that were typed. Each counts by how rare it is, and by
 // how much the section is about it. This is BM25, whose second factor the build has computed.

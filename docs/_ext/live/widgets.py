@@ -81,8 +81,8 @@ WITHOUT_PAGE = (
     *REPLIES,
     "shape-questions",
 )
-SOURCE = Path(__file__).parents[1] / "_static" / "play"
-NET = Path(__file__).parents[2] / "charseq" / "reference-net"
+SOURCE = Path(__file__).parents[2] / "_static" / "play"
+NET = Path(__file__).parents[3] / "charseq" / "reference-net"
 
 
 class play(nodes.General, nodes.Element):  # noqa: N801 - docutils names visitors after it

@@ -1,8 +1,8 @@
 """The search: an index of the words of every section, and the texts for the words around a hit.
 
 A section is whatever has an address: a heading with what is below it, an entry of the glossary, a
-question, a function. finish.py reads each page when it is written, on all cores, and remembers what
-it holds, so a build that writes one page makes the same index as a clean one.
+question, a function. postprocess.py reads each page when it is written, on all cores, and remembers
+what it holds, so a build that writes one page makes the same index as a clean one.
 
 Both are scripts, since a page from a folder may load a script and nothing else. The index is loaded
 when a reader asks for the search, and the text of a page when it is among the results. What the
@@ -22,7 +22,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import snowballstemmer
-from play import lean
+
+from widgets import lean
 
 SCRIPTS = ("open-search", "find-sections", "search-panel", "mark-words")
 ARTICLE = re.compile(r"<article.*</article>", re.DOTALL)
@@ -306,7 +307,7 @@ LEVELS = 31  # a weight is rounded to one of these
 ALPHABET = "".join(chr(code) for code in range(35, 127) if chr(code) != "\\")  # of packed numbers
 
 
-# What finish.py remembers of a page was read by this code. If it has changed, pages are read again.
+# What postprocess.py remembers of a page was read by this code. If it changed, pages are read anew.
 READER = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
 
 

@@ -1,8 +1,8 @@
 """Fix, in the finished HTML, what other packages get wrong and offer no hook for.
 
-Axe, a validator, the pages' own policy or a reader found each of these. finish.py applies them,
-counts them over the whole site, and warns about one that hit nothing: then the package has changed,
-and the fix must follow or go.
+Axe, a validator, the pages' own policy or a reader found each of these. postprocess.py applies
+them, counts them over the whole site, and warns about one that hit nothing: then the package has
+changed, and the fix must follow or go.
 """
 
 import re

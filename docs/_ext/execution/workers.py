@@ -10,7 +10,7 @@ extension, finds them.
 Only Linux forks a process with torch in it safely. Elsewhere a page runs in a fresh interpreter
 when its turn comes and sphinx-gallery runs the scripts: slower, and with the same results.
 
-This file is also the program of that process: ``python jobs.py``.
+This file is also the program of that process: ``python workers.py``.
 """
 
 import gc
@@ -181,12 +181,12 @@ def serve():
 
 def warm():
     """Import what the jobs use, and do what is slow only at the first time."""
-    import gallery  # noqa: F401
     import matplotlib.pyplot as plt
     import torch
     from sphinx_gallery import gen_rst  # noqa: F401
 
     import charseq
+    import gallery  # noqa: F401
 
     cells.prepare()
     for name in charseq.__all__:
@@ -234,6 +234,6 @@ def run_script(path, target, gallery_conf):
 
 
 if __name__ == "__main__":
-    import jobs  # what is sent says that it belongs to a module of this name
+    import workers  # what is sent says that it belongs to a module of this name
 
-    jobs.serve()
+    workers.serve()

@@ -10,13 +10,14 @@ import json
 from functools import partial
 from pathlib import Path
 
+from sphinx.util.parallel import ParallelTasks, SerialTasks, parallel_available
+
 import code_links
 import html_fixes
+import monkeypatches
 import page_checks
 import search_index
 import unused_assets
-import upstream
-from sphinx.util.parallel import ParallelTasks, SerialTasks, parallel_available
 
 
 def expected():
@@ -81,9 +82,9 @@ def finish(app, exception):
     after = {"out": str(out), "reader": reader, "pages": finished}
     record.write_text(json.dumps(after), "utf-8")
     for complaint in missing(hits for _, hits, _ in finished.values()):
-        upstream.complain(complaint)
+        monkeypatches.complain(complaint)
     if "interrupted" not in before and len(pages) == len(written):
-        upstream.complain_of_never_called()
+        monkeypatches.complain_of_never_called()
 
 
 def missing(hits_of_pages):

@@ -1,14 +1,15 @@
-"""Give MyST-NB and sphinx-gallery the results that jobs.py has computed ahead of them."""
+"""Give MyST-NB and sphinx-gallery the results that workers.py has computed ahead of them."""
 
 import os
 from pathlib import Path
 
-import cells
-import jobs
 import myst_nb.sphinx_
-import upstream
 from myst_nb.core.execute import NotebookClientBase
 from nbformat import from_dict
+
+import cells
+import monkeypatches
+import workers
 
 RELEASE = "MyST-NB 1.4.0"  # which has no setting for another client
 asked, failed = set(), set()  # pages whose outputs were asked for in this process, or have failed
@@ -23,10 +24,12 @@ class Ran(NotebookClientBase):
         self.notebook.metadata.language_info = from_dict(LANGUAGE)
         code = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
         place = self.path.parent, [cell.source for cell in code]
-        for count, (cell, outputs) in enumerate(zip(code, jobs.queue.outputs(*place), strict=True)):
+        for count, (cell, outputs) in enumerate(
+            zip(code, workers.queue.outputs(*place), strict=True)
+        ):
             cell.update(execution_count=count + 1, outputs=[from_dict(o) for o in outputs])
             if trace := cells.failure(cell.source, cell.outputs):
-                jobs.queue.forget(*place)
+                workers.queue.forget(*place)
                 failed.add(self.path)
                 self.logger.warning(f"a cell has failed\n{trace}", subtype="exec")
 
@@ -38,18 +41,18 @@ def client(notebook, source, nb_config, logger, read_fmt=None):
 def complain_of_lost_outputs(app, doctree):
     docname = app.env.current_document.docname
     path = Path(app.env.doc2path(docname))
-    if docname in jobs.queue.with_cells and path not in asked:
+    if docname in workers.queue.with_cells and path not in asked:
         problem = f"{RELEASE} asked us for the outputs of this page's cells, and now nobody does"
-        upstream.complain(problem, location=docname)
+        monkeypatches.complain(problem, location=docname)
     if path in failed:
         app.env.note_reread()  # so that the next build runs its cells anew
 
 
 def send(app):
-    if jobs.queue.process:
-        jobs.queue.send(app.config.sphinx_gallery_conf, min(app.parallel or 1, os.cpu_count()))
-        if jobs.queue.scripts and not any(jobs.is_current(*s) for s in jobs.queue.scripts):
-            upstream.complain(
+    if workers.queue.process:
+        workers.queue.send(app.config.sphinx_gallery_conf, min(app.parallel or 1, os.cpu_count()))
+        if workers.queue.scripts and not any(workers.is_current(*s) for s in workers.queue.scripts):
+            monkeypatches.complain(
                 "no example has run ahead: does sphinx-gallery still have "
                 "gen_rst.generate_file_rst, and write .md5 files (0.22.1)?"
             )
@@ -59,12 +62,12 @@ def read_last_what_must_wait(app, env, docnames):
     if docnames:
         # Sphinx needs torch to resolve names. Imported here, it is there in all that Sphinx forks.
         import torch  # noqa: F401
-    waiting = {name for name, *_ in jobs.queue.pages}
+    waiting = {name for name, *_ in workers.queue.pages}
     docnames.sort(key=lambda name: name in waiting)
 
 
 def setup(app):
-    upstream.replace(myst_nb.sphinx_, "create_client", lambda original: client, RELEASE)
+    monkeypatches.replace(myst_nb.sphinx_, "create_client", lambda original: client, RELEASE)
     app.connect("builder-inited", send, priority=400)  # sphinx-gallery's own turn comes at 500
     app.connect("doctree-read", complain_of_lost_outputs)
     app.connect("env-before-read-docs", read_last_what_must_wait, priority=900)

@@ -8,18 +8,19 @@ in _static/exercises; a page loads them, as one file, only if it has something t
 import json
 from pathlib import Path
 
-import html_only
-from addresses import address_of, give_address, permalink
 from docutils import nodes
-from play import ANSWER, SOURCE, lean
 from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import docname_join, logging
 from sphinx.util.docutils import SphinxDirective
 
+import html_only
+from anchors import address_of, give_address, permalink
+from widgets import ANSWER, SOURCE, lean
+
 logger = logging.getLogger(__name__)
 QUESTION = '<div class="question" hidden'
-FOLDER = Path(__file__).parents[1] / "_static" / "exercises"
+FOLDER = Path(__file__).parents[2] / "_static" / "exercises"
 SCRIPTS = (
     *(SOURCE / f"{name}.js" for name in ("make-element", *ANSWER)),
     *(FOLDER / f"{name}.js" for name in ("progress", "start")),

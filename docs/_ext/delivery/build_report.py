@@ -14,16 +14,17 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
 import cells
 import equations
 import faq
 import html_only
-import jobs
+import workers
 from comparisons import files_of_tests
-from docutils import nodes
-from sphinx.util.docutils import SphinxDirective
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FOLDERS = ("charseq", "docs", "examples", "tests")  # what is counted
 NOT_WRITTEN_BY_HAND = ("gallery/", "api/backreferences/", "_")
 GRADIENTS = ("autograd", "central_differences")  # in the names of tests that compare with them
@@ -213,8 +214,8 @@ class Slowest(Table):
 
 def write_slowest(translator, node):
     found = []
-    for _, target in jobs.scripts(ROOT / "docs"):
-        kept = jobs.seconds_of(target)
+    for _, target in workers.scripts(ROOT / "docs"):
+        kept = workers.seconds_of(target)
         if kept.exists():
             name = f"gallery/{target.parent.name}/{target.stem}"
             found.append((float(kept.read_text("utf-8")), name))

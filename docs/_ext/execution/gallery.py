@@ -7,10 +7,11 @@ import sys
 import zipfile
 from pathlib import Path
 
-import figures
 import matplotlib
-import upstream
 from sphinx_gallery import notebook
+
+import figures
+import monkeypatches
 
 # The order in which examples are read; one that is not named here comes last in its part.
 ORDER = (
@@ -50,14 +51,14 @@ def without_roles(to_markdown):
 
 
 # sphinx-gallery has no hook for it.
-upstream.replace(notebook, "rst2md", without_roles, "sphinx-gallery 0.22.1")
+monkeypatches.replace(notebook, "rst2md", without_roles, "sphinx-gallery 0.22.1")
 
 
 def complain_of_roles(app):
     """Notebooks are written in other processes, or were by an earlier build: look at them."""
     for path in sorted(Path(app.srcdir, "gallery").rglob("*.ipynb")):
         if re.search(r":(eq|doc):`", path.read_text("utf-8")):
-            upstream.complain(
+            monkeypatches.complain(
                 f"{path.name} has a role of Sphinx in its text: does sphinx-gallery still call "
                 "notebook.rst2md, which replaces it (0.22.1)?"
             )
@@ -93,7 +94,7 @@ def steady_zips(app, exception):
     """sphinx-gallery 0.22.1 zips each example together with the time of day (gen_rst.py)."""
     downloads = Path(app.outdir, "_downloads")
     if exception is None and any(downloads.rglob("*.ipynb")) and not any(downloads.rglob("*.zip")):
-        upstream.complain("sphinx-gallery offers no zip files any more, as 0.22.1 did")
+        monkeypatches.complain("sphinx-gallery offers no zip files any more, as 0.22.1 did")
     for path in downloads.rglob("*.zip"):
         with zipfile.ZipFile(path) as old:
             members = {name: old.read(name) for name in sorted(old.namelist())}

@@ -14,10 +14,11 @@ from html import escape, unescape
 from pathlib import Path
 from urllib.parse import urljoin
 
-import upstream
 from docutils import nodes
-from exercises import reading_order
 from sphinx.errors import ConfigError
+
+import monkeypatches
+from exercises import reading_order
 
 CARD = "_static/social-card.png"
 CARD_SAYS = "Recurrent networks, line by line: an RNN learns to spell “learned deep learning”."
@@ -236,7 +237,7 @@ def place_links_of_404(app, exception):
     html, count = RELATIVE.subn(rf'\1="{base}', path.read_text("utf-8"))
     path.write_text(html, "utf-8", newline="\n")
     if not count:
-        upstream.complain("404.html has no relative link, as it had with Furo 2025.12.19")
+        monkeypatches.complain("404.html has no relative link, as it had with Furo 2025.12.19")
 
 
 def setup(app):

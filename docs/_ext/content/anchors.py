@@ -6,15 +6,16 @@ figures without a name, and entries, which are paragraphs that begin with a sent
 under *What goes wrong here*.
 
 An address is made of the first words of the part, not of its place, so it stays when the page
-grows. Two parts of a page with one address are a warning. moved.py leads on from old addresses.
+grows. Two parts of a page with one address are a warning. redirects.py leads on from old addresses.
 """
 
 import re
 
-import html_only
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
+
+import html_only
 
 logger = logging.getLogger(__name__)
 LONGEST = 40  # characters of an address, before its last word is cut off

@@ -7,8 +7,8 @@ are imported or built in are links. tests/test_code_links.py looks up what each 
 It looks up all names of the site in each build, for which it imports torch, and parses each whole
 page, one after the other, when the build is over. What it has to see is only the blocks of code of
 the pages that were written, and the pages do not depend on each other: so its calls are noted, and
-finish.py has them done side by side. It would pass over a page that is written anew although its
-own source is old, for example when the glossary has changed.
+postprocess.py has them done side by side. It would pass over a page that is written anew although
+its own source is old, for example when the glossary has changed.
 """
 
 import re
@@ -16,10 +16,11 @@ import tempfile
 from pathlib import Path
 
 import sphinx_codeautolink.extension as codeautolink
-import upstream
 from sphinx_codeautolink.extension import resolve
 from sphinx_codeautolink.extension.cache import DataCache
 from sphinx_codeautolink.parse import ImportTrackerVisitor, NameBreak
+
+import monkeypatches
 
 BLOCK = re.compile(
     r'<div class="(?:highlight-\w|doctest )[^>]*>\s*'
@@ -40,7 +41,7 @@ def forget_what_is_assigned(assign):
     return lambda self, target, value: assign(self, target, None)
 
 
-upstream.replace(
+monkeypatches.replace(
     ImportTrackerVisitor, "resolve_single_assign_target", forget_what_is_assigned, RELEASE
 )
 
@@ -57,7 +58,7 @@ def note_call(document, out_dir, transforms, *args, **options):
         calls[document] = (transforms, *args), options
 
 
-link_html = upstream.replace(
+link_html = monkeypatches.replace(
     codeautolink, "link_html", lambda original: note_call, RELEASE, in_main_process=True
 )
 
@@ -83,7 +84,7 @@ def consider_every_page(build_inited):
     return build_inited_and_consider
 
 
-upstream.replace(
+monkeypatches.replace(
     codeautolink.SphinxCodeAutoLink,
     "build_inited",
     consider_every_page,
@@ -99,7 +100,7 @@ def list_what_can_be_linked_to(create_references):
     return list_it
 
 
-upstream.replace(
+monkeypatches.replace(
     codeautolink.SphinxCodeAutoLink,
     "create_references",
     list_what_can_be_linked_to,
@@ -107,9 +108,11 @@ upstream.replace(
     in_main_process=True,
 )
 # It writes a file for the next build, with what that build finds in Sphinx's environment as well.
-upstream.replace(DataCache, "write", lambda original: lambda self: None, RELEASE)
+monkeypatches.replace(DataCache, "write", lambda original: lambda self: None, RELEASE)
 # It imports whatever torch names for type checkers, which takes a second and changes no link.
-upstream.replace(resolve, "populate_type_checking", lambda original: lambda module: None, RELEASE)
+monkeypatches.replace(
+    resolve, "populate_type_checking", lambda original: lambda module: None, RELEASE
+)
 
 
 def link_code(name, html):

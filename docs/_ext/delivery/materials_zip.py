@@ -9,12 +9,13 @@ import zipfile
 from html import unescape
 from pathlib import Path
 
-import offer_wheel
-import take_away
-import upstream
 from docutils import nodes
-from exercises import reading_order
 from sphinx.util.docutils import SphinxRole
+
+import monkeypatches
+import notebooks
+import offer_wheel
+from exercises import reading_order
 
 NAME = "charseq-everything.zip"
 README = """\
@@ -58,7 +59,7 @@ def files_to_run(app):
     """Return the notebooks and scripts: those of the chapters, and those of the gallery."""
     found = {}
     for kind in ("ipynb", "py"):
-        for folder in take_away.CHAPTERS:
+        for folder in notebooks.CHAPTERS:
             for path in sorted(Path(app.outdir, folder).glob(f"*.{kind}")):
                 found[f"{folder}{path.name}"] = path.read_bytes()
         for path in sorted(Path(app.srcdir, "gallery").rglob(f"*.{kind}")):
@@ -77,7 +78,7 @@ def build(app, exception):
         members[name] = path.read_bytes()
         listed.append(f"{name}\n    {' '.join(alt.split())}\n")
     if not members:
-        upstream.complain(
+        monkeypatches.complain(
             "no page has a figure: is <img alt=… src=…> written otherwise (docutils 0.22)?"
         )
     wheel = offer_wheel.filename(app.config)
@@ -94,5 +95,5 @@ def build(app, exception):
 
 def setup(app):
     app.add_role("materials", MaterialsRole())
-    app.connect("build-finished", build, priority=950)  # after finish.py
+    app.connect("build-finished", build, priority=950)  # after postprocess.py
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -13,10 +13,11 @@ custom.css ties to the theme's switch. So a style sheet inside the file is enoug
 import re
 from pathlib import Path
 
-import upstream
 from docutils import nodes
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
+
+import monkeypatches
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ def add_sizes(app, doctree):
             image.update_all_atts({"width": width, "height": height})
         elif b"<svg" in head:  # the thumbnail of a failed example is a renamed PNG
             problem = f"{path.name} has no size: its viewBox is not as matplotlib 3.11 writes it"
-            upstream.complain(problem, location=app.env.current_document.docname)
+            monkeypatches.complain(problem, location=app.env.current_document.docname)
 
 
 def add_dark(app, exception):
@@ -131,14 +132,14 @@ def add_dark(app, exception):
             moves = b"" if "_thumb." in path.name else appearing(old)
             new = old.replace(b"<defs>", STYLE + moves + b"<defs>", 1)
             if new == old:
-                upstream.complain(
+                monkeypatches.complain(
                     f"{path.name} stays light: it lacks the <defs> of matplotlib 3.11"
                 )
             path.write_bytes(new)
     if images and not figures:
-        upstream.complain("no SVG names matplotlib as its maker, as matplotlib 3.11 does")
+        monkeypatches.complain("no SVG names matplotlib as its maker, as matplotlib 3.11 does")
     if figures and not recoloured:
-        upstream.complain("no figure has a colour of figures.DARK in the form `fill: #1a1a1a`")
+        monkeypatches.complain("no figure has a colour of figures.DARK in the form `fill: #1a1a1a`")
 
 
 def setup(app):

@@ -19,7 +19,7 @@ from sphinx.util.docutils import SphinxDirective
 
 import charseq
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 LABEL = re.compile(r"^\$\$ \(([a-z0-9-]+)\)\s*$", re.MULTILINE)
 
 

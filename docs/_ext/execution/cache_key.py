@@ -14,7 +14,7 @@ from pathlib import Path
 LIBRARIES = ("torch", "numpy", "matplotlib", "ipython")
 # How examples and cells are run and how their figures are drawn.
 DATA = ("python-reference", "reference-net")  # folders of the package
-RUNNERS = ("cells.py", "figures.py", "gallery.py", "jobs.py", "questions.py")
+RUNNERS = ("cells.py", "figures.py", "gallery.py", "workers.py", "questions.py")
 
 
 def cache_key(root):
@@ -22,7 +22,7 @@ def cache_key(root):
     digest = hashlib.sha256(platform.python_version().encode())
     for name in LIBRARIES:
         digest.update(f"{name} {version(name)}\n".encode())
-    extensions = [Path(root, "docs", "_ext", name) for name in RUNNERS]
+    extensions = [Path(root, "docs", "_ext", "execution", name) for name in RUNNERS]
     for path in [*sorted(Path(root, "charseq").glob("*.py")), *extensions]:
         source = path.read_text("utf-8")
         digest.update(f"{path.name}\n{source if path.stem == 'cli' else code_of(source)}".encode())

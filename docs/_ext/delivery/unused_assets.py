@@ -8,7 +8,7 @@ and two thirds of sphinx-design's are for classes that no page here has.
 import re
 from pathlib import Path
 
-import upstream
+import monkeypatches
 
 # A page needs the files whose name starts so only if its body holds one of these.
 NEEDED_FOR = {
@@ -76,13 +76,15 @@ def drop_replaced(app, exception):
     if len(gone) == len(files):  # a build that writes no page copies none of them
         return
     if gone:
-        upstream.complain(f"{gone[0]}.js is gone (Sphinx 9.0.4): has it another name now?")
+        monkeypatches.complain(f"{gone[0]}.js is gone (Sphinx 9.0.4): has it another name now?")
     for file in files.values():
         file.unlink(missing_ok=True)
     button = static / "copybutton.js"
     wanted, text = "= DOCUMENTATION_OPTIONS.URL_ROOT", button.read_text("utf-8")
     if wanted not in text:
-        upstream.complain(f"copybutton.js has no `{wanted}` to replace (sphinx-copybutton 0.5.2)")
+        monkeypatches.complain(
+            f"copybutton.js has no `{wanted}` to replace (sphinx-copybutton 0.5.2)"
+        )
     button.write_text(text.replace(wanted, "= ''"), "utf-8", newline="\n")  # undefined anyway
 
 
@@ -95,7 +97,7 @@ def drop_colours(app, exception):
         path.write_text(rest, "utf-8", newline="\n")
         dropped += count
     if not dropped:
-        upstream.complain(
+        monkeypatches.complain(
             "MyST-NB's styles have no `div.highlight .-Color…` to drop, as those of 1.4.0 had"
         )
 
@@ -115,14 +117,18 @@ def drop_designs(app, exception):
         rule = lambda match: match[0] if any(map(is_used, match[1].split(","))) else ""  # noqa: E731
         path.write_text(RULE.sub(rule, path.read_text("utf-8")), "utf-8", newline="\n")
     if not any(".sd-" in path.read_text("utf-8") for path in styles):
-        upstream.complain("no file sphinx-design.min*.css (0.8.0) has a rule for a class in use")
+        monkeypatches.complain(
+            "no file sphinx-design.min*.css (0.8.0) has a rule for a class in use"
+        )
 
 
 def complain_of_missing(app, exception):
     if exception is None and app.builder.format == "html":
         for prefix in NOT_YET_NEEDED:
             if not any(Path(app.outdir, "_static").glob(f"{prefix}*")):
-                upstream.complain(f"no file's name starts with {prefix!r}: drop it from the list")
+                monkeypatches.complain(
+                    f"no file's name starts with {prefix!r}: drop it from the list"
+                )
 
 
 def bring_them_back(app):

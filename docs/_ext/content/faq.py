@@ -20,7 +20,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 logger = logging.getLogger(__name__)
-FOLDER = Path(__file__).parents[1] / "_questions"
+FOLDER = Path(__file__).parents[2] / "_questions"
 PARTS = ("make-it-happen", "why-it-happens", "fix-it", "check-your-own-code", "read-more")
 PART = re.compile(rf"#({'|'.join(PARTS)})$")
 

@@ -14,14 +14,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import quote, urljoin
 
-import cells as code_cells
-import offer_wheel
-import upstream
 from docutils import nodes
-from exercises import is_question
-from hosting import address_of
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
+
+import cells as code_cells
+import monkeypatches
+import offer_wheel
+from exercises import is_question
+from hosting import address_of
 
 logger = logging.getLogger(__name__)
 CHAPTERS = ("learn/", "before/")
@@ -134,7 +135,7 @@ class Converter:
         return self.unknown(node)
 
     def unknown(self, node):
-        problem = f"take_away.py has no Markdown for {node.tagname!r}, and a notebook needs it"
+        problem = f"notebooks.py has no Markdown for {node.tagname!r}, and a notebook needs it"
         logger.warning("%s", problem, location=node, type="take_away")
         return node.astext()
 
@@ -303,7 +304,9 @@ def write(app, pagename, templatename, context, doctree):
     path.with_name(f"{path.name}.ipynb").write_text(written, "utf-8", newline="\n")
     path.with_name(f"{path.name}.py").write_text(script(cells, head), "utf-8", newline="\n")
     if HEADING not in context["body"]:
-        upstream.complain(f"{pagename} has no {HEADING}, below which its downloads are offered")
+        monkeypatches.complain(
+            f"{pagename} has no {HEADING}, below which its downloads are offered"
+        )
     line = HEADING + offer(pagename, app.config.take_away_repository, app.config.take_away_branch)
     context["body"] = context["body"].replace(HEADING, line, 1)
 

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from docutils import nodes
-from play import play
 from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import docname_join, logging
+
+from widgets import play
 
 logger = logging.getLogger(__name__)
 CHAPTERS = re.compile(r"(?:learn|before|fix)/(?!index$)")

@@ -10,11 +10,12 @@ pages of questions.
 
 import re
 
-import faq
-import upstream
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
+
+import faq
+import monkeypatches
 
 FOLDER = "fix/"
 INDEX = f"{FOLDER}index"
@@ -74,7 +75,7 @@ class List(SphinxPostTransform):
                 items.append((key, nodes.list_item("", nodes.paragraph("", "", link))))
         items = [item for _, item in sorted(items, key=lambda entry: entry[0])]
         if not items:
-            upstream.complain(f"no page in docs/fix belongs to {group!r}", location=here)
+            monkeypatches.complain(f"no page in docs/fix belongs to {group!r}", location=here)
         return nodes.bullet_list("", *items)
 
 
@@ -97,7 +98,9 @@ def shorten_sidebar(app, pagename, templatename, context, doctree):
             below = rf'({folder}index\.html">[^<]*</a>)<ul>.*?</ul>'
             html, hits = re.subn(below, r"\1", html, flags=re.S)
             if not hits:
-                upstream.complain(f"the sidebar has no list below {folder}index (Sphinx 9.0.4)")
+                monkeypatches.complain(
+                    f"the sidebar has no list below {folder}index (Sphinx 9.0.4)"
+                )
         return html
 
     if whole and folders:
