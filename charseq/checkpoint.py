@@ -40,7 +40,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
 from charseq._version import __version__
-from charseq.files import LOCK, lock_folder, write_whole
+from charseq.files import LOCK, check_regular, lock_folder, write_whole
 from charseq.history import History, UpdateRecord
 from charseq.net import NumpyNet
 from charseq.saved_state import collect_state, restore_state
@@ -64,6 +64,15 @@ __all__ = [
 
 FORMAT = 1
 FILES = ("config.json", "vocab.json", "weights.safetensors", "best.safetensors", "history.csv")
+# The types of numbers that NumPy has, by their names in a safetensors file. The bfloat16 and the
+# smaller floats of other programs are not among them.
+TYPES = {
+    "BOOL",
+    *(f"{kind}{bits}" for kind in "IU" for bits in (8, 16, 32, 64)),
+    "F16",
+    "F32",
+    "F64",
+}
 Folder = str | os.PathLike[str]
 
 
@@ -199,6 +208,7 @@ def _read_saved_step(path: Path) -> int | None:
     The history's rows up to this step belong to the last save, so they must not be rewritten.
     """
     try:
+        check_regular(path / "weights.safetensors")
         with safe_open(path / "weights.safetensors", framework="numpy") as tensors:
             return int(tensors.metadata()["step"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
@@ -359,6 +369,7 @@ def read_history(folder: Folder) -> History:
 def _read_history(path: Path, step: int) -> History:
     file = path / "history.csv"
     try:
+        check_regular(file)
         # A run that was killed during a save may have left rows of later training steps.
         history = History.from_csv(file, upto=step)
     except FileNotFoundError:
@@ -454,6 +465,7 @@ def read_config(folder: Folder) -> dict[str, Any]:
         raise RunFolderError(f"{path} {problem}; expected a run folder made by charseq train")
     file = path / "config.json"
     with _explain_read_errors(file, f"{path} is not a run folder: it has no config.json"):
+        check_regular(file)
         config = json.loads(file.read_bytes())
     if not isinstance(config, dict) or "format" not in config:
         raise RunFolderError(f"{file} is not the configuration of a run: it names no format")
@@ -528,19 +540,27 @@ def _check_vocab(path: Path, vocab: Vocabulary, vocab_size: int) -> None:
 def _read_vocab(path: Path) -> Vocabulary:
     file = path / "vocab.json"
     with _explain_read_errors(file, f"{path} is damaged: it has no vocab.json"):
+        check_regular(file)
         return Vocabulary.from_json(file.read_text("utf-8"))
 
 
 def _read_arrays(file: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    if not file.exists():
-        raise RunFolderError(f"{file.parent} is damaged: it has no {file.name}")
     try:
+        check_regular(file)
         with safe_open(file, framework="numpy") as tensors:
+            types = {tensors.get_slice(name).get_dtype() for name in tensors.keys()}  # noqa: SIM118
+            if unknown := types - TYPES:
+                raise RunFolderError(
+                    f"{file} holds numbers of type {', '.join(sorted(unknown))}: expected the F32 "
+                    "or F64 of a run, or the F16 of one that was shrunk"
+                )
             # Copies, because arrays that are mapped from the file would change with the file.
             arrays = {name: np.array(tensors.get_tensor(name)) for name in tensors.keys()}  # noqa: SIM118
-            if {array.dtype.name for array in arrays.values()} == {"float16"}:  # made by `shrink`
+            if types == {"F16"}:  # made by `shrink`
                 arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
             return arrays, tensors.metadata() or {}
+    except FileNotFoundError:
+        raise RunFolderError(f"{file.parent} is damaged: it has no {file.name}") from None
     except OSError as error:
         raise RunFolderError(f"{file} cannot be read: {error.strerror or error}") from None
     except (SafetensorError, TypeError) as error:

@@ -148,12 +148,12 @@ class Corpus:
         OSError
             If the file cannot be read, or the ids cannot be written.
         ValueError
-            If the file is empty, binary or not in this encoding, or has a character that `vocab`
-            lacks. The message names the offending byte or character and its position.
+            If the file is empty, binary, a pipe or not in this encoding, or has a character that
+            `vocab` lacks. The message names the offending byte or character and its position.
 
         See Also
         --------
-        charseq.load_text : Read a file, or a text with a name, as a string.
+        charseq.load_text : Read a file, a pipe, or a text with a name, as a string.
 
         Examples
         --------
@@ -161,17 +161,17 @@ class Corpus:
         >>> Corpus.from_file(charseq.vocab.__file__).decode(0, 44)
         '\"\"\"Text to ids to one-hot vectors, and back.'
         """
+        if _is_pipe_or_device(path):  # even to open a pipe may wait for ever
+            raise ValueError(
+                f"{quote_path(path)} is a pipe or a device, but the text is read twice: "
+                "save it in a file first"
+            )
         with open_text(path) as source:
-            status = os.fstat(source.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ValueError(
-                    f"{quote_path(path)} is not a regular file, but it must be read twice; "
-                    "use Corpus.from_text(load_text(path))"
-                )
             if cache is None:
                 # The system deletes the temporary file when it is no longer mapped.
                 with tempfile.TemporaryFile(buffering=0) as target:
                     return _map_ids(target, *_write_ids(source, target, path, vocab, encoding))
+            status = os.fstat(source.fileno())
             size_and_time = [status.st_size, status.st_mtime_ns]
             cache_file = _cache_path(Path(cache), path, vocab, encoding)
             while (corpus := _read_cache(cache_file, size_and_time)) is None:
@@ -418,6 +418,14 @@ def _check_sizes(text: NDArray[Any], batch_size: int, length: int) -> tuple[int,
 
 
 # --- from a file to ids ---------------------------------------------------------------------------
+
+
+def _is_pipe_or_device(path: str | Path) -> bool:
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - unlike Path, it takes any text as a path
+    except (OSError, ValueError):  # `open_text` says what is wrong
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _smallest_dtype(vocab: Vocabulary) -> np.dtype[Any]:

@@ -1,6 +1,8 @@
 """Write files that appear whole or not at all, and be the only one who writes in a folder."""
 
+import errno
 import os
+import stat
 import sys
 import threading
 from collections.abc import Iterator
@@ -73,6 +75,12 @@ def write_all(file: IO[bytes], data: memoryview) -> None:
     """
     while data:
         data = data[file.write(data) :]
+
+
+def check_regular(path: Path) -> None:
+    """Raise unless a path leads to a regular file: reading from a pipe may wait for ever."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
 
 
 def write_after(file: IO[bytes], size: int, data: bytes) -> None:

@@ -768,6 +768,20 @@ def test_a_folder_in_place_of_a_file_is_refused_and_named(name, folder):
     assert len(error_messages(folder, name, READERS_OF[name])) == len(READERS_OF[name])
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("kind", ["pipe", "endless device"])
+@pytest.mark.parametrize("name", READERS_OF)
+def test_a_pipe_or_device_in_place_of_a_file_is_refused_and_not_waited_for(name, kind, folder):
+    (folder / name).unlink()
+    if kind == "pipe":
+        os.mkfifo(folder / name)
+    else:
+        (folder / name).symlink_to("/dev/zero")
+    messages = error_messages(folder, name, READERS_OF[name])
+    assert len(messages) == len(READERS_OF[name])
+    assert all(message.endswith("cannot be read: it is not a regular file") for message in messages)
+
+
 @pytest.mark.parametrize("name", READERS_OF)
 def test_a_file_without_read_permission_is_refused(name, folder, monkeypatch):
     def refuse(path, *args, **options):
@@ -940,6 +954,23 @@ def test_invalid_weights_are_refused(name, change, message, folder):
         with pytest.raises(RunFolderError, match=message) as caught:
             LOADERS[loader](folder)
         assert name in str(caught.value)
+
+
+BITS = {"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "BF16": 16}
+BITS |= {"C64": 64, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8}
+
+
+@pytest.mark.parametrize("name", [name for name in READERS_OF if name.endswith("safetensors")])
+@pytest.mark.parametrize("kind", BITS)
+def test_numbers_of_a_type_that_numpy_lacks_are_refused_and_named(kind, name, folder):
+    # Eight numbers, since a file of safetensors ends at a whole byte.
+    entry = {"dtype": kind, "shape": [8], "data_offsets": [0, BITS[kind]]}
+    head = json.dumps({"head.bias": entry, "__metadata__": {"step": "3"}}).encode()
+    data = struct.pack("<Q", len(head)) + head + bytes(BITS[kind])
+    (folder / name).write_bytes(data)
+    messages = error_messages(folder, name, READERS_OF[name])
+    assert len(messages) == len(READERS_OF[name])
+    assert all(f"holds numbers of type {kind}: expected the F32 or F64" in m for m in messages)
 
 
 @pytest.mark.parametrize("value", [None, "", "-1", "3.0", "three", "9" * 30, "٣"])

@@ -260,6 +260,15 @@ def test_batch_sizes_must_be_integers_and_rng_a_generator():
 # --- ids on disk ----------------------------------------------------------------------------------
 
 
+@posix
+def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(
+        ValueError, match=r"pipe' is a pipe or a device, .* save it in a file first$"
+    ):
+        Corpus.from_file(tmp_path / "pipe")
+
+
 @pytest.fixture
 def temporary(tmp_path, monkeypatch):
     """Use an empty folder as the system's folder for temporary files."""
