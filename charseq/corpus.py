@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from charseq._checks import check_at_least, check_text_ids
-from charseq.files import replace_file, write_all
+from charseq.files import check_regular, replace_file, write_all
 from charseq.texts import CHUNK, open_text, quote_path, text_chunks
 from charseq.vocab import Vocabulary
 
@@ -29,7 +29,7 @@ __all__ = ["Corpus", "streams", "windows"]
 
 Batch = tuple[NDArray[np.int64], NDArray[np.int64]]
 
-ENDING = b"charseq1"  # ends each cache file, so that a file that was cut short is recognized
+ENDING = b"charseq2"  # ends each cache file, so that a file that was cut short is recognized
 
 
 # --- a text as ids --------------------------------------------------------------------------------
@@ -135,8 +135,9 @@ class Corpus:
             The encoding of the file.
         cache : str or pathlib.Path, optional
             A folder that stores the ids for the next call. The file is then read again only if its
-            size, its modification time, `encoding` or `vocab` has changed. By default the ids are
-            in a temporary file, which is deleted together with the corpus.
+            size, its modification time, `encoding` or `vocab` has changed, or if the stored ids are
+            damaged. By default the ids are in a temporary file, which is deleted together with the
+            corpus.
 
         Returns
         -------
@@ -170,12 +171,17 @@ class Corpus:
             if cache is None:
                 # The system deletes the temporary file when it is no longer mapped.
                 with tempfile.TemporaryFile(buffering=0) as target:
-                    return _map_ids(target, *_write_ids(source, target, path, vocab, encoding))
+                    vocab, count, _ = _write_ids(source, target, path, vocab, encoding)
+                    return _map_ids(target, vocab, count)
             status = os.fstat(source.fileno())
             size_and_time = [status.st_size, status.st_mtime_ns]
             cache_file = _cache_path(Path(cache), path, vocab, encoding)
-            while (corpus := _read_cache(cache_file, size_and_time)) is None:
+            corpus = _read_cache(cache_file, size_and_time)
+            if corpus is None:
                 _write_cache(cache_file, source, path, vocab, encoding, size_and_time)
+                corpus = _read_cache(cache_file, size_and_time)
+            if corpus is None:
+                raise OSError(f"the ids in {quote_path(cache_file)} are not those just written")
             return corpus
 
     def __len__(self) -> int:
@@ -447,9 +453,9 @@ def _write_ids(
     path: str | Path,
     vocab: Vocabulary | None,
     encoding: str,
-) -> tuple[Vocabulary, int]:
-    """Write the ids of a text file to another file; return the vocabulary and the number of ids."""
-    quoted_path, count = quote_path(path), 0
+) -> tuple[Vocabulary, int, str]:
+    """Write the ids of a text file to another; return the vocabulary, their number and digest."""
+    quoted_path, count, digest = quote_path(path), 0, hashlib.sha256()
     source.seek(0)
     if vocab is None:
         vocab = _collect_vocabulary(source, quoted_path, encoding)
@@ -465,8 +471,9 @@ def _write_ids(
             ) from None
         with _name_text_in_errors(path):
             write_all(target, ids.data.cast("B"))
+        digest.update(ids.data)
         count += len(text)
-    return vocab, count
+    return vocab, count, digest.hexdigest()
 
 
 @contextmanager
@@ -484,8 +491,9 @@ def _name_text_in_errors(path: str | Path) -> Iterator[None]:
 
 
 # --- ids on disk ----------------------------------------------------------------------------------
-# A cache file has four parts: the ids; JSON with their characters and the size and time of the text
-# file; the length of that JSON in eight bytes; and ENDING. A file without ENDING is not used.
+# A cache file has five parts: the ids; JSON with their characters, their number and digest, and the
+# size and time of the text file; the digest of that JSON; its length in eight bytes; and ENDING.
+# Whatever was cut or changed, one of the digests tells, and the text is read again.
 
 
 class _Map(mmap.mmap):
@@ -537,27 +545,48 @@ def _write_cache(
     with _name_text_in_errors(path):
         cache_file.parent.mkdir(parents=True, exist_ok=True)
         with replace_file(cache_file) as target:
-            vocab, _ = _write_ids(source, target, path, vocab, encoding)
-            about = json.dumps({"file": size_and_time, "chars": list(vocab.chars)}).encode()
-            write_all(target, memoryview(about + len(about).to_bytes(8, "little") + ENDING))
+            vocab, count, digest = _write_ids(source, target, path, vocab, encoding)
+            about = json.dumps(
+                {
+                    "file": size_and_time,
+                    "chars": list(vocab.chars),
+                    "count": count,
+                    "sha256": digest,
+                }
+            ).encode()
+            end = hashlib.sha256(about).digest() + len(about).to_bytes(8, "little") + ENDING
+            write_all(target, memoryview(about + end))
 
 
 def _read_cache(cache_file: Path, size_and_time: list[int]) -> Corpus | None:
-    """Map cached ids; return None if they are incomplete or the text file has changed."""
+    """Map cached ids; return None if they are damaged or the text file has changed."""
     try:
-        file = cache_file.open("rb")
+        check_regular(cache_file)
+        with cache_file.open("rb") as file:
+            about, size_of_ids = _read_about(file)
+            if about is None or about["file"] != size_and_time:
+                return None
+            vocab = Vocabulary(about["chars"])
+            if size_of_ids != about["count"] * _smallest_dtype(vocab).itemsize:
+                return None
+            corpus = _map_ids(file, vocab, about["count"])
     except OSError:
         return None
-    with file:
-        end_of_json = file.seek(0, os.SEEK_END) - 8 - len(ENDING)
-        file.seek(max(end_of_json, 0))
-        json_size, ending = int.from_bytes(file.read(8), "little"), file.read()
-        if ending != ENDING:
-            return None
-        size_of_ids = end_of_json - json_size
-        file.seek(max(size_of_ids, 0))
-        about = json.loads(file.read(json_size))
-        if about["file"] != size_and_time:
-            return None
-        vocab = Vocabulary(about["chars"])
-        return _map_ids(file, vocab, size_of_ids // _smallest_dtype(vocab).itemsize)
+    return corpus if corpus.digest() == about["sha256"] else None
+
+
+def _read_about(file: IO[bytes]) -> tuple[dict[str, Any] | None, int]:
+    """Return what a cache file says about its ids, or None if it is damaged, and their size."""
+    size = file.seek(0, os.SEEK_END) - 32 - 8 - len(ENDING)
+    file.seek(max(0, size))
+    digest, size_of_json, ending = (
+        file.read(32),
+        int.from_bytes(file.read(8), "little"),
+        file.read(),
+    )
+    size_of_ids = size - size_of_json
+    if ending != ENDING or size_of_ids < 0:
+        return None, 0
+    file.seek(size_of_ids)
+    text = file.read(size_of_json)
+    return json.loads(text) if hashlib.sha256(text).digest() == digest else None, size_of_ids

@@ -388,6 +388,69 @@ def test_a_truncated_cache_file_is_not_used(tmp_path_factory, length):
     assert cached.read_bytes() == whole
 
 
+CACHED = "hello wörld, " * 30 + "".join(chr(0x4E00 + i) for i in range(300))  # ids of two bytes
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """A text file, its cache, and the whole bytes of the cache."""
+    folder = tmp_path_factory.mktemp("damaged")
+    (folder / "text.txt").write_text(CACHED, "utf-8")
+    assert Corpus.from_file(folder / "text.txt", cache=folder / "cache").decode() == CACHED
+    (cached,) = (folder / "cache").iterdir()
+    return folder / "text.txt", cached, cached.read_bytes()
+
+
+def assert_read_again(cache):
+    """Check that a damaged cache gives the right text all the same, and is whole afterwards."""
+    path, cached, whole = cache
+    assert Corpus.from_file(path, cache=cached.parent).decode() == CACHED
+    assert cached.read_bytes() == whole
+
+
+@given(data=st.data())
+def test_a_cache_file_with_changed_bytes_is_not_used(cache, data):
+    _, cached, whole = cache
+    changed = bytearray(whole)
+    place = data.draw(st.integers(0, len(whole) - 1))
+    changed[place] ^= data.draw(st.integers(1, 255))
+    cached.write_bytes(changed)
+    assert_read_again(cache)
+
+
+@given(data=st.data())
+def test_a_cache_file_in_which_bytes_are_missing_is_not_used(cache, data):
+    _, cached, whole = cache
+    start = data.draw(st.integers(0, len(whole) - 1))
+    stop = data.draw(st.integers(start + 1, len(whole)))
+    cached.write_bytes(whole[:start] + whole[stop:])
+    assert_read_again(cache)
+
+
+def test_a_cache_file_without_its_ids_is_not_used(write, tmp_path):
+    path, text = write("ab" * 5000), "ab" * 5000  # more bytes than what is said about them
+    Corpus.from_file(path, cache=tmp_path / "cache")
+    (cached,) = (tmp_path / "cache").iterdir()
+    cached.write_bytes(cached.read_bytes()[len(text) :])
+    assert Corpus.from_file(path, cache=tmp_path / "cache").decode() == text
+
+
+@posix
+def test_a_pipe_in_place_of_a_cache_file_is_replaced_and_not_waited_for(cache):
+    cache[1].unlink()
+    os.mkfifo(cache[1])
+    assert_read_again(cache)
+
+
+def test_a_cache_that_does_not_keep_what_is_written_is_refused(write, tmp_path, monkeypatch):
+    def lose(file, data):
+        file.write(bytes(len(data)))
+
+    monkeypatch.setattr(corpus, "write_all", lose)
+    with pytest.raises(OSError, match=r"ids in '.*\.ids' are not those just written$"):
+        Corpus.from_file(write("hello"), cache=tmp_path / "cache")
+
+
 def test_an_error_while_caching_does_not_change_the_old_cache(write, tmp_path):
     path, cache = write("hello"), tmp_path / "cache"
     Corpus.from_file(path, cache=cache)
