@@ -86,14 +86,19 @@ def build_clean(folder: Path, jobs: int = JOBS, **elsewhere: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def build_once(tmp_path_factory, worker_id):
+def shared_folder(tmp_path_factory):
+    """A folder that all processes of tests share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def build_once(shared_folder):
     """Build the site in a folder of that name, unless another process of tests has."""
-    alone = worker_id == "master"
-    shared = tmp_path_factory.getbasetemp() if alone else tmp_path_factory.getbasetemp().parent
 
     def build(name, **otherwise):
-        folder, verdict = shared / name, shared / f"{name}.txt"
-        with FileLock(shared / f"{name}.lock"):
+        folder, verdict = shared_folder / name, shared_folder / f"{name}.txt"
+        with FileLock(shared_folder / f"{name}.lock"):
             if not verdict.exists():
                 verdict.write_text(build_clean(folder, **otherwise), "utf-8")
         if said := verdict.read_text("utf-8"):

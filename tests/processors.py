@@ -29,8 +29,8 @@ sys.path.insert(0, str(ROOT / "docs" / "_ext" / "execution"))
 import cells  # noqa: E402 - what runs the cells when the site is built
 
 PAGES = [f"docs/{folder}*.md" for folder in ("", "before/", "learn/", "fix/", "use/")]
-# The pages' cells are run by `outputs`; their prompts are run by pytest, with the unit tests.
-TESTS = ["charseq", "docs", "tests", "--ignore=tests/browser"]
+# The pages' cells are run by `outputs`.
+TESTS = ["charseq", "tests", "--ignore=tests/browser"]
 TESTS += ["--ignore=tests/test_site.py", "--ignore=tests/test_bench.py"]
 # The tests that compare computed numbers with each other.
 SENSITIVE = ["reference", "layers", "model", "sampling", "training", "notebook", "baselines"]
@@ -251,7 +251,6 @@ def outputs_with(env):
 
 def tests_with(env, tests):
     """Run pytest; return its last line, or None if all is well."""
-    # The cells of a page are tests that share names, so one process runs a file from end to end.
     several = ["-n", str(cores()), "--dist=loadfile"]
     side_by_side = several if importlib.util.find_spec("xdist") else []
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *side_by_side]

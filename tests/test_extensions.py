@@ -334,7 +334,10 @@ Bad $\\frac{{1$ math.
 ![](picture.svg) {{book}}`A scroll <charseq.txt>`
 
 ```{{code-cell}} python
+import warnings
+
 print(float("nan"))
+warnings.warn("Python hides this kind", PendingDeprecationWarning)
 ```
 
 ```{{code-of}} no_such_function
@@ -414,6 +417,7 @@ MISTAKES = {
     "bad LaTeX": r"bad.md.*bad math '.*frac\{1': ",
     "an image without alternative text": r"bad.md.*an image has no alternative text: .*picture.svg",
     "an SVG without size": r"picture.svg has no size",
+    "a warning in a cell, even of a kind that Python hides": r"bad.md.*stderr was found",
     "a NaN": r"bad.md.*an output has a NaN: nan",
     "a NaN in a figure": r"bad.md.*a figure has a NaN in its text: .*svg",
     "an example that did not run": r"silent.*the example has no output and no figure",
@@ -597,10 +601,9 @@ def start(folder, files, renames):
 
 
 @pytest.fixture(scope="session")
-def toys(tmp_path_factory, worker_id):
+def toys(shared_folder):
     """Build the sites side by side, unless another process of tests has."""
-    base = tmp_path_factory.getbasetemp()
-    shared = (base if worker_id == "master" else base.parent) / "toys"
+    shared = shared_folder / "toys"
     with FileLock(f"{shared}.lock"):
         if not shared.exists():
             builds = {name: start(shared / name, *site) for name, site in SITES.items()}

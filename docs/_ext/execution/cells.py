@@ -67,6 +67,7 @@ def run_cells(sources, rc, describe=None):
     that returns the words for a figure, they are described instead of drawn.
     """
     shell = make_shell(rc, describe)
+    warnings.simplefilter("default")  # Python hides some kinds; what is printed fails the build
     outputs = []
     for source in sources:
         shell.outputs = []
