@@ -18,7 +18,8 @@ addresses
         add what the site in _build has to the list of all its addresses, docs/_addresses.txt
 live    serve the site and rebuild it on every save
 links   follow each link that leads out of the site; this task needs the network
-lint    run ruff and mypy, and deno's formatter and linter for JavaScript
+lint    check the form of everything: ruff and mypy for Python, deno for JavaScript, and
+        tests/lint.py for Markdown, spelling, and the parts of pages, examples and docstrings
 clean   delete everything that was built, except .venv
 oldest  print the oldest releases that pyproject.toml admits, as constraints for pip:
         python3 dev.py oldest > oldest.txt; PIP_CONSTRAINT=oldest.txt python3 dev.py test --quick
@@ -96,7 +97,7 @@ def lint():
     python = [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]]
     javascript = [["deno", "fmt", "--check", "--quiet"], ["deno", "lint", "--quiet"]]
     os.environ["DENO_NO_UPDATE_CHECK"] = "1"  # nothing here asks the network
-    return run_until_failure(*python, *javascript)
+    return run_until_failure(*python, *javascript, ["tests.lint"])
 
 
 def test(*options):

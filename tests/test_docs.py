@@ -1,6 +1,5 @@
-"""The pages keep their promises: chains of equations, the form of a chapter, the examples."""
+"""The pages keep their promises. Their form is for tests/lint.py."""
 
-import ast
 import json
 import re
 import subprocess
@@ -8,7 +7,6 @@ import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import pytest
 
 import cache_key
 import cells
@@ -25,12 +23,7 @@ ORDER = re.findall(
 )
 CHAPTERS = [ROOT / "docs" / "learn" / f"{name}.md" for name in ORDER]
 BEFORE = sorted((ROOT / "docs" / "before").glob("*.md"))  # what the chapters take for granted
-FIXES = sorted((ROOT / "docs" / "fix").glob("*.md"))
 EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
-
-
-def name_of(path):
-    return path.stem
 
 
 def title_of(page):
@@ -49,35 +42,6 @@ def test_the_site_states_at_least_the_equations_of_the_first_chapters():
         "output-layer",
         "parameter-count",
     } <= EQUATIONS.keys()
-
-
-@pytest.mark.parametrize("label", EQUATIONS)
-def test_each_equation_has_a_function_of_the_same_name_that_cites_it(label):
-    name = label.replace("-", "_")
-    function = equations.functions().get(name)
-    assert function, f"write {name}() in charseq/reference.py"
-    assert label in function.cites, f"cite :eq:`{label}` in the docstring of {name}"
-
-
-@pytest.mark.parametrize("label", EQUATIONS)
-def test_an_equation_has_its_symbols_on_the_notation_page(label):
-    assert label in equations.symbols(), f"refer to {{eq}}`{label}` in docs/notation.md"
-
-
-@pytest.mark.parametrize("label", EQUATIONS)
-def test_an_equation_is_proved_by_a_test_of_its_name(label):
-    key = label.replace("-", "_")
-    assert equations.proofs(label), f"write test_{key}_… in a file of tests/"
-
-
-SHOWN = sorted(EQUATIONS.keys() - {"parameter-count"})  # the code of which is a table's sum
-
-
-@pytest.mark.parametrize("label", SHOWN)
-def test_the_chapter_of_an_equation_shows_its_code(label):
-    page = (ROOT / "docs" / EQUATIONS[label]).with_suffix(".md").read_text("utf-8")
-    shown = f"{{code-of}} {label.replace('-', '_')}\n"
-    assert shown in page, f"show the code with ```{shown} in docs/{EQUATIONS[label]}.md"
 
 
 def test_code_that_pages_show_is_at_most_80_columns_wide():
@@ -152,151 +116,6 @@ def test_each_work_of_the_bibliography_is_cited():
     assert [work for work in works if work not in cited] == []
 
 
-@pytest.mark.parametrize("page", CHAPTERS, ids=name_of)
-def test_a_chapter_has_the_parts_of_a_chapter_in_order(page):
-    text = page.read_text("utf-8")
-    parts = [
-        r"^# [A-Z]",
-        r"^\*.*\?",  # the question
-        r"After this page you can",
-        r"image:\s+alt:",  # a picture
-        r"^\$\$ \(|\{eq\}|^## ",
-        r"^\{code-of\}|^```\{code-of\}",
-        r"^## Try it$",
-        r"^## What goes wrong here$",
-        r"^## Exercises$",
-        r"^## Where to go next$",
-    ]
-    places = [re.search(part, text, re.MULTILINE) for part in parts]
-    assert all(places), [part for part, place in zip(parts, places, strict=True) if not place]
-    starts = [place.start() for place in places if place]
-    assert starts == sorted(starts)
-
-
-CELL = re.compile(r"^```\{code-cell\} python\n(?:---\n(.*?)^---\n)?(.*?)^```", re.M | re.S)
-KINDS = ("warm-up", "by hand", "guess first", "find the fault", "build")
-
-
-def exercises_of(page):
-    """Return the kind of each exercise of a page, and all that stands below it."""
-    text = page.read_text("utf-8").split("## Exercises")[1].split("\n## ")[0]
-    titles = re.findall(r"^:{3,}\{admonition\} Exercise (.*)$", text, re.M)
-    parts = re.split(r"^:{3,}\{admonition\} Exercise .*$", text, flags=re.M)[1:]
-    named = [re.fullmatch(rf"{n} \(([a-z -]+)\): \S.*", t) for n, t in enumerate(titles, 1)]
-    assert all(named), titles
-    return [(title[1], part) for title, part in zip(named, parts, strict=True)]
-
-
-@pytest.mark.parametrize("page", CHAPTERS, ids=name_of)
-def test_a_chapter_has_exercises_of_every_kind(page):
-    kinds = [kind for kind, _ in exercises_of(page)]
-    assert 5 <= len(kinds) <= 7
-    assert set(kinds) == set(KINDS)
-
-
-@pytest.mark.parametrize("page", CHAPTERS, ids=name_of)
-def test_an_exercise_has_a_solution_in_prose_and_in_code(page):
-    for kind, exercise in exercises_of(page):
-        assert ":class: exercise" in exercise
-        assert re.search(r"^:::+\{dropdown\} Show the solution$", exercise, re.M), kind
-        assert "tags: [hide-cell]" in exercise, kind
-
-
-@pytest.mark.parametrize("page", CHAPTERS, ids=name_of)
-def test_most_exercises_are_answered_in_place_and_foresee_two_mistakes(page):
-    answered = 0
-    for _, exercise in exercises_of(page):
-        asking = [
-            code
-            for options, code in CELL.findall(exercise)
-            if "[remove-input]" in options and re.search(r"\b(Number|Shape|Text|Choice)\(", code)
-        ]
-        if asking:
-            answered += 1
-            assert sum(code.count(".mistake(") for code in asking) >= 2, asking
-    assert answered >= 4
-
-
-@pytest.mark.parametrize("page", CHAPTERS, ids=name_of)
-def test_a_checker_refuses_the_starter_and_three_wrong_solutions_and_takes_the_solution(page):
-    """The cells run in the build and in the tests of the page; here is seen that they are there."""
-    builds = [exercise for kind, exercise in exercises_of(page) if kind == "build"]
-    last = cells.sources_of(page.read_text("utf-8"))[-1]
-    refused = re.findall(r"refuses\(\s*(check_\w+),([^)]*)\)", last)
-    assert len(refused) >= len(builds)
-    for exercise in builds:
-        code = CELL.findall(exercise)
-        seen = [source for options, source in code if not options]
-        folded = "".join(source for options, source in code if "hide-cell" in options)
-        (checker,) = re.findall(r"^def (check_\w+)\(", folded, re.M)
-        (others,) = (names for name, names in refused if name == checker)
-        wrong = [name.strip() for name in others.split(",") if name.strip()]
-        assert len(set(wrong)) >= 4  # the starter and three more
-        assert re.search(rf"^def {wrong[0]}\(", "".join(seen), re.M), "the starter is in view"
-        assert re.search(rf"^{checker}\(\w+\)", folded, re.M), "the solution calls the checker"
-
-
-@pytest.mark.parametrize("page", [*BEFORE, *CHAPTERS], ids=name_of)
-def test_a_chapter_ends_with_checks_of_what_its_prose_says(page):
-    last = cells.sources_of(page.read_text("utf-8"))[-1]
-    assert last.startswith("# What the prose says")
-    assert len(re.findall(r"^assert ", last, re.MULTILINE)) >= 2
-
-
-def undefined_names(code):
-    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--select=F821", "-"]
-    checked = subprocess.run(
-        [*ruff, "--output-format=concise"], input=code, text=True, capture_output=True
-    )
-    assert not checked.stderr, checked.stderr
-    return re.findall(r"Undefined name `(\w+)`", checked.stdout)
-
-
-@pytest.mark.parametrize(
-    "page", [*BEFORE, *CHAPTERS, *FIXES, *(ROOT / "docs").glob("[!i]*.md")], ids=name_of
-)
-def test_the_code_that_a_reader_sees_needs_nothing_that_is_folded(page):
-    found = CELL.findall(page.read_text("utf-8"))
-    seen = [code for options, code in found if not re.search(r"tags: \[(hide|remove)-", options)]
-    assert undefined_names("\n".join(seen)) == []
-
-
-def test_a_name_that_only_folded_code_defines_is_noticed():
-    assert undefined_names("import numpy as np\nprint(np.e, corpus)\ncorpus = 1\n") == ["corpus"]
-
-
-@pytest.mark.parametrize("page", [*BEFORE, *CHAPTERS, *FIXES, ROOT / "docs/index.md"], ids=name_of)
-def test_code_on_a_page_fits_its_column(page):
-    lines = [
-        line for cell in cells.sources_of(page.read_text("utf-8")) for line in cell.splitlines()
-    ]
-    assert [line for line in lines if len(line) > 78] == []
-
-
-@pytest.mark.parametrize("page", [*BEFORE, *CHAPTERS, *FIXES, *EXAMPLES], ids=name_of)
-def test_a_figure_takes_its_colours_from_charseq_plotting(page):
-    """Those have a partner on a dark page; others can't be seen there (figures.py)."""
-    assert re.findall(r"""["']#[0-9a-fA-F]{6}["']""", page.read_text("utf-8")) == []
-
-
-@pytest.mark.parametrize("script", EXAMPLES, ids=name_of)
-def test_an_example_asks_a_question_draws_and_asserts_its_claim(script):
-    tree = ast.parse(script.read_text("utf-8"))
-    title = (ast.get_docstring(tree) or "").strip().splitlines()[0]
-    text = script.read_text("utf-8")
-    assert title.endswith("?")
-    assert any(isinstance(node, ast.Assert) for node in tree.body), "assert the closing claim"
-    assert "**What to notice.**" in text
-    assert "fig.set_label(" in text, "a figure says what it shows: fig.set_label(…)"
-
-
-@pytest.mark.parametrize("script", EXAMPLES, ids=name_of)
-def test_an_example_is_linked_from_a_chapter(script):
-    target = f"sphx_glr_gallery_{script.parent.name}_{script.name}"
-    linked = any(target in page.read_text("utf-8") for page in CHAPTERS)
-    assert linked, f"link {{ref}}`{target}` from a chapter"
-
-
 def test_every_public_name_is_in_the_api_reference():
     pages = "".join(page.read_text("utf-8") for page in (ROOT / "docs/api").glob("*.md"))
     listed = re.findall(r"^\.\. auto\w+:: charseq\.(\S+)$", pages, re.MULTILINE)
@@ -315,46 +134,16 @@ def test_the_readme_program_runs(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "loss.svg").stat().st_size > 1000
 
 
-CLOCK = re.compile(
-    r"(?:perf_counter|process_time|thread_time|monotonic|getrusage|time\.time|os\.times)\(|timeit"
-    r"|from time import|^import time\b|\bsleep\(|performance\.now|Date\.now|wait_for_timeout",
-    re.MULTILINE,
-)
-WITHOUT_CLOCK = [
-    *(path for path in sorted((ROOT / "tests").rglob("*.py")) if path != Path(__file__)),
-    *(
-        ROOT / "docs" / "index.md",
-        *BEFORE,
-        *CHAPTERS,
-        *FIXES,
-        *sorted((ROOT / "docs" / "use").glob("*.md")),
-    ),
-    *EXAMPLES,
-]
-
-
-@pytest.mark.parametrize("path", WITHOUT_CLOCK, ids=name_of)
-def test_no_test_page_or_example_reads_a_clock_or_sleeps(path):
-    found = CLOCK.findall(path.read_text("utf-8"))
-    assert not found, (
-        f"{path.relative_to(ROOT)} uses {', '.join(found)}. Seconds differ between machines, "
-        "so a slow or busy one would fail, or print something else. Count operations, calls, bytes "
-        "or steps, wait for a condition, or measure in benchmarks/."
-    )
-
-
-@pytest.mark.parametrize(
-    "page", [*BEFORE, *CHAPTERS, *FIXES, *(ROOT / "docs" / "use").glob("*.md")], ids=name_of
-)
-def test_the_cells_we_run_in_advance_are_exactly_those_that_myst_nb_finds(page):
+def test_the_cells_we_run_in_advance_are_exactly_those_that_myst_nb_finds():
     from myst_nb.core.read import read_myst_markdown_notebook
     from myst_parser.config.main import MdParserConfig
 
-    text = page.read_text("utf-8")
-    read = (
-        read_myst_markdown_notebook(text, MdParserConfig()).cells if "{code-cell}" in text else ()
-    )
-    assert cells.sources_of(text) == [c.source for c in read if c.cell_type == "code"]
+    pages = [path.read_text("utf-8") for path in (ROOT / "docs").rglob("*.md")]
+    pages = [text for text in pages if "{code-cell}" in text]
+    assert len(pages) > 150
+    for text in pages:
+        read = read_myst_markdown_notebook(text, MdParserConfig()).cells
+        assert cells.sources_of(text) == [c.source for c in read if c.cell_type == "code"]
 
 
 IN_ANOTHER_PROCESS = """
@@ -415,24 +204,8 @@ def test_the_map_names_files_and_functions_that_exist():
     assert unknown == []
 
 
-GLOSSARY = (ROOT / "docs/glossary.md").read_text("utf-8").split("{glossary}\n:sorted:\n")[1]
-ENTRIES = re.findall(r"^(\w.*(?:\n\w.*)*)\n((?:  .*\n|\n)+)", GLOSSARY, re.MULTILINE)
-
-
-@pytest.mark.parametrize(("terms", "entry"), ENTRIES, ids=[terms for terms, _ in ENTRIES])
-def test_an_entry_of_the_glossary_is_a_sentence_or_two_and_names_its_chapter(terms, entry):
-    says, chapters = entry.strip().split("\n\n")[0].split("\n  See ")
-    assert 1 <= len(re.findall(r"\.(?=\s|$)", says)) <= 2
-    assert says.endswith(".")
-    assert "\\" not in says  # it is the title of links, too
-    pages = re.findall(r"\{doc\}`(.*?)`", chapters)
-    assert pages
-    assert [page for page in pages if not (ROOT / f"docs/{page}.md").is_file()] == []
-
-
-def test_the_glossary_is_in_alphabetical_order_and_has_no_term_twice():
-    first = [terms.split("\n")[0].lower() for terms, _ in ENTRIES]
-    assert len(first) > 100
-    assert first == sorted(first)
-    every = [term for terms, _ in ENTRIES for term in terms.lower().split("\n")]
-    assert len(every) == len(set(every))
+def test_the_glossary_has_many_terms_and_none_twice():
+    body = (ROOT / "docs/glossary.md").read_text("utf-8").split("{glossary}\n:sorted:\n")[1]
+    terms = re.findall(r"^(\w.*)$", body.lower(), re.MULTILINE)
+    assert len(terms) > 100
+    assert len(terms) == len(set(terms))

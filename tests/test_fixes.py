@@ -8,18 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from test_docs import CELL, cells
+from lint import PARTS_OF_A_FIX
 from warm import FORKS, WarmProcess
 
+import cells
 import faq
 import fixes
 
 ROOT = Path(__file__).resolve().parents[1]
 INDEX = ROOT / "docs" / "fix" / "index.md"
 PAGES = sorted(page for page in INDEX.parent.glob("*.md") if page != INDEX)
-PARTS = ("Make it happen", "Why it happens", "Fix it", "Check your own code", "Read more")
-KEYS = {"file_format", "kernelspec", "group", "symptom"}
-MAY_HAVE = {"message", "newer", "stated", "shows-nan"}
 # What a page must not change for the code that runs after it.
 STATE = """(
     torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads(),
@@ -108,24 +106,6 @@ def test_a_page_breaks_where_it_says_and_its_fix_runs_and_nothing_is_left(path, 
         assert "breaks" not in marks, "name the message in the front matter"
 
 
-@pytest.mark.parametrize("path", PAGES, ids=name_of)
-def test_a_page_has_its_parts_in_order_and_ends_with_checks(path):
-    text = path.read_text("utf-8")
-    about = front_matter(path)
-    assert KEYS <= about.keys() <= KEYS | MAY_HAVE
-    assert f"{{fixes}} {about['group']}\n" in INDEX.read_text("utf-8"), "the index lists the group"
-    lead = text.split("\n## ")[0]
-    assert "**In short:** " in lead
-    assert tuple(re.findall(r"^## (.*)$", text, re.M)) == PARTS
-    first = CELL.findall(text)[0][1]
-    assert "import " in first, "the first cell runs by itself"
-    read_more = text.split("## Read more")[1]
-    assert re.search(r"\{doc\}`/?(\.\./)?learn/|\(/learn/", read_more), "link the chapter"
-    last = cells.sources_of(text)[-1]
-    assert last.startswith("# What the prose says")
-    assert re.search(r"^assert ", last, re.M)
-
-
 def test_a_page_that_breaks_elsewhere_or_not_at_all_is_noticed(tmp_path, run):
     page = tmp_path / "page.md"
     cell = "```{{code-cell}} python\n{}\n```\n"
@@ -136,7 +116,7 @@ def test_a_page_that_breaks_elsewhere_or_not_at_all_is_noticed(tmp_path, run):
 
 
 def test_the_parts_are_those_for_which_a_question_links_to_the_whole_page():
-    assert tuple(part.lower().replace(" ", "-") for part in PARTS) == faq.PARTS
+    assert tuple(part.lower().replace(" ", "-") for part in PARTS_OF_A_FIX) == faq.PARTS
 
 
 def test_there_are_at_least_forty_pages():

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from hatchling.builders.sdist import SdistBuilder
-from numpydoc.validate import ERROR_MSGS, validate
 from packaging.requirements import Requirement
 
 import charseq
@@ -198,85 +197,13 @@ def test_version_has_three_numbers():
     assert re.fullmatch(r"\d+\.\d+\.\d+", charseq.__version__)
 
 
-# --- docstrings -----------------------------------------------------------------------------------
-
-IGNORED = {
-    "ES01": "a summary that says everything needs no second paragraph",
-    "EX01": "a class has the examples of its methods, and the gallery those of figures",
-    "SA01": "links to related functions are added only where they help",
-    "GL01": "the summary is on the same line as the quotes, as in PEP 257",
-    "RT02": "if two values are returned, they have names",
-}
-EXCEPTIONS = {
-    "charseq.reference.RNNParams": ("PR01", "its fields are attributes"),
-    "charseq.shapes.Parameter": ("PR01", "its fields are attributes"),
-    "charseq.shapes.Tensor": ("PR01", "its fields are attributes"),
-    "charseq.history.EpochRecord": ("PR01", "its fields are attributes"),
-    "charseq.history.UpdateRecord": ("PR01", "its fields are attributes"),
-    "charseq.sampling.Draw": ("PR01", "its fields are attributes"),
-    "charseq.training.Diverged": ("PR01", "only the package creates it, users only catch it"),
-    "charseq.training.training_steps": ("RT01", "it yields; the call itself returns a generator"),
-    "charseq.sampling.sampling_steps": ("RT01", "it yields, like training_steps"),
-    "charseq.language_model.language_model_steps": ("RT01", "it yields, like training_steps"),
-    "charseq.training.train": ("PR04", "training_steps gives the types of its parameters"),
-}
-
-
-def public_names():
-    """Yield the full name of each public function, class, method and property."""
-    for module in MODULES:
-        home = importlib.import_module(f"charseq.{module}")
-        for name in home.__all__:
-            yield f"{home.__name__}.{name}"
-            item = getattr(home, name)
-            if inspect.isclass(item):
-                for attribute, value in vars(item).items():
-                    own = inspect.isroutine(value) or isinstance(value, (property, classmethod))
-                    if own and not attribute.startswith("_"):
-                        yield f"{home.__name__}.{name}.{attribute}"
-
-
-def without_tuple_methods(names):
-    """Leave out the methods that NamedTuple adds to a class."""
-    return [name for name in names if name.rpartition(".")[2] not in ("count", "index")]
-
-
-NAMES = without_tuple_methods(public_names())
-
-
-def test_every_ignored_docstring_check_exists():
-    assert set(IGNORED) <= set(ERROR_MSGS)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_public_name_is_documented(name):
-    code, _ = EXCEPTIONS.get(name, ("", ""))
-    errors = [error for error in validate(name)["errors"] if error[0] not in (*IGNORED, code)]
-    assert errors == []
-
-
-@pytest.mark.parametrize("name", EXCEPTIONS)
-def test_every_exception_to_a_docstring_check_is_still_needed(name):
-    assert EXCEPTIONS[name][0] in [code for code, _ in validate(name)["errors"]]
+# --- docstrings: their form is for tests/lint.py --------------------------------------------------
 
 
 @pytest.mark.parametrize("item", [RNNParams, Parameter, Tensor, EpochRecord])
 def test_record_fields_are_documented_in_order(item):
     attributes = inspect.getdoc(item).split("Attributes\n----------\n")[1].split("\n\n")[0]
     assert re.findall(r"^(\w+) :", attributes, re.MULTILINE) == list(item.__annotations__)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_array_is_documented_with_its_shape(name):
-    module, _, rest = name.removeprefix("charseq.").partition(".")
-    item = importlib.import_module(f"charseq.{module}")
-    for part in rest.split("."):
-        item = getattr(item, part)
-    doc = inspect.getdoc(item.fget if isinstance(item, property) else item)
-    entries = re.findall(r"^(\w[\w, ]*) : (.*)\n((?:    .*\n?|\n)*)", doc, re.MULTILINE)
-    for names, kind, text in entries:
-        if re.search(r"ndarray|array_like|torch\.Tensor", kind) and "As " not in text:
-            assert re.search(r"shape|\([A-Z.]+[,)]", kind + text), f"no shape for {names}"
 
 
 # --- what is handed on ----------------------------------------------------------------------------

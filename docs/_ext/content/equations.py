@@ -4,7 +4,7 @@ An equation labelled ``rnn-step`` is the function ``rnn_step``, which cites it; 
 refers to it; tests named ``test_rnn_step_…`` check it. ``{equation-table}`` shows all of this for
 every equation, ``{code-of} rnn_step`` shows the lines of a function, and ``{notation-of} W_ih h``
 shows rows of the notation page.
-tests/test_docs.py fails on a missing link.
+tests/lint.py reports a missing link.
 """
 
 import ast
@@ -144,24 +144,31 @@ def _reading_order(root: Path, page: Path) -> tuple[int, str]:
     return (order.index(page.stem) if page.stem in order else len(order), page.as_posix())
 
 
+def missing_links(label: str) -> list[str]:
+    """What an equation lacks of its function, its citation, its symbols and its tests."""
+    key = label.replace("-", "_")
+    function = functions().get(key)
+    links = {
+        f"a function {key}": function,
+        f"a citation in the docstring of {key}": function and label in function.cites,
+        f"a test test_{key}_…": proofs(label),
+        "symbols on the notation page": label in symbols(),
+    }
+    return [link for link, there in links.items() if not there]
+
+
 class EquationTable(SphinxDirective):
     """A table: each equation, the code that is it, what its tests prove."""
 
     def run(self) -> list[nodes.Node]:
-        by_name, noted, missing = functions(), symbols(), []
+        by_name, missing = functions(), []
         rows = ["| Equation | Key | Code | What its tests check |", "| :-- | :-- | :-- | :-- |"]
         for label in equations():
-            key = label.replace("-", "_")
-            function, tests = by_name.get(key), proofs(label)
-            links = {
-                f"a function {key}": function,
-                f"a citation in the docstring of {key}": function and label in function.cites,
-                f"a test test_{key}_…": tests,
-                "symbols on the notation page": label in noted,
-            }
-            if lacks := [link for link, there in links.items() if not there]:
+            if lacks := missing_links(label):
                 missing.append(f"equation {label!r} lacks {', '.join(lacks)}")
                 continue
+            key = label.replace("-", "_")
+            function, tests = by_name[key], proofs(label)
             facts = "; ".join(
                 name.removeprefix(f"test_{key}_").replace("_", " ") for _, name in tests
             )

@@ -1,0 +1,249 @@
+"""Each rule of lint.py sees what it is for, and where, and nothing in what is right."""
+
+import inspect
+import re
+
+import lint
+import numpydoc.validate
+import pytest
+import spelling
+from lint import ROOT, File
+
+
+def said(check, name, text):
+    assert lint.is_for(lint.RULES[check], name), f"{check.__name__} is not for {name}"
+    return [f"{line}: {words}" for line, words in check(File(name, text))]
+
+
+GRU = (ROOT / "docs/learn/gru.md").read_text("utf-8")
+FIX = (ROOT / "docs/fix/expected-hidden-size.md").read_text("utf-8")
+EXAMPLE = (ROOT / "examples/cell/last_hidden.py").read_text("utf-8")
+GLOSSARY = (ROOT / "docs/glossary.md").read_text("utf-8")
+TEXTS = {
+    "docs/learn/gru.md": GRU,
+    "docs/fix/expected-hidden-size.md": FIX,
+    "examples/cell/last_hidden.py": EXAMPLE,
+    "docs/glossary.md": GLOSSARY,
+    "tests/test_x.py": "x = 1\n",
+}
+
+
+def broken(name, pattern, instead):
+    """Return the text of a file with a change wherever it fits, and the line of the first."""
+    found = re.search(pattern, TEXTS[name], re.M)
+    assert found, f"{name} has no {pattern}"
+    line = TEXTS[name].count("\n", 0, found.start()) + 1
+    return re.sub(pattern, lambda _: instead, TEXTS[name], flags=re.M), line
+
+
+@pytest.mark.parametrize(
+    ("check", "name", "pattern", "instead", "told"),
+    [
+        ("no_clock", "tests/test_x.py", "1", "time.sleep(1)", "LINE: sleep( reads a clock"),
+        ("no_clock", "tests/test_x.py", "1", "'wait_for_timeout(1)'", "LINE: wait_for_timeout"),
+        ("no_clock", "docs/learn/gru.md", "^import numpy", "import time", "LINE: import time"),
+        ("no_colour_of_its_own", "docs/learn/gru.md", "BLUE", '"#0000ff"', 'LINE: "#0000ff" is'),
+        ("code_fits_its_column", "docs/learn/gru.md", "^import numpy", "#" * 80, "LINE: 8"),
+        ("ends_with_checks", "docs/learn/gru.md", "^# What the prose", "# What prose", "LINE: the"),
+        ("ends_with_checks", "docs/fix/expected-hidden-size.md", r"^# What.*(\n.*)*", "", "last c"),
+        ("no_prompts", "docs/learn/gru.md", "^## Try it$", ">>> 1", "LINE: write a code cell"),
+        (
+            *("has_the_parts_of_a_chapter_in_order", "docs/learn/gru.md"),
+            *("^## Try it$", "## Try", "1: there is no 'Try it'"),
+        ),
+        (
+            *("has_the_parts_of_a_chapter_in_order", "docs/learn/gru.md"),
+            *(r"\A", "\n## Where to go next\n", "2: 'Where to go next' comes before 'Exercises'"),
+        ),
+        (
+            *("has_exercises_of_every_kind", "docs/learn/gru.md"),
+            *(r"Exercise 2 \(", "Exercise 3 (", "LINE: the title is not of the form"),
+        ),
+        (
+            *("has_exercises_of_every_kind", "docs/learn/gru.md"),
+            *(r"\(warm-up\)", "(cold)", "1: kinds of exercises that are missing or unknown: ['co"),
+        ),
+        (
+            *("has_exercises_of_every_kind", "docs/learn/gru.md"),
+            *(r"(?s)^:+\{admonition\} Exercise 3.*\n## Where", "## Where", "1: 2 exercises, where"),
+        ),
+        (
+            *("exercises_have_answers", "docs/learn/gru.md"),
+            *(
+                "Show the solution$",
+                "Show it",
+                "an exercise without `{dropdown} Show the solution`",
+            ),
+        ),
+        (
+            *("exercises_have_answers", "docs/learn/gru.md"),
+            *(r"\.mistake\(", ".slip(", "its questions foresee fewer than two mistakes"),
+        ),
+        (
+            *("checkers_refuse_wrong_solutions", "docs/learn/gru.md"),
+            *(
+                r"(?s)refuses\(.*?\)",
+                "refuses(check_most_units, x)",
+                "does not call refuses(check_m",
+            ),
+        ),
+        (
+            *("has_the_parts_of_a_fix_in_order", "docs/fix/expected-hidden-size.md"),
+            *(
+                "^symptom:",
+                "symptoms:",
+                "1: keys of the front matter that are missing or unknown: ",
+            ),
+        ),
+        (
+            *("has_the_parts_of_a_fix_in_order", "docs/fix/expected-hidden-size.md"),
+            *("^group: .*", "group: nothing", "1: docs/fix/index.md lists no group nothing"),
+        ),
+        (
+            *("has_the_parts_of_a_fix_in_order", "docs/fix/expected-hidden-size.md"),
+            *(
+                "^## Fix it",
+                "## Mend it",
+                "1: the parts are ['Make it happen', 'Why it happens', 'M",
+            ),
+        ),
+        (
+            *("asks_draws_and_asserts", "examples/cell/last_hidden.py"),
+            *(r"\?$", ".", "1: the title is no question"),
+        ),
+        (
+            *("asks_draws_and_asserts", "examples/cell/last_hidden.py"),
+            *(r"^assert ", "x = ", "1: the closing claim is not asserted"),
+        ),
+        (
+            *("asks_draws_and_asserts", "examples/cell/last_hidden.py"),
+            *(r"fig\.set_label\(", "print(", "1: there is no `fig.set_label(`"),
+        ),
+        (
+            *("entries_are_short_and_name_their_chapter", "docs/glossary.md"),
+            *("^  See ", "  One. Two. Three.\n  See ", "an entry is a sentence or two"),
+        ),
+        (
+            *("entries_are_short_and_name_their_chapter", "docs/glossary.md"),
+            *(r"(?<=See )\{doc\}`.*?`", "{doc}`no-page`", "There is no ['no-page']"),
+        ),
+        (
+            *("entries_are_short_and_name_their_chapter", "docs/glossary.md"),
+            *(
+                r"(?<=:sorted:\n)\n",
+                "\nzebra\n  It runs.\n  See {doc}`notation`.\n\n",
+                "after 'zebra'",
+            ),
+        ),
+        (
+            *("equations_have_their_chain", "docs/learn/gru.md"),
+            *(r"^\$\$ \(gru-", "$$ (nothing-", "LINE: equation 'nothing-"),
+        ),
+        (
+            *("equations_have_their_chain", "docs/learn/gru.md"),
+            *(r"\{code-of\}", "{code}", "in view"),
+        ),
+    ],
+)
+def test_a_rule_sees_what_breaks_it(check, name, pattern, instead, told):
+    rule = next(rule for rule in lint.RULES if rule.__name__ == check)
+    text, line = broken(name, pattern, instead)
+    assert said(rule, name, TEXTS[name]) == []
+    found = said(rule, name, text)
+    assert any(told.replace("LINE", str(line)) in complaint for complaint in found), found
+
+
+def test_each_rule_has_been_seen_to_complain():
+    text = inspect.getsource(inspect.getmodule(test_each_rule_has_been_seen_to_complain))
+    assert [rule.__name__ for rule in lint.RULES if rule.__name__ not in text] == []
+
+
+def test_an_example_without_a_chapter_is_noticed():
+    found = said(lint.is_linked_from_a_chapter, "examples/cell/none.py", EXAMPLE)
+    assert found == ["1: no chapter has a link {ref}`sphx_glr_gallery_cell_none.py`"]
+    assert said(lint.is_linked_from_a_chapter, "examples/cell/last_hidden.py", EXAMPLE) == []
+
+
+def test_a_docstring_that_lacks_a_part_and_an_exception_in_vain_are_noticed(monkeypatch):
+    check, name = lint.docstrings_are_numpydoc_and_give_shapes, "charseq/vocab.py"
+    assert said(check, name, "") == []
+    monkeypatch.delitem(lint.IGNORED, "SA01")
+    monkeypatch.setitem(lint.EXCEPTIONS, "vocab.Vocabulary", ("PR01", "a reason"))
+    found = said(check, name, "")
+    assert any("Vocabulary.encode: SA01 " in complaint for complaint in found)
+    assert any("Vocabulary needs no exception from PR01 (a reason)" in told for told in found)
+    assert set(lint.IGNORED) <= set(numpydoc.validate.ERROR_MSGS)
+
+
+def test_an_array_without_shape_is_noticed():
+    doc = (
+        "Do.\n\nParameters\n----------\nx : ndarray\n    Text.\ny : ndarray of shape (B,)\n    It."
+    )
+    assert list(lint.without_shape(doc)) == ["x"]
+
+
+def test_a_name_that_only_folded_code_defines_is_noticed():
+    page = (
+        "```{code-cell} python\nimport numpy as np\n\nprint(np.e, corpus)\ncorpus = 1\n```\n"
+        "```{code-cell} python\n---\ntags: [hide-cell]\n---\nhidden = 1\n```\n"
+        "```{code-cell} python\nhidden + 1\n```\n"
+    )
+    found = [*lint.folded_names([File("docs/learn/x.md", page)])]
+    assert [(name, line) for name, line, _ in found] == [
+        ("docs/learn/x.md", 4),
+        ("docs/learn/x.md", 14),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("slip", "rule"),
+    [("A ** bold ** word.", "MD037"), ("(a page)[page.md]", "MD011"), ("[empty]()", "MD042")],
+)
+def test_a_slip_in_markdown_is_noticed(slip, rule, tmp_path):
+    (tmp_path / "x.md").write_text(f"# Title\n\nRight.\n\n{slip}\n")
+    ((_, line, told),) = lint.slips_in_markdown([str(tmp_path / "x.md")])
+    assert (line, told[: len(rule) + 2]) == (5, f"[{rule}]")
+
+
+def test_one_report_names_file_line_and_rule():
+    files = [File("tests/test_x.py", "x = 1  # wrogn\n\nsleep(1)\n")]
+    found = {(name, line, rule) for name, line, rule, _ in lint.complaints(files)}
+    assert found >= {("tests/test_x.py", 3, "no_clock"), ("tests/test_x.py", 1, "spelling")}
+
+
+# --- spelling -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (".md", "Right `kode` $wrogn$\n\n\nA wrogn word."),
+        (".md", "```{note}\n:kode: kode\n\nThe [wrogn](wrogn.md) word.\n```"),
+        (".md", "See\n\n\n{doc}`a wrogn word <kode>`."),
+        (".md", "```{code-cell} python\n---\nalt: >-\n  The wrogn word.\n---\nkode = 1\n```"),
+        (".md", "```{code-cell} python\nkode = 1\n\nkode  # the wrogn word\n```"),
+        (".py", "import kode\n\n\nraise ValueError(f'the wrogn {kode}')"),
+        (".py", 'def kode():\n    """Right.\n\n    Wrogn.\n    """'),
+        (".js", "kode();\n\n\nsay(`the wrogn ${kode}`);"),
+        (".toml", '[[kode]]\nid = "kode-wrogn"\nfacts = [\n{ at = "kode", words = "the wrogn" },'),
+        ("test", "def kode():\n    'kode ' 'wrogn kode'\n\ndef test_the_wrogn_fact(): pass"),
+    ],
+)
+def test_a_slip_is_noticed_in_prose_and_in_what_code_says(kind, text):
+    slips = [
+        (line, word.lower())
+        for line, word in spelling.words_of(text, kind)
+        if not spelling.is_known(word)
+    ]
+    assert slips == [(4, "wrogn")]
+
+
+def test_the_other_spelling_of_a_word_is_refused():
+    for word, known in {"coloured": True, "colored": False, "Neighbor's": False}.items():
+        assert spelling.is_known(word) == known
+    assert spelling.right("neighboring") == "neighbouring"
+
+
+def test_a_word_of_the_list_that_nobody_says_is_noticed():
+    told = [words for name, _, words in spelling.slips([]) if name == spelling.LIST]
+    assert "'charseq' is said nowhere" in told
