@@ -1,0 +1,65 @@
+"""docs/_ext/content: plurals, who explains a term, and what a question links to."""
+
+import pytest
+
+import faq
+import glossary_links
+
+# --- the glossary ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("word", "plural"),
+    [
+        *(("layer", "layers"), ("memory", "memories"), ("array", "arrays"), ("key", "keys")),
+        *(("loss", "losses"), ("box", "boxes"), ("batch", "batches"), ("wish", "wishes")),
+    ],
+)
+def test_the_plural_of_a_word(word, plural):
+    assert glossary_links.plural(word) == plural
+    forms = {word, plural, word.capitalize(), plural.capitalize()}
+    assert glossary_links.spellings(word) == forms
+
+
+def entry(place, *words, exceptions=(), explained=()):
+    return glossary_links.Entry("glossary", place, "It is.", words, exceptions, explained)
+
+
+def test_each_spelling_has_one_owner_and_an_exception_none():
+    gate, array = (
+        entry("term-gate", "gate", exceptions=("Latin gate",)),
+        entry("term-array", "array"),
+    )
+    owner, twice = glossary_links.owners([gate, array, entry("term-door", "door", "gate")])
+    assert twice == ["gate"]
+    assert owner["Arrays"] == array
+    assert owner["Latin gate"] is None
+    assert set(owner) == {
+        *("gate", "gates", "Gate", "Gates", "array", "arrays", "Array", "Arrays"),
+        *("door", "doors", "Door", "Doors", "Latin gate"),
+    }
+
+
+def test_words_are_found_whole_and_the_longest_first():
+    owner, _ = glossary_links.owners([entry("a", "state"), entry("b", "hidden state")])
+    found = glossary_links.pattern(owner).findall(
+        "A hidden state, stateless, states; re-state. State"
+    )
+    assert found == ["hidden state", "states", "State"]
+
+
+# --- questions ------------------------------------------------------------------------------------
+
+
+def asked(*places):
+    return {"facts": [{"at": place} for place in places]}
+
+
+def test_a_question_links_each_section_once_in_the_order_of_its_facts():
+    places = ("learn/b#x", "learn/a", "here", "learn/b#x", "learn/a", "learn/b#y")
+    assert faq.places_of(asked(*places)) == ["learn/b#x", "learn/a", "learn/b#y"]
+
+
+def test_a_part_that_all_pages_of_fix_it_have_stands_for_the_page():
+    places = ("fix/a#why-it-happens", "fix/a#fix-it", "fix/a#a-part-of-its-own", "fix/b#read-more")
+    assert faq.places_of(asked(*places)) == ["fix/a", "fix/a#a-part-of-its-own", "fix/b"]

@@ -1,0 +1,195 @@
+"""docs/_ext/execution: what results depend on, how large figures are, who waits for whom."""
+
+import hashlib
+from types import SimpleNamespace
+
+import pytest
+from docutils import nodes
+from lint import ROOT
+
+import cache_key
+import figures
+import gallery
+import workers
+
+# --- what results depend on -----------------------------------------------------------------------
+
+
+CODE = '''"""What it is for."""\n\nx = 1\n'''
+SOURCES = {
+    **dict.fromkeys(("charseq/vocab.py", "charseq/_checks.py", "charseq/cli.py"), CODE),
+    **{f"docs/_ext/execution/{name}": CODE for name in cache_key.RUNNERS},
+}
+DATA = {f"charseq/{folder}/{name}": name for folder in cache_key.DATA for name in ("a", "b.json")}
+
+
+@pytest.fixture
+def key_with(tmp_path):
+    """Return a function that says what the key is if some files have another text."""
+
+    def write(texts):
+        for name, text in texts.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text, "utf-8")
+        return cache_key.cache_key(tmp_path)
+
+    return lambda name, text: write(SOURCES | DATA | {name: text})
+
+
+@pytest.fixture
+def key(key_with):
+    return key_with("charseq/vocab.py", CODE)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_results_depend_on_the_code_of_the_package_and_of_what_runs_it(name, key, key_with):
+    assert key_with(name, CODE.replace("1", "2")) != key
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_results_depend_on_the_data_of_the_package(name, key, key_with):
+    assert (ROOT / name).parent.is_dir()
+    assert key_with(name, "new") != key
+    assert key_with(name, DATA[name]) == key
+
+
+def test_results_depend_on_the_help_of_the_command_line_and_no_other_docstring(key, key_with):
+    other = CODE.replace("is for", "does") + "# why\n"
+    assert key_with("charseq/vocab.py", other) == key
+    assert key_with("charseq/cli.py", other) != key
+    assert key_with("charseq/notes.txt", "what lies about") == key
+
+
+@pytest.mark.parametrize("library", ["torch", "numpy", "matplotlib", "ipython"])
+def test_results_depend_on_the_releases_of_the_libraries(library, key, key_with, monkeypatch):
+    monkeypatch.setattr(
+        cache_key,
+        "version",
+        lambda name, ask=cache_key.version: "99" if name == library else ask(name),
+    )
+    assert key_with("charseq/vocab.py", CODE) != key
+
+
+def test_changing_only_comments_or_docstrings_changes_no_code():
+    code = "def f(x):\n    return x + 1\n"
+    told = "# why\ndef f(x):\n    'Add one.'\n    return (x + 1)  # so\n"
+    assert cache_key.code_of(told) == cache_key.code_of(code)
+    assert cache_key.code_of(code.replace("1", "2")) != cache_key.code_of(code)
+
+
+# --- figures --------------------------------------------------------------------------------------
+
+
+def sized(tmp_path, svg, **attributes):
+    (tmp_path / "x.svg").write_text(svg)
+    image = nodes.image(uri="x.svg", **attributes)
+    figures.add_sizes(SimpleNamespace(srcdir=tmp_path), nodes.paragraph("", "", image))
+    return image.get("width"), image.get("height")
+
+
+def test_a_figure_has_its_size_in_pixels_of_which_there_are_96_in_an_inch(tmp_path):
+    # 6.4 by 4.8 inches, in points, of which there are 72.
+    assert sized(tmp_path, '<svg viewBox="0 0 460.8 345.6"></svg>') == ("614", "461")
+    assert sized(tmp_path, '<svg viewBox="0 0 9 9"></svg>', width="50%") == ("50%", None)
+
+
+def test_parts_of_a_figure_appear_at_equal_distances():
+    rules = figures.appearing(b'<g id="appears-0"/><g id="appears-7"/><g id="appears-7"/>').decode()
+    assert "#appears-0 { animation-delay: 0.00s }" in rules
+    assert "#appears-7 { animation-delay: 2.00s }" in rules
+    assert figures.appearing(b"<g/>") == b""
+
+
+# --- workers --------------------------------------------------------------------------------------
+
+
+def test_whoever_waits_for_the_scripts_goes_on_as_soon_as_they_have_run(tmp_path, monkeypatch):
+    """Pages may still run then: the pipe closes before the last of them has been waited for."""
+    jobs = [
+        ("learn/x", workers.run_page, "page"),
+        ("x", workers.run_script, "script"),
+        ("learn/gates", workers.run_page, "long page"),
+    ]
+    running, events = [], []
+
+    def fork(run, arguments):
+        events.append(f"start {arguments}")
+        running.append(arguments)
+        return arguments
+
+    def wait():
+        child = running.pop(0)
+        events.append(f"end {child}")
+        return child, 0
+
+    lock = (tmp_path / "lock").open("w")
+    monkeypatch.setattr(workers, "warm", lambda: None)
+    opens = SimpleNamespace(open=lambda mode: lock)
+    monkeypatch.setattr(workers.pickle, "load", lambda _: (jobs, 1, opens))
+    monkeypatch.setattr(workers.sys, "stdin", SimpleNamespace(buffer=None))
+    monkeypatch.setattr(workers, "fork", fork)
+    monkeypatch.setattr(workers.os, "wait", wait)
+    monkeypatch.setattr(workers.os, "dup2", lambda *_: events.append("notice"))
+    workers.serve()
+    lock.close()
+    assert events == [
+        *("start long page", "end long page", "start script", "end script"),
+        *("start page", "notice", "end page"),
+    ]
+
+
+def test_the_lock_is_free_once_nobody_holds_it(tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    lock = tmp_path / "lock"
+    lock.touch()
+    assert workers.ended(lock)
+    with lock.open("w") as holder:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        assert not workers.ended(lock)
+
+
+def test_an_example_is_run_again_only_if_its_text_has_changed(tmp_path):
+    script, target = tmp_path / "x.py", tmp_path / "gallery" / "x.py"
+    target.parent.mkdir()
+    script.write_text("print(1)\n")
+    assert not workers.is_current(script, target)
+    (target.parent / "x.py.md5").write_text(hashlib.md5(b"print(1)\n").hexdigest())
+    assert workers.is_current(script, target)
+    script.write_text("print(2)\n")
+    assert not workers.is_current(script, target)
+
+
+def test_results_that_nobody_wants_are_dropped_and_other_code_runs_examples_again(tmp_path):
+    docs, store = tmp_path / "docs", tmp_path / "ran"
+    (docs / "learn").mkdir(parents=True)
+    (docs / "gallery" / "cell").mkdir(parents=True)
+    (docs / "learn" / "x.md").write_text("```{code-cell} python\n1\n```\n")
+
+    def queue(key):
+        (docs / "gallery" / "cell" / "x.py.md5").touch()
+        queue = object.__new__(workers.Queue)
+        queue.docs, queue.store, queue.key = docs, store, key
+        wanted = queue.result(docs / "learn", ["1"])
+        queue.drop_stale({wanted})
+        return wanted, (docs / "gallery" / "cell" / "x.py.md5").exists()
+
+    wanted, kept = queue("one")
+    assert not kept
+    wanted.write_text("[]")
+    (store / "other.json").write_text("[]")
+    assert queue("one") == (wanted, True)
+    assert [path.name for path in store.glob("*.json")] == [wanted.name]
+    another, kept = queue("two")
+    assert another != wanted
+    assert not kept
+    assert not wanted.exists()
+
+
+def test_the_longest_jobs_are_pages_and_examples_that_exist():
+    names = {name for name, *_ in workers.pages(ROOT / "docs")}
+    names |= {script.stem for script, _ in workers.scripts(ROOT / "docs")}
+    assert set(workers.LONGEST_FIRST) <= names
+
+
+def test_the_order_of_the_gallery_names_each_example_once():
+    assert sorted(gallery.ORDER) == sorted(path.stem for path in (ROOT / "examples").glob("*/*.py"))
