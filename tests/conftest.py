@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from hypothesis import settings
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 settings.register_profile("unhurried", deadline=None)  # the first call of torch is slow
 settings.load_profile("unhurried")
@@ -161,3 +161,4 @@ def wait_for_function(page, expression, *, arg=None):
 
 
 Page.wait_for_function = wait_for_function
+expect.set_options(timeout=120_000)  # ms; for a machine that is slow or busy

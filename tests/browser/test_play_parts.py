@@ -242,8 +242,14 @@ def test_no_drawing_is_cut_off_on_a_phone(part):
 def test_the_copied_call_runs_in_torch_and_gives_the_shapes_of_the_table(part, options):
     page = part("explorer", **{name: str(value).lower() for name, value in options.items()})
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.get_by_role("button", name="Copy").click()
-    page.get_by_role("button", name="Copied").wait_for()
+    copy = page.get_by_role("button", name="Copy")
+    copy.evaluate(  # the button says so for a moment only
+        """button => new MutationObserver(() => {
+            window.copied ||= button.textContent === "Copied";
+        }).observe(button, {childList: true})"""
+    )
+    copy.click()
+    page.wait_for_function("window.copied")
     text = page.evaluate("navigator.clipboard.readText()")
     names = {}
     exec(text, names)  # as a reader would
@@ -912,6 +918,7 @@ PATHS = {
 
 def test_the_gaps_of_the_paths_are_the_distances_of_torchs_states(part):
     page = part("paths", **PATHS)
+    page.locator(".play-paths output", has_text="1 of 60").wait_for()  # it has been trained
     vocab = Vocabulary.from_text(LEARNED)
     ids = torch.from_numpy(vocab.encode(LEARNED))
     model = CharRNN(10, 10, output_layer=False, seed=19).double()
@@ -947,9 +954,17 @@ def test_the_paths_move_only_when_told_and_in_few_jumps_if_less_motion_is_asked_
     page.emulate_media(reduced_motion="reduce")
     output = page.locator(".play-paths output")
     output.filter(has_text="1 of 60").wait_for()
+    # Paused in the page: a slow machine would come after the second jump.
+    output.evaluate(
+        """output => new MutationObserver(() => {
+            if (output.textContent.startsWith("7 of 60")) {
+                document.querySelector(".play-paths button").click();
+                window.paused = true;
+            }
+        }).observe(output, {childList: true, characterData: true, subtree: true})"""
+    )
     page.get_by_role("button", name="Play").press("Enter")
-    output.filter(has_text="7 of 60").wait_for()
-    page.get_by_role("button", name="Pause").press("Enter")
+    page.wait_for_function("window.paused")
     assert output.text_content().startswith("7 of 60")
     assert page.get_by_role("button", name="Play").count() == 1
 
@@ -1011,7 +1026,7 @@ def test_a_link_into_the_network_leads_to_its_part(quiet, site):  # noqa: F811 -
     top = "document.querySelector('[data-play=look]').getBoundingClientRect().top"
     quiet.goto((site / "learn/look-inside.html").as_uri() + "#look=12")
     quiet.get_by_text("Your link leads to one unit.").wait_for()
-    assert 0 <= quiet.evaluate(top) < 200
+    quiet.wait_for_function(f"{top} >= 0 && {top} < 200")
     quiet.evaluate("scrollTo({top: 0, behavior: 'instant'})")
     quiet.evaluate("location.hash = '#look=13'")
     quiet.wait_for_function(f"{top} < 200")

@@ -52,7 +52,7 @@ TRY = """attempt => new Promise(end => {
     });
     setTimeout(async () => {
         try { await (ATTEMPT); } catch {}
-        for (let i = 0; i < 20 && !refused.length; i++) await new Promise(requestAnimationFrame);
+        for (let i = 0; i < 600 && !refused.length; i++) await new Promise(requestAnimationFrame);
         end([refused[0], typeof hacked]);
     });
 })"""
@@ -211,8 +211,13 @@ def test_over_http_the_parts_of_pages_work_under_the_policy(page, address):
     page.goto(f"{address}learn/gru.html")
     cell = page.locator("div.cell_input:visible").first
     cell.hover()
+    cell.locator(".copybtn").evaluate(  # the button shows a tick for a moment only
+        """button => new MutationObserver(() => {
+            window.ticked ||= button.matches(".success") && button.querySelector("svg") !== null;
+        }).observe(button, {attributes: true, childList: true})"""
+    )
     cell.locator(".copybtn").click()
-    page.wait_for_function("document.querySelector('.copybtn.success svg') !== null")
+    page.wait_for_function("window.ticked")
     assert (
         page.evaluate("navigator.clipboard.readText()") == cell.locator("pre").inner_text().strip()
     )
