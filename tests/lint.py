@@ -268,6 +268,28 @@ def has_the_parts_of_a_fix_in_order(page):
         yield 1, "no link leads to a chapter"
 
 
+# Only a graphics card or a Mac prints such messages, and the site is built without either.
+ELSEWHERE = r"\bCUDA\b|\bcuda:\d|cudnn RNN|device-side|\bMPS\b"
+NOT_RUN = r"\bno (graphics card|Mac)\b|\bneither card\b|without a GPU"
+
+
+@rule(CHAPTERS, FIXES, USE, "docs/_questions/*.toml")
+def marks_what_did_not_run_here(file):
+    """A page says so once; of questions, each answer does."""
+    cut = r"^(?=\[\[question)" if file.name.endswith(".toml") else r"\Z"
+    prose = CELL.sub(lambda cell: "\n" * cell[0].count("\n"), file.text)
+    place = 0
+    for part in re.split(cut, prose, flags=re.M):
+        message = re.search(ELSEWHERE, part)
+        if message and not re.search(NOT_RUN, part):
+            line = prose.count("\n", 0, place + message.start()) + 1
+            yield (
+                line,
+                f"{message[0]}: say that we have no graphics card here, and did not run this",
+            )
+        place += len(part)
+
+
 @rule(EXAMPLES)
 def asks_draws_and_asserts(script):
     title = (ast.get_docstring(script.tree) or " ").splitlines()[0]

@@ -25,6 +25,10 @@ TEXTS = {
     "examples/cell/last_hidden.py": EXAMPLE,
     "docs/glossary.md": GLOSSARY,
     "tests/test_x.py": "x = 1\n",
+    "docs/_questions/two.toml": (
+        '[[question]]\nask = "`cuda:0`?"\nanswer = "Yes. (We have no graphics card here.)"\n\n'
+        '[[question]]\nask = "A CPU?"\nanswer = "No."\n'
+    ),
 }
 
 
@@ -106,6 +110,14 @@ def broken(name, pattern, instead):
                 "## Mend it",
                 "1: the parts are ['Make it happen', 'Why it happens', 'M",
             ),
+        ),
+        (
+            *("marks_what_did_not_run_here", "docs/fix/expected-hidden-size.md"),
+            *("^## Why it happens", "`CUDA out of memory`", "LINE: CUDA: say that we have no"),
+        ),
+        (
+            *("marks_what_did_not_run_here", "docs/_questions/two.toml"),
+            *('(?<=answer = ")No', "device-side assert", "LINE: device-side: say that we have"),
         ),
         (
             *("asks_draws_and_asserts", "examples/cell/last_hidden.py"),
