@@ -7,11 +7,15 @@ import json
 import math
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from charseq.vocab import Vocabulary
 
 __all__ = ["main"]
 
@@ -149,12 +153,15 @@ def sample(
     """Write text with a trained network, without torch."""
     import numpy as np
 
+    from charseq._checks import check_at_least
     from charseq.checkpoint import load_net
-    from charseq.sampling import generate
+    from charseq.sampling import generate_pieces
 
+    check_at_least(0, seed=seed or 0)
     net, vocab = load_net(run, best=not last)
+    _check_known("the prompt", prompt or "", vocab)
     with np.errstate(all="ignore"):  # if numbers overflow, one error message replaces the warnings
-        texts = generate(
+        pieces = generate_pieces(
             net,
             vocab,
             prompt,
@@ -166,12 +173,48 @@ def sample(
             top_p=None if top_p == 1 else top_p,
             rng=np.random.default_rng(seed),
         )
-    if as_json:
-        print(json.dumps({"prompt": prompt, "texts": texts}))
+        if as_json:
+            texts = ["".join(parts) for parts in zip([""] * streams, *pieces, strict=True)]
+            print(json.dumps({"prompt": prompt, "texts": texts}))
+        else:
+            _print_texts(prompt or "", pieces)
+
+
+def _print_texts(prompt: str, pieces: Iterator[list[str]]) -> None:
+    """Print texts below each other; of several, the first while they are written."""
+    from charseq._terminal import print_text
+
+    others: list[list[str]] = []
+
+    def first_text() -> Iterator[str]:
+        before = prompt  # it is printed with the first piece, which may raise an error
+        for first, *rest in pieces:
+            others.append(rest)
+            yield before + first
+            before = ""
+        yield before
+
+    print_text(first_text())
+    for text in zip(*others, strict=True):
+        print("-" * 60)
+        print_text([prompt, *text])
+
+
+def _check_known(name: str, text: str, vocab: "Vocabulary") -> None:
+    """Refuse a text with a character that the network does not know."""
+    from unicodedata import normalize
+
+    unknown = next((place for place, char in enumerate(text) if char not in vocab), None)
+    if unknown is None:
         return
-    for number, text in enumerate(texts):
-        print("-" * 60 + "\n" if number else "", end="")
-        print((prompt or "") + text)
+    char, hint = text[unknown], "leave it out"
+    for form in ("NFC", "NFD"):
+        if all(c in vocab for c in normalize(form, text)):
+            hint = f"the network knows it in another encoding, the Unicode form {form}"
+    raise ValueError(
+        f"{name} has {char!r} (U+{ord(char):04X}) at position {unknown}, which is not among the "
+        f"{len(vocab)} characters that this network has learned: {hint}"
+    )
 
 
 @app.command()
@@ -201,7 +244,9 @@ def evaluate_(
     from charseq.texts import load_text
 
     model, vocab = load_model(run, best=not last)
-    corpus = Corpus.from_text(load_text(text, encoding), vocab)
+    characters = load_text(text, encoding)
+    _check_known("the text", characters, vocab)
+    corpus = Corpus.from_text(characters, vocab)
     loss = evaluate(model, corpus)
     results = {
         "characters": len(corpus),
@@ -279,9 +324,11 @@ def _print_facts(facts: dict[str, Any], as_json: bool) -> None:
 
         print(json_line(facts))
         return
+    from charseq._terminal import escape_line
+
     width = max(map(len, facts))
     for name, value in facts.items():
-        text = f"{value:.4f}" if isinstance(value, float) else value
+        text = f"{value:.4f}" if isinstance(value, float) else escape_line(value)
         print(f"{name.replace('_', ' '):{width}}  {text}")
 
 
@@ -295,17 +342,53 @@ def _join_processes_if_any() -> Any:
 
 
 def main() -> None:
-    """Run the command. Errors that the user can fix end it with one sentence and exit code 1."""
+    """Run the command. Errors that the user can fix end it with one sentence and exit code 1.
+
+    Any other error is a fault of charseq and shows its traceback. So does each error if the
+    environment variable ``CHARSEQ_DEBUG`` is set.
+    """
     try:
         with _join_processes_if_any():
             app(prog_name="charseq")
-    except (ArithmeticError, ValueError, TypeError, OSError, MemoryError) as error:
-        message = str(error) or "there is not enough memory"
-        if isinstance(error, OSError) and error.strerror:
-            message = error.strerror + (f": {error.filename}" if error.filename else "")
-    except RuntimeError as error:
-        if "allocate" not in str(error):
+    except Exception as error:
+        sentence = "" if os.environ.get("CHARSEQ_DEBUG") else _explain(error)
+        if not sentence:
             raise
-        message = "there is not enough memory for this network and batch"
-    print("charseq:", message.replace("\n", " "), file=sys.stderr)
+    from charseq._terminal import escape_line
+
+    print("charseq:", escape_line(sentence.replace("\n", " ")), file=sys.stderr)
     sys.exit(1)
+
+
+def _explain(error: Exception) -> str:
+    """Return what the user is told about an error; nothing if it is a fault of charseq."""
+    message = str(error)
+    if isinstance(error, UnicodeEncodeError) and not _comes_from_a_check(error):
+        char = error.object[error.start]
+        return (
+            f"the output cannot show {char!r}, because its encoding is {error.encoding}: set the "
+            "environment variable PYTHONIOENCODING to utf-8, or use --json"
+        )
+    if isinstance(error, OSError):
+        if error.strerror:
+            return error.strerror + (f": {error.filename}" if error.filename else "")
+        return message
+    if isinstance(error, MemoryError):
+        return message or "there is not enough memory"
+    if isinstance(error, RuntimeError) and "allocate" in message:
+        return "there is not enough memory for this network and batch"
+    return message if _comes_from_a_check(error) else ""
+
+
+def _comes_from_a_check(error: Exception) -> bool:
+    """Return whether a statement ``raise`` of this package has raised an error.
+
+    Such a statement has checked something, and says what is wrong with it and what was expected. An
+    error that Python, NumPy or torch raises in the midst of this package is a fault of the package.
+    """
+    from traceback import extract_tb
+
+    last = extract_tb(error.__traceback__)[-1]
+    return Path(last.filename).parent == Path(__file__).parent and str(last.line).startswith(
+        "raise"
+    )

@@ -264,16 +264,17 @@ class Corpus:
         if not (0 < valid < 1 and 0 <= test < 1 and valid + test < 1):
             raise ValueError(
                 "expected shares 0 < valid < 1 and 0 <= test < 1 that leave a part to learn from, "
-                f"got valid={valid} and test={test}"
+                f"got valid={valid}" + (f" and test={test}" if test else "")
             )
         shares = [valid, test] if test else [valid]
         held_back = [int(len(self) * share) for share in shares]
         sizes = [len(self) - sum(held_back), *held_back]
         for name, size in zip(("train", "valid", "test"), sizes, strict=False):
             if size < 2:
+                asked = f"valid={valid}" + (f" and test={test}" if test else "")
                 raise ValueError(
-                    f"valid={valid} and test={test} of {len(self)} characters leave {size} for "
-                    f"{name}: each part needs 2, one to read and one to predict"
+                    f"{asked} of {len(self)} characters leaves {size} for {name}: each part needs "
+                    "2, one to read and one to predict"
                 )
         stops = np.cumsum(sizes).tolist()
         return tuple(

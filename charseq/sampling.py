@@ -14,7 +14,7 @@ from charseq.net import NumpyNet, Reader
 from charseq.reference import softmax
 from charseq.vocab import Vocabulary
 
-__all__ = ["Draw", "generate", "probabilities", "sampling_steps"]
+__all__ = ["Draw", "generate", "generate_pieces", "probabilities", "sampling_steps"]
 
 Array = NDArray[Any]
 NUMBERS = 80_000  # the most random numbers that a block draws at once
@@ -304,6 +304,67 @@ def generate(
     >>> [len(text) for text in texts]
     [5, 5, 5]
     """
+    pieces = generate_pieces(
+        net,
+        vocab,
+        prompt,
+        length=length,
+        stop=stop,
+        streams=streams,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        rng=rng,
+    )
+    texts: list[list[str]] = [[] for _ in range(streams)]
+    for piece in pieces:
+        for text, part in zip(texts, piece, strict=True):
+            text.append(part)
+    return ["".join(text) for text in texts]
+
+
+def generate_pieces(
+    net: NumpyNet,
+    vocab: Vocabulary,
+    prompt: str | None = None,
+    *,
+    length: int = 200,
+    stop: Sequence[str] = (),
+    streams: int = 1,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    rng: np.random.Generator | None = None,
+) -> Iterator[list[str]]:
+    """Write texts piece by piece, so that they can be shown while they are written.
+
+    Parameters
+    ----------
+    net, vocab, prompt : NumpyNet, Vocabulary, str
+        As in :func:`charseq.sampling.sampling_steps`.
+    length, stop, streams : int, sequence of str, int
+        As in :func:`charseq.generate`.
+    temperature, top_k, top_p, rng : float, int, float, numpy.random.Generator
+        As in :func:`charseq.sampling.sampling_steps`.
+
+    Yields
+    ------
+    list of str
+        The next piece of each text. Joined, they are the texts of :func:`charseq.generate`.
+
+    Raises
+    ------
+    ValueError
+        As in :func:`charseq.generate`.
+
+    Examples
+    --------
+    >>> from charseq import CharRNN, NumpyNet, Vocabulary
+    >>> net = NumpyNet.from_model(CharRNN(vocab_size=2, hidden_size=4, seed=0))
+    >>> pieces = generate_pieces(net, Vocabulary("ab"), length=600)
+    >>> [len(piece) for (piece,) in pieces]
+    [256, 256, 88]
+    """
     if length < 0:
         raise ValueError(f"length must not be negative, got {length}")
     if isinstance(stop, str):
@@ -316,32 +377,32 @@ def generate(
     # already drawn in that block would be lost. So then a block is one character.
     most = NUMBERS // writer.reader.logits.size
     n = 1 if top_k or top_p else max(1, min(32 if stop else 256, most))
-    lengths = (min(n, length - t) for t in range(0, length, n))
-    if not stop:
-        ids = np.concatenate([np.zeros((0, streams), dtype=int), *writer.blocks(lengths)])
-        all_texts = vocab.decode(ids.T.ravel())  # one text after the other
-        return [all_texts[k * length : (k + 1) * length] for k in range(streams)]
-    return _write_until_stop(writer.blocks(lengths), vocab, streams, stop)
+    blocks = writer.blocks(min(n, length - t) for t in range(0, length, n))
+    pieces = ([vocab.decode(ids) for ids in block.T] for block in blocks)  # ids are (n, B)
+    return _cut_at_stop(pieces, streams, stop) if stop else pieces
 
 
-def _write_until_stop(
-    blocks: Iterator[Array], vocab: Vocabulary, streams: int, stop: Sequence[str]
-) -> list[str]:
-    """Join blocks of ids (n, B) to B texts, each of which ends before its first stop string."""
-    texts, ended = [""] * streams, [False] * streams
-    longest = max(map(len, stop))
-    for block in blocks:
-        for stream, ids in enumerate(block.T):
-            if ended[stream]:
+def _cut_at_stop(
+    pieces: Iterator[list[str]], streams: int, stop: Sequence[str]
+) -> Iterator[list[str]]:
+    """End each text before its first stop string.
+
+    The last characters of a text are held back while they may be the beginning of a stop string.
+    """
+    rests, ended = [""] * streams, [False] * streams
+    held_back = max(map(len, stop)) - 1
+    for piece in pieces:
+        shown = [""] * streams
+        for k, part in enumerate(piece):
+            if ended[k]:
                 continue
-            search_from = max(0, len(texts[stream]) - longest + 1)  # earlier text has no match
-            text = texts[stream] + vocab.decode(ids)
+            text = rests[k] + part
             # Take the stop string that ends first. If several end together, take the longest.
-            matches = [
-                (start + len(s), start) for s in stop if (start := text.find(s, search_from)) >= 0
-            ]
-            ended[stream] = bool(matches)
-            texts[stream] = text[: min(matches)[1]] if matches else text
+            matches = [(start + len(s), start) for s in stop if (start := text.find(s)) >= 0]
+            ended[k] = bool(matches)
+            end = min(matches)[1] if matches else max(0, len(text) - held_back)
+            shown[k], rests[k] = text[:end], text[end:]
+        yield shown
         if all(ended):
-            break
-    return texts
+            return
+    yield ["" if is_ended else rest for is_ended, rest in zip(ended, rests, strict=True)]

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from charseq._checks import check_at_least
+from charseq._checks import check_integers
+from charseq._terminal import escape_line, escape_text
 from charseq.checkpoint import (
     RunFolderError,
     load_run,
@@ -54,7 +55,7 @@ class Reporting:
     Raises
     ------
     ValueError
-        If `save_every` is below 1.
+        If `save_every` is below 1, or `sample_every` below 0.
     """
 
     save_every: int = 100
@@ -62,7 +63,8 @@ class Reporting:
     as_json: bool = False
 
     def __post_init__(self) -> None:
-        check_at_least(1, save_every=self.save_every)
+        check_integers(1, save_every=self.save_every)
+        check_integers(0, sample_every=self.sample_every)
 
 
 def train_folder(
@@ -108,6 +110,8 @@ def train_folder(
     Diverged
         If the loss or its gradient becomes NaN or infinite. The last good training step is saved.
     """
+    if not 0 <= valid < 1:
+        raise ValueError(f"valid must be at least 0 and below 1, got {valid}")
     # The path is made absolute, so that the run can be resumed from another directory.
     name_or_path = text if text in texts() else os.path.abspath(text)  # noqa: PTH100 - never raises
     source: dict[str, Any] = {"text": name_or_path, "encoding": encoding, "valid": valid}
@@ -321,18 +325,20 @@ def _report(run: Run, record: UpdateRecord, bar: "tqdm[Any]", reporting: Reporti
     if reporting.sample_every and record.step % reporting.sample_every == 0:
         rng = np.random.default_rng(record.step)
         net = NumpyNet.from_model(run.model)
-        bar.write(generate(net, run.vocab, length=200, rng=rng)[0], file=sys.stdout)
+        (text,) = generate(net, run.vocab, length=200, rng=rng)
+        bar.write(escape_text(text) if sys.stdout.isatty() else text, file=sys.stdout)
 
 
 def _print_ending(folder: Path, run: Run, interrupted: bool, reporting: Reporting) -> None:
+    name = escape_line(folder)
     if interrupted:
         print(
             f"charseq: interrupted; the run is saved at step {run.step}, and "
-            f"`charseq resume {folder}` goes on from there",
+            f"`charseq resume {name}` goes on from there",
             file=sys.stderr,
         )
     elif not reporting.as_json:
-        print(f"{run.step} steps; the run is in {folder}. Next: charseq sample {folder}")
+        print(f"{run.step} steps; the run is in {name}. Next: charseq sample {name}")
 
 
 def _plot_loss(folder: Path, history: History) -> None:

@@ -362,6 +362,7 @@ EXCEPTIONS = {
     "training.Diverged": ("PR01", "only the package creates it, users only catch it"),
     "training.training_steps": ("RT01", "it yields; the call itself returns a generator"),
     "sampling.sampling_steps": ("RT01", "it yields, like training_steps"),
+    "sampling.generate_pieces": ("RT01", "it yields, like training_steps"),
     "language_model.language_model_steps": ("RT01", "it yields, like training_steps"),
     "training.train": ("PR04", "training_steps gives the types of its parameters"),
 }

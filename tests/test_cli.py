@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import torch
 
-from charseq import Corpus, LayerShapes, Vocabulary, evaluate, files, generate
+from charseq import Corpus, LayerShapes, Vocabulary, _terminal, evaluate, files, generate
 from charseq.checkpoint import load_model, load_net, load_run
 from charseq.cli import main
 
@@ -53,9 +53,18 @@ def run(finished_run, tmp_path):
     return Path(shutil.copytree(finished_run, tmp_path / "run"))
 
 
-def run_main(*arguments, err=None):
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def run_main(*arguments, out=None, err=None):
     """Run the command in this process; return its exit code and what it wrote."""
-    out, err, before = io.StringIO(), err or io.StringIO(), (sys.argv, sys.stdout, sys.stderr)
+    out, err, before = (
+        out or io.StringIO(),
+        err or io.StringIO(),
+        (sys.argv, sys.stdout, sys.stderr),
+    )
     sys.argv, sys.stdout, sys.stderr = ["charseq", *map(str, arguments)], out, err
     code = 0
     try:
@@ -217,11 +226,6 @@ def test_train_with_json_prints_one_line_per_step_and_nothing_else(text, tmp_pat
 
 def test_progress_is_not_shown_without_a_terminal(text, tmp_path):
     assert "\r" not in run_ok("train", text, "--out", tmp_path / "run", *SMALL)
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 def test_progress_in_a_terminal_shows_loss_speed_and_time_left(text, tmp_path, monkeypatch):
@@ -679,6 +683,113 @@ def test_sample_takes_the_best_weights_by_default(run):
     assert run_ok("sample", run, "--length", 5, "--temperature", 0, "--last") != "aaaaa\n"
 
 
+def test_a_text_is_printed_while_it_is_written(finished_run):
+    command = [*COMMAND, "sample", finished_run, "--length", str(10**12), "--streams", "2"]
+    with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE) as child:
+        assert len(child.stdout.read(3000)) == 3000
+        child.kill()
+
+
+def test_a_prompt_in_another_form_of_unicode_gets_a_hint(tmp_path):
+    (tmp_path / "t.txt").write_text("une caf\u00e9 au lait\n" * 60, "utf-8")
+    run_ok("train", tmp_path / "t.txt", "--out", tmp_path / "run", *SMALL, "--steps=1")
+    message = "position 4, .* the network knows it in another encoding, the Unicode form NFC$"
+    refused(message, "sample", tmp_path / "run", "--prompt", "cafe\u0301")
+
+
+def test_an_output_that_cannot_show_a_character_prints_one_sentence(tmp_path):
+    (tmp_path / "t.txt").write_text("é" * 900, "utf-8")
+    run_ok("train", tmp_path / "t.txt", "--out", tmp_path / "run", *SMALL, "--steps=1")
+    arguments, env = ["sample", tmp_path / "run"], os.environ | {"PYTHONIOENCODING": "ascii"}
+    code, _, err = run_in_new_process(*arguments, env=env)
+    assert code == 1
+    assert re.fullmatch(
+        r"charseq: the output cannot show .*, because its encoding is ascii: .*\n", err
+    )
+    assert run_in_new_process(*arguments, "--json", env=env)[0] == 0
+
+
+# --- control characters ---------------------------------------------------------------------------
+
+
+def edit_config(folder, **changes):
+    config = json.loads((folder / "config.json").read_bytes())
+    (folder / "config.json").write_text(json.dumps({**config, **changes}))
+
+
+EVIL = "a\x1b]0;owned\x07\x9b2J\r\x7f\u2028\ud800"
+
+
+def test_info_shows_control_characters_of_a_folder_and_does_not_print_them(run):
+    edit_config(run, text={"text": EVIL}, settings={"steps": EVIL})
+    out = run_ok("info", run)
+    assert r"text" in out
+    assert out.count(r"a\x1b]0;owned\x07\x9b2J\r\x7f") == 2
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]", out)
+
+
+def test_errors_show_control_characters_and_do_not_print_them(run, tmp_path):
+    edit_config(run, format=2, charseq=EVIL)
+    folder = run.rename(tmp_path / "r\x1b[31m")
+    for command in ("info", "sample", "resume"):
+        refused(
+            r"r\\x1b\[31m/config.json has format 2, made by charseq a\\x1b\]0;owned",
+            command,
+            folder,
+        )
+
+
+def escaping_run(folder):
+    """Make a folder whose network writes every control character that a file of text may hold."""
+    characters = "".join(map(chr, range(1, 0xA0))) + "\u2028"
+    (folder / "t.txt").write_text(characters * 9, "utf-8", newline="")
+    run_ok("train", folder / "t.txt", "--out", folder / "run", *SMALL, "--steps=1", "--valid=0")
+    return folder / "run"
+
+
+@pytest.mark.parametrize("flags", [[], ["--top-k=200"], ["--streams=2"]])
+def test_a_terminal_does_not_obey_what_a_network_writes(flags, tmp_path):
+    arguments = ["sample", escaping_run(tmp_path), "--length=3000", "--seed=1", *flags]
+    file = run_ok(*arguments)
+    code, shown, _ = run_main(*arguments, out=Terminal())
+    assert code == 0
+    assert "\x1b" in file  # a file gets the network's output, character by character
+    assert r"\x1b" in shown
+    assert re.sub("\r\n", "\n", shown) == re.sub(
+        r"\r\n|[\x00-\x08\x0b-\x1f\x7f-\x9f]",
+        lambda found: "\n" if found[0] == "\r\n" else repr(found[0])[1:-1],
+        file,
+    )
+
+
+@pytest.mark.parametrize(
+    ("pieces", "shown"),
+    [
+        (["a\r\nb"], "a\r\nb\n"),
+        (["a\r", "\nb"], "a\r\nb\n"),
+        (["a\r", "b"], "a\\rb\n"),
+        (["a\r"], "a\\r\n"),
+        (["a\r", "\r", "\n", "\tb"], "a\\r\r\n\tb\n"),
+        ([], "\n"),
+    ],
+)
+def test_the_end_of_a_line_may_be_cut_between_two_pieces(pieces, shown, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    _terminal.print_text(pieces)
+    assert sys.stdout.getvalue() == shown
+
+
+def test_samples_of_a_training_run_are_escaped_in_a_terminal(tmp_path):
+    folder = escaping_run(tmp_path)
+    arguments = [tmp_path / "t.txt", *SMALL, "--steps=2", "--valid=0", "--sample-every=1"]
+    for name, out in (("file", io.StringIO()), ("terminal", Terminal())):
+        assert run_main("train", *arguments, "--out", tmp_path / name, out=out)[0] == 0
+        assert bool(re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", out.getvalue())) == (
+            name == "file"
+        )
+    assert folder.exists()
+
+
 # --- measuring, shapes, info ----------------------------------------------------------------------
 
 
@@ -820,6 +931,7 @@ def imported(arguments, finished_run):
             ["sample", "RUN", "--length", "3"],
             {
                 "_checks",
+                "_terminal",
                 "_version",
                 "cli",
                 "checkpoint",
@@ -936,7 +1048,8 @@ BAD_INPUTS = {
     "all held back": (write(GOOD), ["--valid", 1], "valid"),
     "less than nothing held back": (write(GOOD), ["--valid", -0.5], "valid"),
     "no share held back": (write(GOOD), ["--valid", "nan"], "valid"),
-    "no saves": (write(GOOD), ["--save-every", 0], "save_every must be at least 1, got 0"),
+    "no saves": (write(GOOD), ["--save-every", 0], "save_every must be an integer of at least 1"),
+    "negative samples": (write(GOOD), ["--sample-every", -1], "sample_every must be an integer of"),
     "name with a zero byte": (lambda place: "a\0b", [], "."),
     "name too long": (lambda place: "x" * 5000, [], "."),
 }
@@ -1010,17 +1123,32 @@ def test_too_little_memory_prints_one_sentence(finished_run, monkeypatch):
     def fail(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr("charseq.sampling.generate", fail)
+    monkeypatch.setattr("charseq.sampling.generate_pieces", fail)
     refused("there is not enough memory", "sample", finished_run)
 
 
-def test_a_bug_in_the_package_is_not_hidden(finished_run, monkeypatch):
-    def fail(*_, **__):
-        raise RuntimeError("a bug")
+BUGS = {
+    ValueError: lambda *_, **__: np.zeros(2) + np.zeros(3),
+    TypeError: lambda *_, **__: len(3),
+    IndexError: lambda *_, **__: np.zeros(2)[2],
+    ZeroDivisionError: lambda *_, **__: 1 // 0,
+    UnicodeDecodeError: lambda *_, **__: b"\xff".decode(),
+    RuntimeError: lambda *_, **__: torch.zeros(2) + torch.zeros(3),
+}
 
-    monkeypatch.setattr("charseq.sampling.generate", fail)
-    with pytest.raises(RuntimeError, match="a bug"):
+
+@pytest.mark.parametrize("kind", BUGS)
+def test_a_bug_in_the_package_is_not_hidden(kind, finished_run, monkeypatch):
+    monkeypatch.setattr("charseq.sampling.generate_pieces", BUGS[kind])
+    with pytest.raises(kind):
         run_main("sample", finished_run)
+
+
+def test_an_environment_variable_shows_where_any_error_comes_from(finished_run, monkeypatch):
+    refused("temperature must be", "sample", finished_run, "--temperature", -1)
+    monkeypatch.setenv("CHARSEQ_DEBUG", "1")
+    with pytest.raises(ValueError, match="temperature must be"):
+        run_main("sample", finished_run, "--temperature", -1)
 
 
 def truncate_weights(folder):
@@ -1077,7 +1205,7 @@ def test_a_folder_that_does_not_name_its_text_cannot_be_resumed(name, run):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--prompt", "the Ω"], r"character 'Ω' \(U\+03A9\) at position 4"),
+        (["--prompt", "the Ω"], r"the prompt has 'Ω' \(U\+03A9\) at position 4, .*: leave it out$"),
         (["--prompt", ""], "the prompt is empty"),
         (["--length", -1], "length must not be negative"),
         (["--temperature", -1], "temperature must be 0 or more and finite, got -1.0"),
@@ -1087,7 +1215,7 @@ def test_a_folder_that_does_not_name_its_text_cannot_be_resumed(name, run):
         (["--top-p", 1.5], "top_p must be above 0 and at most 1, got 1.5"),
         (["--streams", 0], "streams must be at least 1, got 0"),
         (["--stop", ""], "a stop string is empty"),
-        (["--seed", -1], "non-negative"),
+        (["--seed", -1], "seed must be at least 0, got -1"),
     ],
 )
 def test_bad_input_to_sample_prints_one_sentence(flags, message, finished_run):
@@ -1112,7 +1240,9 @@ def test_bad_input_to_eval_prints_one_sentence(finished_run, tmp_path):
     for case in ("empty", "binary", "zero bytes", "a directory", "absent", "one character"):
         refused(".", "eval", finished_run, BAD_INPUTS[case][0](tmp_path))
     (tmp_path / "t.txt").write_text("a text with Ω")
-    refused(r"character 'Ω' \(U\+03A9\) at position 12", "eval", finished_run, tmp_path / "t.txt")
+    refused(
+        r"the text has 'Ω' \(U\+03A9\) at position 12, ", "eval", finished_run, tmp_path / "t.txt"
+    )
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from charseq.shapes import Parameter, Tensor
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(charseq.__file__).parent
-PRIVATE = ["_version", "_checks"]
+PRIVATE = ["_version", "_checks", "_terminal"]
 MODULES = [
     "vocab",
     "files",

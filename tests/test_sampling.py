@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from charseq import CharRNN, NumpyNet, Vocabulary, generate, sampling
-from charseq.sampling import Draw, probabilities, sampling_steps
+from charseq.sampling import Draw, generate_pieces, probabilities, sampling_steps
 
 VOCAB = Vocabulary("\n abcdefg")
 V, H = len(VOCAB), 6
@@ -411,6 +411,33 @@ def test_generation_ends_when_every_text_has_ended():
     net = net_with_logits([0.0, 50.0])
     endless = {"length": 10**12, "stop": "b", "streams": 4}
     assert generate(net, Vocabulary("ab"), "a", **endless) == [""] * 4
+
+
+@pytest.mark.parametrize("stop", [(), ["ab"], ["abc", "dd"], ["a", "cab"], ["zz"]])
+@pytest.mark.parametrize("length", [0, 1, 31, 32, 33, 400])
+def test_pieces_join_to_the_texts_of_generate(stop, length):
+    net, vocab = net_with_logits([0.0] * 4), Vocabulary("abcd")
+    options = {"length": length, "stop": stop, "streams": 5}
+    pieces = list(generate_pieces(net, vocab, "a", **options, rng=rng()))
+    texts = generate(net, vocab, "a", **options, rng=rng())
+    assert ["".join(parts) for parts in zip(*pieces, strict=True)] == texts[: 5 * bool(pieces)]
+    whole = generate_without_stop(net, vocab, length, streams=5)
+    assert texts == [cut_by_hand(text, stop) for text in whole]
+
+
+def cut_by_hand(text, stop):
+    """Cut a text before the stop string that ends first, and of those the longest."""
+    ends = [(text.find(s) + len(s), -len(s), text.find(s)) for s in stop if s in text]
+    return text[: min(ends)[2]] if ends else text
+
+
+@pytest.mark.parametrize("stop", [(), "zz"])
+def test_pieces_of_an_endless_text_come_before_it_ends(stop):
+    net, vocab = net_with_logits([0.0] * 4), Vocabulary("abcd")
+    pieces = generate_pieces(net, vocab, "a", length=10**12, stop=stop, rng=rng())
+    first = [next(pieces)[0] for _ in range(4)]
+    assert all(first)
+    assert generate_without_stop(net, vocab, 4 * 256)[0].startswith("".join(first))
 
 
 def test_the_prompt_may_hold_a_stop_string():
