@@ -21,14 +21,19 @@ links   follow each link that leads out of the site; this task needs the network
 lint    check the form of everything: ruff and mypy for Python, deno for JavaScript, and
         tests/lint.py for Markdown, spelling, and the parts of pages, examples and docstrings
 clean   delete everything that was built, except .venv
-oldest  print the oldest releases that pyproject.toml admits, as constraints for pip:
-        python3 dev.py oldest > oldest.txt; PIP_CONSTRAINT=oldest.txt python3 dev.py test --quick
+interop compare charseq's conversions with Keras, JAX and Flax, which it installs (1 GB)
+lock    write lock.txt anew with the newest releases that pyproject.toml admits; with names of
+        packages, move only these and what they need
+drift   print each package in .venv whose release is not that of lock.txt
+oldest  print the oldest releases that pyproject.toml admits, as constraints for pip
 
 The first run makes .venv beside this file and installs the project into it, with the packages that
-the task needs. It does not touch the system's Python, which may belong to a package manager
-(PEP 668). The first run after a change of pyproject.toml installs again. --index-url URL and
---extra-index-url URL are passed to pip. On Linux they let you choose torch's small CPU build
-instead of the default one of 3 GB.
+the task needs, in the releases that lock.txt names; PyTorch, whose builds differ from machine to
+machine, in the newest that pip finds. With --newest or --oldest, dev.py takes the newest or the
+oldest releases that pyproject.toml admits instead. It does not touch the system's Python, which may
+belong to a package manager (PEP 668). The first run after a change of pyproject.toml or lock.txt
+installs again. --index-url URL and --extra-index-url URL are passed to pip. On Linux they let you
+choose torch's small CPU build instead of the default one of 3 GB.
 """
 
 import argparse
@@ -44,6 +49,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "installed-for.txt"  # written last, so an incomplete .venv never looks finished
+LOCK = ROOT / "lock.txt"
 SITE = ROOT / "_build" / "html"
 GENERATED = [
     *("_build", "docs/gallery", "docs/api/backreferences"),
@@ -119,20 +125,79 @@ def clean():
     return 0
 
 
-def oldest():
+def interop(*options):
+    return run("pytest", "-ra", *options, "tests/test_conversions.py")
+
+
+# -- Releases: what pyproject.toml admits, and what lock.txt names ---------------------------------
+
+
+LOCK_SAYS = """\
+# The releases of all that the extras of pyproject.toml install, for each Python and system. dev.py
+# gives them to pip as constraints. python3 dev.py lock writes this file; change nothing by hand.
+# PyTorch, and what it alone needs, is left out: its builds differ from machine to machine.
+"""
+
+
+def lock(*names):
+    """Write lock.txt with uv, which resolves for all Pythons and systems at once."""
+    make_venv()
+    wanted = VENV / "to-lock.txt"
+    lines = [line for line in requirements(["dev", "bench"]) if not line.startswith("torch")]
+    wanted.write_text("\n".join([*lines, ""]), "utf-8")
+    # One release for all Pythons, where there is one: a page says the same on each.
+    how = ["--universal", "--python-version", "3.11", "--fork-strategy", "fewest"]
+    how += ["--no-header", "--no-annotate", "--quiet", *INDEX]
+    how += [part for name in names for part in ("--upgrade-package", name)] or ["--upgrade"]
+    files = [str(wanted), "--output-file", str(LOCK)]
+    code = run("pip", "install", *PIP, *INDEX, "--quiet", "uv>=0.13") or run(
+        "uv", "pip", "compile", *how, *files
+    )
+    if code == 0:
+        LOCK.write_text(LOCK_SAYS + LOCK.read_text("utf-8"), "utf-8")
+    return code
+
+
+def drift(*options):
+    return run("tests.drift", *options)
+
+
+def requirements(extras):
+    """List what these extras install, also those that an extra consists of, and the build."""
     import tomllib  # since Python 3.11: an older one must be able to read this file
 
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    extras = project["optional-dependencies"]
-    for requirement in [*project["dependencies"], *extras["docs"], *extras["test"]]:
-        name, _, version = re.match(r"([\w-]+)(\[\w+\])?>=([\d.]+)", requirement).groups()
-        print(f"{name}=={version}")
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    lines = [*pyproject["build-system"]["requires"], *pyproject["project"]["dependencies"]]
+    waiting = list(extras)
+    for extra in waiting:
+        for line in pyproject["project"]["optional-dependencies"][extra]:
+            own = re.fullmatch(r"charseq\[(.*)\]", line)
+            waiting += own[1].split(",") if own else []
+            lines += [] if own or line in lines else [line]
+    return lines
+
+
+def oldest():
+    print(oldest_releases(), end="")
     return 0
+
+
+def oldest_releases():
+    lines = []
+    for requirement in requirements(["dev"]):
+        name, _, version = re.match(r"([\w-]+)(\[\w+\])?>=([\d.]+)", requirement).groups()
+        lines.append(f"{name}=={version}\n")
+    return "".join(lines)
 
 
 TASKS = {"docs": docs, "books": books, "test": test, "processors": processors, "bench": bench}
 TASKS |= {"live": live, "addresses": addresses, "links": links, "lint": lint, "clean": clean}
-TASKS |= {"downloads": downloads, "oldest": oldest}
+TASKS |= {"downloads": downloads, "interop": interop, "lock": lock, "drift": drift}
+TASKS |= {"oldest": oldest}
+EXTRAS = {"docs": ["docs"], "links": ["docs"], "interop": ["dev", "interop"]}
+# Compiling all modules would double the time, and most of them are never imported.
+PIP = ["--no-compile", "--disable-pip-version-check"]
+INDEX = []  # more options for pip, from the command line
 DOCTREES = str(ROOT / "_build" / "doctrees")
 # One process of tests per core. Slow tests come first, and xdist must not reorder them.
 IN_PARALLEL = ["-n", "auto", "--no-loadscope-reorder"]
@@ -158,35 +223,51 @@ def run(program, *arguments):
     return subprocess.run(command, cwd=ROOT, env=environment).returncode
 
 
-def set_up(extra, pip_options):
+def set_up(extras, constraints):
     """Make .venv and install the project into it, unless the installation is up to date."""
     # An editable install depends on its folder and its Python, so both are part of the stamp.
-    state = "\n".join([str(ROOT), sys.version, (ROOT / "pyproject.toml").read_text("utf-8")])
-    installed = STAMP.read_text("utf-8") if STAMP.exists() else ""
-    if installed in (f"{extra}\n{state}", f"dev\n{state}"):  # the extra dev includes all others
-        return
+    pyproject = (ROOT / "pyproject.toml").read_text("utf-8")
+    state = "\n".join([str(ROOT), sys.version, pyproject, constraints])
+    before, _, state_before = (STAMP.read_text("utf-8") if STAMP.exists() else "").partition("\n")
+    if state == state_before:
+        there = {*before.split(), *(["docs"] if "dev" in before.split() else [])}
+        if there.issuperset(extras) and constraints:  # what is newest may have changed
+            return
+        extras = sorted(there.union(extras))
+    print(
+        "Setting up .venv. This takes some minutes, once per change of pyproject.toml or lock.txt.",
+        flush=True,
+    )
+    STAMP.unlink(missing_ok=True)
+    make_venv()
+    needed, allowed = VENV / "requirements.txt", VENV / "constraints.txt"
+    needed.write_text("\n".join([*requirements(extras), ""]), "utf-8")
+    allowed.write_text(constraints, "utf-8")
+    # What is there stays if it fits, unless the newest is asked for.
+    newest = [] if constraints else ["--upgrade", "--upgrade-strategy", "eager"]
+    files = ["-r", str(needed), "-c", str(allowed)]
+    # What builds the project comes from the lock, too, instead of anew into a folder of its own.
+    itself = ["--no-build-isolation", "--no-deps", "-e", "."]
+    if run("pip", "install", *PIP, *newest, *INDEX, *files) or run("pip", "install", *PIP, *itself):
+        stop(
+            "pip could not install the packages that pyproject.toml and lock.txt name; its message "
+            "is above (no network? a proxy? then see pip's own settings)"
+        )
+    STAMP.write_text(f"{' '.join(extras)}\n{state}", "utf-8")
+
+
+def make_venv():
+    """Make .venv, unless there is one that works."""
     for module in ("venv", "ensurepip"):
         if importlib.util.find_spec(module) is None:
             stop(
                 f"this Python has no {module} module; install it first "
                 "(on Debian and Ubuntu: apt install python3-venv)"
             )
-    print(
-        "Setting up .venv. This takes some minutes, once per change of pyproject.toml.", flush=True
-    )
-    STAMP.unlink(missing_ok=True)
     if not PYTHON.exists() or run("pip", "--version"):
         venv = subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)])
         if venv.returncode:
             stop("Python's venv module could not make .venv; its message is above")
-    # Compiling all modules would double the time, and most of them are never imported.
-    save_time = ["--no-compile", "--disable-pip-version-check"]
-    if run("pip", "install", *save_time, *pip_options, "-e", f".[{extra}]"):
-        stop(
-            "pip could not install the packages that pyproject.toml names; its message is above "
-            "(no network? a proxy? then see pip's own settings)"
-        )
-    STAMP.write_text(f"{extra}\n{state}", "utf-8")
 
 
 def stop(reason):
@@ -203,16 +284,23 @@ def main():
     parser.add_argument("task", nargs="?", help=argparse.SUPPRESS)
     for option in ("--index-url", "--extra-index-url"):
         parser.add_argument(option, metavar="URL", help="passed on to pip")
+    releases = parser.add_mutually_exclusive_group()
+    for age in ("newest", "oldest"):
+        text = f"take the {age} releases that pyproject.toml admits, not those of lock.txt"
+        releases.add_argument(f"--{age}", action="store_true", help=text)
     options, arguments = parser.parse_known_args()
     if options.task not in TASKS:
         problem = f"there is no task {options.task!r}" if options.task else "no task was given"
         stop(f"{problem}; choose one of {', '.join(TASKS)}")
     if options.task in ("addresses", "books", "clean", "lint", "oldest") and arguments:
         stop(f"{options.task} takes no arguments, got {' '.join(arguments)}")
-    if options.task not in ("clean", "oldest"):
-        urls = {"--index-url": options.index_url, "--extra-index-url": options.extra_index_url}
-        pip_options = [part for option, url in urls.items() if url for part in (option, url)]
-        set_up("docs" if options.task in ("docs", "links") else "dev", pip_options)
+    urls = {"--index-url": options.index_url, "--extra-index-url": options.extra_index_url}
+    INDEX[:] = [part for option, url in urls.items() if url for part in (option, url)]
+    if options.task == "drift" and not PYTHON.exists():
+        stop("there is no .venv yet; another task makes it, such as dev.py docs")
+    if options.task not in ("clean", "drift", "lock", "oldest"):
+        locked = oldest_releases() if options.oldest else LOCK.read_text("utf-8")
+        set_up(EXTRAS.get(options.task, ["dev"]), "" if options.newest else locked)
     return TASKS[options.task](*arguments)
 
 

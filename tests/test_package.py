@@ -7,12 +7,10 @@ import re
 import subprocess
 import sys
 import tarfile
-import tomllib
 from pathlib import Path
 
 import pytest
 from hatchling.builders.sdist import SdistBuilder
-from packaging.requirements import Requirement
 
 import charseq
 from charseq.history import EpochRecord
@@ -218,21 +216,3 @@ def test_the_source_archive_holds_every_file_of_the_repository(tmp_path):
     with tarfile.open(made) as archive:
         held = {member.name.partition("/")[2] for member in archive if member.isfile()}
     assert held - {"PKG-INFO"} == {name for name in files if not name.startswith(".ci/")}
-
-
-def test_the_oldest_releases_are_those_that_pyproject_admits():
-    printed = subprocess.run(
-        [sys.executable, "dev.py", "oldest"], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout
-    oldest = dict(line.split("==") for line in printed.splitlines())
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    listed = [*project["dependencies"]]
-    listed += [
-        line for extra in ("docs", "test") for line in project["optional-dependencies"][extra]
-    ]
-    for requirement in map(Requirement, listed):
-        version = oldest.pop(requirement.name)
-        assert requirement.specifier.contains(version), requirement
-        bounds = [bound.version for bound in requirement.specifier if bound.operator == ">="]
-        assert bounds == [version]
-    assert oldest == {}

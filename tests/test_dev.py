@@ -1,0 +1,199 @@
+"""The tasks of dev.py, the lock that it installs from, and what pyproject.toml declares."""
+
+import ast
+import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from drift import differences, locked
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import dev
+
+ROOT = Path(__file__).resolve().parents[1]
+EXTRAS = ["docs", "books", "test", "interop", "bench", "dev"]
+PYTHONS = ["3.11.7", "3.12.3", "3.13.0", "3.14.2"]
+SYSTEMS = {
+    "Linux": {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"},
+    "macOS": {"sys_platform": "darwin", "platform_system": "Darwin", "os_name": "posix"},
+    "Windows": {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt"},
+}
+LINES = [
+    line for line in dev.LOCK.read_text("utf-8").splitlines() if line and not line.startswith("#")
+]
+
+
+def requirements(extras):
+    return list(map(Requirement, dev.requirements(extras)))
+
+
+# --- the lock -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_lock_names_one_admitted_release_of_all_that_an_extra_installs(python, system):
+    environment = {"python_full_version": python, "python_version": python.rpartition(".")[0]}
+    names = {"implementation_name": "cpython", "platform_python_implementation": "CPython"}
+    releases = locked(dev.LOCK.read_text("utf-8"), environment | names | SYSTEMS[system])
+    for requirement in requirements(EXTRAS):
+        if requirement.name != "torch":
+            release = releases[canonicalize_name(requirement.name)]
+            assert requirement.specifier.contains(release), (requirement, release)
+
+
+def test_the_lock_holds_releases_alone():
+    for line in LINES:
+        assert re.fullmatch(r"[a-z0-9-]+==[\w.]+( ; .+)?", line), line
+
+
+def test_the_lock_leaves_torch_to_the_machine():
+    assert not [line for line in LINES if re.match(r"torch|nvidia|cuda|triton", line)]
+    assert "torch" in {needed.name for needed in requirements(["docs"])}
+
+
+def test_an_extra_that_consists_of_others_installs_what_they_do():
+    assert set(dev.requirements(["docs", "books", "test"])) < set(dev.requirements(["dev"]))
+    assert set(dev.requirements(["interop"])) < set(dev.requirements(["bench"]))
+
+
+def test_a_lock_with_two_releases_for_one_python_is_refused():
+    text = "numpy==2.0 ; python_version < '4'\nnumpy==2.1\n"
+    with pytest.raises(AssertionError, match="two releases of numpy"):
+        locked(text)
+    with pytest.raises(AssertionError, match="no single release of numpy"):
+        locked("numpy>=2.0\n")
+
+
+def test_drift_names_what_is_installed_in_another_release():
+    releases = locked("# a comment\nsphinx==9.0.4\nfuro==1.0\nuv==1 ; sys_platform == 'none'\n")
+    assert releases == {"sphinx": "9.0.4", "furo": "1.0"}
+    installed = {"sphinx": "9.2.0", "furo": "1.0", "torch": "2.13"}
+    assert list(differences(releases, installed)) == [("sphinx", "9.0.4", "9.2.0")]
+
+
+# --- the environment ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def installations(tmp_path, monkeypatch):
+    """What dev.py would run to set up an environment in this folder."""
+    ran = []
+    monkeypatch.setattr(dev, "VENV", tmp_path)
+    monkeypatch.setattr(dev, "STAMP", tmp_path / "installed-for.txt")
+    monkeypatch.setattr(dev, "make_venv", lambda: None)
+    monkeypatch.setattr(dev, "run", lambda *command: ran.append(command))
+    monkeypatch.setattr(dev, "INDEX", ["--index-url", "here"])
+    return ran
+
+
+def test_an_environment_is_set_up_once_for_what_the_lock_says(installations, tmp_path):
+    dev.set_up(["docs"], "sphinx==9.0.4\n")
+    dependencies, itself = installations
+    assert (tmp_path / "constraints.txt").read_text() == "sphinx==9.0.4\n"
+    assert dependencies[-4:] == (
+        *("-r", str(tmp_path / "requirements.txt"), "-c", str(tmp_path / "constraints.txt")),
+    )
+    assert "here" in dependencies
+    assert {"--no-deps", "--no-build-isolation", "-e"} < set(itself)
+    dev.set_up(["docs"], "sphinx==9.0.4\n")
+    assert len(installations) == 2
+    dev.set_up(["docs"], "sphinx==9.0.5\n")
+    assert len(installations) == 4
+
+
+def test_more_extras_add_to_an_environment_and_fewer_change_nothing(installations, tmp_path):
+    dev.set_up(["docs"], "sphinx==9.0.4\n")
+    assert "keras" not in (tmp_path / "requirements.txt").read_text()
+    dev.set_up(["dev", "interop"], "sphinx==9.0.4\n")
+    assert {"keras", "pytest"} <= {
+        Requirement(line).name for line in (tmp_path / "requirements.txt").read_text().splitlines()
+    }
+    dev.set_up(["docs"], "sphinx==9.0.4\n")
+    dev.set_up(["dev"], "sphinx==9.0.4\n")
+    assert len(installations) == 4
+
+
+def test_the_newest_releases_are_asked_for_each_time(installations):
+    for _ in range(2):
+        dev.set_up(["docs"], "")
+    assert ["--upgrade" in command for command in installations] == [True, False] * 2
+
+
+@pytest.mark.parametrize(
+    ("options", "constraints"),
+    [
+        ([], dev.LOCK.read_text("utf-8")),
+        (["--newest"], ""),
+        (["--oldest"], dev.oldest_releases()),
+    ],
+)
+def test_the_lock_is_the_default(options, constraints, monkeypatch):
+    asked = []
+    monkeypatch.setattr(dev, "set_up", lambda *arguments: asked.append(arguments))
+    monkeypatch.setitem(dev.TASKS, "docs", lambda: 0)
+    monkeypatch.setattr(sys, "argv", ["dev.py", *options, "docs"])
+    assert dev.main() == 0
+    assert asked == [(["docs"], constraints)]
+
+
+def test_the_oldest_releases_are_those_that_pyproject_admits():
+    printed = subprocess.run(
+        [sys.executable, "dev.py", "oldest"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+    oldest = dict(line.split("==") for line in printed.splitlines())
+    for requirement in requirements(["dev"]):
+        version = oldest[requirement.name]
+        assert requirement.specifier.contains(version), requirement
+        bounds = [bound.version for bound in requirement.specifier if bound.operator == ">="]
+        assert bounds == [version]
+    assert oldest.keys() == {requirement.name for requirement in requirements(["dev"])}
+
+
+# --- what is declared -----------------------------------------------------------------------------
+
+DECLARED_FOR = {"charseq": [], "examples": [], "docs": ["docs", "books"], "tests": ["dev"]}
+DECLARED_FOR |= {"docs/_font": ["test"], "docs/_readme": ["dev"]}  # scripts that no task runs
+DECLARED_FOR |= {"benchmarks": ["bench"], "conftest.py": ["test"], "dev.py": []}
+FILES = {
+    path.relative_to(ROOT).as_posix(): path
+    for place in DECLARED_FOR
+    for path in [ROOT / place, *ROOT.glob(f"{place}/**/*.py")]
+    if path.is_file() and "gallery" not in path.parts
+}
+OURS = {path.stem for path in FILES.values()} | {"benchmarks", "charseq", "tests"}
+OURS.add("fakes")  # test_bench.py writes it
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.partition(".")[0]
+
+
+@pytest.mark.parametrize("place", DECLARED_FOR)
+def test_whatever_is_imported_is_declared(place):
+    declared = {canonicalize_name(needed.name) for needed in requirements(DECLARED_FOR[place])}
+    distributions = packages_distributions()
+    for name, path in FILES.items():
+        if place == max(filter(name.startswith, DECLARED_FOR), key=len):
+            for imported in set(imports(path)) - sys.stdlib_module_names - OURS:
+                owners = map(canonicalize_name, distributions.get(imported, [imported]))
+                assert declared.intersection(owners), f"{name} imports {imported}"
+
+
+# --- pytest ---------------------------------------------------------------------------------------
+
+
+def test_tests_run_without_xdist():
+    command = [sys.executable, "-m", "pytest", "-p", "no:xdist", "--setup-plan", "-q"]
+    ran = subprocess.run(
+        [*command, "tests/test_files.py"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
