@@ -22,3 +22,15 @@ def pytest_xdist_make_scheduler(config, log):
             return nodeid if file.endswith(("/test_site.py", "/test_pages.py")) else file
 
     return Scheduling(config, log)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--no-skips", action="store_true", help="let each skipped test fail")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    if report.skipped and item.config.getoption("no_skips"):
+        report.outcome = "failed"
+    return report

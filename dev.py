@@ -13,7 +13,7 @@ processors
 downloads
         run each notebook and script that the built site offers, with its wheel alone
 bench   compare charseq's speed with that of other programs (benchmarks/README.md);
-        .venv/bin/pip install -e .[bench] installs those that come as packages
+        .venv/bin/pip install -c lock.txt -e .[bench] installs those that come as packages
 addresses
         add what the site in _build has to the list of all its addresses, docs/_addresses.txt
 live    serve the site and rebuild it on every save
@@ -126,7 +126,8 @@ def clean():
 
 
 def interop(*options):
-    return run("pytest", "-ra", *options, "tests/test_conversions.py")
+    # Elsewhere a test without its library is skipped. Here the libraries are installed.
+    return run("pytest", "--no-skips", *options, "tests/test_conversions.py")
 
 
 # -- Releases: what pyproject.toml admits, and what lock.txt names ---------------------------------

@@ -188,6 +188,19 @@ def test_whatever_is_imported_is_declared(place):
                 assert declared.intersection(owners), f"{name} imports {imported}"
 
 
+# --- who calls dev.py -----------------------------------------------------------------------------
+
+CALLERS = ["README.md", "CONTRIBUTING.md", ".readthedocs.yaml", *ROOT.glob(".github/workflows/*")]
+CALLERS += [path for path in [ROOT / ".ci" / "run"] if path.exists()]  # not in the source archive
+
+
+@pytest.mark.parametrize("path", [ROOT / name for name in CALLERS], ids=lambda path: path.name)
+def test_only_tasks_that_exist_are_called(path):
+    tasks = re.findall(r"\bdev\.py (?:--\w+ )*([a-z]\w*)", path.read_text("utf-8"))
+    assert set(tasks) <= dev.TASKS.keys()
+    assert tasks or path.name == "audit.yml"
+
+
 # --- pytest ---------------------------------------------------------------------------------------
 
 
@@ -197,3 +210,12 @@ def test_tests_run_without_xdist():
         [*command, "tests/test_files.py"], cwd=ROOT, capture_output=True, text=True
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_a_skipped_test_can_be_made_to_fail(tmp_path):
+    (tmp_path / "conftest.py").write_text((ROOT / "conftest.py").read_text("utf-8"))
+    (tmp_path / "test_it.py").write_text("import pytest\ndef test_it(): pytest.skip('no keras')\n")
+    command = [sys.executable, "-m", "pytest", "-q", "--rootdir", str(tmp_path), str(tmp_path)]
+    for option, code in ([], 0), (["--no-skips"], 1):
+        ran = subprocess.run([*command, *option], cwd=tmp_path, capture_output=True)
+        assert ran.returncode == code
