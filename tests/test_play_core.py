@@ -488,6 +488,19 @@ def test_a_small_run_keeps_one_epoch_in_four_and_sgd_one_memory(js):
     assert found == [4, 2, 2]
 
 
+def test_of_eight_seeds_every_lstm_of_lesson_7_counts_to_twenty_and_no_rnn(js):
+    lesson = (ROOT / "docs" / "teachers.md").read_text("utf-8").split("## Lesson ")[7]
+    links = re.findall(r"\{playground\}`[^<]*<([^>]*)>`", lesson)
+    right = """([query, seed]) => {
+        const {settings} = charseqSettings.parse(new URLSearchParams(`${query}&seed=${seed}`));
+        const run = new charseqTraining.Run(settings);
+        run.advance();
+        return [settings.cell, run.records.at(-1).prediction === settings.text.slice(1)];
+    }"""
+    ends = Counter(map(tuple, js(many(right), list(itertools.product(links, range(8))))))
+    assert ends == {("LSTM", True): 8, ("RNN", False): 8}
+
+
 def test_training_stops_when_its_slice_of_time_is_over(js):
     found = js(
         """settings => {
