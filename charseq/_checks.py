@@ -29,6 +29,13 @@ def check_integers(least: int, **values: object) -> None:
             raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
 
 
+def check_numbers(**values: object) -> None:
+    """Raise unless every value is a number."""
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError(f"{name} must be a number, got {value!r}")
+
+
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     """Raise unless `value` is one of `choices`."""
     if value not in choices:

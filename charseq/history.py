@@ -84,12 +84,17 @@ class UpdateRecord:
     lr: float
     valid_loss: float = math.nan
 
-    def __str__(self) -> str:
-        """Return one line of the log; `bpc` and `valid` are in bits per character."""
-        line = f"step {self.step:<6}  loss:{self.loss:.3f}  bpc:{self.loss / math.log(2):.3f}"
+    @property
+    def losses(self) -> str:
+        """The losses as in the log; `bpc` and `valid` are in bits per character."""
+        text = f"loss:{self.loss:.3f}  bpc:{self.loss / math.log(2):.3f}"
         if math.isnan(self.valid_loss):
-            return line
-        return f"{line}  valid:{self.valid_loss / math.log(2):.3f}"
+            return text
+        return f"{text}  valid:{self.valid_loss / math.log(2):.3f}"
+
+    def __str__(self) -> str:
+        """Return one line of the log."""
+        return f"step {self.step:<6}  {self.losses}"
 
 
 @dataclass(frozen=True)

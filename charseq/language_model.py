@@ -17,11 +17,12 @@ from charseq._checks import (
     check_at_least,
     check_choice,
     check_integers,
+    check_numbers,
     check_same_vocab_size,
 )
 from charseq.corpus import Corpus, streams, windows
 from charseq.history import UpdateRecord
-from charseq.layers import State
+from charseq.layers import State, map_state
 from charseq.model import CharRNN, drawing_from
 from charseq.processes import Replica, check_enough_rows, from_rank_0, rows_of
 from charseq.training import Diverged, what_to_try
@@ -108,6 +109,9 @@ class Settings:
             lower_bounds["patience"] = 1
         for name, bound in lower_bounds.items():
             check_integers(bound, **{name: getattr(self, name)})
+        check_numbers(lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay)
+        if self.clip_norm is not None:
+            check_numbers(clip_norm=self.clip_norm)
         choices = {
             "order": ("streams", "windows"),
             "optimizer": tuple(OPTIMIZERS),
@@ -298,13 +302,15 @@ def _language_model_steps(run: Run, train: Corpus, valid: Corpus | None) -> Iter
             group["lr"] = rate
         optimizer.zero_grad()
         with _seed_dropout(settings.seed, step, replica.rows.start, model):
-            loss, hidden = replica.backward(x, y, None if starts_from_zeros else run.hidden)
+            loss, state = replica.backward(x, y, None if starts_from_zeros else run.hidden)
         norm = nn.utils.clip_grad_norm_(parameters, max_norm)
         record = UpdateRecord(step, loss.item(), norm.item(), rate)
         if not (math.isfinite(record.loss) and math.isfinite(record.gradient_norm)):
             raise Diverged(what_to_try(f"step {step}", record, optimizer, settings.clip_norm))
         optimizer.step()
-        run.step, run.hidden = step, hidden
+        # Here backpropagation through time is truncated: the next training step starts from the
+        # values of this state, but no gradient goes back into the steps that made it.
+        run.step, run.hidden = step, map_state(Tensor.detach, state)
         every = settings.evaluate_every
         if valid is not None and every and (step % every == 0 or step == settings.steps):
             valid_loss = from_rank_0(partial(evaluate, model, valid))

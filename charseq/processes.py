@@ -148,9 +148,9 @@ class Replica:
         Returns
         -------
         loss : torch.Tensor of shape ()
-            The mean loss of the whole batch, detached from the graph, in each process.
+            The mean loss of the whole batch, in each process.
         state : torch.Tensor or tuple
-            The new state of all rows, also detached.
+            The new state of all rows.
         """
         rows = self.rows
         if state is not None:
@@ -160,19 +160,17 @@ class Replica:
         share = (rows.stop - rows.start) / self._batch_size
         with _explain_lost_connection():
             (loss * (share * self._world_size)).backward()  # type: ignore[no-untyped-call]
-        loss, state = loss.detach(), map_state(Tensor.detach, state)
-        if self._world_size == 1:
-            return loss, state
-        return self._combine(loss * share, state)
+        return (loss, state) if self._world_size == 1 else self._combine(loss, share, state)
 
-    def _combine(self, loss_share: Tensor, state: State) -> tuple[Tensor, State]:
+    @torch.no_grad()
+    def _combine(self, loss: Tensor, share: float, state: State) -> tuple[Tensor, State]:
         """Sum the loss over processes and join the rows of the state, in one message."""
         all_rows = [
             part.new_zeros(len(part), self._batch_size, part.shape[2]) for part in parts_of(state)
         ]
         for whole, part in zip(all_rows, parts_of(state), strict=True):
             whole[:, self.rows] = part  # other rows stay zero, so the sum joins all rows
-        sums = sum_over_processes(torch.cat([loss_share[None], *map(Tensor.flatten, all_rows)]))
+        sums = sum_over_processes(torch.cat([(loss * share)[None], *map(Tensor.flatten, all_rows)]))
         loss, *flat = torch.split(sums, [1, *(whole.numel() for whole in all_rows)])
         h, *c = (numbers.view_as(whole) for numbers, whole in zip(flat, all_rows, strict=True))
         return loss[0], ((h, c[0]) if c else h)

@@ -256,7 +256,7 @@ def _train_and_save(
             for record in new_records:
                 records.append(record)
                 bar.update(run.settings.batch_size * run.settings.length)
-                bar.set_postfix_str(str(record).split("  ", 1)[1].lstrip(), refresh=False)
+                bar.set_postfix_str(record.losses, refresh=False)
                 if is_rank_0:
                     _report(run, record, bar, reporting)
                 is_best = record.valid_loss == run.best_loss

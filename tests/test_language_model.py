@@ -362,6 +362,12 @@ def test_without_patience_a_run_makes_all_its_steps(monkeypatch):
         ({"order": "random"}, "order must be one of streams, windows, got 'random'"),
         ({"optimizer": "lion"}, "optimizer must be one of sgd, adam, adamw, got 'lion'"),
         ({"schedule": None}, "schedule must be one of cosine, linear, constant, got None"),
+        *(
+            ({name: value}, f"{name} must be a number, got {value!r}")
+            for name in ("lr", "momentum", "weight_decay", "clip_norm")
+            for value in ("a", True)
+        ),
+        ({"lr": None}, "lr must be a number, got None"),
         ({"lr": 0.0}, "lr must be positive and finite, got 0.0"),
         ({"lr": -1.0}, "lr must be positive and finite, got -1.0"),
         ({"lr": math.nan}, "lr must be positive and finite, got nan"),
@@ -412,3 +418,12 @@ def test_a_given_optimizer_is_used():
 def test_unsuitable_texts_are_refused_at_the_call(settings, corpora, message):
     with pytest.raises(ValueError, match=message):
         language_model_steps(run_of(**settings), *corpora)
+
+
+@pytest.mark.parametrize("cell", ["GRU", "LSTM"])
+def test_the_state_of_a_run_has_no_graph_so_no_gradient_reaches_back_further(cell):
+    run = run_of({"cell": cell})
+    for _ in islice(language_model_steps(run, CORPUS), 3):
+        for part in run.hidden if cell == "LSTM" else [run.hidden]:
+            assert part.grad_fn is None
+            assert not part.requires_grad
