@@ -1,4 +1,4 @@
-"""What holds for all tests: their surroundings, and which process takes which."""
+"""What holds for all tests: their surroundings, two options, and which process takes which."""
 
 import os
 
@@ -25,6 +25,8 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_addoption(parser):
+    about = "also repeat what tests/thorough.txt says has passed: see tests/thorough.py"
+    parser.addoption("--thorough", action="store_true", help=about)
     parser.addoption("--no-skips", action="store_true", help="let each skipped test fail")
 
 

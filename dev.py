@@ -6,6 +6,7 @@ books   make an EPUB and a PDF of the course, _build/books/charseq.epub and .pdf
         before, and again after it, so that it offers them; the PDF needs Chromium
 test    check everything: lint, types, doctests, unit tests, the built site, the browser;
         with --quick, leave out the site, the browser and slow tests;
+        with --thorough, repeat what tests/thorough.txt says has passed, and bring it up to date;
         with other arguments, only run pytest with them:  python3 dev.py test tests/test_vocab.py
 processors
         run the tests, and compare what the pages print, with the code that torch and NumPy use on
@@ -109,10 +110,11 @@ def lint():
 def test(*options):
     if options == ("--quick",):
         return lint() or run("pytest", *IN_PARALLEL, "-m", "not slow", "charseq", "tests")
-    if options:
+    if options and options != ("--thorough",):
         return run("pytest", *options)
     coverage = ["--cov=charseq", "--cov-branch", "--cov-fail-under=98"]
-    return lint() or run("pytest", *IN_PARALLEL, *coverage)
+    failed = lint() or run("pytest", *IN_PARALLEL, *coverage, *options)
+    return failed or (run("tests.thorough") if options else 0)
 
 
 def clean():

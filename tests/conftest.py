@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import thorough
 from filelock import FileLock
 from hypothesis import settings
 from playwright.sync_api import Page, expect
@@ -68,12 +69,17 @@ def copy_sources(folder: Path) -> None:
 JOBS = (os.cpu_count() or 1) + 1  # as dev.py
 
 
-def build_clean(folder: Path, jobs: int = JOBS, **elsewhere: str) -> str:
+def build_clean(folder: Path, jobs: int = JOBS, *, ran: bool = False, **elsewhere: str) -> str:
     """Copy the sources and build the site there, with these variables of the environment.
 
-    Returns what Sphinx says if it fails or warns, and an empty string otherwise.
+    With `ran`, cells that have run in the checkout do not run again: the names of their results are
+    hashes of all that they depend on. Returns what Sphinx says if it fails or warns, or nothing.
     """
     copy_sources(folder)
+    results = folder / "_build" / "ran"
+    results.mkdir(parents=True, exist_ok=True)
+    for path in (ROOT / "_build" / "ran").glob("*.json") if ran else ():
+        shutil.copy2(path, results)
     sphinx = [sys.executable, "-m", "sphinx", "-b", "html", "-d", "_build/doctrees", "-q"]
     strict = ["-n", "-W", "--keep-going", "-j", str(jobs)]
     # The copy's package, not the checkout's: the same code, and the only one in the copy's pages.
@@ -109,14 +115,16 @@ def build_once(shared_folder):
 
 
 @pytest.fixture(scope="session")
-def site(build_once):
+def site(build_once, request):
     """Folder of the built site."""
-    return build_once("one")
+    return build_once("one", ran=not request.config.getoption("thorough"))
 
 
 @pytest.fixture(scope="session")
-def second_site(build_once):
+def second_site(build_once, request):
     """The same in a folder whose name has another length, at another time, in another language."""
+    if not (request.config.getoption("thorough") or thorough.build_has_changed()):
+        pytest.skip("what builds the site has passed this, says tests/thorough.txt")
     return build_once("another", jobs=2, TZ="Asia/Kolkata", LANGUAGE="de", LC_ALL="C")
 
 

@@ -7,15 +7,8 @@ WIDTHS = (320, 1200)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 RULES_OF_COLOUR = ["color-contrast", "link-in-text-block"]
 
-# A page has up to a thousand pieces of text in a hundred looks, and axe measures the contrast of
-# each: most of its time. Here a look that has passed once, on this page or on one before, is not
-# measured again. What axe cannot tell is measured at the next such piece, which may be easier to
-# see. What is laid over the page is always measured, since what is behind it need not be what it
-# is inside.
-MEASURE_EACH_LOOK_ONCE = """known => {
-    const check = axe._audit.checks["color-contrast"], measure = check.evaluate;
-    const rule = axe._audit.rules.find(({id}) => id === "color-contrast"), {matches} = rule;
-    const passed = new Set(known);
+# How each piece of text looks: its colour and size, and all that is behind it.
+LOOK_OF = """() => {
     let grounds; // what is behind each element, as text
 
     function behind(element) {
@@ -29,17 +22,40 @@ MEASURE_EACH_LOOK_ONCE = """known => {
         return grounds.get(element);
     }
 
-    function look(element) {
+    window.lookOf = element => {
         const style = getComputedStyle(element);
         return [behind(element), style.color, style.fontSize, style.fontWeight,
             style.textShadow, style.webkitTextFillColor, style.webkitTextStroke].join();
-    }
-
+    };
+    window.forgetGrounds = () => { grounds = new Map([[null, ""]]); };
+    window.looksOfText = () => {
+        const found = new Set();
+        forgetGrounds();
+        for (const element of document.body.querySelectorAll("*")) {
+            const says = [...element.childNodes].some(
+                node => node.nodeType === Node.TEXT_NODE && node.data.trim());
+            if (says && element.checkVisibility({visibilityProperty: true})) {
+                const link = element.closest("a"); // its colour is compared with its text's, too
+                found.add(lookOf(element) + (link ? ` in ${lookOf(link.parentElement)}` : ""));
+            }
+        }
+        return [...found];
+    };
+}"""
+# A page has up to a thousand pieces of text in a hundred looks, and axe measures the contrast of
+# each: most of its time. Here a look that has passed once, on this page or on one before, is not
+# measured again. What axe cannot tell is measured at the next such piece, which may be easier to
+# see. What is laid over the page is always measured, since what is behind it need not be what it
+# is inside.
+MEASURE_EACH_LOOK_ONCE = """known => {
+    const check = axe._audit.checks["color-contrast"], measure = check.evaluate;
+    const rule = axe._audit.rules.find(({id}) => id === "color-contrast"), {matches} = rule;
+    const passed = new Set(known);
     rule.matches = function (element, ...rest) {
-        return !passed.has(look(element)) && matches.call(this, element, ...rest);
+        return !passed.has(lookOf(element)) && matches.call(this, element, ...rest);
     };
     check.evaluate = function (element, ...rest) {
-        const shown = look(element);
+        const shown = lookOf(element);
         if (passed.has(shown)) return true;
         const verdict = measure.call(this, element, ...rest);
         if (verdict && !/absolute|fixed/.test(shown)) passed.add(shown);
@@ -51,12 +67,10 @@ MEASURE_EACH_LOOK_ONCE = """known => {
     coloured.evaluate = function (...link) {
         return underlined.evaluate.apply(this, link) || compare.apply(this, link);
     };
-    window.look = {
-        forgetGrounds: () => { grounds = new Map([[null, ""]]); },
-        passedHere: () => [...passed].slice(known.length),
-    };
+    window.passedHere = () => [...passed].slice(known.length);
 }"""
-PASSED = []  # looks of text, in this process of tests
+PASSED = []  # looks of text whose contrast has been measured, in this process of tests
+SEEN = set()  # looks of text on the pages that axe has been asked about
 
 
 def looks(page):
@@ -68,19 +82,29 @@ def looks(page):
             yield f"{scheme}, {width} px", width
 
 
+def new_looks(page):
+    """Return the looks of text on this page that were on no page that axe was asked about."""
+    if page.evaluate("typeof lookOf === 'undefined'"):
+        page.evaluate(LOOK_OF)
+    return {*page.evaluate("looksOfText()")} - SEEN
+
+
 def barriers(page, rules=RULES, part=None):
     """Return which of these rules of axe the page, or a part of it, breaks, and where."""
+    if part is None:
+        SEEN.update(new_looks(page))
     if page.evaluate("typeof axe === 'undefined'"):
+        page.evaluate(LOOK_OF)
         page.evaluate(Axe().axe_script)
         page.evaluate(MEASURE_EACH_LOOK_ONCE, PASSED)
     found, passed = page.evaluate(
         """async ([rules, part]) => {
-            look.forgetGrounds();
+            forgetGrounds();
             // Axe may not load style sheets from file://. Details of what passes take time.
             const options = {runOnly: rules, preload: false, resultTypes: ["violations"]};
             const {violations} = await axe.run(part ?? document, options);
             return [violations.flatMap(({id, nodes}) => nodes.map(
-                ({html}) => `${id}: ${html.slice(0, 200)}`)), look.passedHere()];
+                ({html}) => `${id}: ${html.slice(0, 200)}`)), passedHere()];
         }""",
         [rules, part],
     )

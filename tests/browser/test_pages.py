@@ -1,10 +1,18 @@
-"""Each page in Chromium, straight from the file system: accessible, quiet, nothing off screen."""
+"""Each page in Chromium, straight from the file system: accessible, quiet, nothing off screen.
+
+A look is a colour scheme and a width. Axe sees one page of each template, and each page that has
+changed, in all four; any other page in one of them, and in each other one in which its text looks
+like no text before. `pytest --thorough`, which runs once a week, shows axe all pages in all looks.
+Whether a page fits its window is asked in all looks always.
+"""
 
 import tomllib
+import zlib
 from pathlib import Path
 
 import pytest
-from accessible import RULES, RULES_OF_COLOUR, barriers, looks
+import thorough
+from accessible import RULES, RULES_OF_COLOUR, barriers, looks, new_looks
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,12 +26,22 @@ def built_from(folder, pattern, prefix=""):
 
 
 # Known before the site is built, so that each page is a test of its own.
-PAGES = sorted(
-    {"404.html", "genindex.html", "py-modindex.html", "search.html"}
-    | {*built_from(ROOT / "docs", "**/*.md")}
+SOURCED = sorted(
+    {*built_from(ROOT / "docs", "**/*.md")}
     | {*built_from(ROOT / "examples", "**/GALLERY_HEADER.rst", "gallery/")}
     | {*built_from(ROOT / "examples", "*/*.py", "gallery/")}
 )
+GENERATED = ["404.html", "genindex.html", "py-modindex.html", "search.html"]
+PAGES = sorted([*GENERATED, *SOURCED])
+ONE_OF_EACH_TEMPLATE = {
+    *GENERATED,
+    *("index.html", "glossary.html", "notation.html", "playground.html", "shapes.html"),
+    *("equations.html", "exercises.html", "proof.html", "references.html", "architecture.html"),
+    *("learn/index.html", "learn/gates.html", "learn/look-inside.html", "before/pytorch.html"),
+    *("fix/index.html", "fix/expected-hidden-size.html", "use/command-line.html"),
+    *("questions/index.html", "questions/shapes.html", "api/index.html", "api/training.html"),
+    *("gallery/index.html", "gallery/limits/gradient_flow.html"),
+}
 
 
 def noise_of(page):
@@ -97,18 +115,29 @@ TOO_LARGE_FOR_IT = """() => [...document.querySelectorAll("article :is(.table-wr
     .map(box => `too large for a large screen: ${box.outerHTML.slice(0, 120)}`)"""
 
 
+def in_all_looks(name, config):
+    is_asked = config.getoption("thorough") or name in ONE_OF_EACH_TEMPLATE
+    return is_asked or thorough.page_has_changed(name)
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_page_is_accessible_and_fits(name, quiet_tab, site):
-    quiet = quiet_tab
+def test_page_is_accessible_and_fits(name, quiet_tab, site, request):
+    quiet, all_of_them = quiet_tab, in_all_looks(name, request.config)
+    chosen = zlib.crc32(name.encode()) % 4  # of the four looks, the one for this page
     quiet.set_viewport_size({"width": 320, "height": 900})
     quiet.goto((site / name).as_uri())
     problems = [("as it loads", problem) for problem in quiet.evaluate(SCROLLS_BY_MOUSE_ONLY)]
     # What is folded counts, too; its fading in must be over before contrast is measured.
     quiet.evaluate("document.querySelectorAll('details').forEach(box => { box.open = true })")
     quiet.evaluate("document.getAnimations().forEach(animation => animation.finish())")
-    for look, width in looks(quiet):
-        # Dark differs from light in its colours alone.
-        found = barriers(quiet, RULES_OF_COLOUR if look.startswith("dark") else RULES)
+    for turn, (look, width) in enumerate(looks(quiet)):
+        found = []
+        if all_of_them:  # dark differs from light in its colours alone
+            found += barriers(quiet, RULES_OF_COLOUR if look.startswith("dark") else RULES)
+        elif turn == chosen:
+            found += barriers(quiet)
+        elif new_looks(quiet):
+            found += barriers(quiet, RULES_OF_COLOUR)
         if quiet.evaluate(WIDER_THAN_THE_PAGE, width):
             found.append("scrolls sideways")
         found += quiet.evaluate(SCROLLS_BY_MOUSE_ONLY)
@@ -116,6 +145,29 @@ def test_page_is_accessible_and_fits(name, quiet_tab, site):
     quiet.set_viewport_size(LARGE)
     problems += [("1600 px", problem) for problem in quiet.evaluate(TOO_LARGE_FOR_IT)]
     assert problems == []
+
+
+def test_the_pages_of_one_look_are_spread_over_all_four():
+    turns = [zlib.crc32(name.encode()) % 4 for name in PAGES if name not in ONE_OF_EACH_TEMPLATE]
+    assert all(turns.count(turn) > len(turns) // 8 for turn in range(4))
+
+
+def test_each_folder_of_pages_has_one_that_is_always_seen_in_all_looks():
+    assert set(PAGES) >= ONE_OF_EACH_TEMPLATE
+    folders = {name.partition("/")[0] for name in PAGES if "/" in name}
+    assert folders == {name.partition("/")[0] for name in ONE_OF_EACH_TEMPLATE if "/" in name}
+
+
+def test_a_page_whose_source_has_changed_is_seen_in_all_looks(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("old")
+    listed = {"page": thorough.hash_of([page])}
+    assert not thorough.has_changed("page", [page], listed)
+    page.write_text("new")
+    assert thorough.has_changed("page", [page], listed)
+    assert thorough.has_changed("another page", [page], listed)
+    assert all([*thorough.sources_of(name)] for name in SOURCED)
+    assert all(path.is_file() for name in SOURCED for path in thorough.sources_of(name))
 
 
 def test_a_wide_formula_or_line_of_code_takes_the_focus_and_scrolls(quiet, site):
