@@ -7,7 +7,6 @@ extensions change in other packages is gone, or has its name but is not called.
 
 import ast
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -578,8 +577,8 @@ COPIED = (
 )
 
 
-def start(folder, files, renames):
-    """Write a site, and begin to build it."""
+def write_site(folder, files, renames):
+    """Write a site."""
     for name in COPIED:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -592,12 +591,6 @@ def start(folder, files, renames):
         text = file.read_text("utf-8")
         assert rename.sought in text, f"{rename.file} has no {rename.sought}"
         file.write_text(text.replace(rename.sought, rename.instead), "utf-8")
-    sphinx = [sys.executable, "-m", "sphinx", "-b", "html", "-d", "_build/doctrees", "-q", "-N"]
-    return subprocess.Popen(
-        [*sphinx, "-n", "--keep-going", "-j", "3", "docs", "_build/html"],
-        cwd=folder, env={**os.environ, "PYTHONPATH": str(folder)},
-        text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -606,9 +599,11 @@ def toys(shared_folder):
     shared = shared_folder / "toys"
     with FileLock(f"{shared}.lock"):
         if not shared.exists():
-            builds = {name: start(shared / name, *site) for name, site in SITES.items()}
-            for name, build in builds.items():
-                (shared / f"{name}.txt").write_text(build.communicate()[0], "utf-8")
+            for name, site in SITES.items():
+                write_site(shared / name, *site)
+            program = Path(__file__).with_name("toy_sites.py")
+            folders = [shared / name for name in SITES]
+            subprocess.run([sys.executable, program, *folders], check=True)
     return shared
 
 
