@@ -259,7 +259,7 @@ def text_chunks(file: IO[bytes], quoted_path: str, encoding: str) -> Iterator[st
             position = chars_before + text.index("\0")
             raise ValueError(
                 f"{quoted_path} is binary: the character at position {position} is U+0000, which "
-                "no text holds; if it is text in UTF-16, say encoding='utf-16-le'"
+                "no text holds; if it is text in UTF-16, give the encoding, 'utf-16-le'"
             )
         bytes_before += len(data)
         chars_before += len(text)
@@ -274,10 +274,10 @@ def text_chunks(file: IO[bytes], quoted_path: str, encoding: str) -> Iterator[st
 def _suggest_encoding(head: bytes) -> str:
     """Suggest what the file may be instead, judging by its first bytes."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "it begins as text in UTF-16 does: say encoding='utf-16'"
+        return "it begins as text in UTF-16 does: give the encoding, 'utf-16'"
     if b"\0" in head:
         return (
-            "it holds zero bytes, so it is probably binary; if it is text in UTF-16, say "
-            "encoding='utf-16-le'"
+            "it holds zero bytes, so it is probably binary; if it is text in UTF-16, give the "
+            "encoding, 'utf-16-le'"
         )
-    return "if it is text in another encoding, say which, for example encoding='cp1252'"
+    return "if it is text in another encoding, give that, for example 'cp1252'"

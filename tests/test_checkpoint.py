@@ -528,6 +528,30 @@ def test_the_previous_or_the_new_step_survives_a_power_failure(best, tmp_path, m
     assert load_run(tmp_path / str(number))[0].step == 6  # safe once save_run has returned
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows cannot sync a folder")
+def test_a_new_folder_is_no_run_until_it_is_a_whole_one(tmp_path, monkeypatch):
+    folder, outcomes = tmp_path / "run", []
+    folder.mkdir()
+    with monkeypatch.context() as patched:
+        failures = PowerFailures(patched, folder)
+        start_folder(folder, run_of())
+    for number, state in enumerate(failures.states):
+        folder_after = tmp_path / str(number)
+        folder_after.mkdir()
+        for name, data in state.items():
+            (folder_after / name).write_bytes(data)
+        outcomes.append("config.json" in state)
+        if outcomes[-1]:
+            assert load_run(folder_after)[0].step == 0
+        else:
+            with pytest.raises(
+                RunFolderError, match=r"is not a run folder: it has no config\.json"
+            ):
+                load_run(folder_after)
+    assert set(outcomes) == {False, True}
+    assert outcomes[-1]
+
+
 def test_leftovers_of_a_killed_process_are_ignored_and_removed(tmp_path):
     expected, end = train_uninterrupted()
     history = train_and_save(tmp_path, run_of(), steps=4)

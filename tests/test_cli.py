@@ -128,6 +128,20 @@ def test_train_reduces_the_loss_and_saves_everything_in_a_folder(finished_run):
     assert b"<svg" in (finished_run / "loss.svg").read_bytes()
 
 
+def test_train_saves_at_intervals_at_each_new_best_and_at_the_end(text, tmp_path, monkeypatch):
+    saves, measured = [], iter([3.0, 2.0, 2.5, 2.2, 1.9, 9.0, 1.0])  # after 3, 6, … 18 and 20 steps
+    monkeypatch.setattr("charseq.language_model.evaluate", lambda *_: next(measured))
+    monkeypatch.setattr(
+        "charseq.trainer.save_run", lambda _, run, __, best: saves.append((run.step, best))
+    )
+    flags = ["--save-every=7", "--evaluate-every=3"]
+    run_ok("train", text, "--out", tmp_path / "run", *SMALL, *flags)
+    assert saves == [
+        *((3, True), (6, True), (7, False), (14, False), (15, True), (20, True)),
+        (20, False),
+    ]
+
+
 def test_train_prints_each_measurement_and_suggests_the_next_command(text, tmp_path):
     out = run_ok("train", text, "--out", tmp_path / "run", *SMALL).splitlines()
     _, history = load_run(tmp_path / "run")

@@ -183,8 +183,11 @@ class TestFilesThatAreNotText:
 
     def test_the_error_for_an_invalid_byte_suggests_the_likely_cause(self, read, write):
         for content, guess in [
-            ("café".encode("cp1252"), "another encoding, .* for example encoding='cp1252'$"),
-            ("café".encode("utf-16"), "begins as text in UTF-16 does: say encoding='utf-16'$"),
+            ("café".encode("cp1252"), "another encoding, .* for example 'cp1252'$"),
+            (
+                "café".encode("utf-16"),
+                "begins as text in UTF-16 does: give the encoding, 'utf-16'$",
+            ),
             (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "0x89 at offset 0 .* it is probably binary; if"),
         ]:
             with pytest.raises(ValueError, match=guess):
@@ -192,7 +195,9 @@ class TestFilesThatAreNotText:
 
     @pytest.mark.parametrize("size", [1, 2, 1 << 18])
     def test_a_file_with_a_null_character_is_reported_as_binary(self, read, write, size):
-        message = "is binary: the character at position 2 is U.0000, .*encoding='utf-16-le'$"
+        message = (
+            "is binary: the character at position 2 is U.0000, .*give the encoding, 'utf-16-le'$"
+        )
         with chunks_of(size), pytest.raises(ValueError, match=message):
             read(write(b"\xc3\xa9b\0"))
 
@@ -241,6 +246,15 @@ def test_the_error_for_an_unknown_name_lists_the_known_ones():
         "'shakespeare' is neither a file nor one of the texts python-reference, reference-train, "
         "reference-test, unicode-names, time-zones"
     )
+
+
+def test_the_hint_about_the_encoding_looks_at_the_beginning_of_the_file(write):
+    damaged = codecs.BOM_UTF16_LE + ("a text " * 9).encode("utf-16-le") + b"\x00\xd8a\0"
+    with (
+        chunks_of(16),
+        pytest.raises(ValueError, match=r"begins as text in UTF-16 does.*'utf-16'$"),
+    ):
+        load_text(write(damaged), encoding="utf-16-le")
 
 
 def test_a_text_may_have_a_single_character():
