@@ -6,7 +6,7 @@ Each library is one row of `LAYOUTS`, and two functions, :func:`to_library` and
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -48,8 +48,6 @@ class Layout:
     is_list : bool
         Whether the weights are a list. Otherwise they are a dict, in which a slash in a name
         stands for a dict inside.
-    forget_bias : float
-        What the library adds to the forget gate's bias when it runs.
     """
 
     title: str
@@ -60,7 +58,6 @@ class Layout:
     reset_after: tuple[bool, ...] = (True,)
     row_vectors: bool = True
     is_list: bool = False
-    forget_bias: float = 0.0
 
     def gates(self, cell: str) -> tuple[str, ...]:
         """Return the gates of a cell in the library's order; an RNN has one, without a name."""
@@ -112,16 +109,6 @@ def _arrange_nnx(cell: str, W: Blocks, U: Blocks, b: Blocks, c: Blocks) -> Block
     return weights | {f"dense_{side}/bias": _rows(b)}
 
 
-def _arrange_tf1(cell: str, W: Blocks, U: Blocks, b: Blocks, c: Blocks) -> Blocks:
-    parts = {"": "".join(W)} if cell != "GRU" else {"gates/": "rz", "candidate/": "n"}
-    weights: Blocks = {}
-    for part, gates in parts.items():
-        of_part = [{gate: blocks[gate] for gate in gates or ("",)} for blocks in (W, U, b)]
-        x, h, bias = map(_columns, of_part)
-        weights |= {f"{part}kernel": np.concatenate([x, h]), f"{part}bias": bias}  # (I+H, …)
-    return weights
-
-
 def _arrange_paper(cell: str, W: Blocks, U: Blocks, b: Blocks, c: Blocks) -> Blocks:
     kinds = {"W": W, "U": U, "b": b}
     return {
@@ -145,10 +132,6 @@ LAYOUTS = {
     ),
     "linen": Layout("flax.linen", "rzn", "ifgo", _arrange_linen, second_biases={"GRU": "n"}),
     "nnx": Layout("flax.nnx", "rzn", "ifgo", _arrange_nnx),
-    "tf1": Layout(
-        "TensorFlow 1", "rzn", "igfo", _arrange_tf1,
-        reset_after=(False,), is_list=True, forget_bias=1.0,
-    ),
     "paper": Layout(
         "a paper with one bias", "rzn", "ifgo", _arrange_paper,
         reset_after=(True, False), row_vectors=False,
@@ -166,7 +149,6 @@ def to_library(
     cell: str,
     *,
     reset_after: bool = True,
-    forget_bias: float | None = None,
 ) -> Any:
     """Lay out the weights of a layer as a library wants them.
 
@@ -174,26 +156,22 @@ def to_library(
     ----------
     params : RNNParams
         The weights in torch's layout, for example from :meth:`charseq.RNNParams.from_torch`.
-    library : {"torch", "cudnn", "keras", "linen", "nnx", "tf1", "paper"}
+    library : {"torch", "cudnn", "keras", "linen", "nnx", "paper"}
         The library, or kind of code, that gets them.
     cell : {"RNN", "GRU", "LSTM"}
         The kind of layer.
     reset_after : bool, default=True
         Where the reset gate of a GRU acts with these weights: after the matrix, as in torch, or
         before it, as in the paper.
-    forget_bias : float, optional
-        What an LSTM of TensorFlow 1 was told to add to its forget gate. Its own default, and the
-        one here, is 1.
 
     Returns
     -------
     list or dict
         Copies of the weights, in the shapes that the library expects. A list goes to
         ``layer.set_weights`` of Keras, and holds the arrays in the order of
-        ``cudnnGetRNNWeightParams`` for cuDNN or in that of ``cell.weights`` for TensorFlow 1. A
-        dict holds the entries of a state dict of torch, the ``params`` of a cell of ``flax.linen``,
-        what ``nnx.update`` writes into a cell of ``flax.nnx``, or W, U and b of each gate for a
-        paper.
+        ``cudnnGetRNNWeightParams`` for cuDNN. A dict holds the entries of a state dict of torch,
+        the ``params`` of a cell of ``flax.linen``, what ``nnx.update`` writes into a cell of
+        ``flax.nnx``, or W, U and b of each gate for a paper.
 
     Raises
     ------
@@ -201,7 +179,7 @@ def to_library(
         If `params` are no :class:`~charseq.RNNParams`.
     ValueError
         If `library` or `cell` is unknown, or a shape does not fit, or the library has no place for
-        these weights, or `forget_bias` is given for a cell that adds none.
+        these weights.
 
     See Also
     --------
@@ -216,9 +194,8 @@ def to_library(
     A GRU whose matrix W_hn is diagonal computes the same with both placements of the reset gate, if
     the second bias of the candidate is zeros. Such weights may be declared as either.
 
-    The layouts are those of the sources of PyTorch, Keras 3, Flax (``SimpleCell``, ``GRUCell`` and
-    ``OptimizedLSTMCell``, in ``linen`` and in ``nnx``) and TensorFlow 1 (``BasicRNNCell``,
-    ``GRUCell`` and ``BasicLSTMCell``), and of NVIDIA's documentation of cuDNN.
+    The layouts are those of the sources of PyTorch, Keras 3 and Flax (``SimpleCell``, ``GRUCell``
+    and ``OptimizedLSTMCell``, in ``linen`` and in ``nnx``), and of NVIDIA's documentation of cuDNN.
 
     Examples
     --------
@@ -228,7 +205,7 @@ def to_library(
     >>> [array.shape for array in to_library(params, "keras", "LSTM")]
     [(3, 8), (2, 8), (8,)]
     """
-    layout = _find_layout(library, cell, reset_after, forget_bias)
+    layout = _find_layout(library, cell, reset_after)
     if not isinstance(params, RNNParams):
         raise TypeError(f"expected the weights as RNNParams, got {type(params).__name__}")
     params = RNNParams(*map(np.asarray, params))
@@ -252,7 +229,6 @@ def from_library(
     cell: str,
     *,
     reset_after: bool = True,
-    forget_bias: float | None = None,
 ) -> RNNParams:
     """Read the weights of a layer from a library's layout.
 
@@ -261,7 +237,7 @@ def from_library(
     weights : list or dict
         What the library gives, as :func:`to_library` describes it. The arrays may be of any kind
         that NumPy can read.
-    library : {"torch", "cudnn", "keras", "linen", "nnx", "tf1", "paper"}
+    library : {"torch", "cudnn", "keras", "linen", "nnx", "paper"}
         The library, or kind of code, that they come from.
     cell : {"RNN", "GRU", "LSTM"}
         The kind of layer.
@@ -269,9 +245,6 @@ def from_library(
         Where the reset gate of a GRU acts: after the matrix, as in torch, or before it, as in the
         paper. With False, torch has no such layer, but :func:`~charseq.reference.gru_forward`
         computes the states if it gets ``reset_after=False``, too.
-    forget_bias : float, optional
-        What an LSTM of TensorFlow 1 was told to add to its forget gate. Its own default, and the
-        one here, is 1.
 
     Returns
     -------
@@ -285,8 +258,8 @@ def from_library(
         If `weights` are neither a list nor a dict.
     ValueError
         If `library` or `cell` is unknown, if the library has no GRU with this placement of the
-        reset gate, if names or shapes are not those of the library, or if `forget_bias` is given
-        for a cell that adds none. The message names a layout that the weights would fit.
+        reset gate, or if names or shapes are not those of the library. The message names a layout
+        that the weights would fit.
 
     See Also
     --------
@@ -308,7 +281,7 @@ def from_library(
     >>> [array.shape for array in params]
     [(8, 3), (8, 2), (8,), (8,)]
     """
-    layout = _find_layout(library, cell, reset_after, forget_bias)
+    layout = _find_layout(library, cell, reset_after)
     if not isinstance(weights, (list, tuple, Mapping)):
         raise TypeError(f"expected a list or dict of weights, got {type(weights).__name__}")
     arrays = _flatten(weights)
@@ -321,10 +294,7 @@ def from_library(
     numbers = np.zeros(count, np.result_type(*arrays.values(), np.float16))  # float, not integer
     for place, array in zip(places.values(), _in_order(arrays, places), strict=True):
         numbers[place] = array
-    params = _cut(numbers, *sizes, cell)
-    if cell == "LSTM" and layout.forget_bias:
-        params.b_ih[sizes[1] : 2 * sizes[1]] += layout.forget_bias
-    return params
+    return _cut(numbers, *sizes, cell)
 
 
 def swap_update_gate(params: RNNParams) -> RNNParams:
@@ -368,9 +338,7 @@ def swap_update_gate(params: RNNParams) -> RNNParams:
 # --- helpers --------------------------------------------------------------------------------------
 
 
-def _find_layout(
-    library: str, cell: str, reset_after: bool, forget_bias: float | None = None
-) -> Layout:
+def _find_layout(library: str, cell: str, reset_after: bool) -> Layout:
     """Return a row of the table; refuse what the library does not have."""
     check_choice("library", library, tuple(LAYOUTS))
     check_choice("cell", cell, tuple(GATES))
@@ -384,12 +352,7 @@ def _find_layout(
             f"reset_after={reset_after} says that with these weights it acts {ours} it: in general "
             "no weights give the same states in both"
         )
-    if forget_bias is None:
-        return layout
-    if cell != "LSTM" or not layout.forget_bias:
-        name = _name(library, cell, reset_after)
-        raise ValueError(f"{name} adds no forget_bias, got forget_bias={forget_bias}")
-    return replace(layout, forget_bias=forget_bias)
+    return layout
 
 
 def _cut(numbers: Array, I: int, H: int, cell: str) -> RNNParams:  # noqa: E741
@@ -416,8 +379,6 @@ def _merge_biases(params: RNNParams, layout: Layout, cell: str, reset_after: boo
             )
         b_ih[block] += b_hh[block]
         b_hh[block] = 0
-        if gate == "f":
-            b_ih[block] -= layout.forget_bias
     return params._replace(b_ih=b_ih, b_hh=b_hh)
 
 
@@ -485,7 +446,7 @@ def _measure(arrays: Blocks, library: str, cell: str, reset_after: bool) -> tupl
         return None
     H = shapes[-1][-1] // axes[-1][-1][1]  # the last array is a bias or ends with an axis of gates
     axis = 0 if layout.row_vectors else 1
-    I = shapes[0][axis] - axes[0][axis][1] * H  # noqa: E741 - the first has an axis of I or I + H
+    I = shapes[0][axis]  # noqa: E741 - the first array holds weights of the input
     expected = [tuple(a * I + b * H + c for a, b, c in axis) for axis in axes]
     return (I, H) if shapes == expected and I > 0 and H > 0 else None
 
@@ -528,7 +489,7 @@ def _name(library: str, cell: str, reset_after: bool) -> str:
 
 
 def _as_text(axes: tuple[tuple[int, ...], ...]) -> str:
-    """Write a shape in letters, for example ``(I+H, 4H)``."""
+    """Write a shape in letters, for example ``(I, 4H)``."""
     letters = []
     for counts in axes:
         terms = [

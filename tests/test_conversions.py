@@ -2,7 +2,7 @@
 
 The equations are written below once more, in the names and the order of each library, so that they
 share nothing with the module. The tests with the libraries run where these are installed (extra
-``bench``; for TensorFlow 1's cells, TensorFlow and tf_keras).
+``bench``).
 """
 
 import os
@@ -161,19 +161,6 @@ def nnx_step(w, cell, x, h, c, reset_after):
     return sigma(o) * np.tanh(c), c
 
 
-def tf1_step(w, cell, x, h, c, reset_after):
-    """TensorFlow 1's BasicRNNCell, GRUCell and BasicLSTMCell, whose forget_bias is 1."""
-    if cell == "RNN":
-        return np.tanh(np.concatenate([x, h]) @ w[0] + w[1]), c
-    if cell == "GRU":
-        r, u = np.split(sigma(np.concatenate([x, h]) @ w[0] + w[1]), 2)
-        candidate = np.tanh(np.concatenate([x, r * h]) @ w[2] + w[3])
-        return u * h + (1 - u) * candidate, c
-    i, j, f, o = np.split(np.concatenate([x, h]) @ w[0] + w[1], 4)
-    c = c * sigma(f + 1.0) + sigma(i) * np.tanh(j)
-    return np.tanh(c) * sigma(o), c
-
-
 def paper_step(w, cell, x, h, c, reset_after):
     """One matrix W, one matrix U and one bias b for each gate, and column vectors."""
 
@@ -196,7 +183,6 @@ STEPS = {
     "keras": keras_step,
     "linen": linen_step,
     "nnx": nnx_step,
-    "tf1": tf1_step,
     "paper": paper_step,
 }
 
@@ -267,9 +253,8 @@ def test_there_and_back_gives_every_number_of_the_library_again(library, cell, a
     params = from_library(weights, library, cell, reset_after=after)
     again = to_library(params, library, cell, reset_after=after)
     assert type(again) is type(weights)
-    bar = 1e-15 if library == "tf1" and cell == "LSTM" else 0  # forget_bias is added and taken away
     for a, b in zip(leaves(again), leaves(weights), strict=True):
-        assert largest_difference(a, b) <= bar
+        assert np.array_equal(a, b)
 
 
 @given(st.sampled_from(CASES), st.integers(1, 5), st.integers(1, 5))
@@ -384,18 +369,6 @@ def test_a_diagonal_matrix_gives_the_same_states_with_both_placements_of_the_res
     assert largest_difference(after, before) > 0.01
 
 
-@both_precisions
-def test_a_forget_bias_of_tensorflow_1_is_counted_as_it_was_given(dtype):
-    weights = random_weights("tf1", "LSTM", True, dtype)
-    params = from_library(weights, "tf1", "LSTM", forget_bias=0.25)
-    assert all(array.dtype == dtype for array in params)
-    ours = from_library(weights, "tf1", "LSTM").b_ih - params.b_ih  # the default is 1
-    assert np.allclose(ours, np.repeat([0, 0.75, 0, 0], H), rtol=0, atol=BAR[dtype])
-    again = to_library(params, "tf1", "LSTM", forget_bias=0.25)
-    for a, b in zip(again, weights, strict=True):
-        assert largest_difference(a, b) <= BAR[dtype]
-
-
 def test_an_underscore_at_the_end_of_a_key_is_ignored():
     params = random_params("LSTM")
     weights = to_library(params, "linen", "LSTM")
@@ -422,11 +395,6 @@ def test_a_gru_with_the_reset_gate_before_the_matrix_is_refused_with_the_reason(
         to_library(random_params("GRU"), library, "GRU", reset_after=False)
     with pytest.raises(ValueError, match=message):
         from_library({}, library, "GRU", reset_after=False)
-
-
-def test_a_gru_of_tensorflow_1_is_refused_as_one_of_torch():
-    with pytest.raises(ValueError, match="acts before the matrix W_hn, and reset_after=True says"):
-        from_library(zeros((8, 10), (10,), (8, 5), (5,)), "tf1", "GRU")
 
 
 @pytest.mark.parametrize("library", ["nnx", "paper"])
@@ -498,17 +466,9 @@ def test_no_sum_of_the_two_biases_would_have_given_the_states():
             "bias_hh_l0 (4H,); got a list of (3, 8), (2, 8), (8,). They look like the weights of "
             "an LSTM in Keras",
         ),
-        (
-            zeros((3, 8), (2, 8), (8,)),
-            "tf1",
-            "LSTM",
-            "are a list of kernel (I+H, 4H), bias (4H,); got a list of (3, 8), (2, 8), (8,). They "
-            "look like the weights of an LSTM in Keras",
-        ),
         ([], "cudnn", "RNN", "W_i (H, I), W_h (H, H), b_i (H,), b_h (H,); got a list of nothing"),
         (zeros((3, 8), (2, 8)), "keras", "LSTM", "got a list of (3, 8), (2, 8)"),
         ({"i": {"kernel": np.zeros((3, 2))}}, "linen", "RNN", "got a dict of i/kernel (3, 2)"),
-        (zeros((2, 8), (8,)), "tf1", "LSTM", "got a list of (2, 8), (8,)"),
         (zeros((3, 7), (2, 7), (7,)), "keras", "LSTM", "got a list of (3, 7), (2, 7), (7,)"),
         (zeros((), (), ()), "keras", "LSTM", "got a list of (), (), ()"),
     ],
@@ -533,10 +493,6 @@ def test_unknown_libraries_cells_and_types_are_refused():
         from_library(np.zeros(3), "keras", "GRU")
     with pytest.raises(ValueError, match="an LSTM has no reset gate"):
         to_library(random_params("LSTM"), "keras", "LSTM", reset_after=False)
-    with pytest.raises(ValueError, match=r"a GRU in TensorFlow 1.* adds no forget_bias, got f.*=0"):
-        to_library(params, "tf1", "GRU", reset_after=False, forget_bias=0)
-    with pytest.raises(ValueError, match="an LSTM in Keras adds no forget_bias"):
-        from_library([], "keras", "LSTM", forget_bias=1.0)
     with pytest.raises(ValueError, match=r"W_hh must have shape \(15, 5\), got \(15, 4\)"):
         to_library(params._replace(W_hh=params.W_hh[:, 1:]), "keras", "GRU")
     with pytest.raises(ValueError, match=r"W_ih must have shape \(4H, V\), got \(15, 3\)"):
@@ -546,10 +502,14 @@ def test_unknown_libraries_cells_and_types_are_refused():
 
 
 def test_integers_become_floats():
-    whole = RNNParams(*(np.zeros(shape, int) for shape in ((4, 1), (4, 1), (4,), (4,))))
-    assert to_library(whole, "tf1", "LSTM")[1].tolist() == [0, 0, -1, 0]  # i, g, f, o
-    kernel, bias = np.zeros((2, 4), int), np.zeros(4, int)
-    assert from_library([kernel, bias], "tf1", "LSTM").b_ih.tolist() == [0, 1, 0, 0]  # i, f, g, o
+    whole = RNNParams(*(np.ones(shape, int) for shape in ((4, 1), (4, 1), (4,), (4,))))
+    for library in ("keras", "nnx"):
+        weights = to_library(whole, library, "LSTM")
+        bias = weights[2] if library == "keras" else weights["dense_h"]["bias"]
+        assert bias.dtype.kind == "f"
+        assert bias.tolist() == [2, 2, 2, 2]  # the sums of both
+    kernels = np.ones((1, 4), int), np.ones((1, 4), int), np.ones(4, int)
+    assert all(array.dtype.kind == "f" for array in from_library([*kernels], "keras", "LSTM"))
 
 
 # --- the libraries themselves ---------------------------------------------------------------------
@@ -610,25 +570,7 @@ def run_nnx(weights, cell, x, states, reset_after=True):
     return weights, np.asarray(outputs)
 
 
-def run_tf1(weights, cell, x, states, reset_after=False, **options):
-    """Do the same with a cell of TensorFlow 1, which TensorFlow 2 keeps in compat.v1."""
-    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-    tf = pytest.importorskip("tensorflow")
-    pytest.importorskip("tf_keras")
-    v1, rnn_cell = tf.compat.v1, tf.compat.v1.nn.rnn_cell
-    kinds = {"RNN": "BasicRNNCell", "GRU": "GRUCell", "LSTM": "BasicLSTMCell"}
-    with tf.Graph().as_default(), v1.Session() as session:
-        cell_object = getattr(rnn_cell, kinds[cell])(H, dtype=x.dtype, **options)
-        start = [tf.constant(state) for state in states]
-        state = rnn_cell.LSTMStateTuple(*start[::-1]) if cell == "LSTM" else start[0]  # (c, h)
-        outputs, _ = v1.nn.dynamic_rnn(cell_object, tf.constant(x), initial_state=state)
-        session.run(v1.global_variables_initializer())
-        for variable, array in zip(cell_object.weights, weights or [], strict=False):
-            session.run(variable.assign(array))
-        return session.run(cell_object.weights), session.run(outputs)
-
-
-RUN = {"keras": run_keras, "linen": run_linen, "nnx": run_nnx, "tf1": run_tf1}
+RUN = {"keras": run_keras, "linen": run_linen, "nnx": run_nnx}
 REAL_CASES = [case for case in CASES if case[0] in RUN]
 
 
@@ -637,7 +579,7 @@ def real_bar(library, cell, after, dtype):
 
     On torch, Keras 3 multiplies float64 matrices in float32 (its ``result_type`` of two float64 is
     float32), except in the two layers that call torch's own functions: LSTM, and GRU with
-    reset_after=True. On JAX it does so in all layers, and on TensorFlow in none.
+    reset_after=True. On JAX it does so in all layers.
     """
     by_its_own = cell == "RNN" or (cell == "GRU" and not after)
     return BAR["float32" if library == "keras" and by_its_own else dtype]
@@ -685,17 +627,6 @@ def test_weights_of_a_layer_of_the_library_give_its_states(
         outputs = layer(torch.from_numpy(x), tuple(start) if cell == "LSTM" else start[0])[0]
         bar = real_bar(library, cell, after, dtype)
         assert largest_difference(outputs.detach().numpy(), theirs) <= bar
-
-
-@a_library_may_warn
-@both_precisions
-def test_a_cell_of_tensorflow_1_adds_the_forget_bias_that_it_was_given(dtype):
-    x, states = random_inputs("LSTM", dtype)
-    weights, theirs = run_tf1(None, "LSTM", x, states, forget_bias=0.0)
-    params = from_library(weights, "tf1", "LSTM", forget_bias=0.0)
-    assert largest_difference(theirs, states_of(params, "LSTM", x, states)) <= BAR[dtype]
-    silent = from_library(weights, "tf1", "LSTM")  # nothing in the weights says that it was 0
-    assert largest_difference(theirs, states_of(silent, "LSTM", x, states)) > 0.01
 
 
 @a_library_may_warn
@@ -861,13 +792,3 @@ def test_what_flax_returns_and_how_it_starts():
     for gate in "ifgo":
         recurrent = np.asarray(variables["params"]["cell"][f"h{gate}"]["kernel"])
         assert np.allclose(recurrent @ recurrent.T, np.eye(H), atol=1e-5)  # each gate by itself
-
-
-@a_library_may_warn
-def test_the_gates_of_tensorflow_1_s_gru_start_with_a_bias_of_1():
-    weights, _ = run_tf1(None, "GRU", *random_inputs("GRU"))
-    for kernel in weights[::2]:
-        assert 0.7 < abs(kernel).max() / np.sqrt(6 / sum(kernel.shape)) <= 1  # glorot_uniform
-    assert np.array_equal(weights[1], np.ones(2 * H))
-    assert not weights[3].any()
-    assert not run_tf1(None, "LSTM", *random_inputs("LSTM"))[0][1].any()
