@@ -109,7 +109,7 @@ def lint():
 
 def test(*options):
     if options == ("--quick",):
-        return lint() or run("pytest", *IN_PARALLEL, "-m", "not slow", "charseq", "tests")
+        return lint() or run("pytest", *IN_PARALLEL, "-m", "not slow or toys", "charseq", "tests")
     if options and options != ("--thorough",):
         return run("pytest", *options)
     coverage = ["--cov=charseq", "--cov-branch", "--cov-fail-under=98"]

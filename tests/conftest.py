@@ -24,13 +24,18 @@ CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, BROWSERS), None)
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` is looked at
 def pytest_collection_modifyitems(items):
-    """Whatever needs the built site or a browser is slow. What is slow comes first."""
+    """Whatever needs the built site or a browser is slow. What is slow comes first.
+
+    Of the small sites, Linux makes short work (toy_sites.py), so there their tests are quick.
+    """
     site = {"site", "second_site", "page", "browser"}
 
     def late(item):
         if site & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
             return 0
+        if sys.platform == "linux" and "toys" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.toys)
         return 1 if item.get_closest_marker("slow") else 2
 
     items.sort(key=late)
