@@ -44,6 +44,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -61,9 +62,12 @@ GENERATED = [
 def docs(*options):
     # One more than the cores: while Sphinx writes pages, one of its processes only hands out work.
     jobs = str((os.cpu_count() or 1) + 1)
+    started = time.monotonic()
     code = run("sphinx", *SPHINX, "-j", jobs, *options, "docs", str(SITE))
     if code == 0:
-        print("\nThe site is at", (SITE / "index.html").as_uri())
+        seconds, pages = time.monotonic() - started, len(list(SITE.rglob("*.html")))
+        where = (SITE / "index.html").as_uri()
+        print(f"\nThe site has {pages} pages and took {seconds:.0f} seconds. It is at {where}")
     return code
 
 
@@ -101,20 +105,36 @@ def downloads(*options):
 
 
 def lint():
-    python = [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]]
-    javascript = [["deno", "fmt", "--check", "--quiet"], ["deno", "lint", "--quiet"]]
     os.environ["DENO_NO_UPDATE_CHECK"] = "1"  # nothing here asks the network
-    return run_until_failure(*python, *javascript, ["tests.lint"])
+    javascript = [["deno", "fmt", "--check", "--quiet"], ["deno", "lint", "--quiet"]]
+    python = [["mypy"], ["ruff", "check"], ["ruff", "format", "--check"]]
+    return run_side_by_side(*python, *javascript, ["tests.lint"])
+
+
+# What `dev.py test` does, and about how long on two idle cores. The numbers are approximate: they
+# were measured when the table in docs/architecture.md was, and no test compares them with anything.
+LINT = "lint with ruff, mypy, deno and tests/lint.py: about 20 seconds"
+QUICK = "about 2,900 tests that need neither the site nor a browser: about a minute"
+SITE_FIRST = "build the site in a folder of its own, for the tests that look at it: about a minute"
+ALL = "about 4,100 tests, those of the site and the browser first: about 8 minutes"
 
 
 def test(*options):
     if options == ("--quick",):
+        tell_plan(LINT, QUICK)
         return lint() or run("pytest", *IN_PARALLEL, "-m", "not slow or toys", "charseq", "tests")
     if options and options != ("--thorough",):
         return run("pytest", *options)
+    tell_plan(LINT, SITE_FIRST, ALL)
     coverage = ["--cov=charseq", "--cov-branch", "--cov-fail-under=98"]
     failed = lint() or run("pytest", *IN_PARALLEL, *coverage, *options)
     return failed or (run("tests.thorough") if options else 0)
+
+
+def tell_plan(*steps):
+    print("The plan, with times on two idle cores:")
+    for number, step in enumerate(steps, 1):
+        print(f"  {number}. {step}", flush=True)
 
 
 def clean():
@@ -207,23 +227,32 @@ IN_PARALLEL = ["-n", "auto", "--no-loadscope-reorder"]
 SPHINX = ["-b", "html", "-d", DOCTREES, "-n", "-W", "--keep-going"]
 
 
-def run_until_failure(*commands):
-    for command in commands:
-        code = run(*command)
-        if code:
-            return code
-    return 0
+def run_side_by_side(*commands):
+    """Run modules at the same time, show in order what each says, and return an exit code."""
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    started = [(command, subprocess.Popen(**how_to_run(*command), **pipe)) for command in commands]
+    codes = []
+    for command, process in started:
+        print("\n>", *command, flush=True)
+        sys.stdout.buffer.write(process.communicate()[0])
+        sys.stdout.flush()
+        codes.append(process.returncode)
+    return next(filter(None, codes), 0)
 
 
 def run(program, *arguments):
     """Run a module or a script in the project's environment and return its exit code."""
     print("\n>", program, *arguments, flush=True)
+    return subprocess.run(**how_to_run(program, *arguments)).returncode
+
+
+def how_to_run(program, *arguments):
     kind = [] if program.endswith(".py") else ["-m"]
     environment = dict(os.environ)
     # Images of containers set this, and then each process compiles whatever it imports.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     command = [str(PYTHON), *kind, program, *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment).returncode
+    return {"args": command, "cwd": ROOT, "env": environment}
 
 
 def set_up(extras, constraints):

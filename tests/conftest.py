@@ -104,13 +104,14 @@ def shared_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def build_once(shared_folder):
+def build_once(shared_folder, tell):
     """Build the site in a folder of that name, unless another process of tests has."""
 
     def build(name, **otherwise):
         folder, verdict = shared_folder / name, shared_folder / f"{name}.txt"
         with FileLock(shared_folder / f"{name}.lock"):
             if not verdict.exists():
+                tell(f"Building the site in {folder}; the tests that look at it wait.")
                 verdict.write_text(build_clean(folder, **otherwise), "utf-8")
         if said := verdict.read_text("utf-8"):
             pytest.fail(f"the site does not build without warnings:\n{said}", pytrace=False)

@@ -154,6 +154,57 @@ def test_the_oldest_releases_are_those_that_pyproject_admits():
     assert oldest.keys() == {requirement.name for requirement in requirements(["dev"])}
 
 
+# --- what tasks say -------------------------------------------------------------------------------
+
+
+def test_the_tests_begin_with_their_plan(monkeypatch, capsys):
+    monkeypatch.setattr(dev, "lint", lambda: print("LINT") or 0)
+    monkeypatch.setattr(dev, "run", lambda *command: print("PYTEST") or 0)
+    for options, steps in ((("--quick",), [dev.LINT, dev.QUICK]), ((), [dev.LINT, dev.ALL])):
+        assert dev.test(*options) == 0
+        plan, _, rest = capsys.readouterr().out.partition("LINT\n")
+        assert rest == "PYTEST\n"
+        assert [step in plan for step in steps] == [True, True]
+
+
+def test_the_site_ends_with_its_pages_and_its_address(monkeypatch, capsys, tmp_path):
+    for name in ("index.html", "learn/gru.html", "style.css"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.setattr(dev, "SITE", tmp_path)
+    for code, told in (
+        (0, rf"2 pages and took \d+ seconds.* {tmp_path.as_uri()}/index.html\n"),
+        (1, ""),
+    ):
+        monkeypatch.setattr(dev, "run", lambda *command, code=code: code)
+        assert dev.docs() == code
+        assert re.search(f"{told}$", capsys.readouterr().out)
+
+
+def test_what_runs_side_by_side_is_shown_in_order_and_one_failure_counts(monkeypatch, capfdbinary):
+    monkeypatch.setattr(dev, "PYTHON", sys.executable)
+    assert dev.run_side_by_side(["this"], ["platform"]) == 0
+    shown = capfdbinary.readouterr().out.decode()
+    assert shown.index("> this") < shown.index("The Zen of Python") < shown.index("> platform")
+    assert dev.run_side_by_side(["this"], ["no_such_module"], ["platform"]) == 1
+    assert "> platform" in capfdbinary.readouterr().out.decode()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", ["0", "2"])
+def test_the_terminal_names_each_file_of_tests_and_what_takes_long(tmp_path, processes):
+    (tmp_path / "conftest.py").write_text((ROOT / "conftest.py").read_text("utf-8"))
+    for name in ("one", "two"):
+        test = f"def test_it(tell): tell('building {name}')\ndef test_that(): pass\n"
+        (tmp_path / f"test_{name}.py").write_text(test)
+    command = [sys.executable, "-m", "pytest", "-n", processes, "--rootdir", str(tmp_path)]
+    ran = subprocess.run([*command, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True)
+    files = r"^(test_\w+\.py|building \w+)\b"
+    assert sorted(re.findall(files, ran.stdout, re.M)) == [
+        *("building one", "building two", "test_one.py", "test_two.py"),
+    ]
+
+
 # --- what is declared -----------------------------------------------------------------------------
 
 DECLARED_FOR = {"charseq": [], "examples": [], "docs": ["docs", "books"], "tests": ["dev"]}
@@ -204,6 +255,7 @@ def test_only_tasks_that_exist_are_called(path):
 # --- pytest ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_tests_run_without_xdist():
     command = [sys.executable, "-m", "pytest", "-p", "no:xdist", "--setup-plan", "-q"]
     ran = subprocess.run(

@@ -1,6 +1,7 @@
 """docs/_ext/execution: what results depend on, how large figures are, who waits for whom."""
 
 import hashlib
+import logging
 from types import SimpleNamespace
 
 import pytest
@@ -193,3 +194,12 @@ def test_the_longest_jobs_are_pages_and_examples_that_exist():
 
 def test_the_order_of_the_gallery_names_each_example_once():
     assert sorted(gallery.ORDER) == sorted(path.stem for path in (ROOT / "examples").glob("*/*.py"))
+
+
+def test_the_gallery_does_not_report_that_it_has_run_no_example(caplog):
+    logger = logging.getLogger("sphinx.sphinx-gallery")
+    gallery.setup(SimpleNamespace(connect=lambda *arguments, **priority: None))
+    with caplog.at_level("INFO"):
+        logger.info("Sphinx-Gallery successfully executed %d out of %d files", 0, 0)
+        logger.info("Sphinx-Gallery successfully executed %d out of %d files", 1, 2)
+    assert caplog.messages == ["Sphinx-Gallery successfully executed 1 out of 2 files"]
