@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+ONLY_FOR_TRAINING = ("torch", "matplotlib", "tqdm")  # a trained network writes without them
 MAX_LAYERS = 1000  # far more than anybody can train, and too few to fill the memory
 
 app = typer.Typer(
@@ -368,6 +369,11 @@ def _explain(error: Exception) -> str:
         return (
             f"the output cannot show {char!r}, because its encoding is {error.encoding}: set the "
             "environment variable PYTHONIOENCODING to utf-8, or use --json"
+        )
+    if isinstance(error, ModuleNotFoundError) and error.name in ONLY_FOR_TRAINING:
+        return (
+            f"this command needs {error.name}, which is not installed here: "
+            f"pip install {' '.join(ONLY_FOR_TRAINING)}"
         )
     if isinstance(error, OSError):
         if error.strerror:

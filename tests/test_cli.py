@@ -937,6 +937,50 @@ def imported(arguments, finished_run):
     return set(ran.stdout.splitlines()[-1].split())
 
 
+WITHOUT = """\
+import sys
+sys.modules.update(dict.fromkeys(("torch", "matplotlib", "tqdm")))  # None: not to be found
+from charseq.cli import main
+main()
+"""
+
+
+def run_without_torch(*arguments):
+    command = [sys.executable, "-c", WITHOUT, *map(str, arguments)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    return ran.returncode, ran.stdout, ran.stderr
+
+
+def test_a_trained_network_writes_where_torch_is_not_installed(finished_run, tmp_path):
+    for arguments in (
+        ["sample", finished_run, "--length", 30],
+        ["info", finished_run],
+        ["shapes", "gru", 3, 4],
+        ["shrink", finished_run, "--out", tmp_path / "small"],
+        ["sample", tmp_path / "small", "--length", 30],
+    ):
+        code, out, err = run_without_torch(*arguments)
+        assert (code, err) == (0, "")
+        assert (len(out) > 30) == (arguments[0] != "shrink")
+
+
+@pytest.mark.parametrize("command", ["train", "resume", "eval"])
+def test_what_needs_torch_says_so_where_it_is_not_installed(command, finished_run, text, tmp_path):
+    arguments = {
+        "train": [text, "--out", tmp_path / "run"],
+        "resume": [finished_run],
+        "eval": [finished_run, text],
+    }
+    code, out, err = run_without_torch(command, *arguments[command])
+    assert (code, out) == (1, "")
+    assert re.fullmatch(
+        r"charseq: this command needs (torch|tqdm), which is not installed here: "
+        r"pip install torch matplotlib tqdm\n",
+        err,
+    )
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "modules"),
     [
