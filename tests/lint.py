@@ -439,6 +439,16 @@ def slips_in_markdown(names):
         yield name, int(line), told
 
 
+def imports_against_a_contract(root=ROOT):
+    """Yield what `import-linter` says about the modules of a package, if it breaks a contract."""
+    program = shutil.which("lint-imports", path=Path(sys.executable).parent)
+    command = [program, "--no-cache", "--no-logo"]
+    said = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    if said.returncode:
+        broken = said.stdout.partition("Broken contracts\n")[2]
+        yield "pyproject.toml", 1, " ".join(broken.split()) or said.stdout + said.stderr
+
+
 SEEN_AS_A_WHOLE = (CHAPTERS, BEFORE, FIXES, "docs/[!iu]*.md")
 
 
@@ -455,6 +465,8 @@ def complaints(files):
         yield name, line, "folded_names", words
     for name, line, words in slips_in_markdown(f.name for f in files if f.name.endswith(".md")):
         yield name, line, "markdown", words
+    for name, line, words in imports_against_a_contract():
+        yield name, line, "imports", words
     for name, line, words in spelling.slips((file.name, file.text) for file in files):
         yield name, line, "spelling", words
 
@@ -468,7 +480,7 @@ def names_of_files():
 def main():
     files = [File(name) for name in names_of_files()]
     found = [f"{name}:{line}: {check}: {words}" for name, line, check, words in complaints(files)]
-    print(*found, f"{len(files)} files, {len(RULES) + 3} rules, {len(found)} complaints", sep="\n")
+    print(*found, f"{len(files)} files, {len(RULES) + 4} rules, {len(found)} complaints", sep="\n")
     return int(bool(found))
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import shutil
 
 import lint
 import numpydoc.validate
@@ -259,3 +260,29 @@ def test_the_other_spelling_of_a_word_is_refused():
 def test_a_word_of_the_list_that_nobody_says_is_noticed():
     told = [words for name, _, words in spelling.slips([]) if name == spelling.LIST]
     assert "'charseq' is said nowhere" in told
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "told"),
+    [
+        ("vocab", "import charseq.net", "charseq.vocab is not allowed to import charseq.net"),
+        ("net", "import torch", "charseq.net is not allowed to import torch"),
+        (
+            "shapes",
+            "from charseq import texts",
+            "charseq.shapes is not allowed to import charseq.te",
+        ),
+        ("conversions", "import charseq.corpus", "conversions is not allowed to import charseq.co"),
+        ("cli", "import charseq.conversions", "charseq.cli is not allowed to import charseq.conv"),
+        ("utils", "", "charseq.utils (Since this contract is marked as 'exhaustive'"),
+    ],
+)
+def test_an_import_against_a_contract_is_noticed(module, line, told, tmp_path):
+    shutil.copytree(ROOT / "charseq", tmp_path / "charseq")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    assert list(lint.imports_against_a_contract(tmp_path)) == []
+    with (tmp_path / "charseq" / f"{module}.py").open("a") as file:
+        file.write(f"\n\ndef use():\n    {line}\n" if line else "")
+    ((name, _, words),) = lint.imports_against_a_contract(tmp_path)
+    assert name == "pyproject.toml"
+    assert told in words
