@@ -107,6 +107,7 @@ def downloads(*options):
 def lint():
     os.environ["DENO_NO_UPDATE_CHECK"] = "1"  # nothing here asks the network
     javascript = [["deno", "fmt", "--check", "--quiet"], ["deno", "lint", "--quiet"]]
+    javascript += [["deno", "check", "--quiet", "docs/_web"]]
     python = [["mypy"], ["ruff", "check"], ["ruff", "format", "--check"]]
     return run_side_by_side(*python, *javascript, ["tests.lint"])
 
@@ -284,6 +285,10 @@ def set_up(extras, constraints):
         stop(
             "pip could not install the packages that pyproject.toml and lock.txt name; its message "
             "is above (no network? a proxy? then see pip's own settings)"
+        )
+    if run("docs/_ext/delivery/bundles.py"):
+        stop(
+            "Deno could not fetch its bundler, which makes the site's scripts; the reason is above"
         )
     STAMP.write_text(f"{' '.join(extras)}\n{state}", "utf-8")
 

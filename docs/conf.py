@@ -55,6 +55,7 @@ extensions = [
     "figures",
     "gallery",
     "run_ahead",
+    "bundles",
     "offer_wheel",
     "offer_books",
     "unused_assets",
@@ -174,7 +175,6 @@ html_math_renderer = "mathml"
 html_static_path = ["_static"]
 html_favicon = "_static/favicon.svg"
 html_css_files = ["custom.css", "math.css"]
-html_js_files = [("scroll-by-keyboard.js", {"defer": "defer"})]
 html_scaled_image_link = False  # figures have sizes, and nothing larger to link to
 html_copy_source = False  # the sources are in the repository
 html_show_sourcelink = False

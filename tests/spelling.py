@@ -13,7 +13,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LIST = "docs/_words.txt"
-PATTERNS = ("*.md", "dev.py", "docs/**/*.md", "docs/_questions/*.toml", "docs/_static/**/*.js")
+PATTERNS = (
+    "*.md",
+    "dev.py",
+    "docs/**/*.md",
+    "docs/_questions/*.toml",
+    "docs/_static/**/*.js",
+    "docs/_web/**/*.js",
+)
 PATTERNS += ("examples/**/*.rst",)
 PATTERNS += tuple(f"{folder}/**/*.py" for folder in ("charseq", "docs", "examples", "tests"))
 WRITTEN_BY_A_BUILD = ("docs/gallery/", "docs/api/backreferences/")

@@ -573,7 +573,7 @@ GONE = [
 SITES = {"good": (GOOD, []), "bad": (BAD, GONE_FROM_BAD), "gone": (GOOD, GONE)}
 COPIED = (
     *("docs/conf.py", "docs/references.bib", "docs/_ext", "docs/_inv", "docs/_static"),
-    *("docs/_templates", "charseq", "pyproject.toml", "README.md", "LICENSE"),
+    *("docs/_templates", "docs/_web", "charseq", "pyproject.toml", "README.md", "LICENSE"),
 )
 
 
@@ -745,7 +745,7 @@ def test_the_first_use_of_a_term_in_running_text_leads_to_the_glossary(page_html
     ]
     assert page_html.count('class="term ') == 3  # the page explains what a loss is
     script = (toys / "good/_build/html/_static/glossary.js").read_text("utf-8")
-    assert '"term-gate": "A number between 0 and 1."' in script
+    assert '"term-gate":"A number between 0 and 1."' in script
     assert "term-token" not in script
 
 

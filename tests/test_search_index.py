@@ -1,22 +1,17 @@
 """The search: what the build reads from pages, and which sections answer what people type."""
 
-import json
-import os
 import re
-import subprocess
 import tomllib
 from pathlib import Path
 
-import deno
 import pytest
 import yaml
-from test_play_core import check_types
+from javascript import calling, handed_over
 
 import fixes
 import search_index
 
 ROOT = Path(__file__).parents[1]
-SCRIPTS = ROOT / "docs" / "_static" / "search"
 
 TOYS = {
     "learn/gru.html": """<nav>Menu</nav><article>
@@ -45,36 +40,23 @@ def read(pages):
     return {name: search_index.sections_of(html) for name, html in pages.items()}
 
 
-def run(folder, index, function, argument):
-    """Call a function of JavaScript where an index is loaded."""
-    finder = (SCRIPTS / "find-sections.js").read_text("utf-8")
-    take = "let index;\nconst takeIndex = (packed) => index = charseqFind.unpack(packed);"
-    name = "const charseqSearch = {takeIndex};"
-    call = f"console.log(JSON.stringify(({function})({json.dumps(argument)})));"
-    script = folder / "script.js"
-    script.write_text("\n".join((finder, take, name, index, call)), "utf-8")
-    done = subprocess.run(
-        [deno.find_deno_bin(), "run", "--quiet", "--no-config", script],
-        env=os.environ | {"DENO_DIR": str(folder), "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"},
-        capture_output=True, text=True, encoding="utf-8",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+@pytest.fixture(scope="module")
+def js():
+    with calling(find="search/find-sections") as call:
+        yield call
 
 
-PLACES = """queries => queries.map(query => charseqFind.search(index, query, 15)
-    .map(({section}) => `${section.page}.html#${section.id}`))"""
+PLACES = """([packed, queries]) => {
+    const index = find.unpack(packed);
+    return queries.map(query => find.search(index, query, 15)
+        .map(({section}) => `${section.page}.html#${section.id}`));
+}"""
 
 
 @pytest.fixture
-def places(tmp_path):
+def places(js):
     """The addresses that a search of toy pages finds for each query, the best first."""
-
-    def places(*queries, pages=TOYS):
-        index = f"charseqSearch.takeIndex({json.dumps(search_index.pack(read(pages)))})"
-        return run(tmp_path, index, PLACES, queries)
-
-    return places
+    return lambda *queries, pages=TOYS: js(PLACES, [search_index.pack(read(pages)), queries])
 
 
 def test_a_section_has_the_text_outside_the_sections_within_it():
@@ -153,41 +135,33 @@ def test_places_far_apart_are_packed_and_unpacked(places):
     assert sorted(found) == [f"learn/p{number:03}.html#s" for number in (0, 200, 250, 299)]
 
 
-def test_an_excerpt_marks_the_words_where_they_stand_closest(tmp_path):
-    index = f"charseqSearch.takeIndex({json.dumps(search_index.pack(read(TOYS)))})"
+def test_an_excerpt_marks_the_words_where_they_stand_closest(js):
     text = "A gate. " + "Nothing here. " * 30 + "The gates of perplexity."
-    cut = "text => charseqFind.excerpt(index, 'perplexity gate', text)"
-    found = run(tmp_path, index, cut, text)
+    cut = "([packed, text]) => find.excerpt(find.unpack(packed), 'perplexity gate', text)"
+    found = js(cut, [search_index.pack(read(TOYS)), text])
     assert found["pieces"][1::2] == ["perplexity"] or found["pieces"][-2] == "perplexity"
     assert found["pieces"][0].startswith("… ")
     assert found["words"][0] == "perplexity"
 
 
-@pytest.mark.slow
-def test_a_type_checker_accepts_the_scripts(tmp_path):
-    files = [SCRIPTS / f"{name}.js" for name in search_index.SCRIPTS]
-    files.sort(key=lambda file: file.stem == "open-search")  # it uses what the others define
-    unused = {"noUnusedLocals": True, "noUnusedParameters": True}
-    check_types(tmp_path, files, lib=["dom", "dom.iterable", "deno.ns", "esnext"], **unused)
-
-
 # --- the site -------------------------------------------------------------------------------------
 
 SEARCHES = tomllib.loads((ROOT / "tests" / "searches.toml").read_text("utf-8"))["search"]
-COUNTING = """queries => queries.map(query => {
+COUNTING = """([packed, queries]) => queries.map(query => {
     let steps = 0;
-    const {places, levels} = index;
+    const index = find.unpack(packed);
     const counted = (array) => new Proxy(array, {get: (all, at) => (steps++, all[at])});
-    charseqFind.search({...index, places: counted(places), levels: counted(levels)}, query, 15);
+    const {places, levels} = index;
+    find.search({...index, places: counted(places), levels: counted(levels)}, query, 15);
     return steps;
 })"""
 
 
 @pytest.fixture
-def of_site(site, tmp_path):
-    """Call a function of JavaScript where the site's index is loaded."""
-    index = (site / "_static" / "search" / "index.js").read_text("utf-8")
-    return lambda function, queries: run(tmp_path, index, function, queries)
+def of_site(site, js):
+    """Call a function of JavaScript with the site's index and these queries."""
+    packed = handed_over(site / "_static" / "search" / "index.js")
+    return lambda function, queries: js(function, [packed, queries])
 
 
 def test_a_right_section_is_among_the_first_three(of_site, pages):

@@ -811,6 +811,5 @@ def test_the_sites_scripts_lack_comments_and_the_whole_has_all(site):
 
 def test_a_type_checker_accepts_all_scripts_of_the_page(tmp_path):
     files = [PLAY / f"{name}.js" for name in EVERY_SCRIPT]
-    files += [PLAY.parent / f"{name}.js" for name in ("scroll-by-keyboard", "term-titles")]
     unused = {"noUnusedLocals": True, "noUnusedParameters": True}
     check_types(tmp_path, files, lib=["dom", "dom.iterable", "deno.ns", "esnext"], **unused)

@@ -50,7 +50,7 @@ def test_the_search_loads_nothing_before_it_is_asked_for(visit):
     assert {name for name in loaded if name in SEARCH_FILES} == SEARCH_FILES - {"mark-words.js"}
 
 
-SEARCH_FILES = {"find-sections.js", "search-panel.js", "search.css", "index.js", "mark-words.js"}
+SEARCH_FILES = {"search.js", "search.css", "index.js", "mark-words.js"}
 
 
 @pytest.mark.parametrize("key", ["/", "Control+k"])

@@ -9,7 +9,6 @@ heading, code, formula, caption or other link. Scripts give each link its entry 
 The links are made when a page is written. So a change of the glossary reads no chapter again.
 """
 
-import json
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import docname_join, logging
 
+from bundles import data_script
 from widgets import play
 
 logger = logging.getLogger(__name__)
@@ -28,13 +28,6 @@ NOT_RUNNING = (
     *(nodes.literal, nodes.literal_block, nodes.doctest_block, nodes.math, nodes.math_block),
     *(nodes.raw, nodes.reference, addnodes.pending_xref, play),
 )
-SCRIPT = """\
-{
-  const sentences = {};
-  for (const link of document.querySelectorAll("a.term"))
-    link.title = sentences[link.hash.slice(1)];
-}
-"""
 
 
 class Entry(NamedTuple):
@@ -137,7 +130,7 @@ def judge(app, env):
             logger.warning(problem, entry.place, location=entry.page, type="glossary")
     if entries and app.builder.format == "html":
         sentences = {entry.place: entry.says for entry in entries if entry.words}
-        script = SCRIPT.replace("{}", json.dumps(sentences, ensure_ascii=False), 1)
+        script = data_script("glossary.js", sentences)
         target = Path(app.outdir, "_static", "glossary.js")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(script, "utf-8", newline="\n")
@@ -174,11 +167,6 @@ class LinkFirstUses(SphinxPostTransform):
         return nodes.reference("", word, refuri=uri, internal=True, classes=["term"])
 
 
-def add_script(app, pagename, templatename, context, doctree):
-    if CHAPTERS.match(pagename) and glossaries(app.env):
-        app.add_js_file("term-titles.js", loading_method="defer")
-
-
 def all_entries(env):
     return [entry for _, entries in sorted(glossaries(env).items()) for entry in entries]
 
@@ -209,5 +197,4 @@ def setup(app):
     app.connect("env-purge-doc", purge)
     app.connect("env-merge-info", merge)
     app.connect("env-updated", judge)
-    app.connect("html-page-context", add_script)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -101,7 +101,7 @@ EXPECTED = {
     # As base.html writes it. The pages that only lead on have a head of their own.
     '<head><meta http-equiv="Content-Security-Policy"': "docs/_templates/base.html has given no "
     "page a policy: does Furo's base.html still have a block `site_meta` (Furo 2025.12.19)?",
-    "_static/page-start.js": "docs/_templates/base.html has given no page its first script: does "
+    "bundles/page-start.js": "docs/_templates/base.html has given no page its first script: does "
     "Furo's base.html still have a block `body` (Furo 2025.12.19)?",
 }
 

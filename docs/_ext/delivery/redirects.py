@@ -6,7 +6,7 @@
     "page#part" = "other-page#part"
 
 A part of a page keeps its old address beside the new one. For what has gone to another page, the
-old place holds a link to the new one, which _static/moved.js follows at once. Nothing is asked of a
+old place holds a link to the new one, which bundles/moved.js follows at once. Nothing is asked of a
 server, so this works from a folder, too.
 """
 
@@ -19,7 +19,7 @@ from sphinx.util import logging
 from sphinx.util.osutil import relative_uri
 
 logger = logging.getLogger(__name__)
-SCRIPT = "moved.js"
+SCRIPT = "bundles/moved.js"
 
 
 def read(app, config):

@@ -6,11 +6,10 @@ what it holds, so a build that writes one page makes the same index as a clean o
 
 Both are scripts, since a page from a folder may load a script and nothing else. The index is loaded
 when a reader asks for the search, and the text of a page when it is among the results. What the
-numbers of the index mean is in docs/_static/search/find-sections.js, which reads them.
+numbers of the index mean is in docs/_web/search/find-sections.js, which reads them.
 """
 
 import hashlib
-import json
 import math
 import posixpath
 import re
@@ -23,9 +22,8 @@ from pathlib import Path
 
 import snowballstemmer
 
-from widgets import lean
+from bundles import data_script
 
-SCRIPTS = ("open-search", "find-sections", "search-panel", "mark-words")
 ARTICLE = re.compile(r"<article.*</article>", re.DOTALL)
 EMPTY = ("area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr")
 INLINE = (
@@ -476,7 +474,7 @@ def weigh(field):
 
 
 def pack(pages):
-    """Return the index of these pages, as docs/_static/search/find-sections.js unpacks it."""
+    """Return the index of these pages, as docs/_web/search/find-sections.js unpacks it."""
     stem = cache(snowballstemmer.stemmer("english").stemWord)
     fields = fields_of(pages)
     weights = [weigh(field) for field in fields]
@@ -535,16 +533,15 @@ def write(out, pages):
     folder = Path(out, "_static", "search")
     shutil.rmtree(folder / "text", ignore_errors=True)
 
-    def write_call(path, function, *values):
-        values = ", ".join(json.dumps(v, ensure_ascii=False, separators=(",", ":")) for v in values)
+    def write_data(file, data):
+        path = folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"charseqSearch.{function}({values});\n", "utf-8", newline="\n")
+        path.write_text(data_script(f"search/{file}", data), "utf-8", newline="\n")
 
-    write_call(folder / "index.js", "takeIndex", pack(pages))
+    write_data("index.js", pack(pages))
     for name, sections in listed(pages):
         page = name.removesuffix(".html")
-        texts = [section["text"] for section in sections]
-        write_call(folder / "text" / f"{page}.js", "takeText", page, texts)
+        write_data(f"text/{page}.js", [section["text"] for section in sections])
 
 
 def replace_search(app):
@@ -553,16 +550,6 @@ def replace_search(app):
         app.builder.search = False
 
 
-def make_lean(app, exception):
-    if exception is None and app.builder.format == "html":
-        folder = Path(app.outdir, "_static", "search")
-        for name in SCRIPTS:
-            path = folder / f"{name}.js"
-            path.write_text(lean(path.read_text("utf-8")), "utf-8", newline="\n")
-
-
 def setup(app):
-    app.add_js_file("search/open-search.js", loading_method="defer")
     app.connect("builder-inited", replace_search)
-    app.connect("build-finished", make_lean)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

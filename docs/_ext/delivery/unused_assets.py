@@ -23,7 +23,7 @@ NEEDED_FOR = {
 }
 # No page needs these so far. A page that has tabs, or an example with tags, removes its name here.
 NOT_YET_NEEDED = ("design-tabs", "sg-tags")
-# Sphinx's own search, in whose place docs/_static/search is, and the scripts that only it needs.
+# Sphinx's own search, in whose place docs/_web/search is, and the scripts that only it needs.
 REPLACED = (
     *("documentation_options", "doctools", "sphinx_highlight"),
     *("searchtools", "language_data"),

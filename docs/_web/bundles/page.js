@@ -1,0 +1,4 @@
+// What every page loads.
+import "../ui/scroll-by-keyboard.js";
+import "../ui/term-titles.js";
+import "../search/open-search.js";

@@ -1,0 +1,5 @@
+// The search itself, which open-search.js loads when a reader asks for it.
+import { fill, open } from "../search/search-panel.js";
+import { handOver } from "../ui/load.js";
+
+handOver("bundles/search.js", { fill, open });

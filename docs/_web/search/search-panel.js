@@ -1,0 +1,193 @@
+// The search as readers see it: a field, and below it the sections that answer, as they type. It
+// is a dialog on every page, and a part of the page Search. What is typed is only ever set as text.
+
+import { excerpt, search, unpack } from "./find-sections.js";
+import { el } from "../ui/elements.js";
+import { addressOf, load } from "../ui/load.js";
+
+/** @import { Hit, SearchIndex, Section } from "./find-sections.js" */
+
+const MOST = 15; // results
+const PAUSE = 120; // ms without a key, before texts are loaded
+const STILL = 400; // ms without a key, before a screen reader is told
+const HINT = "Type some words, paste an error message, or name a function or a symbol. " +
+  "Enter opens the first result, arrow keys go to the others, and Escape closes the search.";
+const HELP = /** @type {const} */ ([
+  ["fix/index.html#by-message", "All error messages"],
+  ["questions/index.html", "Questions that people ask"],
+  ["learn/index.html", "All chapters"],
+  ["glossary.html", "The glossary"],
+  ["genindex.html", "The index of functions"],
+]);
+/** @type {SearchIndex | undefined} */
+let index;
+/** @type {Map<string, string[]>} */
+const texts = new Map(); // of the sections of a page
+
+/** The title of the page that lists the pages of a folder. @param {string} page */
+const partOf = (page) => {
+  const list = `${page.split("/")[0]}/index`;
+  return index?.sections.find((section) => section.page === list)?.pageTitle;
+};
+
+/** @param {Section} section @param {string[]} words */
+const linkTo = ({ page, id }, words) => {
+  const url = new URL(addressOf(`${page}.html`));
+  if (words.length) url.searchParams.set("highlight", words.join(" "));
+  url.hash = id;
+  return url.href;
+};
+
+/** @param {Hit} hit @param {string} query */
+const entryOf = ({ section }, query) => {
+  const { page, title, pageTitle, first } = section;
+  const link = el("a", { class: "search-title" }, title);
+  link.href = linkTo(section, query.match(/[\p{L}\p{N}_]+/gu)?.slice(0, 20) ?? []);
+  const where = [partOf(page), first ? "" : pageTitle].filter(Boolean).join(" › ");
+  const around = el("p", { class: "search-around" });
+  const entry = el("li", {}, link, el("p", { class: "search-where" }, where), around);
+  const show = () => {
+    const text = texts.get(page)?.[section.at];
+    if (!index || text === undefined) return;
+    const { pieces, words } = excerpt(index, query, text);
+    around.replaceChildren(
+      ...pieces.map((piece, at) => at % 2 ? el("mark", {}, piece) : piece),
+    );
+    const inTitle = excerpt(index, query, title).words;
+    link.href = linkTo(section, [...new Set([...words, ...inTitle])].slice(0, 20));
+  };
+  return { entry, page, show };
+};
+
+/**
+ * Put a search into an element. With `inAddress`, the address of the page holds the query, so the
+ * browser's back button returns to the same results.
+ * @param {HTMLElement} parent @param {string} query
+ */
+export function fill(parent, query, inAddress = false) {
+  const field = el("input", {
+    type: "search",
+    class: "search-field",
+    placeholder: "Words, an error message, a name",
+    "aria-label": "Search",
+    autocomplete: "off",
+    autocapitalize: "off",
+    enterkeyhint: "go",
+    spellcheck: "false",
+  });
+  const form = el("form", { role: "search", class: "search-form" }, field);
+  const status = el("p", { role: "status", class: "search-status" });
+  const list = el("ol", { class: "search-results" });
+  const help = el("div", { class: "search-help" });
+  parent.replaceChildren(form, status, list, help);
+
+  /** @type {number[]} */
+  let waiting = [];
+  const show = () => {
+    waiting.forEach(clearTimeout);
+    const typed = field.value.trim();
+    if (!index) return;
+    const hits = typed ? search(index, typed, MOST) : [];
+    const entries = hits.map((hit) => entryOf(hit, field.value));
+    list.replaceChildren(...entries.map(({ entry }) => entry));
+    help.replaceChildren(...!typed ? [el("p", {}, HINT)] : hits.length ? [] : helpOn());
+    for (const entry of entries) entry.show();
+    const tell = () => {
+      const best = hits.length === MOST ? "The best " : "";
+      const count = hits.length === 1 ? "1 section" : `${best}${hits.length} sections`;
+      status.textContent = !typed ? "" : hits.length ? count : "No section found.";
+      if (inAddress) history.replaceState(null, "", `?${new URLSearchParams({ q: typed })}`);
+    };
+    /** @param {{page: string, show: () => void}} entry */
+    const bring = async ({ page, show }) => {
+      texts.set(page, await load(`search/text/${page}.js`).catch(() => []));
+      show();
+    };
+    waiting = [
+      setTimeout(tell, STILL),
+      setTimeout(() => entries.forEach(bring), PAUSE),
+    ];
+  };
+
+  field.addEventListener("input", show);
+  field.addEventListener("paste", (event) => {
+    const pasted = event.clipboardData?.getData("text") ?? "";
+    if (!pasted.includes("\n")) return;
+    event.preventDefault(); // a field of one line would glue the lines together
+    const [start, end] = [field.selectionStart ?? 0, field.selectionEnd ?? 0];
+    field.setRangeText(pasted.replace(/\s+/g, " "), start, end, "end");
+    show();
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    list.querySelector("a")?.click();
+  });
+  parent.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    /** @type {HTMLElement[]} */
+    const stops = [field, ...parent.querySelectorAll("a")];
+    const next = stops[stops.indexOf(/** @type {HTMLElement} */ (document.activeElement)) + step];
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+  });
+
+  /** @param {string} typed */
+  const ask = (typed) => {
+    if (typed) field.value = typed;
+    field.focus();
+    if (!typed) field.select();
+    show();
+  };
+  status.textContent = "Loading the index …";
+  load("search/index.js").then((packed) => {
+    index ??= unpack(packed);
+    status.textContent = "";
+    show();
+  }, () => status.textContent = "The index of the search could not be loaded.");
+  ask(query);
+  return ask;
+}
+
+const helpOn = () => [
+  el("p", {}, "Try other words, such as a name or a part of an error message. Or look here:"),
+  el(
+    "ul",
+    {},
+    ...HELP.map(([place, words]) => {
+      const link = { href: addressOf(place) };
+      return el("li", {}, el("a", link, words));
+    }),
+  ),
+];
+
+/** @type {HTMLDialogElement | undefined} */
+let dialog;
+/** @type {((typed: string) => void) | undefined} */
+let ask;
+/** @param {string} typed */
+export function open(typed) {
+  if (dialog) {
+    if (!dialog.open) dialog.showModal();
+    ask?.(typed);
+    return;
+  }
+  const body = el("div");
+  const end = el("button", { class: "search-close", type: "button" }, "Close");
+  const box = el("dialog", { class: "search-dialog", "aria-label": "Search" }, end, body);
+  box.addEventListener("click", (event) => {
+    const on = /** @type {Element} */ (event.target);
+    const leaves = on.closest("a") && !event.ctrlKey && !event.metaKey; // perhaps to this very page
+    if (on === box || on === end || leaves) box.close();
+  });
+  box.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    event.preventDefault(); // some browsers only empty the field
+    box.close();
+  });
+  document.body.append(box);
+  box.showModal();
+  ask = fill(body, typed);
+  dialog = box;
+}
