@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import quote
 
 import deno
@@ -11,14 +12,19 @@ import deno
 import bundles
 
 WEB = bundles.WEB
+# In a page, `store` is what its widgets look at: define.js leaves it at the widget's element.
+STORE = """Object.defineProperty(globalThis, "store", {
+    get: () => [...document.querySelectorAll(".play-part")].find(({store}) => store)?.store,
+})"""
 # Answers each line of its input, {"code": an expression, "argument": …}, with a line of JSON. Where
 # the expression is a function, its answer is what the function returns. Arrays come as lists.
 DRIVER = """
-const names = JSON.parse(Deno.args[0]);
-const modules = await Promise.all(Object.values(names).map((address) => import(address)));
+const modules = await Promise.all(Deno.args.map((address) => import(address)));
+const exported = modules.flatMap(Object.entries);
+const [names, values] = [0, 1].map((k) => exported.map((pair) => pair[k]));
 const plain = (_, value) => ArrayBuffer.isView(value) ? [...value] : value;
 const answer = ({ code, argument }) => {
-  const value = new Function(...Object.keys(names), `return (${code})`)(...modules);
+  const value = new Function(...names, `"use strict"; return (${code})`)(...values);
   return { value: typeof value === "function" ? value(argument) : value };
 };
 let text = "";
@@ -42,15 +48,18 @@ class JavaScriptError(Exception):
 
 
 @contextmanager
-def calling(**files):
-    """Return a function that calls JavaScript, in which these modules of docs/_web have names."""
-    addresses = {name: (WEB / f"{file}.js").as_uri() for name, file in files.items()}
+def calling(*files):
+    """Return a function that calls JavaScript, which knows all that these modules export."""
     driver = f"data:text/javascript,{quote(DRIVER)}"
-    command = [deno.find_deno_bin(), "run", "--quiet", "--no-config", f"--allow-read={WEB}", driver]
+    deno_run = [deno.find_deno_bin(), "run", "--quiet", "--no-config", f"--allow-read={WEB}"]
     with subprocess.Popen(
-        [*command, json.dumps(addresses)], env=os.environ | bundles.ENVIRONMENT,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
-    ) as process:  # fmt: skip
+        [*deno_run, driver, *(file.as_uri() for file in files)],
+        env=os.environ | bundles.ENVIRONMENT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    ) as process:
 
         def call(code, argument=None):
             process.stdin.write(json.dumps({"code": code, "argument": argument}) + "\n")
@@ -64,6 +73,16 @@ def calling(**files):
         process.stdin.close()
 
 
-def handed_over(path):
+def script_exposing(folder, *files):
+    """Return a classic script that makes what these modules export global names."""
+    lines = [
+        f'import * as m{k} from "{file.as_uri()}"; Object.assign(globalThis, m{k});'
+        for k, file in enumerate(files)
+    ]
+    bundles.bundle({"exposed.js": "\n".join(lines)}, folder)
+    return Path(folder, "exposed.js")
+
+
+def handed_over(script):
     """Return the data that a script of data holds."""
-    return json.loads(path.read_text("utf-8").partition("{detail:")[2].removesuffix("}));\n"))
+    return json.loads(script.partition("{detail:")[2].removesuffix("}));\n"))

@@ -163,7 +163,7 @@ def test_bench_says_what_is_missing_to_time_the_playground(tmp_path, monkeypatch
         "slice": {"problem": "not installed: deno"},
         "task": {"problem": f"not built: {tmp_path / 'playground.html'}"},
         "redraw": {"problem": f"not built: {tmp_path / 'playground.html'}"},
-        "read": {"problem": f"not built: {tmp_path / 'learn' / 'look-inside.html'}"},
+        "read": {"problem": "not installed: deno"},
         "look": {"problem": f"not built: {tmp_path / 'learn' / 'look-inside.html'}"},
         "search": {"problem": f"not built: {tmp_path / 'index.html'}"},
     }

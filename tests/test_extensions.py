@@ -33,7 +33,6 @@ import materials_zip
 import monkeypatches
 import postprocess
 import unused_assets
-from widgets import ANSWER, WHOLE
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -426,7 +425,7 @@ MISTAKES = {
     "an equation without symbols": r"equation 'one-hot' lacks symbols on the notation page",
     "code of an unknown function": r"bad.md.*no function of charseq is called 'no_such_function'",
     "notation of an unknown name": r"bad.md.*no row of the notation is for 'no_such_name'",
-    "a part of the playground without body": r"bad.md.*a part needs a body",
+    "a part of the playground without body": r"bad.md.*a widget needs a body",
     "a question of no exercise": r"bad.md.*a question without an exercise before it",
     "a term that no page uses": r"glossary.md.*no chapter has a word of the entry 'term-norm'",
     "a word of two terms": r"two entries of the glossary list 'doors'",
@@ -857,13 +856,14 @@ def test_a_part_of_the_playground_has_its_settings_and_its_body(page_html):
 
 
 @pytest.mark.slow
-def test_a_page_that_trains_loads_later_only_what_it_has_not_loaded_at_once(page_html):
-    (files,) = re.findall('data-files="([^"]*)" data-options="" data-play="quiz"', page_html)
-    style, *scripts = files.split()
-    assert style == "../exercises/exercises.css"
-    assert scripts[-2:] == ["shape-questions", "part-quiz"]
-    assert not set(scripts) & set(WHOLE)
-    assert page_html.count("data-files=") == 1
+def test_a_page_that_trains_loads_the_bundle_of_its_widgets_at_once(page_html, toys):
+    assert "data-files" not in page_html
+    assert re.search('defer="defer" src="[^"]*/bundles/train-quiz.js', page_html)
+    assert re.search('href="[^"]*/bundles/widgets.css', page_html)
+    script = (toys / "good/_build/html/_static/bundles/train-quiz.js").read_text("utf-8")
+    assert "What is the shape of" in script  # of the quiz
+    assert "Guess first" in script  # of the widget that trains
+    assert "The painted text" not in script  # of a widget that the page lacks
 
 
 @pytest.mark.slow
@@ -884,16 +884,12 @@ def test_all_exercises_stand_on_one_page_and_the_scripts_know_them(toys):
     assert 'href="learn/page.html#equation-softmax"' in every  # a reference in the copy
     assert 'href="learn/index.html"><span class="doc">Learn' in every
     assert 'id="exercise-1"' not in every
-    script = (html / "_static/exercises/exercises.js").read_text("utf-8")
-    assert '"learn/page|A page|2|one"' in script
+    script = (html / "_static/bundles/exercises.js").read_text("utf-8")
+    assert '["learn/page","A page",[["one",2]]]' in script
     pages = {
         path.stem for path in html.rglob("*.html") if "exercises.js" in path.read_text("utf-8")
     }
     assert pages == {"page", "index"}  # the home page has the memory
-    folder = html / "_static/exercises"
-    alone = {Path(name).name for name in ANSWER if name.startswith("../exercises/")}
-    assert {path.stem for path in folder.glob("*.js")} == {"exercises"} | alone
-    assert all("/*" not in path.read_text("utf-8") for path in folder.glob("*.js"))
 
 
 @pytest.mark.slow

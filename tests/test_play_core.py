@@ -1,4 +1,4 @@
-"""The numbers of the playground, computed in Chromium, against torch and the package."""
+"""The numbers of the playground, computed in Deno, against torch and the package."""
 
 import base64
 import contextlib
@@ -19,9 +19,11 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from javascript import WEB, JavaScriptError, calling, handed_over
 from test_notebook import LOG, ORDER
 from torch import nn
 
+import bundles
 from charseq import (
     CharRNN,
     History,
@@ -37,18 +39,10 @@ from charseq import (
 from charseq.reference import RNNParams
 from charseq.sampling import probabilities
 from charseq.training import Diverged
-from widgets import ASKED, WITHOUT_PAGE, choose_passage, pack_net
-from widgets import SCRIPTS as SCRIPTS_OF
-from widgets import WHOLE as WHOLE_PAGE
+from widgets import choose_passage, pack_net
 
 ROOT = Path(__file__).parents[1]
-PLAY = ROOT / "docs" / "_static" / "play"
-
-FILES = [PLAY / f"{name}.js" for name in WITHOUT_PAGE]
-EVERY_SCRIPT = list(
-    dict.fromkeys(itertools.chain(WHOLE_PAGE, *SCRIPTS_OF.values(), *ASKED.values()))
-)
-
+CORE = sorted((WEB / "core").glob("*.js"))  # it knows nothing of a page
 TEXT = " learned deep learning"
 CELLS = ("RNN", "GRU", "LSTM")
 FLAGS = (False, True)
@@ -70,29 +64,21 @@ NOTEBOOK = DEFAULT | {"order": ORDER, "outputLayer": False, "lr": 0.5, "skip": 1
 
 # In JavaScript: a run to its end, and all that it recorded.
 RUN = """settings => {
-    const run = new charseqTraining.Run(settings);
+    const run = new Run(settings);
     run.advance();
-    return {records: run.records, diverged: run.diverged, log: charseqScript.log(run)};
+    return {records: run.records, diverged: run.diverged, log: logOf(run)};
 }"""
 
 
 @pytest.fixture(scope="module")
-def js(browser):
-    """Call a function of JavaScript where the scripts are loaded; arrays come back as lists."""
-    page = browser.new_page()
-    for file in FILES:
-        page.add_script_tag(path=file)
-    plain = "(_, value) => ArrayBuffer.isView(value) ? [...value] : value"
-
-    def call(function, argument=None):
-        return json.loads(page.evaluate(f"x => JSON.stringify(({function})(x), {plain})", argument))
-
-    yield call
-    page.close()
+def js():
+    """Call a function of JavaScript that knows the modules; arrays come back as lists."""
+    with calling(*CORE) as call:
+        yield call
 
 
 def many(function):
-    """The same for a list of arguments: one call of Chromium instead of many."""
+    """The same for a list of arguments: one call of Deno instead of many."""
     return f"list => list.map({function})"
 
 
@@ -168,7 +154,7 @@ SEEDS = (0, 1, 2, 42, 123456, 2**31, 2**32 - 1, 2**40 + 5, 2**64 - 1, -7)
 
 def test_generator_is_the_mersenne_twister(js):
     draw = """seed => {
-        const generator = new charseq.Generator(seed);
+        const generator = new Generator(seed);
         return Array.from({length: 2000}, () => generator.random());
     }"""
     for seed in (0, 5, 2**32 - 1):
@@ -186,7 +172,7 @@ def test_initial_weights_equal_those_of_torch_bit_for_bit(js):
         {"cell": "RNN", "V": 3, "H": H, "outputLayer": True, "seed": "3"} for H in range(1, 65)
     ]
     draw = many(
-        """({seed, ...sizes}) => charseq.createModel(sizes, new charseq.Generator(BigInt(seed)))
+        """({seed, ...sizes}) => createModel(sizes, new Generator(BigInt(seed)))
         .parameters.map(({name, shape, data}) => [name, shape, data])"""
     )
     for case, drawn in zip(cases, js(draw, cases), strict=True):
@@ -211,7 +197,7 @@ def test_parameters_are_views_of_one_vector_and_have_the_equations_symbols(js):
     symbols, shares = js(
         """() => {
             const sizes = {cell: "GRU", V: 3, H: 2, outputLayer: true};
-            const model = charseq.createModel(sizes, new charseq.Generator(0));
+            const model = createModel(sizes, new Generator(0));
             model.theta.forEach((_, k) => { model.theta[k] = k; model.grad[k] = -k; });
             const all = name => model.parameters.flatMap(p => [...p[name]]);
             return [model.parameters.map(p => p.symbol), [all("data"), all("grad")]];
@@ -223,10 +209,12 @@ def test_parameters_are_views_of_one_vector_and_have_the_equations_symbols(js):
 
 
 def test_states_as_logits_need_as_many_units_as_characters(js):
-    with pytest.raises(Exception, match="without an output layer H must equal V: got 3 and 4"):
+    with pytest.raises(
+        JavaScriptError, match="without an output layer H must equal V: got 3 and 4"
+    ):
         js(
-            """() => charseq.createModel({cell: "RNN", V: 4, H: 3, outputLayer: false},
-            new charseq.Generator(0))"""
+            """() => createModel({cell: "RNN", V: 4, H: 3, outputLayer: false},
+            new Generator(0))"""
         )
 
 
@@ -236,17 +224,17 @@ TEXTS = (TEXT, "ab", "hello", "zażółć", "🙂 \U0001f600a\uffff🙂é", "\"'
 
 
 def test_vocabulary_and_ids_are_the_packages(js):
-    both = "t => [charseq.vocabulary(t).join(''), charseq.encode(t, charseq.vocabulary(t))]"
+    both = "t => [vocabulary(t).join(''), encode(t, vocabulary(t))]"
     for text, (chars, ids) in zip(TEXTS, js(many(both), TEXTS), strict=True):
         vocab = Vocabulary.from_text(text)
         assert (chars, ids) == (vocab.chars, vocab.encode(text).tolist())
-    assert js("text => charseq.encode(text, [...'helo'])", "hello") == [0, 1, 2, 2, 3]
+    assert js("text => encode(text, [...'helo'])", "hello") == [0, 1, 2, 2, 3]
 
 
 # --- forward and backward -------------------------------------------------------------------------
 
 LOOK = """({epoch, ...settings}) => {
-    const run = new charseqTraining.Run(settings);
+    const run = new Run(settings);
     run.advance();
     const {model, pass} = run.at(epoch);
     return {...pass, gates_of: model.gates, parameters: model.parameters};
@@ -363,10 +351,10 @@ def test_ties_go_to_the_first_character_as_in_torch(js):
     ids = js(
         """() => {
             const sizes = {cell: "RNN", V: 3, H: 2, outputLayer: true};
-            const model = charseq.createModel(sizes, new charseq.Generator(0));
+            const model = createModel(sizes, new Generator(0));
             model.theta.fill(0);
-            const pass = charseq.createPass(model, [0, 1]);
-            charseq.forward(model, pass);
+            const pass = createPass(model, [0, 1]);
+            forward(model, pass);
             return [...pass.ids, ...pass.losses, pass.loss];
         }"""
     )
@@ -434,8 +422,8 @@ def test_a_record_holds_what_the_network_said(js):
 
 
 def test_the_ten_lines_of_the_notebook(js):
-    assert js("() => charseqSettings.DEFAULT") == DEFAULT
-    assert js("() => charseqSettings.NOTEBOOK") == NOTEBOOK
+    assert js("() => DEFAULT") == DEFAULT
+    assert js("() => NOTEBOOK") == NOTEBOOK
     assert js(RUN, NOTEBOOK)["log"] == LOG
 
 
@@ -444,14 +432,14 @@ def test_any_epoch_can_be_looked_into_while_training_goes_on(js):
     run = DEFAULT | {"cell": "LSTM", "hidden": 64, "optimizer": "adam", "clip": 0.1, "epochs": 400}
     found = js(
         """settings => {
-            const run = new charseqTraining.Run(settings);
+            const run = new Run(settings);
             const {every} = run;
             const weights = [];
             const look = epoch => {
                 const {model, pass} = run.at(epoch);
                 const {loss, gradientNorm, flow} = run.records[epoch - 1];
                 const same = model.theta.every((number, k) => number === weights[epoch - 1][k])
-                    && charseq.norm(model.grad) === gradientNorm && pass.loss === loss
+                    && norm(model.grad) === gradientNorm && pass.loss === loss
                     && pass.flow.every((number, t) => number === flow[t]);
                 return [same, model.theta !== run.model.theta];
             };
@@ -479,7 +467,7 @@ def test_any_epoch_can_be_looked_into_while_training_goes_on(js):
 def test_a_small_run_keeps_one_epoch_in_four_and_sgd_one_memory(js):
     found = js(
         """settings => {
-            const run = new charseqTraining.Run(settings);
+            const run = new Run(settings);
             run.advance();
             return [run.every, run.snapshots.length, run.snapshots[0].length];
         }""",
@@ -492,8 +480,8 @@ def test_of_eight_seeds_every_lstm_of_lesson_7_counts_to_twenty_and_no_rnn(js):
     lesson = (ROOT / "docs" / "teachers.md").read_text("utf-8").split("## Lesson ")[7]
     links = re.findall(r"\{playground\}`[^<]*<([^>]*)>`", lesson)
     right = """([query, seed]) => {
-        const {settings} = charseqSettings.parse(new URLSearchParams(`${query}&seed=${seed}`));
-        const run = new charseqTraining.Run(settings);
+        const {settings} = parseSettings(new URLSearchParams(`${query}&seed=${seed}`));
+        const run = new Run(settings);
         run.advance();
         return [settings.cell, run.records.at(-1).prediction === settings.text.slice(1)];
     }"""
@@ -504,7 +492,7 @@ def test_of_eight_seeds_every_lstm_of_lesson_7_counts_to_twenty_and_no_rnn(js):
 def test_training_stops_when_its_slice_of_time_is_over(js):
     found = js(
         """settings => {
-            const run = new charseqTraining.Run(settings);
+            const run = new Run(settings);
             let looks = 0;
             const now = () => 10 * looks++;  // each look at this clock comes 10 ms after the last
             const slice = milliseconds => [run.advance(milliseconds, now), run.records.length];
@@ -524,7 +512,7 @@ def test_a_run_that_blows_up_stops_where_training_steps_does(js):
         records.extend(iter(steps_of(run, *model_of(run))))
     assert [r["epoch"] for r in found["records"]] == list(range(1, found["diverged"]))
     done = """settings => {
-        const run = new charseqTraining.Run(settings);
+        const run = new Run(settings);
         run.advance();
         return [run.done, run.advance(), run.records.length];
     }"""
@@ -540,11 +528,11 @@ def test_terms_add_up_to_each_gate(js, cell):
     look = js(LOOK, run | {"epoch": 3})
     explained = js(
         """settings => {
-            const run = new charseqTraining.Run(settings);
+            const run = new Run(settings);
             run.advance();
             const {model, pass} = run.at(3);
             const each = (length, f) => Array.from({length}, (_, k) => f(k));
-            return each(pass.T, t => each(model.H, k => charseq.terms(model, pass, t, k)));
+            return each(pass.T, t => each(model.H, k => terms(model, pass, t, k)));
         }""",
         run,
     )
@@ -582,7 +570,7 @@ def test_terms_add_up_to_each_gate(js, cell):
 
 def test_symbols_are_cut_out_of_a_text_and_code_is_left_whole(js):
     text = "h_t−1 is a state, W_ih, b_y, (1 − z_t) n_t, logits_t; code is W_hh[0, 1], h, num_layers"
-    pieces = js("text => charseqFormats.pieces(text)", text)
+    pieces = js("text => symbolPieces(text)", text)
     assert "".join(pieces) == text
     assert pieces[1::2] == ["h_t−1", "W_ih", "b_y", "z_t", "n_t", "logits_t"]
 
@@ -593,13 +581,13 @@ def test_symbols_are_cut_out_of_a_text_and_code_is_left_whole(js):
 @pytest.mark.parametrize("temperature", [0, 0.05, 0.5, 1, 3])
 def test_probabilities_at_a_temperature_are_the_packages(js, temperature):
     for logits in ([2.0, 1.0, 0.0], [-1000.0, 5.0, 5.0, 4.0], [900.0, 901.0], [3.0]):
-        found = js("([z, t]) => charseq.probabilities(z, t)", [logits, temperature])
+        found = js("([z, t]) => probabilities(z, t)", [logits, temperature])
         expected = probabilities(logits, temperature=temperature)
         np.testing.assert_allclose(found, expected, rtol=1e-13)
 
 
 def test_temperature_is_1_unless_given(js):
-    found = js("() => charseq.probabilities([2, 1, 0])")
+    found = js("() => probabilities([2, 1, 0])")
     np.testing.assert_allclose(found, probabilities([2.0, 1.0, 0.0]), rtol=1e-14)
 
 
@@ -607,10 +595,10 @@ def test_temperature_is_1_unless_given(js):
 def test_generate_draws_from_what_the_network_expects(js, temperature, seed):
     run = DEFAULT | {"cell": "LSTM", "epochs": 30, "lr": 0.5}
     write = """({start, length, temperature, drawn, ...settings}) => {
-        const run = new charseqTraining.Run(settings);
+        const run = new Run(settings);
         run.advance();
-        const generator = new charseq.Generator(drawn);
-        return charseq.generate(run.model, start, length, temperature, generator);
+        const generator = new Generator(drawn);
+        return generate(run.model, start, length, temperature, generator);
     }"""
     model, vocab = model_of(run)
     list(steps_of(run, model, vocab))
@@ -629,10 +617,10 @@ def test_generate_falls_back_on_the_likeliest_if_rounding_leaves_nothing(js):
     ids = js(
         """() => {
             const sizes = {cell: "RNN", V: 49, H: 1, outputLayer: true};
-            const model = charseq.createModel(sizes, new charseq.Generator(0));
+            const model = createModel(sizes, new Generator(0));
             model.theta.fill(0);
             model.theta[model.theta.length - 3] = 1e-9;
-            return charseq.generate(model, [0], 1, 1, {uniform: () => 1.01});
+            return generate(model, [0], 1, 1, {uniform: () => 1.01});
         }"""
     )
     assert ids == [0, 46]
@@ -647,7 +635,7 @@ NETS = {  # small ones, with all that a run folder may hold
 }
 # In JavaScript: read a text in slices, and everything that is known of it afterwards.
 READ = """({file, ids}) => {
-    const reading = charseqReading(charseqWeights.model(file), Int32Array.from(ids));
+    const reading = startReading(modelFrom(file), Int32Array.from(ids));
     while (!reading.advance(5));
     return {
         states: reading.states,
@@ -682,7 +670,7 @@ def small_net(options):
 @pytest.fixture(scope="module")
 def trained():
     """The network of the package: as a file, in NumPy in float64, and its vocabulary."""
-    file = json.loads(re.fullmatch(r'"use strict";\ncharseqLook\.take\((.*)\);\n', pack_net())[1])
+    file = handed_over(pack_net())
     narrow, vocab = load_net("reference-net")
     params = narrow.layers[0]
     weights = {
@@ -702,7 +690,7 @@ def trained():
 def test_every_float16_is_decoded(js):
     every = np.arange(2**16, dtype=np.uint16)
     found = js(
-        "data => Array.from(charseqWeights.decode(data), x => Object.is(x, -0) ? '-0' : String(x))",
+        "data => Array.from(decode(data), x => Object.is(x, -0) ? '-0' : String(x))",
         base64.b64encode(every.astype("<u2").tobytes()).decode(),
     )
     numbers = np.array([float(text.replace("Infinity", "inf")) for text in found])
@@ -746,8 +734,8 @@ def test_the_trained_network_reads_ten_texts_as_in_numpy(js, trained):
 
 def test_at_temperature_0_the_trained_network_writes_what_charseq_writes(js, trained):
     file, net, vocab = trained
-    write = """({file, ids}) => charseq.generate(
-        charseqWeights.model(file), ids, 500, 0, new charseq.Generator(0))"""
+    write = """({file, ids}) => generate(
+        modelFrom(file), ids, 500, 0, new Generator(0))"""
     for prompt in ("The following", "class ", '"'):
         ids = vocab.encode(prompt).tolist()
         (expected,) = generate(net, vocab, prompt, length=500, temperature=0)
@@ -757,9 +745,7 @@ def test_at_temperature_0_the_trained_network_writes_what_charseq_writes(js, tra
 def test_without_a_unit_the_network_computes_what_it_computes_in_numpy(js, trained):
     file, net, vocab = trained
     ids = vocab.encode(file["text"][:200])
-    read = READ.replace(
-        "charseqWeights.model(file)", "charseqWeights.withoutUnits(charseqWeights.model(file), [7])"
-    )
+    read = READ.replace("modelFrom(file)", "withoutUnits(modelFrom(file), [7])")
     found = js(read, {"file": file, "ids": ids.tolist()})
     assert assert_reads_as(found, net.without_units([7]), ids) <= 1e-10
 
@@ -768,10 +754,10 @@ def test_without_a_unit_the_network_computes_what_it_computes_in_numpy(js, train
 def test_a_reading_goes_on_from_what_two_texts_have_in_common(js, options):
     file, net = small_net(options)
     read = """({file, ids}) => {
-        const model = charseqWeights.model(file);
+        const model = modelFrom(file);
         let reading = null;
         return ids.map(list => {
-            reading = charseqReading(model, Int32Array.from(list), reading);
+            reading = startReading(model, Int32Array.from(list), reading);
             const before = reading.done;
             while (!reading.advance(5));
             return [before, reading.states, reading.costs, reading.bits()];
@@ -797,7 +783,7 @@ def test_a_reading_stops_when_its_slice_of_time_is_over(js):
             const clock = performance;
             let time = 0;  // the clock goes on by a millisecond whenever somebody looks at it
             globalThis.performance = {now: () => time++};
-            const reading = charseqReading(charseqWeights.model(file), new Int32Array(10));
+            const reading = startReading(modelFrom(file), new Int32Array(10));
             const done = [reading.advance(3), reading.done, reading.advance(100), reading.done];
             globalThis.performance = clock;
             return done;
@@ -836,7 +822,7 @@ def test_a_damaged_file_says_what_is_wrong_with_it(js, says):
     DAMAGES[says](file)
     found = js(
         """file => {
-            try { return charseqWeights.model(file); }
+            try { return modelFrom(file); }
             catch (error) { return [error instanceof RangeError, error.message]; }
         }""",
         file,
@@ -847,7 +833,7 @@ def test_a_damaged_file_says_what_is_wrong_with_it(js, says):
 @pytest.mark.parametrize("k", [1, 2, 5, 100])
 def test_the_k_likeliest_characters_are_those_of_the_package(js, k):
     for logits in ([2.0, 1.0, 0.0, 1.0, 3.0, 1.0], [0.0] * 6, [-1000.0, 5.0, 5.0, 4.0]):
-        found = js("([z, k]) => charseq.probabilities(z, 0.7, k)", [logits, k])
+        found = js("([z, k]) => probabilities(z, 0.7, k)", [logits, k])
         expected = probabilities(logits, temperature=0.7, top_k=k)
         np.testing.assert_allclose(found, expected, rtol=1e-13)
 
@@ -866,7 +852,7 @@ INSIDE = [
 
 @pytest.mark.parametrize(("text", "kind", "labels"), INSIDE)
 def test_a_character_is_inside_until_its_bracket_or_quote_is_closed(js, text, kind, labels):
-    found = js("([text, kind]) => charseqRanking.inside([...text], kind)", [text, kind])
+    found = js("([text, kind]) => labelInside([...text], kind)", [text, kind])
     assert "".join(str(int(label)) for label in found) == labels
 
 
@@ -877,7 +863,7 @@ def test_the_score_is_the_share_of_pairs_in_the_right_order(js):
         within, without = values[labels][:, None], values[~labels]
         expected = ((within > without) + 0.5 * (within == without)).mean()
         call = """([values, labels]) => {
-            const ranking = charseqRanking.start(Float64Array.from([0, ...values]), 1, labels);
+            const ranking = startRanking(Float64Array.from([0, ...values]), 1, labels);
             while (!ranking.advance(5));
             return ranking.list[0].score;
         }"""
@@ -893,7 +879,7 @@ def test_units_are_ranked_by_how_well_they_agree_either_way(js):
     states[1:, 3] = 0.1 - labels.astype(float) + 0.1 * rng.random(T)
     found = js(
         """([states, H, labels]) => {
-            const ranking = charseqRanking.start(Float64Array.from(states), H, labels);
+            const ranking = startRanking(Float64Array.from(states), H, labels);
             while (!ranking.advance(5));
             return ranking.list;
         }""",
@@ -915,9 +901,9 @@ def test_luck_is_the_best_unit_at_labels_that_are_moved_along_the_text(js):
         labels[begin:end] = True
     found = js(
         """([states, H, labels]) => {
-            const ranking = charseqRanking.start(Float64Array.from(states), H, labels);
+            const ranking = startRanking(Float64Array.from(states), H, labels);
             while (!ranking.advance(5));
-            return {...ranking, shifts: charseqRanking.SHIFTS};
+            return {...ranking, shifts: SHIFTS};
         }""",
         [states.ravel().tolist(), H, labels.tolist()],
     )
@@ -931,7 +917,7 @@ def test_luck_is_the_best_unit_at_labels_that_are_moved_along_the_text(js):
 
 
 def test_a_text_is_cut_and_what_the_network_does_not_know_is_counted(js):
-    parse = "text => charseqKnown.parse(text, ['\\n', 'a', 'b'])"
+    parse = "text => parseText(text, ['\\n', 'a', 'b'])"
     plain = js(parse, "ab\r\na")
     assert (plain["letters"], plain["ids"], plain["messages"]) == ([*"ab\na"], [1, 2, 0, 1], [])
     odd = js(parse, "a€🙂a€\ud800")
@@ -965,7 +951,7 @@ def test_the_passage_to_begin_with_is_held_back_and_has_brackets_and_quotes(trai
 
 def test_loss_floor_is_the_references(js):
     sizes = [1, 2, 10, 60]
-    found = js("sizes => sizes.map(charseqTraining.lossFloor)", sizes)
+    found = js("sizes => sizes.map(lossFloor)", sizes)
     np.testing.assert_allclose(found, [reference.loss_floor(V) for V in sizes], rtol=1e-14)
 
 
@@ -973,7 +959,7 @@ def test_loss_floor_is_the_references(js):
 def test_contexts_mark_targets_that_the_preceding_characters_leave_ambiguous(js, text):
     ids = Vocabulary.from_text(text).encode(text).tolist()
     for length in range(8):
-        found = js("([ids, length]) => charseqTraining.contexts(ids, length)", [ids, length])
+        found = js("([ids, length]) => contexts(ids, length)", [ids, length])
         keys = [text[max(0, t + 1 - length) : t + 1] for t in range(len(text) - 1)]
         pairs, seen = Counter(zip(keys, text[1:], strict=True)), Counter(keys)
         shares = [pairs[key, char] / seen[key] for key, char in zip(keys, text[1:], strict=True)]
@@ -983,7 +969,7 @@ def test_contexts_mark_targets_that_the_preceding_characters_leave_ambiguous(js,
 
 def test_thirteen_of_the_sentences_predictions_need_more_than_one_character(js):
     ids = Vocabulary.from_text(TEXT).encode(TEXT).tolist()
-    count = "([ids, n]) => charseqTraining.contexts(ids, n).ambiguous.filter(Boolean).length"
+    count = "([ids, n]) => contexts(ids, n).ambiguous.filter(Boolean).length"
     assert [js(count, [ids, n]) for n in (1, 2, 6, 7)] == [13, 2, 2, 0]
 
 
@@ -1010,7 +996,7 @@ EVERY_LAYER = [
 
 
 def test_shapes_of_every_combination_of_options_are_torchs(js):
-    for found, options in zip(js(many("charseqShapes"), EVERY_LAYER), EVERY_LAYER, strict=True):
+    for found, options in zip(js(many("layerShapes"), EVERY_LAYER), EVERY_LAYER, strict=True):
         layer = eval(f"nn.{found['call']}").double()  # torch warns of projections in float32
         assert [(p["name"], p["shape"], p["count"]) for p in found["parameters"]] == [
             (name, list(p.shape), p.numel()) for name, p in layer.named_parameters()
@@ -1026,7 +1012,7 @@ def test_shapes_of_every_combination_of_options_are_torchs(js):
 
 def test_shapes_of_a_layer_without_options_are_those_of_torchs_defaults(js):
     least = {"mode": "GRU", "input_size": 3, "hidden_size": 2}
-    assert js("charseqShapes", least) == LayerShapes(**least).to_dict()
+    assert js("layerShapes", least) == LayerShapes(**least).to_dict()
 
 
 # --- the script -----------------------------------------------------------------------------------
@@ -1047,7 +1033,7 @@ SCRIPTS = [
 
 @pytest.mark.parametrize("run", SCRIPTS, ids=range(len(SCRIPTS)))
 def test_the_script_shown_prints_the_log_shown(js, run):
-    script = js("settings => charseqScript.script(settings)", run)
+    script = js("settings => scriptOf(settings)", run)
     assert "charseq" not in script
     assert ("torch.rand" in script) == (run["skip"] not in (0, 16))
     assert max(map(len, script.splitlines())) <= 100
@@ -1064,7 +1050,7 @@ def test_the_script_shown_prints_the_log_shown(js, run):
 
 def parsed(js, found):
     """Parse settings given as an object, and again as the text of an address."""
-    both = "found => [found, new URLSearchParams(found)].map(charseqSettings.parse)"
+    both = "found => [found, new URLSearchParams(found)].map(parseSettings)"
     one, other = js(both, found)
     assert one == other
     return one["settings"], one["messages"]
@@ -1094,9 +1080,9 @@ def test_nothing_given_means_the_default(js):
 def test_a_setting_in_range_is_taken_as_it_is_and_survives_the_address(js, name, text, value):
     settings, messages = parsed(js, {name: text})
     assert (settings, messages) == (DEFAULT | {name: value}, [])
-    query = js("settings => charseqSettings.toParams(settings).toString()", settings)
+    query = js("settings => toParams(settings).toString()", settings)
     assert query.count("=") == (value != DEFAULT[name])
-    again = js("query => charseqSettings.parse(new URLSearchParams(query))", query)
+    again = js("query => parseSettings(new URLSearchParams(query))", query)
     assert again == {"settings": settings, "messages": []}
 
 
@@ -1154,7 +1140,7 @@ def test_a_text_too_short_or_too_long_is_replaced_or_cut(js, text, used, count):
 
 
 def test_half_a_surrogate_pair_is_replaced(js):
-    found = js(r"() => charseqSettings.parse({text: 'a\ud800b🙂', order: '\udc00ba🙂'})")
+    found = js(r"() => parseSettings({text: 'a\ud800b🙂', order: '\udc00ba🙂'})")
     run = DEFAULT | {"text": "a\ufffdb🙂", "order": "\ufffdba🙂"}
     assert found == {"settings": run, "messages": []}
 
@@ -1173,7 +1159,7 @@ def test_epochs_are_bounded_by_the_work_they_make(js, cell, gates):
     letters = "".join(chr(48 + k) for k in range(60))
     for head, H in ((True, 64), (False, 60)):
         given = {"cell": cell, "outputLayer": head, "hidden": 64, "text": letters, "epochs": 400}
-        run, messages = js("charseqSettings.parse", given).values()
+        run, messages = js("parseSettings", given).values()
         most = 300_000_000 // (59 * H * (gates * H + (60 if head else 0)))
         assert run["epochs"] == min(400, most)
         assert messages == [
@@ -1196,10 +1182,10 @@ def test_a_run_exactly_at_the_work_limit_is_not_shortened(js):
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_input_gives_usable_settings_that_survive_a_round_trip(js, found):
     run, messages = parsed(js, found)
-    again = js("settings => charseqSettings.parse(charseqSettings.toParams(settings))", run)
+    again = js("settings => parseSettings(toParams(settings))", run)
     assert again == {"settings": run, "messages": []}
     assert all("is used" in message for message in messages)
-    js("s => { const run = new charseqTraining.Run(s); run.step(); return run.diverged }", run)
+    js("s => { const run = new Run(s); run.step(); return run.diverged }", run)
 
 
 LAYER = {
@@ -1264,60 +1250,46 @@ LAYER = {
     ],
 )
 def test_options_of_a_layer_are_bounded_too(js, found, changed, said):
-    both = "found => [found, new URLSearchParams(found)].map(charseqLayer.parse)"
+    both = "found => [found, new URLSearchParams(found)].map(parseLayer)"
     for parsed in js(both, found):
         assert parsed == {"options": LAYER | changed, "messages": said}
-        assert LayerShapes(**parsed["options"]).to_dict() == js("charseqShapes", parsed["options"])
+        assert LayerShapes(**parsed["options"]).to_dict() == js("layerShapes", parsed["options"])
 
 
-# --- files and their order ------------------------------------------------------------------------
+# --- modules --------------------------------------------------------------------------------------
 
 
-def test_each_file_is_a_script_of_some_part_and_each_script_is_a_file():
-    files = {path.stem for path in PLAY.glob("*.js")}
-    assert files == {name for name in EVERY_SCRIPT if "/" not in name}  # see widgets.py
+def test_a_module_imports_only_from_the_rooms_below_its_own():
+    rooms = ["core", "ui", "exercises", "look", "widgets", "search", "bundles"]
+    for file in WEB.rglob("*.js"):
+        text = file.read_text("utf-8")
+        for name in re.findall(r'^(?:import (?:.* from )?|\} from )"(.*)";', text, re.MULTILINE):
+            other = (file.parent / name).resolve()
+            assert other.is_file()
+            ranks = [rooms.index(path.parent.name) for path in (other, file)]
+            assert ranks == sorted(ranks), f"{file.name} imports {other.name}"
 
 
-def test_each_part_has_a_file_of_its_own_that_comes_last():
-    panels = {path.stem for path in PLAY.glob("part-*.js")}
-    assert {scripts[-1] for scripts in SCRIPTS_OF.values()} == panels
-    assert all(scripts[-1] == f"part-{part}" for part, scripts in SCRIPTS_OF.items())
-
-
-@pytest.mark.parametrize(
-    "part", [*SCRIPTS_OF, "all of them", "without a page", *(f"{part} asked" for part in ASKED)]
-)
-def test_each_script_comes_after_those_whose_names_it_uses(part):
-    whole = {"all of them": WHOLE_PAGE, "without a page": WITHOUT_PAGE}
-    whole |= {f"{name} asked": (*SCRIPTS_OF[name], *scripts) for name, scripts in ASKED.items()}
-    defined = set()
-    for name in SCRIPTS_OF.get(part) or whole[part]:
-        text = re.sub(r"/\*[\s\S]*?\*/|//.*", "", (PLAY / f"{name}.js").read_text("utf-8"))
-        own = set(re.findall(r"^const (charseq\w*)", text, re.MULTILINE))
-        used = set(re.findall(r"\bcharseq[A-Z]?\w*(?=[.(;])", text)) - own
-        assert used <= defined, f"{name}.js of {part} comes before what it uses"
-        defined |= own
+def test_a_module_exports_nothing_that_nobody_uses():
+    texts = {file: file.read_text("utf-8") for file in WEB.rglob("*.js")}
+    python = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("docs/_ext/*/*.py")]
+    tests = "".join(file.read_text("utf-8") for file in python)
+    for file, text in texts.items():
+        others = tests + "".join(other for name, other in texts.items() if name != file)
+        for name in re.findall(r"^export (?:async )?(?:const|function|class) (\w+)", text, re.M):
+            assert re.search(rf"\b{name}\b", others), f"{file.name} exports {name}"
 
 
 # --- types ----------------------------------------------------------------------------------------
 
 
-def check_types(folder, files, **more):
-    """TypeScript's checker reads the files as one, as the page loads them one after the other."""
-    whole = folder / "whole.js"
-    whole.write_text("\n".join(file.read_text("utf-8") for file in files), "utf-8")
-    options = {"checkJs": True, "strict": True, "noImplicitReturns": True}
-    options |= more
-    (folder / "deno.json").write_text(json.dumps({"compilerOptions": options}))
+def test_the_core_knows_nothing_of_a_page(tmp_path):
+    # dev.py lint checks the types of all modules. Without "dom" among the libraries, one that
+    # touches the page has a mistake.
+    options = {"checkJs": True, "strict": True}
+    (tmp_path / "deno.json").write_text(json.dumps({"compilerOptions": options}))
     checked = subprocess.run(
-        [deno.find_deno_bin(), "check", "--quiet", "--config", folder / "deno.json", whole],
-        env=os.environ | {"DENO_DIR": str(folder), "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-    )
+        [deno.find_deno_bin(), "check", "--quiet", "--config", tmp_path / "deno.json", *CORE],
+        env=os.environ | bundles.ENVIRONMENT, capture_output=True, text=True,
+    )  # fmt: skip
     assert checked.returncode == 0, checked.stderr
-
-
-def test_a_type_checker_accepts_the_scripts(tmp_path):
-    # Without "dom" among the libraries, a script that touches the page is an error.
-    check_types(tmp_path, FILES)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from javascript import calling, handed_over
+from javascript import WEB, calling, handed_over
 
 import fixes
 import search_index
@@ -42,13 +42,13 @@ def read(pages):
 
 @pytest.fixture(scope="module")
 def js():
-    with calling(find="search/find-sections") as call:
+    with calling(WEB / "search" / "find-sections.js") as call:
         yield call
 
 
 PLACES = """([packed, queries]) => {
-    const index = find.unpack(packed);
-    return queries.map(query => find.search(index, query, 15)
+    const index = unpack(packed);
+    return queries.map(query => search(index, query, 15)
         .map(({section}) => `${section.page}.html#${section.id}`));
 }"""
 
@@ -137,7 +137,7 @@ def test_places_far_apart_are_packed_and_unpacked(places):
 
 def test_an_excerpt_marks_the_words_where_they_stand_closest(js):
     text = "A gate. " + "Nothing here. " * 30 + "The gates of perplexity."
-    cut = "([packed, text]) => find.excerpt(find.unpack(packed), 'perplexity gate', text)"
+    cut = "([packed, text]) => excerpt(unpack(packed), 'perplexity gate', text)"
     found = js(cut, [search_index.pack(read(TOYS)), text])
     assert found["pieces"][1::2] == ["perplexity"] or found["pieces"][-2] == "perplexity"
     assert found["pieces"][0].startswith("… ")
@@ -149,10 +149,10 @@ def test_an_excerpt_marks_the_words_where_they_stand_closest(js):
 SEARCHES = tomllib.loads((ROOT / "tests" / "searches.toml").read_text("utf-8"))["search"]
 COUNTING = """([packed, queries]) => queries.map(query => {
     let steps = 0;
-    const index = find.unpack(packed);
+    const index = unpack(packed);
     const counted = (array) => new Proxy(array, {get: (all, at) => (steps++, all[at])});
     const {places, levels} = index;
-    find.search({...index, places: counted(places), levels: counted(levels)}, query, 15);
+    search({...index, places: counted(places), levels: counted(levels)}, query, 15);
     return steps;
 })"""
 
@@ -160,7 +160,7 @@ COUNTING = """([packed, queries]) => queries.map(query => {
 @pytest.fixture
 def of_site(site, js):
     """Call a function of JavaScript with the site's index and these queries."""
-    packed = handed_over(site / "_static" / "search" / "index.js")
+    packed = handed_over((site / "_static" / "search" / "index.js").read_text("utf-8"))
     return lambda function, queries: js(function, [packed, queries])
 
 

@@ -359,7 +359,7 @@ def test_every_page_is_light(site, pages, parsed):
 
     shared = {
         name: sum(
-            packed(local(site, name, url)) for url in set(page.weighty) if "/play/" not in url
+            packed(local(site, name, url)) for url in set(page.weighty) if "train-" not in url
         )
         for name, page in parsed.items()
     }

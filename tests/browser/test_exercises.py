@@ -1,16 +1,13 @@
 """Exercises that answer: replies, the memory of one browser, and old ones offered again."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from accessible import barriers
-from test_play_core import check_types
+from javascript import WEB, calling
 
-from exercises import SCRIPTS, whole_script
+import bundles
+from exercises import bundle_source
 from questions import Choice, Number, Shape, Text
-
-ROOT = Path(__file__).parents[2]
 
 TANH = Number("Unit 0 of the state", np.tanh(0.9), digits=3, why="Only `x` counts.")
 TANH.mistake("That is the sum, before the tanh.", 0.9)
@@ -31,21 +28,16 @@ PRECISE = Number("Loss", 1.099, digits=3)
 
 
 @pytest.fixture(scope="module")
-def reply(browser):
+def reply():
     """Ask what the page replies to a typed answer."""
-    page = browser.new_page()
-    for file in ("typed-shape.js", "typed-answers.js"):
-        page.add_script_tag(path=ROOT / "docs/_static/exercises" / file)
+    with calling(WEB / "core" / "typed-answers.js") as call:
 
-    def ask(question, typed):
-        said = page.evaluate(
-            "([question, typed]) => charseqAnswers.reply(question, typed)",
-            [question.as_dict(), typed],
-        )
-        return said["verdict"], said["says"]
+        def ask(question, typed):
+            both = [question.as_dict(), typed]
+            said = call("([question, typed]) => replyTo(question, typed)", both)
+            return said["verdict"], said["says"]
 
-    yield ask
-    page.close()
+        yield ask
 
 
 @pytest.mark.parametrize(
@@ -189,9 +181,9 @@ CHAPTERS = [
     for title, counts in (("One", (1, 2)), ("Two", (1, 1)), ("Three", (0,)))
 ]
 HTML = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>
-<link rel="stylesheet" href="../_static/exercises/exercises.css">
+<link rel="stylesheet" href="../_static/bundles/exercises.css">
 <body><article><h1>{name}</h1>{body}</article>
-<script defer src="../_static/exercises/exercises.js"></script>"""
+<script defer src="../_static/bundles/exercises.js"></script>"""
 
 
 def asked(page, place, question):
@@ -202,13 +194,14 @@ def asked(page, place, question):
 def toy(tmp_path_factory):
     """A folder of three chapters and a list of them."""
     folder = tmp_path_factory.mktemp("exercises")
-    static, learn = folder / "_static" / "exercises", folder / "learn"
-    static.mkdir(parents=True)
+    learn = folder / "learn"
     learn.mkdir()
-    css = (ROOT / "docs/_static/exercises/exercises.css").read_text("utf-8")
     colours = ":root { --color-background-primary: #fff; --color-foreground-secondary: #555 }"
-    (static / "exercises.css").write_text(colours + css, "utf-8")
-    (static / "exercises.js").write_text(whole_script(CHAPTERS), "utf-8")
+    entries = {
+        "exercises.css": colours + bundles.source_of("exercises.css"),
+        "exercises.js": bundle_source(CHAPTERS),
+    }
+    bundles.bundle(entries, folder / "_static" / "bundles")
     one = [("exercise-1", TANH), ("exercise-2", SHAPE), ("exercise-2.2", SIDE)]
     two = [("exercise-1", WORD), ("exercise-2", COUNT)]
     links = "".join(f'<li><a href="{name}.html">{name}</a></li>' for name in ("one", "two"))
@@ -391,11 +384,3 @@ def test_the_forms_have_no_barrier_and_fit_a_narrow_phone(visit):
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     for number in range(3):
         assert barriers(page, part=f".question:nth-of-type({number + 1})") == []
-
-
-def test_a_type_checker_accepts_the_scripts(tmp_path):
-    listed = tmp_path / "list.js"
-    listed.write_text("const charseqExercises = 'learn/one|One|12|One 1|One 2';\n")
-    unused = {"noUnusedLocals": True, "noUnusedParameters": True}
-    lib = ["dom", "dom.iterable", "deno.ns", "esnext"]
-    check_types(tmp_path, [listed, *SCRIPTS], lib=lib, **unused)

@@ -14,21 +14,22 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 import pytest
 import torch
 from accessible import barriers, looks
-from budgets import EXERCISES, PLAYGROUND, PLAYGROUND_WITH_QUIZ
+from budgets import EXERCISES, PLAYGROUND
+from javascript import STORE, WEB, script_exposing
 from test_notebook import LOG
 from test_pages import WIDER_THAN_THE_PAGE, quiet  # noqa: F401 - a fixture
-from test_play_core import EVERY_SCRIPT, SCRIPTS_OF, WHOLE_PAGE, check_types
+from test_play_core import js  # noqa: F401 - a fixture
 
 from charseq import CharRNN, LayerShapes, Vocabulary, train
 
-PLAY = Path(__file__).parents[2] / "docs" / "_static" / "play"
 PAGE = "playground.html"
-LOADED = "[...document.querySelectorAll('script[src*=\"/play/\"]')].map(script => script.src)"
 
 
 @pytest.fixture
 def play(quiet, site):  # noqa: F811 - the fixture
     """Open a page at an address once the part that trains has shown its run."""
+
+    quiet.add_init_script(STORE)
 
     def open_(hash="", page=PAGE, ready=".play-verdict b"):
         quiet.goto("about:blank")
@@ -80,7 +81,7 @@ def test_the_notebooks_run_prints_its_ten_lines(play):
     page = play()
     assert log(page) != LOG
     page.get_by_role("button", name="The notebook’s run").click()
-    page.wait_for_function("settings => charseqStore.shared.run.settings.lr === 0.5")
+    page.wait_for_function("settings => store.view.run.settings.lr === 0.5")
     assert log(page) == LOG
     assert verdict(page) == "Not there yet."
     wrong = "“i” instead of “e” (letter 6), “l” instead of “d” (letter 9)"
@@ -159,12 +160,12 @@ JUDGED = [
 
 
 @pytest.mark.parametrize(("changes", "outcome", "text"), JUDGED, ids=range(len(JUDGED)))
-def test_a_sentence_says_what_happened(play, changes, outcome, text):
-    found = play().evaluate(
+def test_a_sentence_says_what_happened(js, changes, outcome, text):  # noqa: F811 - the fixture
+    found = js(
         """changes => {
-            const run = new charseqTraining.Run({...charseqSettings.DEFAULT, ...changes});
+            const run = new Run({...DEFAULT, ...changes});
             run.advance();
-            return charseqVerdict.judge(run);
+            return judge(run);
         }""",
         changes,
     )
@@ -186,21 +187,19 @@ def test_the_reader_travels_through_the_epochs_and_sees_each(play):
     for key, shown in (("ArrowLeft", 40), ("Home", 1), ("End", 50), ("ArrowLeft", 49)):
         slider.press(key)
         assert epoch(page).startswith(f"{shown} of 50")
-        assert says(page) == page.evaluate(
-            f"charseqStore.shared.run.records[{shown - 1}].prediction"
-        )
+        assert says(page) == page.evaluate(f"store.view.run.records[{shown - 1}].prediction")
     words = page.locator(".play-strip li .play-unseen").first.text_content()
     assert re.fullmatch(r"l: says l, right, \d+ % for l, gradient \S+", words)
     box = page.locator(".play-curve svg").bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 60)
-    assert 22 <= page.evaluate("charseqStore.shared.epoch") <= 28
+    assert 22 <= page.evaluate("store.view.epoch") <= 28
 
 
 def test_the_strip_and_the_curve_show_the_numbers_of_the_run(play):
     page = play(address(epoch="20"))
     found = page.evaluate(
         """() => {
-            const {run} = charseqStore.shared, {right, flow} = run.records[19];
+            const {run} = store.view, {right, flow} = run.records[19];
             const all = name => [...document.querySelectorAll(name)];
             const near = (a, b) => a.every((x, k) => Math.abs(x - b[k]) < 0.01);
             const percent = p => Math.round(100 * p);
@@ -247,10 +246,10 @@ def test_play_goes_on_to_the_end_and_takes_ten_jumps_where_motion_is_reduced(pla
     assert play_it() == ["Pause", "true"]
     assert seen() == [46, 47, 48, 49, 50]
     page.emulate_media(reduced_motion="reduce")
-    page.evaluate("charseqStore.set({epoch: 40})")
+    page.evaluate("store.set({epoch: 40})")
     assert play_it() == ["Pause", "true"]
     assert seen() == [40, 45, 50]
-    page.evaluate("charseqStore.set({epoch: 1})")
+    page.evaluate("store.set({epoch: 1})")
     assert play_it() == ["Pause", "true"]
     page.get_by_role("button", name="Pause").click()  # to the end it would take nine seconds
     assert press.get_attribute("aria-pressed") == "false"
@@ -268,21 +267,21 @@ def test_the_address_keeps_the_settings_and_leads_back_to_them(play):
     page.get_by_label("Text to learn").fill("a <b>bold</b> & 🙂")
     page.wait_for_function(
         """() => {
-            const {text, cell, lr} = charseqStore.shared.run.settings;
+            const {text, cell, lr} = store.view.run.settings;
             return text.includes("bold") && cell === "GRU" && lr === 0.25;
         }"""
     )
-    page.evaluate("charseqStore.set({epoch: 7, t: 3, unit: 2})")
+    page.evaluate("store.set({epoch: 7, t: 3, unit: 2})")
     page.wait_for_function("location.hash.includes('epoch=7')")
     kept = page.evaluate("location.hash")
     seen = log(page)
     again = play(kept)
     assert again.get_by_label("Text to learn").input_value() == "a <b>bold</b> & 🙂"
     assert log(again) == seen
-    place = again.evaluate("(({epoch, t, unit}) => [epoch, t, unit])(charseqStore.shared)")
+    place = again.evaluate("(({epoch, t, unit}) => [epoch, t, unit])(store.view)")
     assert place == [7, 3, 2]
     again.evaluate("location.hash = '#lr=0.3&epochs=20'")
-    again.wait_for_function("charseqStore.shared.run.settings.epochs === 20")
+    again.wait_for_function("store.view.run.settings.epochs === 20")
     assert again.get_by_label("Text to learn").input_value() == " learned deep learning"
     again.evaluate(  # a place on the page is no setting
         """() => new Promise(done => {
@@ -292,7 +291,7 @@ def test_the_address_keeps_the_settings_and_leads_back_to_them(play):
     )
     let_the_page_act(again)
     assert again.get_by_label("Learning rate", exact=True).input_value() == "0.3"
-    assert again.evaluate("charseqStore.shared.run.settings.lr") == 0.3
+    assert again.evaluate("store.view.run.settings.lr") == 0.3
 
 
 def test_each_run_that_the_page_for_teachers_links_to_opens_with_its_settings(play, site):
@@ -302,11 +301,9 @@ def test_each_run_that_the_page_for_teachers_links_to_opens_with_its_settings(pl
     for address in addresses:
         page = play(address)
         assert "".join(page.get_by_role("alert").all_text_contents()) == ""
-        settings = page.evaluate("charseqStore.shared.run.settings")
+        settings = page.evaluate("store.view.run.settings")
         for name, value in parse_qsl(address[1:]):
-            found = (
-                page.evaluate("charseqStore.shared.epoch") if name == "epoch" else settings[name]
-            )
+            found = page.evaluate("store.view.epoch") if name == "epoch" else settings[name]
             assert (str(found).lower() if isinstance(found, bool) else str(found)) == value, address
 
 
@@ -314,14 +311,14 @@ def test_an_address_chosen_while_the_page_is_about_to_write_its_own_is_kept(play
     page = play(address(cell="GRU"))
     page.evaluate(  # replaceState is silent: the page has not heard of the new address yet
         """() => new Promise(done => {
-            charseqStore.set({t: 3});
+            store.set({t: 3});
             history.replaceState(null, "", "#lr=0.3&epochs=20");
             setTimeout(done, 400);
         })"""
     )
     assert page.evaluate("location.hash") == "#lr=0.3&epochs=20"
     page.evaluate("dispatchEvent(new HashChangeEvent('hashchange'))")
-    page.wait_for_function("charseqStore.shared.run.settings.epochs === 20")
+    page.wait_for_function("store.view.run.settings.epochs === 20")
 
 
 def test_a_new_run_is_drawn_over_the_run_before(play):
@@ -329,11 +326,11 @@ def test_a_new_run_is_drawn_over_the_run_before(play):
     assert page.locator(".play-before").get_attribute("d") == ""
     page.get_by_label("Epochs", exact=True).fill("30")
     page.get_by_label("Epochs", exact=True).press("Enter")
-    page.wait_for_function("charseqStore.shared.run.records.length === 30")
+    page.wait_for_function("store.view.run.records.length === 30")
     points = "name => document.querySelector(name).getAttribute('d').split('L').length"
     assert [page.evaluate(points, name) for name in (".play-line", ".play-before")] == [30, 30]
     page.get_by_role("slider", name="Seed, slider").press("ArrowRight")
-    page.wait_for_function("charseqStore.shared.run.settings.seed === 1")
+    page.wait_for_function("store.view.run.settings.seed === 1")
     line, ghost = (page.locator(name).get_attribute("d") for name in (".play-line", ".play-before"))
     assert line != ghost
     assert "dotted: the run before" in page.locator(".play-curve").text_content()
@@ -368,12 +365,18 @@ def test_absurd_addresses_are_bounded_with_a_message_and_never_become_markup(pla
     hidden = page.locator(".play-field", has=page.get_by_label("Hidden units", exact=True))
     assert 'got "1e999", so 64 is used' in hidden.locator(".play-error").text_content()
     assert page.locator("#train :is(img, script, [onerror], [onload])").count() == 0
-    made = "charseqElements.el('p', {title: '<i>'}, '<b>x</b>', charseqElements.el('i')).innerHTML"
-    assert page.evaluate(made) == "&lt;b&gt;x&lt;/b&gt;<i></i>"
-    settings = page.evaluate("charseqStore.shared.run.settings")
+    settings = page.evaluate("store.view.run.settings")
     assert len(settings["text"]) == 60
     assert (settings["cell"], settings["hidden"], settings["lr"]) == ("RNN", 64, 0)
-    assert page.evaluate("charseqStore.shared.epoch") == settings["epochs"]
+    assert page.evaluate("store.view.epoch") == settings["epochs"]
+
+
+def test_what_an_element_is_given_never_becomes_markup(browser, tmp_path):
+    page = browser.new_page()
+    page.add_script_tag(path=script_exposing(tmp_path, WEB / "ui" / "elements.js"))
+    made = "el('p', {title: '<i>'}, '<b>x</b>', el('i')).innerHTML"
+    assert page.evaluate(made) == "&lt;b&gt;x&lt;/b&gt;<i></i>"
+    page.close()
 
 
 @pytest.mark.parametrize(
@@ -381,7 +384,7 @@ def test_absurd_addresses_are_bounded_with_a_message_and_never_become_markup(pla
 )
 def test_a_broken_address_does_no_harm(play, hash):
     page = play(hash)
-    assert page.evaluate("charseqStore.shared.run.records.length") == 50
+    assert page.evaluate("store.view.run.records.length") == 50
 
 
 def test_a_wrong_value_is_told_beside_its_field_and_the_text_being_typed_is_left_alone(play):
@@ -398,7 +401,7 @@ def test_a_wrong_value_is_told_beside_its_field_and_the_text_being_typed_is_left
     assert text.input_value() == "x"
     assert "text must have 2 to 60 characters: got 1" in page.locator(".play-top").text_content()
     text.press_sequentially("y")
-    page.wait_for_function("charseqStore.shared.run.settings.text === 'xy'")
+    page.wait_for_function("store.view.run.settings.text === 'xy'")
     assert "must have" not in page.locator(".play-top").text_content()
 
 
@@ -423,13 +426,13 @@ def test_each_challenge_can_be_met_and_none_is_met_where_it_starts(play):
     names = page.locator(".play-tasks b")
     assert names.all_text_contents() == list(SOLVED)
     for name in (*SOLVED, "One change"):
-        page.evaluate("() => { window.runBefore = charseqStore.shared.run }")
+        page.evaluate("() => { window.runBefore = store.view.run }")
         page.get_by_role("button", name=f"Start here: {name}").click()
-        page.wait_for_function("charseqStore.shared.run !== runBefore")
+        page.wait_for_function("store.view.run !== runBefore")
     assert page.get_by_role("heading", name="Challenges: 0 of 4 met").count() == 1
     page.get_by_label("Seed", exact=True).fill("1")  # one change, but not the right one
     page.get_by_label("Seed", exact=True).press("Enter")
-    page.wait_for_function("charseqStore.shared.run.settings.seed === 1")
+    page.wait_for_function("store.view.run.settings.seed === 1")
     assert page.get_by_role("heading", name="Challenges: 0 of 4 met").count() == 1
     for k, (name, settings) in enumerate(SOLVED.items(), 1):
         page.evaluate("hash => { location.hash = hash }", address(**settings))
@@ -565,12 +568,12 @@ def test_a_browser_that_keeps_nothing_does_no_harm(play, quiet, methods):  # noq
     page.get_by_role("heading", name="Challenges: 2 of 4 met").wait_for()
 
 
-def test_where_the_very_name_of_the_storage_throws_nothing_is_kept(browser):
+def test_where_the_very_name_of_the_storage_throws_nothing_is_kept(browser, tmp_path):
     page = browser.new_page()  # about:blank has no storage
-    page.add_script_tag(path=PLAY / "stored-entry.js")
+    page.add_script_tag(path=script_exposing(tmp_path, WEB / "ui" / "storage.js"))
     with pytest.raises(Exception, match="SecurityError"):
         page.evaluate("localStorage")
-    entry = "const entry = charseqStored('charseq.challenges', () => 'checked')"
+    entry = "const entry = storedEntry('charseq.challenges', () => 'checked')"
     calls = "entry.write(['fail']), entry.write(null), entry.read()"
     assert page.evaluate(f"() => {{ {entry}; return {calls} }}") is None
     page.close()
@@ -602,7 +605,7 @@ def test_guessing_first_covers_the_run_until_the_reader_has_guessed(play):
     question(page).wait_for()
     page.get_by_role("checkbox", name="Guess first").uncheck()
     page.locator(".play-curve").wait_for()
-    assert page.evaluate("charseqStore.shared.run.settings.seed") == 3
+    assert page.evaluate("store.view.run.settings.seed") == 3
 
 
 # --- for everybody --------------------------------------------------------------------------------
@@ -641,7 +644,7 @@ def test_all_of_it_is_reached_and_worked_by_keyboard(play):
     assert [name for name in names if name in order] == order
     page.wait_for_function(
         """() => {
-            const {text, cell, outputLayer} = charseqStore.shared.run.settings;
+            const {text, cell, outputLayer} = store.view.run.settings;
             return text === "banana" && cell === "GRU" && outputLayer === false;
         }"""
     )
@@ -718,9 +721,9 @@ def test_without_scripts_the_page_shows_the_run_as_a_table(browser, site):
 
 def test_a_part_whose_script_fails_leaves_its_fallback(browser, site):
     page = browser.new_page()
-    page.route("**/loss-curve.js*", lambda route: route.abort())
+    page.route("**/paths-scrubber.js*", lambda route: route.abort())
     page.goto((site / "learn/ceiling.html").as_uri())
-    with page.expect_event("requestfailed", lambda request: "/loss-curve.js" in request.url):
+    with page.expect_event("requestfailed", lambda request: "/paths-scrubber.js" in request.url):
         page.locator("[data-play='scrubber']").scroll_into_view_if_needed()
     let_the_page_act(page)
     assert page.get_by_text("learned leep learneng").last.is_visible()
@@ -740,10 +743,8 @@ def test_a_chapters_scrubber_loads_when_it_comes_near(play, chapter, at, said):
     page.evaluate(
         "() => new Promise(done => new IntersectionObserver(done).observe(document.body))"
     )
-    assert page.locator("link[href*='play.css']").count() == 0
-    assert [src.rpartition("/")[2].partition("?")[0] for src in page.evaluate(LOADED)] == [
-        "load-when-near.js"
-    ]
+    at_once = {"page-start.js", "page.js", "exercises.js", "exercises.css"}
+    assert set(own_files(page)) == at_once
     scrubber = page.locator("[data-play='scrubber']")
     scrubber.scroll_into_view_if_needed()
     page.locator(".play-says").first.wait_for()
@@ -759,7 +760,7 @@ def test_a_chapters_scrubber_loads_when_it_comes_near(play, chapter, at, said):
 def test_pages_without_a_part_load_nothing_of_it(pages):
     marked = {name for name, html in pages.items() if "data-play=" in html}
     assert {PAGE, "learn/train.html", "learn/ceiling.html"} <= marked
-    loads = re.compile(r'(?:src|href)="[^"]*/play/')
+    loads = re.compile(r"bundles/widgets\.css")
     assert marked == {name for name, html in pages.items() if loads.search(html)}
 
 
@@ -767,26 +768,24 @@ def test_pages_without_a_part_load_nothing_of_it(pages):
 
 
 def own_files(page):
-    """What the page has loaded for the playground and for exercises, and how much it weighs."""
+    """The bundles that the page has loaded, and how much each weighs."""
     urls = page.evaluate(
         """[...document.querySelectorAll("script[src], link[rel='stylesheet']")]
-            .map(({src, href}) => src ?? href).filter(url => /[/](play|exercises)[/]/.test(url))"""
+            .map(({src, href}) => src ?? href).filter(url => url.includes("/bundles/"))"""
     )
     files = {Path(unquote(urlsplit(url).path)) for url in urls}
     return {file.name: len(gzip.compress(file.read_bytes(), 9, mtime=0)) for file in files}
 
 
-def test_all_scripts_and_styles_are_light_and_those_of_the_quiz_come_later(play):
+def test_all_scripts_and_styles_of_the_playground_are_light(play):
     page = play()
-    at_once = own_files(page)
-    assert set(at_once) == {"whole.js", "play.css"}
-    assert sum(at_once.values()) <= PLAYGROUND, at_once
+    files = own_files(page)
+    own = {"train-inside-step-explorer-quiz.js", "widgets.css", "exercises.css"}
+    assert set(files) - {"page-start.js", "page.js"} == own
+    assert sum(files[name] for name in own) <= PLAYGROUND, files
     show_all(page)
     page.get_by_label("What is the shape of").wait_for()
-    later = own_files(page)
-    late = [Path(script).name + ".js" for script in SCRIPTS_OF["quiz"] if script not in WHOLE_PAGE]
-    assert later.keys() - at_once.keys() == {*late, "exercises.css"}
-    assert sum(later.values()) <= PLAYGROUND_WITH_QUIZ, later
+    assert own_files(page) == files
 
 
 def test_the_scripts_and_styles_of_exercises_are_light(play):
@@ -797,19 +796,13 @@ def test_the_scripts_and_styles_of_exercises_are_light(play):
     assert sum(own.values()) <= EXERCISES, own
 
 
-def test_the_sites_scripts_lack_comments_and_the_whole_has_all(site):
-    folder = site / "_static" / "play"
-    lean = {path.stem: path.read_text("utf-8") for path in folder.glob("*.js")}
-    for name, script in lean.items():
-        assert not re.search(r"^\s*(/\*|\*|//)|/\*\*| // \w[^\"'`]*$", script, re.MULTILINE), name
-    for name in WHOLE_PAGE:
-        assert lean[name] in lean["whole"], name
-
-
-# --- types ----------------------------------------------------------------------------------------
-
-
-def test_a_type_checker_accepts_all_scripts_of_the_page(tmp_path):
-    files = [PLAY / f"{name}.js" for name in EVERY_SCRIPT]
-    unused = {"noUnusedLocals": True, "noUnusedParameters": True}
-    check_types(tmp_path, files, lib=["dom", "dom.iterable", "deno.ns", "esnext"], **unused)
+def test_each_bundle_is_a_classic_script_that_something_loads(site, pages):
+    folder = site / "_static" / "bundles"
+    scripts = {path.name: path.read_text("utf-8") for path in folder.glob("*.js")}
+    texts = [*pages.values(), *scripts.values()]
+    for path in folder.iterdir():
+        others = [text for text in texts if text != scripts.get(path.name)]
+        assert any(f"bundles/{path.name}" in text for text in others), path
+    for name, script in scripts.items():
+        assert script.startswith("(()=>{"), name
+        assert not re.search(r"\b(import|export)\b *[{*\"]|/\*\*", script), name

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from accessible import barriers, looks
+from javascript import STORE
 from playwright.sync_api import expect
 from test_pages import WIDER_THAN_THE_PAGE, quiet  # noqa: F401 - a fixture
 from test_play_core import js  # noqa: F401 - a fixture
@@ -119,6 +120,7 @@ TERMS = {
 @pytest.fixture
 def play(quiet, site):  # noqa: F811 - the fixture
     """Open the playground at an address, or another page; with its part at hand."""
+    quiet.add_init_script(STORE)
 
     def open_(part, hash="", page="playground.html"):
         quiet.goto("about:blank")
@@ -232,9 +234,9 @@ def row_of(symbol):
 
 EVERY_TERM = """cell => {
     const sizes = {cell, V: 3, H: 2, outputLayer: true};
-    const model = charseq.createModel(sizes, new charseq.Generator(0));
-    return charseqTerms.lines(model).map(line => [
-        line, charseqTerms.pieces(line).filter((_, k) => k % 2)]);
+    const model = createModel(sizes, new Generator(0));
+    return linesOf(model).map(line => [
+        line, termPieces(line).filter((_, k) => k % 2)]);
 }"""
 
 
@@ -251,13 +253,13 @@ def test_each_term_of_the_equations_is_found_in_the_code_of_the_reference(js, ce
     for line, symbols in js(EVERY_TERM, cell):
         code = lines_of(line["code"])
         for symbol in symbols:
-            place = js("found => charseqTerms.find(...found)", [line, symbol, code])
+            place = js("found => findTerm(...found)", [line, symbol, code])
             expected = TERMS[cell][line["name"]][symbol]
             row = code[place["row"]] if place else ""
             piece = row[place["from"] : place["to"]] if place else ""
             assert (row.split("  #")[0].strip(), piece) == expected, (
                 f"the playground marks {symbol} of {line['text']!r} in the source of "
-                f"charseq.reference.{line['code']}: `find` of equation-terms.js must find "
+                f"charseq.reference.{line['code']}: `findTerm` of equation-terms.js must find "
                 f"{expected[1]!r} in the line {expected[0]!r}"
             )
 
@@ -274,10 +276,10 @@ def test_each_symbol_has_one_row_of_the_notation_and_one_meaning(js, cell):  # n
 
 SUM_TEXTS = """cell => {
     const sizes = {cell, V: 3, H: 2, outputLayer: true};
-    const model = charseq.createModel(sizes, new charseq.Generator(0));
-    const pass = charseq.createPass(model, [0, 1, 2]);
-    charseq.forward(model, pass);
-    return charseqSums.all({model, pass, chars: ["a", "b", "c"]}, 1, 1)
+    const model = createModel(sizes, new Generator(0));
+    const pass = createPass(model, [0, 1, 2]);
+    forward(model, pass);
+    return sumsOf({model, pass, chars: ["a", "b", "c"]}, 1, 1)
         .map(({title, terms}) => [title, terms.map(({group, name}) => [group, name])]);
 }"""
 
@@ -287,7 +289,7 @@ def test_the_sums_have_the_symbols_of_the_notation(js, cell):  # noqa: F811
     sums = js(SUM_TEXTS, cell)
     for title, terms in sums:
         for text in (title, *itertools.chain(*terms)):
-            symbols = js("text => charseqFormats.pieces(text)", text)[1::2]
+            symbols = js("text => symbolPieces(text)", text)[1::2]
             symbols += re.findall(r"^(\w+)\[", text)  # W_hr[1, 0] is a number of W_hr
             assert all(len(row_of(symbol)) == 1 for symbol in symbols), text
             # No letter of a quantity stands without its index.
@@ -451,7 +453,7 @@ def test_the_sliders_of_both_parts_move_one_place(play, quiet):  # noqa: F811 - 
         for label, value in (("Time step t", "4"), ("Unit", "3")):
             part.get_by_label(label, exact=True).fill("1")
             part.get_by_label(label, exact=True).fill(value)
-        assert quiet.evaluate("[charseqStore.shared.t, charseqStore.shared.unit]") == [3, 3]
+        assert quiet.evaluate("[store.view.t, store.view.unit]") == [3, 3]
         for other in (inside, step):  # each part is told in a task of its own
             expect(other.locator("output")).to_have_text(["4: “a”", "3"])
 
@@ -481,7 +483,7 @@ def test_the_choice_stays_as_the_epoch_changes_and_falls_back_with_the_cell(play
     part.locator(".play-panel summary").click()
     numbers = part.locator(".play-panel details tbody")
     at_the_end = numbers.text_content()
-    quiet.evaluate("charseqStore.set({epoch: 2})")
+    quiet.evaluate("store.set({epoch: 2})")
     expect(numbers).not_to_have_text(at_the_end)
     assert before.evaluate("button => button.isConnected && button.ariaPressed") == "true"
     quiet.evaluate(f"location.hash = '{address('LSTM')}'")
@@ -504,7 +506,7 @@ def sum_shown(step):
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_sum_ends_at_the_value_in_the_table_of_states(play, nets, quiet, cell):  # noqa: F811
     step = play("step", address(cell, t=5, unit=2))
-    t, unit = (quiet.evaluate(f"charseqStore.shared.{name}") for name in ("t", "unit"))
+    t, unit = (quiet.evaluate(f"store.view.{name}") for name in ("t", "unit"))
     assert (t, unit) == (5, 2)
     for k, name in enumerate(SUMS[cell]):
         if cell != "RNN":
@@ -715,7 +717,7 @@ DRAWINGS = """async () => {
         };
     }
     for (const t of [1, 2, 3, 4, 5]) {
-        charseqStore.set({t});  // each part draws in a task of its own, one after the other
+        store.set({t});  // each part draws in a task of its own, one after the other
         for (let part = 0; part < 20; part++) await new Promise(done => setTimeout(done));
     }
     count(watcher.takeRecords());

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from accessible import barriers, looks
 from test_pages import WIDER_THAN_THE_PAGE, quiet  # noqa: F401 - a fixture
-from test_play_core import ASKED, PLAY, SCRIPTS_OF, pack_net, trained  # noqa: F401 - a fixture
+from test_play_core import trained  # noqa: F401 - a fixture
 
+import bundles
 from charseq import generate, reference
+from widgets import bundle_source, pack_net
 
 EVIL = "<img src=x onerror=alert(1)>"
 THEME = """
@@ -24,31 +26,33 @@ THEME = """
   body { background: #131416; color: #eee; }
 }"""
 TEXT = 'f(a, b) is a "call" (of f).'
-NET = "reference-net"
+NET = "reference-net.js"
+LATER = {"look-panels.js", "look.css"}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A folder with all scripts, and the network, as the site's builder would write them."""
     folder = tmp_path_factory.mktemp("look")
-    for path in PLAY.iterdir():
-        shutil.copy(path, folder)
-    (folder / f"{NET}.js").write_text(pack_net(), "utf-8")
+    entries = {name: bundles.source_of(name) for name in LATER | {"widgets.css"}}
+    bundles.bundle(entries | {"look.js": bundle_source(["look"])}, folder / "_static" / "bundles")
+    (folder / "_static" / NET).write_text(pack_net(), "utf-8")
     return folder
 
 
 def write_page(folder, **options):
-    size = (folder / f"{NET}.js").stat().st_size if (folder / f"{NET}.js").exists() else 0
+    file = folder / "_static" / NET
+    size = file.stat().st_size if file.exists() else 0
     made = (
-        f'<div class="play" data-play="look" data-asked="{" ".join((*ASKED["look"], NET))}" '
+        f'<div class="play" data-play="look" '
         f'data-options="{escape(urlencode({"size": size} | options))}">'
         '<div class="play-fallback">Fallback.</div></div>'
     )
-    scripts = "".join(f'<script defer src="{name}.js"></script>' for name in SCRIPTS_OF["look"])
     (folder / "page.html").write_text(
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Part</title>'
-        f'<style>{THEME}</style><link rel="stylesheet" href="play.css">'
-        f"<body><main><h1>Part</h1><h2>One</h2>{made}</main>{scripts}",
+        f'<style>{THEME}</style><link rel="stylesheet" href="_static/bundles/widgets.css">'
+        f"<body><main><h1>Part</h1><h2>One</h2>{made}</main>"
+        '<script defer src="_static/bundles/look.js"></script>',
         "utf-8",
     )
     return (folder / "page.html").as_uri()
@@ -130,12 +134,12 @@ def test_nothing_of_the_network_is_loaded_before_the_reader_asks(look, quiet, fo
     asked = []
     quiet.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
     page = look(load=False)
-    before = {f"{name}.js" for name in SCRIPTS_OF["look"]} | {"page.html", "play.css", "blank"}
+    before = {"look.js", "page.html", "widgets.css", "blank"}
     assert set(asked) <= before
-    kilobytes = -(-(folder / f"{NET}.js").stat().st_size // 1000)
+    kilobytes = -(-(folder / "_static" / NET).stat().st_size // 1000)
     page.get_by_role("button", name=f"Load the network ({kilobytes} kB)").press("Enter")
     ready(page)
-    assert set(asked) - before == {f"{name}.js" for name in (*ASKED["look"], NET)} | {"look.css"}
+    assert set(asked) - before == {NET} | LATER
 
 
 BROKEN = {
@@ -143,10 +147,10 @@ BROKEN = {
     "of another kind": lambda script: "hello",
     "without a weight": lambda script: script.replace('"head.bias"', '"head.bios"'),
     "with half of a weight": lambda script: re.sub(
-        r'("head.bias": [^}]*"data": "[^"]{40})[^"]*', r"\1", script
+        r'("head.bias":[^}]*"data":"[^"]{40})[^"]*', r"\1", script
     ),
     "without any weights": lambda script: re.sub(
-        r'"weights": .*, "text"', '"weights": null, "text"', script
+        r'"weights":.*,"text"', '"weights":null,"text"', script
     ),
 }
 
@@ -154,7 +158,7 @@ BROKEN = {
 @pytest.mark.parametrize("damage", BROKEN)
 def test_a_damaged_network_says_so_in_one_sentence(browser, folder, tmp_path, damage):
     shutil.copytree(folder, tmp_path / "look")
-    file = tmp_path / "look" / f"{NET}.js"
+    file = tmp_path / "look" / "_static" / NET
     file.write_text(BROKEN[damage](file.read_text("utf-8")), "utf-8")
     page = browser.new_page()
     page.goto(write_page(tmp_path / "look"))
@@ -168,7 +172,7 @@ def test_a_damaged_network_says_so_in_one_sentence(browser, folder, tmp_path, da
 
 def test_a_missing_network_says_so_and_can_be_asked_for_again(browser, folder, tmp_path):
     shutil.copytree(folder, tmp_path / "look")
-    file = tmp_path / "look" / f"{NET}.js"
+    file = tmp_path / "look" / "_static" / NET
     script = file.read_text("utf-8")
     file.unlink()
     page = browser.new_page()
@@ -176,7 +180,7 @@ def test_a_missing_network_says_so_and_can_be_asked_for_again(browser, folder, t
     press = page.get_by_role("button", name="Load the network")
     press.click()
     said = page.locator(".play-look [role=status]")
-    said.filter(has_text=f"The file {NET}.js could not be loaded.").wait_for()
+    said.filter(has_text=f"The file {NET} could not be loaded.").wait_for()
     file.write_text(script, "utf-8")
     press.click()
     ready(page)

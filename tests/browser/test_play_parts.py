@@ -5,27 +5,43 @@ import json
 import random
 import re
 from collections import Counter
+from functools import cache
 from html import escape
-from pathlib import Path
 from urllib.parse import urlencode
 
 import numpy as np
 import pytest
 import torch
 from accessible import barriers, looks
+from javascript import WEB, calling
 from test_pages import WIDER_THAN_THE_PAGE, quiet  # noqa: F401 - a fixture
-from test_play_core import FILES, SCRIPTS_OF
+from test_play_core import CORE
 
+import bundles
 from charseq import CharRNN, LayerShapes, NumpyNet, Vocabulary, generate, training_steps
 from charseq.sampling import probabilities
+from widgets import bundle_source
 
-PLAY = Path(__file__).parents[2] / "docs" / "_static" / "play"
 FARM = "the cat sat, the dog dug, the hen ate, the cow mooed. "
 EVIL = "<img src=x onerror=alert(1)>"
 
 
+@pytest.fixture(scope="session")
+def bundle_of(tmp_path_factory):
+    """Return a folder with the bundle of some widgets, as the site's builder writes it."""
+
+    @cache
+    def bundled(names):
+        folder = tmp_path_factory.mktemp("part") / "_static" / "bundles"
+        styles = bundles.source_of("widgets.css")
+        bundles.bundle({"part.js": bundle_source(names), "widgets.css": styles}, folder)
+        return folder
+
+    return bundled
+
+
 @pytest.fixture
-def part(quiet, tmp_path):  # noqa: F811 - the fixture above
+def part(quiet, tmp_path, bundle_of):  # noqa: F811 - the fixture above
     """Put a part, or several, on a page of its own, as the site's builder would."""
 
     def show(*names, **options):
@@ -34,13 +50,12 @@ def part(quiet, tmp_path):  # noqa: F811 - the fixture above
             '<div class="play-fallback">Fallback.</div></div>'
             for name in names
         )
-        needed = dict.fromkeys(itertools.chain(*(SCRIPTS_OF[name] for name in names)))
-        scripts = [(PLAY / f"{script}.js").resolve().as_uri() for script in needed]
+        folder = bundle_of(names)
         (tmp_path / "page.html").write_text(
             '<!doctype html><html lang="en"><meta charset="utf-8"><title>Part</title>'
-            f'<link rel="stylesheet" href="{(PLAY / "play.css").as_uri()}">'
+            f'<link rel="stylesheet" href="{(folder / "widgets.css").as_uri()}">'
             f"<body><main><h1>Part</h1><h2>One</h2>{made}</main>"
-            + "".join(f'<script defer src="{script}"></script>' for script in scripts),
+            f'<script defer src="{(folder / "part.js").as_uri()}"></script>',
             "utf-8",
         )
         quiet.goto((tmp_path / "page.html").as_uri())
@@ -405,19 +420,16 @@ SEEDS = range(2)
 
 
 @pytest.fixture(scope="module")
-def quiz(browser):
-    """Call a function of the quiz where its scripts are loaded."""
-    page = browser.new_page()
-    for file in FILES:
-        page.add_script_tag(path=file)
-    yield lambda function, argument=None: page.evaluate(f"x => ({function})(x)", argument)
-    page.close()
+def quiz():
+    """Call a function of the quiz in Deno."""
+    with calling(*CORE) as call:
+        yield call
 
 
 @pytest.fixture(scope="module")
 def asked(quiz):
     """The questions about each layer, for each seed."""
-    ask = "([layers, seeds]) => layers.map(l => seeds.map(seed => charseqQuiz.questions(l, seed)))"
+    ask = "([layers, seeds]) => layers.map(l => seeds.map(seed => shapeQuestions(l, seed)))"
     return quiz(ask, [LAYERS, [*SEEDS]])
 
 
@@ -443,16 +455,16 @@ def test_the_answers_are_what_python_answers(questions):
 
 
 def test_a_seed_asks_the_same_again_and_another_one_something_else(quiz, asked):
-    again = quiz("layer => charseqQuiz.questions(layer, 1)", LAYERS[-1])
+    again = quiz("layer => shapeQuestions(layer, 1)", LAYERS[-1])
     assert again == asked[-1][1] != asked[-1][0]
 
 
 def test_a_question_is_about_a_layer_of_the_readers_kind(quiz, asked):
-    kinds = quiz("layers => layers.map(charseqQuiz.kind)", LAYERS)
+    kinds = quiz("layers => layers.map(kindOf)", LAYERS)
     assert len(set(kinds)) == len(LAYERS)
     for layer, kind, seeds in zip(LAYERS, kinds, asked, strict=True):
         options = [question["options"] for listed in seeds for question in listed]
-        assert set(quiz("layers => layers.map(charseqQuiz.kind)", options)) == {kind}
+        assert set(quiz("layers => layers.map(kindOf)", options)) == {kind}
         assert all(one["input_size"] != layer["input_size"] for one in options)
 
 
@@ -513,9 +525,9 @@ def test_each_question_foresees_two_mistakes_that_lead_to_other_answers(question
 
 def test_the_page_knows_each_foreseen_mistake_and_the_answer(quiz, asked):
     replies = quiz(
-        """layers => layers.flatMap(layer => charseqQuiz.questions(layer, 0)).map(({asked}) =>
+        """layers => layers.flatMap(layer => shapeQuestions(layer, 0)).map(({asked}) =>
             [asked.answer, ...asked.mistakes.map(([typed]) => typed)]
-                .map(typed => charseqAnswers.reply(asked, typed)))""",
+                .map(typed => replyTo(asked, typed)))""",
         LAYERS,
     )
     questions = [question for seeds in asked for question in seeds[0]]
@@ -536,10 +548,10 @@ SHRUNK = {"proj_size": 7}
 
 def told(quiz, options, name, typed):
     """What the page replies to an answer, which may depend on the question's options."""
-    listed = quiz("layer => charseqQuiz.questions(layer, 0)", LAYER | options)
+    listed = quiz("layer => shapeQuestions(layer, 0)", LAYER | options)
     question = next(one for one in listed if re.fullmatch(name, one["name"]))
     given = typed(question["options"]) if callable(typed) else typed
-    ask = "([asked, typed]) => charseqAnswers.reply(asked, typed)"
+    ask = "([asked, typed]) => replyTo(asked, typed)"
     return quiz(ask, [question["asked"], ", ".join(map(str, given))])
 
 
@@ -615,7 +627,7 @@ def test_other_wrong_answers_are_explained_too(quiz, options, name, typed, verdi
 
 def question_of(quiz, page, seed, **options):
     """The question that the page shows: the seed's first one that is neither solved nor shown."""
-    ask = "([layer, seed]) => charseqQuiz.questions(layer, seed)"
+    ask = "([layer, seed]) => shapeQuestions(layer, seed)"
     listed = quiz(ask, [LAYER | ONE_WAY | {"bias": True} | options, seed])
     label = page.locator(".question label").text_content()
     return next(one for one in listed if one["asked"]["label"].replace("`", "") == label)
@@ -677,7 +689,12 @@ def test_shapes_that_are_not_solved_are_asked_for_first_and_none_twice_in_a_row(
     page = part("quiz", mode="LSTM")  # with other sizes, after a reload
     assert page.locator(".question-solved").text_content() == "solved"
     assert "10 of 10 shapes of this layer solved" in page.locator(".play-quiz").text_content()
-    page.evaluate("charseqSolved.forget()")
+    page.evaluate(  # another tab forgets what is solved
+        """() => {
+            localStorage.removeItem("charseq-exercises");
+            dispatchEvent(new StorageEvent("storage", {key: "charseq-exercises"}));
+        }"""
+    )
     assert page.locator(".question-solved").text_content() == ""
     assert "0 of 10 shapes of this layer solved" in page.locator(".play-quiz").text_content()
 
@@ -720,16 +737,16 @@ def test_an_answer_is_never_markup(part):
      " ( 3 ,21, 16, ) ", "torch.Size([3, 21, 16])", "3; 21; 16", "03, 21, 16"],
 )  # fmt: skip
 def test_a_shape_may_be_typed_in_many_ways(quiz, typed):
-    assert quiz("charseqTypedShape", typed) == {"shape": [3, 21, 16], "hint": ""}
+    assert quiz("typedShape", typed) == {"shape": [3, 21, 16], "hint": ""}
 
 
 def test_a_shape_of_one_axis_may_have_pythons_comma(quiz):
     for typed in ("16", "(16,)", "(16)", "16,"):
-        assert quiz("charseqTypedShape", typed) == {"shape": [16], "hint": ""}
+        assert quiz("typedShape", typed) == {"shape": [16], "hint": ""}
 
 
 def test_one_axis_too_many_is_a_wrong_answer_and_no_odd_one(quiz):
-    assert quiz("charseqTypedShape", "1, 3, 21, 16") == {"shape": [1, 3, 21, 16], "hint": ""}
+    assert quiz("typedShape", "1, 3, 21, 16") == {"shape": [1, 3, 21, 16], "hint": ""}
 
 
 @pytest.mark.parametrize(
@@ -754,7 +771,7 @@ def test_one_axis_too_many_is_a_wrong_answer_and_no_odd_one(quiz):
     ],
 )
 def test_odd_input_gets_a_hint(quiz, typed, hint):
-    read = quiz("charseqTypedShape", typed)
+    read = quiz("typedShape", typed)
     assert hint.lower() in read["hint"].lower()
     assert read["hint"].endswith("for example 3, 21, 16.")
     assert read["shape"] == []
@@ -986,10 +1003,13 @@ def test_a_chapters_part_loads_when_it_comes_near_and_is_accessible(quiet, site,
     quiet.on("request", lambda request: asked.append(request.url.split("/")[-1].split("?")[0]))
     quiet.goto((site / name).as_uri())
     quiet.wait_for_load_state("load")
-    assert f"part-{play}.js" not in asked
+    html = (site / name).read_text("utf-8")
+    (bundle,) = set(re.findall(r'data-files="[^"]*bundles/([\w-]+\.js)"', html))
+    assert bundle not in asked
     part = quiet.locator(f'[data-play="{play}"]')
     part.scroll_into_view_if_needed()
     quiet.wait_for_selector(f".play-{play} button")
+    assert bundle in asked
     assert part.locator(".play-fallback").count() == 0
     if play == "temperature":
         part.get_by_role("button", name="Draw 40 characters").click()
@@ -1046,7 +1066,7 @@ def test_what_stands_below_a_part_stays_in_view_when_the_part_replaces_its_fallb
 def test_a_picture_has_a_name_before_there_is_anything_to_draw():
     made = [
         attributes
-        for path in PLAY.glob("*.js")
+        for path in WEB.rglob("*.js")
         for attributes in re.findall(
             r'svg\(\s*"svg",\s*\{([^}]*role: "img"[^}]*)', path.read_text("utf-8")
         )

@@ -2,11 +2,10 @@
 
 An exercise is an admonition of the class ``exercise`` with a title such as "Exercise 3 (by hand):
 one step back". The questions that follow it come from the cells (questions.py). Their scripts are
-in _static/exercises; a page loads them, as one file, only if it has something to do for them.
+in docs/_web/exercises; a page loads them, as one bundle, only if it has something to do for them.
 """
 
 import json
-from pathlib import Path
 
 from docutils import nodes
 from sphinx import addnodes
@@ -14,17 +13,13 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import docname_join, logging
 from sphinx.util.docutils import SphinxDirective
 
+import bundles
 import html_only
 from anchors import address_of, give_address, permalink
-from widgets import ANSWER, SOURCE, lean
 
 logger = logging.getLogger(__name__)
 QUESTION = '<div class="question" hidden'
-FOLDER = Path(__file__).parents[2] / "_static" / "exercises"
-SCRIPTS = (
-    *(SOURCE / f"{name}.js" for name in ("make-element", *ANSWER)),
-    *(FOLDER / f"{name}.js" for name in ("progress", "start")),
-)
+SCRIPT = "exercises.js"
 
 
 class memory(nodes.General, nodes.Element):  # noqa: N801 - docutils names visitors after it
@@ -111,29 +106,29 @@ def reading_order(env):
     return dict.fromkeys(below(env.config.root_doc))
 
 
-def whole_script(chapters):
-    """Return all scripts in one, which know these chapters and their exercises."""
-    # One line per chapter. Of "Exercise 2 (by hand): words", it has only the words.
-    lines = []
-    for page, title, exercises in chapters:
-        names = [name.partition("): ")[2] for _, name, _ in exercises]
-        counts = "".join(str(count) for *_, count in exercises)
-        lines.append("|".join([page, title, counts, *names]))
-    listed = json.dumps("\n".join(lines), ensure_ascii=False)
-    scripts = "".join(path.read_text("utf-8") for path in SCRIPTS)
-    # In a block, the names are not those of the playground's scripts on the same page.
-    return lean(f'"use strict";\n{{\nconst charseqExercises = {listed};\n{scripts}}}\n')
+def bundle_source(chapters):
+    """Return a module that makes the forms, and shows progress in these chapters."""
+    folder = bundles.WEB / "exercises"
+    # Of "Exercise 2 (by hand): words", it has only the words.
+    listed = [
+        [page, title, [[name.partition("): ")[2], count] for _, name, count in exercises]]
+        for page, title, exercises in chapters
+    ]
+    return f"""
+        import {{ fillForms }} from "{(folder / "question-form.js").as_uri()}";
+        import {{ showProgress }} from "{(folder / "progress.js").as_uri()}";
+        fillForms();
+        showProgress({json.dumps(listed)});
+    """
 
 
-def write_scripts(app, env):
+def write_bundle(app, env):
     """Write the scripts before any page, since a page names their checksum.
 
     The pages that show all exercises are written anew whenever a chapter is.
     """
     if app.builder.format == "html":
-        target = Path(app.outdir, "_static", "exercises", "exercises.js")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(whole_script(chapters(env)), "utf-8", newline="\n")
+        bundles.bundle({SCRIPT: bundle_source(chapters(env))}, bundles.folder_in(app))
     return [name for name, about in env.metadata.items() if "all-exercises" in about]
 
 
@@ -170,24 +165,13 @@ class ShowAll(SphinxPostTransform):
 def add_files(app, pagename, templatename, context, doctree):
     has_memory = doctree and any(True for _ in doctree.findall(memory))
     if pagename in exercises_of(app.env) or has_memory:
-        app.add_css_file("exercises/exercises.css")
-        app.add_js_file("exercises/exercises.js", loading_method="defer")
+        app.add_css_file(f"{bundles.FOLDER}/exercises.css")
+        app.add_js_file(f"{bundles.FOLDER}/{SCRIPT}", loading_method="defer")
 
 
 def visit_memory(translator, node):
     translator.body.append('<div class="exercise-memory" data-exercise-memory></div>\n')
     raise nodes.SkipNode
-
-
-def thin_out(app, exception):
-    """Of the parts of the one script, only what the playground loads needs a place on the site."""
-    if not exception and app.builder.format == "html":
-        folder = Path(app.outdir, "_static", "exercises")
-        for path in folder.glob("*.js"):
-            if f"../exercises/{path.stem}" in ANSWER:
-                path.write_text(lean(path.read_text("utf-8")), "utf-8", newline="\n")
-            elif path.name != "exercises.js":
-                path.unlink()
 
 
 def setup(app):
@@ -199,7 +183,6 @@ def setup(app):
     app.connect("doctree-read", collect)
     app.connect("env-purge-doc", purge)
     app.connect("env-merge-info", merge)
-    app.connect("env-updated", write_scripts)
+    app.connect("env-updated", write_bundle)
     app.connect("html-page-context", add_files)
-    app.connect("build-finished", thin_out)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -26,7 +26,7 @@ ENVIRONMENT = {
     "DENO_NO_UPDATE_CHECK": "1",
     "NO_COLOR": "1",
 }
-MISSING = """\
+FAILED = """\
 Deno could not bundle the scripts of the site:
 {}
 If it lacks esbuild: with a network, `python3 dev.py docs` fetches it once from the npm registry.
@@ -50,7 +50,7 @@ def bundle(entries, target):
             capture_output=True, text=True, encoding="utf-8",
         )  # fmt: skip
     if done.returncode:
-        raise BundleError(MISSING.format(done.stderr.strip()))
+        raise BundleError(FAILED.format(done.stderr.partition("\nStack ")[0].strip()))
 
 
 def importing(*modules):

@@ -14,8 +14,7 @@ fails. Labels and replies are plain text, in which `code` may stand in backticks
 An exercise that builds something has a starter, a checker and a solution in cells of the page. A
 hidden cell calls ``refuses`` to see that the checker does not let wrong solutions pass.
 
-_static/exercises holds the scripts that read what a reader types, and exercises.py puts them on the
-pages.
+docs/_web holds the scripts that read what a reader types; exercises.py puts them on the pages.
 """
 
 import json

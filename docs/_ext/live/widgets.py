@@ -1,12 +1,9 @@
-"""Put a part of the playground on a page: ``{play} train``.
+"""Put a widget on a page: ``{play} train``.
 
-Its options become the part's settings. Its body is what the page shows where scripts do not run;
-_static/play/play.js replaces it by the part. A chapter loads load-when-near.js, which loads the
-styles and scripts of a part once the reader comes near it. The playground loads those of most of
-its parts at once, as one file, and what is missing for the others in the same way as a chapter.
-
-The scripts run as they are in the repository. The site's copies have no comments and no
-indentation, which saves a third of what a phone would load.
+Its options become the widget's settings. Its body is what the page shows where scripts do not run;
+docs/_web/widgets/define.js replaces it by the widget. All widgets of a page are in one bundle. A
+page loads it once the reader comes near a widget; the playground, which consists of widgets, loads
+it at once.
 """
 
 import base64
@@ -21,67 +18,10 @@ from docutils.parsers.rst import directives
 from safetensors import safe_open
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
+import bundles
 from charseq import load_text
 
-# A comment: on lines of its own, in front of code, or at the end of a line. The last has no quotes,
-# so that it is not a piece of a text.
-COMMENT = re.compile(
-    r"(?m:^ *)(/\*(?:(?!\*/)[\s\S])*\*/ *\n|//.*\n)"
-    r"|/\*\*(?:(?!\*/)[\s\S])*\*/ ?"
-    r"""| +// [^"'`\n]*(?m:$)"""
-)
-
-# What each part loads, in this order: a script uses the global names of those before it.
-RUN = ("network", "training-loop", "bounds", "settings")
-PAGE = ("formats", "make-element", "elements", "fields", "play")
-PICTURES = ("loss-curve", "letter-strip", "epoch-slider")
-FORM = ("verdict", "torch-script", "settings-form", "run-address", "stored-entry")
-LAYER = ("bounds", "layer-options", "shapes")
-REPLIES = ("../exercises/typed-shape", "../exercises/typed-answers")
-ANSWER = ("stored-entry", *REPLIES, "../exercises/solved", "../exercises/question-form")
-SCRIPTS = {
-    "train": (*RUN, *PAGE, "store", *PICTURES, *FORM, "part-train"),
-    "scrubber": (*RUN, *PAGE, "store", *PICTURES, "part-scrubber"),
-    "inside": (*RUN, *PAGE, "store", "place-sliders", "heat-map", "equation-terms", "part-inside"),
-    "step": (*RUN, *PAGE, "store", "unit-sum", "place-sliders", "part-step"),
-    "explorer": (*LAYER, *PAGE, "part-explorer"),
-    "quiz": (*LAYER, *PAGE, *ANSWER, "shape-questions", "part-quiz"),
-    "temperature": (*RUN, *PAGE, "store", "part-temperature"),
-    "paths": (*RUN, *PAGE, "store", "epoch-slider", "part-paths"),
-    "look": (*PAGE, "part-look"),
-}
-# What a part loads later, once the reader has asked for it with a button: the part says its size.
-READING = ("network", "weights", "known-text", "long-reading", "unit-ranking")
-PANELS = (
-    "stored-entry",
-    "painted-text",
-    "place-panel",
-    "ranking-panel",
-    "writing-panel",
-    "look-address",
-)
-ASKED = {"look": (*READING, *PANELS, "look")}
-STYLE = ("play.css",)
-STYLES = {"quiz": (*STYLE, "../exercises/exercises.css")}
-PLAYGROUND = ("train", "inside", "step", "explorer")  # what the page that trains loads at once
-WHOLE = (
-    *dict.fromkeys(script for part in PLAYGROUND for script in SCRIPTS[part]),
-    "load-when-near",
-)
-# These know nothing of the page: what they compute is tested in tests/test_play_core.py.
-WITHOUT_PAGE = (
-    *RUN,
-    "formats",
-    "torch-script",
-    "verdict",
-    "equation-terms",
-    "unit-sum",
-    *LAYER[1:],
-    *READING[1:],
-    *REPLIES,
-    "shape-questions",
-)
-SOURCE = Path(__file__).parents[2] / "_static" / "play"
+WIDGETS = bundles.WEB / "widgets"
 NET = Path(__file__).parents[3] / "charseq" / "reference-net"
 
 
@@ -90,7 +30,7 @@ class play(nodes.General, nodes.Element):  # noqa: N801 - docutils names visitor
 
 
 class AnyOption(dict):
-    """Takes options of any name: they are the settings of a part, which knows its own."""
+    """Takes options of any name: they are the settings of a widget, which knows its own."""
 
     def __bool__(self):
         return True
@@ -105,11 +45,14 @@ class Play(SphinxDirective):
     has_content = True
 
     def run(self):
-        if self.arguments[0] not in SCRIPTS:
-            raise self.error(f"no part of the playground is called {self.arguments[0]!r}")
+        (name,) = self.arguments
+        if not (WIDGETS / f"{name}.js").exists():
+            raise self.error(f"no widget is called {name!r}")
         if not self.content:
-            raise self.error("a part needs a body: it is all that there is without scripts")
-        node = play(name=self.arguments[0], options=dict(self.options))
+            raise self.error("a widget needs a body: it is all that there is without scripts")
+        about = self.env.metadata[self.env.current_document.docname]
+        about["widgets"] = [*about.get("widgets", ()), name]
+        node = play(name=name, options=dict(self.options))
         node += self.parse_content_to_nodes()
         self.set_source_info(node)
         return [node]
@@ -126,19 +69,33 @@ class Run(SphinxRole):
         return [nodes.reference(self.rawtext, text, refuri=target, internal=True)], []
 
 
-def loads_whole(doctree):
-    return any(node["name"] == "train" for node in doctree.findall(play))
+def widgets_of(env, docname):
+    """Return the names of the widgets on a page, each once."""
+    return tuple(dict.fromkeys(env.metadata[docname].get("widgets", ())))
+
+
+def bundle_of(names):
+    return f"{bundles.FOLDER}/{'-'.join(names)}.js"
+
+
+def styles_of(names):
+    """Return the style sheets of widgets; the quiz has a form of the exercises."""
+    sheets = ["widgets.css"] + ["exercises.css"] * ("quiz" in names)
+    return [f"{bundles.FOLDER}/{sheet}" for sheet in sheets]
+
+
+def trains(names):
+    """Say whether a page is the playground."""
+    return "train" in names
 
 
 def visit(translator, node):
-    name, options = node["name"], dict(node["options"])
-    loaded = ("play.css", *WHOLE) if loads_whole(translator.document) else ()
-    files = [file for file in (*STYLES.get(name, STYLE), *SCRIPTS[name]) if file not in loaded]
-    attributes = {"data-play": name}
-    if files:
-        attributes["data-files"] = " ".join(files)
-    if name in ASKED:
-        attributes["data-asked"] = " ".join((*ASKED[name], NET.name))
+    options = dict(node["options"])
+    names = widgets_of(translator.builder.env, translator.builder.current_docname)
+    attributes = {"data-play": node["name"]}
+    if not trains(names):
+        attributes["data-files"] = " ".join([*styles_of(names), bundle_of(names)])
+    if node["name"] == "look":
         options["size"] = translator.config.play_net_size
     attributes["data-options"] = urlencode(options)
     translator.body.append(translator.starttag(node, "div", CLASS="play", **attributes))
@@ -154,25 +111,28 @@ def nothing(translator, node):
 
 
 def add_files(app, pagename, templatename, context, doctree):
-    if doctree and any(True for _ in doctree.findall(play)):
-        script = "load-when-near"
-        if loads_whole(doctree):
-            app.add_css_file("play/play.css")
-            script = "whole"
-        app.add_js_file(f"play/{script}.js", loading_method="defer")
+    names = widgets_of(app.env, pagename) if doctree else ()
+    if trains(names):
+        for sheet in styles_of(names):
+            app.add_css_file(sheet)
+        app.add_js_file(bundle_of(names), loading_method="defer")
 
 
-def lean(source):
-    """Leave out comments, empty lines and indentation, but not within the text of `…`.
+def bundle_source(names):
+    """Return a module that defines these widgets."""
+    address = {name: (WIDGETS / f"{name}.js").as_uri() for name in ("define", *names)}
+    imports = [f'import {{ mount as {name} }} from "{address[name]}";' for name in names]
+    calls = [f'define("{name}", {name});' for name in names]
+    return "\n".join([f'import {{ define }} from "{address["define"]}";', *imports, *calls, ""])
 
-    The library for it, rjsmin, breaks our scripts: it knows `…` only if no other is nested in it.
-    """
-    kept, within = [], False
-    for line in COMMENT.sub("", source).splitlines():
-        if within or line.strip():
-            kept.append(line if within else line.lstrip())
-        within ^= line.count("`") % 2 == 1
-    return "\n".join(kept) + "\n"
+
+def write_bundles(app, env):
+    """Write a bundle for each set of widgets that a page has, before any page is written."""
+    if app.builder.format == "html":
+        sets = {names for docname in env.all_docs if (names := widgets_of(env, docname))}
+        entries = {Path(bundle_of(names)).name: bundle_source(names) for names in sorted(sets)}
+        if entries:
+            bundles.bundle(entries, bundles.folder_in(app))
 
 
 def choose_passage(text):
@@ -196,8 +156,7 @@ def choose_passage(text):
 def pack_net(folder=NET):
     """Return a script with a trained network: a run folder as `charseq shrink` makes it.
 
-    Its weights are float16 in base64. A script can be loaded from a folder, where a browser refuses
-    to fetch a file.
+    Its weights are float16 in base64.
     """
     weights = {}
     with safe_open(folder / "weights.safetensors", framework="numpy") as tensors:
@@ -211,32 +170,15 @@ def pack_net(folder=NET):
         "weights": weights,
         "text": choose_passage(load_text("reference-test")),
     }
-    return f'"use strict";\ncharseqLook.take({json.dumps(packed)});\n'
-
-
-def write_whole(app):
-    """Write the file before any page: the page that loads it names its checksum."""
-    if app.builder.format == "html":
-        folder = Path(app.outdir, "_static", "play")
-        folder.mkdir(parents=True, exist_ok=True)
-        whole = "".join((SOURCE / f"{name}.js").read_text("utf-8") for name in WHOLE)
-        (folder / "whole.js").write_text(lean(whole), "utf-8", newline="\n")
+    return bundles.data_script(f"{NET.name}.js", packed)
 
 
 def write_net(app):
-    """Write the network before any page: the part that loads it says how large it is."""
+    """Write the network before any page: the widget that loads it says how large it is."""
     if app.builder.format == "html":
-        target = Path(app.outdir, "_static", "play", f"{NET.name}.js")
+        target = Path(app.outdir, "_static", f"{NET.name}.js")
+        target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(pack_net(), "utf-8", newline="\n")
-
-
-def make_lean(app, exception):
-    if exception or app.builder.format != "html":
-        return
-    for path in Path(app.outdir, "_static", "play").iterdir():
-        if path.stem == NET.name:
-            continue  # the text in it is no code
-        path.write_text(lean(path.read_text("utf-8")), "utf-8", newline="\n")
 
 
 def setup(app):
@@ -244,10 +186,8 @@ def setup(app):
     app.add_node(play, html=(visit, depart), **others)
     app.add_directive("play", Play)
     app.add_role("playground", Run())
-    app.add_config_value("play_scripts", SCRIPTS, "html")  # if they change, pages are written anew
     app.add_config_value("play_net_size", len(pack_net()), "html")
-    app.connect("builder-inited", write_whole)
     app.connect("builder-inited", write_net)
+    app.connect("env-updated", write_bundles)
     app.connect("html-page-context", add_files)
-    app.connect("build-finished", make_lean)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,3 +2,4 @@
 import "../ui/scroll-by-keyboard.js";
 import "../ui/term-titles.js";
 import "../search/open-search.js";
+import "../widgets/load-when-near.js";

@@ -50,9 +50,7 @@ const entryOf = ({ section }, query) => {
     const text = texts.get(page)?.[section.at];
     if (!index || text === undefined) return;
     const { pieces, words } = excerpt(index, query, text);
-    around.replaceChildren(
-      ...pieces.map((piece, at) => at % 2 ? el("mark", {}, piece) : piece),
-    );
+    around.replaceChildren(...pieces.map((piece, at) => at % 2 ? el("mark", {}, piece) : piece));
     const inTitle = excerpt(index, query, title).words;
     link.href = linkTo(section, [...new Set([...words, ...inTitle])].slice(0, 20));
   };
@@ -103,10 +101,7 @@ export function fill(parent, query, inAddress = false) {
       texts.set(page, await load(`search/text/${page}.js`).catch(() => []));
       show();
     };
-    waiting = [
-      setTimeout(tell, STILL),
-      setTimeout(() => entries.forEach(bring), PAUSE),
-    ];
+    waiting = [setTimeout(tell, STILL), setTimeout(() => entries.forEach(bring), PAUSE)];
   };
 
   field.addEventListener("input", show);

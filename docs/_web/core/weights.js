@@ -1,0 +1,131 @@
+// A trained network from a file: its numbers are float16 in base64, as docs/_ext/live/widgets.py
+// writes them.
+import { createModel, Generator } from "./network.js";
+
+/** @import { Cell, Model } from "./network.js" */
+
+/**
+ * @typedef {object} NetworkFile
+ * @property {{cell: Cell, vocab_size: number, hidden_size: number, num_layers: number,
+ *   embedding_size: number | null, output_layer: boolean, tied: boolean}} options of charseq.CharRNN
+ * @property {string[]} chars
+ * @property {Record<string, {shape: number[], data: string}>} weights by torch's names
+ * @property {string} text a passage that the network has never seen
+ */
+
+/** One float16: a sign, 5 bits of exponent, 10 of fraction. @param {number} bits */
+const float16 = (bits) => {
+  const sign = bits >> 15 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  if (exponent === 31) return fraction ? NaN : sign * Infinity;
+  if (exponent === 0) return sign * fraction * 2 ** -24; // subnormal: there is no hidden 1
+  return sign * (1024 + fraction) * 2 ** (exponent - 25);
+};
+
+/** The numbers, as a Float64Array. @param {string} base64 of float16, the low byte first */
+export const decode = (base64) => {
+  const bytes = atob(base64);
+  const numbers = new Float64Array(bytes.length >> 1);
+  for (let k = 0; k < numbers.length; k++) {
+    numbers[k] = float16(bytes.charCodeAt(2 * k) | (bytes.charCodeAt(2 * k + 1) << 8));
+  }
+  return numbers;
+};
+
+/**
+ * The numbers of one weight, if they are as many as its shape says, and finite.
+ * @param {NetworkFile} file @param {string} name @param {number[]} shape
+ */
+const take = ({ weights }, name, shape) => {
+  const weight = weights?.[name];
+  if (!weight) throw new RangeError(`${name} is missing`);
+  if (String(weight.shape) !== String(shape)) {
+    throw new RangeError(`${name} must have the shape ${shape.join(" × ")}`);
+  }
+  let numbers = new Float64Array(0);
+  try {
+    numbers = decode(weight.data);
+  } catch {
+    // No base64: then there are no numbers.
+  }
+  const count = shape.reduce((a, b) => a * b);
+  if (numbers.length !== count) {
+    throw new RangeError(`${name} must be ${count} numbers, but there are ${numbers.length}`);
+  }
+  if (!numbers.every(Number.isFinite)) {
+    throw new RangeError(`${name} holds a number that is not finite`);
+  }
+  return numbers;
+};
+
+/**
+ * W_ih @ E.T, (gH, E) @ (E, V) -> (gH, V): what the rows of an embedding add to the gates. So a
+ * network that reads one-hot vectors computes the same.
+ * @param {Float64Array} W_ih @param {Float64Array} embedding (V, E)
+ * @param {number} V @param {number} E
+ */
+const fold = (W_ih, embedding, V, E) => {
+  const rows = W_ih.length / E;
+  const folded = new Float64Array(rows * V);
+  for (let k = 0; k < rows; k++) {
+    for (let v = 0; v < V; v++) {
+      let sum = 0;
+      for (let e = 0; e < E; e++) sum += W_ih[k * E + e] * embedding[v * E + e];
+      folded[k * V + v] = sum;
+    }
+  }
+  return folded;
+};
+
+/**
+ * Make the network in a few steps, so that a page can do other things between them.
+ * @param {NetworkFile} file @returns {globalThis.Generator<void, Model>}
+ */
+export const makingModel = function* (file) {
+  const { options, chars } = file;
+  const { cell, vocab_size: V, hidden_size: H, embedding_size: E, tied } = options ?? {};
+  if (!["RNN", "GRU", "LSTM"].includes(cell)) throw new RangeError(`it has no cell ${cell}`);
+  if (options.num_layers !== 1) throw new RangeError("it must have one layer");
+  if (chars?.length !== V) throw new RangeError(`it must have ${V} characters`);
+  const sizes = { cell, V, H, outputLayer: options.output_layer };
+  const made = createModel(sizes, new Generator(0));
+  yield;
+  const embedding = E ? take(file, "embedding.weight", [V, E]) : null;
+  for (const { name, shape, data } of made.parameters) {
+    const isTied = tied && name === "head.weight"; // the file has it under its other name
+    if (isTied && embedding) data.set(embedding);
+    else if (embedding && name === "rnn.weight_ih_l0") {
+      data.set(fold(take(file, name, [shape[0], Number(E)]), embedding, V, Number(E)));
+    } else data.set(take(file, name, shape));
+    yield;
+  }
+  return made;
+};
+
+/** The network; a RangeError says what is damaged. @param {NetworkFile} file */
+export const modelFrom = (file) => {
+  const steps = makingModel(file);
+  let step = steps.next();
+  while (!step.done) step = steps.next();
+  return step.value;
+};
+
+/**
+ * NumpyNet.without_units: nothing reads these units.
+ * @param {Model} whole @param {number[]} units @returns {Model}
+ */
+export const withoutUnits = (whole, units) => {
+  const theta = whole.theta.slice();
+  let end = 0;
+  const parameters = whole.parameters.map((parameter) => {
+    const data = theta.subarray(end, end += parameter.data.length);
+    if (parameter.symbol === "W_hh" || parameter.symbol === "W_hy") {
+      for (const unit of units) {
+        for (let k = unit; k < data.length; k += whole.H) data[k] = 0; // a column
+      }
+    }
+    return { ...parameter, data };
+  });
+  return { ...whole, theta, parameters };
+};

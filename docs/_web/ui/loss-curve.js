@@ -1,0 +1,166 @@
+// The loss over the epochs, with the losses that are worth comparing it with.
+import { number } from "../core/formats.js";
+import { contexts, lossFloor } from "../core/training.js";
+import { el, svg } from "./elements.js";
+
+/** @import { TrainedRun } from "../core/training.js" */
+
+/** @typedef {{name: string, loss: number, floor?: boolean}} Level */
+
+/**
+ * @typedef {object} Curve
+ * @property {number[]} losses
+ * @property {number[]} before losses of the run before; may be empty
+ * @property {number} epochs how many there will be
+ * @property {number} epoch that the reader looks at
+ * @property {Level[]} levels
+ */
+
+const EDGE = { left: 34, right: 10, top: 18, bottom: 26 };
+
+/**
+ * The loss without any knowledge, that of a table of letter pairs, and the floor of a network
+ * without an output layer.
+ * @param {TrainedRun} run @returns {Level[]}
+ */
+export const levelsOf = ({ settings, chars, pass }) => {
+  const ids = [pass.x[0], ...Array.from(pass.y)];
+  const V = chars.length;
+  const known = contexts(ids, 1).loss;
+  const all = [{ name: `knowing nothing, ln ${V}`, loss: Math.log(V) }];
+  if (known > 0.05) all.push({ name: "table of letter pairs", loss: known });
+  const floor = { name: "floor", loss: lossFloor(V), floor: true };
+  return settings.outputLayer ? all : [...all, floor];
+};
+
+/** From 0, at most `count` equal steps of 1, 2 or 5 times a power of ten. */
+const ticks = (/** @type {number} */ most, /** @type {number} */ count) => {
+  const power = 10 ** Math.floor(Math.log10(most / count));
+  const step = power * ([1, 2, 5].find((n) => (n * power * count) / most >= 1) ?? 10);
+  return Array.from({ length: Math.floor(most / step) + 1 }, (_, k) => k * step);
+};
+
+const label = (
+  /** @type {number} */ x,
+  /** @type {number} */ y,
+  /** @type {string} */ anchor,
+  /** @type {string} */ text,
+) => svg("text", { x, y, "text-anchor": anchor }, text);
+
+/**
+ * Where epochs and losses are in a picture of this size.
+ * @param {Curve} curve @param {number} wide @param {number} high
+ */
+const scales = ({ losses, epochs, levels }, wide, high) => {
+  const [right, bottom] = [wide - EDGE.right, high - EDGE.bottom];
+  const nothing = Math.max(...levels.map(({ loss }) => loss));
+  // A loss that shoots up leaves the picture. Otherwise all the rest of the curve would be flat.
+  const highest = Math.max(...losses);
+  const most = 1.05 * Math.max(0.1, nothing, Math.min(highest, 3 * nothing));
+  /** @param {number} epoch */
+  const x = (epoch) => EDGE.left + ((epoch - 1) / Math.max(1, epochs - 1)) * (right - EDGE.left);
+  /** @param {number} loss */
+  const y = (loss) => Math.max(EDGE.top - 3, bottom - (loss / most) * (bottom - EDGE.top));
+  return { x, y, right, bottom, most, off: highest > most ? highest : null };
+};
+
+/** @param {Curve} curve @param {ReturnType<typeof scales>} scale */
+const axes = ({ epochs, before }, { x, y, right, bottom, most, off }) => {
+  const foot = bottom + EDGE.bottom - 8;
+  const upTo = off === null ? "" : `, up to ${number(off, 1)}`;
+  return [
+    ...ticks(most, 4).map((loss) =>
+      svg(
+        "g",
+        {},
+        svg("path", { class: "play-grid", d: `M${EDGE.left} ${y(loss)}H${right}` }),
+        label(EDGE.left - 6, y(loss) + 4, "end", String(+loss.toFixed(2))),
+      )
+    ),
+    ...ticks(epochs, 5)
+      .filter((n) => n > 0 && x(n) < right - 30)
+      .map((n) => label(x(n), foot, "middle", String(n))),
+    label(right, foot, "end", "epoch"),
+    label(0, 10, "start", `loss${upTo}${before.length ? " (dotted: the run before)" : ""}`),
+  ];
+};
+
+/** @param {Curve} curve @param {ReturnType<typeof scales>} scale */
+const levelLines = ({ losses, levels }, { y, right }) =>
+  levels.map(({ name, loss, floor }) => {
+    const text = `${name}: ${number(loss)}`;
+    // The curve starts high and ends low. So the name of a level stands at the right if the curve
+    // ends below it, else at the left.
+    const isAbove = loss > losses[losses.length - 1];
+    return svg(
+      "g",
+      { class: floor ? "play-floor" : "play-level" },
+      svg("path", { d: `M${EDGE.left} ${y(loss)}H${right}` }),
+      isAbove
+        ? label(right - 4, y(loss) - 5, "end", text)
+        : label(EDGE.left + 4, y(loss) + (floor ? -5 : 13), "start", text),
+    );
+  });
+
+/** @param {Curve} curve @param {ReturnType<typeof scales>} scale */
+const lines = ({ losses, before, epochs, epoch }, { x, y, bottom }) => {
+  const path = (/** @type {number[]} */ all) =>
+    all
+      .slice(0, epochs)
+      .map((loss, k) => `${k ? "L" : "M"}${x(k + 1).toFixed(1)} ${y(loss).toFixed(1)}`)
+      .join("");
+  const here = losses[epoch - 1] ?? losses[losses.length - 1];
+  return [
+    svg("path", { class: "play-before", d: path(before) }),
+    svg("path", { class: "play-line", d: path(losses) }),
+    svg("path", { class: "play-now", d: `M${x(epoch)} ${EDGE.top}V${bottom}` }),
+    svg("circle", { class: "play-dot", cx: x(epoch), cy: y(here), r: 5 }),
+  ];
+};
+
+/** @param {Curve} curve */
+const inWords = ({ losses, levels }) =>
+  `Loss from ${number(losses[0])} at epoch 1 to ${number(losses[losses.length - 1])} at epoch ` +
+  losses.length + levels.map(({ name, loss }) => `; ${name}: ${number(loss)}`).join("");
+
+/**
+ * {element, update({losses, before, epochs, epoch, levels})}.
+ * @param {(epoch: number) => void} onPick when the reader presses the picture
+ */
+export const lossCurve = (onPick) => {
+  const picture = svg("svg", { role: "img", "aria-label": "The network is being trained." });
+  /** @type {Curve} */
+  let curve = { losses: [], before: [], epochs: 1, epoch: 1, levels: [] };
+  let wide = 0;
+  const redraw = () => {
+    if (!wide || !curve.losses.length) return;
+    const high = picture.clientHeight || 200;
+    const scale = scales(curve, wide, high);
+    picture.setAttribute("viewBox", `0 0 ${wide} ${high}`);
+    picture.setAttribute("aria-label", inWords(curve));
+    picture.replaceChildren(
+      ...axes(curve, scale),
+      ...levelLines(curve, scale),
+      ...lines(curve, scale),
+    );
+  };
+  const pick = (/** @type {PointerEvent} */ { offsetX, buttons }) => {
+    if (!buttons) return;
+    const share = (offsetX - EDGE.left) / (wide - EDGE.left - EDGE.right);
+    onPick(1 + share * (curve.epochs - 1));
+  };
+  picture.addEventListener("pointerdown", pick);
+  picture.addEventListener("pointermove", pick);
+  new ResizeObserver(() => {
+    wide = picture.clientWidth;
+    redraw();
+  }).observe(picture);
+  return {
+    element: el("figure", { class: "play-curve" }, picture),
+    /** @param {Curve} now */
+    update(now) {
+      curve = now;
+      redraw();
+    },
+  };
+};

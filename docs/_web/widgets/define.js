@@ -1,0 +1,42 @@
+// Puts the widgets on the page. docs/_ext/live/widgets.py writes
+// <div class="play" data-play="train" data-options="text=hello">, with a fallback inside. A widget
+// is made once it comes near, and then replaces the fallback.
+import { el } from "../ui/elements.js";
+
+/** @typedef {(root: HTMLElement, options: URLSearchParams) => object | void} Mount */
+
+/** @param {Element} place @param {Mount} mount */
+const replaceFallback = (place, mount) => {
+  const { play, options } = /** @type {HTMLElement} */ (place).dataset;
+  const root = el("div", { class: `play-part play-${play}` });
+  try {
+    // Whoever looks into a page finds there what the widget watches: tests do.
+    Object.assign(root, { store: mount(root, new URLSearchParams(options)) });
+    const { top, bottom } = place.getBoundingClientRect();
+    const fallback = [...place.childNodes];
+    place.replaceChildren(root);
+    // Paper has no buttons: there the fallback says what the widget shows.
+    addEventListener("beforeprint", () => place.replaceChildren(...fallback));
+    addEventListener("afterprint", () => place.replaceChildren(root));
+    // It is larger than its fallback. What the reader looks at below it must not move away.
+    const larger = place.getBoundingClientRect().bottom - bottom;
+    if (top < 0) scrollBy({ top: larger, behavior: "instant" });
+  } catch (error) {
+    console.error(error); // the fallback stays
+  }
+};
+
+/** Make each widget of this name when it comes near. @param {string} name @param {Mount} mount */
+export const define = (name, mount) => {
+  const near = new IntersectionObserver(
+    (entries) => {
+      for (const { isIntersecting, target } of entries) {
+        if (!isIntersecting) continue;
+        near.unobserve(target);
+        replaceFallback(target, mount);
+      }
+    },
+    { rootMargin: "400px 0px" },
+  );
+  for (const place of document.querySelectorAll(`[data-play="${name}"]`)) near.observe(place);
+};

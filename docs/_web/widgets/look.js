@@ -1,0 +1,47 @@
+// The widget `look`: a trained network, loaded only when the reader asks for it. Until then there is
+// a button that says how large it is. Its options: `size`, the bytes of that file, which
+// docs/_ext/live/widgets.py writes; `text` to begin with, in place of the passage in the file; and
+// `unit`.
+import { el } from "../ui/elements.js";
+import { button } from "../ui/fields.js";
+import { load } from "../ui/load.js";
+
+/** @import { Mount } from "./define.js" */
+
+const FILES = ["bundles/look-panels.js", "reference-net.js", "bundles/look.css"];
+
+/** @type {Mount} */
+export const mount = (root, options) => {
+  const kilobytes = Math.ceil(Number(options.get("size")) / 1000);
+  const isLink = /^#look=/.test(location.hash);
+  const status = el("p", { class: "play-note", role: "status" });
+  const press = button(`Load the network (${kilobytes} kB)`, async () => {
+    if (press.getAttribute("aria-disabled") === "true") return;
+    press.setAttribute("aria-disabled", "true");
+    status.textContent = "The network is being loaded.";
+    try {
+      const [show, file] = await Promise.all(FILES.map(load));
+      if (!file) {
+        throw new Error("The network’s file is damaged or cut short. Load this page again.");
+      }
+      await show(root, file, options);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      status.textContent = error instanceof RangeError
+        ? `The network’s file is damaged: ${message}.`
+        : message;
+      press.setAttribute("aria-disabled", "false");
+    }
+  });
+  root.append(
+    el(
+      "p",
+      {},
+      "Type a text, and see each character in the colour of one unit’s state. Choose any unit, " +
+        "look at what the network expects after any character, and let it go on from your text.",
+    ),
+    isLink ? el("p", {}, "Your link leads to one unit. Load the network to see it.") : "",
+    el("div", { class: "play-row" }, press),
+    status,
+  );
+};

@@ -1,0 +1,344 @@
+// The part `train`: settings, the run that they make, and what happened in it. All parts of the
+// page look at this run. The address of the page keeps it.
+import { number } from "../core/formats.js";
+import { DEFAULT, NOTEBOOK, parseSettings } from "../core/settings.js";
+import { logOf, scriptOf } from "../core/torch-script.js";
+import { Run } from "../core/training.js";
+import { CHALLENGES, judge, OUTCOMES } from "../core/verdict.js";
+import { el, say } from "../ui/elements.js";
+import { epochSlider } from "../ui/epoch-slider.js";
+import { button, check, copyButton } from "../ui/fields.js";
+import { letterStrip } from "../ui/letter-strip.js";
+import { levelsOf, lossCurve } from "../ui/loss-curve.js";
+import { readAddress, writeAddress } from "../ui/run-address.js";
+import { settingsForm } from "../ui/settings-form.js";
+import { storedEntry } from "../ui/storage.js";
+import { store, train } from "../ui/store.js";
+
+/** @import { Settings } from "../core/settings.js" */
+/** @import { TrainedRun } from "../core/training.js" */
+/** @import { Mount } from "./define.js" */
+
+/**
+ * @typedef {ReturnType<typeof judge>} Judged
+ * @typedef {(found: Record<string, unknown>) => void} Take
+ */
+
+/** @param {TrainedRun} run */
+const lossesOf = ({ records }) => records.map(({ loss }) => loss);
+
+/** The curve, the epochs and the characters of a run. */
+const makePictures = () => {
+  const curve = lossCurve((epoch) => store.set({ epoch }));
+  const strip = letterStrip((t) => store.set({ t }));
+  const epochs = epochSlider((epoch) => store.set({ epoch }));
+  const now = el("p", { class: "play-note" });
+  return {
+    elements: [
+      el("div", { class: "play-stay" }, curve.element, epochs.element),
+      strip.element,
+      now,
+    ],
+    stop: epochs.stop,
+    /**
+     * Draw the losses of a run that is not over.
+     * @param {TrainedRun} run @param {number[]} before
+     */
+    showTraining(run, before) {
+      const losses = lossesOf(run);
+      const levels = levelsOf(run);
+      const { epochs } = run.settings;
+      curve.update({ losses, before, epochs, epoch: losses.length, levels });
+    },
+    /** @param {TrainedRun} run @param {number[]} before @param {number} epoch @param {number} t */
+    update(run, before, epoch, t) {
+      const { records, settings, pass } = run;
+      const levels = levelsOf(run);
+      curve.update({ losses: lossesOf(run), before, epochs: settings.epochs, epoch, levels });
+      epochs.update(run, epoch);
+      strip.update(run, epoch, t);
+      const { ids, gradientNorm } = records[epoch - 1];
+      const right = ids.filter((id, k) => id === pass.y[k]).length;
+      const length = number(gradientNorm);
+      now.textContent =
+        `Epoch ${epoch}: ${right} of ${pass.T} letters are right. A wrong one has a frame. ` +
+        "“% for what comes” is the probability that the network gave to the letter that came. " +
+        "“Gradient” is the length of the gradient for the state; the longest fills its row. The " +
+        `gradient of all weights has length ${length}. Press a letter to look at its step below.`;
+    },
+  };
+};
+
+/**
+ * "Guess first": a run that is over stays covered until the reader has said how it went.
+ * @param {HTMLElement} root @param {() => void} uncover when the reader no longer wants to guess
+ */
+const makeGuess = (root, uncover) => {
+  const score = { asked: 0, right: 0 };
+  const element = el("div", { class: "play-guess", role: "group", "aria-label": "Your guess" });
+  const tick = check({
+    label: "Guess first: cover each run until you have said what it will do",
+    value: false,
+    onInput(on) {
+      if (!on && root.classList.contains("play-covered")) uncover();
+    },
+  });
+  /** @param {TrainedRun} run @param {() => string} show shows the run, and says what happened */
+  const ask = (run, show) => {
+    root.classList.add("play-covered");
+    const press = (/** @type {string} */ outcome) => {
+      const right = judge(run).outcome === outcome;
+      score.asked++;
+      score.right += Number(right);
+      const words = show();
+      const text =
+        `Your guess was ${right ? "right" : "wrong"}: ${score.right} of ${score.asked} ` +
+        "right so far.";
+      const told = el("p", { tabindex: -1 }, text);
+      element.replaceChildren(told);
+      told.focus(); // the button that had the focus is gone
+      say(root, `${text} ${words}`);
+    };
+    const question = "What will these settings do? The run is over, but still covered.";
+    say(root, question);
+    element.replaceChildren(
+      el("p", {}, question),
+      ...OUTCOMES.map(([outcome, text]) => button(text, () => press(outcome))),
+    );
+  };
+  const clear = () => {
+    element.replaceChildren();
+    root.classList.remove("play-covered");
+  };
+  return { element, tick, ask, clear, isOn: () => tick.input.checked };
+};
+
+/**
+ * The challenges, and which of them the reader has met: the browser keeps that, if it may.
+ * @param {HTMLElement} root @param {Take} take
+ */
+const makeChallenges = (root, take) => {
+  // {"version": 1, "met": ["fail"]}; whatever else stands there, only keys of challenges come back.
+  const entry = storedEntry(
+    "charseq.challenges",
+    ({ version, met }) =>
+      version === 1 && Array.isArray(met)
+        ? CHALLENGES.map(({ key }) => key).filter((key) => met.includes(key))
+        : [],
+  );
+  const kept = () => entry.read() ?? [];
+  let won = kept();
+  const summary = el("h3", { tabindex: -1 });
+  const tasks = el("ul", { class: "play-tasks" });
+  const draw = () => {
+    summary.textContent = `Challenges: ${won.length} of ${CHALLENGES.length} met`;
+    CHALLENGES.forEach(({ key, name }, k) => {
+      const isMet = won.includes(key);
+      tasks.children[k].classList.toggle("play-won", isMet);
+      tasks.children[k].children[0].textContent = (isMet ? "✓ Met: " : "") + name;
+    });
+    note.hidden = !kept().length;
+  };
+  const forget = button("Forget my progress", () => {
+    entry.write(null);
+    won = kept();
+    draw();
+    summary.focus(); // the button that had the focus is gone
+    say(root, `Your progress is forgotten. ${summary.textContent}.`);
+  });
+  const text = "This browser remembers which challenges you have met. Nothing is sent anywhere. ";
+  const note = el("p", { class: "play-note" }, text, forget);
+  entry.listen(() => {
+    won = kept(); // another tab met a challenge, or forgot them
+    draw();
+  });
+  for (const { name, task, start } of CHALLENGES) {
+    const label = { "aria-label": `Start here: ${name}` };
+    const press = button("Start here", () => take({ ...start }), label);
+    tasks.append(el("li", {}, el("b"), el("p", {}, task), press));
+  }
+  draw();
+  return {
+    elements: [summary, note, tasks],
+    /** Names of the challenges that this run is the first to meet. */
+    award(/** @type {TrainedRun} */ run, /** @type {Judged} */ judged) {
+      const met = CHALLENGES.filter((one) => !won.includes(one.key) && one.met(run, judged));
+      won = [...won, ...met.map(({ key }) => key)];
+      if (met.length) entry.write({ version: 1, met: won });
+      draw();
+      return met.map(({ name }) => name);
+    },
+  };
+};
+
+/** The log of a run, and the same run in PyTorch; both are folded. */
+const makeListings = () => {
+  const listing = (/** @type {string} */ label) =>
+    el("pre", { tabindex: 0, role: "region", "aria-label": label });
+  const lines = listing("Log");
+  const code = listing("The same run in PyTorch");
+  const note = "This script needs PyTorch alone. It prints the log above, line for line. But if " +
+    "the learning steps are very large, rounding errors grow until the two differ.";
+  return {
+    elements: [
+      el("details", {}, el("summary", {}, "The log"), lines),
+      el(
+        "details",
+        {},
+        el("summary", {}, "The same run in PyTorch"),
+        el("p", { class: "play-note" }, note),
+        copyButton(() => code.textContent ?? "", "Copy the script"),
+        code,
+      ),
+    ],
+    /** @param {TrainedRun} run */
+    update(run) {
+      lines.textContent = logOf(run);
+      code.textContent = scriptOf(run.settings);
+    },
+  };
+};
+
+/** How the notebook's weights came about. @param {Settings} settings */
+const startInWords = ({ order, skip }) => {
+  const parts = [
+    ...(order ? [`the vocabulary has the order “${order}”`] : []),
+    ...(skip ? [`${skip} random numbers are drawn before the weights`] : []),
+  ];
+  return parts.length ? `As in the notebook, ${parts.join(" and ")}.` : "";
+};
+
+/** Buttons and lines above the pictures. @param {Take} take @param {HTMLElement} text its field */
+const makeTop = (take, text) => {
+  const wrong = el("p", { class: "play-error", role: "alert" });
+  const start = el("p", { class: "play-note" });
+  const presets = el(
+    "div",
+    { class: "play-row" },
+    button("The notebook’s run", () => take({ ...NOTEBOOK })),
+    button("Start over", () => take({ ...DEFAULT })),
+  );
+  return {
+    element: el("div", { class: "play-top" }, text, presets, start, wrong),
+    /** @param {Settings} settings @param {string[]} messages */
+    update(settings, messages) {
+      wrong.textContent = messages.join(" ");
+      start.textContent = startInWords(settings);
+    },
+  };
+};
+
+/**
+ * A function that trains. When it is called again meanwhile, it gives up the run for the next.
+ * @param {(run: TrainedRun, before: number[]) => void} onSlice
+ * @param {(run: TrainedRun, before: number[]) => void} onEnd
+ */
+const makeTrainer = (onSlice, onEnd) => {
+  let turn = 0;
+  return async (/** @type {Settings} */ settings, /** @type {number[]} */ before) => {
+    const mine = ++turn;
+    const run = new Run(settings);
+    const isOver = await train(run, () => {
+      if (mine !== turn) return false;
+      if (!run.done) onSlice(run, before);
+      return true;
+    });
+    if (isOver) onEnd(run, before);
+  };
+};
+
+/** @type {Mount} */
+export const mount = (root, options) => {
+  let settings = DEFAULT;
+  /** @type {TrainedRun | null} The run that is shown. */
+  let run = null;
+  /** @type {number[]} losses of the run before */
+  let before = [];
+  let wanted = 0; // epoch that the address asks for; 0 for the last
+  let frame = 0;
+
+  /**
+   * Take settings from the form or the address, and train.
+   * @param {URLSearchParams | Record<string, unknown>} found @param {string[]} [more] messages
+   */
+  const take = (found, more = []) => {
+    const parsed = parseSettings(found);
+    settings = parsed.settings;
+    top.update(settings, form.show(settings, [...parsed.messages, ...more]));
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(go);
+  };
+
+  const go = () => {
+    pictures.stop();
+    trainAll(settings, run ? lossesOf(run) : []);
+  };
+  const trainAll = makeTrainer(
+    (next, old) => {
+      if (!guess.isOn()) pictures.showTraining(next, old);
+    },
+    (next, old) => {
+      const show = () => {
+        before = old;
+        return reveal(next);
+      };
+      if (guess.isOn() && run) guess.ask(next, show);
+      else show();
+    },
+  );
+
+  /** Show a run that is over, and return what happened in it. @param {TrainedRun} next */
+  const reveal = (next) => {
+    guess.clear();
+    const wasAtEnd = !run || store.view.epoch >= run.records.length;
+    run = next;
+    const judged = judge(run);
+    const words = `${judged.title} ${judged.text}`;
+    verdict.replaceChildren(el("b", {}, judged.title), ` ${judged.text}`);
+    verdict.dataset.outcome = judged.outcome;
+    say(root, words);
+    listings.update(run);
+    const met = challenges.award(run, judged);
+    if (met.length) say(root, `Challenge met: ${met.join(", ")}. ${words}`);
+    store.set({ run, epoch: wanted || (wasAtEnd ? Infinity : store.view.epoch) });
+    wanted = 0;
+    return words;
+  };
+
+  const takeAddress = () => {
+    const { found, place, messages } = readAddress(options);
+    wanted = place.epoch;
+    store.set({ t: place.t, unit: place.unit });
+    take(found, messages);
+  };
+
+  const form = settingsForm((changes) => take({ ...settings, ...changes }));
+  const top = makeTop(take, form.text);
+  const guess = makeGuess(root, go);
+  const verdict = el("p", { class: "play-verdict" });
+  const pictures = makePictures();
+  const challenges = makeChallenges(root, take);
+  const listings = makeListings();
+  const stay = (/** @type {Event} */ event) => event.preventDefault();
+  root.append(
+    top.element,
+    el("div", { class: "play-picture" }, guess.element, verdict, ...pictures.elements),
+    el(
+      "form",
+      { class: "play-settings", "aria-label": "Settings", onsubmit: stay },
+      ...form.fields,
+      guess.tick.element,
+    ),
+    el("div", { class: "play-more" }, ...challenges.elements, ...listings.elements),
+  );
+  store.watch(({ epoch, t }) => {
+    if (!run) return;
+    pictures.update(run, before, epoch, t);
+    writeAddress(settings, run);
+  });
+  addEventListener("hashchange", () => {
+    if (location.hash.includes("=")) takeAddress();
+  });
+  takeAddress();
+  return store;
+};
