@@ -93,17 +93,18 @@ def installations(tmp_path, monkeypatch):
 
 def test_an_environment_is_set_up_once_for_what_the_lock_says(installations, tmp_path):
     dev.set_up(["docs"], "sphinx==9.0.4\n")
-    dependencies, itself = installations
+    dependencies, itself, bundler = installations
     assert (tmp_path / "constraints.txt").read_text() == "sphinx==9.0.4\n"
     assert dependencies[-4:] == (
         *("-r", str(tmp_path / "requirements.txt"), "-c", str(tmp_path / "constraints.txt")),
     )
     assert "here" in dependencies
     assert {"--no-deps", "--no-build-isolation", "-e"} < set(itself)
+    assert (dev.ROOT / bundler[0]).is_file()  # fetches esbuild, so that builds need no network
     dev.set_up(["docs"], "sphinx==9.0.4\n")
-    assert len(installations) == 2
+    assert len(installations) == 3
     dev.set_up(["docs"], "sphinx==9.0.5\n")
-    assert len(installations) == 4
+    assert len(installations) == 6
 
 
 def test_more_extras_add_to_an_environment_and_fewer_change_nothing(installations, tmp_path):
@@ -115,13 +116,13 @@ def test_more_extras_add_to_an_environment_and_fewer_change_nothing(installation
     }
     dev.set_up(["docs"], "sphinx==9.0.4\n")
     dev.set_up(["dev"], "sphinx==9.0.4\n")
-    assert len(installations) == 4
+    assert len(installations) == 6
 
 
 def test_the_newest_releases_are_asked_for_each_time(installations):
     for _ in range(2):
         dev.set_up(["docs"], "")
-    assert ["--upgrade" in command for command in installations] == [True, False] * 2
+    assert ["--upgrade" in command for command in installations] == [True, False, False] * 2
 
 
 @pytest.mark.parametrize(
@@ -271,3 +272,10 @@ def test_a_skipped_test_can_be_made_to_fail(tmp_path):
     for option, code in ([], 0), (["--no-skips"], 1):
         ran = subprocess.run([*command, *option], cwd=tmp_path, capture_output=True)
         assert ran.returncode == code
+
+
+def test_an_environment_without_the_bundler_is_not_finished(installations, monkeypatch, tmp_path):
+    monkeypatch.setattr(dev, "run", lambda program, *_: program.endswith("bundles.py"))
+    with pytest.raises(SystemExit, match="could not fetch its bundler"):
+        dev.set_up(["docs"], "sphinx==9.0.4\n")
+    assert not (tmp_path / "installed-for.txt").exists()
