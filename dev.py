@@ -33,8 +33,9 @@ the task needs, in the releases that lock.txt names; PyTorch, whose builds diffe
 machine, in the newest that pip finds. With --newest or --oldest, dev.py takes the newest or the
 oldest releases that pyproject.toml admits instead. It does not touch the system's Python, which may
 belong to a package manager (PEP 668). The first run after a change of pyproject.toml or lock.txt
-installs again. --index-url URL and --extra-index-url URL are passed to pip. On Linux they let you
-choose torch's small CPU build instead of the default one of 3 GB.
+installs again. Deno's bundler comes from the npm registry then; all else comes from pip, and no
+build needs the network. --index-url URL and --extra-index-url URL are passed to pip. On Linux they
+let you choose torch's small CPU build instead of the default one of 3 GB.
 """
 
 import argparse

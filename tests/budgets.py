@@ -37,9 +37,8 @@ BUDGETS = {
 LAYOUT_SHIFT = 0.05  # how much of the screen moves in all, as Chromium counts; 0.1 counts as good
 SHARED = 70_000  # bytes of styles, scripts and fonts of any page, without the playground's
 INDEX = 1000  # bytes of the search index, which is loaded when a reader searches, per page
-PLAYGROUND = 40_000  # bytes of the playground's scripts and styles that its page loads at once
-PLAYGROUND_WITH_QUIZ = 50_000  # with those that it loads when the reader comes near
-EXERCISES = 8_000  # bytes of the scripts and styles of the exercises
+PLAYGROUND = 37_000  # bytes of the playground's scripts and styles, which its page loads at once
+EXERCISES = 7_000  # bytes of the scripts and styles of the exercises
 
 
 def kind_of(page):
