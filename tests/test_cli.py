@@ -1131,6 +1131,16 @@ def test_more_than_1000_layers_are_refused_at_once(command, tmp_path, monkeypatc
     assert contents(tmp_path) == {}
 
 
+def test_sixteen_bytes_for_each_weight_have_to_fit_into_memory(text, tmp_path, monkeypatch):
+    options = [*SMALL, "--cell=LSTM", "--embedding=3", "--layers=2"]
+    needed = 16 * LayerShapes("LSTM", 3, 8, num_layers=2).parameter_count
+    for memory, code in ((needed, 0), (needed - 1, 1)):
+        monkeypatch.setattr(
+            os, "sysconf", lambda name, memory=memory: memory if name == "SC_PHYS_PAGES" else 1
+        )
+        assert run_main("train", text, "--out", tmp_path / str(memory), *options)[0] == code
+
+
 def test_train_works_if_the_system_does_not_report_its_memory(text, tmp_path, monkeypatch):
     monkeypatch.delattr(os, "sysconf")
     run_ok("train", text, "--out", tmp_path / "run", *SMALL)

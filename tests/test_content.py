@@ -1,8 +1,11 @@
 """docs/_ext/content: plurals, who explains a term, and what a question links to."""
 
+from types import SimpleNamespace
+
 import pytest
 
 import faq
+import fixes
 import glossary_links
 
 # --- the glossary ---------------------------------------------------------------------------------
@@ -63,3 +66,32 @@ def test_a_question_links_each_section_once_in_the_order_of_its_facts():
 def test_a_part_that_all_pages_of_fix_it_have_stands_for_the_page():
     places = ("fix/a#why-it-happens", "fix/a#fix-it", "fix/a#a-part-of-its-own", "fix/b#read-more")
     assert faq.places_of(asked(*places)) == ["fix/a", "fix/a#a-part-of-its-own", "fix/b"]
+
+
+# --- Fix it ---------------------------------------------------------------------------------------
+
+ABOUT = {
+    "fix/a": {"group": "shapes", "symptom": "Zeros", "message": "ValueError: x", "newer": "An x"},
+    "fix/b": {"group": "shapes", "symptom": "a hole", "message": "TypeError: b"},
+    "fix/c": {"group": "losses", "symptom": "a NaN"},
+}
+
+
+@pytest.mark.parametrize(
+    ("group", "listed"),
+    [
+        ("shapes", ["a hole", "Zeros"]),
+        ("losses", ["a NaN"]),
+        ("messages", ["An x", "TypeError: b", "ValueError: x"]),
+    ],
+)
+def test_a_list_of_fixes_is_in_alphabetical_order_without_the_names_of_errors(group, listed):
+    env = SimpleNamespace(
+        found_docs={"fix/index", "learn/x", *ABOUT},
+        metadata=ABOUT,
+        current_document=SimpleNamespace(docname="fix/index"),
+    )
+    builder = SimpleNamespace(get_relative_uri=lambda here, name: name)
+    place = SimpleNamespace(env=env, app=SimpleNamespace(builder=builder))
+    items = fixes.List.items(place, group)
+    assert [item.astext() for item in items.children] == listed

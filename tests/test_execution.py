@@ -7,10 +7,13 @@ from types import SimpleNamespace
 import pytest
 from docutils import nodes
 from lint import ROOT
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 import cache_key
 import figures
 import gallery
+import page_checks
+import run_ahead
 import workers
 
 # --- what results depend on -----------------------------------------------------------------------
@@ -203,3 +206,62 @@ def test_the_gallery_does_not_report_that_it_has_run_no_example(caplog):
         logger.info("Sphinx-Gallery successfully executed %d out of %d files", 0, 0)
         logger.info("Sphinx-Gallery successfully executed %d out of %d files", 1, 2)
     assert caplog.messages == ["Sphinx-Gallery successfully executed 1 out of 2 files"]
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Return a function that gives figures their dark colours, and what is in each then."""
+
+    def images(**svgs):
+        folder = tmp_path / "_images"
+        folder.mkdir()
+        for name, body in svgs.items():
+            (folder / f"{name}.svg").write_text(
+                f"<svg><!-- matplotlib --><defs>{body}</defs></svg>"
+            )
+        builder = SimpleNamespace(format="html")
+        figures.add_dark(SimpleNamespace(outdir=tmp_path, builder=builder), None)
+        return {name: (folder / f"{name}.svg").read_text() for name in svgs}
+
+    return images
+
+
+def test_a_figure_appears_in_parts_and_its_thumbnail_at_once_and_both_turn_dark(images):
+    part = '<g id="appears-0" style="fill: #1a1a1a"/>'
+    for name, text in images(x=part, x_thumb=part).items():
+        assert ("@keyframes appear" in text) == (name == "x")
+        assert text.count("prefers-color-scheme: dark") == 1
+        assert '[style*="fill: #1a1a1a"] { fill: #e6e6e6 !important }' in text
+        assert text.index("<style>") < text.index("<defs>")
+
+
+# --- what a page shows ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("word", "shows_nan", "expected"),
+    [
+        *(("nan", False, 2), ("NaN", False, 2), ("banana", False, 0), ("1.0", False, 0)),
+        *(("nan", True, 1), ("1.0", True, 1)),  # of a figure, a NaN is never meant
+    ],
+)
+def test_a_nan_in_an_output_or_in_a_figure_is_a_problem(word, shows_nan, expected, tmp_path):
+    (tmp_path / "x.svg").write_text(f"<svg><!-- {word} --></svg>")
+    output = nodes.container("", nodes.literal_block("", word), classes=["output"])
+    page = nodes.section("", output, nodes.image(uri="x.svg", alt="A line."))
+    found = list(page_checks.problems(page, tmp_path / "x.md", tmp_path, shows_nan))
+    assert len(found) == expected, found
+
+
+def test_cells_of_a_page_have_their_outputs_and_count_from_one(monkeypatch, tmp_path):
+    printed = [{"output_type": "stream", "name": "stdout", "text": "1\n"}]
+    queue = SimpleNamespace(outputs=lambda folder, sources: [printed, []][: len(sources)])
+    monkeypatch.setattr(workers, "queue", queue)
+    page = new_notebook(cells=[new_code_cell("print(1)"), new_markdown_cell("x"), new_code_cell()])
+    client = object.__new__(run_ahead.Ran)
+    monkeypatch.setattr(run_ahead.Ran, "notebook", page, raising=False)
+    monkeypatch.setattr(run_ahead.Ran, "path", tmp_path / "x.md", raising=False)
+    client.start_client()
+    assert [cell.execution_count for cell in page.cells if cell.cell_type == "code"] == [1, 2]
+    assert page.cells[0].outputs[0].text == "1\n"
+    assert page.cells[2].outputs == []

@@ -16,21 +16,79 @@ def said(check, name, text):
     return [f"{line}: {words}" for line, words in check(File(name, text))]
 
 
-GRU = (ROOT / "docs/learn/gru.md").read_text("utf-8")
-FIX = (ROOT / "docs/fix/expected-hidden-size.md").read_text("utf-8")
-EXAMPLE = (ROOT / "examples/cell/last_hidden.py").read_text("utf-8")
-GLOSSARY = (ROOT / "docs/glossary.md").read_text("utf-8")
-TEXTS = {
-    "docs/learn/gru.md": GRU,
-    "docs/fix/expected-hidden-size.md": FIX,
-    "examples/cell/last_hidden.py": EXAMPLE,
-    "docs/glossary.md": GLOSSARY,
+NAMES = {
+    "chapter": "docs/learn/gru.md",
+    "fix": "docs/fix/expected-hidden-size.md",
+    "example": "examples/cell/last_hidden.py",
+    "glossary": "docs/glossary.md",
+    "test": "tests/test_x.py",
+    "questions": "docs/_questions/two.toml",
+}
+TEXTS = {name: (ROOT / name).read_text("utf-8") for name in [*NAMES.values()][:4]} | {
     "tests/test_x.py": "x = 1\n",
     "docs/_questions/two.toml": (
         '[[question]]\nask = "`cuda:0`?"\nanswer = "Yes. (We have no graphics card here.)"\n\n'
         '[[question]]\nask = "A CPU?"\nanswer = "No."\n'
     ),
 }
+# A rule, a file that it finds right, and changes: what becomes what, and what is said then.
+SAMPLES = r"""
+no_clock, test:
+    1 → time.sleep(1) ⇒ LINE: sleep( reads a clock
+    1 → 'wait_for_timeout(1)' ⇒ LINE: wait_for_timeout
+no_clock, chapter:
+    ^import numpy → import time ⇒ LINE: import time
+no_colour_of_its_own, chapter:
+    BLUE → "#0000ff" ⇒ LINE: "#0000ff" is
+code_fits_its_column, chapter:
+    ^import → import of.a.package.with.a.name.of.seventy.characters.and.more.besides. ⇒ LINE: 96 ch
+ends_with_checks, chapter:
+    ^# What the prose → # What prose ⇒ LINE: the
+ends_with_checks, fix:
+    ^# What.*(\n.*)* → gone ⇒ last c
+no_prompts, chapter:
+    ^## Try it$ → >>> 1 ⇒ LINE: write a code cell
+has_the_parts_of_a_chapter_in_order, chapter:
+    ^## Try it$ → ## Try ⇒ 1: there is no 'Try it'
+    \A → \n## Where to go next\n ⇒ 2: 'Where to go next' comes before 'Exercises'
+has_exercises_of_every_kind, chapter:
+    Exercise 2 \( → Exercise 3 ( ⇒ LINE: the title is not of the form
+    \(warm-up\) → (cold) ⇒ 1: kinds of exercises that are missing or unknown: ['co
+    (?s)^:+\{admonition\} Exercise 3.*\n## Where → ## Where ⇒ 1: 2 exercises, where
+exercises_have_answers, chapter:
+    Show the solution$ → Show it ⇒ an exercise without `{dropdown} Show the solution`
+    \.mistake\( → .slip( ⇒ its questions foresee fewer than two mistakes
+checkers_refuse_wrong_solutions, chapter:
+    (?s)refuses\(.*?\) → refuses(check_most_units, x) ⇒ does not call refuses(check_m
+has_the_parts_of_a_fix_in_order, fix:
+    ^symptom: → symptoms: ⇒ 1: keys of the front matter that are missing or unknown
+    ^group: .* → group: nothing ⇒ 1: docs/fix/index.md lists no group nothing
+    ^## Fix it → ## Mend it ⇒ 1: the parts are ['Make it happen', 'Why it happens', 'M
+marks_what_did_not_run_here, fix:
+    ^## Why it happens → `CUDA out of memory` ⇒ LINE: CUDA: say that we have no
+marks_what_did_not_run_here, questions:
+    (?<=answer = ")No → device-side assert ⇒ LINE: device-side: say that we have
+asks_draws_and_asserts, example:
+    \?$ → . ⇒ 1: the title is no question
+    ^assert  → x =  ⇒ 1: the closing claim is not asserted
+    fig\.set_label\( → print( ⇒ 1: there is no `fig.set_label(`
+entries_are_short_and_name_their_chapter, glossary:
+    ^  See  →   One. Two. Three.\n  See  ⇒ an entry is a sentence or two
+    (?<=See )\{doc\}`.*?` → {doc}`no-page` ⇒ There is no ['no-page']
+    (?<=:sorted:\n)\n → \nzebra\n  It runs.\n  See {doc}`notation`.\n\n ⇒ after 'zebra'
+equations_have_their_chain, chapter:
+    ^\$\$ \(gru- → $$ (nothing- ⇒ LINE: equation 'nothing-
+    \{code-of\} → {code} ⇒ in view
+"""
+
+
+def samples():
+    for line in SAMPLES.strip().splitlines():
+        if line.endswith(":") and not line.startswith(" "):
+            check, name = line[:-1].split(", ")
+        else:
+            change, told = line.strip().split(" ⇒ ")
+            yield check, NAMES[name], *change.replace(r"\n", "\n").split(" → "), told
 
 
 def broken(name, pattern, instead):
@@ -41,123 +99,7 @@ def broken(name, pattern, instead):
     return re.sub(pattern, lambda _: instead, TEXTS[name], flags=re.M), line
 
 
-@pytest.mark.parametrize(
-    ("check", "name", "pattern", "instead", "told"),
-    [
-        ("no_clock", "tests/test_x.py", "1", "time.sleep(1)", "LINE: sleep( reads a clock"),
-        ("no_clock", "tests/test_x.py", "1", "'wait_for_timeout(1)'", "LINE: wait_for_timeout"),
-        ("no_clock", "docs/learn/gru.md", "^import numpy", "import time", "LINE: import time"),
-        ("no_colour_of_its_own", "docs/learn/gru.md", "BLUE", '"#0000ff"', 'LINE: "#0000ff" is'),
-        ("code_fits_its_column", "docs/learn/gru.md", "^import numpy", "#" * 80, "LINE: 8"),
-        ("ends_with_checks", "docs/learn/gru.md", "^# What the prose", "# What prose", "LINE: the"),
-        ("ends_with_checks", "docs/fix/expected-hidden-size.md", r"^# What.*(\n.*)*", "", "last c"),
-        ("no_prompts", "docs/learn/gru.md", "^## Try it$", ">>> 1", "LINE: write a code cell"),
-        (
-            *("has_the_parts_of_a_chapter_in_order", "docs/learn/gru.md"),
-            *("^## Try it$", "## Try", "1: there is no 'Try it'"),
-        ),
-        (
-            *("has_the_parts_of_a_chapter_in_order", "docs/learn/gru.md"),
-            *(r"\A", "\n## Where to go next\n", "2: 'Where to go next' comes before 'Exercises'"),
-        ),
-        (
-            *("has_exercises_of_every_kind", "docs/learn/gru.md"),
-            *(r"Exercise 2 \(", "Exercise 3 (", "LINE: the title is not of the form"),
-        ),
-        (
-            *("has_exercises_of_every_kind", "docs/learn/gru.md"),
-            *(r"\(warm-up\)", "(cold)", "1: kinds of exercises that are missing or unknown: ['co"),
-        ),
-        (
-            *("has_exercises_of_every_kind", "docs/learn/gru.md"),
-            *(r"(?s)^:+\{admonition\} Exercise 3.*\n## Where", "## Where", "1: 2 exercises, where"),
-        ),
-        (
-            *("exercises_have_answers", "docs/learn/gru.md"),
-            *(
-                "Show the solution$",
-                "Show it",
-                "an exercise without `{dropdown} Show the solution`",
-            ),
-        ),
-        (
-            *("exercises_have_answers", "docs/learn/gru.md"),
-            *(r"\.mistake\(", ".slip(", "its questions foresee fewer than two mistakes"),
-        ),
-        (
-            *("checkers_refuse_wrong_solutions", "docs/learn/gru.md"),
-            *(
-                r"(?s)refuses\(.*?\)",
-                "refuses(check_most_units, x)",
-                "does not call refuses(check_m",
-            ),
-        ),
-        (
-            *("has_the_parts_of_a_fix_in_order", "docs/fix/expected-hidden-size.md"),
-            *(
-                "^symptom:",
-                "symptoms:",
-                "1: keys of the front matter that are missing or unknown: ",
-            ),
-        ),
-        (
-            *("has_the_parts_of_a_fix_in_order", "docs/fix/expected-hidden-size.md"),
-            *("^group: .*", "group: nothing", "1: docs/fix/index.md lists no group nothing"),
-        ),
-        (
-            *("has_the_parts_of_a_fix_in_order", "docs/fix/expected-hidden-size.md"),
-            *(
-                "^## Fix it",
-                "## Mend it",
-                "1: the parts are ['Make it happen', 'Why it happens', 'M",
-            ),
-        ),
-        (
-            *("marks_what_did_not_run_here", "docs/fix/expected-hidden-size.md"),
-            *("^## Why it happens", "`CUDA out of memory`", "LINE: CUDA: say that we have no"),
-        ),
-        (
-            *("marks_what_did_not_run_here", "docs/_questions/two.toml"),
-            *('(?<=answer = ")No', "device-side assert", "LINE: device-side: say that we have"),
-        ),
-        (
-            *("asks_draws_and_asserts", "examples/cell/last_hidden.py"),
-            *(r"\?$", ".", "1: the title is no question"),
-        ),
-        (
-            *("asks_draws_and_asserts", "examples/cell/last_hidden.py"),
-            *(r"^assert ", "x = ", "1: the closing claim is not asserted"),
-        ),
-        (
-            *("asks_draws_and_asserts", "examples/cell/last_hidden.py"),
-            *(r"fig\.set_label\(", "print(", "1: there is no `fig.set_label(`"),
-        ),
-        (
-            *("entries_are_short_and_name_their_chapter", "docs/glossary.md"),
-            *("^  See ", "  One. Two. Three.\n  See ", "an entry is a sentence or two"),
-        ),
-        (
-            *("entries_are_short_and_name_their_chapter", "docs/glossary.md"),
-            *(r"(?<=See )\{doc\}`.*?`", "{doc}`no-page`", "There is no ['no-page']"),
-        ),
-        (
-            *("entries_are_short_and_name_their_chapter", "docs/glossary.md"),
-            *(
-                r"(?<=:sorted:\n)\n",
-                "\nzebra\n  It runs.\n  See {doc}`notation`.\n\n",
-                "after 'zebra'",
-            ),
-        ),
-        (
-            *("equations_have_their_chain", "docs/learn/gru.md"),
-            *(r"^\$\$ \(gru-", "$$ (nothing-", "LINE: equation 'nothing-"),
-        ),
-        (
-            *("equations_have_their_chain", "docs/learn/gru.md"),
-            *(r"\{code-of\}", "{code}", "in view"),
-        ),
-    ],
-)
+@pytest.mark.parametrize(("check", "name", "pattern", "instead", "told"), list(samples()))
 def test_a_rule_sees_what_breaks_it(check, name, pattern, instead, told):
     rule = next(rule for rule in lint.RULES if rule.__name__ == check)
     text, line = broken(name, pattern, instead)
@@ -172,9 +114,12 @@ def test_each_rule_has_been_seen_to_complain():
 
 
 def test_an_example_without_a_chapter_is_noticed():
-    found = said(lint.is_linked_from_a_chapter, "examples/cell/none.py", EXAMPLE)
+    found = said(lint.is_linked_from_a_chapter, "examples/cell/none.py", TEXTS[NAMES["example"]])
     assert found == ["1: no chapter has a link {ref}`sphx_glr_gallery_cell_none.py`"]
-    assert said(lint.is_linked_from_a_chapter, "examples/cell/last_hidden.py", EXAMPLE) == []
+    assert (
+        said(lint.is_linked_from_a_chapter, "examples/cell/last_hidden.py", TEXTS[NAMES["example"]])
+        == []
+    )
 
 
 def test_a_docstring_that_lacks_a_part_and_an_exception_in_vain_are_noticed(monkeypatch):

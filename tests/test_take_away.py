@@ -193,6 +193,13 @@ def test_links_lead_to_the_site_if_its_address_is_known():
     assert converter().link(other) == known.link(other) == "[a book](https://example.com/book)"
 
 
+def test_an_admonition_has_its_title_once_and_its_body_below():
+    body = [nodes.paragraph("", "One."), nodes.paragraph("", "Two.")]
+    converter = notebooks.Converter([], lambda node, kind: "")
+    converter.block(nodes.admonition("", nodes.title("", "Note"), *body), 3)
+    assert converter.cells == [("markdown", "### Note\n\nOne.\n\nTwo.", None)]
+
+
 def test_special_characters_of_a_text_are_read_as_themselves():
     text = "a * b_c_ `d` [e](f) $g$ <h> 1. i\n1. j\n# k\n- l\n\\m"
     said = converter().simple(nodes.paragraph("", text))

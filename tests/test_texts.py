@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from charseq import Corpus, Vocabulary, load_text
-from charseq.texts import python_topics, quote_path, texts
+from charseq.texts import python_topics, quote_path, reference_paragraphs, texts
 from conftest import chunks_of
 
 texts_in_utf8 = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
@@ -45,6 +45,15 @@ def test_each_built_in_text_has_a_description_and_loads_the_same_each_time(name)
     assert load_text(name) == load_text(name)
     assert load_text(name).endswith("\n")
     assert "\0" not in load_text(name)
+
+
+def test_a_paragraph_is_kept_once_and_a_short_one_in_each_topic_that_says_more(monkeypatch):
+    short, long = "x" * 19, "y" * 20
+    topics = [f"{short}\n\n{long}", f"{long} in\na longer topic\n\n{short}\n\n{long}", short]
+    monkeypatch.setattr("charseq.texts.python_topics", lambda: topics)
+    kept = [f"{long} in\na longer topic", short, long]
+    assert reference_paragraphs() == kept
+    assert reference_paragraphs(without=[long]) == kept[:2]
 
 
 def test_python_reference_is_long_and_has_about_a_hundred_distinct_characters():
