@@ -9,6 +9,7 @@ tests/lint.py reports a missing link.
 
 import ast
 import re
+import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -228,14 +229,34 @@ class ModuleTable(SphinxDirective):
         described = ast.get_docstring(ast.parse((package / "__init__.py").read_text("utf-8")))
         names = dict.fromkeys(re.findall(r"``(\w+)`` \(", described))
         rows = ["| module | lines | what it holds |", "| :-- | --: | :-- |"]
-        for name in names:
+        block_before = None
+        for name in sorted(names, key=block_of):
+            if (block := block_of(name)) != block_before:
+                rows.append(f"| **{BLOCKS[block]}** | | |")
+            block_before = block
             path = package / f"{name}.py"
             source = path.read_text("utf-8")
             told = ast.get_docstring(ast.parse(source)).partition("\n\n")[0].replace("\n", " ")
             rows.append(f"| `{name}.py` | {lines_of_code(source)} | {told} |")
             self.env.note_dependency(str(path))
         self.env.note_dependency(str(package / "__init__.py"))
+        self.env.note_dependency(str(ROOT / "pyproject.toml"))
         return self.parse_text_to_nodes("\n".join(rows))
+
+
+BLOCKS = ["What is taught", "The engine", "Interop"]
+
+
+def block_of(module: str) -> int:
+    """Return which of the blocks a module is in; the contracts of import-linter tell."""
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    contracts = {c["id"]: c for c in pyproject["tool"]["importlinter"]["contracts"]}
+    blocks = {
+        name: block
+        for block, contract in ((0, "taught"), (2, "interop"))
+        for name in contracts[contract]["source_modules"]
+    }
+    return blocks.get(f"charseq.{module}", 1)
 
 
 def lines_of_code(source: str) -> int:
