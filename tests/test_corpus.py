@@ -512,3 +512,13 @@ def test_pages_are_released_after_every_batch(write, monkeypatch):
     batches = [*streams(ids, 2, 100), *islice(windows(ids, 8, 20, np.random.default_rng(0)), 20)]
     assert len(batches) == 29 + 20
     assert advice == [mmap.MADV_DONTNEED] * len(batches)
+
+
+@posix
+def test_a_digest_releases_the_pages_that_it_has_read(write, monkeypatch):
+    advice = []
+    encoded = Corpus.from_file(write("hello " * 1000))
+    monkeypatch.setattr(corpus, "CHUNK", 1000)
+    monkeypatch.setattr(corpus._Map, "madvise", lambda _, kind: advice.append(kind), raising=False)
+    assert encoded.digest() == hashlib.sha256(encoded.ids.tobytes()).hexdigest()
+    assert advice == [mmap.MADV_DONTNEED] * 6
