@@ -288,12 +288,14 @@ def from_library(
     sizes = _measure(arrays, library, cell, reset_after)
     if sizes is None:
         raise ValueError(_describe_mismatch(arrays, library, cell, reset_after))
-    # Lay out numbers that say where in memory each weight lives, and look where each has gone.
+    # A layout says where each of torch's numbers goes. To go back, number them 0, 1, 2, …, and let
+    # the layout arrange these numbers: now each of its places holds the number's place in torch.
     count = GATES[cell] * sizes[1] * (sum(sizes) + 2)
-    places = _arrange(_cut(np.arange(count), *sizes, cell), layout, cell, reset_after)
+    places_in_torch = _arrange(_cut(np.arange(count), *sizes, cell), layout, cell, reset_after)
     numbers = np.zeros(count, np.result_type(*arrays.values(), np.float16))  # float, not integer
-    for place, array in zip(places.values(), _in_order(arrays, places), strict=True):
-        numbers[place] = array
+    in_order = _in_order(arrays, places_in_torch)
+    for places, array in zip(places_in_torch.values(), in_order, strict=True):
+        numbers[places] = array
     return _cut(numbers, *sizes, cell)
 
 

@@ -224,11 +224,13 @@ class _LSTMSteps(Function):
         tanh_c = torch.empty_like(states[1:])  # (T, B, H)
         W = W_hh.T.contiguous()
         gates = a.chunk(4, dim=2)  # i, f, g, o
-        parts = (a, a[..., : 2 * H], *gates, states[:-1], states[1:], cells[:-1], cells[1:], tanh_c)
         tanh, g_steps, c_steps, tanh_c_steps = _prepare_tanh(gates[2], cells[1:], tanh_c)
-        for t, (a_t, i_f, i, f, g, o, h_t, new_h, c_t, new_c, tanh_c_t) in enumerate(
-            zip(*map(Tensor.unbind, parts), strict=True)
-        ):
+        # One list of tensors per time step: the four gates, as a whole, in part and one by one,
+        sums = zip(*map(Tensor.unbind, (a, a[..., : 2 * H], *gates)), strict=True)
+        # and the states, each before and after the step.
+        kept = (states[:-1], states[1:], cells[:-1], cells[1:], tanh_c)
+        steps = zip(sums, zip(*map(Tensor.unbind, kept), strict=True), strict=True)
+        for t, ((a_t, i_f, i, f, g, o), (h_t, new_h, c_t, new_c, tanh_c_t)) in enumerate(steps):
             a_t.addmm_(h_t, W)
             i_f.sigmoid_()
             tanh(g_steps[t], g_steps[t])
