@@ -398,7 +398,7 @@ def _make_gru_step(h: Array, memory: Array, memory_n: Array) -> Callable[..., No
 def _make_lstm_step(h: Array, memory: Array) -> Callable[..., None]:
     work, half = np.zeros((5, *h.shape), h.dtype), _half(h)  # i, f, o, g and c, in this order
     o, c = work[2], work[4]
-    # Views of neighbors, so that one call computes several gates.
+    # Views of adjacent rows, so that one call computes several gates.
     gates, sigmoids, i_f, g_c = work[:4], work[:3], work[:2], work[3:]
     products = np.empty((2, *h.shape), h.dtype)
     i_times_g, f_times_c = products
