@@ -10,7 +10,8 @@ test    check everything: lint, types, doctests, unit tests, the built site, the
         with other arguments, only run pytest with them:  python3 dev.py test tests/test_vocab.py
 processors
         run the tests, and compare what the pages print, with the code that torch and NumPy use on
-        other processors; with --quick, only with the code for the oldest processors
+        other processors; with --quick, only with the code for the oldest processors, and only pages
+        that have changed since they passed (tests/processors.txt)
 downloads
         run each notebook and script that the built site offers, with its wheel alone
 bench   compare charseq's speed with that of other programs (benchmarks/README.md);

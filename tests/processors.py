@@ -8,10 +8,16 @@ runs the tests, and it compares what the examples and the cells of the pages pri
 with what they print on the machine's own kernels.
 
 A generation that the machine lacks is reported as missing. It never counts as passed.
+
+A file prints other numbers only if its cells have changed, or what computes them. So --quick runs
+those files alone, on the oldest generation: processors.txt holds a hash of each file that has
+passed, and is brought up to date when all is well. A list that is out of date costs time, and hides
+nothing. The weekly job runs all files on all generations.
 """
 
 import argparse
 import contextlib
+import hashlib
 import importlib.util
 import json
 import multiprocessing
@@ -20,14 +26,20 @@ import re
 import subprocess
 import sys
 import tempfile
+from importlib.metadata import version
 from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "docs" / "_ext" / "execution"))
-import cells  # noqa: E402 - what runs the cells when the site is built
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "docs" / "_ext" / "execution")]
+import thorough  # noqa: E402
 
+import cells  # noqa: E402 - what runs the cells when the site is built
+from cache_key import DATA, code_of  # noqa: E402
+
+LIST = ROOT / "tests" / "processors.txt"
+HEAD = "# Hashes of what prints the same on the oldest processors; dev.py processors writes this.\n"
 PAGES = [f"docs/{folder}*.md" for folder in ("", "before/", "learn/", "fix/", "use/")]
 # The pages' cells are run by `outputs`.
 TESTS = ["charseq", "tests", "--ignore=tests/browser"]
@@ -192,8 +204,39 @@ def words_in(figure):
     return "\n".join(filter(None, words))
 
 
-def all_outputs():
-    """Run each page and each example in a process of its own, which starts with all imports."""
+def files():
+    """Return the name of each page with cells and of each example."""
+    paths = [path for pattern in PAGES for path in sorted(ROOT.glob(pattern)) if cut(path)]
+    paths += sorted((ROOT / "examples").rglob("*.py"))
+    return [path.relative_to(ROOT).as_posix() for path in paths]
+
+
+def hashes(names):
+    """Return a hash of all that decides which numbers each file prints."""
+    digest = hashlib.sha256(f"torch {version('torch')}, NumPy {version('numpy')}".encode())
+    runners = [Path(cells.__file__), Path(cells.__file__).with_name("questions.py")]
+    for path in [*sorted((ROOT / "charseq").glob("*.py")), *runners]:
+        digest.update(code_of(path.read_text("utf-8")).encode())
+    for folder in DATA:
+        for path in sorted((ROOT / "charseq" / folder).iterdir()):
+            digest.update(path.read_bytes())
+    common = digest.hexdigest()
+    return {
+        name: hashlib.sha256(
+            json.dumps([common, [source for _, source in cut(ROOT / name)]]).encode()
+        ).hexdigest()[:12]
+        for name in names
+    }
+
+
+def changed(current):
+    """Return the files whose hash is not that of the list."""
+    listed = thorough.passed(LIST.read_text("utf-8")) if LIST.exists() else {}
+    return [name for name, hashed in current.items() if listed.get(name) != hashed]
+
+
+def all_outputs(names):
+    """Run each of these files in a process of its own, which starts with all imports."""
     import matplotlib.pyplot
     import torch  # noqa: F401 - loaded once, before the processes are forked
 
@@ -204,9 +247,6 @@ def all_outputs():
     model = charseq.CharRNN(2, 2, seed=0)
     charseq.train(model, charseq.Vocabulary("ab"), "ab", epochs=1)  # loads what an optimizer needs
     [getattr(charseq, name) for name in charseq.__all__]
-    files = [path for pattern in PAGES for path in sorted(ROOT.glob(pattern)) if cut(path)]
-    files += sorted((ROOT / "examples").rglob("*.py"))
-    names = [path.relative_to(ROOT).as_posix() for path in files]
     can_fork = "fork" in multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("fork" if can_fork else None)
     with context.Pool(cores(), may_start_processes, maxtasksperchild=1) as pool:
@@ -241,9 +281,12 @@ def differences(expected, found):
 # --- the task -------------------------------------------------------------------------------------
 
 
-def outputs_with(env):
+def outputs_with(env, names):
+    if not names:
+        return {}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "outputs.json")
+        file.write_text(json.dumps(names), "utf-8")
         command = [sys.executable, "-m", "tests.processors", "--outputs", str(file)]
         subprocess.run(command, cwd=ROOT, env=env, check=True)
         return json.loads(file.read_text("utf-8"))
@@ -266,9 +309,12 @@ def compare(quick):
     machine = probe(own)
     said = {key: machine[key] for key in ("torch", "openblas", "mkl", "onednn") if key in machine}
     print("This machine's own kernels:", *(f"{key} {value}" for key, value in said.items()))
-    expected = outputs_with(own)
+    current = hashes(files())
+    names = changed(current) if quick else list(current)
+    why = ", which have changed since they passed" if quick else ""
+    print(f"{len(names)} of {len(current)} pages and examples are run{why}", flush=True)
+    expected = outputs_with(own, names)
     problems = differences(expected, expected)
-    print(f"own kernels: {len(expected)} pages and examples", flush=True)
     print(*problems, sep="\n")
     failed, tried = bool(problems), 0
     for generation in GENERATIONS[:1] if quick else GENERATIONS:
@@ -279,7 +325,7 @@ def compare(quick):
         obeyed, ignored = obedience(generation, probe(env), machine)
         print(f"{generation.name}: asked for by {', '.join(obeyed) or 'nothing'}", end="")
         print(f"; ignored by {', '.join(ignored)}" if ignored else "", flush=True)
-        problems = differences(expected, outputs_with(env))
+        problems = differences(expected, outputs_with(env, names))
         passed, summary = tests_with(env, QUICK if quick else TESTS)
         print(*problems, sep="\n" if problems else "")
         equal = f"{len(problems)} differences" if problems else "all outputs equal"
@@ -288,16 +334,21 @@ def compare(quick):
         tried += 1
     if not tried:
         print("No generation was tried: this machine has none of those that are listed here.")
+    elif not failed:
+        lines = [f"{hashed} {name}\n" for name, hashed in current.items()]
+        LIST.write_text(HEAD + "".join(lines), "utf-8")
     return int(failed)
 
 
 def main():
     parser = argparse.ArgumentParser(prog="dev.py processors", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="the plainest generation only")
+    quick = "the oldest generation only, and pages and examples that have changed"
+    parser.add_argument("--quick", action="store_true", help=quick)
     parser.add_argument("--outputs", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.outputs:
-        chosen.outputs.write_text(json.dumps(all_outputs()), "utf-8")
+        names = json.loads(chosen.outputs.read_text("utf-8"))
+        chosen.outputs.write_text(json.dumps(all_outputs(names)), "utf-8")
         return 0
     return compare(chosen.quick)
 

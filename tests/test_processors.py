@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import processors
+import pytest
 
 PAGE = """\
 # A page
@@ -88,7 +89,7 @@ def test_a_difference_is_told_with_page_and_line():
 
 
 def test_every_page_and_example_has_its_cells_compared():
-    pages = {path for pattern in processors.PAGES for path in processors.ROOT.glob(pattern)}
+    pages = {processors.ROOT / name for name in processors.files()}
     with_cells = {
         path
         for path in (processors.ROOT / "docs").rglob("*.md")
@@ -100,31 +101,88 @@ def test_every_page_and_example_has_its_cells_compared():
 MACHINE = {"features": ["SSE3"], "dispatched": [], "torch": "DEFAULT", "exp": "0"}
 
 
-def compare(monkeypatch, outputs=lambda env: {}, passed=True, machine=MACHINE):
+@pytest.fixture
+def compare(monkeypatch, tmp_path):
     """Compare on a machine whose only generation is SSE3, without running anything."""
-    monkeypatch.setattr(processors, "probe", lambda env: machine)
-    monkeypatch.setattr(processors, "outputs_with", outputs)
-    monkeypatch.setattr(processors, "tests_with", lambda env, tests: (passed, "3 tests"))
-    return processors.compare(quick=False)
+    monkeypatch.setattr(processors, "LIST", tmp_path / "processors.txt")
+    monkeypatch.setattr(processors, "files", lambda: ["README.md", "docs/learn/gru.md"])
+
+    def compare(outputs=lambda env, names: {}, passed=True, machine=MACHINE, quick=False):
+        monkeypatch.setattr(processors, "probe", lambda env: machine)
+        monkeypatch.setattr(processors, "outputs_with", outputs)
+        monkeypatch.setattr(processors, "tests_with", lambda env, tests: (passed, "3 tests"))
+        return processors.compare(quick)
+
+    return compare
 
 
-def test_a_generation_that_the_machine_lacks_is_not_counted_as_passed(monkeypatch, capsys):
-    assert compare(monkeypatch) == 0
+def test_a_generation_that_the_machine_lacks_is_not_counted_as_passed(compare, capsys):
+    assert compare() == 0
     said = capsys.readouterr().out
     assert "SSE3: all outputs equal; 3 tests" in said
     for generation in processors.GENERATIONS[1:]:
         lack = f"{generation.name}: not tried, this machine lacks {generation.needs}\n"
         assert lack in said
         assert f"{generation.name}: all" not in said
-    assert compare(monkeypatch, machine=MACHINE | {"features": []}) == 0
+    assert compare(machine=MACHINE | {"features": []}) == 0
     assert "No generation was tried" in capsys.readouterr().out
 
 
-def test_failed_tests_and_other_outputs_fail_the_task(monkeypatch, capsys):
-    assert compare(monkeypatch, passed=False) == 1
+def test_failed_tests_and_other_outputs_fail_the_task(compare, capsys):
+    assert compare(passed=False) == 1
     other = iter([{"page.md": {"1": "a"}}, {"page.md": {"1": "b"}}])
-    assert compare(monkeypatch, outputs=lambda env: next(other)) == 1
+    assert compare(outputs=lambda env, names: next(other)) == 1
     assert "page.md:1 shows 'b' instead of 'a'" in capsys.readouterr().out
+
+
+def test_quick_runs_what_has_changed_since_it_passed(compare, monkeypatch):
+    ran = []
+
+    def outputs(env, names):
+        ran.append(list(names))
+        return {}
+
+    both = ["README.md", "docs/learn/gru.md"]
+    assert compare(outputs, passed=False, quick=True) == 1  # so nothing is listed
+    assert compare(outputs, machine=MACHINE | {"features": []}, quick=True) == 0  # nor here
+    assert compare(outputs, quick=True) == 0
+    assert ran == [both, both, both, both, both]
+    ran.clear()
+    assert compare(outputs, quick=True) == 0
+    assert ran == [[], []]
+    cut = processors.cut
+    monkeypatch.setattr(processors, "cut", lambda path: [] if path.stem == "gru" else cut(path))
+    assert compare(outputs, quick=True) == 0
+    assert ran[2:] == [["docs/learn/gru.md"]] * 2
+    ran.clear()
+    assert compare(outputs) == 0
+    assert ran == [both, both]
+
+
+def test_a_hash_depends_on_cells_on_the_package_and_on_its_libraries(monkeypatch, tmp_path):
+    name = "docs/learn/gru.md"
+    for folder in ("docs/learn", "charseq/python-reference", "charseq/reference-net"):
+        (tmp_path / folder).mkdir(parents=True)
+    code, data = "charseq/net.py", "charseq/reference-net/a"
+    for path, text in ((name, PAGE), (code, "x = 1\n"), (data, "")):
+        (tmp_path / path).write_text(text)
+    monkeypatch.setattr(processors, "ROOT", tmp_path)
+
+    def now():
+        return processors.hashes([name])[name]
+
+    first = now()
+    (tmp_path / name).write_text(PAGE.replace("Text.", "Another text."))
+    (tmp_path / "charseq/net.py").write_text('"""It says more."""\nx = 1\n')
+    assert now() == first
+    seen = {first}
+    for path, text in ((name, PAGE.replace("x + 2", "x + 3")), (code, "x = 2\n"), (data, "b")):
+        (tmp_path / path).write_text(text)
+        seen.add(now())
+    for library in ("another", "torch", "numpy"):
+        monkeypatch.setattr(processors, "version", {"torch": "1", "numpy": "1", library: "2"}.get)
+        seen.add(now())
+    assert len(seen) == 7
 
 
 def test_the_oldest_generation_sets_every_library_to_its_oldest_kernels():
