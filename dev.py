@@ -209,11 +209,13 @@ def oldest():
 
 
 def oldest_releases():
-    lines = []
+    oldest = {}  # an extra may need a later release than the package itself
     for requirement in requirements(["dev"]):
         name, _, version = re.match(r"([\w-]+)(\[\w+\])?>=([\d.]+)", requirement).groups()
-        lines.append(f"{name}=={version}\n")
-    return "".join(lines)
+        oldest[name] = max(
+            oldest.get(name, version), version, key=lambda v: [*map(int, v.split("."))]
+        )
+    return "".join(f"{name}=={version}\n" for name, version in oldest.items())
 
 
 TASKS = {"docs": docs, "books": books, "test": test, "processors": processors, "bench": bench}
