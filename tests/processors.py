@@ -335,7 +335,8 @@ def compare(quick):
     if not tried:
         print("No generation was tried: this machine has none of those that are listed here.")
     elif not failed:
-        lines = [f"{hashed} {name}\n" for name, hashed in current.items()]
+        now = hashes(files())  # somebody may have written while all this ran
+        lines = [f"{now[name]} {name}\n" for name in now if now[name] == current.get(name)]
         LIST.write_text(HEAD + "".join(lines), "utf-8")
     return int(failed)
 
