@@ -66,7 +66,7 @@ def build_has_changed():
 
 
 def main():
-    sys.path[:0] = [str(ROOT / "tests" / "browser")]
+    sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
     from test_pages import SOURCED
 
     hashes = {BUILD: hash_of(builders())} | {page: hash_of(sources_of(page)) for page in SOURCED}
