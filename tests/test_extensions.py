@@ -24,8 +24,8 @@ from urllib.parse import urlsplit
 import pytest
 from filelock import FileLock
 
+import build_report
 import code_links
-import comparisons
 import equations
 import glossary_links
 import html_fixes
@@ -274,14 +274,7 @@ facts = [
     "docs/proof.md": """\
 # Proof
 
-```{proof} build
-```
-
-```{equal-bits}
-one | tests/test_toy.py::test_softmax_sums_to_one
-```
-
-```{slowest-examples}
+```{build-report}
 ```
 """,
     "examples/GALLERY_HEADER.rst": "Gallery\n=======\n\nExamples.\n",
@@ -377,21 +370,6 @@ Number("Of no exercise", 1)
     "docs/notation.md": GOOD["docs/notation.md"].replace(
         "{eq}`softmax`", "{eq}`softmax`, {eq}`no-code`, {eq}`rnn-step`"
     ),
-    "docs/proof.md": """\
-# Proof
-
-```{equal-bits}
-a test that is gone | tests/test_toy.py::test_gone
-```
-
-```{equal-bits}
-a test that admits rounding | tests/test_toy.py::test_no_code_has_a_test
-```
-
-```{nearly-equal}
-a test that admits nothing | tests/test_toy.py::test_softmax_sums_to_one
-```
-""",
     "examples/cell/silent.py": '"""\nDid it run?\n===========\n\nNo.\n"""\nx = 1\n',
     "examples/cell/wordless.py": (
         '"""\nWhat is drawn?\n==============\n\nA figure without words.\n"""\n'
@@ -407,7 +385,7 @@ def test_one_hot_has_a_one():
 
 
 def test_no_code_has_a_test():
-    assert 1 == approx(1)
+    pass
 """,
 }
 # What the second site must complain about, a regular expression each.
@@ -433,9 +411,6 @@ MISTAKES = {
     "a group of fixes without pages": r"no page in docs/fix belongs to 'games'",
     "a book of an unknown name": r"bad.md.*there is no book 'charseq.txt'; the books are charseq.e",
     "a question answered nowhere": r"a question is answered at 'nowhere', which is no page",
-    "a proof without its test": r"there is no test 'tests/test_toy.py::test_gone'",
-    "a proof of equal bits that admits rounding": r"code_has_a_test admits results that differ by",
-    "a proof of rounding that admits none": r"test_softmax_sums_to_one admits no difference",
     "two entries with one address": r"bad.md.*two parts of this page have the address 'twice'",
     "a move to nowhere": r"'gone' leads to 'nowhere', which is no page",
     "a move of a page that is there": r"'notation' has moved, and is still a page",
@@ -1032,58 +1007,24 @@ def build(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_what_is_proved_is_counted_and_times_of_examples_are_marked_as_measured(toys):
+def test_what_a_build_checks_is_counted(toys):
     html = (toys / "good/_build/html/proof.html").read_text("utf-8")
     counted = dict(re.findall(r"<td[^>]*><p>(.*?)</p></td>\s*<td[^>]*><p>(\d+)</p>", html))
-    assert counted["pages with code"] == "2"
     assert counted["cells of code on them, run"] == "5"
-    (measured,) = re.findall(r'<div class="[^"]* measured">(.*?)</div>', html)
-    link = r'href="gallery/cell/toy.html">What is drawn\?</a></td><td>\d+\.\d s'
-    assert re.search(link, measured)
-    assert not re.search(r"\d s<", html.replace(measured, ""))
+    assert counted["examples of the gallery, run"] == "1"
+    assert counted["equations, each with its code, symbols and tests"] == "1"
 
 
-COMPARING = """\
-"What is compared with what."
-CLOSE = {"rtol": 0, "atol": 1e-12}
-BOUND = 1e-9
+def test_the_page_that_counts_is_read_again_if_a_number_has_changed(monkeypatch):
+    def now(number):
+        monkeypatch.setattr(build_report, "counts", lambda env: [("exercises", number)])
 
-
-def check(a, b):
-    assert_allclose(a, b, **CLOSE)
-
-
-class Case:
-    def check(self, a, b):
-        assert (a - b).max() < 1e-11
-
-
-def test_bits(): assert a == b and len(a) < 9 and allclose(a, b, rtol=0, atol=0)
-def test_says(): assert_allclose(a, b, rtol=0, atol=2e-8)
-def test_default(): assert_allclose(a, b, atol=1e-14)
-def test_approx(): assert a == approx(b, abs=1e-14)
-def test_named(): assert_allclose(a, b, rtol=BOUND)
-def test_helped(): check(1, 1)
-def test_case(): Case().check(1, 1)
-def test_computed(size): assert_allclose(a, b, rtol=1e-10, atol=1e-10 * size)
-def test_rounding(): assert_rounds_like(a, b, c)
-"""
-
-
-def test_how_closely_a_test_compares_is_read_from_its_code(write):
-    file = comparisons.File(write(COMPARING, "test_toy.py"))
-    assert file.about == "What is compared with what."
-    assert {name: test.closeness for name, test in file.tests.items()} == {
-        "test_bits": "not at all: every bit is equal",
-        "test_says": r"by at most $2 \cdot 10^{-8}$",
-        "test_default": "by at most $10^{-7}$",
-        "test_approx": "by at most $10^{-14}$",
-        "test_named": "by at most $10^{-9}$",
-        "test_helped": "by at most $10^{-12}$",
-        "test_case": "by at most $10^{-11}$",
-        "test_computed": "by at most $10^{-10}$, or by a bound that the test computes",
-        "test_rounding": "by the rounding errors of float32",
-    }
+    env = SimpleNamespace(metadata={"a": {}, "proof": {}})
+    now(7)
+    env.metadata["proof"]["counted"] = build_report.table(env)
+    assert build_report.outdated(None, env, set(), set(), set()) == []
+    now(8)
+    assert build_report.outdated(None, env, set(), set(), set()) == ["proof"]
 
 
 EVERYTHING = (

@@ -121,11 +121,6 @@ def is_current(script, target):
     return digest.exists() and digest.read_text() == hashlib.md5(text).hexdigest()
 
 
-def seconds_of(target):
-    """Return the file that says how long an example has kept the processor busy."""
-    return target.with_name(target.name + ".seconds")
-
-
 def ended(lock):
     """Say whether no process holds the lock any more."""
     import fcntl
@@ -228,9 +223,7 @@ def run_script(path, target, gallery_conf):
     from sphinx_gallery import gen_rst
 
     Path(target.parent, "images", "thumb").mkdir(parents=True, exist_ok=True)
-    start = time.process_time()
     gen_rst.generate_file_rst(path.name, target.parent, path.parent, gallery_conf)
-    seconds_of(target).write_text(f"{time.process_time() - start:.3f}", "utf-8")
 
 
 if __name__ == "__main__":
