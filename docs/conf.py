@@ -71,7 +71,6 @@ extensions = [
     "fixes",
     "faq",
     "notebooks",
-    "materials_zip",
     "build_report",
     "hosting",
 ]
@@ -182,10 +181,10 @@ html_additional_pages = {"404": "404.html", "search": "search.html"}  # ours; no
 # Where the site will live, or at least the path there: hosting.py says what depends on it.
 html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get("DOCS_URL", "")
 # OWNER/NAME on GitHub and the branch that holds the built site. Colab and Binder read from there.
-take_away_repository = os.environ.get("DOCS_REPOSITORY", "")
-take_away_branch = os.environ.get("DOCS_BRANCH", "gh-pages")
+notebook_repository = os.environ.get("DOCS_REPOSITORY", "")
+notebook_branch = os.environ.get("DOCS_BRANCH", "gh-pages")
 # Binder has no GPU, and little space: --extra-index-url and the address of PyTorch's CPU wheels.
-take_away_pip_options = os.environ.get("DOCS_PIP_OPTIONS", "")
+binder_pip_options = os.environ.get("DOCS_PIP_OPTIONS", "")
 html_sidebars = {  # Furo's, less what it shows on Read the Docs alone
     "**": [
         "sidebar/brand.html",

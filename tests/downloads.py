@@ -1,9 +1,8 @@
 """Run every file that the site offers, far from the repository: python3 dev.py downloads.
 
-The files, and the wheel that they need, come from the archive of the built site. The wheel goes
-into a new environment, which borrows the libraries of this one and nothing else. Each file then
-runs in a process of its own, in an empty folder: a script with warnings as errors, a notebook in a
-kernel.
+The wheel that they need comes from the built site, too. It goes into a new environment, which
+borrows the libraries of this one and nothing else. Each file then runs in a process of its own, in
+an empty folder: a script with warnings as errors, a notebook in a kernel.
 """
 
 import argparse
@@ -13,7 +12,6 @@ import sys
 import sysconfig
 import tempfile
 import venv
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -63,15 +61,13 @@ def run(path, python, base):
     return done.stdout if done.returncode else ""
 
 
-def unpack(base):
-    """Unpack the archive of the site, and return its scripts and notebooks and its wheel."""
-    archive = SITE / "_static" / "charseq-everything.zip"
-    if not archive.exists():
+def offered():
+    """Return the notebooks and scripts of the site: those of the chapters, then the gallery's."""
+    notebooks = [*SITE.glob("before/*.ipynb"), *SITE.glob("learn/*.ipynb")]
+    if not notebooks:
         sys.exit("dev.py downloads: there is no built site; run `python3 dev.py docs` first.")
-    zipfile.ZipFile(archive).extractall(base)
-    files = [path for path in sorted(base.rglob("*")) if path.suffix in (".py", ".ipynb")]
-    (wheel,) = base.glob("*.whl")
-    return files, wheel
+    examples = [*SITE.glob("_downloads/*/*.ipynb"), *SITE.glob("_downloads/*/*.py")]
+    return sorted(notebooks) + sorted(examples)
 
 
 def main():
@@ -80,8 +76,8 @@ def main():
     words = parser.parse_args().words
     with tempfile.TemporaryDirectory() as name:
         base = Path(name).resolve()
-        files, wheel = unpack(base / "files")
-        files = [path for path in files if not words or any(word in path.name for word in words)]
+        files = [p for p in offered() if not words or any(word in p.name for word in words)]
+        (wheel,) = SITE.glob("_static/charseq-*.whl")
         python = install(wheel, base / "env")
         where = [str(python), "-c", "import charseq; print(charseq.__file__)"]
         env = environment(base)
@@ -92,7 +88,7 @@ def main():
             said = list(pool.map(lambda path: run(path, python, base), files))
         failed = {path: text for path, text in zip(files, said, strict=True) if text}
         for path, text in failed.items():
-            print(f"{path.relative_to(base / 'files')} fails:\n{text[-2000:]}")
+            print(f"{path.relative_to(SITE)} fails:\n{text[-2000:]}")
     print(f"{len(files) - len(failed)} passed, {len(failed)} failed")
     return int(bool(failed) or not files)
 

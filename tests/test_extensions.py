@@ -11,7 +11,6 @@ import re
 import shutil
 import subprocess
 import sys
-import zipfile
 from collections import Counter
 from functools import partial
 from html import unescape
@@ -29,7 +28,6 @@ import code_links
 import equations
 import glossary_links
 import html_fixes
-import materials_zip
 import monkeypatches
 import postprocess
 import unused_assets
@@ -64,7 +62,7 @@ Also {book}`an EPUB <charseq.epub>` and {book}`a PDF <charseq.pdf>`.
 
 ::::{grid} 2
 :::{grid-item-card} A card
-Text with {wheel}`the wheel`, {materials}`all figures` and {playground}`a run <text=a b&epochs=9>`.
+Text with {wheel}`the wheel` and {playground}`a run <text=a b&epochs=9>`.
 :::
 ::::
 """,
@@ -512,7 +510,6 @@ GONE = [
     gone("figures.py", "viewBox=", r"sphx_glr_toy_001\.svg has no size"),
     gone("figures.py", 'b"<defs>"', r"sphx_glr_toy_001\.svg stays light"),
     Rename("figures.py", 'f": {light}"', 'f"= {light}"', "no figure has a colour of"),
-    gone("gallery.py", '"*.zip"', "sphinx-gallery offers no zip files"),
     gone("gallery.py", '"rst2md"', r"notebook\.NAME, which we replace, is gone"),
     gone(
         "code_links.py",
@@ -541,7 +538,6 @@ GONE = [
     ),
     gone("workers.py", "gen_rst.generate_file_rst", "no example has run ahead"),
     gone("fixes.py", r"index\.html", "the sidebar has no list below fix/index"),
-    gone("materials_zip.py", "r'<img", "no page has a figure: is"),
     uncalled("run_ahead.py", "create_client", "page.md.* asked us for the outputs"),
 ]
 SITES = {"good": (GOOD, []), "bad": (BAD, GONE_FROM_BAD), "gone": (GOOD, GONE)}
@@ -676,20 +672,6 @@ def test_a_question_has_an_address_an_answer_and_links_to_the_sections_that_answ
     ]
     everything = (toys / "good/_build/html/questions/index.html").read_text("utf-8")
     assert '<a class="reference internal" href="toys.html#what-is-a-gate">What is a ' in everything
-
-
-@pytest.mark.slow
-def test_all_files_to_run_and_figures_are_in_one_file_with_a_list_of_what_is_shown(toys):
-    site = toys / "good/_build/html"
-    with zipfile.ZipFile(site / "_static" / materials_zip.NAME) as archive:
-        names = archive.namelist()
-        shown = archive.read("what-the-figures-show.txt").decode()
-    assert {"figures/learn/page-1.svg", "figures/gallery/cell/toy-1.svg"} <= {*names}
-    assert {"learn/page.ipynb", "learn/page.py", "gallery/toy.ipynb", "gallery/toy.py"} <= {*names}
-    assert shown.startswith("figures/learn/page-1.svg\n    A line that rises.\n")
-    home = (site / "index.html").read_text("utf-8")
-    assert f'href="_static/{materials_zip.NAME}">all figures</a>' in home
-    assert 'href="playground.html#text=a+b&amp;epochs=9">a run</a>' in home
 
 
 @pytest.mark.slow

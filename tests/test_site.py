@@ -427,9 +427,9 @@ EXAMPLES = sorted(path.stem for path in (ROOT / "examples").rglob("*.py"))
 AFRESH, FORKED = (EXAMPLES[:1], EXAMPLES[1:]) if FORKS else (EXAMPLES, [])
 
 
-# The code of a chapter is that of its page, see test_take_away.py. Two show that it runs elsewhere.
+# test_chapter_notebooks.py compares the code with the page. Two show that it runs elsewhere.
 @pytest.mark.skipif(not FORKS, reason="torch cannot be forked here")
-@pytest.mark.parametrize("name", ["learn/shapes.py", "before/pytorch.ipynb"])
+@pytest.mark.parametrize("name", ["learn/shapes.ipynb", "before/pytorch.ipynb"])
 def test_a_chapter_runs_elsewhere(name, site, warm, tmp_path):
     log = tmp_path / "log.txt"
     code = warm.run(site / name, log)
@@ -462,6 +462,7 @@ def test_a_downloaded_notebook_has_the_statements_of_its_script(name, site):
 def test_each_example_is_offered_as_script_and_as_notebook(site):
     for kind in ("py", "ipynb"):
         assert sorted(p.stem for p in (site / "_downloads").rglob(f"*.{kind}")) == EXAMPLES
+    assert [*site.rglob("*.zip")] == []
 
 
 @pytest.mark.parametrize("name", AFRESH)

@@ -1,38 +1,36 @@
-"""Each chapter as a notebook and as a script, to run on another machine or with a hosted service.
+"""Each chapter as a notebook, to run on another machine or with a hosted service.
 
-They are written beside the page when the page is written, from what the page shows: the prose as
+It is written beside the page when the page is written, from what the page shows: the prose as
 Markdown with TeX formulas, and the code of each cell that shows its code or a figure. The forms
-under the exercises stay on the site, and so do the outputs. A line below the title offers both.
+under the exercises stay on the site, and so do the outputs. A line below the title offers it.
 
 If it is known which branch on GitHub holds the built site, the line also opens the notebook with
 Colab and with Binder. conf.py reads this from ``DOCS_REPOSITORY`` and ``DOCS_BRANCH``.
 """
 
-import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import quote, urljoin
 
+import nbformat
 from docutils import nodes
+from nbformat import v4
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
 import cells as code_cells
-import monkeypatches
 import offer_wheel
 from exercises import is_question
 from hosting import address_of
 
 logger = logging.getLogger(__name__)
 CHAPTERS = ("learn/", "before/")
-HEADING = "</h1>"
 SPECIAL = re.compile(r"[\\`*_$\[\]<|]")
 BLOCK_MARK = re.compile(r"^(\d*)([#>+.)-])(?=\s)", re.M)  # of a list, a title or a quotation
 TITLES = {"doc", "std-ref"}  # what Sphinx calls the title of a page or a section in a link
 BARS = {"|": r"\vert ", r"\|": r"\Vert "}  # a plain bar would end the cell of a table
 BAR = re.compile(r"\\?\|")
-IMPORT = "import matplotlib.pyplot as plt"
 BINDER = {  # Binder installs what these files of the branch name
     "requirements.txt": "{options}\n./{wheel}\n",
     "runtime.txt": "python-3.12\n",
@@ -136,7 +134,7 @@ class Converter:
 
     def unknown(self, node):
         problem = f"notebooks.py has no Markdown for {node.tagname!r}, and a notebook needs it"
-        logger.warning("%s", problem, location=node, type="take_away")
+        logger.warning("%s", problem, location=node, type="notebook")
         return node.astext()
 
     def item(self, node, mark):
@@ -206,78 +204,48 @@ def fenced(text, language):
     return f"{fence}{language.replace('ipython3', 'python')}\n{text}\n{fence}"
 
 
-def introductions(title, wheel, page):
-    """Return what the first cell of a notebook says, and what the head of a script says."""
-    name, known = wheel.rpartition("/")[2], "/" in wheel
-    told = [f"# {title}\n"]
-    told += [f"This is a chapter of {f'[charseq]({page})' if page else 'charseq'}."]
-    told += ["On the site, the exercises have forms, which say what is wrong with an answer."]
-    told += ["The code needs the package `charseq`."]
-    beside = [] if known else [f"Download the file `{name}` from the site, into this folder."]
-    start = "\n".join(told + beside)
-    return (
-        f"{start}\nThe next cell installs the package, if it is missing.",
-        f"{start}\nInstall it by this command:\n\n    pip install {wheel}",
-    )
+def introduction(title, wheel, page):
+    """Return what the first cell of a notebook says."""
+    lines = [
+        f"# {title}\n",
+        f"This is a chapter of {f'[charseq]({page})' if page else 'charseq'}.",
+        "On the site, the exercises have forms, which say what is wrong with an answer.",
+        "The code needs the package `charseq`.",
+        "The next cell installs the package, if it is missing.",
+    ]
+    if "/" not in wheel:
+        lines.insert(4, f"Download the file `{wheel}` from the site, into this folder.")
+    return "\n".join(lines)
 
 
 def notebook(cells, intro, install):
-    listed = [("markdown", intro, None), ("code", install, None), *cells]
     about = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    whole = {
-        "cells": [notebook_cell(n, *cell) for n, cell in enumerate(listed, 1)],
-        "metadata": {"kernelspec": about, "language_info": {"name": "python"}},
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
-    return json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
-
-
-def notebook_cell(count, kind, source, node):
-    cell = {"cell_type": kind, "id": f"cell-{count}", "metadata": {}, "source": source}
-    if kind == "code":
-        cell |= {"execution_count": None, "outputs": []}
+    written = []
+    for kind, source, node in [("markdown", intro, None), ("code", install, None), *cells]:
+        make = v4.new_code_cell if kind == "code" else v4.new_markdown_cell
+        written.append(make(source, id=f"cell-{len(written) + 1}"))
         if node is not None and not shows_code(node):  # folded or hidden on the page
-            cell["metadata"] = {"jupyter": {"source_hidden": True}}
-    return cell
+            written[-1].metadata = {"jupyter": {"source_hidden": True}}
+    metadata = {"kernelspec": about, "language_info": {"name": "python"}}
+    return nbformat.writes(v4.new_notebook(cells=written, metadata=metadata)) + "\n"
 
 
 def shows_code(cell):
     return not cell.get("hide_mode") and "tag_remove-input" not in cell["classes"]
 
 
-def script(cells, intro):
-    blocks, seen = [comment(intro)], ""
-    for kind, source, node in cells:
-        if kind == "markdown":
-            blocks.append(comment(source))
-            continue
-        if "IPython" in source:  # a drawing for the browser, which a script can only describe
-            alt = node["cell_metadata"]["mystnb"]["image"]["alt"]
-            blocks.append(comment(f"*{' '.join(alt.split())}*"))
-            continue
-        seen += source
-        if any(True for _ in node.findall(nodes.image)):  # a script has to ask for its figures
-            source += "\n\nplt.show()" if IMPORT in seen else f"\n\n{IMPORT}\n\nplt.show()"
-            seen += IMPORT
-        blocks.append(f"# %%\n{source}")
-    return "\n\n".join(blocks) + "\n"
-
-
-def comment(markdown):
-    """Return Markdown as a comment, without the tags that fold a part of a notebook."""
-    text = re.sub(r"<details><summary>(.*?)</summary>", r"**\1**", markdown)
-    text = re.sub(r"\n*^</details>$", "", text, flags=re.M).strip()
-    lines = [f"# {line}".rstrip() for line in ["%% [markdown]", *text.splitlines()]]
-    return "\n".join(lines)
+def offer(app, doctree, docname):
+    """Offer the notebook of a chapter below its title."""
+    if app.builder.name == "html" and docname.startswith(CHAPTERS) and sources_of(app, docname):
+        html = links(docname, app.config.notebook_repository, app.config.notebook_branch)
+        doctree.next_node(nodes.section).insert(1, nodes.raw("", html, format="html"))
 
 
 def write(app, pagename, templatename, context, doctree):
-    """Write the files of a chapter, and offer them below its title."""
+    """Write the notebook of a chapter beside its page."""
     if doctree is None or not pagename.startswith(CHAPTERS) or app.builder.name != "html":
         return
-    sources = code_cells.sources_of(Path(app.env.doc2path(pagename)).read_text("utf-8"))
-    if not sources:
+    if not (sources := sources_of(app, pagename)):
         return
     page = address_of(app.config, app.builder.get_target_uri(pagename))
     writer = SimpleNamespace(builder=app.builder)
@@ -297,53 +265,47 @@ def write(app, pagename, templatename, context, doctree):
     title, _, lead = title.removeprefix("# ").partition("\n\n")
     cells = [("markdown", lead, None), *rest] if lead else rest
     wheel = address_of_wheel(app.config)
-    intro, head = introductions(title, wheel, page)
-    path = Path(app.outdir, pagename)
+    path = Path(app.outdir, f"{pagename}.ipynb")
     path.parent.mkdir(parents=True, exist_ok=True)
-    written = notebook(cells, intro, install_cell(wheel))
-    path.with_name(f"{path.name}.ipynb").write_text(written, "utf-8", newline="\n")
-    path.with_name(f"{path.name}.py").write_text(script(cells, head), "utf-8", newline="\n")
-    if HEADING not in context["body"]:
-        monkeypatches.complain(
-            f"{pagename} has no {HEADING}, below which its downloads are offered"
-        )
-    line = HEADING + offer(pagename, app.config.take_away_repository, app.config.take_away_branch)
-    context["body"] = context["body"].replace(HEADING, line, 1)
+    written = notebook(cells, introduction(title, wheel, page), install_cell(wheel))
+    path.write_text(written, "utf-8", newline="\n")
 
 
-def offer(pagename, repository, branch):
-    """Return the line that offers the files of a chapter."""
+def sources_of(app, docname):
+    return code_cells.sources_of(Path(app.env.doc2path(docname)).read_text("utf-8"))
+
+
+def links(pagename, repository, branch):
+    """Return the line with the links to the notebook of a chapter."""
     name = pagename.rpartition("/")[2]
-    line = (
-        f'Download as <a href="{name}.ipynb" download>notebook</a>'
-        f' or <a href="{name}.py" download>script</a>'
-    )
+    line = f'Download as <a href="{name}.ipynb" download>notebook</a>'
     if repository:
         path = f"{pagename}.ipynb"
         colab = f"https://colab.research.google.com/github/{repository}/blob/{branch}/{path}"
         binder = f"https://mybinder.org/v2/gh/{repository}/{quote(branch, '')}"
         line += f' · Open in <a href="{colab}">Colab</a>'
         line += f' or <a href="{binder}?labpath={quote(path, "")}">Binder</a>'
-    return f'\n<p class="take-away">{line}</p>'
+    return f'<p class="notebook-links">{line}</p>\n'
 
 
 def write_binder_files(app, exception):
     """Tell Binder what to install, if the built site lies in a branch that Binder can read."""
-    if exception or app.builder.name != "html" or not app.config.take_away_repository:
+    if exception or app.builder.name != "html" or not app.config.notebook_repository:
         return
     folder = Path(app.outdir, "binder")
     folder.mkdir(exist_ok=True)
     for name, text in BINDER.items():
-        options = app.config.take_away_pip_options
+        options = app.config.binder_pip_options
         text = text.format(options=options, wheel=f"_static/{offer_wheel.filename(app.config)}")
         (folder / name).write_text(text.lstrip(), "utf-8", newline="\n")
 
 
 def setup(app):
-    app.add_config_value("take_away_repository", "", "html", str)
-    app.add_config_value("take_away_branch", "gh-pages", "html", str)
-    app.add_config_value("take_away_pip_options", "", "html", str)
+    app.add_config_value("notebook_repository", "", "html", str)
+    app.add_config_value("notebook_branch", "gh-pages", "html", str)
+    app.add_config_value("binder_pip_options", "", "html", str)
     app.connect("config-inited", install_in_gallery, priority=5)  # before sphinx-gallery reads it
+    app.connect("doctree-resolved", offer)
     app.connect("html-page-context", write)
     app.connect("build-finished", write_binder_files)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -5,7 +5,6 @@ import logging
 import random
 import re
 import sys
-import zipfile
 from pathlib import Path
 
 import matplotlib
@@ -38,6 +37,7 @@ class ReadingOrder:
 
 
 EQUATION = re.compile(r":eq:`([^`]+)`")
+ZIP = re.compile(r"\n *\.\. container:: .*sphx-glr-download-zip\n\n.*\n")
 PAGE = re.compile(r":doc:`(?:/gallery/)?([^`]+)`")
 
 
@@ -91,19 +91,9 @@ def examples_of_a_name(app, what, name, obj, options, lines):
         lines.append("")
 
 
-def steady_zips(app, exception):
-    """sphinx-gallery 0.22.1 zips each example together with the time of day (gen_rst.py)."""
-    downloads = Path(app.outdir, "_downloads")
-    if exception is None and any(downloads.rglob("*.ipynb")) and not any(downloads.rglob("*.zip")):
-        monkeypatches.complain("sphinx-gallery offers no zip files any more, as 0.22.1 did")
-    for path in downloads.rglob("*.zip"):
-        with zipfile.ZipFile(path) as old:
-            members = {name: old.read(name) for name in sorted(old.namelist())}
-        with zipfile.ZipFile(path, "w") as new:
-            for name, data in members.items():
-                info = zipfile.ZipInfo(name)  # dated 1980
-                info.external_attr = 0o644 << 16
-                new.writestr(info, data)
+def without_zip(app, docname, source):
+    """Offer a script and a notebook, and not both once more in a zip with the time of day."""
+    source[0] = ZIP.sub("", source[0])
 
 
 def is_news(record):
@@ -115,5 +105,5 @@ def setup(app):
     logging.getLogger("sphinx.sphinx-gallery").addFilter(is_news)
     app.connect("builder-inited", complain_of_roles, priority=600)  # after sphinx-gallery
     app.connect("autodoc-process-docstring", examples_of_a_name, priority=600)  # after numpydoc
-    app.connect("build-finished", steady_zips)
+    app.connect("source-read", without_zip)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,15 +1,13 @@
-"""The chapters as notebooks and scripts: the page's own code, and every word of its prose.
+"""The chapters as notebooks: the page's own code, and every word of its prose.
 
 What they print is not looked at here, because the code is that of the page, which the build runs.
 `python3 dev.py downloads` runs all of them far from the repository.
 """
 
 import ast
-import json
 import re
 import subprocess
 import sys
-import zipfile
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -32,12 +30,12 @@ CHAPTERS = [
     for path in sorted((ROOT / "docs" / folder).glob("*.md"))
     if CELL.search(path.read_text("utf-8"))
 ]
-LIBRARIES = {"charseq", "numpy", "torch", "matplotlib", "safetensors"}
+LIBRARIES = {"charseq", "numpy", "torch", "matplotlib", "safetensors", "IPython"}
 
 
 def cells_of(site, name, kind):
-    notebook = json.loads((site / f"{name}.ipynb").read_text("utf-8"))
-    return [cell for cell in notebook["cells"] if cell["cell_type"] == kind]
+    notebook = nbformat.read(site / f"{name}.ipynb", as_version=4)
+    return [cell for cell in notebook.cells if cell.cell_type == kind]
 
 
 ASKS = re.compile(r"^(ask = )?(Number|Shape|Text|Choice)\(", re.M)
@@ -69,48 +67,34 @@ def wheel_config():
     return SimpleNamespace(project="charseq", version=charseq.__version__)
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_a_script_has_the_code_of_its_page_and_shows_each_figure(name, site):
-    script = (site / f"{name}.py").read_text("utf-8")
-    blocks = [block.strip("\n") for block in script.split("# %%\n")[1:]]
-    code = [block.partition("\n\n# %% [markdown]")[0] for block in blocks]
-    shows = rf"\n\n({notebooks.IMPORT}\n\n)?plt\.show\(\)$"
-    own = [block for block in code_of(name) if "IPython" not in block]
-    assert [re.sub(shows, "", block) for block in code] == own
-    page = (site / f"{name}.html").read_text("utf-8")
-    article = page.partition("<article")[2].partition("</article>")[0]
-    assert len(re.findall(r"<img\b", article)) <= script.count("\nplt.show()")
-
-
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_a_script_imports_only_what_the_wheel_brings(name, site):
-    tree = ast.parse((site / f"{name}.py").read_text("utf-8"))
-    imported = {
-        module.partition(".")[0]
-        for node in ast.walk(tree)
-        if isinstance(node, (ast.Import, ast.ImportFrom))
-        for module in ([node.module] if isinstance(node, ast.ImportFrom) else names(node))
-    }
-    assert imported - LIBRARIES <= sys.stdlib_module_names
+def test_no_notebook_uses_a_name_of_a_cell_that_was_left_out_or_imports_what_readers_lack(
+    site, tmp_path
+):
+    for name in CHAPTERS:
+        _, *code = [cell["source"] for cell in cells_of(site, name, "code")]
+        (tmp_path / f"{name.replace('/', '-')}.py").write_text("\n\n".join(code), "utf-8")
+        modules = {
+            module.partition(".")[0]
+            for node in ast.walk(ast.parse("\n\n".join(code)))
+            if isinstance(node, (ast.Import, ast.ImportFrom))
+            for module in ([node.module] if isinstance(node, ast.ImportFrom) else names(node))
+        }
+        assert modules - LIBRARIES <= sys.stdlib_module_names, name
+    check = ["ruff", "check", "--isolated", "--no-cache", "--select=F821,E9", str(tmp_path)]
+    done = subprocess.run([sys.executable, "-m", *check], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 def names(node):
     return [alias.name for alias in node.names]
 
 
-def test_no_script_uses_a_name_of_a_cell_that_was_left_out(site):
-    scripts = [str(site / f"{name}.py") for name in CHAPTERS]
-    check = ["ruff", "check", "--isolated", "--no-cache", "--select=F821,E9", *scripts]
-    done = subprocess.run([sys.executable, "-m", *check], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout
-
-
 class Prose(HTMLParser):
     """The words of each heading, paragraph and entry outside code, outputs, forms and formulas."""
 
     BLOCKS = ("p", "h1", "h2", "h3", "h4", "td", "th", "li", "figcaption", "summary")
-    LEFT_OUT = ("math", "highlight", "script", "svg", "output", "eqno", "headerlink", "take-away")
-    LEFT_OUT += ("question", "hide")
+    LEFT_OUT = ("math", "highlight", "script", "svg", "output", "eqno", "headerlink")
+    LEFT_OUT += ("notebook-links", "question", "hide")
     EMPTY = ("img", "br", "hr", "col", "input", "meta", "link", "wbr", "path")
 
     def __init__(self, html):
@@ -156,27 +140,12 @@ def test_a_notebook_says_every_word_of_its_page(name, site):
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
-def test_a_chapter_offers_its_files_below_its_title(name, site):
+def test_a_chapter_offers_its_notebook_below_its_title(name, site):
     html = (site / f"{name}.html").read_text("utf-8")
     below = html.partition("</h1>")[2][:300]
-    stem = name.rpartition("/")[2]
-    assert re.findall(r'href="([^"]*)" download', below) == [f"{stem}.ipynb", f"{stem}.py"]
+    assert re.findall(r'href="([^"]*)" download', below) == [f"{name.rpartition('/')[2]}.ipynb"]
     assert "colab" not in html
     assert "binder" not in html
-
-
-def test_one_archive_holds_every_file_to_run_and_the_wheel(site):
-    (wheel,) = (site / "_static").glob("*.whl")
-    with zipfile.ZipFile(site / "_static" / "charseq-everything.zip") as archive:
-        held = {name: archive.read(name) for name in archive.namelist()}
-    assert held[wheel.name] == wheel.read_bytes()
-    for name in CHAPTERS:
-        for kind in ("ipynb", "py"):
-            assert held[f"{name}.{kind}"] == (site / f"{name}.{kind}").read_bytes()
-    examples = {path.stem for path in (ROOT / "examples").rglob("*.py")}
-    for kind in ("ipynb", "py"):
-        assert {f"gallery/{stem}.{kind}" for stem in examples} <= held.keys()
-    assert wheel.name in held["README.txt"].decode()
 
 
 def converter(address=""):
@@ -217,7 +186,7 @@ def test_a_code_with_backticks_and_a_bar_in_a_table_survive():
 
 
 def test_the_install_line_names_the_site_if_its_address_is_known():
-    config = SimpleNamespace(project="charseq", version="9.9", html_baseurl="https://a.org/b")
+    config = SimpleNamespace(project="charseq", version="9.9", html_baseurl="https://a.org/b/")
     wheel = "https://a.org/b/_static/charseq-9.9-py3-none-any.whl"
     assert notebooks.address_of_wheel(config) == wheel
     for unknown in ("", "/course/"):  # pip cannot install from a path on a host without its name
@@ -226,7 +195,7 @@ def test_the_install_line_names_the_site_if_its_address_is_known():
 
 
 def test_colab_and_binder_open_the_notebook_of_the_branch():
-    line = notebooks.offer("learn/gru", "somebody/charseq", "gh-pages")
+    line = notebooks.links("learn/gru", "somebody/charseq", "gh-pages")
     assert re.findall(r'href="(https[^"]*)"', line) == [
         "https://colab.research.google.com/github/somebody/charseq/blob/gh-pages/learn/gru.ipynb",
         "https://mybinder.org/v2/gh/somebody/charseq/gh-pages?labpath=learn%2Fgru.ipynb",
@@ -235,8 +204,8 @@ def test_colab_and_binder_open_the_notebook_of_the_branch():
 
 @pytest.mark.parametrize(("repository", "files"), [("", set()), ("a/b", {*notebooks.BINDER})])
 def test_binder_is_told_what_to_install_only_if_it_can_read_the_branch(repository, files, tmp_path):
-    config = SimpleNamespace(project="charseq", version="9.9", take_away_repository=repository)
-    config.take_away_pip_options = "--extra-index-url https://wheels.test"
+    config = SimpleNamespace(project="charseq", version="9.9", notebook_repository=repository)
+    config.binder_pip_options = "--extra-index-url https://wheels.test"
     app = SimpleNamespace(builder=SimpleNamespace(name="html"), config=config, outdir=tmp_path)
     notebooks.write_binder_files(app, None)
     written = {path.name: path.read_text("utf-8") for path in tmp_path.glob("binder/*")}
