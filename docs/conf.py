@@ -5,6 +5,7 @@ import gc
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 gc.disable()  # looking for cycles among millions of nodes is a quarter of Sphinx's time
 atexit.register(gc.freeze)  # Python would look for them once more at its end
@@ -177,9 +178,7 @@ html_css_files = ["custom.css", "math.css"]
 html_scaled_image_link = False  # figures have sizes, and nothing larger to link to
 html_copy_source = False  # the sources are in the repository
 html_show_sourcelink = False
-html_additional_pages = {"404": "404.html", "search": "search.html"}  # ours; not Sphinx's search
-# Where the site will live, or at least the path there: hosting.py says what depends on it.
-html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get("DOCS_URL", "")
+html_additional_pages = {"search": "search.html"}  # ours; not Sphinx's search
 # OWNER/NAME on GitHub and the branch that holds the built site. Colab and Binder read from there.
 notebook_repository = os.environ.get("DOCS_REPOSITORY", "")
 notebook_branch = os.environ.get("DOCS_BRANCH", "gh-pages")
@@ -195,3 +194,22 @@ html_sidebars = {  # Furo's, less what it shows on Read the Docs alone
         "version.html",
     ]
 }
+
+# -- Where the site will live, or at least the path there: hosting.py says what depends on it ------
+html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get("DOCS_URL", "")
+if html_baseurl:
+    html_baseurl = html_baseurl.rstrip("/") + "/"
+    extensions.append("notfound.extension")  # a host shows 404.html at any depth
+    notfound_template = "404.html"
+    notfound_urls_prefix = urlsplit(html_baseurl).path
+else:
+    html_additional_pages["404"] = "404.html"
+if "://" in html_baseurl:
+    extensions.append("sphinxext.opengraph")
+    ogp_site_url = html_baseurl
+    ogp_image = "_static/social-card.png"
+    ogp_image_alt = (
+        "Recurrent networks, line by line: an RNN learns to spell “learned deep learning”."
+    )
+    ogp_enable_meta_description = False  # hosting.py's says more
+    ogp_custom_meta_tags = ('<meta name="twitter:card" content="summary_large_image">',)

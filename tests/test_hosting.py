@@ -20,7 +20,7 @@ import pytest
 from docutils.core import publish_doctree
 from filelock import FileLock
 from sphinx.errors import ConfigError
-from test_extensions import complaints, toys  # noqa: F401 - fixtures
+from test_extensions import toys  # noqa: F401 - a fixture
 
 import chapters
 import charseq
@@ -270,14 +270,3 @@ def test_data_cannot_end_its_own_element():
     data = hosting.data("Thing", name="</script>")
     assert data.count("</script>") == 1
     assert json.loads(re.sub("<[^>]*>$|^<[^>]*>", "", data))["name"] == "</script>"
-
-
-def test_a_404_page_without_relative_links_is_a_warning(complaints, tmp_path):  # noqa: F811
-    (tmp_path / "404.html").write_text('<a href="#top">')
-    app = SimpleNamespace(
-        config=SimpleNamespace(html_baseurl="/"),
-        builder=SimpleNamespace(format="html"),
-        outdir=tmp_path,
-    )
-    hosting.place_links_of_404(app, None)
-    assert complaints == ["404.html has no relative link, as it had with Furo 2025.12.19"]

@@ -1,11 +1,13 @@
-"""What search engines, previews, language models and hosts read, right at any address.
+"""What search engines, previews and language models read of the site.
 
 Every page says in a sentence or two what it is about. The home page describes the course as data,
 and a page of questions its answers. ``llms.txt`` lists all pages.
-With the site's full address (``html_baseurl``), each page also has a canonical link, a preview and
-its place in the site, and there are ``sitemap.xml`` and ``robots.txt``. All of these need the
-address, so without it there are none.
-A host shows ``404.html`` at any depth, so its links begin with the address, or with the path.
+With the site's full address (``html_baseurl``), each page also has a canonical link, a preview
+(sphinxext-opengraph) and its place in the site, and there are ``sitemap.xml`` and ``robots.txt``.
+All of these need the address, so without it there are none.
+
+The sitemap is ours: sphinx-sitemap 2.9 lists only the pages that a build writes, in the order in
+which its processes end. After a change of one page, it would name one page.
 """
 
 import json
@@ -17,18 +19,14 @@ from urllib.parse import urljoin
 from docutils import nodes
 from sphinx.errors import ConfigError
 
-import monkeypatches
 from exercises import reading_order
 
-CARD = "_static/social-card.png"
-CARD_SAYS = "Recurrent networks, line by line: an RNN learns to spell “learned deep learning”."
 LONGEST = 200  # characters; search engines show about 160 of them
 PREPARATIONS = ("You need ", "The page takes ", "Reading takes ")  # not what a page is about
 WORKLOAD = "PT18H"  # twelve lessons of ninety minutes, docs/teachers.md
 FORMULA = "\0"  # stands for one that has more than a letter
 SENTENCE = re.compile(r"(?<=[.?!])\s+")
 DESCRIPTION = re.compile(r'<meta name="description"[^>]*content="([^"]*)"')
-RELATIVE = re.compile(r'\b(href|src|action|data-content_root)="(?![#/]|[a-z]+:)')
 
 
 def check_address(app, config):
@@ -37,8 +35,6 @@ def check_address(app, config):
             "the address of the site begins with https://, or is a path that begins with /; "
             f"got {config.html_baseurl!r}"
         )
-    if config.html_baseurl:
-        config.html_baseurl = config.html_baseurl.rstrip("/") + "/"
 
 
 def address_of(config, uri=""):
@@ -46,7 +42,7 @@ def address_of(config, uri=""):
     if "://" not in config.html_baseurl:
         return ""
     # The first page of a folder has the address of the folder.
-    return f"{config.html_baseurl.rstrip('/')}/" + re.sub(r"(^|/)index\.html$", r"\1", uri)
+    return urljoin(config.html_baseurl, re.sub(r"(^|/)index\.html$", r"\1", uri))
 
 
 # -- What a page is about --------------------------------------------------------------------------
@@ -85,16 +81,14 @@ def description(doctree):
     return said
 
 
-def meta(content, **names):
-    named = " ".join(f'{kind}="{name}"' for kind, name in names.items())
-    return f'<meta {named} content="{escape(content)}">'
+# -- Data about a page, schema.org -----------------------------------------------------------------
 
 
 def data(kind, **about):
     """Return structured data, which browsers do not run."""
     about = {"@context": "https://schema.org", "@type": kind} | about
-    said = json.dumps(about, ensure_ascii=False, separators=(",", ":")).replace("</", r"<\/")
-    return f'<script type="application/ld+json">{said}</script>'
+    text = json.dumps(about, ensure_ascii=False, separators=(",", ":")).replace("</", r"<\/")
+    return f'<script type="application/ld+json">{text}</script>\n'
 
 
 def course(app, says):
@@ -122,73 +116,55 @@ def course(app, says):
 
 
 def questions(doctree):
-    """Return each question of the page that has an answer there, and the answer."""
-    answers = {
-        term: " ".join(part.astext() for part in definition if "read" not in part["classes"])
-        for listed in doctree.findall(nodes.definition_list)
-        if "faq" in listed["classes"]
-        for term, definition in listed
-    }
-    return [
-        {"@type": "Question", "name": term.astext().removesuffix("¶")}
-        | {"acceptedAnswer": {"@type": "Answer", "text": answer}}
-        for term, answer in answers.items()
-        if answer
-    ]
+    """Yield each question of the page that has an answer there, and the answer."""
+    for listed in doctree.findall(nodes.definition_list):
+        for term, definition in listed if "faq" in listed["classes"] else ():
+            answer = " ".join(p.astext() for p in definition if "read" not in p["classes"])
+            if answer:
+                yield {
+                    "@type": "Question", "name": term.astext().removesuffix("¶"),
+                    "acceptedAnswer": {"@type": "Answer", "text": answer},
+                }  # fmt: skip
 
 
 def place(context, here):
     """Return the pages that lead here from the home page, and this one."""
     listed = [(page["title"], urljoin(here, page["link"])) for page in context["parents"]]
-    listed.append((context["title"], here))
     return [
-        {"@type": "ListItem", "position": number, "name": plain(name)}
+        {"@type": "ListItem", "position": number, "name": unescape(re.sub("<[^>]*>", "", name))}
         | {"item": re.sub(r"/index\.html$", "/", url)}
-        for number, (name, url) in enumerate(listed, 1)
+        for number, (name, url) in enumerate([*listed, (context["title"], here)], 1)
     ]
-
-
-def plain(html):
-    return unescape(re.sub("<[^>]*>", "", html))
 
 
 def describe(app, pagename, templatename, context, doctree):
     context["pageurl"] = None  # Sphinx would name index.html, and pages that only lead to others
     if doctree is None:
-        context["metatags"] = context.get("metatags", "") + meta("noindex", name="robots")
+        context["metatags"] = context.get("metatags", "") + '<meta name="robots" content="noindex">'
         return
     here = context["pageurl"] = address_of(app.config, f"{pagename}.html")
-    says = description(doctree)
-    tags = []
-    if says:  # one element for search engines and previews
-        names = {"property": "og:description"} if here else {}
-        tags.append(meta(says, name="description", **names))
-    if here:
-        tags += [
-            meta(plain(context["title"]), property="og:title"),
-            meta("website" if pagename == app.config.root_doc else "article", property="og:type"),
-            meta(here, property="og:url"),
-            meta(app.config.project, property="og:site_name"),
-            meta(address_of(app.config, CARD), property="og:image"),
-            meta(CARD_SAYS, property="og:image:alt"),
-            meta("summary_large_image", name="twitter:card"),
-        ]
-        if context["parents"]:
-            tags.append(data("BreadcrumbList", itemListElement=place(context, here)))
-    if pagename == app.config.root_doc:
-        tags.append(course(app, says))
-    if asked := questions(doctree):
-        tags.append(data("FAQPage", mainEntity=asked))
-    context["metatags"] += "\n".join(tags)
+    says, is_home = description(doctree), pagename == app.config.root_doc
+    # What sphinxext-opengraph reads: its own description would cut off words, and begin with the
+    # small print.
+    context["meta"] = {**(context["meta"] or {}), "og:url": here, "og:description": escape(says)}
+    context["meta"]["og:type"] = "website" if is_home else "article"
+    tags = f'<meta name="description" content="{escape(says)}">\n' if says else ""
+    if here and context["parents"]:
+        tags += data("BreadcrumbList", itemListElement=place(context, here))
+    if is_home:
+        tags += course(app, says)
+    if asked := [*questions(doctree)]:
+        tags += data("FAQPage", mainEntity=asked)
+    context["metatags"] += tags
 
 
 # -- Files of the whole site -----------------------------------------------------------------------
 
 
 def write_files(app, exception):
-    if exception or app.builder.format != "html":
+    if exception or app.builder.name != "html":
         return
-    files = {"llms.txt": list_of_pages(app), "sitemap.xml": None, "robots.txt": None}
+    files = {"llms.txt": list_of_pages(app), "sitemap.xml": "", "robots.txt": ""}
     if sitemap := address_of(app.config, "sitemap.xml"):
         pages = [address_of(app.config, f"{name}.html") for name in sorted(app.env.found_docs)]
         urls = "".join(f"<url><loc>{page}</loc></url>\n" for page in pages)
@@ -198,10 +174,11 @@ def write_files(app, exception):
         )
         files["robots.txt"] = f"User-agent: *\nAllow: /\nSitemap: {sitemap}\n"
     for name, text in files.items():
-        if text is None:
-            Path(app.outdir, name).unlink(missing_ok=True)  # of a build that knew the address
+        path = Path(app.outdir, name)
+        if text:
+            path.write_text(text, "utf-8", newline="\n")
         else:
-            Path(app.outdir, name).write_text(text, "utf-8", newline="\n")
+            path.unlink(missing_ok=True)  # of a build that knew the address
 
 
 def list_of_pages(app):
@@ -228,21 +205,8 @@ def list_of_pages(app):
     return "\n".join([*lines, "", "## More", "", *alone, ""])
 
 
-def place_links_of_404(app, exception):
-    """Begin each link of the page with the site's address or path, since its own place varies."""
-    base = app.config.html_baseurl
-    if exception or app.builder.format != "html" or not base:
-        return
-    path = Path(app.outdir, "404.html")
-    html, count = RELATIVE.subn(rf'\1="{base}', path.read_text("utf-8"))
-    path.write_text(html, "utf-8", newline="\n")
-    if not count:
-        monkeypatches.complain("404.html has no relative link, as it had with Furo 2025.12.19")
-
-
 def setup(app):
     app.connect("config-inited", check_address)
-    app.connect("html-page-context", describe)
-    app.connect("build-finished", place_links_of_404)
+    app.connect("html-page-context", describe, priority=400)  # before sphinxext-opengraph
     app.connect("build-finished", write_files)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
