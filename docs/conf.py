@@ -4,6 +4,7 @@ import atexit
 import gc
 import os
 import sys
+import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -51,6 +52,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "sphinxcontrib.bibtex",
+    "sphinx_reredirects",
     # ours, docs/_ext
     "mathml",
     "figures",
@@ -67,7 +69,6 @@ extensions = [
     "widgets",
     "exercises",
     "anchors",
-    "redirects",
     "glossary_links",
     "fixes",
     "faq",
@@ -159,6 +160,8 @@ intersphinx_mapping = {
         "torch": "https://docs.pytorch.org/docs/stable",
     }.items()
 }
+redirects = tomllib.loads((HERE / "_redirects.toml").read_text("utf-8"))
+redirect_html_template_file = "_templates/redirect.html"  # no script, and a link
 linkcheck_ignore = ["(?!https?://)"]  # tests follow the links inside the site, where they are built
 linkcheck_anchors_ignore_for_url = ["https://github.com/"]  # its scripts make the anchors
 bibtex_bibfiles = ["references.bib"]

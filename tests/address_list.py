@@ -1,8 +1,8 @@
 """Every address that the site has had: docs/_addresses.txt. `python3 dev.py addresses` extends it.
 
 A line names a page and the parts of it that have an address. Nothing is ever taken from the list.
-An address that a page no longer has needs a line in docs/_moved.toml, which says where its readers
-are led (docs/_ext/delivery/redirects.py).
+A page that has gone needs a line in docs/_redirects.toml, and a part a target beside what it says
+now: CONTRIBUTING.md, Keep addresses.
 """
 
 import re
@@ -68,7 +68,7 @@ def main():
     write({name: known.get(name, set()) | today.get(name, set()) for name in known | today})
     print(f"{len(new)} new addresses", *new, sep="\n  ")
     if lost:
-        print("Say in docs/_moved.toml where these are now:", *lost, sep="\n  ")
+        print("Say where these are now (CONTRIBUTING.md, Keep addresses):", *lost, sep="\n  ")
     return bool(lost)
 
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from textwrap import dedent
 from types import ModuleType, SimpleNamespace
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import pytest
 from filelock import FileLock
@@ -250,12 +249,9 @@ print("last")
 """,
     "docs/questions/index.md": "# All\n\n```{faq-list} toys\n```\n\n```{toctree}\ntoys\n```\n",
     "docs/questions/toys.md": "# Questions\n\n```{faq} toys\n```\n",
-    "docs/_moved.toml": """\
-"old/page" = "learn/page"
-"old/page#symbols" = "notation#symbols"
-"old/part" = "learn/page#the-gate"
-"learn/page#old-gate" = "learn/page#the-gate"
-"learn/page#symbols" = "notation#symbols"
+    "docs/_redirects.toml": """\
+"old/page" = "../learn/page.html"
+"old/part" = "../learn/page.html#the-gate"
 """,
     "docs/_questions/toys.toml": """\
 [[question]]
@@ -348,12 +344,6 @@ Number("Of no exercise", 1)
 ```
 """,
     "docs/learn/picture.svg": "<svg xmlns='http://www.w3.org/2000/svg'><!-- nan --></svg>",
-    "docs/_moved.toml": """\
-"gone" = "nowhere"
-"notation" = "learn/page"
-"learn/page#the-gate" = "notation#symbols"
-"learn/page#old-gate" = "learn/page#no-gate"
-""",
     "_build/books/charseq.epub": "e" * 60_000,  # this site has books to offer
     "_build/books/charseq.pdf": "p" * 140_000,
     "docs/fix/calm.md": f"{FRONT}# Calm\n\n```{{code-cell}} python\n1 / 1  # breaks here\n```\n",
@@ -410,10 +400,6 @@ MISTAKES = {
     "a book of an unknown name": r"bad.md.*there is no book 'charseq.txt'; the books are charseq.e",
     "a question answered nowhere": r"a question is answered at 'nowhere', which is no page",
     "two entries with one address": r"bad.md.*two parts of this page have the address 'twice'",
-    "a move to nowhere": r"'gone' leads to 'nowhere', which is no page",
-    "a move of a page that is there": r"'notation' has moved, and is still a page",
-    "a move of a part that is there": r"'learn/page#the-gate' has moved, and is still there",
-    "a move to a part that is not there": r"'learn/page#old-gate' leads to 'learn/page#no-gate', w",
     "a kind of block that notebooks lack": r"bad.md.*no Markdown for .image.",
     "a cell that raises": r"raises.md.*a cell has failed\n(.*\n)*?ZeroDivisionError",
 }
@@ -726,52 +712,18 @@ def test_a_copy_of_an_exercise_on_the_page_of_all_has_no_address(toys):
 
 LED = {
     "old/page.html": "learn/page.html",
-    "old/page.html#the-gate": "learn/page.html#the-gate",  # what is behind the sign goes along
-    "old/page.html#symbols": "notation.html#symbols",
     "old/part.html": "learn/page.html#the-gate",
-    "learn/page.html#symbols": "notation.html#symbols",
 }
 
 
 @pytest.mark.parametrize("old", LED)
-def test_a_browser_is_led_from_an_old_address_to_the_new_one(old, toys, page):
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_browser_is_led_from_an_old_address_to_the_new_one(old, scripts, toys, browser):
     site = (toys / "good/_build/html").as_uri()
+    page = browser.new_page(java_script_enabled=scripts)
     page.goto(f"{site}/{old}")
     page.wait_for_url(f"{site}/{LED[old]}")
-
-
-def test_an_old_part_leads_on_when_it_is_asked_for_on_a_page_that_is_open(toys, page):
-    site = (toys / "good/_build/html").as_uri()
-    page.goto(f"{site}/learn/page.html")
-    assert page.locator("p.moved").is_hidden()
-    page.evaluate("location.hash = 'symbols'")
-    page.wait_for_url(f"{site}/notation.html#symbols")
-
-
-def test_an_old_address_leads_on_from_a_server_that_allows_only_the_scripts_of_the_site(toys, page):
-    def answer(route):
-        path = toys / f"good/_build/html{urlsplit(route.request.url).path}"
-        route.fulfill(path=path, headers={"Content-Security-Policy": "script-src 'self'"})
-
-    page.route("http://charseq.test/**", answer)
-    page.goto("http://charseq.test/old/page.html")
-    page.wait_for_url("http://charseq.test/learn/page.html")
-
-
-def test_an_old_address_leads_on_or_has_a_link_without_scripts(toys, browser):
-    context = browser.new_context(java_script_enabled=False)
-    page, site = context.new_page(), (toys / "good/_build/html").as_uri()
-    page.goto(f"{site}/old/page.html")
-    page.wait_for_url(f"{site}/learn/page.html")
-    page.goto(f"{site}/learn/page.html#symbols")
-    page.get_by_text("This part has moved to Notation.").get_by_role("link").click()
-    page.wait_for_url(f"{site}/notation.html#symbols")
-    context.close()
-
-
-@pytest.mark.slow
-def test_a_part_keeps_its_old_address_beside_the_new_one(page_html):
-    assert '<span id="old-gate"></span>' in page_html
+    page.close()
 
 
 def test_pages_are_written_anew_if_the_glossary_has_changed(tmp_path):

@@ -13,6 +13,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'"
 )
+NOTHING_AT_ALL = "default-src 'none'"  # of a page that only leads on
 EMPTY = {"area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
 DATA_BLOCKS = {"application/json", "application/ld+json"}  # no scripts: nothing runs them
 # What holds words and no blocks, and what is a block.
@@ -69,10 +70,8 @@ class Page(HTMLParser):
             self.note("a script as an address")
         if tag not in ("html", "head") and self._first:  # it rules only over what comes after it
             self._first = False
-            if (tag, values.get("http-equiv"), values.get("content")) != (
-                *("meta", "Content-Security-Policy"),
-                POLICY,
-            ):
+            is_policy = (tag, values.get("http-equiv")) == ("meta", "Content-Security-Policy")
+            if not is_policy or values.get("content") not in (POLICY, NOTHING_AT_ALL):
                 self.note("the policy is not the first thing")
         if tag not in EMPTY:
             self._open.append(tag)

@@ -92,7 +92,7 @@ def quiet_tab(tab):
 
 
 def test_each_page_of_the_site_is_looked_at(pages):
-    moved = tomllib.loads((ROOT / "docs" / "_moved.toml").read_text("utf-8"))
+    moved = tomllib.loads((ROOT / "docs" / "_redirects.toml").read_text("utf-8"))
     assert sorted(pages.keys() - {f"{old}.html" for old in moved}) == PAGES
 
 
