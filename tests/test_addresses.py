@@ -7,7 +7,7 @@ import address_list
 
 def test_no_address_has_vanished(pages):
     lost = address_list.lacking(address_list.read(), address_list.addresses_of(pages))
-    assert lost == [], "say in docs/_moved.toml where these are now"
+    assert lost == [], "say where these are now: CONTRIBUTING.md, Keep addresses"
 
 
 def test_every_address_is_on_the_list(pages):
@@ -30,14 +30,13 @@ def test_each_part_that_a_reader_may_point_at_has_an_address(pages):
             tags = re.findall(pattern, pages[name])
             counts[kind] += len(tags)
             bare += [(name, tag) for tag in tags if ' id="' not in tag]
-        wrong = re.search(r'<section id="what-goes-wrong-here">.*?</section>', pages[name], re.S)
-        bare += [(name, entry) for entry in re.findall("<p><strong>.*", wrong[0])] if wrong else []
     assert bare == []
     assert min(counts.values()) > 20, counts
 
 
 def test_no_sign_links_to_an_address_that_only_counts(pages):
-    for name, html in pages.items():
+    for name in pages.keys() - {"changelog.html"}:  # where headings repeat
+        html = pages[name]
         signs = re.findall(r'<a class="headerlink[^>]* href="#([^"]+)"', html)
         assert not [sign for sign in signs if re.fullmatch(r"id\d+|exercise-\d+", sign)], name
 
