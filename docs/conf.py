@@ -60,7 +60,6 @@ extensions = [
     "run_ahead",
     "bundles",
     "offer_wheel",
-    "offer_books",
     "unused_assets",
     "page_checks",
     "search_index",
@@ -176,6 +175,9 @@ html_theme = "furo"
 html_title = "charseq"
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
+if all((BUILD / "books" / f"charseq.{kind}").exists() for kind in ("epub", "pdf")):
+    html_static_path.append("../_build/books")  # what `dev.py books` has made
+    tags.add("books")  # noqa: F821 - Sphinx's; index.md offers them then
 html_favicon = "_static/favicon.svg"
 html_css_files = ["custom.css", "math.css"]
 html_scaled_image_link = False  # figures have sizes, and nothing larger to link to

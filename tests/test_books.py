@@ -1,6 +1,5 @@
 """The books of the course: the EPUB is whole, and the PDF's page numbers are right."""
 
-import hashlib
 import re
 import shutil
 import unicodedata
@@ -13,110 +12,60 @@ import pytest
 from pypdf import PdfReader
 
 import chapters
-import epub
 import make
-import pdf
 
 ROOT = Path(__file__).parents[1]
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
-OPF = "{http://www.idpf.org/2007/opf}"
 MATH = "{http://www.w3.org/1998/Math/MathML}math"
 FORBIDDEN = ("script", "form", "button", "input", "select", "style", "details", "iframe")
+FIGURES = re.compile(r'src="[^"]*/_images/([^"]+)"')
 
 
-class Epub:
-    """The files of an EPUB, read by Python's own zip and XML."""
-
-    def __init__(self, path):
-        with zipfile.ZipFile(path) as archive:
-            self.infos = archive.infolist()
-            self.files = {info.filename: archive.read(info) for info in self.infos}
-        self.trees = {
-            name.removeprefix("book/"): ElementTree.fromstring(data)
-            for name, data in self.files.items()
-            if name.endswith((".xhtml", ".svg", ".opf"))
-        }
-        self.pages = {name: tree for name, tree in self.trees.items() if name.endswith(".xhtml")}
-        self.ids = {
-            name: [e.get("id") for e in tree.iter() if e.get("id")]
-            for name, tree in self.trees.items()
-        }
-
-    def elements(self, *tags, page=None):
-        for name, tree in self.pages.items():
-            if page in (None, name):
-                yield from (e for e in tree.iter() if e.tag.removeprefix(XHTML) in tags)
-
-    def urls(self):
-        """Yield each address on a page, with the page."""
-        for name, tree in self.pages.items():
-            for element in tree.iter():
-                for url in filter(None, (element.get("href"), element.get("src"))):
-                    yield name, url
-
-    def is_broken(self, page, url):
-        target, place = urldefrag(unquote(url))
-        target = target or page
-        there = f"book/{target}" in self.files
-        return "://" not in url and not (there and (not place or place in self.ids[target]))
-
-
-def articles(site):
-    """Return the article of each page that is a chapter of the book, as the site has it."""
-    pages = [*site.glob("before/*.html"), *site.glob("learn/*.html")]
-    pages = [page for page in pages if page.name != "index.html"]
-    pages += [site / f"{name}.html" for name in chapters.BACK]
-    return "".join(
-        path.read_text("utf-8").partition("<article")[2].partition("</article>")[0]
-        for path in pages
-    )
+def trees_of(path):
+    """Return each file of an EPUB that is XML, parsed, and the names of all files."""
+    with zipfile.ZipFile(path) as archive:
+        first = archive.infolist()[0]
+        assert (first.filename, first.compress_type) == ("mimetype", zipfile.ZIP_STORED)
+        names = archive.namelist()
+        xml = [name for name in names if name.endswith((".xhtml", ".svg", ".opf"))]
+        return {name: ElementTree.fromstring(archive.read(name)) for name in xml}, names
 
 
 def test_the_epub_of_the_course_is_whole(site, tmp_path):
-    book = chapters.make(site)
-    epub.write(book, make.about(), tmp_path / "book.epub")
-    read = Epub(tmp_path / "book.epub")
+    make.write_epub(*chapters.read(site), site, tmp_path / "book.epub")
+    trees, names = trees_of(tmp_path / "book.epub")
+    listed = [item.get("href") for item in trees["book.opf"].iter() if item.tag.endswith("}item")]
+    assert {*names} - {*listed} == {"mimetype", "META-INF/container.xml", "book.opf"}
+    ids = {name: [e.get("id") for e in tree.iter() if e.get("id")] for name, tree in trees.items()}
+    assert [name for name in ids if len(ids[name]) != len({*ids[name]})] == []
+    pages = {name: tree for name, tree in trees.items() if name.endswith(".xhtml")}
+    elements = [element for tree in pages.values() for element in tree.iter()]
+    assert [e.tag for e in elements if e.tag.removeprefix(XHTML) in FORBIDDEN] == []
+    for name, tree in pages.items():
+        for url in (e.get("href") or e.get("src") for e in tree.iter()):
+            target, place = urldefrag(unquote(url or name))
+            there = target in names and (not place or place in ids[target])
+            assert there or "://" in target, (name, url)
 
-    first = read.infos[0]
-    assert (first.filename, first.compress_type) == ("mimetype", zipfile.ZIP_STORED)
-    assert read.files["mimetype"] == b"application/epub+zip"
-    listed = [f"book/{item.get('href')}" for item in read.trees["package.opf"].iter(f"{OPF}item")]
-    unlisted = {"mimetype", "META-INF/container.xml", "book/package.opf"}
-    assert sorted(listed) == sorted(read.files.keys() - unlisted)
-    assert [name for name, ids in read.ids.items() if len(ids) != len(set(ids))] == []
-    assert list(read.elements(*FORBIDDEN)) == []
-    assert [entry for entry in read.urls() if read.is_broken(*entry)] == []
-
-    # What the site has is there: figures, formulas, solutions and hints.
-    html = articles(site)
-    figures = {f"images/{name}" for name in re.findall(r'src="[^"]*/_images/([^"]+)"', html)}
-    assert len(figures) > 70
-    assert {image.get("src") for image in read.elements("img")} == figures
-    assert sum(1 for _ in read.elements(MATH)) == html.count("<math>") + html.count("<math ") > 2000
-    exercises = re.findall(r'<div class="exercise admonition" id="([^"]+)"', html)
-    hints = html.count('<span class="sd-summary-text">Hint')
-    blocks = [*read.elements("h3", page="hints.xhtml")]
-    assert len([*read.elements("h3", page="solutions.xhtml")]) == len(exercises) > 110
-    assert 0 < len(blocks) <= hints
-    opened = [
-        (page, "".join(title.itertext()))
-        for page in read.pages
-        for title in read.elements("p", page=page)
-        if title.get("class") == "unfolded"
-    ]
-    moved = [page for page, title in opened if title.startswith(("The solution", "The checker"))]
-    folded = re.findall(r"collapsed[^>]*>\s*Show the (?:solution|checker)", html)
-    assert moved == ["solutions.xhtml"] * len(folded)
-    assert {page for page, title in opened if title.startswith("Hint")} == {"hints.xhtml"}
-    there = {url for _, url in read.urls() if re.match(r"(hints|solutions)\.xhtml#", url)}
-    back = {url for name, url in read.urls() if re.match("hints|solutions", name)}
-    assert len(there) == len(blocks) + len(exercises)
-    assert len({url for url in back if "-exercise-" in url}) == len(exercises)
-    words = " ".join("".join(tree.itertext()) for tree in read.pages.values())
-    for on_screen in ("Show the solution", "You can drag through all"):
-        assert on_screen in html
-        assert on_screen not in words
+    # What the site has is there: chapters, figures, formulas, exercises with their solutions.
+    chapter_pages = [*site.glob("before/*.html"), *site.glob("learn/*.html")]
+    chapter_pages += [site / f"{name}.html" for name in chapters.BACK]
+    assert len(pages) == len(chapter_pages) + len(("title", "contents")) > 25
+    html = "".join(
+        path.read_text("utf-8").partition("<article")[2].partition("</article>")[0]
+        for path in chapter_pages
+    )
+    sources = [e.get("src") for e in elements if e.tag == f"{XHTML}img"]
+    assert {*sources} == {f"images/{name}" for name in FIGURES.findall(html)}
+    assert len({*sources}) > 70
+    assert sum(e.tag == MATH for e in elements) == len(re.findall("<math[ >]", html)) > 2000
+    text = "".join("".join(tree.itertext()) for tree in pages.values())
+    exercises = html.count('class="exercise admonition')
+    assert text.count("The solution") >= exercises > 110
+    assert html.count('class="question"') == text.count("………………") + html.count("&quot;choice&quot;")
+    for on_screen in ("Show the code of this figure", "Open in", "Download as"):
+        assert on_screen not in text
 
 
 PARAGRAPH = "<p>A network reads one character after the other and keeps nothing but its state.</p>"
@@ -125,69 +74,68 @@ LONG = "total = " + " + ".join(f"number_{place}" for place in range(40))
 
 @pytest.fixture
 def small_book(tmp_path):
-    """A book of four chapters, which links from the first to the last."""
-    static = tmp_path / "site" / "_static"
-    static.mkdir(parents=True)
-    shutil.copy(ROOT / "docs/_static/math.css", static)
-    (static / "pygments.css").write_text("")
-    link = '<p class="ways"><a href="#solution">Solution</a></p>'
+    """A book of three chapters, and the styles of its site."""
+    (tmp_path / "_static").mkdir()
+    shutil.copy(ROOT / "docs/_static/math.css", tmp_path / "_static")
+    (tmp_path / "_static/pygments.css").write_text("")
     math = "<math><semantics><mi>x</mi></semantics></math>"
     bodies = {
-        "first": f"<h1>The first</h1><pre>{LONG}</pre>{math}{link}",
+        "first": f'<h1>The first</h1><pre>{LONG}</pre>{math}<a href="#third-end">the end</a>',
         "second": f"<h1>The second</h1>{PARAGRAPH * 60}<h2>A section</h2>",
-        "third": f"<h1>The third</h1>{PARAGRAPH * 30}",
-        "fourth": f'<h1>The fourth</h1>{PARAGRAPH * 20}<p id="solution">The solution is here.</p>',
+        "third": f'<h1>The third</h1>{PARAGRAPH * 30}<p id="third-end">The end.</p>',
     }
     sections = {
-        name: chapters.soup_of(f'<section id="{name}">{body}</section>').section
+        name: chapters.BeautifulSoup(
+            f'<section id="{name}">{body}</section>', "html.parser"
+        ).section
         for name, body in bodies.items()
     }
-    listed = [
-        chapters.Chapter(name, chapters.title_of(section), section, level)
-        for (name, section), level in zip(sections.items(), (1, 2, 2, 1), strict=True)
-    ]
-    return chapters.Book(tmp_path / "site", "", listed)
+    return sections, {}, tmp_path
 
 
-def test_an_epub_is_the_same_each_time(small_book, tmp_path):
-    digests = set()
-    for name in ("one", "two"):
-        epub.write(small_book, make.about(), tmp_path / name)
-        digests.add(hashlib.sha256((tmp_path / name).read_bytes()).hexdigest())
-    assert len(digests) == 1
+def test_an_epub_is_the_same_each_time_and_its_links_lead_to_the_file_of_the_chapter(
+    small_book, tmp_path
+):
+    files = [tmp_path / "one", tmp_path / "two"]
+    for path in files:
+        make.write_epub(*small_book, path)
+    assert files[0].read_bytes() == files[1].read_bytes()
+    with zipfile.ZipFile(files[0]) as archive:
+        assert b'href="third.xhtml#third-end"' in archive.read("first.xhtml")
 
 
 def test_a_pdf_has_the_right_page_numbers_and_cuts_no_line(small_book, tmp_path, page):
-    path = tmp_path / "book.pdf"
-    count = pdf.write(small_book, make.about(), path, page)
+    path, again = tmp_path / "book.pdf", tmp_path / "again.pdf"
+    count = make.write_pdf(*small_book, path, page)
     reader = PdfReader(path)
     texts = [unicodedata.normalize("NFKC", page.extract_text()) for page in reader.pages]
-    assert count == len(texts) >= 8
-    assert reader.metadata.title == make.about()["title"]
-
-    def begins(title):
-        """The number of the page that begins with these words, after its number."""
-        return next(n for n, text in enumerate(texts, 1) if re.match(rf"\d+\n{title}", text))
-
-    for chapter in small_book.chapters:
-        assert re.search(rf"{chapter.title}\s*{begins(chapter.title)}\b", texts[1]), texts[1]
-    solution = next(n for n, text in enumerate(texts, 1) if "The solution is here." in text)
-    assert f"Solution (page {solution})" in texts[begins("The first") - 1]
-    assert [int(re.match(r"\d+", text)[0]) for text in texts[1:]] == [*range(2, count + 1)]
+    assert count == len(texts) >= 6
+    for title in ("The first", "The second", "The third"):
+        begins = next(n for n, text in enumerate(texts, 1) if re.match(rf"\d+\n{title}", text))
+        assert re.search(rf"{title}\s*{begins}\b", texts[1]), texts[1]
     assert "".join(LONG.split()) in "".join("".join(texts).split())
-    assert [entry.title for entry in flat(reader.outline)][-5:] == [
-        *("The first", "The second", "A section", "The third", "The fourth")
-    ]
-    fonts = [font for page in reader.pages for font in page["/Resources"]["/Font"].values()]
-    assert fonts
-    for font in (font.get_object() for font in fonts):
-        inner = font["/DescendantFonts"][0].get_object() if "/DescendantFonts" in font else font
-        assert font["/Subtype"] == "/Type3" or "/FontFile2" in inner["/FontDescriptor"]
-    again = tmp_path / "again.pdf"
-    pdf.write(small_book, make.about(), again, page)
+    titles = [entry.title for entry in flat(reader.outline)]
+    assert titles[-4:] == ["The first", "The second", "A section", "The third"]
+    make.write_pdf(*small_book, again, page)
     assert again.read_bytes() == path.read_bytes()
 
 
 def flat(outline):
     for entry in outline:
         yield from flat(entry) if isinstance(entry, list) else [entry]
+
+
+def test_a_link_leads_into_the_book_to_the_site_or_is_only_words():
+    def resolved(href, home=""):
+        link = chapters.BeautifulSoup(f'<a href="{href}">words</a>', "html.parser").a
+        chapters.resolve(link, "learn/gru", ["learn/gru", "notation"], home)
+        return str(link)
+
+    assert resolved("../notation.html#symbols") == '<a href="#notation-symbols">words</a>'
+    assert resolved("#exercises") == '<a href="#learn-gru-exercises">words</a>'
+    assert resolved("../fix/a.html#b") == "<em>words</em>"
+    assert (
+        resolved("../fix/a.html#b", "https://a.org/")
+        == '<a href="https://a.org/fix/a.html#b">words</a>'
+    )
+    assert resolved("https://b.org/") == '<a href="https://b.org/">words</a>'

@@ -55,8 +55,8 @@ gallery/index
 proof
 ```
 
-```{books}
-Also {book}`an EPUB <charseq.epub>` and {book}`a PDF <charseq.pdf>`.
+```{only} books
+Also <a href="_static/charseq.epub">an EPUB</a>.
 ```
 
 ::::{grid} 2
@@ -312,11 +312,7 @@ $$ (rnn-step)
 
 Bad $\\frac{{1$ math.
 
-**Twice.** One.
-
-**Twice.** Two.
-
-![](picture.svg) {{book}}`A scroll <charseq.txt>`
+![](picture.svg)
 
 ```{{code-cell}} python
 import warnings
@@ -397,7 +393,6 @@ MISTAKES = {
     "a word of two terms": r"two entries of the glossary list 'doors'",
     "a cell that breaks elsewhere": r"calm.md.*a cell has failed\n.*breaks in line 1",
     "a group of fixes without pages": r"no page in docs/fix belongs to 'games'",
-    "a book of an unknown name": r"bad.md.*there is no book 'charseq.txt'; the books are charseq.e",
     "a question answered nowhere": r"a question is answered at 'nowhere', which is no page",
     "a kind of block that notebooks lack": r"bad.md.*no Markdown for .image.",
     "a cell that raises": r"raises.md.*a cell has failed\n(.*\n)*?ZeroDivisionError",
@@ -663,7 +658,7 @@ def test_a_question_has_an_address_an_answer_and_links_to_the_sections_that_answ
 def test_books_are_offered_only_if_they_have_been_made(toys):
     site, without = (toys / name / "_build/html" for name in ("bad", "good"))
     home = (site / "index.html").read_text("utf-8")
-    assert 'href="_static/charseq.epub">an EPUB (0.1 MB)</a>' in home
+    assert 'href="_static/charseq.epub">an EPUB</a>' in home
     assert len((site / "_static/charseq.pdf").read_bytes()) == 140_000
     assert "an EPUB" not in (without / "index.html").read_text("utf-8")
     assert not (without / "_static/charseq.epub").exists()

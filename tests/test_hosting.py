@@ -22,7 +22,6 @@ from filelock import FileLock
 from sphinx.errors import ConfigError
 from test_extensions import toys  # noqa: F401 - a fixture
 
-import chapters
 import charseq
 import hosting
 
@@ -231,13 +230,6 @@ def test_every_page_names_the_version_and_leads_to_the_release_notes(hosted):
         [(url, version)] = re.findall(r'<p class="version"><a href="([^"]*)">(.*?)</a>', html)
         assert version == f"Version {charseq.__version__}"
         assert (path if url == "#" else path.parent / url).is_file()
-
-
-@pytest.mark.slow
-def test_the_books_lead_to_the_address_of_the_site_if_it_is_known(hosted):
-    for given, folder in hosted.items():
-        known = given.rstrip("/") + "/" if given in FULL else ""
-        assert chapters.address_of(folder) == known
 
 
 # -- What needs no site ----------------------------------------------------------------------------
