@@ -36,9 +36,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
+from charseq._run_files import (
+    RunFolderError,
+    explain_read_errors,
+    is_float16,
+    parse_step,
+    read_arrays,
+    read_saved_step,
+)
 from charseq._version import __version__
 from charseq.files import LOCK, check_regular, lock_folder, write_whole
 from charseq.history import History, UpdateRecord
@@ -64,20 +71,7 @@ __all__ = [
 
 FORMAT = 1
 FILES = ("config.json", "vocab.json", "weights.safetensors", "best.safetensors", "history.csv")
-# The types of numbers that NumPy has, by their names in a safetensors file. The bfloat16 and the
-# smaller floats of other programs are not among them.
-TYPES = {
-    "BOOL",
-    *(f"{kind}{bits}" for kind in "IU" for bits in (8, 16, 32, 64)),
-    "F16",
-    "F32",
-    "F64",
-}
 Folder = str | os.PathLike[str]
-
-
-class RunFolderError(ValueError):
-    """A folder is not a run folder, or is damaged. The message names the file and the problem."""
 
 
 def start_folder(folder: Folder, run: "Run", source: dict[str, Any] | None = None) -> None:
@@ -176,7 +170,7 @@ def save_run(folder: Folder, run: "Run", history: History, *, best: bool = False
     """
     path = Path(folder)
     with lock_run(path):
-        saved_step = _read_saved_step(path)
+        saved_step = read_saved_step(path)
         if saved_step is not None and saved_step > run.step:
             raise FileExistsError(
                 f"{path} holds step {saved_step} of a run and would lose it: this run is at step "
@@ -200,19 +194,6 @@ def _write_files(
     for old in (*path.glob("state-*.safetensors"), *path.glob(".*.part")):
         if old != state:
             old.unlink()
-
-
-def _read_saved_step(path: Path) -> int | None:
-    """Return the training step of the saved weights, or None if they cannot be read.
-
-    The history's rows up to this step belong to the last save, so they must not be rewritten.
-    """
-    try:
-        check_regular(path / "weights.safetensors")
-        with safe_open(path / "weights.safetensors", framework="numpy") as tensors:
-            return int(tensors.metadata()["step"])
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
-        return None
 
 
 @contextmanager
@@ -261,12 +242,12 @@ def load_run(folder: Folder) -> tuple["Run", History]:
     """
     path = _path_of(folder)
     while True:
-        step_before = _read_saved_step(path)
+        step_before = read_saved_step(path)
         try:
             return _load_run(path)
         except RunFolderError:
             # A save between two reads removes the older state. Then the newer one is there.
-            if _read_saved_step(path) == step_before:
+            if read_saved_step(path) == step_before:
                 raise
 
 
@@ -280,13 +261,13 @@ def _load_run(path: Path) -> tuple["Run", History]:
         settings = Settings(**config["settings"])
     except (TypeError, ValueError) as error:
         raise RunFolderError(f"{path / 'config.json'} is damaged: {error}") from None
-    if not (state := path / f"state-{step}.safetensors").exists() and _is_float16(path):
+    if not (state := path / f"state-{step}.safetensors").exists() and is_float16(path):
         raise RunFolderError(
             f"{path} holds a network that was shrunk: it can write, but its run cannot be resumed"
         )
     run = Run(model, vocab, settings, step=step)
-    arrays, metadata = _read_arrays(state)
-    if _parse_step(state, metadata) != step:
+    arrays, metadata = read_arrays(state)
+    if parse_step(state, metadata) != step:
         raise RunFolderError(f"{state} is damaged: it belongs to step {metadata['step']}")
     try:
         restore_state(run, arrays)
@@ -322,7 +303,7 @@ def shrink(folder: Folder, target: Folder, *, best: bool = True) -> None:
     path, target = _path_of(folder), Path(target)
     config, vocab = read_config(path), _read_vocab(path)
     file = _choose_weights_file(path, best)
-    arrays, metadata = _read_arrays(file)
+    arrays, metadata = read_arrays(file)
     _make_net(file, arrays, config["model"])  # raises if they do not fit
     with np.errstate(over="ignore"):
         small = {name: array.astype(np.float16) for name, array in arrays.items()}
@@ -330,7 +311,7 @@ def shrink(folder: Folder, target: Folder, *, best: bool = True) -> None:
         if not np.isfinite(array).all():
             largest = abs(arrays[name]).max()
             raise RunFolderError(f"{file}: {name} holds {largest:g}, float16 ends at 65504")
-    history = _read_history(path, _parse_step(file, metadata))
+    history = _read_history(path, parse_step(file, metadata))
     measured = History(tuple(record for record in history if not math.isnan(record.valid_loss)))
     if target.exists() and not target.is_dir():
         raise FileExistsError(f"{target} exists already: choose a new folder")
@@ -363,7 +344,7 @@ def read_history(folder: Folder) -> History:
     """
     path = _path_of(folder)
     file = path / "weights.safetensors"
-    return _read_history(path, _parse_step(file, _read_arrays(file)[1]))
+    return _read_history(path, parse_step(file, read_arrays(file)[1]))
 
 
 def _read_history(path: Path, step: int) -> History:
@@ -436,7 +417,7 @@ def load_net(folder: Folder, *, best: bool = True) -> tuple[NumpyNet, Vocabulary
     path = _path_of(folder)
     config, vocab = read_config(path), _read_vocab(path)
     file = _choose_weights_file(path, best)
-    net = _make_net(file, _read_arrays(file)[0], config["model"])
+    net = _make_net(file, read_arrays(file)[0], config["model"])
     _check_vocab(path, vocab, net.vocab_size)
     return net, vocab
 
@@ -464,7 +445,7 @@ def read_config(folder: Folder) -> dict[str, Any]:
         problem = "is a file" if path.exists() else "does not exist"
         raise RunFolderError(f"{path} {problem}; expected a run folder made by charseq train")
     file = path / "config.json"
-    with _explain_read_errors(file, f"{path} is not a run folder: it has no config.json"):
+    with explain_read_errors(file, f"{path} is not a run folder: it has no config.json"):
         check_regular(file)
         config = json.loads(file.read_bytes())
     if not isinstance(config, dict) or "format" not in config:
@@ -480,18 +461,6 @@ def read_config(folder: Folder) -> dict[str, Any]:
     return config
 
 
-@contextmanager
-def _explain_read_errors(file: Path, if_missing: str) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise RunFolderError(if_missing) from None
-    except OSError as error:
-        raise RunFolderError(f"{file} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise RunFolderError(f"{file} is damaged: {error}") from None
-
-
 def _choose_weights_file(path: Path, best: bool) -> Path:
     file = path / "best.safetensors"
     return file if best and file.exists() else path / "weights.safetensors"
@@ -503,7 +472,7 @@ def _read_model(file: Path, config: dict[str, Any]) -> tuple["CharRNN", int]:
 
     from charseq.model import CharRNN
 
-    arrays, metadata = _read_arrays(file)
+    arrays, metadata = read_arrays(file)
     # This compares shapes first, so that torch never allocates what a damaged config.json asks for.
     net = _make_net(file, arrays, config["model"])
     try:
@@ -514,7 +483,7 @@ def _read_model(file: Path, config: dict[str, Any]) -> tuple["CharRNN", int]:
     if model.options["tied"]:
         tensors["head.weight"] = tensors["embedding.weight"]
     model.to(torch.from_numpy(net.layers[0].W_ih).dtype).load_state_dict(tensors)
-    return model, _parse_step(file, metadata)
+    return model, parse_step(file, metadata)
 
 
 def _make_net(file: Path, arrays: Mapping[str, NDArray[Any]], options: dict[str, Any]) -> NumpyNet:
@@ -539,44 +508,9 @@ def _check_vocab(path: Path, vocab: Vocabulary, vocab_size: int) -> None:
 
 def _read_vocab(path: Path) -> Vocabulary:
     file = path / "vocab.json"
-    with _explain_read_errors(file, f"{path} is damaged: it has no vocab.json"):
+    with explain_read_errors(file, f"{path} is damaged: it has no vocab.json"):
         check_regular(file)
         return Vocabulary.from_json(file.read_text("utf-8"))
-
-
-def _read_arrays(file: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    try:
-        check_regular(file)
-        with safe_open(file, framework="numpy") as tensors:
-            types = {tensors.get_slice(name).get_dtype() for name in tensors.keys()}  # noqa: SIM118
-            if unknown := types - TYPES:
-                raise RunFolderError(
-                    f"{file} holds numbers of type {', '.join(sorted(unknown))}: expected the F32 "
-                    "or F64 of a run, or the F16 of one that was shrunk"
-                )
-            # Copies, because arrays that are mapped from the file would change with the file.
-            arrays = {name: np.array(tensors.get_tensor(name)) for name in tensors.keys()}  # noqa: SIM118
-            if types == {"F16"}:  # made by `shrink`
-                arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
-            return arrays, tensors.metadata() or {}
-    except FileNotFoundError:
-        raise RunFolderError(f"{file.parent} is damaged: it has no {file.name}") from None
-    except OSError as error:
-        raise RunFolderError(f"{file} cannot be read: {error.strerror or error}") from None
-    except (SafetensorError, TypeError) as error:
-        raise RunFolderError(f"{file} is damaged or cut short: {error}") from None
-
-
-def _is_float16(path: Path) -> bool:
-    with safe_open(path / "weights.safetensors", framework="numpy") as tensors:
-        return any(tensors.get_slice(name).get_dtype() == "F16" for name in tensors.keys())  # noqa: SIM118
-
-
-def _parse_step(file: Path, metadata: dict[str, str]) -> int:
-    step = metadata.get("step", "")
-    if not (step.isascii() and step.isdecimal() and len(step) < 19):
-        raise RunFolderError(f"{file} is damaged: step should be a whole number, got {step[:40]!r}")
-    return int(step)
 
 
 def _collect_weights(run: "Run") -> dict[str, NDArray[Any]]:

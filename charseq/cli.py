@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-ONLY_FOR_TRAINING = ("torch", "matplotlib", "tqdm")  # a trained network writes without them
 MAX_LAYERS = 1000  # far more than anybody can train, and too few to fill the memory
 
 app = typer.Typer(
@@ -352,49 +351,12 @@ def main() -> None:
         with _join_processes_if_any():
             app(prog_name="charseq")
     except Exception as error:
-        sentence = "" if os.environ.get("CHARSEQ_DEBUG") else _explain(error)
+        from charseq._errors import explain
+
+        sentence = "" if os.environ.get("CHARSEQ_DEBUG") else explain(error)
         if not sentence:
             raise
     from charseq._terminal import escape_line
 
     print("charseq:", escape_line(sentence.replace("\n", " ")), file=sys.stderr)
     sys.exit(1)
-
-
-def _explain(error: Exception) -> str:
-    """Return what the user is told about an error; nothing if it is a fault of charseq."""
-    message = str(error)
-    if isinstance(error, UnicodeEncodeError) and not _comes_from_a_check(error):
-        char = error.object[error.start]
-        return (
-            f"the output cannot show {char!r}, because its encoding is {error.encoding}: set the "
-            "environment variable PYTHONIOENCODING to utf-8, or use --json"
-        )
-    if isinstance(error, ModuleNotFoundError) and error.name in ONLY_FOR_TRAINING:
-        return (
-            f"this command needs {error.name}, which is not installed here: "
-            f"pip install {' '.join(ONLY_FOR_TRAINING)}"
-        )
-    if isinstance(error, OSError):
-        if error.strerror:
-            return error.strerror + (f": {error.filename}" if error.filename else "")
-        return message
-    if isinstance(error, MemoryError):
-        return message or "there is not enough memory"
-    if isinstance(error, RuntimeError) and "allocate" in message:
-        return "there is not enough memory for this network and batch"
-    return message if _comes_from_a_check(error) else ""
-
-
-def _comes_from_a_check(error: Exception) -> bool:
-    """Return whether a statement ``raise`` of this package has raised an error.
-
-    Such a statement has checked something, and says what is wrong with it and what was expected. An
-    error that Python, NumPy or torch raises in the midst of this package is a fault of the package.
-    """
-    from traceback import extract_tb
-
-    last = extract_tb(error.__traceback__)[-1]
-    return Path(last.filename).parent == Path(__file__).parent and str(last.line).startswith(
-        "raise"
-    )

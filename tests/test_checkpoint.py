@@ -811,7 +811,7 @@ def test_a_file_without_read_permission_is_refused(name, folder, monkeypatch):
     def refuse(path, *args, **options):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr(f"charseq.checkpoint.{'safe_open'}", refuse)
+    monkeypatch.setattr("charseq._run_files.safe_open", refuse)
     if not name.endswith(".safetensors"):
         monkeypatch.undo()
         real = Path.open

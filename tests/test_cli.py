@@ -989,6 +989,7 @@ def test_what_needs_torch_says_so_where_it_is_not_installed(command, finished_ru
             ["sample", "RUN", "--length", "3"],
             {
                 "_checks",
+                "_run_files",
                 "_terminal",
                 "_version",
                 "cli",

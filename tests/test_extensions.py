@@ -1034,6 +1034,14 @@ def test_lines_of_code_are_counted_without_comments_docstrings_and_empty_lines()
     assert equations.lines_of_code(source) == 4
 
 
+def test_each_module_is_in_the_block_that_the_contracts_name():
+    blocks = {
+        name: equations.BLOCKS[equations.block_of(name)] for name in ("model", "layers", "cli")
+    }
+    assert blocks == {"model": "What is taught", "layers": "The engine", "cli": "The engine"}
+    assert equations.BLOCKS[equations.block_of("conversions")] == "Interop"
+
+
 def test_only_the_module_of_the_equations_has_more_than_300_lines_of_code():
     sources = {path.stem: path.read_text("utf-8") for path in (ROOT / "charseq").glob("*.py")}
     long = {name for name, source in sources.items() if equations.lines_of_code(source) > 300}

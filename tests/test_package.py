@@ -19,7 +19,7 @@ from charseq.shapes import Parameter, Tensor
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(charseq.__file__).parent
-PRIVATE = ["_version", "_checks", "_terminal"]
+PRIVATE = ["_version", "_checks", "_errors", "_run_files", "_terminal"]
 MODULES = [
     "vocab",
     "files",
