@@ -1,8 +1,8 @@
 """Weights carried between libraries: against the published equations, and the real libraries.
 
 The equations are written below once more, in the names and the order of each library, so that they
-share nothing with the module. The tests with the libraries run where these are installed (extra
-``bench``).
+share nothing with the module. The tests with the libraries run where these are installed, as by
+``dev.py interop``.
 """
 
 import os
