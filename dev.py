@@ -36,7 +36,8 @@ oldest releases that pyproject.toml admits instead. It does not touch the system
 belong to a package manager (PEP 668). The first run after a change of pyproject.toml or lock.txt
 installs again. Deno's bundler comes from the npm registry then; all else comes from pip, and no
 build needs the network. --index-url URL and --extra-index-url URL are passed to pip. On Linux they
-let you choose torch's small CPU build instead of the default one of 3 GB.
+let you choose torch's small CPU build instead of the default one of 3 GB. Constraints of your own,
+in PIP_CONSTRAINT or pip's settings, hold beside those of the lock.
 """
 
 import argparse
