@@ -22,7 +22,6 @@ ATTEMPTS = [
     (f"document.head.append(make('script', {{src: '{ELSEWHERE}/a.js'}}))", "script-src-elem"),
     ("eval('hacked = 1')", "script-src"),
     ("document.body.append(make('a', {href: 'javascript:hacked=1'})), click()", "script-src-elem"),
-    ("document.body.setAttribute('style', 'color: red')", "style-src-attr"),
     ("document.head.append(make('style', {textContent: 'body { color: red }'}))", "style-src-elem"),
     (
         f"document.head.append(make('link', {{rel: 'stylesheet', href: '{ELSEWHERE}/a.css'}}))",

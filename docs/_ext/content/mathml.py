@@ -16,13 +16,6 @@ from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
 logger = logging.getLogger(__name__)
-# The pages' policy admits no style attributes. math.css has the same styles for these classes.
-CLASSES = {
-    "text-align: right;justify-items: end;padding-right: 0;": "end",
-    "text-align: left;justify-items: start;padding-left: 0;": "start",
-    "text-align: left;justify-items: start;padding-right: 0;": "case",
-    "text-align: left;justify-items: start;padding-right: 0;padding-left:1em;": "case",
-}
 # MathML 3, and so a validator, knows these attributes for few elements, and <mstyle> for any other.
 FOR_ANY = {"displaystyle": ("math", "mstyle", "mtable"), "scriptlevel": ("mstyle",)}
 
@@ -40,22 +33,20 @@ def to_mathml(translator, node, *, display):
     try:
         macros = tuple(translator.config.mathml_macros.items())
         formula = converter(macros).convert_with_local_state(latex, displaystyle=display)
-        return without_styles(formula)
+        return with_mstyle(formula)
     except math_core.LatexError as error:
         logger.warning("bad math %r: %s", latex, error, location=node, type="math")
         return f"<code>{escape(latex)}</code>"
 
 
-def without_styles(formula):
-    """Return a formula of math-core 0.9.0 in a form that the policy and validators accept."""
-    if not re.search(r"(?: style|<m[^a][^>]* displaystyle|scriptlevel)=", formula):
+def with_mstyle(formula):
+    """Return a formula with attributes only where validators accept them."""
+    if not re.search(r"(?:<m[^a][^>]* displaystyle|scriptlevel)=", formula):
         return formula
     named = re.compile(r"&(?!amp;|lt;|gt;|quot;)\w+;")  # XML knows only these names
     root = ElementTree.fromstring(named.sub(lambda match: unescape(match[0]), formula))
     for parent in [*root.iter()]:
         for place, child in enumerate(parent):
-            if style := child.attrib.pop("style", ""):
-                child.set("class", CLASSES[style])
             moved = {
                 name: child.attrib.pop(name)
                 for name, tags in FOR_ANY.items()

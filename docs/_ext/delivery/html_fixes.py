@@ -30,22 +30,6 @@ FIXES = (
         '<div role="list" class="citation-list">',
         '<div class="citation-list">',
     ),
-    # The policy admits no style attributes. custom.css has the same for the two tables.
-    Fix(
-        "Furo 2025.12.19, theme/furo/partials/icons.html",
-        '<svg xmlns="http://www.w3.org/2000/svg" style="display: none;">',
-        '<svg xmlns="http://www.w3.org/2000/svg" display="none">',
-    ),
-    Fix("Furo 2025.12.19, theme/furo/partials/icons.html", 'style="opacity: 50%"', 'opacity=".5"'),
-    Fix("Furo 2025.12.19, theme/furo/genindex.html", '<table style="width: 100%" ', "<table "),
-    Fix(
-        "Furo 2025.12.19, theme/furo/genindex.html",
-        '<td style="width: 33%; vertical-align: top;">',
-        "<td>",
-    ),
-    Fix(
-        "Furo 2025.12.19, theme/furo/domainindex.html", ' style="display: none" alt="-"', ' alt="-"'
-    ),
     # The theme has said so already.
     Fix(
         "docutils 0.22.4, writers/html5_polyglot/__init__.py",
