@@ -430,12 +430,9 @@ USED = {
 # What the second site does not find, beside its own mistakes. The regular expressions say how each
 # extension puts it.
 GONE_FROM_BAD = [
-    gone("code_links.py", '<div class="highlight">', "Could not match a code example"),
     gone("figures.py", 'b"matplotlib"', "no SVG names matplotlib as its maker"),
-    uncalled("code_links.py", "create_references", "__doc__ was not called in a whole"),
     uncalled("gallery.py", "rst2md", "toy.ipynb has a role of Sphinx in its text"),
 ]
-NO_LINKS = "no code on any page links to the reference"
 # What the third site does not find.
 GONE = [
     *(
@@ -491,31 +488,6 @@ GONE = [
     gone("figures.py", 'b"<defs>"', r"sphx_glr_toy_001\.svg stays light"),
     Rename("figures.py", 'f": {light}"', 'f"= {light}"', "no figure has a colour of"),
     gone("gallery.py", '"rst2md"', r"notebook\.NAME, which we replace, is gone"),
-    gone(
-        "code_links.py",
-        '"link_html"',
-        r"extension\.NAME, which we replace, is gone",
-    ),
-    gone(
-        "code_links.py",
-        '"build_inited"',
-        r"AutoLink\.NAME, which we replace, is gone",
-    ),
-    gone(
-        "code_links.py",
-        '"create_references"',
-        r"AutoLink\.NAME, which we .* is gone",
-    ),
-    gone(
-        "code_links.py",
-        '"populate_type_checking"',
-        r"resolve\.NAME, which we .* is gone",
-    ),
-    gone(
-        "code_links.py",
-        'DataCache, "write"',
-        r"DataCache\.renamedwrite, .* is gone",
-    ),
     gone("workers.py", "gen_rst.generate_file_rst", "no example has run ahead"),
     gone("fixes.py", r"index\.html", "the sidebar has no list below fix/index"),
     uncalled("run_ahead.py", "create_client", "page.md.* asked us for the outputs"),
@@ -584,11 +556,6 @@ def test_a_missing_or_uncalled_replacement_warns_even_if_pages_have_mistakes(sai
 @pytest.mark.parametrize("rename", GONE, ids=lambda rename: rename.sought)
 def test_what_is_gone_or_never_called_is_a_warning(said, rename):
     assert re.search(rename.complaint, said["gone"]), said["gone"]
-
-
-@pytest.mark.slow
-def test_a_site_without_links_in_code_is_a_warning(said):
-    assert NO_LINKS in said["bad"]
 
 
 def text_of(html):
@@ -732,23 +699,24 @@ def test_pages_are_written_anew_if_the_glossary_has_changed(tmp_path):
     assert "It shuts." in (tmp_path / "_static/glossary.js").read_text("utf-8")
 
 
-def test_code_is_linked_on_a_page_that_is_written_anew_with_an_old_source():
-    class Builder:
-        def get_outdated_docs(self):
-            pytest.fail("Sphinx gives the right answer only once, and must ask itself")
-
-    def build_inited(self, app):
-        self.outdated_docs = set(app.builder.get_outdated_docs())
-        self.cache = SimpleNamespace(transforms={"a": 1})
-        app.env.sphinx_codeautolink_transforms = self.cache.transforms
-
-    state = SimpleNamespace()
-    env = SimpleNamespace(sphinx_codeautolink_transforms={"learn/page": 2})
-    app = SimpleNamespace(env=env, builder=Builder())
-    code_links.consider_every_page(build_inited)(state, app)
-    assert app.env.sphinx_codeautolink_transforms == {"a": 1, "learn/page": 2}
-    assert "learn/page" in state.outdated_docs
-    assert app.builder.get_outdated_docs.__func__ is Builder.get_outdated_docs
+def test_code_is_linked_on_a_page_that_is_written_anew_with_an_old_source(monkeypatch):
+    monkeypatch.setattr(code_links, "known", {})
+    monkeypatch.setattr(code_links, "InventoryAdapter", lambda env: env)
+    names = [SimpleNamespace(resolved_location=name) for name in ("one", "np.two", "gone")]
+    before = {page: [SimpleNamespace(names=names)] for page in ("old", "removed", "read")}
+    now = {"read": ["just read"]}
+    env = SimpleNamespace(
+        sphinx_codeautolink_transforms=before,
+        found_docs={"old", "read"},
+        domains=SimpleNamespace(python_domain=SimpleNamespace(objects={"one": 1})),
+        main_inventory={"py:function": {"np.two": 2}, "std:label": {"gone": 3}},
+    )
+    code_links.remember(SimpleNamespace(env=env))
+    env.sphinx_codeautolink_transforms = now
+    code_links.restore(None, env)
+    assert {*now} == {"old", "read"}
+    assert now["read"] == ["just read"]
+    assert [name.resolved_location for name in now["old"][0].names] == ["one", "np.two"]
 
 
 @pytest.mark.slow

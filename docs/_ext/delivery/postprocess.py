@@ -1,6 +1,6 @@
-"""What is done to a page once it is written: links in code, fixes, a reading for the search.
+"""What is done to a page once it is written: fixes, a reading for the search.
 
-It is done on all cores. Links and fixes depend on HTML that other packages write. So each page is
+It is done on all cores. Fixes depend on HTML that other packages write. So each page is
 searched for what they need, and a warning names what no page of the whole site holds. Builds write
 only pages that have changed; what the other pages held is remembered in ``finished.json``, beside
 the doctrees.
@@ -12,7 +12,6 @@ from pathlib import Path
 
 from sphinx.util.parallel import ParallelTasks, SerialTasks, parallel_available
 
-import code_links
 import html_fixes
 import monkeypatches
 import page_checks
@@ -22,7 +21,7 @@ import unused_assets
 
 def expected():
     """Return what finished pages must hold somewhere, and the complaint about each if none does."""
-    of_modules = (html_fixes, page_checks, unused_assets, code_links)
+    of_modules = (html_fixes, page_checks, unused_assets)
     return {text: why for module in of_modules for text, why in module.EXPECTED.items()}
 
 
@@ -32,8 +31,7 @@ def finish_pages(out, pages):
     for name in pages:
         path = Path(out, name)
         html = path.read_text("utf-8")
-        linked = code_links.link_code(name.removesuffix(".html"), html)
-        fixed, hits = html_fixes.fix(linked)
+        fixed, hits = html_fixes.fix(html)
         if fixed != html:
             path.write_text(fixed, "utf-8", newline="\n")
         hits |= {text: fixed.count(text) for text in expected()}
@@ -98,5 +96,5 @@ def missing(hits_of_pages):
 
 def setup(app):
     html_fixes.add_visitors(app)
-    app.connect("build-finished", finish, priority=900)  # after codeautolink
+    app.connect("build-finished", finish, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
