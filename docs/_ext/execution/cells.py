@@ -136,9 +136,6 @@ def make_shell(rc, describe):
             about = {"execution_count": self.shell.execution_count, "metadata": md_dict or {}}
             self.shell.outputs.append(new_output("execute_result", format_dict, **about))
 
-        def finish_displayhook(self):
-            self._is_active = False
-
     class Publisher(DisplayPublisher):
         """Takes what is displayed, as figures are when a cell has ended."""
 
@@ -146,9 +143,13 @@ def make_shell(rc, describe):
             self.shell.outputs.append(new_output("display_data", data, metadata=metadata or {}))
 
     class Shell(InteractiveShell):
-        def _showtraceback(self, etype, evalue, stb):
-            fields = {"ename": etype.__name__, "evalue": str(evalue), "traceback": stb}
-            self.outputs.append(new_output("error", **fields))
+        def showtraceback(self, *_, tb_offset=None, **__):
+            error = sys.exc_info()
+            lines = self.InteractiveTB.structured_traceback(*error, tb_offset=tb_offset)
+            about = {"ename": error[0].__name__, "evalue": str(error[1]), "traceback": lines}
+            self.outputs.append(new_output("error", **about))
+
+        showsyntaxerror = showtraceback
 
         def enable_gui(self, gui=None):
             """Figures are drawn when a cell has ended: there are no windows."""

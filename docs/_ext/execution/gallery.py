@@ -8,10 +8,8 @@ import sys
 from pathlib import Path
 
 import matplotlib
-from sphinx_gallery import notebook
 
 import figures
-import monkeypatches
 
 # The order in which examples are read; one that is not named here comes last in its part.
 ORDER = (
@@ -36,33 +34,21 @@ class ReadingOrder:
         return (ORDER.index(stem) if stem in ORDER else len(ORDER), stem)
 
 
-EQUATION = re.compile(r":eq:`([^`]+)`")
 ZIP = re.compile(r"\n *\.\. container:: .*sphx-glr-download-zip\n\n.*\n")
-PAGE = re.compile(r":doc:`(?:/gallery/)?([^`]+)`")
+EQUATION = re.compile(rb":eq:`([^`]+)`")
+PAGE = re.compile(rb":doc:`(?:/gallery/)?([^`]+)`")
 
 
-def without_roles(to_markdown):
-    """Say in words, in the notebooks, what only Sphinx can link."""
-
-    def convert(text, *args):
-        text = EQUATION.sub(r"equation ``\1`` of the site", text)
-        return to_markdown(PAGE.sub(r"``\1``", text), *args)
-
-    return convert
+def without_roles(notebook):
+    """Say in words what only Sphinx can link."""
+    return PAGE.sub(rb"``\1``", EQUATION.sub(rb"equation ``\1`` of the site", notebook))
 
 
-# sphinx-gallery has no hook for it.
-monkeypatches.replace(notebook, "rst2md", without_roles, "sphinx-gallery 0.22.1")
-
-
-def complain_of_roles(app):
-    """Notebooks are written in other processes, or were by an earlier build: look at them."""
-    for path in sorted(Path(app.srcdir, "gallery").rglob("*.ipynb")):
-        if re.search(r":(eq|doc):`", path.read_text("utf-8")):
-            monkeypatches.complain(
-                f"{path.name} has a role of Sphinx in its text: does sphinx-gallery still call "
-                "notebook.rst2md, which replaces it (0.22.1)?"
-            )
+def mend_notebooks(app):
+    for path in Path(app.srcdir, "gallery").rglob("*.ipynb"):
+        written = path.read_bytes()
+        if (notebook := without_roles(written)) != written:
+            path.write_bytes(notebook)
 
 
 def start_afresh(gallery_conf, fname):
@@ -103,7 +89,7 @@ def is_news(record):
 
 def setup(app):
     logging.getLogger("sphinx.sphinx-gallery").addFilter(is_news)
-    app.connect("builder-inited", complain_of_roles, priority=600)  # after sphinx-gallery
+    app.connect("builder-inited", mend_notebooks, priority=600)  # after sphinx-gallery
     app.connect("autodoc-process-docstring", examples_of_a_name, priority=600)  # after numpydoc
     app.connect("source-read", without_zip)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -67,7 +67,7 @@ def read_last_what_must_wait(app, env, docnames):
 
 
 def setup(app):
-    monkeypatches.replace(myst_nb.sphinx_, "create_client", lambda original: client, RELEASE)
+    myst_nb.sphinx_.create_client = client
     app.connect("builder-inited", send, priority=400)  # sphinx-gallery's own turn comes at 500
     app.connect("doctree-read", complain_of_lost_outputs)
     app.connect("env-before-read-docs", read_last_what_must_wait, priority=900)
