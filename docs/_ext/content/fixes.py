@@ -11,6 +11,7 @@ pages of questions.
 import re
 
 from docutils import nodes
+from sphinx.environment.adapters.toctree import global_toctree_for_doc
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 
@@ -85,25 +86,20 @@ def pages_of_lists(env):
 
 
 def shorten_sidebar(app, pagename, templatename, context, doctree):
-    whole = context.get("toctree")
-    folders = [
-        folder
+    indexes = {
+        app.builder.get_relative_uri(pagename, f"{folder}index")
         for folder in SHORTENED
         if f"{folder}index" in app.env.found_docs and not pagename.startswith(folder)
-    ]
+    }
 
     def shorter(**options):
-        html = whole(**options)
-        for folder in folders:
-            below = rf'({folder}index\.html">[^<]*</a>)<ul>.*?</ul>'
-            html, hits = re.subn(below, r"\1", html, flags=re.S)
-            if not hits:
-                monkeypatches.complain(
-                    f"the sidebar has no list below {folder}index (Sphinx 9.0.4)"
-                )
-        return html
+        tree = global_toctree_for_doc(app.env, pagename, app.builder, tags=app.tags, **options)
+        for item in tree.findall(nodes.list_item):
+            if item.next_node(nodes.reference)["refuri"] in indexes:
+                item[1:] = []  # after the link, the list of what is below it
+        return app.builder.render_partial(tree)["fragment"]
 
-    if whole and folders:
+    if indexes:
         context["toctree"] = shorter
 
 
