@@ -6,4 +6,5 @@ let theme = null;
 try {
   theme = localStorage.getItem("theme"); // the theme's switch writes it
 } catch { /* a browser may deny storage */ }
+/** @type {any} */ (globalThis).DOCUMENTATION_OPTIONS = {}; // sphinx-copybutton reads it
 document.body.dataset.theme = theme === "light" || theme === "dark" ? theme : "auto";
