@@ -63,6 +63,7 @@ extensions = [
     "unused_assets",
     "page_checks",
     "search_index",
+    "html_fixes",
     "postprocess",
     "equations",
     "widgets",
@@ -111,6 +112,7 @@ sphinx_gallery_conf = {
     "image_scrapers": ("figures.scraper",),
     "reset_modules": ("gallery.start_afresh",),
     "doc_module": ("charseq",),
+    "css": ["sg_gallery"],  # not those for tables, Binder and HTML that no example has
     "backreferences_dir": "api/backreferences",
     "inspect_global_variables": False,  # link what a script names, not all that it holds
     "remove_config_comments": True,

@@ -13,10 +13,11 @@ import subprocess
 import sys
 from collections import Counter
 from functools import partial
+import zipfile
 from html import unescape
 from pathlib import Path
 from textwrap import dedent
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -29,11 +30,11 @@ import glossary_links
 import html_fixes
 import monkeypatches
 import postprocess
-import unused_assets
 
 ROOT = Path(__file__).resolve().parents[1]
 
-FRONT = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\nstyles:\n---\n\n"
+FRONT = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n\n"
+STYLED = FRONT.replace("mystnb", "mystnb\nstyles: writing-loop.css")
 GOOD = {
     "docs/index.md": """\
 # Toy
@@ -67,7 +68,7 @@ Text with {wheel}`the wheel` and {playground}`a run <text=a b&epochs=9>`.
 """,
     "docs/learn/index.md": "# Learn\n\n```{toctree}\npage\n```\n",
     "docs/learn/page.md": f"""\
-{FRONT.replace("styles:", "styles: writing-loop.css")}\
+{STYLED}\
 # A page
 
 **"Isn't it $k_1$ long?"** No.
@@ -417,80 +418,18 @@ def gone(file, sought, complaint):
     )
 
 
-def uncalled(file, name, complaint):
-    """Replace a name that the other package has and never calls."""
-    return Rename(file, f'"{name}"', '"__doc__"', complaint)
-
-
-USED = {
-    prefix: marks
-    for prefix, marks in unused_assets.NEEDED_FOR.items()
-    if prefix not in unused_assets.NOT_YET_NEEDED
-}
 # What the second site does not find, beside its own mistakes. The regular expressions say how each
 # extension puts it.
 GONE_FROM_BAD = [
     gone("figures.py", 'b"matplotlib"', "no SVG names matplotlib as its maker"),
-    uncalled("gallery.py", "rst2md", "toy.ipynb has a role of Sphinx in its text"),
 ]
 # What the third site does not find.
 GONE = [
-    *(
-        gone("html_fixes.py", repr(fix.wrong), "no page has .*NAME.* to fix")
-        for fix in html_fixes.FIXES
-    ),
-    Rename("html_fixes.py", "[npw]", "[0]", "no page marks names in code"),
-    *(
-        gone(
-            "unused_assets.py",
-            f'"{prefix}": (',
-            "no page loads a file .* with 'NAME'",
-        )
-        for prefix in USED
-    ),
-    *(
-        gone(
-            "unused_assets.py",
-            f"'{mark}'" if '"' in mark else f'"{mark}"',
-            "no page holds '.*NAME",
-        )
-        for mark in dict.fromkeys(sum(USED.values(), ()))
-    ),
-    gone("unused_assets.py", '"design-tabs"', "no file's name starts with 'NAME'"),
-    gone("unused_assets.py", r"\.-Color", "MyST-NB's styles have no "),
-    gone("unused_assets.py", '"sphinx-design.min*.css"', "no file .* has a rule for"),
-    gone("_templates/search.html", "block content", "search.html has given no page a heading"),
-    gone("_templates/base.html", "block site_meta", "base.html has given no page a policy"),
-    gone("_templates/base.html", "block body", "base.html has given no page its first script"),
-    gone(
-        "html_fixes.py",
-        "'aria-haspopup=\"dialog\"'",
-        "no page has the field of docs/_temp",
-    ),
-    gone(
-        "html_fixes.py",
-        "'class=\"header-right\"'",
-        "into which open-search.js puts",
-    ),
-    gone("unused_assets.py", '"searchtools"', r"NAME\.js is gone"),
-    gone(
-        "unused_assets.py",
-        "DOCUMENTATION_OPTIONS.URL_ROOT",
-        "copybutton.js has no .*NAME",
-    ),
-    gone("page_checks.py", "'class=\"output '", "no page has an output of a cell"),
-    gone(
-        "page_checks.py",
-        "'class=\"sphx-glr-script-out'",
-        "no page has an output of an ex",
-    ),
     gone("figures.py", "viewBox=", r"sphx_glr_toy_001\.svg has no size"),
     gone("figures.py", 'b"<defs>"', r"sphx_glr_toy_001\.svg stays light"),
     Rename("figures.py", 'f": {light}"', 'f"= {light}"', "no figure has a colour of"),
-    gone("gallery.py", '"rst2md"', r"notebook\.NAME, which we replace, is gone"),
     gone("workers.py", "gen_rst.generate_file_rst", "no example has run ahead"),
-    gone("fixes.py", r"index\.html", "the sidebar has no list below fix/index"),
-    uncalled("run_ahead.py", "create_client", "page.md.* asked us for the outputs"),
+    gone("run_ahead.py", ".create_client", "page.md.* asked us for the outputs"),
 ]
 SITES = {"good": (GOOD, []), "bad": (BAD, GONE_FROM_BAD), "gone": (GOOD, GONE)}
 COPIED = (
@@ -764,10 +703,44 @@ def test_all_exercises_stand_on_one_page_and_the_scripts_know_them(toys):
 
 
 @pytest.mark.slow
-def test_html_is_fixed(page_html, toys):
-    assert not any(fix.wrong in page_html for fix in html_fixes.FIXES)
-    assert '<aside aria-label="On this page" class="toc-drawer' in page_html
-    assert "<h1>Search</h1>" in (toys / "good/_build/html/search.html").read_text("utf-8")
+def test_each_page_has_once_what_templates_and_extensions_change_in_those_of_the_theme(toys):
+    site = toys / "good/_build/html"
+    once = (
+        *('http-equiv="Content-Security-Policy"', "_static/page-start.js", "<h1"),
+        *('<aside aria-label="Site" class="sidebar-drawer"', 'class="header-right"'),
+        *('<aside aria-label="On this page" class="toc-drawer', '<nav class="to-top" aria-label='),
+        *('<a href="#" class="back-to-top', '<a class="back-to-top', 'aria-haspopup="dialog"'),
+    )
+    pages = {path: path.read_text("utf-8") for path in site.rglob("*.html")}
+    whole = {path: html for path, html in pages.items() if "page has moved" not in html}
+    assert len(whole) == 21
+    for path, html in whole.items():
+        assert {text: html.count(text) for text in once} == dict.fromkeys(once, 1), path
+    assert "<h1>Search</h1>" in whole[site / "search.html"]
+
+
+@pytest.mark.slow
+def test_a_thumbnail_has_a_title_and_no_page_of_the_gallery_a_place_for_tags(toys):
+    folder = toys / "good/_build/html/gallery"
+    pages = "".join(path.read_text("utf-8") for path in folder.rglob("*.html"))
+    thumbnails = re.findall('<div class="sphx-glr-thumbcontainer"[^>]*>', pages)
+    assert len(thumbnails) == 2
+    assert all(re.search(' title="[^"]', thumbnail) for thumbnail in thumbnails)
+    assert "tooltip=" not in pages
+    assert "sg-tag-list" not in pages
+
+
+@pytest.mark.slow
+def test_an_entry_of_the_references_has_no_role(page_html):
+    entry = r'<div class="citation-list">\s*<div class="citation" id="one">'
+    assert len(re.findall(entry, page_html)) == 1
+    assert not re.search(r'role="(?:doc-biblio\w+|list)"', page_html)
+
+
+@pytest.mark.slow
+def test_code_marks_only_what_has_a_colour(page_html):
+    assert not html_fixes.PLAIN.search(page_html)
+    assert '<span class="nn">np</span>' in page_html
 
 
 @pytest.mark.slow
@@ -790,13 +763,38 @@ def test_an_equation_has_its_id_once(page_html):
 
 
 @pytest.mark.slow
-def test_pages_load_only_the_styles_they_use(page_html, toys):
-    notation = (toys / "good/_build/html/notation.html").read_text("utf-8")
-    assert "_static/mystnb" in page_html
-    assert "_static/mystnb" not in notation
-    assert "_static/writing-loop.css" in page_html  # as its front matter says
-    assert "_static/writing-loop.css" not in notation
-    assert "_static/sphinx-design" not in page_html
+def test_pages_load_only_the_files_they_use(toys):
+    def files_of(page):
+        html = (toys / f"good/_build/html/{page}.html").read_text("utf-8")
+        found = re.findall(r'<(?:link rel="stylesheet"|script)[^>]* (?:href|src)="([^"]*)"', html)
+        names = {Path(urlsplit(address).path).name for address in found}
+        return {re.sub(r"^mystnb\.\w+", "mystnb", name) for name in names}
+
+    of_all = {"custom", "furo-extensions", "furo", "pygments", "sphinx-codeautolink"}
+    of_all = {f"{name}.css" for name in of_all}
+    of_all |= {"furo.js", "page-start.js", "scroll-by-keyboard.js", "open-search.js"}
+    of_code = {"clipboard.min.js", "copybutton.css", "copybutton.js"}
+    assert files_of("changelog") == of_all
+    assert files_of("notation") == of_all | {"math.css"}
+    assert files_of("fix/divide") == of_all | of_code | {"mystnb.css", "term-titles.js"}
+    assert files_of("gallery/index") == of_all | {"sg_gallery.css"}
+    assert files_of("index") >= of_all | {"sphinx-design.min.css"}
+    assert "writing-loop.css" in files_of("learn/page")  # as its front matter says
+
+
+@pytest.mark.slow
+def test_two_style_sheets_have_no_rules_for_classes_that_no_page_has(toys):
+    folder = toys / "good/_build/html/_static"
+    [cells], [design] = (
+        [path.read_text("utf-8") for path in folder.glob(f"{name}*.css")]
+        for name in ("mystnb", "sphinx-design")
+    )
+    assert ".sd-card-title" in design
+    assert ".sd-tab-set" not in design
+    assert "div.cell_input" in cells
+    assert "-Color" not in cells
+    assert len(cells) < 6_000
+    assert len(design) < 8_000
 
 
 @pytest.mark.slow
@@ -819,73 +817,6 @@ def test_the_reference_lists_the_examples_that_use_a_name(toys):
 
 
 # -- What needs no site ----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def complaints(monkeypatch):
-    complaints = []
-    monkeypatch.setattr(monkeypatches, "complain", lambda text, **_: complaints.append(text))
-    monkeypatch.setattr(monkeypatches, "seen_in", {})
-    monkeypatch.setattr(monkeypatches, "calls", Counter())
-    return complaints
-
-
-def other_package():
-    module = ModuleType("package.module")
-    module.double = lambda x: 2 * x
-    return module
-
-
-def test_a_replacement_is_called_instead_of_the_original(complaints):
-    module = other_package()
-    original = monkeypatches.replace(
-        module, "double", lambda double: lambda x: double(x) + 1, "1.0", in_main_process=True
-    )
-    assert (original(2), module.double(2)) == (4, 5)
-    monkeypatches.complain_of_never_called()
-    assert complaints == []
-
-
-def test_a_replacement_of_what_is_gone_is_named(complaints):
-    assert monkeypatches.replace(other_package(), "triple", lambda _: print, "package 1.0") is None
-    monkeypatches.complain_of_never_called()
-    assert complaints == ["package.module.triple, which we replace, is gone since package 1.0"]
-
-
-def test_a_replacement_that_is_never_called_is_named(complaints):
-    monkeypatches.replace(
-        other_package(), "double", lambda _: print, "package 1.0", in_main_process=True
-    )
-    monkeypatches.complain_of_never_called()
-    assert complaints == [
-        "package.module.double was not called in a whole build, as it was in package 1.0"
-    ]
-
-
-def test_fixes_count_what_they_hit():
-    html = f'<aside class="sidebar-drawer">{2 * "<p tooltip=1>"}'.replace(
-        "<p", '<div class="sphx-glr-thumbcontainer"'
-    )
-    fixed, hits = html_fixes.fix(html)
-    assert fixed == html.replace("tooltip", "title").replace(">", ' aria-label="Site">', 1)
-    assert sorted(hits.values())[-3:] == [0, 1, 2]
-
-
-def hits(**changes):
-    every_text = {**html_fixes.complaints(), **postprocess.expected()}
-    return dict.fromkeys(every_text, 1) | changes
-
-
-def test_a_text_is_missing_only_if_no_page_has_it():
-    text = next(iter(html_fixes.EXPECTED))
-    assert list(postprocess.missing([hits(), hits(**{text: 0})])) == []
-    assert list(postprocess.missing([hits(**{text: 0})] * 2)) == [html_fixes.EXPECTED[text]]
-
-
-def test_an_interrupted_page_does_not_count_towards_missing_text():
-    text = next(iter(html_fixes.EXPECTED))
-    searched, interrupted = hits(**{text: 0}), {}
-    assert list(postprocess.missing([searched, interrupted])) == []
 
 
 @pytest.fixture
@@ -924,28 +855,7 @@ def test_the_page_that_counts_is_read_again_if_a_number_has_changed(monkeypatch)
     assert build_report.outdated(None, env, set(), set(), set()) == ["proof"]
 
 
-EVERYTHING = (
-    "".join({**html_fixes.complaints(), **postprocess.expected()}) + '<span class="n">x</span>'
-)
-
-
-def test_a_build_of_one_page_remembers_what_the_others_held(complaints, build):
-    build(one=EVERYTHING, two="nothing")
-    build(two="something")
-    build()
-    assert complaints == []
-
-
-def test_text_that_no_page_holds_any_more_is_reported_by_every_later_build(complaints, build):
-    build(one=EVERYTHING, two="nothing")
-    build(one="nothing")
-    every_complaint = {**html_fixes.complaints(), **postprocess.expected()}.values()
-    assert complaints == list(every_complaint)
-    build()
-    assert complaints == 2 * list(every_complaint)
-
-
-def test_a_build_of_one_page_makes_the_same_search_as_a_whole_one(complaints, build, tmp_path):
+def test_a_build_of_one_page_makes_the_same_search_as_a_whole_one(build, tmp_path):
     def page(word):
         return f"<article><section id='{word}'><h1>{word}</h1></section></article>"
 
@@ -958,7 +868,7 @@ def test_a_build_of_one_page_makes_the_same_search_as_a_whole_one(complaints, bu
     record = tmp_path / "finished.json"
     older = json.loads(record.read_text("utf-8"))
     older |= {"reader": "older code, which read nothing of page two"}
-    older["pages"]["two.html"][2] = []
+    older["pages"]["two.html"][1] = []
     record.write_text(json.dumps(older), "utf-8")
     build(one=page("new"))
     after = files()
@@ -980,21 +890,6 @@ def test_the_index_of_the_search_is_written_if_it_is_missing_or_a_page_has_chang
     assert "one" in index.read_text()
     build(one="<article><section id='a'><h1>two</h1></section></article>")
     assert "two" in index.read_text()
-
-
-def test_pages_of_a_build_that_was_interrupted_are_not_judged(complaints, build, monkeypatch):
-    with monkeypatch.context() as interrupted:
-        interrupted.setattr(postprocess.json, "dumps", partial(first_only, postprocess.json.dumps))
-        with pytest.raises(ZeroDivisionError):
-            build(one=EVERYTHING)
-    build()
-    assert complaints == []
-
-
-def first_only(dumps, record, **how_the_index_is_written):
-    """Write the record of a build that begins, and fail at its end."""
-    is_at_its_end = not how_the_index_is_written and "interrupted" not in record
-    return 1 / 0 if is_at_its_end else dumps(record, **how_the_index_is_written)
 
 
 def test_lines_of_code_are_counted_without_comments_docstrings_and_empty_lines():

@@ -14,13 +14,6 @@ logger = logging.getLogger(__name__)
 NAN = re.compile(r"\bnan\b", re.IGNORECASE)
 # matplotlib draws text as paths, and writes its words into a comment before them.
 WORDS = re.compile(rb"<!-- (.*?) -->")
-# Outputs are known by these classes. postprocess.py warns if no page of the site has one of them.
-EXPECTED = {
-    'class="output ': "no page has an output of a cell: does MyST-NB still call it `output` "
-    "(MyST-NB 1.4.0, core/render.py)?",
-    'class="sphx-glr-script-out': "no page has an output of an example: does sphinx-gallery still "
-    "call it `sphx-glr-script-out` (sphinx-gallery 0.22.1, gen_rst.py)?",
-}
 
 
 def problems(doctree, source, folder, shows_nan=False):
