@@ -11,9 +11,12 @@ anew although its source is old would lose its links: here Sphinx's environment 
 from pathlib import Path
 
 from sphinx.ext.intersphinx import InventoryAdapter
+from sphinx_codeautolink.extension import resolve
 
 GUESSED = {"()", "<>"}  # on the path to a name: what a call returns, what a loop takes
 known = {}  # as the last build left them, by page
+# It would import what torch names for type checkers, which takes a second and changes no link.
+resolve.populate_type_checking = lambda module: None
 
 
 def leave_the_gallery_alone(app, docname, source):

@@ -1,6 +1,5 @@
 """sphinx-gallery's loose ends: reading order, a clean start for each script, stable bytes."""
 
-import json
 import logging
 import random
 import re
@@ -36,6 +35,7 @@ class ReadingOrder:
 
 ZIP = re.compile(r"\n *\.\. container:: .*sphx-glr-download-zip\n\n.*\n")
 EQUATION = re.compile(rb":eq:`([^`]+)`")
+USE = re.compile(r"^  (:doc:`.*`)$", re.M)
 PAGE = re.compile(rb":doc:`(?:/gallery/)?([^`]+)`")
 
 
@@ -67,14 +67,11 @@ def start_afresh(gallery_conf, fname):
 
 def examples_of_a_name(app, what, name, obj, options, lines):
     """End what the reference says of a name with the examples that use it."""
-    folder = Path(app.srcdir, app.config.sphinx_gallery_conf["backreferences_dir"])
-    uses = json.loads((folder / "backreferences_all.json").read_text("utf-8")).get(name)
-    if uses:
-        app.env.note_dependency(str(folder / f"{name}.examples"))  # touched only when it changes
-        lines += ["", ".. rubric:: In the gallery", ""]
-        for file, _, target, _, title in uses:
-            lines.append(f"* :doc:`{title} </gallery/{Path(target).name}/{Path(file).stem}>`")
-        lines.append("")
+    folder = app.config.sphinx_gallery_conf["backreferences_dir"]
+    file = Path(app.srcdir, folder, f"{name}.examples")
+    if file.exists() and (uses := USE.findall(file.read_text("utf-8"))):
+        app.env.note_dependency(str(file))  # touched only when it changes
+        lines += ["", ".. rubric:: In the gallery", "", *(f"* {use}" for use in uses), ""]
 
 
 def without_zip(app, docname, source):
