@@ -795,6 +795,7 @@ def test_pages_load_only_the_files_they_use(toys):
 @pytest.mark.slow
 def test_two_style_sheets_have_no_rules_for_classes_that_no_page_has(toys):
     folder = toys / "good/_build/html/_static"
+    assert not {"searchtools.js", "doctools.js"} & {path.name for path in folder.iterdir()}
     [cells], [design] = (
         [path.read_text("utf-8") for path in folder.glob(f"{name}*.css")]
         for name in ("mystnb", "sphinx-design")

@@ -8,6 +8,8 @@ and two thirds of sphinx-design's are for classes that no page here has.
 import re
 from pathlib import Path
 
+# Sphinx's own search, in whose place docs/_web/search is, and what only it needs.
+REPLACED = ("searchtools", "language_data", "documentation_options", "doctools", "sphinx_highlight")
 # A page needs the files whose name starts so only if its body holds one of these.
 NEEDED_FOR = {
     "mystnb": ('class="cell',),
@@ -18,9 +20,7 @@ NEEDED_FOR = {
     "copybutton": ('class="highlight"',),
     "clipboard": ('class="highlight"',),
     "math.css": ("<math",),
-    # Sphinx's own search, in whose place docs/_web/search is, and what only it needs.
-    **dict.fromkeys(("documentation_options", "doctools", "sphinx_highlight", "searchtools"), ()),
-    "language_data": (),
+    **dict.fromkeys(REPLACED, ()),
 }
 PRUNED = ("mystnb", "sphinx-design")
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
@@ -61,7 +61,10 @@ def prune(app, exception):
         selectors = map(NAME.findall, rule[1].split(","))
         return rule[0] if any(used.issuperset(names) for names in selectors) else ""
 
-    for path in Path(app.outdir, "_static").glob("*.css"):
+    static = Path(app.outdir, "_static")
+    for name in REPLACED:
+        (static / f"{name}.js").unlink(missing_ok=True)
+    for path in static.glob("*.css"):
         if path.name.startswith(PRUNED):
             styles = RULE.sub(kept, COMMENT.sub("", path.read_text("utf-8")))
             path.write_text(styles, "utf-8", newline="\n")
