@@ -89,7 +89,7 @@ def new_looks(page):
     return {*page.evaluate("looksOfText()")} - SEEN
 
 
-def barriers(page, rules=RULES, part=None):
+def barriers(page, rules=RULES, part=None, without=()):
     """Return which of these rules of axe the page, or a part of it, breaks, and where."""
     if part is None:
         SEEN.update(new_looks(page))
@@ -98,15 +98,16 @@ def barriers(page, rules=RULES, part=None):
         page.evaluate(Axe().axe_script)
         page.evaluate(MEASURE_EACH_LOOK_ONCE, PASSED)
     found, passed = page.evaluate(
-        """async ([rules, part]) => {
+        """async ([rules, part, without]) => {
             forgetGrounds();
             // Axe may not load style sheets from file://. Details of what passes take time.
-            const options = {runOnly: rules, preload: false, resultTypes: ["violations"]};
+            const options = {runOnly: rules, preload: false, resultTypes: ["violations"],
+                rules: Object.fromEntries(without.map(id => [id, {enabled: false}]))};
             const {violations} = await axe.run(part ?? document, options);
             return [violations.flatMap(({id, nodes}) => nodes.map(
                 ({html}) => `${id}: ${html.slice(0, 200)}`)), passedHere()];
         }""",
-        [rules, part],
+        [rules, part, list(without)],
     )
     PASSED.extend(sorted({*passed} - {*PASSED}))
     return found
