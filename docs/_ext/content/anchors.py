@@ -10,8 +10,6 @@ import re
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-import html_only
-
 LONGEST = 40  # characters of an address, before its last word is cut off
 # What says in LaTeX how an equation looks, and not what it is about.
 LATEX = re.compile(
@@ -83,7 +81,7 @@ def visit_permalink(translator, node):
 
 
 def setup(app):
-    html_only.add_node(app, permalink, visit_permalink)
+    app.add_node(permalink, html=(visit_permalink, None))
     app.add_post_transform(AddressEquations)
     app.connect("doctree-read", give_addresses, priority=550)  # after exercises.py
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

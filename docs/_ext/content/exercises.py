@@ -14,7 +14,6 @@ from sphinx.util import docname_join, logging
 from sphinx.util.docutils import SphinxDirective
 
 import bundles
-import html_only
 from anchors import address_of, give_address, permalink
 
 logger = logging.getLogger(__name__)
@@ -175,7 +174,7 @@ def visit_memory(translator, node):
 
 
 def setup(app):
-    html_only.add_node(app, memory, visit_memory)
+    app.add_node(memory, html=(visit_memory, None))
     app.add_node(all_exercises)
     app.add_directive("exercise-memory", Memory)
     app.add_directive("all-exercises", AllExercises)

@@ -13,11 +13,12 @@ import re
 from docutils import nodes
 from sphinx.environment.adapters.toctree import global_toctree_for_doc
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 import faq
-import monkeypatches
 
+logger = logging.getLogger(__name__)
 FOLDER = "fix/"
 INDEX = f"{FOLDER}index"
 SHORTENED = (FOLDER, "questions/")  # folders whose pages only these pages have in their sidebar
@@ -76,7 +77,8 @@ class List(SphinxPostTransform):
                 items.append((key, nodes.list_item("", nodes.paragraph("", "", link))))
         items = [item for _, item in sorted(items, key=lambda entry: entry[0])]
         if not items:
-            monkeypatches.complain(f"no page in docs/fix belongs to {group!r}", location=here)
+            message = "no page in docs/fix belongs to %r"
+            logger.warning(message, group, location=here, type="page")
         return nodes.bullet_list("", *items)
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import myst_nb.sphinx_
 from myst_nb.core.execute import NotebookClientBase
 from nbformat import from_dict
+from sphinx.util import logging
 
 import cells
-import monkeypatches
 import workers
 
+logger = logging.getLogger(__name__)
 RELEASE = "MyST-NB 1.4.0"  # which has no setting for another client
 asked, failed = set(), set()  # pages whose outputs were asked for in this process, or have failed
 LANGUAGE = {"name": "python", "pygments_lexer": "ipython3"}  # as a kernel says of itself
@@ -43,7 +44,7 @@ def complain_of_lost_outputs(app, doctree):
     path = Path(app.env.doc2path(docname))
     if docname in workers.queue.with_cells and path not in asked:
         problem = f"{RELEASE} asked us for the outputs of this page's cells, and now nobody does"
-        monkeypatches.complain(problem, location=docname)
+        logger.warning("%s", problem, location=docname, type="upstream")
     if path in failed:
         app.env.note_reread()  # so that the next build runs its cells anew
 
@@ -52,10 +53,11 @@ def send(app):
     if workers.queue.process:
         workers.queue.send(app.config.sphinx_gallery_conf, min(app.parallel or 1, os.cpu_count()))
         if workers.queue.scripts and not any(workers.is_current(*s) for s in workers.queue.scripts):
-            monkeypatches.complain(
+            problem = (
                 "no example has run ahead: does sphinx-gallery still have "
                 "gen_rst.generate_file_rst, and write .md5 files (0.22.1)?"
             )
+            logger.warning("%s", problem, type="upstream")
 
 
 def read_last_what_must_wait(app, env, docnames):
