@@ -25,7 +25,7 @@ CONFIG = """\
 module-path = "{path}"
 timeout = 300.0
 excluded-modules = []
-test-command = "{python} -m pytest -x -q -p no:xdist -m 'not slow' {tests}"
+test-command = "{python} -m pytest -x -q -p no:xdist -m 'not slow or toys' {tests}"
 [cosmic-ray.distributor]
 name = "local"
 """
