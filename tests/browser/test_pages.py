@@ -185,7 +185,10 @@ def test_a_wide_formula_or_line_of_code_takes_the_focus_and_scrolls(quiet, site)
 def test_the_link_to_the_top_shows_on_the_way_up_and_is_accessible(quiet, site):
     quiet.emulate_media(color_scheme="light", reduced_motion="reduce")
     quiet.goto((site / "learn/recurrence.html").as_uri())
-    link = quiet.locator(".back-to-top")
+    link, of_theme = (
+        quiet.locator(".to-top > a"),
+        quiet.locator(".article-container > .back-to-top"),
+    )
     quiet.mouse.wheel(0, 3000)
     quiet.wait_for_function("scrollY > 2000")
     assert not link.is_visible()
@@ -194,6 +197,10 @@ def test_the_link_to_the_top_shows_on_the_way_up_and_is_accessible(quiet, site):
     quiet.mouse.wheel(0, -500)
     link.wait_for()
     assert landmark.count() == 1
+    assert not of_theme.is_visible()
+    box = link.bounding_box()
+    middle = quiet.evaluate("document.documentElement.clientWidth / 2")
+    assert abs(box["x"] + box["width"] / 2 - middle) < 1
     assert barriers(quiet) == []
     link.click()
     quiet.wait_for_function("scrollY === 0")
