@@ -728,6 +728,10 @@ def test_code_marks_only_what_has_a_colour(page_html):
 def test_a_folded_cell_is_named_by_labels_that_a_summary_may_hold(page_html):
     summary = page_html.split("<summary>")[1].split("</summary>")[0]
     assert re.findall("<(/?[a-z]+)", summary) == ["span", "/span"] * 2
+    assert re.findall(r'class="(\w+) admonition-title">(.*?)</span>', summary) == [
+        ("collapsed", "Show code cell source"),
+        ("expanded", "Hide code cell source"),
+    ]
 
 
 @pytest.mark.slow
@@ -859,6 +863,17 @@ def test_a_build_of_one_page_makes_the_same_search_as_a_whole_one(build, tmp_pat
     assert files() == after
     assert {path.stem for path in after} == {"index", "one", "two"}
     assert any("new" in text for text in after.values())
+
+
+def test_only_a_page_that_has_changed_is_read_again(build, monkeypatch):
+    read = []
+    monkeypatch.setattr(
+        postprocess.search_index, "sections_of", lambda html: read.append(html) or []
+    )
+    build(one="1", two="2")
+    build(two="3")
+    build()
+    assert sorted(read) == ["1", "2", "3"]
 
 
 def test_the_index_of_the_search_is_written_if_it_is_missing_or_a_page_has_changed(tmp_path, build):
