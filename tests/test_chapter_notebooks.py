@@ -143,7 +143,8 @@ def test_a_notebook_says_every_word_of_its_page(name, site):
 def test_a_chapter_offers_its_notebook_below_its_title(name, site):
     html = (site / f"{name}.html").read_text("utf-8")
     below = html.partition("</h1>")[2][:300]
-    assert re.findall(r'href="([^"]*)" download', below) == [f"{name.rpartition('/')[2]}.ipynb"]
+    offer = re.findall(r'<a download="" href="([^"]*)">notebook</a>', below)
+    assert offer == [f"{name.rpartition('/')[2]}.ipynb"]
     assert "colab" not in html
     assert "binder" not in html
 
