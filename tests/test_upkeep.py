@@ -41,8 +41,7 @@ def test_mean_state_matches_torch():
     expected = as_torch(outputs).mean(dim=1)
     np.testing.assert_allclose(mean_state(outputs), expected, **EXACT)
 """
-EQUATION = r"""
-$$
+EQUATION = r"""$$
 \bar h = \frac{1}{T} \sum_{t=1}^{T} h_t
 $$ (mean-state)
 
