@@ -1,5 +1,6 @@
 // The search itself, which open-search.js loads when a reader asks for it.
+import { find } from "../search/find.js";
 import { fill, open } from "../search/search-panel.js";
 import { handOver } from "../ui/load.js";
 
-handOver("bundles/search.js", { fill, open });
+handOver("bundles/search.js", { fill, find, open });

@@ -1,7 +1,8 @@
 // The search as readers see it: a field, and below it the sections that answer, as they type. It
 // is a dialog on every page, and a part of the page Search. What is typed is only ever set as text.
 
-import { excerpt, search, unpack } from "./find-sections.js";
+import { loadIndex } from "./find.js";
+import { excerpt, search } from "./find-sections.js";
 import { el } from "../ui/elements.js";
 import { addressOf, load } from "../ui/load.js";
 
@@ -136,8 +137,8 @@ export function fill(parent, query, inAddress = false) {
     show();
   };
   status.textContent = "Loading the index …";
-  load("search/index.js").then((packed) => {
-    index ??= unpack(packed);
+  loadIndex().then((loaded) => {
+    index = loaded;
     status.textContent = "";
     show();
   }, () => status.textContent = "The index of the search could not be loaded.");

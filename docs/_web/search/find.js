@@ -1,0 +1,38 @@
+// The search for other pages, such as the field of Fix it: `find`, which bundles/search.js hands
+// over. It answers with the best sections of some pages, and shows nothing itself.
+//
+//   const { find } = await load("bundles/search.js");
+//   const hits = await find(typed, { only: /^(fix|questions)\// });
+import { search, unpack } from "./find-sections.js";
+import { addressOf, load } from "../ui/load.js";
+
+/** @import { SearchIndex } from "./find-sections.js" */
+
+/** @type {Promise<SearchIndex> | undefined} */
+let loading;
+
+/** The index, which is loaded once. @returns {Promise<SearchIndex>} */
+export const loadIndex = () => {
+  loading ??= load("search/index.js").then(unpack);
+  loading.catch(() => loading = undefined);
+  return loading;
+};
+
+/**
+ * The sections that answer what was typed, the best first: each question by itself, and of every
+ * other page the best section.
+ * @param {string} query
+ * @param {{only?: RegExp, most?: number}} options `only`: of pages with such a name, as "fix/loss-is-nan"
+ * @returns {Promise<{page: string, id: string, title: string, address: string}[]>}
+ */
+export async function find(query, { only = /^/, most = 15 } = {}) {
+  const found = search(await loadIndex(), query, 1000).map(({ section }) => section)
+    .filter(({ page }) => only.test(page));
+  const seen = new Set();
+  return found.filter(({ page }) =>
+    page.startsWith("questions/") || !seen.has(page) && seen.add(page)
+  )
+    .slice(0, most).map(({ page, id, title }) => (
+      { page, id, title, address: addressOf(`${page}.html#${id}`) }
+    ));
+}
