@@ -19,12 +19,13 @@ STORE = """Object.defineProperty(globalThis, "store", {
 # Answers each line of its input, {"code": an expression, "argument": …}, with a line of JSON. Where
 # the expression is a function, its answer is what the function returns. Arrays come as lists.
 DRIVER = """
-const modules = await Promise.all(Deno.args.map((address) => import(address)));
+const [helpers, ...files] = Deno.args;
+const modules = await Promise.all(files.map((address) => import(address)));
 const exported = modules.flatMap(Object.entries);
 const [names, values] = [0, 1].map((k) => exported.map((pair) => pair[k]));
 const plain = (_, value) => ArrayBuffer.isView(value) ? [...value] : value;
 const answer = ({ code, argument }) => {
-  const value = new Function(...names, `"use strict"; return (${code})`)(...values);
+  const value = new Function(...names, `"use strict"; ${helpers} return (${code})`)(...values);
   return { value: typeof value === "function" ? value(argument) : value };
 };
 let text = "";
@@ -48,12 +49,12 @@ class JavaScriptError(Exception):
 
 
 @contextmanager
-def calling(*files):
-    """Return a function that calls JavaScript, which knows all that these modules export."""
+def calling(*files, helpers=""):
+    """Return a function that calls JavaScript, which knows what these modules export."""
     driver = f"data:text/javascript,{quote(DRIVER)}"
     deno_run = [deno.find_deno_bin(), "run", "--quiet", "--no-config", f"--allow-read={WEB}"]
     with subprocess.Popen(
-        [*deno_run, driver, *(file.as_uri() for file in files)],
+        [*deno_run, driver, helpers, *(file.as_uri() for file in files)],
         env=os.environ | bundles.ENVIRONMENT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
