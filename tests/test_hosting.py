@@ -72,7 +72,7 @@ def build(toy, address, out):
 
 
 @pytest.fixture(scope="session")
-def hosted(toys):  # noqa: F811
+def hosted(toys):
     """The folder of the toy site for each address."""
     toy = toys / "good"
     outs = {address: toy / f"_build/hosted-{at}" for at, address in enumerate(ADDRESSES) if address}
@@ -109,7 +109,6 @@ def of_kind(head, kind):
 HELPERS = ("404.html", "genindex.html", "search.html")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("given", ["", "/course/"])
 def test_without_a_full_address_nothing_names_one(hosted, given):
     pages = heads(hosted[given])
@@ -124,7 +123,6 @@ def test_without_a_full_address_nothing_names_one(hosted, given):
     )
 
 
-@pytest.mark.slow
 def test_each_page_names_its_own_address_and_the_sitemap_lists_exactly_these(folder, address):
     pages = heads(folder)
     canonical = {name: head.canonical for name, head in pages.items() if head.canonical}
@@ -139,7 +137,6 @@ def test_each_page_names_its_own_address_and_the_sitemap_lists_exactly_these(fol
     assert f"Sitemap: {address}sitemap.xml\n" in (folder / "robots.txt").read_text()
 
 
-@pytest.mark.slow
 def test_pages_that_only_lead_to_others_are_not_for_search_engines(hosted):
     for folder in hosted.values():
         pages = heads(folder)
@@ -148,7 +145,6 @@ def test_pages_that_only_lead_to_others_are_not_for_search_engines(hosted):
         assert {"index.html", "learn/page.html"} <= pages.keys() - helpers
 
 
-@pytest.mark.slow
 def test_a_preview_has_a_title_a_description_and_a_picture_that_is_there(folder, address):
     head = heads(folder)["learn/page.html"]
     assert head.meta["og:title"] == ["A page"]
@@ -159,7 +155,6 @@ def test_a_preview_has_a_title_a_description_and_a_picture_that_is_there(folder,
     assert [int.from_bytes(png[at : at + 4], "big") for at in (16, 20)] == [1200, 630]
 
 
-@pytest.mark.slow
 def test_the_course_lists_its_chapters_and_a_page_its_place(folder, address):
     pages = heads(folder)
     [course] = of_kind(pages["index.html"], "Course")
@@ -173,7 +168,6 @@ def test_the_course_lists_its_chapters_and_a_page_its_place(folder, address):
     ]
 
 
-@pytest.mark.slow
 def test_a_page_of_questions_has_its_answers_as_data_which_it_also_shows(hosted):
     [faq] = of_kind(heads(hosted[""])["questions/toys.html"], "FAQPage")
     [question] = faq["mainEntity"]
@@ -181,7 +175,6 @@ def test_a_page_of_questions_has_its_answers_as_data_which_it_also_shows(hosted)
     assert question["acceptedAnswer"]["text"] == "A number between 0 and 1."
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("given", ADDRESSES)
 def test_all_that_404_links_and_loads_is_there_wherever_it_is_shown(hosted, given):
     root = urljoin("https://example.org/", given.rstrip("/") + "/") if given else "file:///site/"
@@ -195,7 +188,6 @@ def test_all_that_404_links_and_loads_is_there_wherever_it_is_shown(hosted, give
         assert (hosted[given] / unquote(urlsplit(url).path)[len(urlsplit(root).path) :]).is_file()
 
 
-@pytest.mark.slow
 def test_404_at_any_depth_looks_like_the_site_and_searches_for_the_words_of_the_address(
     hosted, page
 ):
@@ -221,7 +213,6 @@ def test_404_at_any_depth_looks_like_the_site_and_searches_for_the_words_of_the_
     assert page.url.startswith(f"{FOLDER}search.html?q=gate")
 
 
-@pytest.mark.slow
 def test_every_page_names_the_version_and_leads_to_the_release_notes(hosted):
     for path in hosted[""].rglob("*.html"):
         html = path.read_text("utf-8")

@@ -69,6 +69,13 @@ MEASURE_EACH_LOOK_ONCE = """known => {
     };
     window.passedHere = () => [...passed].slice(known.length);
 }"""
+WIDER_THAN_THE_PAGE = "width => document.documentElement.scrollWidth > width"
+SMALL = """part => [...document.querySelectorAll(part)].flatMap(
+    part => [...part.querySelectorAll("button, input:not([type=checkbox]), summary")]
+    .filter(one => {
+        const {width, height} = one.getBoundingClientRect();
+        return one.checkVisibility({opacityProperty: true}) && (width < 24 || height < 24);
+    }).map(one => `smaller than 24 px: ${one.outerHTML.slice(0, 200)}`))"""
 PASSED = []  # looks of text whose contrast has been measured, in this process of tests
 SEEN = set()  # looks of text on the pages that axe has been asked about
 
@@ -110,4 +117,22 @@ def barriers(page, rules=RULES, part=None, without=()):
         [rules, part, list(without)],
     )
     PASSED.extend(sorted({*passed} - {*PASSED}))
+    return found
+
+
+def problems_in_each_look(page, part=None, whole=(), only=None, but=()):
+    """Return each barrier, small target and sideways scroll of a part in these looks.
+
+    In the looks of `whole`, axe sees the whole page. Dark differs from light in its colours alone.
+    """
+    found = []
+    for look, width in looks(page):
+        if look in but or look not in (only or [look]):
+            continue
+        page.evaluate("scrollTo(0, 0)")
+        rules = RULES if only or look.startswith("light") else RULES_OF_COLOUR
+        here = barriers(page, rules, part=None if look in whole else part)
+        here += ["scrolls sideways"] if page.evaluate(WIDER_THAN_THE_PAGE, width) else []
+        here += page.evaluate(SMALL, part or "article .play")
+        found += [(look, problem) for problem in here]
     return found

@@ -13,7 +13,14 @@ from pathlib import Path
 
 import pytest
 import thorough
-from accessible import RULES, RULES_OF_COLOUR, barriers, looks, new_looks
+from accessible import (
+    RULES,
+    RULES_OF_COLOUR,
+    WIDER_THAN_THE_PAGE,
+    barriers,
+    looks,
+    new_looks,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -97,7 +104,6 @@ def test_each_page_of_the_site_is_looked_at(pages):
     assert sorted(pages.keys() - {f"{old}.html" for old in moved}) == PAGES
 
 
-WIDER_THAN_THE_PAGE = "width => document.documentElement.scrollWidth > width"
 # The page looks at its boxes once the frame of a new width is laid out.
 SCROLLS_BY_MOUSE_ONLY = """async () => {
     for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);

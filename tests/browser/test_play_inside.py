@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from accessible import barriers, looks
+from accessible import problems_in_each_look
 from javascript import STORE
 from playwright.sync_api import expect
-from test_pages import WIDER_THAN_THE_PAGE, quiet  # noqa: F401 - a fixture
+from test_pages import quiet  # noqa: F401 - a fixture
 from test_play_core import js  # noqa: F401 - a fixture
 
 from charseq import CharRNN, RNNParams, Vocabulary, reference, train
@@ -118,7 +118,7 @@ TERMS = {
 
 
 @pytest.fixture
-def play(quiet, site):  # noqa: F811 - the fixture
+def play(quiet, site):
     """Open the playground at an address, or another page; with its part at hand."""
     quiet.add_init_script(STORE)
 
@@ -232,12 +232,8 @@ def row_of(symbol):
 # --- look inside ----------------------------------------------------------------------------------
 
 
-EVERY_TERM = """cell => {
-    const sizes = {cell, V: 3, H: 2, outputLayer: true};
-    const model = createModel(sizes, new Generator(0));
-    return linesOf(model).map(line => [
-        line, termPieces(line).filter((_, k) => k % 2)]);
-}"""
+EVERY_TERM = """cell => linesOf(untrained({cell})).map(
+    line => [line, termPieces(line).filter((_, k) => k % 2)])"""
 
 
 def lines_of(name):
@@ -249,7 +245,7 @@ def lines_of(name):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_each_term_of_the_equations_is_found_in_the_code_of_the_reference(js, cell):  # noqa: F811
+def test_each_term_of_the_equations_is_found_in_the_code_of_the_reference(js, cell):
     for line, symbols in js(EVERY_TERM, cell):
         code = lines_of(line["code"])
         for symbol in symbols:
@@ -264,8 +260,24 @@ def test_each_term_of_the_equations_is_found_in_the_code_of_the_reference(js, ce
             )
 
 
+@pytest.mark.parametrize(
+    ("cell", "name", "before"),
+    [
+        ("LSTM", "cell", ["", "c = ", "c = f * ", "c = f * c + ", "c = f * c + i * "]),
+        ("GRU", "candidate", {"n_t": "", "r_t": f"{NEW[:18]}", "h_t−1": f"{NEW[:23]}"}),
+    ],
+)
+def test_the_marked_piece_stands_where_the_term_is_used(js, cell, name, before):
+    [(line, symbols)] = [pair for pair in js(EVERY_TERM, cell) if pair[0]["name"] == name]
+    code = lines_of(line["code"])
+    expected = before if isinstance(before, dict) else dict(zip(symbols, before, strict=True))
+    for symbol, text in expected.items():
+        place = js("found => findTerm(...found)", [line, symbol, code])
+        assert code[place["row"]][: place["from"]].lstrip() == text
+
+
 @pytest.mark.parametrize("cell", CELLS)
-def test_each_symbol_has_one_row_of_the_notation_and_one_meaning(js, cell):  # noqa: F811
+def test_each_symbol_has_one_row_of_the_notation_and_one_meaning(js, cell):
     found = js(EVERY_TERM, cell)
     for _, symbols in found:
         for symbol in symbols:
@@ -275,8 +287,7 @@ def test_each_symbol_has_one_row_of_the_notation_and_one_meaning(js, cell):  # n
 
 
 SUM_TEXTS = """cell => {
-    const sizes = {cell, V: 3, H: 2, outputLayer: true};
-    const model = createModel(sizes, new Generator(0));
+    const model = untrained({cell});
     const pass = createPass(model, [0, 1, 2]);
     forward(model, pass);
     return sumsOf({model, pass, chars: ["a", "b", "c"]}, 1, 1)
@@ -285,7 +296,7 @@ SUM_TEXTS = """cell => {
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_the_sums_have_the_symbols_of_the_notation(js, cell):  # noqa: F811
+def test_the_sums_have_the_symbols_of_the_notation(js, cell):
     sums = js(SUM_TEXTS, cell)
     for title, terms in sums:
         for text in (title, *itertools.chain(*terms)):
@@ -359,26 +370,6 @@ def test_every_term_shows_its_numbers_its_code_and_its_row_of_the_notation(play,
             assert names == re.findall(r"`([^`]+)`", row[3] + row[4]), symbol
 
 
-def test_the_marked_piece_stands_where_the_term_is_used(play):
-    part = play("inside", address("LSTM"))
-    where = "mark => mark.previousSibling.textContent.trimStart() + '|'"
-    line = part.locator(".play-equation").nth(4)
-    found = [
-        (button.click(), part.locator(".play-code mark").evaluate(where))[1]
-        for _, button in symbols(line)
-    ]
-    assert found == ["|", "c = |", "c = f * |", "c = f * c + |", "c = f * c + i * |"]
-    part = play("inside", address("GRU"))
-    line = part.locator(".play-equation").nth(2)
-    found = {
-        symbol: (button.click(), part.locator(".play-code mark").evaluate(where))[1]
-        for symbol, button in symbols(line)
-    }
-    assert found["n_t"] == "|"
-    assert found["r_t"] == "n = np.tanh(x_n + |"
-    assert found["h_t−1"] == "n = np.tanh(x_n + r * (|"
-
-
 def minus(value):
     return f"{value:.3f}".replace("-", "−")
 
@@ -446,7 +437,7 @@ def test_without_an_output_layer_the_states_are_the_logits(play):
     assert part.locator(".play-equations").text_content().endswith("the states are the logits.")
 
 
-def test_the_sliders_of_both_parts_move_one_place(play, quiet):  # noqa: F811 - the fixture
+def test_the_sliders_of_both_parts_move_one_place(play, quiet):
     step = play("step", address("RNN"))
     inside = quiet.locator(".play-inside")
     for part in (inside, step):
@@ -458,7 +449,7 @@ def test_the_sliders_of_both_parts_move_one_place(play, quiet):  # noqa: F811 - 
             expect(other.locator("output")).to_have_text(["4: “a”", "3"])
 
 
-def test_the_terms_are_chosen_by_keyboard_and_told_to_a_screen_reader(play, quiet):  # noqa: F811
+def test_the_terms_are_chosen_by_keyboard_and_told_to_a_screen_reader(play, quiet):
     part = play("inside", address("GRU", t=2))
     part.locator(".play-term").first.focus()
     for _ in range(2):  # r_t, W_ir, x_t
@@ -476,7 +467,7 @@ def test_the_terms_are_chosen_by_keyboard_and_told_to_a_screen_reader(play, quie
     assert said.text_content() == part.locator(".play-panel p").nth(1).text_content()
 
 
-def test_the_choice_stays_as_the_epoch_changes_and_falls_back_with_the_cell(play, quiet):  # noqa: F811
+def test_the_choice_stays_as_the_epoch_changes_and_falls_back_with_the_cell(play, quiet):
     part = play("inside", address("GRU"))
     part.locator(".play-term").nth(4).click()
     before = part.locator("[aria-pressed='true']").element_handle()
@@ -504,7 +495,7 @@ def sum_shown(step):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_the_sum_ends_at_the_value_in_the_table_of_states(play, nets, quiet, cell):  # noqa: F811
+def test_the_sum_ends_at_the_value_in_the_table_of_states(play, nets, quiet, cell):
     step = play("step", address(cell, t=5, unit=2))
     t, unit = (quiet.evaluate(f"store.view.{name}") for name in ("t", "unit"))
     assert (t, unit) == (5, 2)
@@ -546,7 +537,7 @@ def test_the_sum_ends_at_the_value_in_the_table_of_states(play, nets, quiet, cel
     assert read_table(inside)[unit][t + 1] == value
 
 
-def test_terms_come_one_by_one_and_go_again(play, quiet):  # noqa: F811 - the fixture
+def test_terms_come_one_by_one_and_go_again(play, quiet):
     step = play("step", address("RNN", t=5))
     back, forward, everything = (
         step.get_by_role("button", name=name) for name in ("Back", "Next term", "All")
@@ -598,7 +589,7 @@ def test_arrows_point_where_the_sum_goes_and_meet_the_curve(play):
     assert abs(dot["x"] + dot["width"] / 2 - (middle + half * before / reach)) < 6
 
 
-def test_the_chapters_sum_is_the_one_it_does_by_hand(play, quiet):  # noqa: F811 - the fixture
+def test_the_chapters_sum_is_the_one_it_does_by_hand(play, quiet):
     step = play("step", page="learn/recurrence.html")
     step.get_by_role("button", name="All").click()
     rows, value = sum_shown(step)
@@ -634,7 +625,7 @@ def test_the_chapters_sum_is_the_one_it_does_by_hand(play, quiet):  # noqa: F811
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_both_parts_are_accessible_and_fit(play, quiet, cell):  # noqa: F811 - the fixture
+def test_both_parts_are_accessible_and_fit(play, quiet, cell):
     inside = play("inside", address(cell, t=3))
     inside.locator(".play-panel summary").click()
     inside.locator(".play-term").nth(3).click()  # a bias, drawn lying down
@@ -642,24 +633,10 @@ def test_both_parts_are_accessible_and_fit(play, quiet, cell):  # noqa: F811 - t
     play_step.scroll_into_view_if_needed()
     quiet.locator(".play-step tfoot").wait_for()
     quiet.locator(".play-step").get_by_role("button", name="Next term").click()
-    problems = []
-    for look, width in looks(quiet):
-        both = ".play-inside, .play-step"
-        problems += [(look, barrier) for barrier in barriers(quiet, part=both)]
-        if quiet.evaluate(WIDER_THAN_THE_PAGE, width):
-            problems.append((look, "scrolls sideways"))
-        small = quiet.evaluate(
-            """() => [...document.querySelectorAll(".play-inside, .play-step")].flatMap(part =>
-                [...part.querySelectorAll("button, input[type=range], summary")])
-                .filter(one => one.getBoundingClientRect().height < 24
-                    || one.getBoundingClientRect().width < 24)
-                .map(one => one.outerHTML.slice(0, 100))"""
-        )
-        problems += [(look, f"smaller than 24 px: {html}") for html in small]
-    assert problems == []
+    assert problems_in_each_look(quiet, ".play-inside, .play-step") == []
 
 
-def test_a_minus_has_a_stroke_and_not_a_colour_alone(play, quiet):  # noqa: F811 - the fixture
+def test_a_minus_has_a_stroke_and_not_a_colour_alone(play, quiet):
     part = play("inside", address("RNN", hidden=64, t=3))
     part.get_by_role("group", name="new state").locator(".play-term").nth(4).click()  # W_hh
     for width in (320, 1200):
@@ -667,20 +644,6 @@ def test_a_minus_has_a_stroke_and_not_a_colour_alone(play, quiet):  # noqa: F811
         # The heat map draws strokes from six pixels on.
         canvas = part.locator(".play-map canvas").element_handle()
         quiet.wait_for_function("map => map.clientWidth / 64 >= 6", arg=canvas)
-
-
-@pytest.mark.parametrize("page", ["playground.html", "learn/recurrence.html"])
-def test_without_scripts_there_are_tables_and_code(browser, site, page):
-    context = browser.new_context(java_script_enabled=False)
-    tab = context.new_page()
-    tab.goto((site / page).as_uri())
-    step = tab.locator("[data-play='step'] .play-fallback")
-    assert step.locator("tbody tr").count() >= 5
-    if page.startswith("play"):
-        inside = tab.locator("[data-play='inside'] .play-fallback")
-        assert "def lstm_gates(" in " ".join(inside.locator("pre").all_text_contents())
-        assert "state after time" in inside.locator("tbody").last.text_content()
-    context.close()
 
 
 def test_the_chapters_table_without_scripts_is_what_the_part_shows(play, browser, site):
@@ -725,7 +688,7 @@ DRAWINGS = """async () => {
 }"""
 
 
-def test_a_redraw_changes_no_more_elements_the_larger_the_network_is(play, quiet):  # noqa: F811
+def test_a_redraw_changes_no_more_elements_the_larger_the_network_is(play, quiet):
     # How long a redraw takes is measured in benchmarks/. Here its work is counted: changes of the
     # document, and strokes on a canvas, of which there may be as many as there are weights.
     text = "the quick brown fox jumps over the lazy dog and 1234567890ABCDEFG!?"[:60]

@@ -12,10 +12,10 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 import torch
-from accessible import barriers, looks
-from javascript import WEB, calling
-from test_pages import WIDER_THAN_THE_PAGE, quiet  # noqa: F401 - a fixture
-from test_play_core import CORE
+from accessible import problems_in_each_look
+from javascript import WEB
+from test_pages import quiet  # noqa: F401 - a fixture
+from test_play_core import js  # noqa: F401 - a fixture
 
 import bundles
 from charseq import CharRNN, LayerShapes, NumpyNet, Vocabulary, generate, training_steps
@@ -41,7 +41,7 @@ def bundle_of(tmp_path_factory):
 
 
 @pytest.fixture
-def part(quiet, tmp_path, bundle_of):  # noqa: F811 - the fixture above
+def part(quiet, tmp_path, bundle_of):
     """Put a part, or several, on a page of its own, as the site's builder would."""
 
     def show(*names, **options):
@@ -130,29 +130,6 @@ READ = """() => ({
 })"""
 
 
-def torch_shapes(options):
-    """Shapes of each parameter and tensor, from a layer that torch has made and run."""
-    made = {name: value for name, value in options.items() if name not in SIZES_OF_INPUT}
-    if made["mode"] != "LSTM":
-        del made["proj_size"]
-    layer = getattr(torch.nn, made.pop("mode"))(**made).double()
-    B, T = options["batch_size"], options["length"]
-    lead = (T,) if B is None else (B, T) if options["batch_first"] else (T, B)
-    x = torch.zeros(*lead, options["input_size"], dtype=torch.float64)
-    output, state = layer(x)
-    state = state if isinstance(state, tuple) else (state,)
-    layer(x, state if len(state) > 1 else state[0])  # a state of that shape may go in as well
-    shapes = {name: tuple(weight.shape) for name, weight in layer.named_parameters()}
-    shapes |= {"input": tuple(x.shape)}
-    shapes |= {f"{s}_0": tuple(value.shape) for s, value in zip("hc", state, strict=False)}
-    shapes |= {"output": tuple(output.shape)}
-    shapes |= {f"{s}_n": tuple(value.shape) for s, value in zip("hc", state, strict=False)}
-    return shapes, sum(weight.numel() for weight in layer.parameters())
-
-
-SIZES_OF_INPUT = ("batch_size", "length")
-
-
 def shown(page):
     """What the explorer's table says, by name."""
     seen = page.evaluate(READ)
@@ -161,44 +138,33 @@ def shown(page):
     return seen, table
 
 
-def test_the_spread_has_every_pair_of_values():
-    wanted = {
-        (a, x, b, y)
-        for options in COMBINATIONS
-        for (a, x), (b, y) in itertools.combinations(options.items(), 2)
-    }
-    found = {
-        (a, x, b, y)
-        for options in SPREAD
-        for (a, x), (b, y) in itertools.combinations(options.items(), 2)
-    }
-    assert wanted == found
-
-
-def test_table_and_boxes_of_the_explorer_are_torchs_layers(part):
+# In float32, torch warns that oneDNN knows no projections.
+@pytest.mark.filterwarnings("ignore:LSTM with projections")
+def test_table_and_boxes_are_those_of_the_layer_that_the_call_makes_in_torch(part):
     page = part("explorer")
     for options in SPREAD:
         page.evaluate(SET, options)
         seen, table = shown(page)
-        shapes, count = torch_shapes(options)
-        assert list(table) == list(shapes), options
-        assert {name: row["shape"] for name, row in table.items()} == {
-            name: str(shape) for name, shape in shapes.items()
-        }
-        assert {name: row["numbers"] for name, row in table.items()} == {
-            name: f"{np.prod(shape):,}" for name, shape in shapes.items()
-        }
-        python = LayerShapes(**options)
-        assert seen["caption"] == f"{python.call}: {count:,} parameters"
-        assert seen["summary"].startswith(f"{count:,} parameters")
-        rows = {row.name: row for row in (*python.parameters, *python.tensors)}
-        for name, row in table.items():
-            assert row["formula"] == rows[name].formula
-            assert row["what"] == (getattr(rows[name], "why", None) or rows[name].symbol)
+        python, names = LayerShapes(**options), {}
+        exec(seen["code"], names)  # as a reader would
+        found = {name: names[name].shape for name in ("output", "h_n", "c_n") if name in names}
+        found |= {name: weight.shape for name, weight in names["layer"].named_parameters()}
+        found = {name: str(tuple(shape)) for name, shape in found.items()}
+        assert found.items() <= {name: row["shape"] for name, row in table.items()}.items()
+        rows = (*python.parameters, *python.tensors)
+        assert [list(row.values())[:4] for row in table.values()] == [
+            [str(row.shape), row.formula, f"{np.prod(row.shape):,}",
+             getattr(row, "why", None) or row.symbol]
+            for row in rows
+        ]  # fmt: skip
+        assert list(table) == [row.name for row in rows]
+        count = f"{sum(weight.numel() for weight in names['layer'].parameters()):,} parameters"
+        assert seen["caption"] == f"{python.call}: {count}"
+        assert seen["summary"].startswith(count)
         # Each box is one row of the table, or says of how many it is the first.
         alike = [re.search(r"(\d+) of these, the last is (\w+)", box["text"])
                  for box in seen["boxes"]]  # fmt: skip
-        assert sum(int(found[1]) if found else 1 for found in alike) == len(shapes)
+        assert sum(int(found[1]) if found else 1 for found in alike) == len(table)
         for box, found in zip(seen["boxes"], alike, strict=True):
             assert box["shape"] == table[box["name"]]["shape"]
             assert not found or table[found[2]]["shape"] == box["shape"]
@@ -251,11 +217,8 @@ def test_no_drawing_is_cut_off_on_a_phone(part):
         assert cut == 0, width
 
 
-# In float32, torch warns that oneDNN knows no projections.
-@pytest.mark.filterwarnings("ignore:LSTM with projections")
-@pytest.mark.parametrize("options", SPREAD[:12], ids=lambda options: options["mode"])
-def test_the_copied_call_runs_in_torch_and_gives_the_shapes_of_the_table(part, options):
-    page = part("explorer", **{name: str(value).lower() for name, value in options.items()})
+def test_the_call_is_copied_and_the_button_says_so(part):
+    page = part("explorer", mode="LSTM", proj_size=3)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     copy = page.get_by_role("button", name="Copy")
     copy.evaluate(  # the button says so for a moment only
@@ -266,15 +229,8 @@ def test_the_copied_call_runs_in_torch_and_gives_the_shapes_of_the_table(part, o
     copy.click()
     page.wait_for_function("window.copied")
     text = page.evaluate("navigator.clipboard.readText()")
-    names = {}
-    exec(text, names)  # as a reader would
-    seen, table = shown(page)
-    assert text == seen["code"] + "\n"
-    for name in ("output", "h_n", "c_n"):
-        if name in table:
-            assert str(tuple(names[name].shape)) == table[name]["shape"]
-    for name, weight in names["layer"].named_parameters():
-        assert str(tuple(weight.shape)) == table[name]["shape"]
+    assert text == shown(page)[0]["code"] + "\n"
+    assert "nn.LSTM(10, 16, proj_size=3)" in text
 
 
 def changes(page):
@@ -320,7 +276,7 @@ def test_what_an_option_changes_is_marked_in_words_and_announced(part):
     assert re.search(r"; [0-9]+ more\.$", shown(page)[0]["summary"])
 
 
-def test_a_slider_marks_against_where_it_began(part):
+def test_a_slider_marks_against_where_it_began_and_that_of_the_batch_ends_at_none(part):
     page = part("explorer", hidden_size=16)
     slider = page.get_by_label("hidden_size, slider")
     slider.focus()
@@ -331,10 +287,6 @@ def test_a_slider_marks_against_where_it_began(part):
     assert changes(page)["weight_hh_l0"] == "was (16, 16)"
     _, table = shown(page)
     assert table["weight_hh_l0"]["shape"] == f"({now}, {now})"
-
-
-def test_the_batch_sliders_end_is_no_batch(part):
-    page = part("explorer", batch_size=1)
     page.get_by_label("batch_size, slider").focus()
     page.keyboard.press("ArrowLeft")
     assert page.get_by_label("batch_size", exact=True).input_value() == "none"
@@ -343,46 +295,28 @@ def test_the_batch_sliders_end_is_no_batch(part):
     assert table["h_n"]["formula"] == "(D*L, H)"
 
 
-@pytest.mark.parametrize(
-    ("name", "typed", "said", "used"),
-    [
-        ("proj_size", "4", "proj_size must be 0, except in an LSTM: got 4, so 0 is used", None),
-        (
-            "num_layers",
-            "9",
-            'num_layers must be a whole number from 1 to 8: got "9", so 8 is',
-            None,
-        ),
-        (
-            "length",
-            "0",
-            'length must be a whole number from 1 to 4096: got "0", so 1 is used',
-            None,
-        ),
-        ("hidden_size", "1e999", "4096 is used", "(4096, 4096)"),
-        ("hidden_size", "sixteen", 'got "sixteen", so 16 is used', "(16, 16)"),
-        ("hidden_size", EVIL, 'got "<img src=x onerror=alert(1)>", so 16 is used', "(16, 16)"),
-        ("hidden_size", "9" * 5000, "4096 is used", "(4096, 4096)"),
-        ("hidden_size", "", 'got "", so 16 is used', "(16, 16)"),
-    ],
-)
-def test_what_does_not_fit_stays_beside_a_message(part, name, typed, said, used):
+def test_what_does_not_fit_stays_beside_a_message(part):
     page = part("explorer")
-    field = page.get_by_label(name, exact=True)
-    field.fill(typed)
-    page.keyboard.press("Tab")
-    assert field.get_attribute("aria-invalid") == "true"
-    assert field.input_value() == typed
-    about = field.get_attribute("aria-describedby").split()
-    assert said in " ".join(page.locator(f"#{name}").text_content() for name in about)
-    _, table = shown(page)
-    assert used is None or table["weight_hh_l0"]["shape"] == used
-    assert page.locator("img").count() == 0
-    status = page.locator(".play-explorer [role=status].play-unseen")
-    status.filter(has_text="is used").wait_for(state="attached")
-    field.fill("1" if name != "proj_size" else "0")
-    page.keyboard.press("Tab")
-    assert field.get_attribute("aria-invalid") != "true"
+    for name, typed, said, used in (
+        ("proj_size", "4", "proj_size must be 0, except in an LSTM: got 4, so 0 is used", 16),
+        ("num_layers", "9", 'must be a whole number from 1 to 8: got "9", so 8 is used', 16),
+        ("hidden_size", "9" * 5000, "4096 is used", 4096),
+        ("hidden_size", EVIL, 'got "<img src=x onerror=alert(1)>", so 16 is used', 16),
+    ):
+        field = page.get_by_label(name, exact=True)
+        field.fill(typed)
+        page.keyboard.press("Tab")
+        assert field.get_attribute("aria-invalid") == "true"
+        assert field.input_value() == typed
+        about = field.get_attribute("aria-describedby").split()
+        assert said in " ".join(page.locator(f"#{name}").text_content() for name in about)
+        assert shown(page)[1]["weight_hh_l0"]["shape"] == f"({used}, {used})"
+        assert page.locator("img").count() == 0
+        status = page.locator(".play-explorer [role=status].play-unseen")
+        status.filter(has_text=said).wait_for(state="attached")
+        field.fill({"proj_size": "0", "num_layers": "1", "hidden_size": "16"}[name])
+        page.keyboard.press("Tab")
+        assert field.get_attribute("aria-invalid") != "true"
 
 
 def test_a_projection_that_a_gru_cannot_have_comes_back_with_the_lstm(part):
@@ -420,17 +354,10 @@ SEEDS = range(2)
 
 
 @pytest.fixture(scope="module")
-def quiz():
-    """Call a function of the quiz in Deno."""
-    with calling(*CORE) as call:
-        yield call
-
-
-@pytest.fixture(scope="module")
-def asked(quiz):
+def asked(js):
     """The questions about each layer, for each seed."""
     ask = "([layers, seeds]) => layers.map(l => seeds.map(seed => shapeQuestions(l, seed)))"
-    return quiz(ask, [LAYERS, [*SEEDS]])
+    return js(ask, [LAYERS, [*SEEDS]])
 
 
 @pytest.fixture(scope="module")
@@ -454,17 +381,17 @@ def test_the_answers_are_what_python_answers(questions):
         assert question["asked"]["why"] == question["why"]
 
 
-def test_a_seed_asks_the_same_again_and_another_one_something_else(quiz, asked):
-    again = quiz("layer => shapeQuestions(layer, 1)", LAYERS[-1])
+def test_a_seed_asks_the_same_again_and_another_one_something_else(js, asked):
+    again = js("layer => shapeQuestions(layer, 1)", LAYERS[-1])
     assert again == asked[-1][1] != asked[-1][0]
 
 
-def test_a_question_is_about_a_layer_of_the_readers_kind(quiz, asked):
-    kinds = quiz("layers => layers.map(kindOf)", LAYERS)
+def test_a_question_is_about_a_layer_of_the_readers_kind(js, asked):
+    kinds = js("layers => layers.map(kindOf)", LAYERS)
     assert len(set(kinds)) == len(LAYERS)
     for layer, kind, seeds in zip(LAYERS, kinds, asked, strict=True):
         options = [question["options"] for listed in seeds for question in listed]
-        assert set(quiz("layers => layers.map(kindOf)", options)) == {kind}
+        assert set(js("layers => layers.map(kindOf)", options)) == {kind}
         assert all(one["input_size"] != layer["input_size"] for one in options)
 
 
@@ -523,8 +450,8 @@ def test_each_question_foresees_two_mistakes_that_lead_to_other_answers(question
         assert all(re.fullmatch("[1-9][0-9]*(, [1-9][0-9]*)*", shape) for shape in mistakes)
 
 
-def test_the_page_knows_each_foreseen_mistake_and_the_answer(quiz, asked):
-    replies = quiz(
+def test_the_page_knows_each_foreseen_mistake_and_the_answer(js, asked):
+    replies = js(
         """layers => layers.flatMap(layer => shapeQuestions(layer, 0)).map(({asked}) =>
             [asked.answer, ...asked.mistakes.map(([typed]) => typed)]
                 .map(typed => replyTo(asked, typed)))""",
@@ -546,13 +473,13 @@ ONE_WAY = {"bidirectional": False, "num_layers": 1}
 SHRUNK = {"proj_size": 7}
 
 
-def told(quiz, options, name, typed):
+def told(js, options, name, typed):
     """What the page replies to an answer, which may depend on the question's options."""
-    listed = quiz("layer => shapeQuestions(layer, 0)", LAYER | options)
+    listed = js("layer => shapeQuestions(layer, 0)", LAYER | options)
     question = next(one for one in listed if re.fullmatch(name, one["name"]))
     given = typed(question["options"]) if callable(typed) else typed
     ask = "([asked, typed]) => replyTo(asked, typed)"
-    return quiz(ask, [question["asked"], ", ".join(map(str, given))])
+    return js(ask, [question["asked"], ", ".join(map(str, given))])
 
 
 @pytest.mark.parametrize(
@@ -590,12 +517,12 @@ def told(quiz, options, name, typed):
          "`proj_size` shrinks the state, so you need P in place of H."),
     ],
 )  # fmt: skip
-def test_a_forgotten_option_is_named(quiz, options, name, changes, says):
+def test_a_forgotten_option_is_named(js, options, name, changes, says):
     def typed(options):
         row = next(r for r in rows_of(options | changes).values() if re.fullmatch(name, r.name))
         return row.shape
 
-    assert told(quiz, options, name, typed) == {"verdict": "known", "says": says}
+    assert told(js, options, name, typed) == {"verdict": "known", "says": says}
 
 
 @pytest.mark.parametrize(
@@ -621,27 +548,28 @@ def test_a_forgotten_option_is_named(quiz, options, name, changes, says):
          "wrong", "Right in 2 of 3 axes."),
     ],
 )  # fmt: skip
-def test_other_wrong_answers_are_explained_too(quiz, options, name, typed, verdict, says):
-    assert told(quiz, options, name, typed) == {"verdict": verdict, "says": says}
+def test_other_wrong_answers_are_explained_too(js, options, name, typed, verdict, says):
+    assert told(js, options, name, typed) == {"verdict": verdict, "says": says}
 
 
-def question_of(quiz, page, seed, **options):
+def question_of(js, page, seed, **options):
     """The question that the page shows: the seed's first one that is neither solved nor shown."""
     ask = "([layer, seed]) => shapeQuestions(layer, seed)"
-    listed = quiz(ask, [LAYER | ONE_WAY | {"bias": True} | options, seed])
+    listed = js(ask, [LAYER | ONE_WAY | {"bias": True} | options, seed])
     label = page.locator(".question label").text_content()
     return next(one for one in listed if one["asked"]["label"].replace("`", "") == label)
 
 
-def test_the_quiz_is_played_by_keyboard_alone(part, quiz):
+def test_the_quiz_is_played_by_keyboard_alone_and_shows_no_markup(part, js):
     page = part("quiz", mode="LSTM", seed=7)
     assert page.get_by_role("button", name="Show this layer above").count() == 0  # no explorer
-    first = question_of(quiz, page, 7)
+    first = question_of(js, page, 7)
     field, reply = page.get_by_label("What is the shape of"), page.get_by_role("status")
     page.keyboard.press("Tab")
-    page.keyboard.type("what?")
+    page.keyboard.type(EVIL)
     page.keyboard.press("Enter")
     assert reply.text_content().startswith("? Type numbers, no letters.")
+    assert page.locator("img").count() == 0
     (wrong, says) = first["asked"]["mistakes"][0]
     field.fill(wrong)
     page.keyboard.press("Enter")
@@ -659,7 +587,7 @@ def test_the_quiz_is_played_by_keyboard_alone(part, quiz):
     for _ in range(2):  # past "Check" to "Next question"
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    second = question_of(quiz, page, 8)
+    second = question_of(js, page, 8)
     assert second["name"] != first["name"]
     assert field.evaluate("input => input === document.activeElement")  # a reader hears the label
     assert field.input_value() == reply.text_content() == ""
@@ -675,11 +603,11 @@ def test_the_quiz_is_played_by_keyboard_alone(part, quiz):
     assert not solution.evaluate("box => box.open")
 
 
-def test_shapes_that_are_not_solved_are_asked_for_first_and_none_twice_in_a_row(part, quiz):
+def test_shapes_that_are_not_solved_are_asked_for_first_and_none_twice_in_a_row(part, js):
     page = part("quiz", mode="LSTM", seed=40)
     seen = []
     for turn in range(15):
-        question = question_of(quiz, page, 40 + turn)
+        question = question_of(js, page, 40 + turn)
         seen.append(question["id"])
         page.locator(".question input").fill(question["asked"]["answer"])
         page.keyboard.press("Enter")
@@ -699,7 +627,7 @@ def test_shapes_that_are_not_solved_are_asked_for_first_and_none_twice_in_a_row(
     assert "0 of 10 shapes of this layer solved" in page.locator(".play-quiz").text_content()
 
 
-def test_the_quiz_asks_about_the_layer_that_the_explorer_shows(part, quiz):
+def test_the_quiz_asks_about_the_layer_that_the_explorer_shows(part, js):
     page = part("explorer", "quiz", mode="LSTM", seed=3)
     label = page.locator(".question label")
     assert label.text_content().startswith("nn.LSTM(")
@@ -710,7 +638,7 @@ def test_the_quiz_asks_about_the_layer_that_the_explorer_shows(part, quiz):
     page.get_by_label("nn.GRU").check()
     page.get_by_label("bidirectional", exact=True).check()
     assert label.text_content().startswith("nn.GRU(")
-    question = question_of(quiz, page, 5, mode="GRU", bidirectional=True)
+    question = question_of(js, page, 5, mode="GRU", bidirectional=True)
 
     page.get_by_role("button", name="Show this layer above").press("Enter")
     assert LayerShapes(**question["options"]).call in shown(page)[0]["code"]
@@ -723,30 +651,20 @@ def test_the_quiz_asks_about_the_layer_that_the_explorer_shows(part, quiz):
     assert call in shown(page)[0]["code"]
 
 
-def test_an_answer_is_never_markup(part):
-    page = part("quiz")
-    page.locator(".question input").fill(EVIL)
-    page.keyboard.press("Enter")
-    assert page.locator("img").count() == 0
-    assert "no letters" in page.locator(".play-quiz").text_content()
+TYPED = {
+    (3, 21, 16): (
+        *("3, 21, 16", "(3, 21, 16)", "[3,21,16]", "3 21 16", "3 × 21 × 16", "3x21x16"),
+        *("3*21*16", " ( 3 ,21, 16, ) ", "torch.Size([3, 21, 16])", "3; 21; 16", "03, 21, 16"),
+    ),
+    (16,): ("16", "(16,)", "(16)", "16,"),
+    (1, 3, 21, 16): ("1, 3, 21, 16",),  # a wrong answer and no odd one
+}
 
 
-@pytest.mark.parametrize(
-    "typed",
-    ["3, 21, 16", "(3, 21, 16)", "[3,21,16]", "3 21 16", "3 × 21 × 16", "3x21x16", "3*21*16",
-     " ( 3 ,21, 16, ) ", "torch.Size([3, 21, 16])", "3; 21; 16", "03, 21, 16"],
-)  # fmt: skip
-def test_a_shape_may_be_typed_in_many_ways(quiz, typed):
-    assert quiz("typedShape", typed) == {"shape": [3, 21, 16], "hint": ""}
-
-
-def test_a_shape_of_one_axis_may_have_pythons_comma(quiz):
-    for typed in ("16", "(16,)", "(16)", "16,"):
-        assert quiz("typedShape", typed) == {"shape": [16], "hint": ""}
-
-
-def test_one_axis_too_many_is_a_wrong_answer_and_no_odd_one(quiz):
-    assert quiz("typedShape", "1, 3, 21, 16") == {"shape": [1, 3, 21, 16], "hint": ""}
+def test_a_shape_may_be_typed_in_many_ways(js):
+    for shape, texts in TYPED.items():
+        for typed in texts:
+            assert js("typedShape", typed) == {"shape": [*shape], "hint": ""}, typed
 
 
 @pytest.mark.parametrize(
@@ -770,8 +688,8 @@ def test_one_axis_too_many_is_a_wrong_answer_and_no_odd_one(quiz):
         ("🐄", "Whole numbers"),
     ],
 )
-def test_odd_input_gets_a_hint(quiz, typed, hint):
-    read = quiz("typedShape", typed)
+def test_odd_input_gets_a_hint(js, typed, hint):
+    read = js("typedShape", typed)
     assert hint.lower() in read["hint"].lower()
     assert read["hint"].endswith("for example 3, 21, 16.")
     assert read["shape"] == []
@@ -832,17 +750,6 @@ def test_the_dials_numbers_are_charseqs(part, farm):
         assert f"as unsure as between {np.exp(nats):.2f} equally likely" in said
         assert f": {nats / np.log(2):.2f} bits" in said
         assert f"c is the likeliest, with {p[order[0]]:.3f}" in said
-
-
-def test_below_1_the_likeliest_gets_likelier_and_above_1_less_likely(part):
-    page = part("temperature", **DIAL)
-    shares = []
-    for temperature in (0, 0.5, 1, 1.5, 2):
-        turn(page, temperature)
-        shares.append(page.evaluate(BARS)[0]["bar"])
-    assert shares == sorted(shares, reverse=True)
-    assert shares[0] == 100
-    assert len(set(shares)) == 5
     said = page.locator(".play-temperature [role=status].play-unseen")
     said.filter(has_text="Temperature 2.00: c is the likeliest").wait_for(state="attached")
 
@@ -899,8 +806,9 @@ def test_what_is_drawn_is_the_next_input(part, farm):
     np.testing.assert_allclose(shown, np.sort(logits)[::-1], atol=0.00501)
 
 
-def test_an_odd_seed_gets_a_message(part):
-    page = part("temperature", **DIAL)
+def test_a_dial_without_options_has_a_network_too_and_an_odd_seed_gets_a_message(part):
+    page = part("temperature")
+    assert sum(float(bar["p"]) for bar in page.evaluate(BARS)) == pytest.approx(1, abs=0.01)
     seed = page.get_by_label("seed", exact=True)
     for typed in (EVIL, "-1", "1.5", ""):
         seed.fill(typed)
@@ -909,12 +817,6 @@ def test_an_odd_seed_gets_a_message(part):
         assert "seed must be a whole number" in page.locator(".play-error").all_text_contents()[1]
         assert len(drawn(page)) == 40
     assert page.locator("img").count() == 0
-
-
-def test_a_dial_without_options_has_a_network_too(part):
-    page = part("temperature")
-    assert sum(float(bar["p"]) for bar in page.evaluate(BARS)) == pytest.approx(1, abs=0.01)
-    assert len(drawn(page)) == 40
 
 
 def test_a_dial_reads_what_is_in_its_vocabulary(part):
@@ -998,7 +900,7 @@ EMBEDDED = [
 
 
 @pytest.mark.parametrize(("name", "play"), EMBEDDED)
-def test_a_chapters_part_loads_when_it_comes_near_and_is_accessible(quiet, site, name, play):  # noqa: F811
+def test_a_chapters_part_loads_when_it_comes_near_and_is_accessible(quiet, site, name, play):
     asked = []
     quiet.on("request", lambda request: asked.append(request.url.split("/")[-1].split("?")[0]))
     quiet.goto((site / name).as_uri())
@@ -1025,24 +927,11 @@ def test_a_chapters_part_loads_when_it_comes_near_and_is_accessible(quiet, site,
     else:
         part.get_by_label("nn.LSTM").check()
     quiet.evaluate("document.querySelectorAll('.play details').forEach(box => { box.open = true })")
-    problems = []
-    for look, width in looks(quiet):
-        # The order of headings is the page's; all else is the part's own, and quicker to check.
-        found = barriers(quiet, part=None if look == "light, 320 px" else ".play")
-        problems += [(look, barrier) for barrier in found]
-        if quiet.evaluate(WIDER_THAN_THE_PAGE, width):
-            problems.append((look, "scrolls sideways"))
-        small = part.evaluate(
-            """part => [...part.querySelectorAll("button, input, summary")].filter(box => {
-                const {width, height} = box.getBoundingClientRect();
-                return box.type !== "checkbox" && width && (width < 24 || height < 24);
-            }).map(box => box.outerHTML)"""
-        )
-        problems += [(look, f"smaller than 24 px: {html}") for html in small]
-    assert problems == []
+    # The order of headings is the page's; all else is the part's own, and quicker to check.
+    assert problems_in_each_look(quiet, ".play", whole=["light, 320 px"]) == []
 
 
-def test_a_link_into_the_network_leads_to_its_part(quiet, site):  # noqa: F811 - fixtures
+def test_a_link_into_the_network_leads_to_its_part(quiet, site):
     top = "document.querySelector('[data-play=look]').getBoundingClientRect().top"
     quiet.goto((site / "learn/look-inside.html").as_uri() + "#look=12")
     quiet.get_by_text("Your link leads to one unit.").wait_for()
@@ -1053,7 +942,7 @@ def test_a_link_into_the_network_leads_to_its_part(quiet, site):  # noqa: F811 -
     assert quiet.locator("script:not([src])", has_text="scrollIntoView").count() == 0
 
 
-def test_what_stands_below_a_part_stays_in_view_when_the_part_replaces_its_fallback(quiet, site):  # noqa: F811
+def test_what_stands_below_a_part_stays_in_view_when_the_part_replaces_its_fallback(quiet, site):
     quiet.goto((site / "shapes.html").as_uri())
     top = "document.querySelector('#predict-a-shape').getBoundingClientRect().top"
     assert quiet.locator(".play-explorer").count() == 0
