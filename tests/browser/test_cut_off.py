@@ -33,7 +33,7 @@ def cut_off(page, widths):
     return {width: boxes for width, boxes in found.items() if boxes}
 
 
-def test_nothing_of_the_playground_is_cut_off_on_a_small_laptop(quiet, site):  # noqa: F811
+def test_nothing_of_the_playground_is_cut_off_on_a_small_laptop(quiet, site):
     quiet.goto((site / "playground.html").as_uri())
     quiet.wait_for_selector(".play-verdict b")
     for part in quiet.locator("[data-play]").all():
@@ -43,7 +43,7 @@ def test_nothing_of_the_playground_is_cut_off_on_a_small_laptop(quiet, site):  #
 
 
 @pytest.mark.parametrize("name", ["gates", "gradient-reach", "gru"])
-def test_no_formula_is_cut_off_on_a_phone(name, quiet, site):  # noqa: F811
+def test_no_formula_is_cut_off_on_a_phone(name, quiet, site):
     """These have the longest formulas within their sentences."""
     quiet.goto((site / f"learn/{name}.html").as_uri())
     assert cut_off(quiet, PHONES) == {}

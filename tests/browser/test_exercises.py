@@ -70,9 +70,12 @@ def test_what_means_the_answer_is_right(reply, question, typed):
     assert reply(question, typed) == ("right", f"Right. {question.why}".strip())
 
 
-@pytest.mark.parametrize(
-    ("question", "typed", "says"),
-    [
+NOT_YET = "Not yet. Try again, or open the solution."
+EMPTY = "Type an answer first."
+COMMAS = ". Separate the sizes by commas, for example 3, 21, 16."
+DIGITS = "Type a number in digits, such as 0.25."
+REPLIES = {
+    "known": [
         (TANH, "0.9", "That is the sum, before the tanh."),
         (TANH, "0.664", "You forgot the bias."),
         (TANH, "0.66", "You forgot the bias."),  # rounded to fewer decimals
@@ -82,14 +85,7 @@ def test_what_means_the_answer_is_right(reply, question, typed):
         (WORD, "learneng deep", "That is epoch 41."),
         (SIDE, "input", "It scales what is *added*."),
     ],
-)
-def test_a_foreseen_mistake_gets_its_own_reply(reply, question, typed, says):
-    assert reply(question, typed) == ("known", says)
-
-
-@pytest.mark.parametrize(
-    ("question", "typed", "says"),
-    [
+    "nearly": [
         (TANH, "-0.716", "The sign is wrong."),
         (TANH, "0.72", "Right so far. Give 3 decimals."),
         (TANH, "1.433", "You are off by a factor of 2."),
@@ -115,56 +111,41 @@ def test_a_foreseen_mistake_gets_its_own_reply(reply, question, typed, says):
         (WORD, "learned deep learning", "The answer is a part of yours. Type 12 characters."),
         (EDGE, "a", "The letters are right. Count the spaces, too."),
     ],
-)
-def test_what_is_nearly_right_is_told_from_what_is_wrong(reply, question, typed, says):
-    assert reply(question, typed) == ("nearly", says)
-
-
-@pytest.mark.parametrize(
-    ("question", "typed", "says"),
-    [
-        (TANH, "0.3", "Not yet. Try again, or open the solution."),
-        (TANH, "1", "Not yet. Try again, or open the solution."),  # rounds to it, and says nothing
+    "wrong": [
+        (TANH, "0.3", NOT_YET),
+        (TANH, "1", NOT_YET),  # rounds to it, and says nothing
         (SHAPE, "2, 5", "The answer has 3 axes, yours has 2."),
         (SHAPE, "2, 6, 7", "Right in 1 of 3 axes."),
-        (SHAPE, "7, 7, 7", "Not yet. Try again, or open the solution."),
-        (TANH, "0", "Not yet. Try again, or open the solution."),
-        (TANH, "0.0", "Not yet. Try again, or open the solution."),
+        (SHAPE, "7, 7, 7", NOT_YET),
+        (TANH, "0", NOT_YET),
+        (TANH, "0.0", NOT_YET),
         (TWO, "2.4", "The answer is a whole number."),
-        (TWO, "6", "Not yet. Try again, or open the solution."),
+        (TWO, "6", NOT_YET),
         (WORD, "earn", "The answer has 12 characters, yours has 4."),
         (WORD, "6, 3, 1", "Type characters, no numbers."),
     ],
-)
-def test_what_is_wrong_hears_what_can_be_said(reply, question, typed, says):
-    assert reply(question, typed) == ("wrong", says)
-
-
-EMPTY = "Type an answer first."
-COMMAS = ". Separate the sizes by commas, for example 3, 21, 16."
-DIGITS = "Type a number in digits, such as 0.25."
-
-
-@pytest.mark.parametrize(
-    ("question", "typed", "says"),
-    [
+    "odd": [
         (TANH, "", EMPTY),
         (SHAPE, "  \t", EMPTY),
         (SIDE, "", "Pick one."),
         *((TANH, typed, DIGITS) for typed in ("one half", "NaN", "Infinity", "0x10", "1e999")),
         *((TANH, typed, DIGITS) for typed in ("1.2.3", "--1", "1/0", "<img src=x>", "(4, 2)")),
-        *((TANH, "9" * n, says) for n, says in [(1000, "An answer has at most 200 characters.")]),
-        (
-            SHAPE,
-            "two",
-            f"Type numbers, no letters{COMMAS}",
-        ),
+        (TANH, "9" * 1000, "An answer has at most 200 characters."),
+        (SHAPE, "two", f"Type numbers, no letters{COMMAS}"),
         (SHAPE, "2.5, 1", f"Type whole numbers only{COMMAS}"),
         (WORD, "x" * 1000, "An answer has at most 200 characters."),
     ],
+}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "question", "typed", "says"),
+    [(verdict, *reply) for verdict, replies in REPLIES.items() for reply in replies],
 )
-def test_what_is_no_answer_gets_one_sentence(reply, question, typed, says):
-    assert reply(question, typed) == ("odd", says)
+def test_a_mistake_that_was_foreseen_one_that_is_near_and_no_answer_are_told_apart(
+    reply, verdict, question, typed, says
+):
+    assert reply(question, typed) == (verdict, says)
 
 
 # --- on a page ------------------------------------------------------------------------------------

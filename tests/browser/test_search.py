@@ -20,7 +20,7 @@ MESSAGE = "RuntimeError: Expected hidden size (1, 32, 128), got [1, 64, 128]"
 
 
 @pytest.fixture
-def visit(quiet, site):  # noqa: F811 - the fixture
+def visit(quiet, site):
     """Open a page of the site."""
 
     def visit(name, more="", size=WIDE):
