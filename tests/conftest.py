@@ -34,8 +34,10 @@ def pytest_collection_modifyitems(items):
         if site & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
             return 0
-        if sys.platform == "linux" and "toys" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.toys)
+        if "toys" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+            if sys.platform == "linux":
+                item.add_marker(pytest.mark.toys)
         return 1 if item.get_closest_marker("slow") else 2
 
     items.sort(key=late)

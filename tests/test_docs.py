@@ -8,7 +8,6 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-import cache_key
 import cells
 import charseq
 import equations
@@ -181,13 +180,6 @@ def test_a_cell_that_fails_is_the_last_one():
     assert [(output["output_type"], output["ename"]) for output in second] == [
         ("error", "ZeroDivisionError")
     ]
-
-
-def test_changing_only_comments_or_docstrings_does_not_rerun_cells():
-    code = "def f(x):\n    return x + 1\n"
-    told = "# why\ndef f(x):\n    'Add one.'\n    return (x + 1)  # so\n"
-    assert cache_key.code_of(told) == cache_key.code_of(code)
-    assert cache_key.code_of(code.replace("1", "2")) != cache_key.code_of(code)
 
 
 def test_the_map_names_files_and_functions_that_exist():

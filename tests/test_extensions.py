@@ -444,18 +444,15 @@ def said(toys):
     return {name: (toys / f"{name}.txt").read_text("utf-8") for name in SITES}
 
 
-@pytest.mark.slow
 def test_a_site_without_mistakes_builds_without_warnings(said):
     assert said["good"] == ""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_a_warning(said, mistake):
     assert re.search(MISTAKES[mistake], said["bad"]), said["bad"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("complaint", GONE.values())
 def test_what_another_package_no_longer_has_is_a_warning(said, complaint):
     assert re.search(complaint, said["gone"]), said["gone"]
@@ -470,13 +467,11 @@ def page_html(toys):
     return (toys / "good/_build/html/learn/page.html").read_text("utf-8")
 
 
-@pytest.mark.slow
 def test_formulas_are_mathml_with_their_latex_and_number(page_html):
     assert '<annotation encoding="application/x-tex">p = \\frac{e^z}{\\sum e^z}' in page_html
     assert '<span class="eqno">(1)' in page_html
 
 
-@pytest.mark.slow
 def test_cells_run_and_their_figures_have_a_size_and_dark_colours(page_html, toys):
     assert "[0.5 0.5]" in page_html
     (image,) = re.findall(r"<img[^>]*A line that rises[^>]*>", page_html)
@@ -493,7 +488,6 @@ def test_cells_run_and_their_figures_have_a_size_and_dark_colours(page_html, toy
         assert ": #0072b2" in drawing
 
 
-@pytest.mark.slow
 def test_a_cell_that_breaks_on_purpose_shows_its_message_alone_and_the_next_cell_runs(toys):
     html = (toys / "good/_build/html/fix/divide.html").read_text("utf-8")
     outputs = [text_of(output) for output in re.findall(r"<pre>(.*?)</pre>", html, re.S)]
@@ -501,7 +495,6 @@ def test_a_cell_that_breaks_on_purpose_shows_its_message_alone_and_the_next_cell
     assert outputs[4:] == ["last\nUserWarning: take care\n"]
 
 
-@pytest.mark.slow
 def test_fixes_are_listed_by_message_and_symptom_and_not_in_the_sidebar_of_other_pages(toys):
     site = toys / "good/_build/html"
     index = (site / "fix/index.html").read_text("utf-8")
@@ -520,7 +513,6 @@ def test_fixes_are_listed_by_message_and_symptom_and_not_in_the_sidebar_of_other
     assert {"../fix/index.html", "../questions/index.html"} < {*sidebar_elsewhere}
 
 
-@pytest.mark.slow
 def test_a_question_has_an_address_an_answer_and_links_to_the_sections_that_answer_it(toys):
     html = (toys / "good/_build/html/questions/toys.html").read_text("utf-8")
     assert '<dt id="what-is-a-gate">What is a <code' in html
@@ -534,7 +526,6 @@ def test_a_question_has_an_address_an_answer_and_links_to_the_sections_that_answ
     assert '<a class="reference internal" href="toys.html#what-is-a-gate">What is a ' in everything
 
 
-@pytest.mark.slow
 def test_books_are_offered_only_if_they_have_been_made(toys):
     site, without = (toys / name / "_build/html" for name in ("bad", "good"))
     home = (site / "index.html").read_text("utf-8")
@@ -544,7 +535,6 @@ def test_books_are_offered_only_if_they_have_been_made(toys):
     assert not (without / "_static/charseq.epub").exists()
 
 
-@pytest.mark.slow
 def test_code_is_shown_without_docstring_and_linked(page_html):
     assert "Turn logits into probabilities" not in page_html
     links = re.findall(r'<a class="sphinx-codeautolink-a" href="([^"]*)"[^>]*>(.*?)</a>', page_html)
@@ -557,7 +547,6 @@ def test_code_is_shown_without_docstring_and_linked(page_html):
     ]
 
 
-@pytest.mark.slow
 def test_the_first_use_of_a_term_in_running_text_leads_to_the_glossary(page_html, toys):
     linked = re.findall(r'(\w+) <a class="term [^>]*#([^"]*)">(.*?)</a>', page_html)
     assert linked == [  # and not in headings, links and code, nor what an entry excepts
@@ -571,7 +560,6 @@ def test_the_first_use_of_a_term_in_running_text_leads_to_the_glossary(page_html
     assert "term-token" not in script
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "address",
     [
@@ -584,7 +572,6 @@ def test_each_part_of_a_page_has_an_address_made_of_its_words_and_a_link_to_it(a
     assert f'<a class="headerlink" href="#{address}" title="Link to this ' in page_html
 
 
-@pytest.mark.slow
 def test_a_copy_of_an_exercise_on_the_page_of_all_has_no_address(toys):
     every = (toys / "good/_build/html/exercises.html").read_text("utf-8")
     assert "exercise-one" not in every
@@ -638,14 +625,12 @@ def test_code_is_linked_on_a_page_that_is_written_anew_with_an_old_source(monkey
     assert [name.resolved_location for name in now["old"][0].names] == ["one", "np.two"]
 
 
-@pytest.mark.slow
 def test_a_part_of_the_playground_has_its_settings_and_its_body(page_html):
     assert 'data-play="train"' in page_html
     assert 'data-options="epochs=2"' in page_html
     assert "Without scripts you read this." in page_html
 
 
-@pytest.mark.slow
 def test_a_page_that_trains_loads_the_bundle_of_its_widgets_at_once(page_html, toys):
     assert "data-files" not in page_html
     assert re.search('defer="defer" src="[^"]*/bundles/train-quiz.js', page_html)
@@ -656,7 +641,6 @@ def test_a_page_that_trains_loads_the_bundle_of_its_widgets_at_once(page_html, t
     assert "The painted text" not in script  # of a widget that the page lacks
 
 
-@pytest.mark.slow
 def test_an_exercise_has_an_address_and_its_questions_have_names(page_html):
     assert re.search(r'class="exercise[^>]* id="exercise-1"', page_html)
     assert re.findall(r'data-id="([^"]*)"', page_html) == [
@@ -666,7 +650,6 @@ def test_an_exercise_has_an_address_and_its_questions_have_names(page_html):
     assert "from questions" not in page_html
 
 
-@pytest.mark.slow
 def test_all_exercises_stand_on_one_page_and_the_scripts_know_them(toys):
     html = toys / "good/_build/html"
     every = (html / "exercises.html").read_text("utf-8")
@@ -682,7 +665,6 @@ def test_all_exercises_stand_on_one_page_and_the_scripts_know_them(toys):
     assert pages == {"page", "index"}  # the home page has the memory
 
 
-@pytest.mark.slow
 def test_each_page_has_once_what_templates_and_extensions_change_in_those_of_the_theme(toys):
     site = toys / "good/_build/html"
     once = (
@@ -699,7 +681,6 @@ def test_each_page_has_once_what_templates_and_extensions_change_in_those_of_the
     assert "<h1>Search</h1>" in whole[site / "search.html"]
 
 
-@pytest.mark.slow
 def test_a_thumbnail_has_a_title_and_no_page_of_the_gallery_a_place_for_tags(toys):
     folder = toys / "good/_build/html/gallery"
     pages = "".join(path.read_text("utf-8") for path in folder.rglob("*.html"))
@@ -710,21 +691,18 @@ def test_a_thumbnail_has_a_title_and_no_page_of_the_gallery_a_place_for_tags(toy
     assert "sg-tag-list" not in pages
 
 
-@pytest.mark.slow
 def test_an_entry_of_the_references_has_no_role(page_html):
     entry = r'<div class="citation-list">\s*<div class="citation" id="one">'
     assert len(re.findall(entry, page_html)) == 1
     assert not re.search(r'role="(?:doc-biblio\w+|list)"', page_html)
 
 
-@pytest.mark.slow
 def test_code_marks_only_what_has_a_colour(page_html):
     marks = set(re.findall(r'<span class="(\w+)">', page_html))
     assert not {"n", "p", "w"} & marks
     assert {"k", "kn", "mi", "nn", "nb", "o", "s2"} <= marks
 
 
-@pytest.mark.slow
 def test_a_folded_cell_is_named_by_labels_that_a_summary_may_hold(page_html):
     summary = page_html.split("<summary>")[1].split("</summary>")[0]
     assert re.findall("<(/?[a-z]+)", summary) == ["span", "/span"] * 2
@@ -734,7 +712,6 @@ def test_a_folded_cell_is_named_by_labels_that_a_summary_may_hold(page_html):
     ]
 
 
-@pytest.mark.slow
 def test_the_columns_of_aligned_equations_meet_and_a_small_fraction_is_small(page_html):
     assert '<mstyle scriptlevel="0"><mtable displaystyle="true">' in page_html
     sides = re.findall(r'<mtd style="text-align: (\w+);', page_html)
@@ -742,12 +719,10 @@ def test_the_columns_of_aligned_equations_meet_and_a_small_fraction_is_small(pag
     assert '<mstyle displaystyle="false"><mfrac>' in page_html
 
 
-@pytest.mark.slow
 def test_an_equation_has_its_id_once(page_html):
     assert page_html.count('id="equation-softmax"') == 1
 
 
-@pytest.mark.slow
 def test_pages_load_only_the_files_they_use(toys):
     def files_of(page):
         html = (toys / f"good/_build/html/{page}.html").read_text("utf-8")
@@ -767,7 +742,6 @@ def test_pages_load_only_the_files_they_use(toys):
     assert "writing-loop.css" in files_of("learn/page")  # as its front matter says
 
 
-@pytest.mark.slow
 def test_two_style_sheets_have_no_rules_for_classes_that_no_page_has(toys):
     folder = toys / "good/_build/html/_static"
     assert not {"searchtools.js", "doctools.js"} & {path.name for path in folder.iterdir()}
@@ -783,20 +757,17 @@ def test_two_style_sheets_have_no_rules_for_classes_that_no_page_has(toys):
     assert 6_000 < len(design) < 6_200
 
 
-@pytest.mark.slow
 def test_the_table_of_equations_names_code_and_tests(toys):
     table = (toys / "good/_build/html/equations.html").read_text("utf-8")
     assert "sums to one" in table
     assert "api.html#charseq.reference.softmax" in table
 
 
-@pytest.mark.slow
 def test_a_notebook_names_pages_and_equations_in_words(toys):
     (notebook,) = (toys / "good/_build/html/_downloads").rglob("toy.ipynb")
     assert "equation ``softmax`` of the site, as on ``/notation``" in notebook.read_text("utf-8")
 
 
-@pytest.mark.slow
 def test_the_reference_lists_the_examples_that_use_a_name(toys):
     api = (toys / "good/_build/html/api.html").read_text("utf-8")
     assert 'href="gallery/cell/toy.html"' in api.split("In the gallery")[1]
@@ -820,7 +791,6 @@ def build(tmp_path, monkeypatch):
     return build
 
 
-@pytest.mark.slow
 def test_what_a_build_checks_is_counted(toys):
     html = (toys / "good/_build/html/proof.html").read_text("utf-8")
     counted = dict(re.findall(r"<td[^>]*><p>(.*?)</p></td>\s*<td[^>]*><p>(\d+)</p>", html))
