@@ -170,6 +170,12 @@ def test_an_admonition_has_its_title_once_and_its_body_below():
     assert converter.cells == [("markdown", "### Note\n\nOne.\n\nTwo.", None)]
 
 
+def test_a_list_begins_with_the_number_that_it_begins_with_on_the_page():
+    items = [nodes.list_item("", nodes.paragraph("", text)) for text in ("c", "d")]
+    assert converter().simple(nodes.enumerated_list("", *items, start=3)) == "3. c\n4. d"
+    assert converter().simple(nodes.enumerated_list("", *items)) == "1. c\n2. d"
+
+
 def test_special_characters_of_a_text_are_read_as_themselves():
     text = "a * b_c_ `d` [e](f) $g$ <h> 1. i\n1. j\n# k\n- l\n\\m"
     said = converter().simple(nodes.paragraph("", text))

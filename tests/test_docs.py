@@ -182,6 +182,12 @@ def test_a_cell_that_fails_is_the_last_one():
     ]
 
 
+def test_a_cell_that_breaks_in_another_line_than_its_mark_says_has_failed():
+    [[output], _] = outputs_of("1 / 0\nx = 2  # breaks here", "print(3)")
+    assert output["ename"] == "NotAsMarked"
+    assert "a cell breaks in line 2, says its mark" in output["evalue"]
+
+
 def test_the_map_names_files_and_functions_that_exist():
     text = (ROOT / "docs/architecture.md").read_text("utf-8").split("## Read these five", 1)[1]
     folders = ("charseq", "docs", "tests", "benchmarks")

@@ -253,10 +253,25 @@ def test_a_nan_in_an_output_or_in_a_figure_is_a_problem(word, shows_nan, expecte
     assert len(found) == expected, found
 
 
-def test_cells_of_a_page_have_their_outputs_and_count_from_one(monkeypatch, tmp_path):
+def test_an_image_needs_words_and_a_thumbnail_none(tmp_path):
+    images = [("x.svg", ""), ("x.svg", " "), ("x.svg", "A line."), ("x_thumb.svg", "")]
+    page = nodes.section("", *(nodes.image(uri=uri, alt=alt) for uri, alt in images))
+    problems = page_checks.problems(page, tmp_path / "x.md", tmp_path)
+    assert [image["alt"] for image, _ in problems] == ["", " "]
+
+
+def test_cells_of_a_page_have_their_outputs_count_from_one_and_run_again_after_an_error(
+    monkeypatch, tmp_path
+):
     printed = [{"output_type": "stream", "name": "stdout", "text": "1\n"}]
-    queue = SimpleNamespace(outputs=lambda folder, sources: [printed, []][: len(sources)])
+    error = {"output_type": "error", "ename": "E", "evalue": "", "traceback": ["E: no"]}
+    forgotten, complaints, last = [], [], []
+    queue = SimpleNamespace(outputs=lambda folder, sources: [printed, [*last]])
+    queue.forget = lambda folder, sources: forgotten.append((folder, sources))
     monkeypatch.setattr(workers, "queue", queue)
+    monkeypatch.setattr(run_ahead, "failed", set())
+    logger = SimpleNamespace(warning=lambda text, **_: complaints.append(text))
+    monkeypatch.setattr(run_ahead.Ran, "logger", logger, raising=False)
     page = new_notebook(cells=[new_code_cell("print(1)"), new_markdown_cell("x"), new_code_cell()])
     client = object.__new__(run_ahead.Ran)
     monkeypatch.setattr(run_ahead.Ran, "notebook", page, raising=False)
@@ -265,3 +280,8 @@ def test_cells_of_a_page_have_their_outputs_and_count_from_one(monkeypatch, tmp_
     assert [cell.execution_count for cell in page.cells if cell.cell_type == "code"] == [1, 2]
     assert page.cells[0].outputs[0].text == "1\n"
     assert page.cells[2].outputs == []
+    assert not forgotten
+    last.append(error)
+    client.start_client()
+    assert forgotten == [(tmp_path, ["print(1)", ""])]
+    assert (complaints, run_ahead.failed) == (["a cell has failed\nE: no"], {tmp_path / "x.md"})

@@ -18,11 +18,13 @@ from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
+from docutils import nodes
 from filelock import FileLock
 
 import build_report
 import code_links
 import equations
+import exercises
 import glossary_links
 import postprocess
 
@@ -61,7 +63,7 @@ Text with {wheel}`the wheel` and {playground}`a run <text=a b&epochs=9>`.
 :::
 ::::
 """,
-    "docs/learn/index.md": "# Learn\n\n```{toctree}\npage\n```\n",
+    "docs/learn/index.md": "# Learn\n\n{wheel}`Here`.\n\n```{toctree}\npage\n```\n",
     "docs/learn/page.md": f"""\
 {STYLED}\
 # A page
@@ -486,6 +488,7 @@ def test_cells_run_and_their_figures_have_a_size_and_dark_colours(page_html, toy
         assert style.count("@media (prefers-color-scheme: dark)") == 1
         assert '[style*="fill: #0072b2"] { fill: #56b4e9 !important }' in style
         assert ": #0072b2" in drawing
+        assert "#ffffff" not in drawing  # the page shines through
 
 
 def test_a_cell_that_breaks_on_purpose_shows_its_message_alone_and_the_next_cell_runs(toys):
@@ -533,6 +536,13 @@ def test_books_are_offered_only_if_they_have_been_made(toys):
     assert len((site / "_static/charseq.pdf").read_bytes()) == 140_000
     assert "an EPUB" not in (without / "index.html").read_text("utf-8")
     assert not (without / "_static/charseq.epub").exists()
+
+
+@pytest.mark.parametrize("page", ["index.html", "learn/index.html"])
+def test_a_page_in_any_folder_leads_to_the_wheel(page, toys):
+    page = toys / "good/_build/html" / page
+    [wheel] = re.findall(r'href="([^"]*\.whl)"', page.read_text("utf-8"))
+    assert (page.parent / wheel).is_file()
 
 
 def test_code_is_shown_without_docstring_and_linked(page_html):
@@ -887,6 +897,24 @@ def test_no_function_of_the_package_has_a_body_of_more_than_50_lines():
                 body = node.body[ast.get_docstring(node) is not None :] or node.body
                 code = dedent("\n".join(lines[body[0].lineno - 1 : node.end_lineno]))
                 assert equations.lines_of_code(code) <= 50, node.name
+
+
+def test_code_on_a_page_has_its_comments_and_neither_docstring_nor_checks():
+    source = 'def f(x):\n    """Tell."""\n    check_ids(x)\n    # why\n    y = x\n\n    return y\n'
+    [node] = ast.parse(source).body
+    function = equations.Function(Path("f.py"), "charseq", "f", node, source)
+    assert function.lines == "def f(x):\n    # why\n    y = x\n\n    return y"
+
+
+def test_the_exercises_of_all_chapters_stand_in_the_order_of_reading():
+    env = SimpleNamespace(
+        config=SimpleNamespace(root_doc="index"),
+        toctree_includes={"index": ["learn/z", "learn/a"], "learn/a": ["learn/b"]},
+        titles={name: nodes.title("", name) for name in ("learn/a", "learn/b", "learn/z")},
+        charseq_exercises={"learn/b": [2], "learn/z": [1], "gone": [0]},
+    )
+    found = exercises.chapters(env)
+    assert found == [("learn/z", "learn/z", [1]), ("learn/b", "learn/b", [2])]
 
 
 def test_calls_of_checks_are_hidden_from_the_code_on_a_page():

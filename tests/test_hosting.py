@@ -134,7 +134,8 @@ def test_each_page_names_its_own_address_and_the_sitemap_lists_exactly_these(fol
     space = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
     listed = [entry.text for entry in sitemap.findall(f"{space}url/{space}loc")]
     assert sorted(listed) == sorted(url for [url] in canonical.values())
-    assert f"Sitemap: {address}sitemap.xml\n" in (folder / "robots.txt").read_text()
+    robots = (folder / "robots.txt").read_text()
+    assert robots == f"User-agent: *\nAllow: /\nSitemap: {address}sitemap.xml\n"
 
 
 def test_pages_that_only_lead_to_others_are_not_for_search_engines(hosted):

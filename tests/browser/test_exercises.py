@@ -238,6 +238,8 @@ def test_a_reply_is_announced_and_the_question_marked_as_solved(visit):
     assert page.locator(".question-solved").first.text_content() == "solved"
     assert answer(page, 2, "input") == "✗ It scales what is *added*."
     assert kept(page)["learn/one#exercise-1"] == {"solved": True, "misses": 1, "last": 2}
+    answer(page, 0, "0.9")  # a slip after the right answer is no miss
+    assert kept(page)["learn/one#exercise-1"] == {"solved": True, "misses": 1, "last": 4}
 
 
 def test_a_question_is_answered_by_keyboard_alone(visit):

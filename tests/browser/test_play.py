@@ -162,6 +162,32 @@ def test_a_sentence_says_what_happened(js, changes, outcome, text):
     assert re.search(text, f"{found['title']} {found['text']}"), found
 
 
+@pytest.mark.parametrize(
+    ("changes", "met"),
+    [
+        ({}, []),
+        ({"lr": 10}, ["fail"]),
+        ({"optimizer": "adam", "lr": 0.1, "cell": "GRU", "epochs": 20}, ["twenty"]),
+        ({"optimizer": "adam", "lr": 0.1, "cell": "GRU", "epochs": 21}, []),
+        ({"optimizer": "adam", "lr": 0.1, "epochs": 20, "text": "abab"}, []),
+        (NOTEBOOK | {"outputLayer": True}, ["change"]),
+        (NOTEBOOK | {"outputLayer": True, "epochs": 49}, []),
+        (NOTEBOOK | {"lr": 0.4}, []),
+        ({"outputLayer": False, "optimizer": "adam", "lr": 0.02, "seed": 5, "epochs": 100},
+         ["states"]),
+    ],
+)  # fmt: skip
+def test_a_challenge_is_met_by_what_it_asks_for_and_nothing_less(js, changes, met):
+    found = js(
+        """changes => {
+            const run = trained(parseSettings({...DEFAULT, ...changes}).settings);
+            return CHALLENGES.filter(one => one.met(run, judge(run))).map(({key}) => key);
+        }""",
+        changes,
+    )
+    assert found == met
+
+
 def test_the_reader_travels_through_the_epochs_and_sees_each(play):
     page = play(address(**NOTEBOOK, epoch="41"))
     assert epoch(page) == "41 of 50, loss 0.951"
@@ -176,6 +202,7 @@ def test_the_reader_travels_through_the_epochs_and_sees_each(play):
     for key, shown in (("ArrowLeft", 40), ("Home", 1), ("End", 50), ("ArrowLeft", 49)):
         slider.press(key)
         assert epoch(page).startswith(f"{shown} of 50")
+        assert slider.get_attribute("aria-valuetext") == epoch(page)
         assert says(page) == page.evaluate(f"store.view.run.records[{shown - 1}].prediction")
     words = page.locator(".play-strip li .play-unseen").first.text_content()
     assert re.fullmatch(r"l: says l, right, \d+ % for l, gradient \S+", words)
@@ -204,6 +231,10 @@ def test_the_strip_and_the_curve_show_the_numbers_of_the_run(play):
     )
     levels = ["knowing nothing, ln 10: 2.303", "table of letter pairs: 0.631"]
     assert found == [True, True, True, 50, levels]
+    box = page.locator(".play-curve svg").bounding_box()
+    line = page.locator(".play-line").bounding_box()  # its first loss is the highest of all
+    assert line["y"] - box["y"] < 0.2 * box["height"]
+    assert line["height"] > 0.6 * box["height"]
 
 
 def test_play_goes_on_to_the_end_and_takes_ten_jumps_where_motion_is_reduced(play):
@@ -238,10 +269,10 @@ def test_play_goes_on_to_the_end_and_takes_ten_jumps_where_motion_is_reduced(pla
     page.evaluate("store.set({epoch: 40})")
     assert play_it() == ["Pause", "true"]
     assert seen() == [40, 45, 50]
-    page.evaluate("store.set({epoch: 1})")
-    assert play_it() == ["Pause", "true"]
+    assert play_it() == ["Pause", "true"]  # from the end, it begins anew
     page.get_by_role("button", name="Pause").click()  # to the end it would take nine seconds
     assert press.get_attribute("aria-pressed") == "false"
+    assert page.evaluate("epochs[0]") == 1
 
 
 # --- settings -------------------------------------------------------------------------------------
@@ -307,6 +338,21 @@ def test_an_address_chosen_while_the_page_is_about_to_write_its_own_is_kept(play
     assert page.evaluate("location.hash") == "#lr=0.3&epochs=20"
     page.evaluate("dispatchEvent(new HashChangeEvent('hashchange'))")
     page.wait_for_function("store.view.run.settings.epochs === 20")
+
+
+def test_a_field_without_effect_is_off_and_the_end_of_the_slider_means_not_to_clip(play):
+    page = play(address(optimizer="adam", outputLayer="false"))
+    for label, off in (("Momentum", True), ("Hidden units", True), ("Learning rate", False)):
+        for name in (label, f"{label}, slider"):
+            assert page.get_by_label(name, exact=True).is_disabled() == off, name
+    clip = page.get_by_label("Clip gradients longer than, slider")
+    for key, value in (("Home", "0.01"), ("End", "null")):
+        clip.press(key)
+        page.wait_for_function(f"store.view.run.settings.clip === {value}")
+    page.evaluate("hash => { location.hash = hash }", address(optimizer="sgd"))
+    page.wait_for_function("store.view.run.settings.outputLayer")
+    for name in ("Momentum", "Hidden units, slider"):
+        assert page.get_by_label(name, exact=True).is_enabled()
 
 
 def test_a_new_run_is_drawn_over_the_run_before(play):

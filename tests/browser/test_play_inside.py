@@ -375,6 +375,24 @@ def minus(value):
 
 
 # A pixel a number: -1 where it is bluer than the sheet, 1 where it is more orange.
+# What is drawn over the cells of a heat map: strokes in the middle, and the left edge of a frame.
+DRAWN = """canvas => {
+    const [over, beside] = ["over", "beside"].map(where =>
+        [...canvas.closest(".play-map").querySelectorAll(`.play-names-${where} span`)]);
+    const columns = over.length, side = canvas.width / columns;
+    const pen = new OffscreenCanvas(canvas.width, canvas.height)
+        .getContext("2d", {willReadFrequently: true});
+    pen.drawImage(canvas, 0, 0);
+    const at = (x, y) =>
+        pen.getImageData(Math.floor(x * side), Math.floor(y * side), 1, 1).data.join();
+    const cells = isDrawn => Array.from({length: columns * Math.max(1, beside.length)},
+        (_, k) => isDrawn(k % columns, Math.floor(k / columns)));
+    return {
+        strokes: cells((x, y) => at(x + 0.45, y + 0.47) !== at(x + 0.45, y + 0.2)),
+        frame: cells((x, y) => at(x, y + 0.2) !== at(x + 0.2, y + 0.2)),
+        marked: [beside, over].map(all => all.findIndex(name => name.matches(".play-at"))),
+    };
+}"""
 SIGNS = """canvas => {
     const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     const found = [];
@@ -423,6 +441,15 @@ def test_words_frames_and_small_pictures_follow_step_and_unit(play, nets):
         for where, name in (("over", column), ("beside", row)):
             framed = part.locator(f".play-names-{where} .play-at").all_text_contents()
             assert framed == [name] * bool(name), symbol
+        drawn = part.locator(".play-map canvas").evaluate(DRAWN)
+        strokes, frame = (
+            np.reshape(drawn[name], net[symbol].T.shape) for name in ("strokes", "frame")
+        )
+        large = abs(net[symbol].T) > 0.1
+        assert (strokes == (net[symbol].T < 0))[large].all(), symbol
+        expected, (at_row, at_column) = np.zeros_like(frame), drawn["marked"]
+        expected[at_row if at_row >= 0 else slice(None), max(0, at_column)] = True
+        assert (frame == expected).all(), symbol
         # The small picture: a matrix as it is, a vector as it was at this step.
         array = net[symbol].T
         if symbol[0] not in "Wb":
@@ -524,6 +551,8 @@ def test_the_sum_ends_at_the_value_in_the_table_of_states(play, nets, quiet, cel
             assert foot == f"{minus(share)} × {minus(np.tanh(nets[cell]['c_t'][t + 1, unit]))}"
             through *= share
         assert abs(through - exact) < 1e-3
+        ends = ["1", "−1" if name in "hgn" else "0"] * ((name, cell) != ("h", "GRU"))
+        assert step.locator(".play-squash small").all_text_contents() == ends
         said = step.locator(".play-said").text_content()
         assert said.endswith(f" = {value}")
         assert said.count(" = ") == (1 if name == "h" and cell == "GRU" else 2)
@@ -587,6 +616,9 @@ def test_arrows_point_where_the_sum_goes_and_meet_the_curve(play):
         before = after
     dot = step.locator(".play-squash-dot").bounding_box()
     assert abs(dot["x"] + dot["width"] / 2 - (middle + half * before / reach)) < 6
+    curve = step.locator(".play-squash svg").bounding_box()
+    high = (dot["y"] + dot["height"] / 2 - curve["y"]) / curve["height"]
+    assert high == pytest.approx(0.95 - 0.9 * (np.tanh(before) + 1) / 2, abs=0.03)
 
 
 def test_the_chapters_sum_is_the_one_it_does_by_hand(play, quiet):
@@ -636,7 +668,7 @@ def test_both_parts_are_accessible_and_fit(play, quiet, cell):
     assert problems_in_each_look(quiet, ".play-inside, .play-step") == []
 
 
-def test_a_minus_has_a_stroke_and_not_a_colour_alone(play, quiet):
+def test_a_cell_of_a_large_map_has_room_for_its_stroke(play, quiet):
     part = play("inside", address("RNN", hidden=64, t=3))
     part.get_by_role("group", name="new state").locator(".play-term").nth(4).click()  # W_hh
     for width in (320, 1200):
