@@ -280,3 +280,17 @@ def test_an_environment_without_the_bundler_is_not_finished(installations, monke
     with pytest.raises(SystemExit, match="could not fetch its bundler"):
         dev.set_up(["docs"], "sphinx==9.0.4\n")
     assert not (tmp_path / "installed-for.txt").exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--thorough",)])
+@pytest.mark.parametrize("changed", [True, False])
+def test_coverage_is_measured_where_the_package_or_its_tests_have_changed(
+    options, changed, monkeypatch
+):
+    commands = []
+    monkeypatch.setattr(dev, "lint", lambda: 0)
+    monkeypatch.setattr(dev, "run", lambda *command: commands.append(command))
+    monkeypatch.setattr("tests.thorough.coverage_has_changed", lambda: changed)
+    dev.test(*options)
+    limits = [word for word in commands[0] if word.startswith("--cov-fail-under")]
+    assert limits == (["--cov-fail-under=98"] if changed or options else [])

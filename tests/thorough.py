@@ -1,9 +1,10 @@
 """What the thorough tests have passed, so that the others need not repeat it.
 
-Two checks take minutes and seldom find anything: axe in all four looks of a page, and a second
-clean build. With `--thorough` pytest runs them on everything, as the weekly job does. When all is
-well, `python3 dev.py test --thorough` writes a hash of each page's source, and of all that builds
-the site, to thorough.txt. Without `--thorough`, the tests repeat them where the hash has changed.
+Three checks take minutes and seldom find anything: axe in all four looks of a page, a second clean
+build, and the coverage of the package. With `--thorough` pytest runs them on everything, as the
+weekly job does. When all is well, `python3 dev.py test --thorough` writes a hash of each page's
+source, of all that builds the site, and of the package with its tests to thorough.txt. Without
+`--thorough`, the tests repeat them where the hash has changed.
 So a list that nobody has brought up to date costs time, and hides nothing.
 """
 
@@ -15,7 +16,9 @@ ROOT = Path(__file__).resolve().parents[1]
 LIST = ROOT / "tests" / "thorough.txt"
 HEAD = "# Hashes of what has passed `python3 dev.py test --thorough`, which writes this file.\n"
 BUILD = "what builds the site"
+COVERAGE = "what the tests of the package cover"
 BUILDS = ("docs/conf.py", "docs/_ext/**/*.py", "docs/_templates/**/*")
+COVERS = ("charseq/**/*.py", "tests/*.py", "conftest.py", "pyproject.toml")
 
 
 def sources_of(page):
@@ -31,9 +34,8 @@ def sources_of(page):
         yield from (ROOT / "docs" / "_questions").glob(f"{path.stem}.toml")
 
 
-def builders():
-    """Yield the files that make the site of its sources."""
-    for pattern in BUILDS:
+def files_of(patterns):
+    for pattern in patterns:
         yield from sorted(path for path in ROOT.glob(pattern) if path.is_file())
 
 
@@ -62,14 +64,19 @@ def page_has_changed(page):
 
 
 def build_has_changed():
-    return has_changed(BUILD, builders())
+    return has_changed(BUILD, files_of(BUILDS))
+
+
+def coverage_has_changed():
+    return has_changed(COVERAGE, files_of(COVERS))
 
 
 def main():
     sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
     from test_pages import SOURCED
 
-    hashes = {BUILD: hash_of(builders())} | {page: hash_of(sources_of(page)) for page in SOURCED}
+    hashes = {BUILD: hash_of(files_of(BUILDS)), COVERAGE: hash_of(files_of(COVERS))}
+    hashes |= {page: hash_of(sources_of(page)) for page in SOURCED}
     lines = [f"{hashed} {name}\n" for name, hashed in hashes.items()]
     LIST.write_text(HEAD + "".join(lines), "utf-8")
     print(f"{LIST.relative_to(ROOT)} says that {len(SOURCED)} pages and their builder have passed.")
