@@ -2,7 +2,7 @@
 
 A browser loads no module from a folder (file://), and the pages' policy admits only files of the
 site. So each file in docs/_web/bundles becomes a file of the same name in _static/bundles, with all
-that it imports, minified. What exercises.py and widgets.py add is an entry module made in the build.
+that it imports, minified. What exercises.py and widgets.py add, a module made in the build enters.
 
 The bundler is esbuild, which Deno brings. Deno fetches it once, from the npm registry, and keeps it
 in the environment: `python bundles.py` does this, and dev.py runs it when it makes .venv. From then
