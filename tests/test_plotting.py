@@ -35,9 +35,8 @@ def close_figures():
 
 
 def run_of(*predictions):
-    return History(
-        tuple(EpochRecord(n, 3 / n, 0.5, text) for n, text in enumerate(predictions, start=1))
-    )
+    rows = (EpochRecord(n, 3 / n, 0.5, text) for n, text in enumerate(predictions, start=1))
+    return History(tuple(rows))
 
 
 def texts(ax):
@@ -106,15 +105,14 @@ def test_loss_curve_shows_the_losses_of_the_history():
     (line,) = ax.lines
     np.testing.assert_array_equal(line.get_xdata(), history.numbers)
     np.testing.assert_array_equal(line.get_ydata(), history.losses)
-    assert to_hex(line.get_color()) == "#123456"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "loss (nats per character)")
     assert ax.get_xlim()[0] == 0
     assert [ax.spines[side].get_visible() for side in ("top", "right", "left")] == [0, 0, 1]
     (label,) = ax.texts
-    assert label.get_text() == "tanh"
+    assert (label.get_text(), label.get_va()) == ("tanh", "center")
     assert (label.xy, label.xyann, label.anncoords) == ((3, 1.0), (6, 0), "offset points")
-    assert label.get_va() == "center"
-    assert to_hex(label.get_color()) == "#123456"
+    assert to_hex(line.get_color()) == to_hex(label.get_color()) == "#123456"
+    assert not plot_loss(history).texts
 
 
 def test_loss_levels_are_drawn_and_labelled_with_their_values():
@@ -126,17 +124,6 @@ def test_loss_levels_are_drawn_and_labelled_with_their_values():
     # The curve ends at 1.5. Each label is on the side of its line that is away from the curve.
     assert [text.get_va() for text in ax.texts] == ["bottom", "top"]
     assert [text.xyann for text in ax.texts] == [(0, 3), (0, -3)]
-
-
-def test_loss_without_label_or_levels_is_only_the_curve():
-    ax = plot_loss(run_of("a", "b"))
-    assert len(ax.lines) == 1
-    assert not ax.texts
-
-
-def test_loss_of_an_empty_history_is_refused():
-    with pytest.raises(ValueError, match="nothing to draw: the history has no records"):
-        plot_loss(History(()))
 
 
 # --- predictions ----------------------------------------------------------------------------------
@@ -193,31 +180,12 @@ def test_predictions_show_every_nth_epoch(epochs, every, shown):
     assert ticks(ax.yaxis) == ["target", *map(str, shown)]
 
 
-def test_invisible_characters_are_drawn_as_visible_ones():
+def test_invisible_characters_are_drawn_as_visible_ones_and_framed_if_wrong():
     text = " \n\t\r\x00\ud800\u200b\xa0e\u0301$_\\"
     ax = plot_predictions(run_of(text), text)
     assert "".join(texts(ax)[: len(text)]) == "␣↵⇥�����e\u0301$_\\"
     ax.figure.canvas.draw()  # a missing glyph would be a warning, which is an error
-
-
-def test_a_wrongly_predicted_space_is_framed():
     assert framed_positions(plot_predictions(run_of("a\n"), "a ")) == {(1, 1)}
-
-
-@pytest.mark.parametrize(
-    ("history", "target", "every", "message"),
-    [
-        (run_of("ab"), "abc", None, "epoch 1 predicts 2 characters and the target has 3: .*first"),
-        (run_of("ab", "abc"), "ab", None, "epoch 2 predicts 3 characters and the target has 2"),
-        (run_of("ab"), "ab", 2, "nothing to draw: none of 1 epochs is a multiple of 2"),
-        (History(()), "ab", None, "nothing to draw: none of 0 epochs is a multiple of 1"),
-        (run_of("ab"), "ab", 0, "every is a number of epochs, at least 1, got 0"),
-    ],
-)
-def test_predictions_that_cannot_be_drawn_are_refused(history, target, every, message):
-    with pytest.raises(ValueError, match=message):
-        plot_predictions(history, target, every=every)
-    assert not plt.get_fignums()
 
 
 # --- states ---------------------------------------------------------------------------------------
@@ -272,22 +240,6 @@ def test_colours_go_from_blue_through_white_to_orange():
     assert all(channel > 250 for channel in bytes.fromhex(middle[1:]))
 
 
-@pytest.mark.parametrize(
-    ("states", "labels", "message"),
-    [
-        (np.zeros((2, 5, 3)), None, r"shape \(T, H\), got \(2, 5, 3\); .*states\[0\]"),
-        (np.zeros(5), None, r"shape \(T, H\), got \(5,\)$"),
-        (np.zeros((0, 3)), None, r"shape \(T, H\), got \(0, 3\)$"),
-        (np.zeros((5, 0)), None, r"shape \(T, H\), got \(5, 0\)$"),
-        (STATES, "abcd", "5 time steps need 5 labels, got 4"),
-        (STATES, "", "5 time steps need 5 labels, got 0"),
-    ],
-)
-def test_states_that_cannot_be_drawn_are_refused(states, labels, message):
-    with pytest.raises(ValueError, match=message):
-        plot_states(states, labels)
-
-
 # --- a text ---------------------------------------------------------------------------------------
 
 
@@ -330,6 +282,7 @@ def test_characters_with_a_negative_value_are_underlined():
         ("one two three", 7, ["one", "two", "three"]),
         ("   indented", 8, ["   inden", "ted"]),  # no cut in the indentation
         ("abcdefg", 3, ["abc", "def", "g"]),
+        ("ab", 1, ["a", "b"]),
         ("abc\nd", 4, ["abc↵", "d"]),
         ("abc\nd", 3, ["abc", "↵", "d"]),
         ("\n\na", 5, ["↵", "↵", "a"]),
@@ -344,23 +297,6 @@ def test_long_lines_are_folded_after_spaces_and_no_character_is_lost(text, width
     assert [row.rstrip() for row in rows] == lines
     assert cells.count() == len(text)
     assert cells.shape == (len(lines), width)
-
-
-@pytest.mark.parametrize(
-    ("values", "text", "width", "message"),
-    [
-        ([], "", 9, "nothing to draw: the text is empty"),
-        ([0.5], "ab", 9, r"2 characters need values of shape \(2,\), got \(1,\)"),
-        (np.zeros((2, 3)), "ab", 9, r"2 characters need values of shape \(2,\), got \(2, 3\)"),
-        ([0, 0], "ab", 0, "width is a number of characters, at least 1, got 0"),
-        ([0, 1.5], "ab", 9, "between -1 and 1, got 1.5 for character 1"),
-        ([0, np.nan], "ab", 9, "between -1 and 1, got nan for character 1"),
-    ],
-)
-def test_a_text_that_cannot_be_drawn_is_refused(values, text, width, message):
-    with pytest.raises(ValueError, match=message):
-        plot_text(values, text, width=width)
-    assert not plt.get_fignums()
 
 
 # --- one step -------------------------------------------------------------------------------------
@@ -412,7 +348,7 @@ def test_step_numbers_fit_into_their_cells(digits):
             assert label.height < frame.height / block.shape[0]
 
 
-def test_step_labels_each_block_with_its_name_and_shape_in_the_order_of_the_equation():
+def test_step_names_each_block_above_and_its_shape_below_in_the_order_of_the_equation():
     ax = plot_step(np.eye(4)[1], np.zeros(2), PARAMS)
     labels = [text for text in ax.texts if text.get_gid() != "cell"]
     order = sorted(labels, key=lambda t: (t.get_position()[1] > 2.7, t.get_position()[0]))
@@ -424,26 +360,16 @@ def test_step_labels_each_block_with_its_name_and_shape_in_the_order_of_the_equa
     )
     sizes = [t.get_text() for t in order if t.get_text()[0] == "("]
     assert sizes == ["(2, 4)", "(4,)", "(2,)", "(2, 2)", "(2,)", "(2,)", "(2,)"]
-
-
-def test_step_centres_names_above_and_shapes_below_their_blocks():
-    ax = plot_step(np.eye(4)[1], np.zeros(2), PARAMS)
-    places = {text.get_position() for text in ax.texts if text.get_gid() != "cell"}
+    places = {text.get_position() for text in labels}
     for box in boxes(ax):
-        middle = box.get_x() + box.get_width() / 2
+        left, right = box.get_x(), box.get_x() + box.get_width()
         top, bottom = box.get_y(), box.get_y() + box.get_height()
+        middle = left + box.get_width() / 2
         assert {(middle, top - 0.3), (middle, bottom + 0.5)} <= places
         assert box.get_facecolor()[3] == 0
         assert to_hex(box.get_edgecolor()) == "#1a1a1a"
-
-
-def test_step_puts_plus_signs_between_the_blocks():
-    ax = plot_step(np.eye(4)[1], np.zeros(2), PARAMS)
-    for sign in (text for text in ax.texts if text.get_text() == "$+$"):
-        x, y = sign.get_position()
-        for box in boxes(ax):
-            if box.get_y() < y < box.get_y() + box.get_height():
-                assert not box.get_x() - 0.4 < x < box.get_x() + box.get_width() + 0.4
+        for x, y in (text.get_position() for text in labels if text.get_text() == "$+$"):
+            assert not (left - 0.4 < x < right + 0.4 and top < y < bottom)
 
 
 @pytest.mark.parametrize("digits", [1, 2, 3])
@@ -467,18 +393,12 @@ def test_step_picks_out_the_column_of_the_character():
     assert [k for k, text in enumerate(cells) if text.get_weight() == "bold"] == strong
 
 
-def test_step_refuses_wrong_shapes():
-    with pytest.raises(ValueError, match=r"x must have shape \(B, 4\), got \(1, 3\)"):
-        plot_step(np.zeros(3), np.zeros(2), PARAMS)
-    with pytest.raises(ValueError, match=r"h must have shape \(1, 2\), got \(1, 3\)"):
-        plot_step(np.zeros(4), np.zeros(3), PARAMS)
-
-
 # --- unrolled -------------------------------------------------------------------------------------
 
 
-def test_unrolled_draws_one_box_per_character_and_labels_the_states_between():
-    ax = plot_unrolled("a b")
+@pytest.mark.parametrize("outputs", [False, True])
+def test_unrolled_draws_one_box_per_character_and_labels_the_states_between(outputs):
+    ax = plot_unrolled("a b", outputs=outputs)
     assert [(b.get_x() + b.get_width() / 2, b.get_y() + b.get_height() / 2) for b in boxes(ax)] == [
         pytest.approx((1.5 * t, 0)) for t in range(3)
     ]
@@ -489,13 +409,13 @@ def test_unrolled_draws_one_box_per_character_and_labels_the_states_between():
         f"$h_{{{t}}}$" for t in (1, 2, 3)
     ]
     assert [text for text in texts(ax) if text.startswith("“")] == ["“a”", "“␣”", "“b”"]
-    assert texts(ax).count("$W_{hh}$") == texts(ax).count("$W_{ih}$") == 3
-    assert [text for text in texts(ax) if text.startswith("$x")] == [
-        "$x_{1}$",
-        "$x_{2}$",
-        "$x_{3}$",
-    ]
-    assert "$W_{hy}$" not in texts(ax)
+    for letter, numbered in (("x", (1, 2, 3)), ("z", (1, 2, 3) if outputs else ())):
+        assert [text for text in texts(ax) if text.startswith(f"${letter}")] == [
+            f"${letter}_{{{t}}}$" for t in numbered
+        ]
+    weights = [texts(ax).count(f"$W_{{{name}}}$") for name in ("hh", "ih", "hy")]
+    assert weights == [3, 3, 3 * outputs]
+    assert (ax.get_ylim()[1] > plot_unrolled("ab").get_ylim()[1]) == outputs
     assert ax.get_aspect() == 1
     assert not ax.axison
 
@@ -504,10 +424,11 @@ def arrows(ax):
     return [(a.xyann, a.xy) for a in ax.texts if getattr(a, "arrow_patch", None)]
 
 
-def test_unrolled_arrows_lead_from_inputs_to_states_to_outputs():
+def test_unrolled_arrows_lead_from_inputs_to_states_to_outputs_and_do_not_enter_boxes():
     # State arrows go into each box and out of the last. Inputs come from below, outputs go up.
     for outputs, vertical_per_box in ((False, 2), (True, 3)):
-        all_arrows = arrows(plot_unrolled("abcd", outputs=outputs))
+        ax = plot_unrolled("abcd", outputs=outputs)
+        all_arrows = arrows(ax)
         sideways = [(a, b) for a, b in all_arrows if a[1] == b[1]]
         upwards = [(a, b) for a, b in all_arrows if a[0] == b[0]]
         assert len(sideways) == 5
@@ -516,6 +437,10 @@ def test_unrolled_arrows_lead_from_inputs_to_states_to_outputs():
         assert all(a[1] < b[1] for a, b in upwards)
         assert {a[0] for a, _ in upwards} == {0, 1.5, 3, 4.5}
         assert len(all_arrows) == len(sideways) + len(upwards)
+        for box, (x, y) in itertools.product(boxes(ax), itertools.chain(*all_arrows)):
+            inside_x = 0.01 < x - box.get_x() < box.get_width() - 0.01
+            inside_y = 0.01 < y - box.get_y() < box.get_height() - 0.01
+            assert not (inside_x and inside_y)
 
 
 def test_unrolled_weights_are_written_beside_their_arrows():
@@ -535,34 +460,8 @@ def test_unrolled_weights_are_written_beside_their_arrows():
             assert y == pytest.approx(height, abs=0.02)
 
 
-def test_unrolled_arrows_do_not_enter_the_boxes():
-    ax = plot_unrolled("abc", outputs=True)
-    for box in boxes(ax):
-        left, bottom = box.get_x(), box.get_y()
-        for ends in arrows(ax):
-            for x, y in ends:
-                inside_x = left + 0.01 < x < left + box.get_width() - 0.01
-                inside_y = bottom + 0.01 < y < bottom + box.get_height() - 0.01
-                assert not (inside_x and inside_y)
-
-
-def test_unrolled_outputs_are_numbered():
-    ax = plot_unrolled("ab", outputs=True)
-    assert [text for text in texts(ax) if text.startswith("$z")] == ["$z_{1}$", "$z_{2}$"]
-    assert texts(ax).count("$W_{hy}$") == 2
-    assert ax.get_ylim()[1] > plot_unrolled("ab").get_ylim()[1]
-
-
-def test_unrolled_draws_hello_by_default():
-    assert len(boxes(plot_unrolled())) == 5
-
-
-@pytest.mark.parametrize("text", ["", "thirteen long"])
-def test_unrolled_refuses_an_empty_or_too_long_text(text):
-    with pytest.raises(ValueError, match=f"expected 1 to 12 characters to draw, got {len(text)}"):
-        plot_unrolled(text)
-    assert len(boxes(plot_unrolled("a"))) == 1
-    assert len(boxes(plot_unrolled("twelve chars"))) == 12
+def test_unrolled_draws_one_to_twelve_characters_and_hello_by_default():
+    assert [len(boxes(plot_unrolled(*t))) for t in (["a"], ["twelve chars"], [])] == [1, 12, 5]
 
 
 def test_step_draws_a_line_between_each_two_rows_and_columns_of_a_block():
@@ -573,6 +472,37 @@ def test_step_draws_a_line_between_each_two_rows_and_columns_of_a_block():
     assert sum(map(len, lines)) == of_matrices + of_vectors
 
 
-def test_a_text_folds_to_lines_of_one_character():
-    ax = plot_text([0, 0.5], "ab", width=1)
-    assert [(t.get_text(), t.get_position()) for t in ax.texts] == [("a", (0, 0)), ("b", (0, 1))]
+# --- what is refused ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: plot_loss(History(())), "nothing to draw: the history has no records"),
+        (lambda: plot_predictions(run_of("ab"), "abc"), "1 predicts 2 .* target has 3: .*first"),
+        (lambda: plot_predictions(run_of("ab", "abc"), "ab"), "2 predicts 3 .* target has 2"),
+        (lambda: plot_predictions(run_of("ab"), "ab", every=2), "none of 1 .* a multiple of 2"),
+        (lambda: plot_predictions(History(()), "ab"), "none of 0 .* a multiple of 1"),
+        (lambda: plot_predictions(run_of("ab"), "ab", every=0), "of epochs, at least 1, got 0"),
+        (lambda: plot_states(np.zeros((2, 5, 3))), r"\(T, H\), got \(2, 5, 3\); .*states\[0\]"),
+        (lambda: plot_states(np.zeros(5)), r"shape \(T, H\), got \(5,\)$"),
+        (lambda: plot_states(np.zeros((0, 3))), r"shape \(T, H\), got \(0, 3\)$"),
+        (lambda: plot_states(np.zeros((5, 0))), r"shape \(T, H\), got \(5, 0\)$"),
+        (lambda: plot_states(STATES, "abcd"), "5 time steps need 5 labels, got 4"),
+        (lambda: plot_states(STATES, ""), "5 time steps need 5 labels, got 0"),
+        (lambda: plot_text([], ""), "nothing to draw: the text is empty"),
+        (lambda: plot_text([0.5], "ab"), r"2 characters need values of shape \(2,\), got \(1,\)"),
+        (lambda: plot_text(np.zeros((2, 3)), "ab"), r"values of shape \(2,\), got \(2, 3\)"),
+        (lambda: plot_text([0, 0], "ab", width=0), "width is .*, at least 1, got 0"),
+        (lambda: plot_text([0, 1.5], "ab"), "between -1 and 1, got 1.5 for character 1"),
+        (lambda: plot_text([0, np.nan], "ab"), "between -1 and 1, got nan for character 1"),
+        (lambda: plot_step(np.zeros(3), np.zeros(2), PARAMS), r"x must .*\(B, 4\), got \(1, 3\)"),
+        (lambda: plot_step(np.zeros(4), np.zeros(3), PARAMS), r"h must .*\(1, 2\), got \(1, 3\)"),
+        (lambda: plot_unrolled(""), "expected 1 to 12 characters to draw, got 0"),
+        (lambda: plot_unrolled("thirteen long"), "expected 1 to 12 characters to draw, got 13"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_without_a_figure(draw, message):
+    with pytest.raises(ValueError, match=message):
+        draw()
+    assert not plt.get_fignums()
