@@ -37,20 +37,16 @@ def options(draw):
 
 
 EVERY_OPTION = [
-    dict(
-        zip(
-            ("mode", "num_layers", "bias", "batch_first", "bidirectional", "batch_size"),
-            choice,
-            strict=True,
-        ),
-        proj_size=proj_size,
-        input_size=5,
-        hidden_size=4,
-        length=6,
+    {
+        "mode": mode, "num_layers": num_layers, "bias": bias, "batch_first": batch_first,
+        "bidirectional": bidirectional, "batch_size": batch_size, "proj_size": proj_size,
+        "input_size": 5, "hidden_size": 4, "length": 6,
+    }
+    for mode, num_layers, bias, batch_first, bidirectional, batch_size, proj_size in (
+        itertools.product(("RNN", "GRU", "LSTM"), (1, 3), FLAGS, FLAGS, FLAGS, (None, 2), (0, 3))
     )
-    for choice in itertools.product(("RNN", "GRU", "LSTM"), (1, 3), FLAGS, FLAGS, FLAGS, (None, 2))
-    for proj_size in ((0, 3) if choice[0] == "LSTM" else (0,))
-]
+    if mode == "LSTM" or not proj_size
+]  # fmt: skip
 
 
 def layer_of(options):
@@ -86,8 +82,9 @@ def assert_tables_match_torch(options):
     assert {t.name: t.shape for t in shapes.tensors} == {
         name: tuple(tensor.shape) for name, tensor in tensors.items()
     }
-    assert LayerShapes.of(layer, options["batch_size"], options["length"]) == shapes
-    assert LayerShapes.of(layer, options["batch_size"], options["length"]).tensors == shapes.tensors
+    of_layer = LayerShapes.of(layer, options["batch_size"], options["length"])
+    assert of_layer == shapes
+    assert of_layer.tensors == shapes.tensors
 
 
 @given(options())
@@ -104,20 +101,12 @@ def test_every_combination_of_options_gives_the_shapes_of_torch(options):
 def test_parameter_count_matches_the_closed_form_and_torch(options):
     gates = {"RNN": 1, "GRU": 3, "LSTM": 4}[options["mode"]]
     H, P, D = options["hidden_size"], options["proj_size"], 1 + options["bidirectional"]
-    S = P or H
-    expected = 0
+    S, biases, expected = P or H, 2 * options["bias"], 0
     for layer in range(options["num_layers"]):
         inputs = options["input_size"] if layer == 0 else D * S
-        biases = 2 if options["bias"] else 0
         expected += D * (gates * H * (inputs + S + biases) + P * H)
-    shapes = LayerShapes(**options)
-    assert shapes.parameter_count == expected
-    assert shapes.parameter_count == sum(p.numel() for p in layer_of(options).parameters())
-
-
-def test_parameter_count_is_16_and_220_for_the_layers_of_the_notebook():
-    assert LayerShapes("RNN", 4, 2).parameter_count == 16
-    assert LayerShapes("RNN", 10, 10).parameter_count == 220
+    torchs = sum(p.numel() for p in layer_of(options).parameters())
+    assert LayerShapes(**options).parameter_count == expected == torchs
 
 
 def evaluate_formula(formula, letters):
@@ -127,15 +116,9 @@ def evaluate_formula(formula, letters):
 @given(options())
 def test_every_formula_evaluates_to_its_shape(options):
     shapes = LayerShapes(**options)
-    letters = {
-        "B": shapes.batch_size,
-        "T": shapes.length,
-        "I": shapes.input_size,
-        "H": shapes.hidden_size,
-        "P": shapes.proj_size,
-        "L": shapes.num_layers,
-        "D": 1 + shapes.bidirectional,
-    }
+    names = ("batch_size", "length", "input_size", "hidden_size", "proj_size", "num_layers")
+    letters = dict(zip("BTIHPL", (getattr(shapes, name) for name in names), strict=True))
+    letters["D"] = 1 + shapes.bidirectional
     for row in (*shapes.parameters, *shapes.tensors):
         assert evaluate_formula(row.formula, letters) == row.shape
 
@@ -161,43 +144,44 @@ def test_explanations_are_true_for_real_tensors(options):
         assert torch.equal(h_n[-1], eval(expression, {"output": output}))
 
 
-def explanations(**options):
-    return {t.name: t.why for t in LayerShapes("LSTM", 5, 4, **options).tensors}
-
-
-def test_explanations_say_where_the_batch_axis_is():
-    assert "time comes first unless batch_first=True" in explanations()["input"]
-    assert explanations()["h_0"].endswith("; the batch axis is second")
-    assert "batch_first puts the batch in front" in explanations(batch_first=True)["input"]
-    assert explanations(batch_first=True)["h_0"].endswith("; never moved by batch_first")
-    alone = explanations(batch_first=True, batch_size=None)
-    assert "no batch axis, so batch_first changes nothing" in alone["input"]
-    assert alone["h_0"].endswith("; there is no batch axis")
-
-
-def test_explanations_say_which_states_a_tensor_holds():
-    assert explanations()["output"] == "the top layer's state at every step"
-    assert explanations()["h_n"].startswith("the state after the last step")
-    assert explanations(num_layers=2)["h_n"].startswith("every layer's state after the last step")
-    bidirectional = explanations(num_layers=2, bidirectional=True)
-    assert bidirectional["output"].endswith("forward then backward side by side")
-    assert bidirectional["h_n"].startswith("the state where each direction stops")
-
-
-def symbols(*sizes, **options):
-    return [p.symbol for p in LayerShapes(*sizes, **options).parameters]
+@pytest.mark.parametrize(
+    ("options", "name", "said"),
+    [
+        ({}, "input", "time comes first unless batch_first=True"),
+        ({}, "h_0", "; the batch axis is second$"),
+        ({"batch_first": True}, "input", "batch_first puts the batch in front"),
+        ({"batch_first": True}, "h_0", "; never moved by batch_first$"),
+        (
+            {"batch_first": True, "batch_size": None},
+            "input",
+            "no batch axis, so batch_first changes nothing",
+        ),
+        ({"batch_first": True, "batch_size": None}, "h_0", "; there is no batch axis$"),
+        ({}, "output", "^the top layer's state at every step$"),
+        ({}, "h_n", "^the state after the last step"),
+        ({"num_layers": 2}, "h_n", "^every layer's state after the last step"),
+        ({"bidirectional": True}, "output", "forward then backward side by side$"),
+        ({"bidirectional": True}, "h_n", "^the state where each direction stops"),
+    ],
+)
+def test_explanations_say_where_the_batch_axis_is_and_which_states_a_tensor_holds(
+    options, name, said
+):
+    (why,) = (t.why for t in LayerShapes("LSTM", 5, 4, **options).tensors if t.name == name)
+    assert re.search(said, why)
 
 
 def test_symbols_name_layer_and_direction_if_there_are_several():
-    assert symbols("GRU", 5, 4) == ["W_ih", "W_hh", "b_ih", "b_hh"]
-    assert symbols("RNN", 5, 4, num_layers=2, bias=False) == [
-        *("W_ih^(0)", "W_hh^(0)"),
-        *("W_ih^(1)", "W_hh^(1)"),
-    ]
-    assert symbols("LSTM", 5, 4, bidirectional=True, bias=False, proj_size=2) == [
-        *("W_ih^(0)", "W_hh^(0)", "W_hr^(0)"),
-        *("W_ih^(0)←", "W_hh^(0)←", "W_hr^(0)←"),
-    ]
+    for options, expected in (
+        ({}, "W_ih W_hh b_ih b_hh"),
+        ({"num_layers": 2, "bias": False}, "W_ih^(0) W_hh^(0) W_ih^(1) W_hh^(1)"),
+        (
+            {"bidirectional": True, "bias": False, "proj_size": 2},
+            "W_ih^(0) W_hh^(0) W_hr^(0) W_ih^(0)← W_hh^(0)← W_hr^(0)←",
+        ),
+    ):
+        parameters = LayerShapes("LSTM", 5, 4, **options).parameters
+        assert [p.symbol for p in parameters] == expected.split()
 
 
 # --- as text, as HTML, as data --------------------------------------------------------------------
@@ -233,20 +217,18 @@ def test_title_gives_the_number_of_sequences_and_steps(batch_size, length, endin
 
 def test_str_gives_two_tables_with_aligned_columns():
     text = str(LayerShapes("GRU", 10, 7, num_layers=12, bias=False, batch_size=None, length=3))
-    title, parameters, tensors = text.split("\n\n")
+    title, *tables = text.split("\n\n")
     assert title.startswith("GRU(10, 7, num_layers=12, bias=False) reading")
-    head, *rows, total = parameters.splitlines()
-    assert head.split() == ["parameter", "symbol", "shape", "formula", "count"]
+    (parameters, *rows, total), (tensors, *states) = (table.splitlines() for table in tables)
+    assert parameters.split() == ["parameter", "symbol", "shape", "formula", "count"]
     assert len(rows) == 24
-    assert {len(row) for row in (head, *rows, total)} == {len(head)}
+    assert {len(row) for row in (parameters, *rows, total)} == {len(parameters)}
     assert total.split() == ["total", str(10 * 21 + 7 * 21 + 11 * 2 * 7 * 21)]
-    column = head.index("shape")
-    assert all(row[column] == "(" and row[column - 2 : column] == "  " for row in rows)
-    head, *rows = tensors.splitlines()
-    assert head.split() == ["tensor", "shape", "formula", "why"]
-    assert [row.split()[0] for row in rows] == ["input", "h_0", "output", "h_n"]
-    column = head.index("shape")
-    assert all(row[column] == "(" and row[column - 2 : column] == "  " for row in rows)
+    assert tensors.split() == ["tensor", "shape", "formula", "why"]
+    assert [row.split()[0] for row in states] == ["input", "h_0", "output", "h_n"]
+    for head, body in ((parameters, rows), (tensors, states)):
+        column = head.index("shape")
+        assert all(row[column - 2 : column + 1] == "  (" for row in body)
     assert not any(line != line.rstrip() for line in text.splitlines())
 
 
@@ -335,6 +317,10 @@ def with_option(name, value):
     return LayerShapes(**{"mode": "LSTM", "input_size": 4, "hidden_size": 3, name: value})
 
 
+class Size(int):
+    pass
+
+
 @pytest.mark.parametrize("name", SIZES)
 def test_sizes_below_one_are_refused(name):
     assert getattr(with_option(name, 1), name) == 1
@@ -344,25 +330,14 @@ def test_sizes_below_one_are_refused(name):
 
 
 @pytest.mark.parametrize("name", [*SIZES, "proj_size"])
-@pytest.mark.parametrize("value", [2.0, "2", True, None])
-def test_sizes_that_are_not_integers_are_refused(name, value):
-    if (name, value) == ("batch_size", None):
-        assert with_option(name, value).batch_size is None
-    else:
+def test_sizes_of_any_integer_type_become_int_and_others_are_refused(name):
+    for kind in (np.int64, np.uint8, Size):
+        value = getattr(with_option(name, kind(2)), name)
+        assert value == 2
+        assert type(value) is int
+    for value in (2.0, "2", True, *([None] if name != "batch_size" else [])):
         with pytest.raises(TypeError, match=f"^{name} must be an integer, got {value!r}"):
             with_option(name, value)
-
-
-class Size(int):
-    pass
-
-
-@pytest.mark.parametrize("name", [*SIZES, "proj_size"])
-@pytest.mark.parametrize("kind", [np.int64, np.uint8, Size])
-def test_every_integer_type_is_accepted_and_becomes_int(name, kind):
-    value = getattr(with_option(name, kind(2)), name)
-    assert value == 2
-    assert type(value) is int
 
 
 @pytest.mark.parametrize("name", ["bias", "batch_first", "bidirectional"])
