@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 
 import pytest
 import torch
@@ -52,48 +53,25 @@ def assert_same_run(history, model, rows, twin):
     assert all_equal(weights(model), weights(twin))
 
 
-@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
-def test_training_steps_exactly_match_a_loop_written_by_hand(cell):
+def sgd(parameters):
+    return torch.optim.SGD(parameters, lr=0.5, momentum=0.9)
+
+
+@pytest.mark.parametrize(
+    ("cell", "make_optimizer", "clip_norm"),
+    [
+        *((cell, None, None) for cell in ("RNN", "GRU", "LSTM")),
+        ("RNN", lambda parameters: torch.optim.Adam(parameters, lr=0.02), None),
+        *(("RNN", None, clip_norm) for clip_norm in (0.05, 1.0, 1e6)),
+    ],
+)
+def test_training_steps_exactly_match_a_loop_written_by_hand(cell, make_optimizer, clip_norm):
     model, twin = make_model(cell), make_model(cell)
-    history = list(training_steps(model, VOCAB, TEXT, epochs=12))
-    rows = by_hand(twin, torch.optim.SGD(twin.parameters(), lr=0.5, momentum=0.9), 12)
+    optimizer = make_optimizer(model.parameters()) if make_optimizer else None
+    options = {"epochs": 12, "optimizer": optimizer, "clip_norm": clip_norm}
+    history = list(training_steps(model, VOCAB, TEXT, **options))
+    rows = by_hand(twin, (make_optimizer or sgd)(twin.parameters()), 12, clip_norm)
     assert_same_run(history, model, rows, twin)
-
-
-def test_any_torch_optimizer_may_be_given():
-    model, twin = make_model(), make_model()
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
-    history = train(model, VOCAB, TEXT, epochs=8, optimizer=optimizer)
-    rows = by_hand(twin, torch.optim.Adam(twin.parameters(), lr=0.02), 8)
-    assert_same_run(history, model, rows, twin)
-
-
-@pytest.mark.parametrize("clip_norm", [0.05, 1.0, 1e6])
-def test_clip_norm_clips_gradients_like_torch(clip_norm):
-    model, twin = make_model(), make_model()
-    history = train(model, VOCAB, TEXT, epochs=8, clip_norm=clip_norm)
-    optimizer = torch.optim.SGD(twin.parameters(), lr=0.5, momentum=0.9)
-    rows = by_hand(twin, optimizer, 8, max_norm=clip_norm)
-    assert_same_run(history, model, rows, twin)
-
-
-def test_clip_norm_limits_the_update_but_not_the_recorded_norm():
-    model = make_model()
-    before = weights(model)
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-    (record,) = training_steps(model, VOCAB, TEXT, epochs=1, optimizer=optimizer, clip_norm=0.01)
-    moved = torch.cat([(a - b).flatten() for a, b in zip(weights(model), before, strict=True)])
-    assert moved.norm().item() == pytest.approx(0.01, rel=1e-3)
-    assert record.gradient_norm > 0.1
-
-
-def test_a_record_holds_the_loss_before_the_update():
-    model = make_model()
-    before = loss_of(model)[0].item()
-    for record in training_steps(model, VOCAB, TEXT, epochs=3):
-        assert record.loss == before
-        before = loss_of(model)[0].item()
-        assert before < record.loss
 
 
 def test_gradient_norm_agrees_with_finite_differences():
@@ -163,47 +141,36 @@ def test_divergence_reports_its_epoch_and_advice_and_keeps_the_history():
 
 def test_divergence_in_the_generator_carries_no_history():
     model = make_model()
-    with pytest.raises(Diverged) as caught:
-        for _ in training_steps(model, VOCAB, TEXT, optimizer=diverging_optimizer(model)):
-            pass
+    with pytest.raises(FloatingPointError) as caught:
+        list(training_steps(model, VOCAB, TEXT, optimizer=diverging_optimizer(model)))
     assert caught.value.history == History(())
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-@pytest.mark.parametrize("clip_norm", [None, 1.0])
-def test_divergence_does_not_change_the_weights(value, clip_norm):
+@pytest.mark.parametrize(
+    ("clip_norm", "advice"), [(None, r" or clip_norm=1\.0, and"), (1.0, r", and check that the i")]
+)
+def test_divergence_gives_advice_and_does_not_change_the_weights(value, clip_norm, advice):
     model = make_model()
     with torch.no_grad():
         model.head.bias[0] = value
     before = weights(model)
-    with pytest.raises(Diverged, match="epoch 1: the loss is nan and its gradient norm nan"):
+    message = rf"epoch 1: the loss is nan and its gradient norm nan.*\(it is 0\.5\){advice}"
+    with pytest.raises(Diverged, match=message):
         train(model, VOCAB, TEXT, clip_norm=clip_norm)
-    assert all(
-        torch.equal(a.isnan(), b.isnan()) for a, b in zip(before, weights(model), strict=True)
-    )
-    assert all_equal([w.nan_to_num() for w in before], [w.nan_to_num() for w in weights(model)])
+    for a, b in zip(before, weights(model), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0, equal_nan=True)
 
 
-def test_an_infinite_gradient_with_a_finite_loss_is_divergence_too():
+def test_an_infinite_gradient_or_loss_alone_is_divergence_too(monkeypatch):
     model = CharRNN(len(VOCAB), len(VOCAB), output_layer=False, seed=0)
     model.rnn.weight_hh_l0.register_hook(lambda grad: torch.full_like(grad, math.inf))
     with pytest.raises(Diverged, match=r"epoch 1: the loss is \d\.\d+ and its gradient norm inf"):
         train(model, VOCAB, TEXT)
-
-
-def test_an_infinite_loss_with_a_finite_gradient_is_divergence(monkeypatch):
     real = nn.functional.cross_entropy
     monkeypatch.setattr(nn.functional, "cross_entropy", lambda *a: real(*a) + math.inf)
     with pytest.raises(Diverged, match=r"the loss is inf and its gradient norm \d"):
         train(make_model(), VOCAB, TEXT)
-
-
-def test_divergence_with_clipping_does_not_advise_clipping():
-    model = make_model()
-    with torch.no_grad():
-        model.head.bias[0] = math.nan
-    with pytest.raises(Diverged, match=r"learning rate \(it is 0.5\), and check that the initial"):
-        train(model, VOCAB, TEXT, clip_norm=1.0)
 
 
 def test_divergence_with_several_learning_rates_quotes_the_first():
@@ -213,11 +180,10 @@ def test_divergence_with_several_learning_rates_quotes_the_first():
         train(model, VOCAB, TEXT, optimizer=torch.optim.SGD(groups, lr=1e307))
 
 
-def test_divergence_is_a_floating_point_error():
-    assert issubclass(Diverged, FloatingPointError)
-
-
 # --- errors ---------------------------------------------------------------------------------------
+
+
+ELSEWHERE = torch.optim.SGD(make_model().parameters(), lr=0.1)
 
 
 @pytest.mark.parametrize("run", [training_steps, train])
@@ -226,6 +192,7 @@ def test_divergence_is_a_floating_point_error():
     [
         ({"model": nn.RNN(3, 3)}, TypeError, "model must be a CharRNN, got RNN"),
         ({"vocab": Vocabulary("ab")}, ValueError, "has 2 characters and the model 9: .*len.vocab"),
+        ({"vocab": "abc"}, TypeError, "vocab must be a Vocabulary, got str"),
         ({"text": "h"}, ValueError, "at least 2 characters, .* got 'h'"),
         ({"text": ""}, ValueError, "at least 2 characters, .* got ''"),
         ({"text": "help"}, ValueError, "'p' .* at position 3"),
@@ -235,6 +202,8 @@ def test_divergence_is_a_floating_point_error():
         ({"clip_norm": 0.0}, ValueError, "clip_norm must be positive, got 0.0"),
         ({"clip_norm": -1.0}, ValueError, "clip_norm must be positive, got -1.0"),
         ({"clip_norm": math.nan}, ValueError, "clip_norm must be positive, got nan"),
+        ({"optimizer": torch.optim.SGD}, TypeError, "optimizer must be a torch.optim.Optimizer"),
+        ({"optimizer": ELSEWHERE}, ValueError, "none of this model's parameters"),
     ],
 )
 def test_invalid_arguments_are_refused_at_the_call(run, changed, error, message):
@@ -272,35 +241,13 @@ def test_progress_is_never_shown_without_a_terminal(slow_model, capfd):
 def test_progress_appears_in_a_terminal_after_two_seconds_and_is_removed_at_the_end(
     slow_model, monkeypatch, capsys
 ):
-    terminal = Terminal()
-    monkeypatch.setattr("sys.stderr", terminal)
-    train(slow_model, VOCAB, TEXT)
+    for epochs in (1, 50):
+        terminal = Terminal()
+        monkeypatch.setattr("sys.stderr", terminal)
+        train(slow_model, VOCAB, TEXT, epochs=epochs)
+        if epochs == 1:
+            assert terminal.getvalue().strip() == ""
     first, *_, wiped, end = terminal.getvalue().lstrip("\r").split("\r")
-    assert "2/50 [00:02<00:48,  1.00epoch/s]" in first
+    assert re.search(r"2/50 \[00:02<00:48,  1.00epoch/s\]", first)
     assert wiped.strip() == end == ""
     assert capsys.readouterr().out == ""
-
-
-def test_progress_of_a_short_run_is_not_shown_in_a_terminal(slow_model, monkeypatch):
-    terminal = Terminal()
-    monkeypatch.setattr("sys.stderr", terminal)
-    train(slow_model, VOCAB, TEXT, epochs=1)
-    assert terminal.getvalue().strip() == ""
-
-
-def test_arguments_of_the_wrong_type_are_refused_at_the_call(sentence_model):
-    model, vocab, text = sentence_model
-    with pytest.raises(TypeError, match="vocab must be a Vocabulary, got str"):
-        training_steps(model, "abc", text)
-    with pytest.raises(TypeError, match=r"optimizer must be a torch.optim.Optimizer"):
-        training_steps(model, vocab, text, optimizer=torch.optim.SGD)
-    other_model = CharRNN(len(vocab), 4)
-    other_optimizer = torch.optim.SGD(other_model.parameters(), lr=0.1)
-    with pytest.raises(ValueError, match="none of this model's parameters"):
-        training_steps(model, vocab, text, optimizer=other_optimizer)
-
-
-@pytest.fixture
-def sentence_model():
-    vocab = Vocabulary.from_text("hello")
-    return CharRNN(len(vocab), 4, seed=0), vocab, "hello"
