@@ -11,6 +11,7 @@ from charseq import CharRNN, NumpyNet
 from charseq.net import Reader
 
 V, H = 9, 6
+CELLS = ("RNN", "GRU", "LSTM")
 KINDS = [
     {"hidden_size": H},
     {"hidden_size": H, "embedding_size": 3},
@@ -18,6 +19,17 @@ KINDS = [
     {"hidden_size": V, "output_layer": False},
     {"hidden_size": V, "embedding_size": 4, "output_layer": False},
 ]
+
+
+def networks(*numbers_of_layers):
+    """Run a test for each kind of network, as `cell`, `num_layers` and `kind`."""
+
+    def mark(test):
+        for name, values in (("kind", KINDS), ("num_layers", numbers_of_layers), ("cell", CELLS)):
+            test = pytest.mark.parametrize(name, values)(test)
+        return test
+
+    return mark
 
 
 def model_of(seed=0, **options):
@@ -36,9 +48,7 @@ def doubled(model):
     return model
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("num_layers", [1, 3])
-@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+@networks(1, 3)
 def test_net_matches_torch_at_every_character(cell, num_layers, kind):
     model = doubled(model_of(cell=cell, num_layers=num_layers, **kind).double())
     ids = torch.randint(V, (4, 25), generator=torch.Generator().manual_seed(1))
@@ -56,9 +66,7 @@ def test_net_matches_torch_at_every_character(cell, num_layers, kind):
         np.testing.assert_allclose(np.stack(parts), expected_parts.numpy(), rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("num_layers", [1, 3])
-@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+@networks(1, 3)
 def test_net_in_float32_rounds_like_torch(cell, num_layers, kind):
     model = doubled(model_of(cell=cell, num_layers=num_layers, **kind))
     ids = torch.randint(V, (4, 3), generator=torch.Generator().manual_seed(1))
@@ -114,9 +122,7 @@ def read_both_ways(net, reader, ids):
     return np.stack(reader_logits), np.stack(step_logits)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("num_layers", [1, 2, 3])
-@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+@networks(1, 2, 3)
 def test_the_fast_reader_gives_the_same_logits_as_step(cell, num_layers, kind):
     net = tripled(NumpyNet.from_model(model_of(cell=cell, num_layers=num_layers, **kind).double()))
     for streams in (1, 2, 64):
@@ -128,9 +134,7 @@ def test_the_fast_reader_gives_the_same_logits_as_step(cell, num_layers, kind):
         np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-10 * largest)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("num_layers", [1, 2, 3])
-@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+@networks(1, 2, 3)
 def test_the_fast_reader_in_float32_rounds_like_step(cell, num_layers, kind):
     model = model_of(cell=cell, num_layers=num_layers, **kind)
     net, exact = (tripled(NumpyNet.from_model(m)) for m in (model, copy.deepcopy(model).double()))
@@ -157,37 +161,28 @@ def arrays_of(model):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("num_layers", [1, 2])
-def test_a_missing_weight_is_named(kind, num_layers):
-    model = model_of(num_layers=num_layers, **kind)
-    for name in arrays_of(model):
+def test_a_weight_that_is_missing_or_of_the_wrong_shape_is_named(kind):
+    model = model_of(num_layers=2, **kind)
+    arrays = arrays_of(model)
+    for name, value in arrays.items():
         if kind.get("tied") and name == "head.weight":
-            continue  # tied: the embedding is used
-        remaining = {key: value for key, value in arrays_of(model).items() if key != name}
+            continue  # the embedding is used
+        remaining = {key: value for key, value in arrays.items() if key != name}
         with pytest.raises(KeyError, match=f"there is no weight {name}"):
             NumpyNet(model.options, remaining)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_weight_of_the_wrong_shape_is_named_with_both_shapes(kind):
-    model = model_of(**kind)
-    for name, value in arrays_of(model).items():
-        if kind.get("tied") and name == "head.weight":
-            continue
-        wrong = {**arrays_of(model), name: value[:-1]}
         with pytest.raises(ValueError, match=f"^{name} must have shape .*, got ") as caught:
-            NumpyNet(model.options, wrong)
+            NumpyNet(model.options, {**arrays, name: value[:-1]})
         assert str(value.shape) in str(caught.value)
         assert str(value[:-1].shape) in str(caught.value)
 
 
 def test_a_weight_that_the_options_do_not_need_is_named():
-    deep = model_of(num_layers=2)
-    with pytest.raises(ValueError, match=r"with these options there is no weight rnn.weight_ih_l1"):
-        NumpyNet({**deep.options, "num_layers": 1}, arrays_of(deep))
-    with_head = model_of(hidden_size=V)
-    with pytest.raises(ValueError, match=r"with these options there is no weight head.weight"):
-        NumpyNet({**with_head.options, "output_layer": False}, arrays_of(with_head))
+    for model, less, name in (
+        (model_of(num_layers=2), {"num_layers": 1}, "rnn.weight_ih_l1"),
+        (model_of(hidden_size=V), {"output_layer": False}, "head.weight"),
+    ):
+        with pytest.raises(ValueError, match=f"with these options there is no weight {name}"):
+            NumpyNet({**model.options, **less}, arrays_of(model))
 
 
 @pytest.mark.parametrize("name", ["vocab_size", "hidden_size", "num_layers", "embedding_size"])
@@ -225,16 +220,12 @@ def test_read_gives_the_states_and_logits_of_torch(cell, num_layers):
     np.testing.assert_allclose(states, expected_states[0].numpy(), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("ids", [[[1, 2]], [V], [-1], [0.5]])
-def test_read_refuses_what_is_not_the_ids_of_one_text(ids):
-    with pytest.raises((ValueError, TypeError), match=r"id|shape"):
-        NumpyNet.from_model(model_of()).read(ids)
-
-
-def test_read_of_an_empty_text_gives_empty_arrays():
-    logits, states = NumpyNet.from_model(model_of()).read([])
-    assert logits.shape == (0, V)
-    assert states.shape == (0, H)
+def test_read_takes_the_ids_of_one_text_which_may_be_empty():
+    net = NumpyNet.from_model(model_of())
+    assert [array.shape for array in net.read([])] == [(0, V), (0, H)]
+    for ids in ([[1, 2]], [V], [-1], [0.5]):
+        with pytest.raises((ValueError, TypeError), match=r"id|shape"):
+            net.read(ids)
 
 
 @pytest.mark.parametrize("num_layers", [1, 2])
@@ -258,21 +249,17 @@ def test_without_units_computes_what_zeros_in_their_place_would_give(cell, num_l
     assert not np.array_equal(net.read(ids)[0], logits)
 
 
-def test_without_units_leaves_the_network_as_it_is():
+def test_without_units_refuses_what_is_no_unit_and_leaves_the_network_as_it_is():
     net = NumpyNet.from_model(model_of(cell="GRU"))
     ids = rng().integers(V, size=12)
     before, _ = net.read(ids)
     net.without_units(range(H)).read(ids)
     np.testing.assert_array_equal(net.read(ids)[0], before)
-
-
-@pytest.mark.parametrize("unit", [-1, H, 100])
-def test_without_units_refuses_a_unit_that_there_is_not(unit):
-    with pytest.raises(ValueError, match=rf"no unit {unit}: expected a number from 0 to {H - 1}"):
-        NumpyNet.from_model(model_of()).without_units([0, unit])
-
-
-def test_without_units_refuses_a_network_whose_units_are_its_scores():
+    for unit in (-1, H, 100):
+        with pytest.raises(
+            ValueError, match=rf"no unit {unit}: expected a number from 0 to {H - 1}"
+        ):
+            net.without_units([0, unit])
     net = NumpyNet.from_model(model_of(hidden_size=V, output_layer=False))
     with pytest.raises(ValueError, match="each unit is the score of a character"):
         net.without_units([0])
