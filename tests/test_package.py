@@ -21,29 +21,10 @@ ROOT = Path(__file__).parents[1]
 FOLDER = Path(charseq.__file__).parent
 PRIVATE = ["_version", "_checks", "_errors", "_run_files", "_terminal"]
 MODULES = [
-    "vocab",
-    "files",
-    "texts",
-    "corpus",
-    "baselines",
-    "reference",
-    "shapes",
-    "plotting",
-    "diagrams",
-    "history",
-    "net",
-    "conversions",
-    "sampling",
-    "layers",
-    "model",
-    "training",
-    "processes",
-    "language_model",
-    "saved_state",
-    "checkpoint",
-    "trainer",
-    "cli",
-]
+    "vocab", "files", "texts", "corpus", "baselines", "reference", "shapes", "plotting", "diagrams",
+    "history", "net", "conversions", "sampling", "layers", "model", "training", "processes",
+    "language_model", "saved_state", "checkpoint", "trainer", "cli",
+]  # fmt: skip
 HEAVY = {"torch", "matplotlib"}
 
 
@@ -118,19 +99,16 @@ def test_a_module_imports_by_full_names_and_never_the_whole_package(module):
 # --- names ----------------------------------------------------------------------------------------
 
 
-def test_every_public_name_is_a_public_name_of_its_module():
+def test_every_public_name_is_a_public_name_of_its_module_in_the_order_of_the_modules():
     assert set(charseq.__all__) == set(charseq._MODULE_OF)
+    places = [MODULES.index(charseq._MODULE_OF[name]) for name in charseq.__all__]
+    assert places == sorted(places)
     assert len(charseq.__all__) == len(set(charseq.__all__))
     for name in charseq.__all__:
         module = importlib.import_module(f"charseq.{charseq._MODULE_OF[name]}")
         assert name in module.__all__
         assert getattr(charseq, name) is getattr(module, name)
         assert getattr(charseq, name).__module__ == module.__name__
-
-
-def test_public_names_are_in_the_order_of_the_modules():
-    places = [MODULES.index(charseq._MODULE_OF[name]) for name in charseq.__all__]
-    assert places == sorted(places)
 
 
 def test_names_for_type_checkers_are_the_names_at_run_time():
@@ -140,10 +118,14 @@ def test_names_for_type_checkers_are_the_names_at_run_time():
     assert offered == {name: f"charseq.{home}" for name, home in charseq._MODULE_OF.items()}
 
 
-@pytest.mark.parametrize("module", MODULES[:-1])  # the last one, cli, is run
-def test_modules_are_attributes_without_being_imported_first(module):
-    assert run_python(f"import charseq; print(charseq.{module}.__name__)") == f"charseq.{module}"
-    assert charseq.__getattr__(module) is sys.modules[f"charseq.{module}"]
+def test_modules_are_attributes_without_being_imported_first_and_names_are_looked_up_once():
+    modules = MODULES[:-1]  # the last one, cli, is run
+    code = f"import charseq; print(*[getattr(charseq, name).__name__ for name in {modules}])"
+    assert run_python(code).split() == [f"charseq.{name}" for name in modules]
+    code = "import charseq; print('NGram' in vars(charseq)); charseq.NGram; print(*vars(charseq))"
+    first, _, later = run_python(code).partition("\n")
+    assert first == "False"
+    assert "NGram" in later.split()
 
 
 @pytest.mark.parametrize(("old", "new"), charseq._OLD_NAMES.items())
@@ -152,18 +134,9 @@ def test_an_old_name_gives_the_new_object_and_warns(old, new):
         assert getattr(charseq, old) is getattr(charseq, new)
 
 
-def test_the_package_is_marked_as_typed():
+def test_the_package_is_marked_as_typed_and_its_version_has_three_numbers():
     assert (FOLDER / "py.typed").exists()  # PEP 561
-
-
-def test_a_public_name_is_looked_up_only_once():
-    assert (
-        run_python(
-            "import charseq; first = 'Vocabulary' in vars(charseq); charseq.Vocabulary;"
-            "print(first, 'Vocabulary' in vars(charseq))"
-        )
-        == "False True"
-    )
+    assert re.fullmatch(r"\d+\.\d+\.\d+", charseq.__version__)
 
 
 def test_dir_lists_every_public_name():
@@ -177,10 +150,6 @@ def test_an_unknown_name_raises_attribute_error():
     with pytest.raises(AttributeError, match="module 'charseq' has no attribute 'trian'"):
         charseq.trian  # noqa: B018 - looking it up is the test
     assert not hasattr(charseq, "_MODULE_OF_")
-
-
-def test_version_has_three_numbers():
-    assert re.fullmatch(r"\d+\.\d+\.\d+", charseq.__version__)
 
 
 # --- docstrings: their form is for tests/lint.py --------------------------------------------------
