@@ -31,6 +31,7 @@ CASES = [  # library, cell, reset_after
     for cell in GATES
     for after in (layout.reset_after if cell == "GRU" else (True,))
 ]
+every_case = pytest.mark.parametrize(("library", "cell", "after"), CASES)
 both_precisions = pytest.mark.parametrize("dtype", BAR)
 every_cell = pytest.mark.parametrize("cell", GATES)
 
@@ -60,6 +61,16 @@ def states_of(params, cell, x, states, reset_after=True):
     if cell == "GRU":
         return gru_forward(x, states[0], params, reset_after=reset_after)[0]
     return rnn_forward(x, states[0], params)[0]
+
+
+def states_by_torch(params, cell, x, states):
+    """Let a layer of torch load the weights and compute all states; return its weights, too."""
+    layer = getattr(torch.nn, cell)(I, H, batch_first=True, dtype=getattr(torch, x.dtype.name))
+    weights = to_library(params, "torch", cell)
+    layer.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+    start = [torch.from_numpy(state[None]) for state in states]
+    outputs = layer(torch.from_numpy(x), tuple(start) if cell == "LSTM" else start[0])[0]
+    return outputs.detach().numpy(), {k: v.numpy() for k, v in layer.state_dict().items()}
 
 
 def largest_difference(a, b):
@@ -202,7 +213,7 @@ def states_by_equations(weights, library, cell, x, states, reset_after=True):
 
 
 @both_precisions
-@pytest.mark.parametrize(("library", "cell", "after"), CASES)
+@every_case
 def test_weights_for_a_library_give_the_same_states_by_its_equations(library, cell, after, dtype):
     params = random_params(cell, library, dtype, after)
     weights = to_library(params, library, cell, reset_after=after)
@@ -223,13 +234,12 @@ def random_weights(library, cell, after, dtype):
             return [redraw(value) for value in item]
         return rng.uniform(-0.6, 0.6, item.shape).astype(dtype)
 
-    return redraw(
-        to_library(random_params(cell, library, dtype, after), library, cell, reset_after=after)
-    )
+    params = random_params(cell, library, dtype, after)
+    return redraw(to_library(params, library, cell, reset_after=after))
 
 
 @both_precisions
-@pytest.mark.parametrize(("library", "cell", "after"), CASES)
+@every_case
 def test_weights_from_a_library_give_its_states_in_torch_s_layout(library, cell, after, dtype):
     weights = random_weights(library, cell, after, dtype)
     params = from_library(weights, library, cell, reset_after=after)
@@ -247,14 +257,15 @@ def leaves(weights):
     return [weights]
 
 
-@pytest.mark.parametrize(("library", "cell", "after"), CASES)
-def test_there_and_back_gives_every_number_of_the_library_again(library, cell, after):
+@every_case
+def test_there_and_back_gives_every_number_of_the_library_again_in_copies(library, cell, after):
     weights = random_weights(library, cell, after, "float64")
     params = from_library(weights, library, cell, reset_after=after)
     again = to_library(params, library, cell, reset_after=after)
     assert type(again) is type(weights)
     for a, b in zip(leaves(again), leaves(weights), strict=True):
         assert np.array_equal(a, b)
+        assert not any(np.shares_memory(array, own) for array in (a, b) for own in params)
 
 
 @given(st.sampled_from(CASES), st.integers(1, 5), st.integers(1, 5))
@@ -309,15 +320,6 @@ def test_two_biases_stay_two_in_a_library_that_has_two(library, cell):
         assert np.array_equal(ours, back)
 
 
-@pytest.mark.parametrize(("library", "cell", "after"), CASES)
-def test_the_weights_are_copies(library, cell, after):
-    params = random_params(cell, library, reset_after=after)
-    weights = to_library(params, library, cell, reset_after=after)
-    assert not any(np.shares_memory(leaf, own) for leaf in leaves(weights) for own in params)
-    back = from_library(weights, library, cell, reset_after=after)
-    assert not any(np.shares_memory(leaf, own) for leaf in leaves(weights) for own in back)
-
-
 @both_precisions
 def test_swapping_the_update_gate_exchanges_z_and_1_minus_z(dtype):
     params = random_params("GRU", dtype=dtype)
@@ -340,33 +342,23 @@ def test_swapping_the_update_gate_exchanges_z_and_1_minus_z(dtype):
 @both_precisions
 @every_cell
 def test_torch_s_layers_load_the_weights(cell, dtype):
-    layer = getattr(torch.nn, cell)(I, H, batch_first=True, dtype=getattr(torch, dtype))
     params = random_params(cell, dtype=dtype)
-    weights = to_library(params, "torch", cell)
-    layer.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     x, states = random_inputs(cell, dtype)
-    start = [torch.from_numpy(state[None]) for state in states]
-    theirs = layer(torch.from_numpy(x), tuple(start) if cell == "LSTM" else start[0])[0]
-    assert (
-        largest_difference(theirs.detach().numpy(), states_of(params, cell, x, states))
-        <= BAR[dtype]
-    )
-    state_dict = {name: tensor.numpy() for name, tensor in layer.state_dict().items()}
+    theirs, state_dict = states_by_torch(params, cell, x, states)
+    assert largest_difference(theirs, states_of(params, cell, x, states)) <= BAR[dtype]
     assert np.array_equal(from_library(state_dict, "torch", cell).W_hh, params.W_hh)
 
 
 def test_a_diagonal_matrix_gives_the_same_states_with_both_placements_of_the_reset_gate():
     params = random_params("GRU")
     params.W_hh[2 * H :] = np.diag(params.W_hh[2 * H :].diagonal())
-    params.b_hh[2 * H :] = 0
     x, states = random_inputs("GRU")
-    after = states_of(params, "GRU", x, states)
-    before = states_of(params, "GRU", x, states, reset_after=False)
-    assert largest_difference(after, before) <= BAR["float64"]
-    params.b_hh[2 * H :] = 1  # the condition on the bias is needed
-    after = states_of(params, "GRU", x, states)
-    before = states_of(params, "GRU", x, states, reset_after=False)
-    assert largest_difference(after, before) > 0.01
+    differences = []
+    for bias in (0, 1):  # the condition on the bias is needed
+        params.b_hh[2 * H :] = bias
+        both = (states_of(params, "GRU", x, states, reset_after=after) for after in (True, False))
+        differences.append(largest_difference(*both))
+    assert differences[0] <= BAR["float64"] < 0.01 < differences[1]
 
 
 def test_an_underscore_at_the_end_of_a_key_is_ignored():
@@ -421,51 +413,33 @@ def test_no_sum_of_the_two_biases_would_have_given_the_states():
         assert largest_difference(states_of(merged, "GRU", x, states), right) > 0.01
 
 
+OF_TORCH = zip(
+    ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"),
+    zeros((8, 3), (8, 2), (8,), (8,)),
+    strict=True,
+)
+
+
 @pytest.mark.parametrize(
     ("weights", "library", "cell", "message"),
     [
-        (
-            zeros((8, 3), (8, 2), (8,)),
-            "keras",
-            "LSTM",
-            "the weights of an LSTM in Keras are a list of kernel (I, 4H), recurrent_kernel "
-            "(H, 4H), bias (4H,); got a list of (8, 3), (8, 2), (8,). The matrices are transposed",
-        ),
-        (
-            zeros((2, 8), (3, 8), (8,)),
-            "keras",
-            "LSTM",
-            "recurrent_kernel (H, 4H), bias (4H,); got a list of (2, 8), (3, 8), (8,)",
-        ),
-        (
-            zeros((3, 6), (2, 6), (6,)),
-            "keras",
-            "GRU",
-            "bias (2, 3H); got a list of (3, 6), (2, 6), (6,). They look like the weights of a GRU "
-            "in Keras with reset_after=False",
-        ),
-        (
-            zeros((3, 6), (2, 6), (2, 6)),
-            "keras",
-            "LSTM",
-            "They look like the weights of a GRU in Keras",
-        ),
-        (
-            dict(zip(("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"),
-                     zeros((8, 3), (8, 2), (8,), (8,)), strict=True)),
-            "keras",
-            "LSTM",
-            "got a dict of weight_ih_l0 (8, 3), weight_hh_l0 (8, 2), bias_ih_l0 (8,), bias_hh_l0 "
-            "(8,). They look like the weights of an LSTM in PyTorch",
-        ),
-        (
-            zeros((3, 8), (2, 8), (8,)),
-            "torch",
-            "LSTM",
-            "are a dict of weight_ih_l0 (4H, I), weight_hh_l0 (4H, H), bias_ih_l0 (4H,), "
-            "bias_hh_l0 (4H,); got a list of (3, 8), (2, 8), (8,). They look like the weights of "
-            "an LSTM in Keras",
-        ),
+        (zeros((8, 3), (8, 2), (8,)), "keras", "LSTM",
+         "the weights of an LSTM in Keras are a list of kernel (I, 4H), recurrent_kernel "
+         "(H, 4H), bias (4H,); got a list of (8, 3), (8, 2), (8,). The matrices are transposed"),
+        (zeros((2, 8), (3, 8), (8,)), "keras", "LSTM",
+         "recurrent_kernel (H, 4H), bias (4H,); got a list of (2, 8), (3, 8), (8,)"),
+        (zeros((3, 6), (2, 6), (6,)), "keras", "GRU",
+         "bias (2, 3H); got a list of (3, 6), (2, 6), (6,). They look like the weights of a GRU "
+         "in Keras with reset_after=False"),
+        (zeros((3, 6), (2, 6), (2, 6)), "keras", "LSTM",
+         "They look like the weights of a GRU in Keras"),
+        (dict(OF_TORCH), "keras", "LSTM",
+         "got a dict of weight_ih_l0 (8, 3), weight_hh_l0 (8, 2), bias_ih_l0 (8,), bias_hh_l0 "
+         "(8,). They look like the weights of an LSTM in PyTorch"),
+        (zeros((3, 8), (2, 8), (8,)), "torch", "LSTM",
+         "are a dict of weight_ih_l0 (4H, I), weight_hh_l0 (4H, H), bias_ih_l0 (4H,), "
+         "bias_hh_l0 (4H,); got a list of (3, 8), (2, 8), (8,). They look like the weights of "
+         "an LSTM in Keras"),
         ([], "cudnn", "RNN", "W_i (H, I), W_h (H, H), b_i (H,), b_h (H,); got a list of nothing"),
         (zeros((3, 8), (2, 8)), "keras", "LSTM", "got a list of (3, 8), (2, 8)"),
         ({"i": {"kernel": np.zeros((3, 2))}}, "linen", "RNN", "got a dict of i/kernel (3, 2)"),
@@ -618,15 +592,10 @@ def test_weights_of_a_layer_of_the_library_give_its_states(
         assert shapes_of(weights) == SHAPES[library, cell]
     difference = largest_difference(theirs, states_of(params, cell, x, states, after))
     record_property("difference", difference)
-    assert difference <= real_bar(library, cell, after, dtype)
+    bar = real_bar(library, cell, after, dtype)
+    assert difference <= bar
     if after:
-        layer = getattr(torch.nn, cell)(I, H, batch_first=True, dtype=getattr(torch, dtype))
-        in_torch = to_library(params, "torch", cell)
-        layer.load_state_dict({name: torch.from_numpy(array) for name, array in in_torch.items()})
-        start = [torch.from_numpy(state[None]) for state in states]
-        outputs = layer(torch.from_numpy(x), tuple(start) if cell == "LSTM" else start[0])[0]
-        bar = real_bar(library, cell, after, dtype)
-        assert largest_difference(outputs.detach().numpy(), theirs) <= bar
+        assert largest_difference(states_by_torch(params, cell, x, states)[0], theirs) <= bar
 
 
 @a_library_may_warn
