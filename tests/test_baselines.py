@@ -59,22 +59,6 @@ class DictionaryNGram:
         return -sum(math.log(self.probability(ids[:t], ids[t])) for t in range(len(ids))) / len(ids)
 
 
-@given(
-    ids=small_texts,
-    text=st.lists(st.integers(0, 3), min_size=1, max_size=30),
-    order=st.integers(1, 6),
-)
-def test_ngram_matches_a_dictionary_implementation(ids, text, order):
-    ngram, dictionary_ngram = NGram(order, corpus_of(ids)), DictionaryNGram(order, ids, 4)
-    assert ngram.loss(text) == pytest.approx(dictionary_ngram.loss(text), rel=1e-12)
-    for length in range(len(text) + 1):
-        np.testing.assert_allclose(
-            ngram.probabilities(text[:length]),
-            [dictionary_ngram.probability(text[:length], char) for char in range(4)],
-            rtol=1e-12,
-        )
-
-
 def test_ngram_matches_a_dictionary_implementation_on_real_text():
     corpus = Corpus.from_text(load_text("python-reference")[:6000])
     train, valid = corpus.split(valid=0.1)
@@ -86,27 +70,21 @@ def test_ngram_matches_a_dictionary_implementation_on_real_text():
         )
 
 
-@given(ids=small_texts, order=st.integers(1, 6), context=st.lists(st.integers(0, 6)), V=st.just(7))
-def test_probabilities_are_positive_and_sum_to_1_after_every_context(ids, order, context, V):
-    p = NGram(order, corpus_of(ids, V)).probabilities(np.array(context, dtype=int))
-    assert p.shape == (V,)
-    assert (p > 0).all()
-    assert p.sum() == pytest.approx(1, abs=1e-14)
-
-
-@given(ids=small_texts, order=st.integers(1, 5), text=st.lists(st.integers(0, 3), min_size=1))
-def test_loss_is_the_mean_negative_log_probability_of_the_characters(ids, order, text):
-    ngram = NGram(order, corpus_of(ids))
-    losses = [-math.log(ngram.probabilities(text[:t])[char]) for t, char in enumerate(text)]
-    assert ngram.loss(text) == pytest.approx(np.mean(losses), rel=1e-12)
-    assert ngram.bits_per_character(text) == pytest.approx(np.mean(losses) / math.log(2), rel=1e-12)
-
-
-@given(ids=small_texts, context=st.lists(st.integers(0, 3), max_size=20), order=st.integers(1, 4))
-def test_only_the_last_characters_of_the_context_matter(ids, context, order):
-    ngram = NGram(order, corpus_of(ids))
-    last = context[max(0, len(context) - order + 1) :]
-    np.testing.assert_array_equal(ngram.probabilities(context), ngram.probabilities(last))
+@given(
+    ids=small_texts,
+    text=st.lists(st.integers(0, 6), min_size=1, max_size=30),
+    order=st.integers(1, 6),
+)
+def test_ngram_matches_a_dictionary_implementation(ids, text, order):
+    ngram, dictionary_ngram = NGram(order, corpus_of(ids, V=7)), DictionaryNGram(order, ids, 7)
+    loss = dictionary_ngram.loss(text)
+    assert ngram.loss(text) == pytest.approx(loss, rel=1e-12)
+    assert ngram.bits_per_character(text) == pytest.approx(loss / math.log(2), rel=1e-12)
+    for length in range(len(text) + 1):
+        p = ngram.probabilities(text[:length])
+        expected = [dictionary_ngram.probability(text[:length], char) for char in range(7)]
+        np.testing.assert_allclose(p, expected, rtol=1e-12)
+        assert p.sum() == pytest.approx(1, abs=1e-14)
 
 
 # --- closed forms ---------------------------------------------------------------------------------
@@ -141,12 +119,6 @@ def test_bigram_loss_on_a_long_text_is_the_entropy_rate():
     assert NGram(1, train).bits_per_character(valid.ids) == pytest.approx(1, abs=0.02)
 
 
-def test_random_text_needs_log_2_of_the_vocabulary_size_bits_per_character():
-    train, valid = corpus_of(np.random.default_rng(0).integers(0, 4, 50_000)).split(valid=0.2)
-    for order in (1, 2, 3):
-        assert NGram(order, train).bits_per_character(valid.ids) == pytest.approx(2, abs=0.01)
-
-
 def test_unseen_characters_share_a_small_probability_equally():
     p = NGram(3, corpus_of([0, 1] * 50, V=10)).probabilities([1, 0])
     assert len({*p[2:]}) == 1
@@ -156,6 +128,7 @@ def test_unseen_characters_share_a_small_probability_equally():
 def test_a_text_may_be_as_short_as_the_order():
     for order in (1, 2, 3):
         assert NGram(order, corpus_of([0, 1, 2][:order])).loss([3]) > 0
+    assert repr(NGram(2, corpus_of([0, 1]))) == "NGram(order 2, 4 characters)"
 
 
 def test_a_large_vocabulary_and_a_high_order_do_not_overflow():
@@ -177,10 +150,6 @@ def test_every_order_up_to_5_beats_the_order_below_on_held_back_text():
     assert math.log2(len(train.vocab)) > bits[0] > 4 > bits[1] > 3 > bits[2] > 2 > bits[4] > 1
 
 
-def test_repr_gives_the_order_and_the_vocabulary_size():
-    assert repr(NGram(2, corpus_of([0, 1]))) == "NGram(order 2, 4 characters)"
-
-
 # --- errors ---------------------------------------------------------------------------------------
 
 
@@ -189,11 +158,8 @@ def test_order_must_be_from_1_to_the_length_of_the_text(order):
     message = f"order must be 1 or more, and no more than the 3 characters .*, got {order}$"
     with pytest.raises(ValueError, match=message):
         NGram(order, corpus_of([0, 1, 2]))
-
-
-def test_order_must_be_an_integer():
     with pytest.raises(TypeError, match="integer"):
-        NGram(1.5, corpus_of([0, 1, 2]))
+        NGram(order + 0.5, corpus_of([0, 1, 2]))
 
 
 @pytest.mark.parametrize(

@@ -46,13 +46,10 @@ def test_the_lock_names_one_admitted_release_of_all_that_an_extra_installs(pytho
             assert requirement.specifier.contains(release), (requirement, release)
 
 
-def test_the_lock_holds_releases_alone():
+def test_the_lock_holds_releases_alone_and_leaves_torch_to_the_machine():
     for line in LINES:
         assert re.fullmatch(r"[a-z0-9-]+==[\w.]+( ; .+)?", line), line
-
-
-def test_the_lock_leaves_torch_to_the_machine():
-    assert not [line for line in LINES if re.match(r"torch|nvidia|cuda|triton", line)]
+        assert not re.match(r"torch|nvidia|cuda|triton", line)
     assert "torch" in {needed.name for needed in requirements(["docs"])}
 
 
@@ -94,28 +91,27 @@ def installations(tmp_path, monkeypatch):
 def test_an_environment_is_set_up_once_for_what_the_lock_says(installations, tmp_path):
     dev.set_up(["docs"], "sphinx==9.0.4\n")
     dependencies, itself, bundler = installations
-    assert (tmp_path / "constraints.txt").read_text() == "sphinx==9.0.4\n"
-    assert dependencies[-4:] == (
-        *("-r", str(tmp_path / "requirements.txt"), "-c", str(tmp_path / "constraints.txt")),
-    )
+    constraints = tmp_path / "constraints.txt"
+    assert constraints.read_text() == "sphinx==9.0.4\n"
+    assert dependencies[-4:] == ("-r", str(tmp_path / "requirements.txt"), "-c", str(constraints))
     assert "here" in dependencies
     assert {"--no-deps", "--no-build-isolation", "-e"} < set(itself)
     assert (dev.ROOT / bundler[0]).is_file()  # fetches esbuild, so that builds need no network
-    dev.set_up(["docs"], "sphinx==9.0.4\n")
-    assert len(installations) == 3
-    dev.set_up(["docs"], "sphinx==9.0.5\n")
-    assert len(installations) == 6
+    for release, commands in (("9.0.4", 3), ("9.0.5", 6)):
+        dev.set_up(["docs"], f"sphinx=={release}\n")
+        assert len(installations) == commands
 
 
 def test_more_extras_add_to_an_environment_and_fewer_change_nothing(installations, tmp_path):
+    def installed():
+        lines = (tmp_path / "requirements.txt").read_text().splitlines()
+        return {Requirement(line).name for line in lines}
+
     dev.set_up(["docs"], "sphinx==9.0.4\n")
-    assert "keras" not in (tmp_path / "requirements.txt").read_text()
-    dev.set_up(["dev", "interop"], "sphinx==9.0.4\n")
-    assert {"keras", "pytest"} <= {
-        Requirement(line).name for line in (tmp_path / "requirements.txt").read_text().splitlines()
-    }
-    dev.set_up(["docs"], "sphinx==9.0.4\n")
-    dev.set_up(["dev"], "sphinx==9.0.4\n")
+    assert "keras" not in installed()
+    for extras in (["dev", "interop"], ["docs"], ["dev"]):
+        dev.set_up(extras, "sphinx==9.0.4\n")
+    assert {"keras", "pytest"} <= installed()
     assert len(installations) == 6
 
 
@@ -127,11 +123,7 @@ def test_the_newest_releases_are_asked_for_each_time(installations):
 
 @pytest.mark.parametrize(
     ("options", "constraints"),
-    [
-        ([], dev.LOCK.read_text("utf-8")),
-        (["--newest"], ""),
-        (["--oldest"], dev.oldest_releases()),
-    ],
+    [([], dev.LOCK.read_text("utf-8")), (["--newest"], ""), (["--oldest"], dev.oldest_releases())],
 )
 def test_the_lock_is_the_default(options, constraints, monkeypatch):
     asked = []

@@ -1,13 +1,12 @@
-"""The layers that are faster than those of torch, against them and against the reference."""
+"""The layers that are faster than those of torch, against them."""
 
 import numpy as np
 import pytest
 import torch
 from precision import assert_rounds_like
 from torch import nn
-from torch.nn import functional as F
 
-from charseq import CharRNN, layers, reference
+from charseq import CharRNN, layers
 
 CELLS = ("RNN", "GRU", "LSTM")
 OPTIONS = {
@@ -41,24 +40,20 @@ def random_state(model, batch_size, generator):
     return tuple(parts) if len(parts) == 2 else parts[0]
 
 
-def outputs_and_gradients(model, ids, state, weight_for):
-    """Return logits, last state, and the gradients of a weighted sum of all their entries."""
+def outputs_and_gradients(model, ids, state):
+    """Return logits, last state, and the gradients of a randomly weighted sum of all entries."""
     logits, last = model(ids, state)
     lasts = last if isinstance(last, tuple) else (last,)
     states = state if isinstance(state, tuple) else () if state is None else (state,)
-    total = sum((part * weight_for(part)).sum() for part in (logits, *lasts))
+    total = sum((part * fixed_numbers(part)).sum() for part in (logits, *lasts))
     gradients = torch.autograd.grad(total, [*model.parameters(), *states])
     return [logits, *lasts, *gradients]
 
 
-def weights_for(seed):
-    """Return a function from a tensor to fixed random numbers of its shape."""
-
-    def weight_for(part):
-        drawn = np.random.default_rng([seed, *part.shape]).normal(size=tuple(part.shape))
-        return torch.from_numpy(drawn).to(part.dtype)
-
-    return weight_for
+def fixed_numbers(part):
+    """Return random numbers that depend on the shape of a tensor alone."""
+    drawn = np.random.default_rng([0, *part.shape]).normal(size=tuple(part.shape))
+    return torch.from_numpy(drawn).to(part.dtype)
 
 
 def largest_relative_difference(actual, expected):
@@ -77,8 +72,7 @@ def test_fast_layers_match_torch_in_forward_and_backward_pass(cell, options):
         ids = torch.randint(11, (batch_size, length), generator=generator)
         plain, fast = pair(cell, **options)
         state = random_state(plain, batch_size, generator) if with_state else None
-        expected = outputs_and_gradients(plain, ids, state, weights_for(0))
-        actual = outputs_and_gradients(fast, ids, state, weights_for(0))
+        expected, actual = (outputs_and_gradients(m, ids, state) for m in (plain, fast))
         assert [part.shape for part in actual] == [part.shape for part in expected]
         assert largest_relative_difference(actual, expected) < 1e-10
 
@@ -91,32 +85,9 @@ def test_fast_layers_in_float32_round_like_torch(cell, options):
         plain, fast = pair(cell, torch.float32, **options)
         exact = CharRNN(**plain.options)
         exact.load_state_dict(plain.state_dict())
-        models = (fast, plain, exact.double())
-        for parts in zip(
-            *(outputs_and_gradients(m, ids, None, weights_for(0)) for m in models), strict=True
-        ):
+        results = (outputs_and_gradients(m, ids, None) for m in (fast, plain, exact.double()))
+        for parts in zip(*results, strict=True):
             assert_rounds_like(*parts)
-
-
-@pytest.mark.parametrize("cell", CELLS)
-def test_backward_matches_the_numpy_reference(cell):
-    plain, fast = pair(cell, output_layer=False, hidden_size=11)
-    ids = torch.randint(11, (3, 6), generator=torch.Generator().manual_seed(0))
-    rng = np.random.default_rng(0)
-    doutputs = rng.normal(size=(3, 6, 11))
-    outputs, _ = fast.states(ids)
-    outputs.backward(torch.from_numpy(doutputs))
-
-    params = reference.RNNParams.from_torch(plain.rnn)
-    zeros = np.zeros((3, 11))
-    start = (zeros, zeros) if cell == "LSTM" else zeros
-    backward = getattr(reference, f"{cell.lower()}_backward")
-    *_, dparams = backward(np.eye(11)[ids.numpy()], start, params, doutputs, start)
-    for name, expected in zip(
-        ("weight_ih", "weight_hh", "bias_ih", "bias_hh"), dparams, strict=True
-    ):
-        actual = getattr(fast.rnn, f"{name}_l0").grad.numpy()
-        np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -142,7 +113,6 @@ def test_backward_agrees_with_central_differences(cell):
 @pytest.mark.parametrize("cell", CELLS)
 def test_fast_and_plain_models_can_load_each_others_weights(cell):
     plain, fast = pair(cell, num_layers=2)
-    assert list(plain.state_dict()) == list(fast.state_dict())
     source, _ = pair(cell, num_layers=2, seed=2)
     fast.load_state_dict(source.state_dict())
     plain.load_state_dict(fast.state_dict())
@@ -265,25 +235,6 @@ def test_stop_malloc_returning_memory_does_nothing_without_glibc(monkeypatch):
 
     monkeypatch.setattr(layers.ctypes, "CDLL", missing)
     layers.stop_malloc_returning_memory.__wrapped__()
-
-
-@pytest.mark.parametrize("cell", CELLS)
-def test_fast_and_plain_layers_train_alike(cell):
-    losses = []
-    for model in pair(cell, num_layers=2):
-        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-        ids = torch.randint(11, (4, 13), generator=torch.Generator().manual_seed(0))
-        state = None
-        for _ in range(20):
-            logits, state = model(ids[:, :-1], state)
-            state = tuple(s.detach() for s in state) if cell == "LSTM" else state.detach()
-            loss = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        losses.append(loss.item())
-    assert losses[0] < 0.97 * np.log(11)  # training has reduced the loss
-    assert losses[1] == pytest.approx(losses[0], rel=1e-9)
 
 
 def test_dtypes_unknown_to_numpy_are_left_to_torch():

@@ -77,12 +77,7 @@ def test_training_in_a_process_group_of_one_equals_training_without_a_group():
     assert processes.rank_and_world_size() == (0, 1)
     run = run_of()
     records = record_values(language_model_steps(run, CORPUS))
-    expected, twin = train_by_hand(
-        run,
-        fused_adamw,
-        cosine_schedule(2e-3, 20),
-        1.0,
-    )
+    expected, twin = train_by_hand(run, fused_adamw, cosine_schedule(2e-3, 20), 1.0)
     assert records == expected
     assert all_equal(weights(run.model), weights(twin))
 
@@ -190,20 +185,14 @@ def three_processes(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_the_gradient_of_three_processes_equals_that_of_one(three_processes):
+@pytest.mark.parametrize("kind", ["long", "measured", "windows"])
+def test_three_processes_train_like_one(kind, three_processes):
     one, three = three_processes
     exact = one["float64"]["gradients"]
     for results in three:
         difference = (results["float64"]["gradients"] - exact).norm() / exact.norm()
         assert difference <= 1e-12
         assert_rounds_like(results["float32"]["gradients"], one["float32"]["gradients"], exact)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["long", "measured", "windows"])
-def test_three_processes_train_like_one(kind, three_processes):
-    one, three = three_processes
-    for results in three:
         numbers = [np.array([*map(astuple, r[kind]["records"])]) for r in (results, one)]
         np.testing.assert_allclose(*numbers, rtol=1e-9)
         for name in ("weights", "hidden"):

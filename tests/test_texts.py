@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from charseq import Corpus, Vocabulary, load_text
-from charseq.texts import python_topics, quote_path, reference_paragraphs, texts
+from charseq.texts import python_topics, quote_path, texts
 from conftest import chunks_of
 
 texts_in_utf8 = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
@@ -45,15 +45,6 @@ def test_each_built_in_text_has_a_description_and_loads_the_same_each_time(name)
     assert load_text(name) == load_text(name)
     assert load_text(name).endswith("\n")
     assert "\0" not in load_text(name)
-
-
-def test_a_paragraph_is_kept_once_and_a_short_one_in_each_topic_that_says_more(monkeypatch):
-    short, long = "x" * 19, "y" * 20
-    topics = [f"{short}\n\n{long}", f"{long} in\na longer topic\n\n{short}\n\n{long}", short]
-    monkeypatch.setattr("charseq.texts.python_topics", lambda: topics)
-    kept = [f"{long} in\na longer topic", short, long]
-    assert reference_paragraphs() == kept
-    assert reference_paragraphs(without=[long]) == kept[:2]
 
 
 def test_python_reference_is_long_and_has_about_a_hundred_distinct_characters():
@@ -99,24 +90,15 @@ def test_missing_time_zone_data_is_an_error_that_says_how_to_install_it(monkeypa
 @given(texts_in_utf8, st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32-be", "utf-7"]))
 @example("a\r\nb\rc\n\ufeff", "utf-8")
 def test_a_file_in_any_encoding_is_read_without_changes(tmp_path_factory, text, encoding):
-    path = tmp_path_factory.getbasetemp() / "any.txt"
+    path, same = tmp_path_factory.getbasetemp() / "any.txt", Corpus.from_text(text)
     path.write_bytes(text.encode(encoding))
     for size in (1, 3, 1 << 18):
         with chunks_of(size):
             assert load_text(path, encoding) == load_text(str(path), encoding) == text
             corpus = Corpus.from_file(path, encoding=encoding)
-            assert corpus.decode() == text
-            assert corpus.vocab == Vocabulary.from_text(text)
-
-
-@given(texts_in_utf8)
-def test_from_file_and_from_text_give_the_same_corpus(tmp_path_factory, text):
-    path = tmp_path_factory.getbasetemp() / "same.txt"
-    path.write_bytes(text.encode())
-    a, b = Corpus.from_file(path), Corpus.from_text(text)
-    assert a.vocab == b.vocab
-    assert a.ids.dtype == b.ids.dtype
-    assert a.ids.tolist() == b.ids.tolist()
+            assert corpus.vocab == same.vocab == Vocabulary.from_text(text)
+            assert corpus.ids.dtype == same.ids.dtype
+            assert corpus.ids.tolist() == same.ids.tolist()
 
 
 def test_a_file_named_like_a_built_in_text_is_read_by_its_path(write, monkeypatch):
@@ -264,10 +246,6 @@ def test_the_hint_about_the_encoding_looks_at_the_beginning_of_the_file(write):
         pytest.raises(ValueError, match=r"begins as text in UTF-16 does.*'utf-16'$"),
     ):
         load_text(write(damaged), encoding="utf-16-le")
-
-
-def test_a_text_may_have_a_single_character():
-    assert Corpus.from_text("a").decode() == "a"
 
 
 @posix
