@@ -1,12 +1,15 @@
 """Small models and runs that several test files train, and the same training written by hand."""
 
+import json
 import math
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from charseq import CharRNN, Corpus, Run, Settings
+from charseq import CharRNN, Corpus, Run, Settings, files
 
 LONG = "the quick brown fox jumps over the lazy dog; " * 8
 CORPUS = Corpus.from_text(LONG)
@@ -36,6 +39,40 @@ def record_values(records):
 
 def weights(model):
     return [parameter.detach().clone() for parameter in model.parameters()]
+
+
+def contents(folder):
+    """Map each path in a folder to the bytes of the file, or to None for anything else."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in Path(folder).rglob("*")
+    }
+
+
+REMOVED = object()
+
+
+def edit_config(folder, **changes):
+    """Change values in config.json, such as model__cell; the value REMOVED removes one."""
+    file = folder / "config.json"
+    config = json.loads(file.read_bytes())
+    for path, value in changes.items():
+        *parents, key = path.split("__")
+        place = config
+        for parent in parents:
+            place = place[parent]
+        place[key] = value
+        if value is REMOVED:
+            del place[key]
+    file.write_text(json.dumps(config))
+
+
+@contextmanager
+def another_writer(folder):
+    """Hold the lock of a folder as another process would."""
+    descriptor = files._open_lock(folder)
+    yield
+    files._close_lock(folder, descriptor)
 
 
 def all_equal(tensors, other_tensors):
