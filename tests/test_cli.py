@@ -18,8 +18,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
+from small_runs import REMOVED, another_writer, contents, edit_config
 
-from charseq import Corpus, LayerShapes, Vocabulary, _terminal, evaluate, files, generate
+from charseq import Corpus, LayerShapes, Vocabulary, _terminal, evaluate, generate
 from charseq.checkpoint import load_model, load_net, load_run
 from charseq.cli import main
 
@@ -43,7 +45,7 @@ def text(tmp_path_factory):
 def finished_run(text, tmp_path_factory):
     """Folder of a finished run, which no test changes."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    assert run_main("train", text, "--out", folder, *SMALL)[0] == 0
+    train(text, folder)
     return folder
 
 
@@ -60,20 +62,18 @@ class Terminal(io.StringIO):
 
 def run_main(*arguments, out=None, err=None):
     """Run the command in this process; return its exit code and what it wrote."""
-    out, err, before = (
-        out or io.StringIO(),
-        err or io.StringIO(),
-        (sys.argv, sys.stdout, sys.stderr),
-    )
-    sys.argv, sys.stdout, sys.stderr = ["charseq", *map(str, arguments)], out, err
-    code = 0
-    try:
-        main()
-    except SystemExit as exit_:
-        code = exit_.code
-    finally:
-        sys.argv, sys.stdout, sys.stderr = before
-    return code or 0, out.getvalue(), err.getvalue()
+    out, err, code = out or io.StringIO(), err or io.StringIO(), 0
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        patch.setattr(sys, "argv", ["charseq", *map(str, arguments)])
+        try:
+            main()
+        except SystemExit as exit_:
+            code = exit_.code or 0
+    return code, out.getvalue(), err.getvalue()
 
 
 def run_ok(*arguments):
@@ -83,43 +83,42 @@ def run_ok(*arguments):
     return out
 
 
-def run_in_new_process(*arguments, **options):
+def train(text, folder, *options):
+    """Train a small network in a folder, and return what was printed."""
+    return run_ok("train", text, "--out", folder, *SMALL, *options)
+
+
+def run_in_new_process(*arguments, start=COMMAND, **options):
     """Run the command in a new process; return its exit code and what it wrote."""
-    command = [*COMMAND, *map(str, arguments)]
+    command = [*start, *map(str, arguments)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     return ran.returncode, ran.stdout, ran.stderr
-
-
-def contents(folder):
-    """Map each path in a folder to the bytes of the file, or to None for a folder."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
-        for path in Path(folder).rglob("*")
-    }
 
 
 def refused(message, *arguments):
     """Check that a command fails, and prints one sentence on standard error and nothing else."""
     code, out, err = run_main(*arguments)
-    assert code not in (0, None)
-    assert out == ""
+    assert (code, out) == (1, "")
     assert re.fullmatch(r"charseq: [^\n]+\n", err), err
     assert re.search(message, err), err
+
+
+@contextlib.contextmanager
+def unchanged(folder):
+    before = contents(folder)
+    yield
+    assert contents(folder) == before
 
 
 # --- training -------------------------------------------------------------------------------------
 
 
 def test_train_reduces_the_loss_and_saves_everything_in_a_folder(finished_run):
-    assert sorted(contents(finished_run)) == [
-        "best.safetensors",
-        "config.json",
-        "history.csv",
-        "loss.svg",
-        "state-20.safetensors",
-        "vocab.json",
-        "weights.safetensors",
-    ]
+    tensors = ["best", "state-20", "weights"]
+    names = ["config.json", "history.csv", "loss.svg", "vocab.json"]
+    assert sorted(contents(finished_run)) == sorted(
+        [*names, *(f"{name}.safetensors" for name in tensors)]
+    )
     loaded, history = load_run(finished_run)
     assert loaded.finished
     assert history.numbers.tolist() == list(range(1, 21))
@@ -134,16 +133,13 @@ def test_train_saves_at_intervals_at_each_new_best_and_at_the_end(text, tmp_path
     monkeypatch.setattr(
         "charseq.trainer.save_run", lambda _, run, __, best: saves.append((run.step, best))
     )
-    flags = ["--save-every=7", "--evaluate-every=3"]
-    run_ok("train", text, "--out", tmp_path / "run", *SMALL, *flags)
-    assert saves == [
-        *((3, True), (6, True), (7, False), (14, False), (15, True), (20, True)),
-        (20, False),
-    ]
+    train(text, tmp_path / "run", "--save-every=7", "--evaluate-every=3")
+    assert saves[:-1] == [(3, True), (6, True), (7, False), (14, False), (15, True), (20, True)]
+    assert saves[-1] == (20, False)
 
 
 def test_train_prints_each_measurement_and_suggests_the_next_command(text, tmp_path):
-    out = run_ok("train", text, "--out", tmp_path / "run", *SMALL).splitlines()
+    out = train(text, tmp_path / "run").splitlines()
     _, history = load_run(tmp_path / "run")
     assert out[:-1] == [str(history[step - 1]) for step in (5, 10, 15, 20)]
     assert out[-1] == (
@@ -181,24 +177,22 @@ def test_train_saves_every_option_in_the_configuration(text, tmp_path):
 
 @pytest.mark.usefixtures("float64")
 def test_plain_layers_train_like_fast_ones_and_folders_without_the_option_are_plain(text, tmp_path):
+    runs = {}
     for name, flags in (("fast", []), ("plain", ["--plain"])):
-        run_ok("train", text, "--out", tmp_path / name, *SMALL, *flags)
-    (fast, fast_history), (plain, plain_history) = (
-        load_run(tmp_path / "fast"),
-        load_run(tmp_path / "plain"),
-    )
-    assert (fast.model.fast, plain.model.fast) == (True, False)
-    np.testing.assert_allclose(fast_history.losses, plain_history.losses, rtol=0, atol=1e-9)
-    config = json.loads((tmp_path / "plain" / "config.json").read_bytes())
-    del config["model"]["fast"]
-    (tmp_path / "plain" / "config.json").write_text(json.dumps(config))
+        train(text, tmp_path / name, *flags)
+        runs[name], history = load_run(tmp_path / name)
+        assert runs[name].model.fast == (name == "fast")
+        np.testing.assert_allclose(
+            history.losses, load_run(tmp_path / "fast")[1].losses, rtol=0, atol=1e-9
+        )
+    edit_config(tmp_path / "plain", model__fast=REMOVED)
     assert load_run(tmp_path / "plain")[0].model.fast is False
     assert "20 steps" in run_ok("resume", tmp_path / "plain")
 
 
 def test_zero_turns_an_option_off(text, tmp_path):
     zeros = ["--steps=2", "--clip-norm=0", "--patience=0", "--embedding=0", "--valid=0"]
-    out = run_ok("train", text, "--out", tmp_path / "run", *SMALL, *zeros)
+    out = train(text, tmp_path / "run", *zeros)
     loaded, history = load_run(tmp_path / "run")
     assert loaded.settings.clip_norm is loaded.settings.patience is None
     assert loaded.model.embedding is None
@@ -211,35 +205,27 @@ def test_a_built_in_text_needs_no_file(tmp_path, monkeypatch):
     (tmp_path / "time-zones").write_text("the name wins over a file")
     run_ok("train", "time-zones", "--steps", 1, "--hidden", 4)
     assert json.loads(Path("run/config.json").read_bytes())["text"]["text"] == "time-zones"
-    assert "L" in load_net("run")[1]
     run_ok("resume", "run")
     assert json.loads(run_ok("eval", "run", "time-zones", "--json"))["characters"] > 1000
 
 
-def test_sample_every_prints_samples_and_does_not_change_training(text, tmp_path):
-    out = run_ok("train", text, "--out", tmp_path / "run", *SMALL, "--sample-every", "10")
-    silent = run_ok("train", text, "--out", tmp_path / "other", *SMALL)
-    assert (
-        contents(tmp_path / "run")["weights.safetensors"]
-        == (contents(tmp_path / "other")["weights.safetensors"])
-    )
-    assert len(out) > len(silent) + 2 * 195
+def test_sample_every_prints_samples_and_does_not_change_training(text, tmp_path, finished_run):
+    out = train(text, tmp_path / "run", "--sample-every", "10")
+    weights = contents(finished_run)["weights.safetensors"]
+    assert contents(tmp_path / "run")["weights.safetensors"] == weights
+    assert len(out) > 2 * 195
     net, vocab = load_net(tmp_path / "run", best=False)
     (last,) = generate(net, vocab, length=200, rng=np.random.default_rng(20))
     assert f"{last}\n20 steps;" in out
 
 
 def test_train_with_json_prints_one_line_per_step_and_nothing_else(text, tmp_path):
-    out = run_ok("train", text, "--out", tmp_path / "run", *SMALL, "--sample-every", 2, "--json")
+    out = train(text, tmp_path / "run", "--sample-every", 2, "--json")
     rows = [json.loads(line, parse_constant=pytest.fail) for line in out.splitlines()]
     _, history = load_run(tmp_path / "run")
     assert [row["step"] for row in rows] == list(range(1, 21))
     assert [row["loss"] for row in rows] == history.losses.tolist()
     assert [row["step"] for row in rows if row["valid_loss"] is not None] == [5, 10, 15, 20]
-
-
-def test_progress_is_not_shown_without_a_terminal(text, tmp_path):
-    assert "\r" not in run_ok("train", text, "--out", tmp_path / "run", *SMALL)
 
 
 def test_progress_in_a_terminal_shows_loss_speed_and_time_left(text, tmp_path, monkeypatch):
@@ -255,7 +241,7 @@ def test_progress_in_a_terminal_shows_loss_speed_and_time_left(text, tmp_path, m
 
 # --- resuming -------------------------------------------------------------------------------------
 
-LONG = [*SMALL, "--steps=1500", "--save-every=1000000", "--evaluate-every=50"]
+LONG = ["--steps=1500", "--save-every=1000000", "--evaluate-every=50"]
 # The command, but it sends itself an interrupt once it has printed LINES_LEFT lines, and waits for
 # it. So the step at which it stops does not depend on a clock. It computes in float64, because the
 # tests below compare runs of many steps that add in different orders, which drift apart in float32.
@@ -311,22 +297,22 @@ def test_an_interrupted_run_resumes_and_ends_exactly_like_an_uninterrupted_one(
     interrupted_command, text, tmp_path
 ):
     whole, folder = tmp_path / "whole", tmp_path / "interrupted"
-    run_ok("train", text, "--out", whole, *SMALL, "--steps=60")
+    train(text, whole, "--steps=60")
     commands = [
-        (25, ["train", text, "--out", folder, *SMALL, "--steps=60", "--json"]),
-        (20, ["resume", folder, "--json"]),
+        (25, 25, ["train", text, "--out", folder, *SMALL, "--steps=60", "--json"]),
+        (20, 45, ["resume", folder, "--json"]),
     ]
-    for stop, (lines, arguments) in zip((25, 45), commands, strict=True):
-        ran = subprocess.run(
-            [sys.executable, interrupted_command, *map(str, arguments)],
-            capture_output=True, text=True, check=False,
+    for lines, stop, arguments in commands:
+        code, out, err = run_in_new_process(
+            *arguments,
+            start=[sys.executable, interrupted_command],
             env=os.environ | {"LINES_LEFT": str(lines)},
-        )  # fmt: skip
-        assert ran.returncode == 130, ran.stderr
+        )
+        assert code == 130, err
         run, history = load_run(folder)
         assert run.step == len(history) == stop
-        assert ran.stdout.count("\n") == lines
-        assert ran.stderr == (
+        assert out.count("\n") == lines
+        assert err == (
             f"charseq: interrupted; the run is saved at step {stop}, and "
             f"`charseq resume {folder}` goes on from there\n"
         )
@@ -336,18 +322,22 @@ def test_an_interrupted_run_resumes_and_ends_exactly_like_an_uninterrupted_one(
     assert all(expected[name] == resumed[name] for name in expected if name != "loss.svg")
 
 
+@pytest.fixture
+def default_interrupts():
+    """Let Python handle interrupts, as in a terminal; the command must leave it so."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
+
+
+@pytest.mark.usefixtures("default_interrupts")
 def test_an_interrupt_takes_effect_after_the_current_step(text, tmp_path, monkeypatch):
     def interrupt(*arguments):
         os.kill(os.getpid(), signal.SIGINT)
         return evaluate(*arguments)
 
     monkeypatch.setattr("charseq.language_model.evaluate", interrupt)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        code, out, err = run_main("train", text, "--out", tmp_path / "run", *SMALL)
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    finally:
-        signal.signal(signal.SIGINT, before)
+    code, out, err = run_main("train", text, "--out", tmp_path / "run", *SMALL)
     loaded, history = load_run(tmp_path / "run")
     assert code == 130
     assert "interrupted; the run is saved at step 5, and `charseq resume " in err
@@ -356,6 +346,7 @@ def test_an_interrupt_takes_effect_after_the_current_step(text, tmp_path, monkey
     assert loaded.best_loss == history[-1].valid_loss
 
 
+@pytest.mark.usefixtures("default_interrupts")
 def test_a_second_interrupt_takes_effect_at_once(text, tmp_path, monkeypatch):
     calls = []
 
@@ -366,30 +357,23 @@ def test_a_second_interrupt_takes_effect_at_once(text, tmp_path, monkeypatch):
         calls.append("after the second")
         yield
 
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        monkeypatch.setattr("charseq.language_model._language_model_steps", steps)
-        code, _, _ = run_main("train", text, "--out", tmp_path / "run", *SMALL)
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    finally:
-        signal.signal(signal.SIGINT, before)
+    monkeypatch.setattr("charseq.language_model._language_model_steps", steps)
+    assert run_main("train", text, "--out", tmp_path / "run", *SMALL)[0] == 130
     assert calls == ["after the first"]
-    assert code == 130
     assert load_run(tmp_path / "run")[0].step == 0
 
 
 def test_sigint_stays_ignored_if_it_was(text, tmp_path):
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        run_ok("train", text, "--out", tmp_path / "run", *SMALL)
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        train(text, tmp_path / "run")
     finally:
-        signal.signal(signal.SIGINT, before)
+        assert signal.signal(signal.SIGINT, before) is signal.SIG_IGN
 
 
 def test_resume_works_from_another_directory(text, tmp_path, monkeypatch):
     monkeypatch.chdir(text.parent)
-    run_ok("train", text.name, "--out", tmp_path / "run", *SMALL)
+    train(text.name, tmp_path / "run")
     monkeypatch.chdir(tmp_path)
     before = contents("run")
     assert "20 steps; the run is in run." in run_ok("resume", "run")
@@ -397,33 +381,25 @@ def test_resume_works_from_another_directory(text, tmp_path, monkeypatch):
     assert contents("run")["weights.safetensors"] == before["weights.safetensors"]
 
 
-@pytest.mark.parametrize("change", [lambda t: t + "t", lambda t: t[:-1], lambda t: "Z" + t[1:]])
-def test_resume_refuses_another_text(change, text, tmp_path):
-    file, folder = tmp_path / "words.txt", tmp_path / "run"
-    file.write_text(text.read_text())
-    run_ok("train", file, "--out", folder, *SMALL)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t + "t", r"it has \d+ characters and a vocabulary of"),
+        (lambda t: t[:-1], r"it has \d+ characters and a vocabulary of"),
+        (lambda t: "Z" + t[1:], r"it has \d+ characters and a vocabulary of"),
+        (lambda t: t[1] + t[0] + t[2:], "it has as many characters, but not the same ones"),
+    ],
+)
+def test_resume_refuses_another_text(change, message, run, text, tmp_path):
+    file = tmp_path / "words.txt"
     file.write_text(change(text.read_text()))
-    before = contents(tmp_path)
-    refused("words.txt is not the text that this run learns from: it has", "resume", folder)
-    assert contents(tmp_path) == before
-
-
-def test_resume_refuses_a_text_with_two_characters_swapped(text, tmp_path):
-    file, folder = tmp_path / "words.txt", tmp_path / "run"
-    file.write_text(text.read_text())
-    run_ok("train", file, "--out", folder, *SMALL)
-    first, second, *rest = text.read_text()
-    file.write_text("".join([second, first, *rest]))
-    before = contents(tmp_path)
-    message = "is not the text that this run learns from: it has as many characters, but not the"
-    refused(message, "resume", folder)
-    assert contents(tmp_path) == before
+    edit_config(run, text__text=str(file))
+    with unchanged(tmp_path):
+        refused(f"words.txt is not the text that this run learns from: {message}", "resume", run)
 
 
 def test_a_run_without_a_digest_of_its_text_can_be_resumed(run):
-    config = json.loads((run / "config.json").read_bytes())
-    del config["text"]["sha256"]
-    (run / "config.json").write_text(json.dumps(config))
+    edit_config(run, text__sha256=REMOVED)
     assert "20 steps" in run_ok("resume", run)
 
 
@@ -438,16 +414,8 @@ def test_a_diverging_run_says_so_and_saves_its_last_good_step(text, tmp_path):
 # --- two writers ----------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def another_writer(folder):
-    """Hold the lock of a folder as another process would."""
-    descriptor = files._open_lock(folder)
-    yield
-    files._close_lock(folder, descriptor)
-
-
 def test_a_second_writer_is_refused_and_readers_are_not(run, text, tmp_path):
-    shutil.copytree(run, tmp_path / "copy")
+    names = sorted(contents(run))
     (tmp_path / "new").mkdir()
     with another_writer(run), another_writer(tmp_path / "new"):
         before = contents(tmp_path)
@@ -459,10 +427,9 @@ def test_a_second_writer_is_refused_and_readers_are_not(run, text, tmp_path):
         assert len(run_ok("sample", run, "--length", 7)) == 8
         assert "perplexity" in run_ok("eval", run, text)
         run_ok("shrink", run, "--out", tmp_path / "small")
-        after = contents(tmp_path)
-        assert {name: after[name] for name in before} == before
+        assert contents(tmp_path).items() >= before.items()
     assert "20 steps" in run_ok("resume", run)
-    assert sorted(contents(run)) == sorted(contents(tmp_path / "copy"))
+    assert sorted(contents(run)) == names
 
 
 @pytest.mark.parametrize("command", ["train", "resume"])
@@ -474,15 +441,14 @@ def test_a_run_is_locked_from_its_first_step_to_its_last(command, text, tmp_path
             tries.append("locked twice")
         tries.append("refused")
 
-    first = [*SMALL, "--steps=4", "--evaluate-every=1"]
+    arguments = [text, "--out", folder, *SMALL, "--steps=4", "--evaluate-every=1"]
     if command == "resume":
-        run_ok("train", text, "--out", folder, *first)
-        edit = json.loads((folder / "config.json").read_bytes())
-        edit["settings"]["steps"] = 8
-        (folder / "config.json").write_text(json.dumps(edit))
+        run_ok("train", *arguments)
+        edit_config(folder, settings__steps=8)
+        arguments = [folder]
     for function in ("_report", "_plot_loss"):
         monkeypatch.setattr(f"charseq.trainer.{function}", try_to_lock)
-    run_ok(command, *([text, "--out", folder, *first] if command == "train" else [folder]))
+    run_ok(command, *arguments)
     assert tries == ["refused"] * 5
     assert not (folder / "run.lock").exists()
 
@@ -491,7 +457,7 @@ def test_a_run_is_locked_from_its_first_step_to_its_last(command, text, tmp_path
 @pytest.mark.slow
 def test_two_processes_cannot_train_in_one_folder(text, tmp_path):
     folder = tmp_path / "run"
-    arguments = ["train", text, "--out", folder, *LONG, "--save-every=1", "--json"]
+    arguments = ["train", text, "--out", folder, *SMALL, *LONG, "--save-every=1", "--json"]
     with subprocess.Popen([*COMMAND, *map(str, arguments)], stdout=subprocess.PIPE) as child:
         child.stdout.readline()  # it trains
         refused("another process is writing in", "resume", folder)
@@ -502,21 +468,18 @@ def test_two_processes_cannot_train_in_one_folder(text, tmp_path):
         child.send_signal(signal.SIGKILL)
     step = load_run(folder)[0].step
     assert 1 <= step < 1500
-    config = json.loads((folder / "config.json").read_bytes())
-    config["settings"]["steps"] = step + 1
-    (folder / "config.json").write_text(json.dumps(config))
+    edit_config(folder, settings__steps=step + 1)
     assert f"{step + 1} steps" in run_ok("resume", folder)  # the lock has ended with its process
 
 
 # --- several processes ----------------------------------------------------------------------------
 
-LAUNCHER = [
-    sys.executable,
-    "-c",
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
-    "from torch.distributed.run import main; main()",
-    "--standalone",
-]
+LAUNCHER = """\
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from torch.distributed.run import main; main()
+"""
+LAUNCHER = [sys.executable, "-c", LAUNCHER, "--standalone"]
 TWO_PROCESS_RUN = [*SMALL, "--batch-size=6", "--steps=60", "--save-every=1000", "--lr=0.002"]
 TIMEOUT = 600  # seconds; no test needs a tenth of that, so one that takes longer has hung
 
@@ -547,13 +510,6 @@ def interrupted_run(interrupted_command, text, tmp_path_factory):
     return folder, [json.loads(line) for line in ran.stdout.splitlines()], ran.stderr
 
 
-def assert_finished_like(folder, single_process_run):
-    (expected, history), (run, records) = single_process_run, load_run(folder)
-    assert run.step == len(records) == 60
-    np.testing.assert_allclose(records.losses, history.losses, rtol=0, atol=1e-9)
-    assert run.best_loss == pytest.approx(expected.best_loss, abs=1e-9)
-
-
 @posix
 @pytest.mark.slow
 def test_two_interrupted_processes_stop_at_the_same_step_and_save_it(
@@ -573,40 +529,34 @@ def test_two_interrupted_processes_stop_at_the_same_step_and_save_it(
 
 @posix
 @pytest.mark.slow
-def test_one_process_can_finish_a_run_that_two_processes_began(
-    interrupted_run, single_process_run, tmp_path
+@pytest.mark.parametrize("processes", [1, 3])
+def test_one_or_three_processes_can_finish_a_run_that_two_began(
+    processes, interrupted_run, single_process_run, interrupted_command, tmp_path
 ):
-    shutil.copytree(interrupted_run[0], tmp_path / "run")
-    run_ok("resume", tmp_path / "run")
-    assert_finished_like(tmp_path / "run", single_process_run)
-
-
-@posix
-@pytest.mark.slow
-def test_three_processes_can_finish_a_run_that_two_began(
-    interrupted_run, single_process_run, interrupted_command, tmp_path
-):
-    shutil.copytree(interrupted_run[0], tmp_path / "run")
-    ran = run_in_processes(interrupted_command, 3, "resume", tmp_path / "run")
+    folder = tmp_path / "run"
+    shutil.copytree(interrupted_run[0], folder)
+    ran = run_in_processes(interrupted_command, processes, "resume", folder)
     assert ran.returncode == 0, ran.stderr
-    measured = [str(record) for record in load_run(tmp_path / "run")[1] if record.step % 5 == 0]
-    last = f"60 steps; the run is in {tmp_path / 'run'}. Next: charseq sample {tmp_path / 'run'}"
-    assert [measured[-1], last] == ran.stdout.splitlines()[-2:]
-    assert_finished_like(tmp_path / "run", single_process_run)
+    (expected, history), (run, records) = single_process_run, load_run(folder)
+    last = f"60 steps; the run is in {folder}. Next: charseq sample {folder}"
+    assert ran.stdout.splitlines()[-2:] == [str(records[-1]), last]
+    assert run.step == len(records) == 60
+    np.testing.assert_allclose(records.losses, history.losses, rtol=0, atol=1e-9)
+    assert run.best_loss == pytest.approx(expected.best_loss, abs=1e-9)
 
 
 @pytest.mark.slow
 def test_if_one_of_two_processes_fails_both_stop_with_one_error_message(
     interrupted_command, run, text
 ):
-    before = contents(run)
-    ran = run_in_processes(interrupted_command, 2, "train", text, "--out", run, *TWO_PROCESS_RUN)
+    with unchanged(run):
+        arguments = ["train", text, "--out", run, *TWO_PROCESS_RUN]
+        ran = run_in_processes(interrupted_command, 2, *arguments)
     assert ran.returncode != 0  # only rank 0 writes, so only rank 0 fails at first
     assert ran.stdout == ""
     assert re.findall("^charseq: .*", ran.stderr, re.MULTILINE) == [
         f"charseq: {run} holds a run already: resume it, or choose another folder for a new one"
     ]
-    assert contents(run) == before
 
 
 RENDEZVOUS = sys.modules["torch.distributed.rendezvous"]  # `import` finds a function instead
@@ -622,18 +572,12 @@ def store(monkeypatch):
     assert not torch.distributed.is_initialized()
 
 
-def test_a_process_joins_and_leaves_its_process_group(store, text, tmp_path):
-    out = run_ok("train", text, "--out", tmp_path / "run", *SMALL)
-    assert out.count("\n") == 5
-    assert load_run(tmp_path / "run")[0].step == 20
-
-
 @pytest.mark.parametrize("rank", [0, 1])
 def test_only_rank_0_prints_and_writes(rank, store, text, tmp_path, monkeypatch):
     monkeypatch.setattr("charseq.trainer.rank_and_world_size", lambda: (rank, 2))
-    out = run_ok("train", text, "--out", tmp_path / "run", *SMALL)
-    assert (out != "") == (tmp_path / "run" / "loss.svg").exists() == (rank == 0)
-    assert (tmp_path / "run").exists() == (rank == 0)
+    out = train(text, tmp_path / "run")
+    assert out.count("\n") == (0 if rank else 5)
+    assert (tmp_path / "run").exists() == (tmp_path / "run" / "loss.svg").exists() == (rank == 0)
 
 
 def test_only_one_of_several_failing_processes_prints_its_error(store, text, tmp_path):
@@ -652,7 +596,7 @@ def test_a_process_fails_silently_if_rank_0_and_its_store_are_gone(store, tmp_pa
 def test_a_world_size_of_1_needs_no_process_group(text, tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "1")
     monkeypatch.setattr(RENDEZVOUS, "rendezvous", pytest.fail)
-    run_ok("train", text, "--out", tmp_path / "run", *SMALL)
+    train(text, tmp_path / "run")
 
 
 # --- sampling -------------------------------------------------------------------------------------
@@ -669,11 +613,18 @@ def test_sample_prints_what_generate_returns(finished_run):
     assert json.loads(as_json) == {"prompt": "the ", "texts": texts}
 
 
-def test_sample_with_the_same_seed_prints_the_same_text(finished_run):
-    texts = [run_ok("sample", finished_run, "--seed", seed) for seed in (1, 1, 2)]
-    assert texts[0] == texts[1] != texts[2]
+def test_without_a_seed_each_sample_is_another_text_of_400_characters(finished_run):
+    texts = [run_ok("sample", finished_run) for _ in range(2)]
+    assert texts[0] != texts[1]
     assert len(texts[0]) == 401
-    assert run_ok("sample", finished_run) != run_ok("sample", finished_run)
+
+
+def set_best_bias(run, char, value):
+    """Save the last weights as the best ones, but with this bias of a character."""
+    model, vocab = load_model(run, best=False)
+    with torch.no_grad():
+        model.head.bias[vocab.encode(char)] = value
+    save_file(model.state_dict(), run / "best.safetensors", {"step": "20"})
 
 
 def test_sample_ends_before_the_first_stop_string(finished_run):
@@ -684,15 +635,7 @@ def test_sample_ends_before_the_first_stop_string(finished_run):
 
 
 def test_sample_takes_the_best_weights_by_default(run):
-    shutil.copy(run / "weights.safetensors", run / "last")
-    arrays = load_net(run, best=True)[0]
-    assert arrays is not None
-    model, vocab = load_model(run, best=False)
-    with torch.no_grad():
-        model.head.bias[vocab.encode("a")] = 1000.0
-    from safetensors.torch import save_file
-
-    save_file(model.state_dict(), run / "best.safetensors", {"step": "20"})
+    set_best_bias(run, "a", 1000.0)
     assert run_ok("sample", run, "--length", 5) == "aaaaa\n"
     assert run_ok("sample", run, "--length", 5, "--temperature", 0, "--last") != "aaaaa\n"
 
@@ -704,16 +647,21 @@ def test_a_text_is_printed_while_it_is_written(finished_run):
         child.kill()
 
 
-def test_a_prompt_in_another_form_of_unicode_gets_a_hint(tmp_path):
-    (tmp_path / "t.txt").write_text("une caf\u00e9 au lait\n" * 60, "utf-8")
-    run_ok("train", tmp_path / "t.txt", "--out", tmp_path / "run", *SMALL, "--steps=1")
-    message = "position 4, .* the network knows it in another encoding, the Unicode form NFC$"
-    refused(message, "sample", tmp_path / "run", "--prompt", "cafe\u0301")
+@pytest.mark.parametrize(
+    ("known", "prompt", "form"), [("\u00e9", "e\u0301", "NFC"), ("e\u0301", "\u00e9", "NFD")]
+)
+def test_a_prompt_in_another_form_of_unicode_gets_a_hint(known, prompt, form, tmp_path):
+    (tmp_path / "t.txt").write_text(f"un caf{known} au lait\n" * 60, "utf-8")
+    train(tmp_path / "t.txt", tmp_path / "run", "--steps=1")
+    message = (
+        f"position [34], .* the network knows it in another encoding, the Unicode form {form}$"
+    )
+    refused(message, "sample", tmp_path / "run", "--prompt", f"caf{prompt}")
 
 
 def test_an_output_that_cannot_show_a_character_prints_one_sentence(tmp_path):
     (tmp_path / "t.txt").write_text("é" * 900, "utf-8")
-    run_ok("train", tmp_path / "t.txt", "--out", tmp_path / "run", *SMALL, "--steps=1")
+    train(tmp_path / "t.txt", tmp_path / "run", "--steps=1")
     arguments, env = ["sample", tmp_path / "run"], os.environ | {"PYTHONIOENCODING": "ascii"}
     code, _, err = run_in_new_process(*arguments, env=env)
     assert code == 1
@@ -724,11 +672,6 @@ def test_an_output_that_cannot_show_a_character_prints_one_sentence(tmp_path):
 
 
 # --- control characters ---------------------------------------------------------------------------
-
-
-def edit_config(folder, **changes):
-    config = json.loads((folder / "config.json").read_bytes())
-    (folder / "config.json").write_text(json.dumps({**config, **changes}))
 
 
 EVIL = "a\x1b]0;owned\x07\x9b2J\r\x7f\u2028\ud800"
@@ -745,19 +688,16 @@ def test_info_shows_control_characters_of_a_folder_and_does_not_print_them(run):
 def test_errors_show_control_characters_and_do_not_print_them(run, tmp_path):
     edit_config(run, format=2, charseq=EVIL)
     folder = run.rename(tmp_path / "r\x1b[31m")
+    message = r"r\\x1b\[31m/config.json has format 2, made by charseq a\\x1b\]0;owned"
     for command in ("info", "sample", "resume"):
-        refused(
-            r"r\\x1b\[31m/config.json has format 2, made by charseq a\\x1b\]0;owned",
-            command,
-            folder,
-        )
+        refused(message, command, folder)
 
 
 def escaping_run(folder):
     """Make a folder whose network writes every control character that a file of text may hold."""
     characters = "".join(map(chr, range(1, 0xA0))) + "\u2028"
     (folder / "t.txt").write_text(characters * 9, "utf-8", newline="")
-    run_ok("train", folder / "t.txt", "--out", folder / "run", *SMALL, "--steps=1", "--valid=0")
+    train(folder / "t.txt", folder / "run", "--steps=1", "--valid=0")
     return folder / "run"
 
 
@@ -794,14 +734,13 @@ def test_the_end_of_a_line_may_be_cut_between_two_pieces(pieces, shown, monkeypa
 
 
 def test_samples_of_a_training_run_are_escaped_in_a_terminal(tmp_path):
-    folder = escaping_run(tmp_path)
+    escaping_run(tmp_path)
     arguments = [tmp_path / "t.txt", *SMALL, "--steps=2", "--valid=0", "--sample-every=1"]
-    for name, out in (("file", io.StringIO()), ("terminal", Terminal())):
-        assert run_main("train", *arguments, "--out", tmp_path / name, out=out)[0] == 0
-        assert bool(re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", out.getvalue())) == (
-            name == "file"
-        )
-    assert folder.exists()
+    for out, escaped in ((io.StringIO(), False), (Terminal(), True)):
+        folder = tmp_path / f"{escaped}"
+        assert run_main("train", *arguments, "--out", folder, out=out)[0] == 0
+        controls = re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", out.getvalue())
+        assert (controls is None) == escaped
 
 
 # --- measuring, shapes, info ----------------------------------------------------------------------
@@ -825,12 +764,7 @@ def test_eval_prints_what_evaluate_returns(last, finished_run, text):
 
 
 def test_an_infinite_perplexity_is_null_in_json(run, tmp_path):
-    model, vocab = load_model(run)
-    with torch.no_grad():
-        model.head.bias[vocab.encode("a")] = 1e6
-    from safetensors.torch import save_file
-
-    save_file(model.state_dict(), run / "best.safetensors", {"step": "20"})
+    set_best_bias(run, "a", 1e6)
     (tmp_path / "t.txt").write_text("ttt")
     printed = json.loads(run_ok("eval", run, tmp_path / "t.txt", "--json"))
     assert printed["perplexity"] is None
@@ -839,19 +773,19 @@ def test_an_infinite_perplexity_is_null_in_json(run, tmp_path):
 
 
 def test_shapes_prints_the_tables_of_layer_shapes():
-    expected = LayerShapes("lstm", 10, 16)
-    assert run_ok("shapes", "lstm", 10, 16) == f"{expected}\n"
     options = {
         "num_layers": 2, "bias": False, "batch_first": True, "bidirectional": True,
         "proj_size": 3, "batch_size": 5, "length": 7,
     }  # fmt: skip
     flags = "--layers 2 --no-bias --batch-first --bidirectional --proj-size 3 --batch 5 --length 7"
-    expected = LayerShapes("lstm", 10, 16, **options)
-    assert run_ok("shapes", "lstm", 10, 16, *flags.split()) == f"{expected}\n"
-    printed = json.loads(run_ok("shapes", "lstm", 10, 16, *flags.split(), "--json"))
-    assert printed == json.loads(json.dumps(expected.to_dict()))
-    unbatched = LayerShapes("gru", 3, 4, batch_size=None)
-    assert run_ok("shapes", "gru", 3, 4, "--batch", 0) == f"{unbatched}\n"
+    for words, expected in (
+        ("lstm 10 16", LayerShapes("lstm", 10, 16)),
+        (f"lstm 10 16 {flags}", LayerShapes("lstm", 10, 16, **options)),
+        ("gru 3 4 --batch 0", LayerShapes("gru", 3, 4, batch_size=None)),
+    ):
+        assert run_ok("shapes", *words.split()) == f"{expected}\n"
+        printed = json.loads(run_ok("shapes", *words.split(), "--json"))
+        assert printed == json.loads(json.dumps(expected.to_dict()))
 
 
 def test_info_prints_what_is_in_the_folder(finished_run, text):
@@ -873,82 +807,73 @@ def test_info_prints_what_is_in_the_folder(finished_run, text):
 
 
 def test_info_ignores_steps_after_the_saved_one(run):
-    loaded, history = load_run(run)
+    _, history = load_run(run)
     type(history)((*history, history[-1].__class__(21, 1.0, 1.0, 1.0))).to_csv(run / "history.csv")
     assert json.loads(run_ok("info", run, "--json"))["steps"] == "20 of 20"
-    assert loaded.step == 20
 
 
-def test_info_leaves_out_what_a_run_has_not_measured(text, tmp_path):
+def test_what_a_run_has_not_measured_is_left_out(text, tmp_path):
     folder = tmp_path / "run"
-    run_ok("train", text, "--out", folder, *SMALL, "--valid", 0, "--layers", 2)
+    train(text, folder, "--valid", 0, "--layers", 2)
     facts = json.loads(run_ok("info", folder, "--json"))
     assert facts["network"] == "LSTM 8×8"
     assert "best_valid_bits_per_character" not in facts
     (folder / "history.csv").write_text("step,loss,gradient_norm,lr,valid_loss\r\n", newline="")
     assert "loss" not in json.loads(run_ok("info", folder, "--json"))
+    (folder / "loss.svg").unlink()
+    run_ok("resume", folder)
+    assert not (folder / "loss.svg").exists()
 
 
 def test_shrink_makes_a_folder_that_writes_and_shows_its_step(finished_run, tmp_path):
     assert run_ok("shrink", finished_run, "--out", tmp_path / "small") == ""
     assert len(run_ok("sample", tmp_path / "small", "--length", 30, "--prompt", "the")) == 34
     assert "20 of 20" in run_ok("info", tmp_path / "small")
-    code, _, err = run_main("shrink", finished_run, "--out", tmp_path / "small")
-    assert code == 1
-    assert "small exists already: choose a new folder" in err
-
-
-def test_a_finished_run_without_records_gets_no_loss_curve(text, tmp_path):
-    folder = tmp_path / "run"
-    run_ok("train", text, "--out", folder, *SMALL)
-    (folder / "history.csv").write_text("step,loss,gradient_norm,lr,valid_loss\r\n", newline="")
-    (folder / "loss.svg").unlink()
-    run_ok("resume", folder)
-    assert not (folder / "loss.svg").exists()
+    message = "small exists already: choose a new folder"
+    refused(message, "shrink", finished_run, "--out", tmp_path / "small")
 
 
 # --- help -----------------------------------------------------------------------------------------
 
 
+WRITING = {
+    "_checks", "_run_files", "_terminal", "_version", "cli", "checkpoint", "files", "history",
+    "net", "reference", "sampling", "saved_state", "shapes", "vocab",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("arguments", "heavy"),
+    ("arguments", "heavy", "modules"),
     [
-        (["--help"], set()),
-        (["train", "--help"], set()),
-        (["shapes", "lstm", "3", "4"], {"numpy"}),
-        (["sample", "RUN", "--length", "3"], {"numpy"}),
-        (["info", "RUN"], {"numpy"}),
-        (["sample", "absent"], {"numpy"}),
+        (["--help"], set(), {"_version", "cli"}),
+        (["train", "--help"], set(), {"_version", "cli"}),
+        (["shapes", "lstm", "3", "4"], {"numpy"}, None),
+        (["sample", "RUN", "--length", "3"], {"numpy"}, WRITING),
+        (["info", "RUN"], {"numpy"}, None),
+        (["sample", "absent"], {"numpy"}, None),
     ],
 )
-def test_commands_import_only_the_heavy_libraries_they_need(arguments, heavy, finished_run):
-    assert imported(arguments, finished_run) & {"torch", "numpy", "matplotlib"} <= heavy
-
-
-def imported(arguments, finished_run):
-    """Run a command, and return the names of the modules that it has imported when it ends."""
+def test_commands_import_only_what_they_need(arguments, heavy, modules, finished_run):
+    # A command has to import modules before it can start. How long that takes depends on the
+    # machine, and benchmarks/ measures it. Which modules it imports does not depend on the machine.
     code = (
         "import sys\nfrom charseq.cli import main\ntry: main()\nfinally: print('\\n', *sys.modules)"
     )
     arguments = [str(finished_run) if part == "RUN" else part for part in arguments]
-    ran = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
-    )
-    return set(ran.stdout.splitlines()[-1].split())
+    _, out, _ = run_in_new_process(*arguments, start=[sys.executable, "-c", code])
+    imported = set(out.splitlines()[-1].split())
+    assert imported & {"torch", "numpy", "matplotlib"} <= heavy
+    ours = {name[8:] for name in imported if name.startswith("charseq.")}
+    assert ours == modules or modules is None
 
 
-WITHOUT = """\
+WITHOUT_TORCH = """\
 import sys
 sys.modules.update(dict.fromkeys(("torch", "matplotlib", "tqdm")))  # None: not to be found
 from charseq.cli import main
 main()
 """
-
-
-def run_without_torch(*arguments):
-    command = [sys.executable, "-c", WITHOUT, *map(str, arguments)]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    return ran.returncode, ran.stdout, ran.stderr
+WITHOUT_TORCH = [sys.executable, "-c", WITHOUT_TORCH]
 
 
 def test_a_trained_network_writes_where_torch_is_not_installed(finished_run, tmp_path):
@@ -959,7 +884,7 @@ def test_a_trained_network_writes_where_torch_is_not_installed(finished_run, tmp
         ["shrink", finished_run, "--out", tmp_path / "small"],
         ["sample", tmp_path / "small", "--length", 30],
     ):
-        code, out, err = run_without_torch(*arguments)
+        code, out, err = run_in_new_process(*arguments, start=WITHOUT_TORCH)
         assert (code, err) == (0, "")
         assert (len(out) > 30) == (arguments[0] != "shrink")
 
@@ -971,7 +896,7 @@ def test_what_needs_torch_says_so_where_it_is_not_installed(command, finished_ru
         "resume": [finished_run],
         "eval": [finished_run, text],
     }
-    code, out, err = run_without_torch(command, *arguments[command])
+    code, out, err = run_in_new_process(command, *arguments[command], start=WITHOUT_TORCH)
     assert (code, out) == (1, "")
     assert re.fullmatch(
         r"charseq: this command needs (torch|tqdm), which is not installed here: "
@@ -981,46 +906,11 @@ def test_what_needs_torch_says_so_where_it_is_not_installed(command, finished_ru
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "modules"),
-    [
-        (["--help"], {"_version", "cli"}),
-        (
-            ["sample", "RUN", "--length", "3"],
-            {
-                "_checks",
-                "_run_files",
-                "_terminal",
-                "_version",
-                "cli",
-                "checkpoint",
-                "files",
-                "history",
-                "net",
-                "reference",
-                "sampling",
-                "saved_state",
-                "shapes",
-                "vocab",
-            },
-        ),
-    ],
-)
-def test_a_command_imports_exactly_the_modules_it_uses(arguments, modules, finished_run):
-    # A command has to import modules before it can start. How long that takes depends on the
-    # machine, and benchmarks/ measures it. Which modules it imports does not depend on the machine.
-    loaded = imported(arguments, finished_run)
-    assert {name[8:] for name in loaded if name.startswith("charseq.")} == modules
-
-
-def test_help_lists_every_command():
+def test_help_lists_every_command_and_a_wrong_option_prints_the_usage():
     out = run_ok("--help")
-    for command in ("train", "resume", "sample", "eval", "shapes", "info"):
+    for command in ("train", "resume", "sample", "shrink", "eval", "shapes", "info"):
         assert f"\n  {command} " in out
         assert f"Usage: charseq {command} " in run_ok(command, "--help")
-
-
-def test_a_wrong_option_prints_the_usage():
     for arguments in (["sample"], ["sample", "a", "--lenght", "3"], ["trian"], ["shapes", "x"]):
         code, out, err = run_main(*arguments)
         assert (code, out) == (2, "")
@@ -1060,57 +950,41 @@ def write(data):
 
 
 GOOD = b"ab cd\n" * 100
+good = write(GOOD)
+# Each option once, in the way it is passed on; the modules' own tests say what else they refuse.
 BAD_INPUTS = {
     "empty": (write(b""), [], "is empty"),
     "one character": (write(b"a"), [], "2"),
     "one character, none held back": (write(b"a"), ["--valid", 0], "2"),
-    "binary": (write(bytes(range(256)) * 4), [], "t.txt"),
-    "zero bytes": (write(b"text\0text" * 100), [], "is binary"),
     "invalid UTF-8": (write(GOOD + b"\xff\xfe" + GOOD), [], "byte 0xff at offset 600"),
     "another encoding": (write("é".encode("utf-16") * 99), ["--encoding", "ascii"], "not ascii"),
-    "no such encoding": (write(GOOD), ["--encoding", "klingon"], "klingon"),
     "a directory": (lambda place: place, [], "is a directory"),
     "absent": (lambda place: place / "absent.txt", [], "absent.txt' is not a file"),
-    "length beyond the text": (write(GOOD), ["--length", 10_000], "length 10000 needs 10001"),
-    "batch beyond the text": (write(GOOD), ["--batch-size", 10_000], "largest batch_size that fi"),
-    "hidden size 0": (write(GOOD), ["--hidden", 0], "hidden_size must be at least 1, got 0"),
-    "hidden size beyond memory": (write(GOOD), ["--hidden", 10**9], "not enough memory"),
-    "hidden size beyond 64 bits": (write(GOOD), ["--hidden", 10**30], "."),
-    "layers beyond memory": (write(GOOD), ["--layers", 1000, "--hidden", 9000], "not enough mem"),
-    "no layers": (write(GOOD), ["--layers", 0], "num_layers must be at least 1, got 0"),
-    "negative embedding": (write(GOOD), ["--embedding", -1], "embedding_size must be at least 1"),
-    "unknown cell": (write(GOOD), ["--cell", "cnn"], "one of RNN, GRU, LSTM, got 'CNN'"),
-    "dropout of all": (write(GOOD), ["--dropout", 1], "dropout must be at least 0 and below 1"),
-    "dropout is no number": (
-        write(GOOD),
-        ["--dropout", "nan"],
-        "dropout must be at least 0 and below 1",
-    ),
-    "tied without embedding": (write(GOOD), ["--tied"], "tied weights need"),
-    "forget bias is no number": (write(GOOD), ["--forget-bias", "nan"], "forget_bias must be fin"),
-    "forget bias of a GRU": (write(GOOD), ["--cell", "gru", "--forget-bias", 1], "only an LSTM"),
-    "negative rate": (write(GOOD), ["--lr", -0.1], "lr must be positive and finite, got -0.1"),
-    "rate is no number": (write(GOOD), ["--lr", "nan"], "lr must be positive and finite, got nan"),
-    "rate is infinite": (write(GOOD), ["--lr", "inf"], "lr must be positive and finite, got inf"),
-    "momentum 1": (write(GOOD), ["--momentum", 1], "momentum must be"),
-    "negative decay": (write(GOOD), ["--weight-decay", -1], "weight_decay must be"),
-    "infinite decay": (write(GOOD), ["--weight-decay", "inf"], "weight_decay must be"),
-    "no steps": (write(GOOD), ["--steps", 0], "steps must be an integer of at least 1, got 0"),
-    "negative warmup": (write(GOOD), ["--warmup", -1], "warmup must be"),
-    "negative clip": (write(GOOD), ["--clip-norm", -1], "clip_norm must be positive"),
-    "negative patience": (write(GOOD), ["--patience", -1], "patience must be"),
-    "negative seed": (write(GOOD), ["--seed", -1], "seed must be an integer of at least 0"),
-    "seed beyond 64 bits": (write(GOOD), ["--seed", 2**64], "seed must fit into 64 bits"),
-    "unknown order": (write(GOOD), ["--order", "random"], "order must be one of streams, windows"),
-    "unknown optimizer": (write(GOOD), ["--optimizer", "lion"], "optimizer must be one of"),
-    "unknown schedule": (write(GOOD), ["--schedule", "step"], "schedule must be one of"),
-    "all held back": (write(GOOD), ["--valid", 1], "valid"),
-    "less than nothing held back": (write(GOOD), ["--valid", -0.5], "valid"),
-    "no share held back": (write(GOOD), ["--valid", "nan"], "valid"),
-    "no saves": (write(GOOD), ["--save-every", 0], "save_every must be an integer of at least 1"),
-    "negative samples": (write(GOOD), ["--sample-every", -1], "sample_every must be an integer of"),
     "name with a zero byte": (lambda place: "a\0b", [], "."),
     "name too long": (lambda place: "x" * 5000, [], "."),
+    "length beyond the text": (good, ["--length", 10_000], "length 10000 needs 10001"),
+    "batch beyond the text": (good, ["--batch-size", 10_000], "largest batch_size that fi"),
+    "hidden size 0": (good, ["--hidden", 0], "hidden_size must be at least 1, got 0"),
+    "hidden size beyond memory": (good, ["--hidden", 10**9], "not enough memory"),
+    "hidden size beyond 64 bits": (good, ["--hidden", 10**30], "."),
+    "layers beyond memory": (good, ["--layers", 1000, "--hidden", 9000], "not enough mem"),
+    "no layers": (good, ["--layers", 0], "num_layers must be at least 1, got 0"),
+    "negative embedding": (good, ["--embedding", -1], "embedding_size must be at least 1"),
+    "unknown cell": (good, ["--cell", "cnn"], "one of RNN, GRU, LSTM, got 'CNN'"),
+    "dropout of all": (good, ["--dropout", 1], "dropout must be at least 0 and below 1"),
+    "tied without embedding": (good, ["--tied"], "tied weights need"),
+    "forget bias is no number": (good, ["--forget-bias", "nan"], "forget_bias must be fin"),
+    "rate is no number": (good, ["--lr", "nan"], "lr must be positive and finite, got nan"),
+    "no steps": (good, ["--steps", 0], "steps must be an integer of at least 1, got 0"),
+    "negative clip": (good, ["--clip-norm", -1], "clip_norm must be positive"),
+    "negative patience": (good, ["--patience", -1], "patience must be"),
+    "negative seed": (good, ["--seed", -1], "seed must be an integer of at least 0"),
+    "seed beyond 64 bits": (good, ["--seed", 2**64], "seed must fit into 64 bits"),
+    "all held back": (good, ["--valid", 1], "valid must be at least 0 and below 1, got 1"),
+    "less than nothing held back": (good, ["--valid", -0.5], "valid must be .*, got -0.5"),
+    "no share held back": (good, ["--valid", "nan"], "valid must be .*, got nan"),
+    "no saves": (good, ["--save-every", 0], "save_every must be an integer of at least 1"),
+    "negative samples": (good, ["--sample-every", -1], "sample_every must be an integer of"),
 }
 
 
@@ -1118,9 +992,8 @@ BAD_INPUTS = {
 def test_bad_input_to_train_prints_one_sentence_and_writes_nothing(case, tmp_path):
     make_input, flags, message = BAD_INPUTS[case]
     source = make_input(tmp_path)
-    before = contents(tmp_path)
-    refused(message, "train", source, "--out", tmp_path / "run", *SMALL, *flags)
-    assert contents(tmp_path) == before
+    with unchanged(tmp_path):
+        refused(message, "train", source, "--out", tmp_path / "run", *SMALL, *flags)
 
 
 @pytest.mark.parametrize("command", [("train", "time-zones"), ("shapes", "gru", 3, 4)])
@@ -1140,11 +1013,8 @@ def test_sixteen_bytes_for_each_weight_have_to_fit_into_memory(text, tmp_path, m
             os, "sysconf", lambda name, memory=memory: memory if name == "SC_PHYS_PAGES" else 1
         )
         assert run_main("train", text, "--out", tmp_path / str(memory), *options)[0] == code
-
-
-def test_train_works_if_the_system_does_not_report_its_memory(text, tmp_path, monkeypatch):
-    monkeypatch.delattr(os, "sysconf")
-    run_ok("train", text, "--out", tmp_path / "run", *SMALL)
+    monkeypatch.delattr(os, "sysconf")  # a system that does not report its memory
+    train(text, tmp_path / "run")
 
 
 def test_an_unreadable_text_prints_one_sentence(text, tmp_path, monkeypatch):
@@ -1158,34 +1028,29 @@ def test_an_unreadable_text_prints_one_sentence(text, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("run_exists", [True, False])
 def test_a_full_disk_prints_one_sentence(run_exists, text, finished_run, tmp_path, monkeypatch):
+    def raise_no_space(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
     folder = tmp_path / "run"
+    arguments = ["train", text, "--out", folder, *SMALL]
     if run_exists:
         shutil.copytree(finished_run, folder)
-    before = contents(tmp_path)
-    monkeypatch.setattr("charseq.files.write_all", lambda *_: raise_no_space())
-    arguments = ["resume", folder] if run_exists else ["train", text, "--out", folder, *SMALL]
+        arguments = ["resume", folder]
+    monkeypatch.setattr("charseq.files.write_all", raise_no_space)
     rest = "; the step saved before is still complete" if run_exists else ""
-    refused(f"could not be saved in .* \\(No space left on device\\){rest}\n$", *arguments)
-    assert contents(tmp_path) == before
+    with unchanged(tmp_path):
+        refused(f"could not be saved in .* \\(No space left on device\\){rest}\n$", *arguments)
 
 
-def raise_no_space():
-    raise OSError(errno.ENOSPC, "No space left on device")
-
-
-def test_training_into_an_existing_run_prints_one_sentence(run, text, tmp_path):
-    before = contents(tmp_path)
-    refused("holds a run already: resume it", "train", text, "--out", run, *SMALL)
-    assert contents(tmp_path) == before
-
-
-def test_training_into_an_existing_file_prints_one_sentence(text, tmp_path):
+def test_training_into_an_existing_run_or_file_prints_one_sentence(run, text, tmp_path):
     (tmp_path / "file").write_text("precious")
-    refused(
-        "file is a file: a run needs a folder", "train", text, "--out", tmp_path / "file", *SMALL
-    )
-    refused("could not be saved in", "train", text, "--out", tmp_path / "file" / "run", *SMALL)
-    assert contents(tmp_path) == {"file": b"precious"}
+    with unchanged(tmp_path):
+        for folder, message in (
+            (run, "holds a run already: resume it"),
+            (tmp_path / "file", "file is a file: a run needs a folder"),
+            (tmp_path / "file" / "run", "could not be saved in"),
+        ):
+            refused(message, "train", text, "--out", folder, *SMALL)
 
 
 def test_too_little_memory_prints_one_sentence(finished_run, monkeypatch):
@@ -1220,55 +1085,32 @@ def test_an_environment_variable_shows_where_any_error_comes_from(finished_run, 
         run_main("sample", finished_run, "--temperature", -1)
 
 
-def truncate_weights(folder):
-    for name in ("weights.safetensors", "best.safetensors"):
-        (folder / name).write_bytes((folder / name).read_bytes()[:-100])
-
-
-def change_format(folder):
-    config = json.loads((folder / "config.json").read_bytes())
-    (folder / "config.json").write_text(json.dumps({**config, "format": 99, "charseq": "9.9.9"}))
-
-
-def replace_vocabulary(folder):
-    (folder / "vocab.json").write_text(Vocabulary("abc").to_json())
-
-
-def remove_model_options(folder):
-    config = json.loads((folder / "config.json").read_bytes())
-    (folder / "config.json").write_text(json.dumps({**config, "model": {}}))
-
-
-DAMAGES = {
-    truncate_weights: "weights.safetensors is damaged|best.safetensors is damaged",
-    change_format: "has format 99, made by charseq 9.9.9; this is charseq",
-    replace_vocabulary: "vocab.json has 3 characters and the network",
-    remove_model_options: "there is no option",
-    shutil.rmtree: "does not exist; expected a run folder",
-    lambda folder: (folder / "config.json").unlink(): "is not a run folder: it has no config.json",
-    lambda folder: (folder / "vocab.json").write_bytes(b"\xff"): "vocab.json is damaged",
+DAMAGES = {  # the tests of checkpoint.py have many more
+    "has format 99, made by charseq 9.9.9; this is charseq": lambda folder: edit_config(
+        folder, format=99, charseq="9.9.9"
+    ),
+    "vocab.json has 3 characters and the network": lambda folder: (
+        folder / "vocab.json"
+    ).write_text(Vocabulary("abc").to_json()),
+    "does not exist; expected a run folder": shutil.rmtree,
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("message", DAMAGES)
 @pytest.mark.parametrize("command", ["resume", "sample", "eval", "info"])
 def test_a_damaged_folder_prints_one_sentence_and_is_not_changed(
-    command, damage, run, text, tmp_path
+    command, message, run, text, tmp_path
 ):
-    damage(run)
-    before = contents(tmp_path)
-    refused(DAMAGES[damage], command, run, *([text] if command == "eval" else []))
-    assert contents(tmp_path) == before
+    DAMAGES[message](run)
+    with unchanged(tmp_path):
+        refused(message, command, run, *([text] if command == "eval" else []))
 
 
 @pytest.mark.parametrize("name", ["text", "encoding", "valid", "characters"])
 def test_a_folder_that_does_not_name_its_text_cannot_be_resumed(name, run):
-    config = json.loads((run / "config.json").read_bytes())
-    config["text"][name] = None
-    (run / "config.json").write_text(json.dumps(config))
-    before = contents(run)
-    refused(f"does not say where the text came from: its '{name}' is None", "resume", run)
-    assert contents(run) == before
+    edit_config(run, **{f"text__{name}": None})
+    with unchanged(run):
+        refused(f"does not say where the text came from: its '{name}' is None", "resume", run)
 
 
 @pytest.mark.parametrize(
@@ -1277,51 +1119,38 @@ def test_a_folder_that_does_not_name_its_text_cannot_be_resumed(name, run):
         (["--prompt", "the Ω"], r"the prompt has 'Ω' \(U\+03A9\) at position 4, .*: leave it out$"),
         (["--prompt", ""], "the prompt is empty"),
         (["--length", -1], "length must not be negative"),
-        (["--temperature", -1], "temperature must be 0 or more and finite, got -1.0"),
         (["--temperature", "nan"], "temperature must be 0 or more and finite, got nan"),
         (["--top-k", -1], "top_k must be at least 1, got -1"),
         (["--top-p", 0], "top_p must be above 0 and at most 1, got 0.0"),
-        (["--top-p", 1.5], "top_p must be above 0 and at most 1, got 1.5"),
         (["--streams", 0], "streams must be at least 1, got 0"),
         (["--stop", ""], "a stop string is empty"),
         (["--seed", -1], "seed must be at least 0, got -1"),
     ],
 )
 def test_bad_input_to_sample_prints_one_sentence(flags, message, finished_run):
-    before = contents(finished_run)
-    refused(message, "sample", finished_run, *flags)
-    assert contents(finished_run) == before
+    with unchanged(finished_run):
+        refused(message, "sample", finished_run, *flags)
 
 
 def test_a_network_with_logits_that_are_not_finite_prints_one_sentence(run):
-    from safetensors.numpy import load_file, save_file
-
-    arrays = {
-        name: np.full_like(a, 3e38) for name, a in load_file(run / "best.safetensors").items()
-    }
-    save_file(arrays, run / "best.safetensors", {"step": "20"})
+    huge = {k: torch.full_like(v, 3e38) for k, v in load_model(run)[0].state_dict().items()}
+    save_file(huge, run / "best.safetensors", {"step": "20"})
     code, out, err = run_in_new_process("sample", run)
     assert (code, out) == (1, "")
     assert re.fullmatch("charseq: the largest logit is not a finite number[^\n]+\n", err)
 
 
 def test_bad_input_to_eval_prints_one_sentence(finished_run, tmp_path):
-    for case in ("empty", "binary", "zero bytes", "a directory", "absent", "one character"):
+    for case in ("empty", "invalid UTF-8", "a directory", "absent", "one character"):
         refused(".", "eval", finished_run, BAD_INPUTS[case][0](tmp_path))
     (tmp_path / "t.txt").write_text("a text with Ω")
-    refused(
-        r"the text has 'Ω' \(U\+03A9\) at position 12, ", "eval", finished_run, tmp_path / "t.txt"
-    )
+    message = r"the text has 'Ω' \(U\+03A9\) at position 12, "
+    refused(message, "eval", finished_run, tmp_path / "t.txt")
 
 
-@pytest.mark.parametrize(
-    "arguments", [["cnn", 3, 4], ["rnn", 0, 4], ["rnn", 3, -1], ["gru", 3, 4, "--proj-size", 2]]
-)
-def test_bad_input_to_shapes_prints_one_sentence(arguments):
-    flags = [str(part) if str(part)[0] != "-" or len(str(part)) > 2 else part for part in arguments]
-    refused(".", "shapes", *flags[:1], "--", *flags[1:]) if "--proj-size" not in flags else refused(
-        ".", "shapes", *flags
-    )
+@pytest.mark.parametrize("words", ["cnn 3 4", "rnn 0 4", "-- rnn 3 -1", "gru 3 4 --proj-size 2"])
+def test_bad_input_to_shapes_prints_one_sentence(words):
+    refused(".", "shapes", *words.split())
 
 
 # --- random misuse --------------------------------------------------------------------------------
@@ -1331,12 +1160,6 @@ VALUES = [
     "0", "1", "-1", "3", "99999999999", "1e400", "nan", "-inf", "0.5", "", "é", "\ud800", "a\nb",
     "lstm", "GRU", "utf-16", "windows", "sgd", "--", "-", "--json", "--help", "../..", "\x1b[31m",
 ]  # fmt: skip
-FLAGS = [
-    "--out", "--cell", "--hidden", "--layers", "--embedding", "--dropout", "--tied", "--lr",
-    "--batch-size", "--length", "--order", "--optimizer", "--schedule", "--valid", "--seed",
-    "--save-every", "--sample-every", "--encoding", "--prompt", "--temperature", "--top-k",
-    "--top-p", "--stop", "--streams", "--last", "--json", "--batch", "--bidirectional",
-]  # fmt: skip
 NUMBERS = ["0", "1", "-1", "3", "0.5", "nan", "inf", "99999999999"]
 SLOW_IF_LARGE = ("--steps", "--length")
 
@@ -1345,25 +1168,17 @@ def damage_one_file(folder, rng):
     """Damage one file of a folder in a random way."""
     file = rng.choice(sorted(folder.iterdir()))
     data = bytearray(file.read_bytes())
-    kind = rng.randrange(6)
-    if kind == 0:
+    kind = rng.choice(["remove", "cut", "change", "replace"])
+    if kind == "remove":
         file.unlink()
-    elif kind == 1:
+    elif kind == "cut":
         file.write_bytes(data[: rng.randrange(len(data) + 1)])
-    elif kind == 2:
+    elif kind == "change":
         for _ in range(rng.randrange(1, 9)):
             data[rng.randrange(min(len(data), 600))] = rng.randrange(256)
         file.write_bytes(data)
-    elif kind == 3:
-        file.write_bytes(rng.randbytes(rng.randrange(300)))
-    elif kind == 4:
-        other_file = rng.choice(sorted(folder.iterdir()))
-        file.write_bytes(other_file.read_bytes())
-    else:  # replace a value in the JSON
-        parts = re.split(rb"(?<=: )([^,{}\[\]]+)(?=[,\n}])", (folder / "config.json").read_bytes())
-        values = [b"0", b"-1", b"null", b'"a"', b"[]", b"{}", b"1e999", b"-12345678901234567890"]
-        parts[rng.randrange(0, len(parts) // 2) * 2 + 1] = rng.choice(values)
-        (folder / "config.json").write_bytes(b"".join(parts))
+    else:
+        file.write_bytes(rng.choice(sorted(folder.iterdir())).read_bytes())
 
 
 def fuzz(rounds, seed, text, finished_run, parent):
@@ -1385,7 +1200,7 @@ def fuzz(rounds, seed, text, finished_run, parent):
             "shapes": ["lstm", "3", "4"],
         }.get(command, [run])
         for _ in range(rng.choice([0, 0, 0, 1] if damaged else [1, 1, 2])):
-            extra = [rng.choice(rng.choice([VALUES, FLAGS]))]
+            extra = [rng.choice(rng.choice([VALUES, options[rng.choice(commands)]]))]
             if rng.random() < 0.7:  # an option of this command, with a random value
                 option = rng.choice(options[command])
                 value = "1" if option in SLOW_IF_LARGE else rng.choice(NUMBERS)
