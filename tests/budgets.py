@@ -1,7 +1,7 @@
 """How heavy a page of the site may be: every limit on bytes, requests and movement, in one place.
 
 Bytes are gzipped. The limits stand a little above what pages weigh today. A change that needs more
-raises one here, and says why.
+raises one here, and says why. The font of the text is 38,400 bytes of each page.
 """
 
 from fnmatch import fnmatch
@@ -19,23 +19,23 @@ class Budget(NamedTuple):
 
 
 BUDGETS = {
-    "home": Budget("index.html", "index.html", 12_000, 58_500, 18),
+    "home": Budget("index.html", "index.html", 12_000, 97_000, 19),
     # 2,200 words with derivations in MathML, and the folded code of the figures.
-    "chapter": Budget("learn/*", "learn/gates.html", 34_000, 65_000, 23),
-    "fix": Budget("fix/*", "fix/expected-hidden-size.html", 23_000, 33_500, 15),
-    "questions": Budget("questions/*", "questions/shapes.html", 27_000, 23_500, 11),
-    "gallery": Budget("gallery/*", "gallery/limits/gradient_flow.html", 13_000, 57_500, 20),
-    "reference of the package": Budget("api/*", "api/equations.html", 20_500, 53_000, 15),
-    "playground": Budget("playground.html", "playground.html", 12_800, 89_500, 18),
-    "glossary": Budget("glossary.html", "glossary.html", 14_000, 46_000, 12),
+    "chapter": Budget("learn/*", "learn/gates.html", 34_000, 103_500, 24),
+    "fix": Budget("fix/*", "fix/expected-hidden-size.html", 23_000, 72_000, 16),
+    "questions": Budget("questions/*", "questions/shapes.html", 27_000, 62_000, 12),
+    "gallery": Budget("gallery/*", "gallery/limits/gradient_flow.html", 13_000, 96_000, 21),
+    "reference of the package": Budget("api/*", "api/equations.html", 20_500, 91_500, 16),
+    "playground": Budget("playground.html", "playground.html", 12_800, 128_000, 19),
+    "glossary": Budget("glossary.html", "glossary.html", 14_000, 84_500, 13),
     # Whoever opens it wants to search, so it loads the index at once.
-    "search": Budget("search.html", "search.html", 6_500, 235_000, 14),
+    "search": Budget("search.html", "search.html", 6_500, 273_500, 15),
     # Its tables, and what the words in them mean: axe, autograd, central differences.
-    "proof": Budget("proof.html", "proof.html", 12_000, 46_000, 12),
-    "other": Budget("*", "notation.html", 28_500, 46_000, 12),
+    "proof": Budget("proof.html", "proof.html", 12_000, 84_500, 13),
+    "other": Budget("*", "notation.html", 28_500, 84_500, 13),
 }
 LAYOUT_SHIFT = 0.05  # how much of the screen moves in all, as Chromium counts; 0.1 counts as good
-SHARED = 70_000  # bytes of styles, scripts and fonts of any page, without the playground's
+SHARED = 108_500  # bytes of styles, scripts and fonts of any page, without the playground's
 INDEX = 1000  # bytes of the search index, which is loaded when a reader searches, per page
 PLAYGROUND = 37_000  # bytes of the playground's scripts and styles, which its page loads at once
 EXERCISES = 7_000  # bytes of the scripts and styles of the exercises

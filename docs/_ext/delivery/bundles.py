@@ -86,9 +86,12 @@ def setup(app):
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
-if __name__ == "__main__":  # fetch the bundler
+if __name__ == "__main__":  # fetch the bundler, and the font of the text
+    import text_font
+
     with tempfile.TemporaryDirectory() as nowhere:
         try:
             bundle({"nothing.js": ""}, nowhere)
         except BundleError as error:
             sys.exit(str(error))
+    text_font.make()
