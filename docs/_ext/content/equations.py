@@ -159,21 +159,20 @@ def missing_links(label: str) -> list[str]:
 
 
 class EquationTable(SphinxDirective):
-    """A table: each equation, the code that is it, what its tests prove."""
+    """A list: each equation, the code that is it, what its tests prove."""
 
     def run(self) -> list[nodes.Node]:
         by_name, missing = functions(), []
-        rows = ["| Equation | Key | Code | What its tests check |", "| :-- | :-- | :-- | :-- |"]
+        rows = []
         for label in equations():
             if lacks := missing_links(label):
                 missing.append(f"equation {label!r} lacks {', '.join(lacks)}")
                 continue
             key = label.replace("-", "_")
             function, tests = by_name[key], proofs(label)
-            facts = "; ".join(
-                name.removeprefix(f"test_{key}_").replace("_", " ") for _, name in tests
-            )
-            rows.append(f"| {{eq}}`{label}` | `{label}` | {function.role} | {facts} |")
+            facts = (name.removeprefix(f"test_{key}_").replace("_", " ") for _, name in tests)
+            checks = "".join(f"  - {fact}\n" for fact in facts)
+            rows.append(f"{{eq}}`{label}`, {function.role}\n: Its tests check:\n\n{checks}")
         if missing:
             raise self.error("\n".join(missing))
         for path in [*ROOT.glob("tests/test_*.py"), *ROOT.glob("charseq/*.py")]:

@@ -57,7 +57,12 @@ def entries(group, about):
         for message in messages_of(about):
             yield bare(message).lower(), nodes.literal("", message, classes=["message"])
     elif group == about.get("group"):
-        yield about["symptom"].lower(), nodes.inline("", about["symptom"])
+        symptom = about["symptom"]
+        pieces = [
+            nodes.literal("", piece) if place % 2 else nodes.Text(piece)
+            for place, piece in enumerate(symptom.split("`"))
+        ]
+        yield symptom.replace("`", "").lower(), nodes.inline("", "", *pieces)
 
 
 class List(SphinxPostTransform):
@@ -69,11 +74,14 @@ class List(SphinxPostTransform):
 
     def items(self, group):
         here = self.env.current_document.docname
-        items = []
+        items, listed = [], set()
         for name, about in pages(self.env).items():
             uri = self.app.builder.get_relative_uri(here, name)
             for key, words in entries(group, about):
                 link = nodes.reference("", "", words, refuri=uri, internal=True)
+                if key in listed:  # by another page; the titles tell them apart
+                    link += nodes.Text(f" ({self.env.titles[name].astext()})")
+                listed.add(key)
                 items.append((key, nodes.list_item("", nodes.paragraph("", "", link))))
         items = [item for _, item in sorted(items, key=lambda entry: entry[0])]
         if not items:

@@ -13,6 +13,12 @@ from myst_nb.sphinx_ import HideCodeCellNode
 # Names, punctuation and blanks have the colour of the code around them, in both of the theme's
 # styles, so they need no mark of their own. Such marks were a twentieth of what a page weighs.
 PLAIN = re.compile(r'<span class="[npw]">([^<]*)</span>')
+# Of a formula in a line and the sign behind it, a browser may put the sign on the next line.
+FORMULA_AND_SIGN = re.compile(
+    r'<span class="math notranslate"><math>(?:(?!</math>).)*</math></span>[.,;:!?)’”…]+', re.S
+)
+SIGNS = (nodes.math, nodes.literal)
+WORDS, SENTENCE = 12, 36  # characters in a cell; a column of single words can hardly be read
 # In the sources that sphinx-gallery 0.22.1 writes. HTML has no attribute `tooltip`, and one that
 # shows the same words. A place for tags is there once for each group, and no example has tags.
 GALLERY = {
@@ -56,12 +62,23 @@ def fix_gallery(app, docname, source):
 
 def drop_marks(app, pagename, templatename, context, doctree):
     if doctree:
-        context["body"] = PLAIN.sub(r"\1", context["body"])
+        body = PLAIN.sub(r"\1", context["body"])
+        context["body"] = FORMULA_AND_SIGN.sub(r'<span class="formula-and-sign">\g<0></span>', body)
+
+
+def mark_wide_cells(app, doctree):
+    """Give cells of a table that hold words or sentences a class: custom.css keeps them wide."""
+    for entry in doctree.findall(nodes.entry):
+        words = [text for text in entry.findall(nodes.Text) if not isinstance(text.parent, SIGNS)]
+        length = len("".join(words))
+        if length > WORDS:
+            entry["classes"].append("sentence" if length > SENTENCE else "words")
 
 
 def setup(app):
     app.add_node(HideCodeCellNode, True, html=(visit_folded_cell, depart_folded_cell))
     app.add_node(nodes.citation, True, html=(visit_citation, None))
     app.connect("source-read", fix_gallery)
+    app.connect("doctree-read", mark_wide_cells)
     app.connect("html-page-context", drop_marks, priority=900)  # codeautolink needs them
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
