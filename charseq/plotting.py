@@ -1,7 +1,8 @@
 """Figures. Each function draws on the axes it is given, or on new ones, and returns them.
 
-Colour-blind readers can tell the colours apart: they are Okabe and Ito's, darkened for contrast.
-No meaning depends on colour alone: wrong letters have a frame, values are printed with their sign.
+A colour means one thing: orange what comes in, blue the memory, green what comes out, violet the
+blame. The sign of a number has gold and indigo, and what is wrong has red and a frame. Colour-blind
+readers can tell them apart, and no meaning depends on colour alone: values have their sign.
 """
 
 import re
@@ -24,13 +25,17 @@ __all__ = [
 ]
 
 INK = "#1a1a1a"
-BLUE = "#0072b2"
-ORANGE = "#d55e00"
-GREEN = "#009e73"
-PURPLE = "#a2559c"
+BLUE = "#0072b2"  # memory; Okabe and Ito's, darkened for contrast, as the next three
+ORANGE = "#d55e00"  # input
+GREEN = "#009e73"  # output
+PURPLE = "#a2559c"  # blame
 GREY = "#767676"
+POSITIVE, NEGATIVE = "#8a6400", "#5a50c8"  # gold and indigo
+WRONG = "#c01530"  # red, always with a frame
 CELL_INK = "#111111"  # text on a coloured cell
-DIVERGING = ["#6cb0dd", "#ffffff", "#f2a65e"]  # -1, 0, +1; all are pale enough for CELL_INK
+# All of these are pale enough for CELL_INK.
+DIVERGING = ["#a9a4f2", "#ffffff", "#f3cf5c"]  # -1, 0, +1
+PALE_BLUE, PALE_ORANGE, PALE_RED = "#6cb0dd", "#f2a65e", "#f9c7cd"
 
 
 def plot_loss(
@@ -104,7 +109,7 @@ def plot_predictions(
 ) -> Axes:
     """Draw the predicted letters, one row every few epochs.
 
-    The top row is the target. A wrong letter has an orange background and a frame.
+    The top row is the target. A wrong letter has a red background and a frame.
 
     Parameters
     ----------
@@ -148,7 +153,7 @@ def plot_predictions(
         for x, (char, right_char) in enumerate(zip(text, target, strict=True)):
             is_wrong = char != right_char
             if is_wrong:
-                ax.add_patch(rectangle(x - 0.5, y - 0.5, 1, 1, DIVERGING[2], edge=ORANGE))
+                ax.add_patch(rectangle(x - 0.5, y - 0.5, 1, 1, PALE_RED, edge=WRONG))
             weight = "bold" if y == 0 else "normal"
             _draw_char(ax, x, y, char, on_cell=is_wrong, fontsize=12, weight=weight)
     ax.axhline(0.5, color=GREY, linewidth=1)
@@ -212,7 +217,7 @@ def plot_states(
 def plot_text(values: ArrayLike, text: str, ax: Axes | None = None, *, width: int = 36) -> Axes:
     """Draw a text with one value per character, as the colour of the cell behind it.
 
-    Blue is -1, no colour is 0, and orange is 1. Characters with a negative value are underlined.
+    Indigo is -1, no colour is 0, and gold is 1. Characters with a negative value are underlined.
 
     Parameters
     ----------

@@ -2,8 +2,10 @@
 
 import hashlib
 import logging
+import re
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import pytest
 from docutils import nodes
 from lint import ROOT
@@ -91,10 +93,25 @@ def sized(tmp_path, svg, **attributes):
     return image.get("width"), image.get("height")
 
 
-def test_a_figure_has_its_size_in_pixels_of_which_there_are_96_in_an_inch(tmp_path):
-    # 6.4 by 4.8 inches, in points, of which there are 72.
-    assert sized(tmp_path, '<svg viewBox="0 0 460.8 345.6"></svg>') == ("614", "461")
+def test_a_figure_is_as_wide_as_the_text_but_not_higher_than_a_window(tmp_path):
+    assert sized(tmp_path, '<svg viewBox="0 0 460.8 345.6"></svg>') == ("672", "504")
+    assert sized(tmp_path, '<svg viewBox="0 0 400 800"></svg>') == ("380", "760")
     assert sized(tmp_path, '<svg viewBox="0 0 9 9"></svg>', width="50%") == ("50%", None)
+
+
+def test_a_figure_is_drawn_at_one_width_and_its_words_are_text_and_its_formulas_paths(tmp_path):
+    with plt.rc_context(figures.RC):
+        figure, ax = plt.subplots(figsize=(3, 1.5))
+        ax.text(0, 0, "a word")
+        ax.text(0, 0, "$h_t$")
+        figure.savefig(tmp_path / "x.svg")
+        plt.close(figure)
+    svg = (tmp_path / "x.svg").read_text("utf-8")
+    assert 'viewBox="0 0 403.2 201.6"' in svg  # 5.6 inches
+    assert re.search(r"<!-- a word -->\s*<text [^>]*>a word</text>", svg)
+    assert "<!-- $h_t$ -->" in svg
+    assert ">h" not in svg
+    assert tuple(figure.get_size_inches()) == (3, 1.5)
 
 
 def test_parts_of_a_figure_appear_at_equal_distances():

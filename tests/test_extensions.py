@@ -477,8 +477,8 @@ def test_formulas_are_mathml_with_their_latex_and_number(page_html):
 def test_cells_run_and_their_figures_have_a_size_and_dark_colours(page_html, toys):
     assert "[0.5 0.5]" in page_html
     (image,) = re.findall(r"<img[^>]*A line that rises[^>]*>", page_html)
-    assert 'width="614"' in image  # 6.4 inches of 96 pixels
-    assert 'height="461"' in image
+    assert 'width="672"' in image  # as wide as the text
+    assert 'height="504"' in image
     figures = [
         path.read_text("utf-8") for path in (toys / "good/_build/html/_images").glob("*.svg")
     ]
@@ -487,6 +487,7 @@ def test_cells_run_and_their_figures_have_a_size_and_dark_colours(page_html, toy
         style, _, drawing = figure.partition("</style>")
         assert style.count("@media (prefers-color-scheme: dark)") == 1
         assert '[style*="fill: #0072b2"] { fill: #56b4e9 !important }' in style
+        assert "text { font-family: system-ui" in style
         assert ": #0072b2" in drawing
         assert "#ffffff" not in drawing  # the page shines through
 

@@ -145,8 +145,8 @@ def test_wrong_letters_are_framed_and_no_others():
     }
     for box in boxes(ax):
         assert (box.get_width(), box.get_height()) == (1, 1)
-        assert to_hex(box.get_facecolor()) == "#f2a65e"
-        assert to_hex(box.get_edgecolor()) == "#d55e00"
+        assert to_hex(box.get_facecolor()) == "#f9c7cd"
+        assert to_hex(box.get_edgecolor()) == "#c01530"
     letters = {text.get_position(): text for text in ax.texts}
     for y, row in enumerate((target, *rows)):
         for x, char in enumerate(row):
@@ -233,10 +233,10 @@ def test_states_of_more_than_sixty_cells_show_only_minus_signs(steps, printed):
         assert texts(ax) == ["−", "−"]
 
 
-def test_colours_go_from_blue_through_white_to_orange():
+def test_colours_go_from_indigo_through_white_to_gold():
     mesh = plot_states([[-1.0, 0.0, 1.0]]).collections[0]
     low, middle, high = (to_hex(mesh.cmap(mesh.norm(value))) for value in (-1, 0, 1))
-    assert (low, high) == ("#6cb0dd", "#f2a65e")
+    assert (low, high) == ("#a9a4f2", "#f3cf5c")
     assert all(channel > 250 for channel in bytes.fromhex(middle[1:]))
 
 

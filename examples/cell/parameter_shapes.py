@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from torch import nn
 
 from charseq import LayerShapes
-from charseq.plotting import CELL_INK, DIVERGING, INK
+from charseq.plotting import CELL_INK, INK, PALE_BLUE, PALE_ORANGE
 
 # %%
 # Sixteen
@@ -74,8 +74,8 @@ left = 0
 for mode, gates in {"RNN": "h", "GRU": "rzn", "LSTM": "ifgo"}.items():
     for block, gate in enumerate(gates):
         top = block * 128
-        box(left, top, 65, DIVERGING[2])
-        box(left + 65, top, 128, DIVERGING[0])
+        box(left, top, 65, PALE_ORANGE)
+        box(left + 65, top, 128, PALE_BLUE)
         box(left + 193, top, 2, INK)
         ax.text(left + 32, top + 64, f"$W_{{i{gate}}}$", **words)
         ax.text(left + 129, top + 64, f"$W_{{h{gate}}}$", **words)

@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from charseq.plotting import CELL_INK, DIVERGING, GREY, INK, ORANGE
+from charseq.plotting import CELL_INK, GREY, INK, ORANGE, PALE_ORANGE
 from charseq.reference import loss_floor
 
 text = " learned deep learning"
@@ -66,7 +66,7 @@ for k in contexts:
 # before it. At the end of the row is the number of frames.
 
 fig, ax = plt.subplots(figsize=(5.6, 3.2), layout="constrained")
-mark = {"facecolor": DIVERGING[2], "edgecolor": ORANGE}
+mark = {"facecolor": PALE_ORANGE, "edgecolor": ORANGE}
 words = {"ha": "center", "va": "center", "family": "monospace"}
 for row, k in enumerate(contexts):
     for i, char in enumerate(text.replace(" ", "␣")):

@@ -64,7 +64,7 @@ for name, inside in labels.items():
 # %%
 # Two units, one passage
 # ----------------------
-# Orange is positive. Blue is negative, and underlined.
+# Gold is positive. Indigo is negative, and underlined.
 
 start = text.index('   Return "True" if *x*', half)
 passage = slice(start, text.index("tuple).", start) + 7)
@@ -74,14 +74,14 @@ for ax, (name, values) in zip(axes, units.items(), strict=True):
     ax.set_title(f"the unit that follows {name}", loc="left", fontsize=12)
 fig.set_label(
     "The same passage twice, with a colour behind each character. Above, "
-    "the colour is blue inside most brackets. Below, it is blue inside "
+    "the colour is indigo inside most brackets. Below, it is so inside "
     "quotes, and between the stars of *x*."
 )
 plt.show()
 
 # %%
-# **What to notice.** Both units fall: they are blue inside. Each keeps its
-# colour over many characters, on text that neither the network nor our
+# **What to notice.** Both units fall: they are indigo inside. Each keeps
+# its colour over many characters, on text that neither the network nor our
 # choice has seen. Neither follows our label perfectly. When an inner
 # bracket closes, the upper unit loses the outer one. And the lower unit
 # falls between the stars of ``*x*``, too.

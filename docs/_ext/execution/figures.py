@@ -1,6 +1,8 @@
 """Figures: SVG everywhere, with an alternative text, in one file that suits light and dark.
 
-Each has its size on the page, so that nothing moves when it loads.
+Each has its size on the page, so that nothing moves when it loads, and it is as wide as the text:
+drawn 5.6 inches wide, where its words have room, and shown a quarter larger, so that words of 10
+points have 16 pixels. Words are text, in the sans of whoever reads them; formulas are paths.
 
 What has the id ``appears-0``, ``appears-1``, … (an artist's ``set_gid``) appears one after the
 other when the picture loads. It stays, so nothing has to be stopped, and a reader who wants less
@@ -11,30 +13,36 @@ custom.css ties to the theme's switch. So a style sheet inside the file is enoug
 """
 
 import re
+from functools import wraps
 from pathlib import Path
 
 from docutils import nodes
+from matplotlib.backends.backend_svg import FigureCanvasSVG, RendererSVG
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 
 # charseq.plotting's colours and their partners on a dark page. Coloured cells and the text on them
-# (plotting.CELL_INK) look the same on both, except in heat maps.
+# (plotting.CELL_INK) look the same on both, except in heat maps. custom.css has the same roles.
 DARK = {
     "#1a1a1a": "#e6e6e6",  # ink
-    "#0072b2": "#56b4e9",  # blue
-    "#d55e00": "#ff8c42",  # orange
-    "#009e73": "#3ddc97",  # green
-    "#a2559c": "#e09fd9",  # purple
+    "#0072b2": "#56b4e9",  # blue: memory
+    "#d55e00": "#ff8c42",  # orange: input
+    "#009e73": "#3ddc97",  # green: output
+    "#a2559c": "#e09fd9",  # violet: blame
     "#767676": "#9a9a9a",  # grey
+    "#8a6400": "#f0c94e",  # gold: positive
+    "#5a50c8": "#aaa4ff",  # indigo: negative
+    "#c01530": "#ff8a95",  # red, and a frame: wrong
 }
-INK, *CURVES = DARK
+INK, *CURVES = list(DARK)[:6]
 # matplotlib draws text in black, which has no partner in DARK. INK has one.
 RC = {
     "axes.prop_cycle": f"cycler('color', {CURVES})",
     "svg.hashsalt": "charseq",  # else ids are random, and no two builds alike
-    "svg.fonttype": "path",  # looks the same whatever fonts the reader has
+    "svg.fonttype": "none",  # text is text: see write_words
+    "lines.linewidth": 2,
     "figure.facecolor": "none",  # the page shines through
     "axes.facecolor": "none",
     "legend.frameon": False,
@@ -51,7 +59,16 @@ RULES = "\n".join(
 # numbers on them, which are drawn later. A browser that cannot filter parts of an SVG does neither.
 HEAT_MAPS = """g[id^="QuadMesh"] { filter: invert(1) hue-rotate(180deg) }
 g[id^="QuadMesh"] ~ g[id="cell"] { filter: invert(1) }"""
-STYLE = f"<style>@media (prefers-color-scheme: dark) {{\n{RULES}\n{HEAT_MAPS}\n}}</style>".encode()
+FONTS = (
+    'text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, sans-serif !important }\n'
+    'text[style*="Mono"] { font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", '
+    "monospace !important }"
+)
+STYLE = (
+    f"<style>{FONTS}\n@media (prefers-color-scheme: dark) {{\n{RULES}\n{HEAT_MAPS}\n}}</style>"
+).encode()
+DRAWN, SHOWN = 5.6, 672  # inches; pixels, 42rem, as wide as the text
+TALLEST = 760  # pixels, so that a large screen shows all of it
 
 LASTS = 4  # seconds from the first that appears to the last
 
@@ -72,6 +89,34 @@ def appearing(svg):
     ).encode()
 
 
+write_text, print_svg = RendererSVG._draw_text_as_text, FigureCanvasSVG.print_svg
+
+
+def write_words(renderer, gc, x, y, s, prop, angle, ismath, mtext=None):
+    """Write a text as text, with its words before it as for paths, but a formula as paths."""
+    if ismath:
+        renderer._draw_text_as_path(gc, x, y, s, prop, angle, ismath, mtext)
+    else:
+        renderer.writer.comment(s)
+        write_text(renderer, gc, x, y, s, prop, angle, ismath, mtext)
+
+
+@wraps(print_svg)  # matplotlib asks for its signature
+def print_large(canvas, *arguments, **options):
+    """Draw a figure as wide as the others."""
+    figure = canvas.figure
+    width, height = size = tuple(figure.get_size_inches())
+    figure.set_size_inches(DRAWN, height * DRAWN / width)
+    try:
+        print_svg(canvas, *arguments, **options)
+    finally:
+        figure.set_size_inches(size)
+
+
+RendererSVG._draw_text_as_text = write_words
+FigureCanvasSVG.print_svg = print_large
+
+
 def scraper(block, block_vars, gallery_conf):
     """Save the open figures of a gallery block; ``fig.set_label("…")`` says what one shows."""
     import matplotlib.pyplot as plt
@@ -90,6 +135,8 @@ def scraper(block, block_vars, gallery_conf):
             )
         path = Path(path).with_suffix(".svg")
         figure.savefig(path, metadata={"Date": None})
+        # The size that its script gives it is right for a thumbnail: see workers.py.
+        print_svg(FigureCanvasSVG(figure), path.with_suffix(".small"), metadata={"Date": None})
         address = path.relative_to(gallery_conf["src_dir"]).as_posix()
         rst += (
             f"\n.. image:: /{address}\n"
@@ -101,15 +148,16 @@ def scraper(block, block_vars, gallery_conf):
 
 
 def add_sizes(app, doctree):
-    """Give each SVG its width and height in CSS pixels, of which there are 4 in 3 points."""
+    """Give each SVG of matplotlib the width of the text, and its height."""
     for image in doctree.findall(nodes.image):
         path = Path(app.srcdir, image["uri"])
         if path.suffix != ".svg" or "width" in image or not path.exists():
             continue
         head = path.read_bytes()[:2000]
         if box := re.search(rb'viewBox="0 0 ([\d.]+) ([\d.]+)"', head):
-            width, height = (str(round(float(points) * 4 / 3)) for points in box.groups())
-            image.update_all_atts({"width": width, "height": height})
+            width, height = map(float, box.groups())
+            scale = min(SHOWN / width, TALLEST / height)
+            image["width"], image["height"] = (str(round(scale * side)) for side in (width, height))
         elif b"<svg" in head:  # the thumbnail of a failed example is a renamed PNG
             problem = f"{path.name} has no size: its viewBox is not as matplotlib 3.11 writes it"
             logger.warning("%s", problem, location=image, type="figure")

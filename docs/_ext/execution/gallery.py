@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import matplotlib
+from docutils import nodes
 
 import figures
 
@@ -74,6 +75,20 @@ def examples_of_a_name(app, what, name, obj, options, lines):
         lines += ["", ".. rubric:: In the gallery", "", *(f"* {use}" for use in uses), ""]
 
 
+def show_figure_first(app, doctree):
+    """Put the first figure of an example above its code, for the first screen to show it."""
+    blocks = doctree.findall(lambda node: isinstance(node, nodes.literal_block))
+    figures_of_it = doctree.findall(
+        lambda node: isinstance(node, nodes.image) and "sphx-glr-single-img" in node["classes"]
+    )
+    block, figure = next(blocks, None), next(figures_of_it, None)
+    if block and figure and app.env.current_document.docname.startswith("gallery/"):
+        figure.parent.remove(figure)
+        while isinstance(block.parent, nodes.container):
+            block = block.parent
+        block.parent.insert(block.parent.index(block), figure)
+
+
 def without_zip(app, docname, source):
     """Offer a script and a notebook, and not both once more in a zip with the time of day."""
     source[0] = ZIP.sub("", source[0])
@@ -89,4 +104,5 @@ def setup(app):
     app.connect("builder-inited", mend_notebooks, priority=600)  # after sphinx-gallery
     app.connect("autodoc-process-docstring", examples_of_a_name, priority=600)  # after numpydoc
     app.connect("source-read", without_zip)
+    app.connect("doctree-read", show_figure_first, priority=540)  # before anchors.py marks it
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

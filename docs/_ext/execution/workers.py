@@ -224,6 +224,9 @@ def run_script(path, target, gallery_conf):
 
     Path(target.parent, "images", "thumb").mkdir(parents=True, exist_ok=True)
     gen_rst.generate_file_rst(path.name, target.parent, path.parent, gallery_conf)
+    small = Path(target.parent, "images", f"sphx_glr_{path.stem}_001.small")
+    if small.exists():  # figures.py has drawn it for the thumbnail
+        small.replace(small.with_name("thumb") / f"sphx_glr_{path.stem}_thumb.svg")
 
 
 if __name__ == "__main__":
