@@ -39,7 +39,7 @@ export const paintedText = (choose) => {
   const help = el(
     "p",
     { class: "play-note", id: newId() },
-    "Orange is above 0. Blue with a line over it is below 0. Press a character to look at it. " +
+    "Gold is above 0. Indigo with a line over it is below 0. Press a character to look at it. " +
       "Arrow keys lead from one to the next.",
   );
   text.setAttribute("aria-describedby", help.id);
@@ -171,7 +171,7 @@ export const paintedText = (choose) => {
         const shade = Math.round(Math.min(1, Math.abs(value)) * STEPS);
         const colour = value < 0 ? "minus" : "plus";
         cell.style.backgroundColor = shade
-          ? `color-mix(in srgb, var(--look-${colour}) ${(100 * shade) / STEPS}%, var(--look-zero))`
+          ? `color-mix(in srgb, var(--play-${colour}) ${(100 * shade) / STEPS}%, var(--play-zero))`
           : "";
         cell.classList.toggle("play-look-below", value < 0 && shade > 0);
       });

@@ -236,7 +236,7 @@ export const mount = (root, options) => {
   const title = el("p", { class: "play-title" });
   const says = el("p");
   const map = makeMap();
-  const note = el("p", { class: "play-note" }, "Orange is above 0. Blue with a stroke is below 0.");
+  const note = el("p", { class: "play-note" }, "Gold is above 0. Indigo with a stroke is below 0.");
   const code = makeCode(fallback);
   root.append(
     sliders.element,

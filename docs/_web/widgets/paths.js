@@ -13,15 +13,16 @@ export const mount = (root, options) => {
   const [first, second, length] = ["first", "second", "length"].map((name) =>
     Number(options.get(name))
   );
-  const STEP = 46; // from one letter to the next
-  const MIDDLE = 58;
-  const UNIT = 90; // a distance of 1
+  const START = 92; // the first letter
+  const STEP = 84; // from one letter to the next
+  const MIDDLE = 74;
+  const UNIT = 110; // a distance of 1
   const state = ownRun(options);
   const epochs = epochSlider((epoch) => state.set({ epoch }));
   const picture = svg("svg", {
     role: "img",
     "aria-label": "The network is being trained.",
-    viewBox: `0 0 ${STEP * length + 100} 156`,
+    viewBox: `0 0 ${START + STEP * length + 44} 206`,
   });
   root.append(el("figure", {}, picture), epochs.element);
 
@@ -29,7 +30,9 @@ export const mount = (root, options) => {
     /** @type {number} */ k,
     /** @type {number} */ y,
     /** @type {string} */ text,
-  ) => svg("text", { x: 24 + STEP * k, y }, text);
+  ) => svg("text", { x: START + STEP * k, y }, text);
+  const note = (/** @type {number} */ y, /** @type {string} */ text) =>
+    svg("text", { class: "play-note", x: 0, y }, text);
 
   state.watch(({ run, epoch }) => {
     if (!run) return;
@@ -46,24 +49,30 @@ export const mount = (root, options) => {
     });
     /** A line, above or below the middle. @param {number} start @param {number} sign */
     const line = (start, sign) => {
-      const points = gaps.map((gap, k) => `${24 + STEP * k} ${MIDDLE - (sign * UNIT * gap) / 2}`);
+      const points = gaps.map((gap, k) =>
+        `${START + STEP * k} ${MIDDLE - (sign * UNIT * gap) / 2}`
+      );
       const t = start + length - 1;
       const mark = ids[t] === y[t] ? "✓" : "✗";
       return svg(
         "g",
         {},
         svg("path", { d: `M${points.join("L")}` }),
-        label(length + 0.2, MIDDLE - 18 * sign + 4, `${letter(ids[t])} ${mark}`),
-        label(length + 0.2, MIDDLE - 38 * sign + 4, wordAt(start)),
+        label(length, MIDDLE - 20 * sign + 5, `${letter(ids[t])} ${mark}`),
+        label(length, MIDDLE - 44 * sign + 5, wordAt(start)),
       );
     };
     picture.replaceChildren(
       line(first, 1),
       line(second, -1),
       ...gaps.flatMap((gap, k) => [
-        label(k, 132, letter(x[first + k])),
-        label(k, 150, number(gap)),
+        label(k, 172, letter(x[first + k])),
+        label(k, 196, number(gap)),
       ]),
+      svg("line", { x1: 30, x2: 30, y1: MIDDLE - UNIT / 4, y2: MIDDLE + UNIT / 4 }),
+      note(MIDDLE + 5, "0.5"),
+      note(172, "reads"),
+      note(196, "distance"),
     );
     const [last] = gaps.slice(-1);
     const text = `Epoch ${epoch}: at the end the two states are ${number(last)} apart.`;

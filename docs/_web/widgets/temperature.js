@@ -85,7 +85,7 @@ const seedSlider = (onSeed) => {
       if (!messages.length) chance.set(settings.seed);
     },
   });
-  return chance.element;
+  return chance;
 };
 
 /** @param {HTMLElement} root @param {TrainedRun} run @param {string} prompt */
@@ -145,7 +145,10 @@ const fill = (root, { settings: { text, epochs }, model, chars }, prompt) => {
     draws.prepend(el("li", {}, el("small", {}, how), " ", el("code", {}, line)));
     draws.children[DRAWS]?.remove();
     say(root, `${how}: ${line}`);
+    seed += 1; // the same seed would write the same text once more
+    seeds.set(seed);
   };
+  const seeds = seedSlider((value) => (seed = value));
   update();
   root.replaceChildren(
     el(
@@ -160,7 +163,7 @@ const fill = (root, { settings: { text, epochs }, model, chars }, prompt) => {
     dial.element,
     bars.summary,
     bars.element,
-    seedSlider((value) => (seed = value)),
+    seeds.element,
     el("div", { class: "play-row" }, one, again, button(`Draw ${LENGTH} characters`, write)),
     draws,
   );
