@@ -57,12 +57,16 @@ def entries(group, about):
         for message in messages_of(about):
             yield bare(message).lower(), nodes.literal("", message, classes=["message"])
     elif group == about.get("group"):
-        symptom = about["symptom"]
-        pieces = [
-            nodes.literal("", piece) if place % 2 else nodes.Text(piece)
-            for place, piece in enumerate(symptom.split("`"))
-        ]
-        yield symptom.replace("`", "").lower(), nodes.inline("", "", *pieces)
+        yield about["symptom"].replace("`", "").lower(), words_of(about["symptom"])
+
+
+def words_of(symptom):
+    """Return a symptom with the code in it, which stands in backticks, as code."""
+    pieces = [
+        nodes.literal("", piece) if place % 2 else nodes.Text(piece)
+        for place, piece in enumerate(symptom.split("`"))
+    ]
+    return nodes.inline("", "", *pieces)
 
 
 class List(SphinxPostTransform):
@@ -79,8 +83,8 @@ class List(SphinxPostTransform):
             uri = self.app.builder.get_relative_uri(here, name)
             for key, words in entries(group, about):
                 link = nodes.reference("", "", words, refuri=uri, internal=True)
-                if key in listed:  # by another page; the titles tell them apart
-                    link += nodes.Text(f" ({self.env.titles[name].astext()})")
+                if key in listed:  # by another page; what one sees tells them apart
+                    link += [nodes.Text(": "), words_of(about["symptom"])]
                 listed.add(key)
                 items.append((key, nodes.list_item("", nodes.paragraph("", "", link))))
         items = [item for _, item in sorted(items, key=lambda entry: entry[0])]
