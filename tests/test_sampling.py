@@ -371,11 +371,11 @@ def test_generation_ends_when_every_text_has_ended():
 @pytest.mark.parametrize("length", [0, 1, 31, 32, 33, 400])
 def test_a_text_ends_before_its_first_stop_string_and_pieces_join_to_it(stop, length):
     net, vocab = net_with_logits([0.0] * 4), Vocabulary("abcd")
-    options = {"length": length, "stop": stop, "streams": 5}
+    options = {"length": length, "stop": stop, "streams": 50}
     pieces = list(generate_pieces(net, vocab, "a", **options, rng=rng()))
     texts = generate(net, vocab, "a", **options, rng=rng())
-    assert ["".join(parts) for parts in zip(*pieces, strict=True)] == texts[: 5 * bool(pieces)]
-    whole = generate_without_stop(net, vocab, length, streams=5)
+    assert ["".join(parts) for parts in zip(*pieces, strict=True)] == texts[: 50 * bool(pieces)]
+    whole = generate_without_stop(net, vocab, length, streams=50)
     assert texts == [cut_by_hand(text, [stop] if isinstance(stop, str) else stop) for text in whole]
 
 

@@ -91,6 +91,13 @@ def test_gradient_norm_agrees_with_finite_differences():
     assert record.gradient_norm == pytest.approx(math.sqrt(squares), rel=1e-6)
 
 
+def test_an_optimizer_may_hold_a_part_of_the_parameters():
+    model, before = make_model(), weights(make_model())
+    train(model, VOCAB, TEXT, epochs=1, optimizer=sgd(model.head.parameters()))
+    changed = [not torch.equal(a, b) for a, b in zip(weights(model), before, strict=True)]
+    assert changed == [name.startswith("head") for name, _ in model.named_parameters()]
+
+
 def test_train_returns_every_record_of_training_steps():
     history = train(make_model(), VOCAB, TEXT)
     assert history == History(tuple(training_steps(make_model(), VOCAB, TEXT)))
