@@ -229,14 +229,18 @@ def test_train_with_json_prints_one_line_per_step_and_nothing_else(text, tmp_pat
 
 
 def test_progress_in_a_terminal_shows_loss_speed_and_time_left(text, tmp_path, monkeypatch):
-    clock = [0.0]
+    clock, folder = [0.0], tmp_path / "run"
     monkeypatch.setattr("tqdm.std.time", lambda: clock.append(clock.pop() + 1) or clock[0])
-    arguments = ["train", text, "--out", tmp_path / "run", *SMALL]
-    code, out, err = run_main(*arguments, err=Terminal())
+    arguments = ["train", text, *SMALL, "--out"]
+    code, out, err = run_main(*arguments, folder, err=Terminal())
     assert code == 0
-    shown = r" \d+%\|.*?\| [\d.]+/800 \[\d\d:\d\d<\d\d:\d\d, +[\d.]+char/s, loss:\d\.\d+  bpc:\d"
-    assert len(re.findall(shown, err)) > 5
+    rest = r" \[\d\d:\d\d<\d\d:\d\d, +[\d.]+char/s, loss:\d\.\d+  bpc:\d"
+    assert len(re.findall(rf" \d+%\|.*?\| [\d.]+/800{rest}", err)) > 5
     assert out.count("\n") == 5
+    edit_config(folder, settings__steps=40)
+    _, _, err = run_main("resume", folder, err=Terminal())
+    assert re.findall(r"\| ([\d.]+k?)/1\.60k", err)[0] == "800"  # not from 0
+    assert run_main(*arguments, tmp_path / "json", "--json", err=Terminal())[2] == ""
 
 
 # --- resuming -------------------------------------------------------------------------------------
@@ -606,11 +610,28 @@ def test_sample_prints_what_generate_returns(finished_run):
     net, vocab = load_net(finished_run)
     options = {"temperature": 0.7, "top_k": 5, "top_p": 0.9, "length": 70, "streams": 2}
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    flags += ["--stop", "rw", "--stop", "ee"]
+    options["stop"] = ["rw", "ee"]
     texts = generate(net, vocab, "the ", **options, rng=np.random.default_rng(3))
+    assert min(map(len, texts)) < 70
     out = run_ok("sample", finished_run, "--prompt", "the ", "--seed", 3, *flags)
     assert out == f"the {texts[0]}\n{'-' * 60}\nthe {texts[1]}\n"
     as_json = run_ok("sample", finished_run, "--prompt", "the ", "--seed", 3, *flags, "--json")
     assert json.loads(as_json) == {"prompt": "the ", "texts": texts}
+
+
+def test_without_a_seed_each_sample_is_another_text_of_400_characters(finished_run):
+    texts = [run_ok("sample", finished_run) for _ in range(2)]
+    assert texts[0] != texts[1]
+    assert len(texts[0]) == 401
+
+
+def set_best_bias(run, char, value):
+    """Save the last weights as the best ones, but with this bias of a character."""
+    model, vocab = load_model(run, best=False)
+    with torch.no_grad():
+        model.head.bias[vocab.encode(char)] = value
+    save_file(model.state_dict(), run / "best.safetensors", {"step": "20"})
 
 
 def test_without_a_seed_each_sample_is_another_text_of_400_characters(finished_run):
@@ -674,14 +695,14 @@ def test_an_output_that_cannot_show_a_character_prints_one_sentence(tmp_path):
 # --- control characters ---------------------------------------------------------------------------
 
 
-EVIL = "a\x1b]0;owned\x07\x9b2J\r\x7f\u2028\ud800"
+EVIL = "a\x1b]0;owned\x07\x9b2J\r\x7f\t\u2028\ud800"
 
 
 def test_info_shows_control_characters_of_a_folder_and_does_not_print_them(run):
     edit_config(run, text={"text": EVIL}, settings={"steps": EVIL})
     out = run_ok("info", run)
     assert r"text" in out
-    assert out.count(r"a\x1b]0;owned\x07\x9b2J\r\x7f") == 2
+    assert out.count(r"a\x1b]0;owned\x07\x9b2J\r\x7f\t") == 2
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]", out)
 
 
