@@ -618,6 +618,8 @@ def test_sample_prints_what_generate_returns(finished_run):
     assert out == f"the {texts[0]}\n{'-' * 60}\nthe {texts[1]}\n"
     as_json = run_ok("sample", finished_run, "--prompt", "the ", "--seed", 3, *flags, "--json")
     assert json.loads(as_json) == {"prompt": "the ", "texts": texts}
+    nothing = run_ok("sample", finished_run, "--length", 0, "--streams", 2, "--json")
+    assert json.loads(nothing)["texts"] == ["", ""]
 
 
 def test_without_a_seed_each_sample_is_another_text_of_400_characters(finished_run):

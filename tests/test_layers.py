@@ -75,6 +75,8 @@ def test_fast_layers_match_torch_in_forward_and_backward_pass(cell, options):
         expected, actual = (outputs_and_gradients(m, ids, state) for m in (plain, fast))
         assert [part.shape for part in actual] == [part.shape for part in expected]
         assert largest_relative_difference(actual, expected) < 1e-10
+        losses = [m.loss(ids, ids.roll(-1, 1), state)[0].item() for m in (plain, fast)]
+        assert losses[1] == pytest.approx(losses[0], rel=1e-12)
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
