@@ -341,6 +341,17 @@ def test_cached_ids_are_not_used_after_the_file_or_the_options_change(
     assert len(reads) == 2 + (1 if change == "vocab" else 2)  # a given vocabulary saves one reading
 
 
+def test_cached_ids_of_a_file_of_the_same_name_in_another_folder_are_not_used(
+    tmp_path, monkeypatch
+):
+    for folder, text in ((tmp_path / "a", "hello"), (tmp_path / "b", "olleh")):
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        Path("text.txt").write_text(text)
+        os.utime("text.txt", ns=(0, 0))
+        assert Corpus.from_file("text.txt", cache=tmp_path / "cache").decode() == text
+
+
 CACHED = "hello wörld, " * 30 + "".join(chr(0x4E00 + i) for i in range(300)) + "\ud7ff\U0010ffff"
 
 
