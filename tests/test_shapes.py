@@ -373,4 +373,5 @@ def test_of_refuses_layers_that_are_not_recurrent(layer):
 def test_of_assumes_one_sequence_of_one_step_by_default():
     shapes = LayerShapes.of(nn.RNN(4, 2, nonlinearity="relu", batch_first=True))
     assert shapes == LayerShapes("RNN", 4, 2, batch_first=True, batch_size=1, length=1)
+    assert shapes == LayerShapes("RNN", 4, 2, batch_first=True)
     assert shapes.tensors[0].shape == (1, 1, 4)

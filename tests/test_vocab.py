@@ -240,7 +240,7 @@ def test_the_error_for_an_unknown_character_lists_at_most_forty_known_ones(V, sh
         ([-1], ValueError, "id -1 at position 0 is out of range"),
         (np.array([2**40]), ValueError, "id 1099511627776 at position 0"),
         (np.array([255, 0], np.uint8), ValueError, "id 255 at position 0"),
-        ([0, 9, -9], ValueError, "id 9 at position 1"),
+        ([0, 9, -9, 99], ValueError, "id 9 at position 1"),
         ([0.0, 1.0], TypeError, r"ids must be integers, got float64 \(for example "),
         ([True, False], TypeError, r"ids must be integers, got bool \(for example "),
         (["h"], TypeError, r"ids must be integers, got <U1 \(for example "),
