@@ -89,6 +89,11 @@ def test_invalid_ids_are_refused(function, ids, error, message):
         function(ids)
 
 
+def test_an_empty_text_is_refused():
+    with pytest.raises(ValueError, match="at least one character"):
+        Corpus.from_text("")
+
+
 @pytest.mark.parametrize(("ids", "wrong"), [([0, 1, 2], 2), ([0, -1], -1)])
 def test_ids_out_of_range_are_refused(ids, wrong):
     message = f"id {wrong} is out of range: expected 0 to 1 for .* 2 characters"
