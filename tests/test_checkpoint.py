@@ -1002,8 +1002,20 @@ def test_shrink_refuses_a_folder_in_use_and_leaves_it_as_it_is(valid_folder, tmp
     assert contents(tmp_path) == {"mine.txt": b"mine"}
 
 
-def test_shrink_refuses_a_weight_that_float16_cannot_hold(folder, tmp_path):
-    rewrite(folder / "best.safetensors", lambda a: a.update({"head.bias": a["head.bias"] + 7e4}))
-    with pytest.raises(RunFolderError, match=r"holds 7\d{4}(\.\d)?, float16 ends at 65504"):
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda a: a.update({"head.bias": a["head.bias"] + 7e4}),
+            r"holds 7\d{4}(\.\d)?, float16 e",
+        ),
+        (lambda a: a.pop("head.bias"), "there is no weight head.bias"),
+    ],
+)
+def test_shrink_refuses_a_weight_that_float16_cannot_hold_and_a_network_without_one(
+    change, message, folder, tmp_path
+):
+    rewrite(folder / "best.safetensors", change)
+    with pytest.raises(RunFolderError, match=message):
         shrink(folder, tmp_path / "small")
     assert not (tmp_path / "small").exists()
