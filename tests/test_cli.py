@@ -946,7 +946,7 @@ def test_help_lists_every_command_and_a_wrong_option_prints_the_usage():
 def test_a_closed_output_pipe_ends_the_command_silently(finished_run, text, tmp_path):
     for arguments in (
         ["sample", finished_run, "--length", 300, "--streams", 400],
-        ["train", text, "--out", tmp_path / "run", *LONG, "--json"],
+        ["train", text, "--out", tmp_path / "run", *SMALL, *LONG, "--json"],
     ):
         with subprocess.Popen(
             [*COMMAND, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
