@@ -478,12 +478,12 @@ def test_two_processes_cannot_train_in_one_folder(text, tmp_path):
 
 # --- several processes ----------------------------------------------------------------------------
 
-LAUNCHER = """\
+LAUNCH = """\
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from torch.distributed.run import main; main()
 """
-LAUNCHER = [sys.executable, "-c", LAUNCHER, "--standalone"]
+LAUNCHER = [sys.executable, "-c", LAUNCH, "--standalone"]
 TWO_PROCESS_RUN = [*SMALL, "--batch-size=6", "--steps=60", "--save-every=1000", "--lr=0.002"]
 TIMEOUT = 600  # seconds; no test needs a tenth of that, so one that takes longer has hung
 
@@ -891,13 +891,13 @@ def test_commands_import_only_what_they_need(arguments, heavy, modules, finished
     assert ours == modules or modules is None
 
 
-WITHOUT_TORCH = """\
+HIDE_TORCH = """\
 import sys
 sys.modules.update(dict.fromkeys(("torch", "matplotlib", "tqdm")))  # None: not to be found
 from charseq.cli import main
 main()
 """
-WITHOUT_TORCH = [sys.executable, "-c", WITHOUT_TORCH]
+WITHOUT_TORCH = [sys.executable, "-c", HIDE_TORCH]
 
 
 def test_a_trained_network_writes_where_torch_is_not_installed(finished_run, tmp_path):
