@@ -864,6 +864,10 @@ def test_layers_name_what_has_the_wrong_shape(kind, function, x, h, message):
             call(x, h)
 
 
+def jacobian(outputs, W_hh):
+    return bptt_jacobian(outputs, params_of(4, 2)._replace(W_hh=W_hh))
+
+
 @pytest.mark.parametrize(
     ("function", "shapes", "message"),
     [
@@ -901,11 +905,8 @@ def test_layers_name_what_has_the_wrong_shape(kind, function, x, h, message):
         (layer_norm, [(1, 3), (3,), (2,)], r"bias must have shape \(3,\), got \(2,\)"),
         (layer_norm, [(1, 4), (3,), (3,)], r"a must have shape \(..., 3\), got \(1, 4\)"),
         (layer_norm, [(1, 1), (1, 1), (1,)], r"weight must have shape \(H,\), got \(1, 1\)"),
-        (
-            lambda outputs: bptt_jacobian(outputs, params_of(4, 2)),
-            [(3, 2)],
-            r"^outputs must have shape \(B, T, 2\), got \(3, 2\)",
-        ),
+        (jacobian, [(3, 2), (2, 2)], r"^outputs must have shape \(B, T, 2\), got \(3, 2\)"),
+        (jacobian, [(3, 5, 2), (2, 3)], r"^W_hh must have shape \(2, 2\), got \(2, 3\)"),
     ],
 )
 def test_arrays_of_the_wrong_shape_are_named(function, shapes, message):
