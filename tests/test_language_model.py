@@ -22,15 +22,7 @@ from small_runs import (
 )
 from torch import nn
 
-from charseq import (
-    Corpus,
-    Diverged,
-    Run,
-    Settings,
-    Vocabulary,
-    evaluate,
-    language_model_steps,
-)
+from charseq import Corpus, Diverged, Run, Settings, Vocabulary, evaluate, language_model_steps
 from charseq.corpus import windows
 from charseq.language_model import learning_rate
 

@@ -9,14 +9,7 @@ import torch
 from small_runs import all_equal, weights
 from torch import nn
 
-from charseq import (
-    CharRNN,
-    Diverged,
-    History,
-    Vocabulary,
-    train,
-    training_steps,
-)
+from charseq import CharRNN, Diverged, History, Vocabulary, train, training_steps
 
 TEXT = "hello, world"
 VOCAB = Vocabulary.from_text(TEXT)
