@@ -1,16 +1,26 @@
-// A result of the search has led to this page: its words are marked in the section, and the place
-// where they stand closest together is on the screen. Escape, or a button, takes the marks away.
+// A result of the search has led to this page, to the start of a section whose words are marked.
+// Escape, or a button, takes the marks away.
 // The address has the words, `?highlight=…`, so nothing is stored.
 import { el } from "../ui/elements.js";
 
 const address = new URL(location.href);
 const words = (address.searchParams.get("highlight") ?? "").split(" ").filter(Boolean);
-const CLOSE = 200; // characters
 
-/** What belongs to a place: a heading's section without those within it, or an entry of a list. */
+/**
+ * What belongs to a place: a heading's section without those within it, an entry of a list, or an
+ * exercise with what follows it.
+ */
 const placeOf = () => {
   const target = document.getElementById(decodeURIComponent(address.hash.slice(1)));
   if (!target) return [];
+  if (target.matches(".exercise")) {
+    const parts = [target];
+    let next = target.nextElementSibling;
+    for (; next && !next.matches(".exercise, section"); next = next.nextElementSibling) {
+      parts.push(/** @type {HTMLElement} */ (next));
+    }
+    return parts;
+  }
   if (target.tagName === "DT") {
     let entry = target.nextElementSibling;
     while (entry?.tagName === "DT") entry = entry.nextElementSibling; // two terms of one entry
@@ -19,9 +29,8 @@ const placeOf = () => {
   return [...target.children].filter((child) => !child.matches("section"));
 };
 
-/** @type {{mark: HTMLElement, at: number, word: string}[]} */
+/** @type {HTMLElement[]} */
 const found = [];
-let read = 0;
 
 /** @param {Text} node */
 const markIn = (node) => {
@@ -30,12 +39,11 @@ const markIn = (node) => {
   const plain = inFormula ? text.replace(/\\[a-z]+/gi, " ").replace(/[{}\\]/g, "") : text;
   const hits = [...plain.matchAll(/[\p{L}\p{N}_]+/gu)]
     .filter(([word]) => words.includes(word.replace(/^_+|_+$/g, "").toLowerCase()));
-  read += text.length;
   if (inFormula) { // its characters are no words: the formula is marked as a whole
     const shown = /** @type {HTMLElement | null} */ (inFormula.parentElement);
     if (!hits.length || !shown || !node.parentElement?.matches("annotation")) return;
     shown.classList.add("search-mark");
-    for (const [word] of hits) found.push({ mark: shown, at: read, word: word.toLowerCase() });
+    found.push(shown);
     return;
   }
   for (const { 0: word, index } of hits.reverse()) {
@@ -44,7 +52,7 @@ const markIn = (node) => {
     const own = node.splitText(index);
     own.replaceWith(mark);
     mark.append(own);
-    found.push({ mark, at: read - text.length + index, word: word.toLowerCase() });
+    found.push(mark);
   }
 };
 
@@ -81,34 +89,10 @@ const show = () => {
     nodes.forEach(markIn);
   }
   if (!found.length) return;
-  found.sort((a, b) => a.at - b.at);
-  let [best, most] = [found[0].mark, 0];
-  found.forEach(({ mark, at }, first) => {
-    const near = found.slice(first).filter((other) => other.at < at + CLOSE);
-    // Words that count more come first in the address.
-    const sum = [...new Set(near.map(({ word }) => word))]
-      .reduce((total, word) => total + 1 / (2 + Math.max(0, words.indexOf(word))), 0);
-    if (sum > most + 1e-9) [best, most] = [mark, sum];
-  });
-  for (
-    let box = best.closest("details");
-    box;
-    box = box.parentElement?.closest("details") ?? null
-  ) {
-    box.open = true;
-  }
-  const lead = () => {
-    const { top, bottom } = best.getBoundingClientRect();
-    if (top < 80 || bottom > innerHeight - 80) {
-      best.scrollIntoView({ block: "center", behavior: "instant" });
-    }
-  };
-  lead();
-  // The browser may still be on its way to the section, and would end there.
-  addEventListener("scrollend", lead);
-  const stay = () => removeEventListener("scrollend", lead);
-  for (const kind of ["wheel", "touchstart", "pointerdown", "keydown"]) {
-    addEventListener(kind, stay, { once: true, passive: true });
+  // The page stays where the answer begins. What is folded is opened if nothing else has the words.
+  const isFolded = (/** @type {HTMLElement} */ mark) => mark.closest("details:not([open])");
+  if (found.every(isFolded)) {
+    for (let box = isFolded(found[0]); box; box = isFolded(found[0])) box.setAttribute("open", "");
   }
   const about = { class: "remove-marks", onclick: removeMarks };
   document.body.append(el("button", about, "Remove marks (Esc)"));
