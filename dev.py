@@ -108,7 +108,8 @@ def downloads(*options):
 
 
 def lint():
-    os.environ["DENO_NO_UPDATE_CHECK"] = "1"  # nothing here asks the network
+    # Nothing here asks the network.
+    os.environ |= {"DENO_NO_UPDATE_CHECK": "1", "DENO_DIR": str(VENV / "deno")}
     javascript = [["deno", "fmt", "--check", "--quiet"], ["deno", "lint", "--quiet"]]
     javascript += [["deno", "check", "--quiet", "docs/_web"]]
     python = [["mypy"], ["ruff", "check"], ["ruff", "format", "--check"]]

@@ -65,7 +65,6 @@ extensions = [
     "page_checks",
     "search_index",
     "html_fixes",
-    "postprocess",
     "equations",
     "widgets",
     "exercises",

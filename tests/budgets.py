@@ -28,8 +28,9 @@ BUDGETS = {
     "reference of the package": Budget("api/*", "api/equations.html", 20_500, 91_500, 16),
     "playground": Budget("playground.html", "playground.html", 12_800, 128_000, 19),
     "glossary": Budget("glossary.html", "glossary.html", 14_000, 84_500, 13),
-    # Whoever opens it wants to search, so it loads the index at once.
-    "search": Budget("search.html", "search.html", 6_500, 273_500, 15),
+    # Whoever opens it wants to search, so it loads the index at once. MiniSearch's has 23,000 bytes
+    # more than ours had, since it counts each word by the field where it is, and itself has 7,000.
+    "search": Budget("search.html", "search.html", 6_500, 304_500, 15),
     # Its tables, and what the words in them mean: axe, autograd, central differences.
     "proof": Budget("proof.html", "proof.html", 12_000, 84_500, 13),
     "other": Budget("*", "notation.html", 28_500, 84_500, 13),

@@ -52,9 +52,9 @@ class JavaScriptError(Exception):
 def calling(*files, helpers=""):
     """Return a function that calls JavaScript, which knows what these modules export."""
     driver = f"data:text/javascript,{quote(DRIVER)}"
-    deno_run = [deno.find_deno_bin(), "run", "--quiet", "--no-config", f"--allow-read={WEB}"]
+    deno_run = [deno.find_deno_bin(), "run", "--quiet", "--config", bundles.CONFIG, "--no-lock"]
     with subprocess.Popen(
-        [*deno_run, driver, helpers, *(file.as_uri() for file in files)],
+        [*deno_run, f"--allow-read={WEB}", driver, helpers, *(file.as_uri() for file in files)],
         env=os.environ | bundles.ENVIRONMENT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

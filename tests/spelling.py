@@ -24,7 +24,6 @@ PATTERNS = (
 PATTERNS += ("examples/**/*.rst",)
 PATTERNS += tuple(f"{folder}/**/*.py" for folder in ("charseq", "docs", "examples", "tests"))
 WRITTEN_BY_A_BUILD = ("docs/gallery/", "docs/api/backreferences/")
-AS_PEOPLE_TYPE = "docs/_ext/delivery/search_index.py"  # words of searches
 
 FENCE = re.compile(r"^( *)(`{3,}) *([^`\n]*)\n((?:.*\n)*?)\1\2 *$", re.M)
 OPTION = re.compile(r"^ *:?(?!alt|caption|symptom|message)[\w-]+:(?: .*)?$", re.M)  # of a directive
@@ -141,10 +140,9 @@ def slips(files):
     """Yield the file, line and words about each word that is not known, from names and texts."""
     said = {}
     for name, text in files:
-        if name != AS_PEOPLE_TYPE:
-            kind = "test" if name.startswith("tests/") else Path(name).suffix
-            for line, word in words_of(text, kind):
-                said.setdefault(word.lower(), (name, line))
+        kind = "test" if name.startswith("tests/") else Path(name).suffix
+        for line, word in words_of(text, kind):
+            said.setdefault(word.lower(), (name, line))
     for word, place in said.items():
         if not is_known(word):
             advice = f"perhaps {right(word)!r}, or a word for {LIST}"

@@ -60,7 +60,7 @@ def test_a_bundler_that_cannot_be_fetched_is_explained(make, monkeypatch, tmp_pa
     with pytest.raises(bundles.BundleError) as failure:
         make(MODULES, "entry.js")
     said = str(failure.value)
-    assert "Deno could not bundle" in said
+    assert "Deno could not make" in said
     assert "127.0.0.1:9" in said
     assert "with a network" in said
     assert "Stack backtrace" not in said

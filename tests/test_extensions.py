@@ -26,7 +26,7 @@ import code_links
 import equations
 import exercises
 import glossary_links
-import postprocess
+import search_index
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -406,7 +406,8 @@ GONE = {
 SITES = {"good": (GOOD, ()), "bad": (BAD, ()), "gone": (GOOD, GONE)}
 COPIED = (
     *("docs/conf.py", "docs/references.bib", "docs/_ext", "docs/_inv", "docs/_static"),
-    *("docs/_templates", "docs/_web", "charseq", "pyproject.toml", "README.md", "LICENSE"),
+    *("docs/_templates", "docs/_web", "charseq", "deno.jsonc", "pyproject.toml", "README.md"),
+    "LICENSE",
 )
 
 
@@ -790,14 +791,14 @@ def test_the_reference_lists_the_examples_that_use_a_name(toys):
 @pytest.fixture
 def build(tmp_path, monkeypatch):
     """Return a function that writes pages, as a build does, and finishes them."""
-    monkeypatch.setattr(postprocess, "parallel_available", False)
+    monkeypatch.setattr(search_index, "parallel_available", False)
     builder = SimpleNamespace(format="html")
     app = SimpleNamespace(outdir=tmp_path, doctreedir=tmp_path, builder=builder, parallel=1)
 
     def build(**pages):
         for name, html in pages.items():
             (tmp_path / f"{name}.html").write_text(html)
-        postprocess.finish(app, None)
+        search_index.finish(app, None)
 
     return build
 
@@ -848,9 +849,7 @@ def test_a_build_of_one_page_makes_the_same_search_as_a_whole_one(build, tmp_pat
 
 def test_only_a_page_that_has_changed_is_read_again(build, monkeypatch):
     read = []
-    monkeypatch.setattr(
-        postprocess.search_index, "sections_of", lambda html: read.append(html) or []
-    )
+    monkeypatch.setattr(search_index, "sections_of", lambda html: read.append(html) or [])
     build(one="1", two="2")
     build(two="3")
     build()

@@ -20,6 +20,9 @@ TOYS = {
         See <a class="internal" href="rnn.html#zeta">the start</a>.</p>
         <section id="code"><h2>In code</h2><pre>rnn = CharRNN(batch_first=True)</pre>
         <div class="traceback"><pre>RuntimeError: mat1 and mat2 shapes</pre></div></section>
+        <section id="exercises"><h2>Exercises</h2>
+        <div class="exercise admonition" id="exercise-1"><p class="admonition-title">One: sums</p>
+        <p>Add up the columns.</p></div><details><p>They give twelve.</p></details></section>
         </section></article>""",
     "learn/rnn.html": """<article>
         <section id="rnn"><h1>RNN</h1><p>A gate is a number. The state
@@ -46,9 +49,9 @@ def js():
         yield call
 
 
-PLACES = """([packed, queries]) => {
-    const index = unpack(packed);
-    return queries.map(query => search(index, query, 15)
+PLACES = """([packed, queries, options]) => {
+    const index = openIndex(packed);
+    return queries.map(query => findSections(index, query, options)
         .map(({section}) => `${section.page}.html#${section.id}`));
 }"""
 
@@ -56,11 +59,15 @@ PLACES = """([packed, queries]) => {
 @pytest.fixture
 def places(js):
     """The addresses that a search of toy pages finds for each query, the best first."""
-    return lambda *queries, pages=TOYS: js(PLACES, [search_index.pack(read(pages)), queries])
+
+    def places(*queries, pages=TOYS, options=None):
+        return js(PLACES, [search_index.index_of(read(pages)), queries, options or {}])
+
+    return places
 
 
 def test_a_section_has_the_text_outside_the_sections_within_it():
-    gru, code = search_index.sections_of(TOYS["learn/gru.html"])
+    gru, code, *_ = search_index.sections_of(TOYS["learn/gru.html"])
     assert (gru["id"], gru["title"], gru["text"]) == (
         "gru",
         "GRU",
@@ -82,6 +89,13 @@ def test_each_of_two_terms_of_an_entry_has_its_text():
     assert one["text"] == other["text"] == "The way back."
 
 
+def test_an_exercise_is_a_section_with_what_follows_it(places):
+    *_, whole, one = search_index.sections_of(TOYS["learn/gru.html"])
+    assert (whole["id"], whole["text"]) == ("exercises", "")
+    assert (one["title"], one["text"]) == ("One: sums", "Add up the columns. They give twelve.")
+    assert places("twelve") == [["learn/gru.html#exercise-1"]]
+
+
 def test_a_word_in_a_title_comes_before_the_same_word_in_a_text(places):
     (found,) = places("gate")
     assert found[0] == "glossary.html#term-gate"
@@ -89,8 +103,14 @@ def test_a_word_in_a_title_comes_before_the_same_word_in_a_text(places):
 
 
 def test_the_rarer_of_two_words_decides(places):
-    (found,) = places("gate perplexity")
-    assert found[0] == "learn/rnn.html#zeta"
+    def page(word):
+        return f"<article><section id='s'><h1>Page</h1><p>{word}</p></section></article>"
+
+    words = ("frequent", "frequent", "rare", "frequent")
+    pages = {f"learn/{number}.html": page(word) for number, word in enumerate(words)}
+    for query in ("frequent rare", "rare frequent"):
+        (found,) = places(query, pages=pages)
+        assert found[0] == "learn/2.html#s"
 
 
 def test_names_and_symbols_are_found_whole_and_by_their_parts(places):
@@ -102,6 +122,30 @@ def test_names_and_symbols_are_found_whole_and_by_their_parts(places):
 def test_a_word_leads_where_a_link_with_this_word_leads(places):
     (found,) = places("start")
     assert "learn/rnn.html#zeta" in found
+
+
+def test_a_page_has_one_place_and_its_other_sections_are_folded_under_it(js):
+    say = """(packed) => findSections(openIndex(packed), "gate perplexity tanh")
+        .map(({section, more}) => [section.page, section.id, more.map(({id}) => id)])"""
+    found = js(say, search_index.index_of(read(TOYS)))
+    assert ["learn/rnn", "rnn", ["zeta"]] in found
+    assert len({page for page, *_ in found}) == len(found)
+
+
+def test_a_question_leads_to_the_section_that_answers_it_and_counts_by_itself_if_asked(places):
+    def question(number):
+        href = "../learn/rnn.html#zeta"
+        return f"""<dt id="q{number}">Is broccoli {number}.5 healthy?</dt>
+            <dd><p>Read <a class="internal" href="{href}">there</a>.</p></dd>"""
+
+    asked = f"""<article><section id="data"><h1>Data</h1><dl>{question(1)}{question(2)}</dl>
+        </section></article>"""
+    pages = TOYS | {"questions/data.html": asked}
+    (found,) = places("healthy broccoli", pages=pages)
+    assert found == ["questions/data.html#q1", "learn/rnn.html#zeta"]
+    apart = {"questionsApart": True}
+    (found,) = places("healthy broccoli", pages=pages, options=apart)
+    assert found == ["questions/data.html#q1", "questions/data.html#q2", "learn/rnn.html#zeta"]
 
 
 def test_one_slip_is_forgiven_and_two_are_not(places):
@@ -125,20 +169,24 @@ def test_what_surrounds_a_message_does_not_count(places):
     )
 
 
-def test_places_far_apart_are_packed_and_unpacked(places):
+def test_sections_far_apart_are_packed_and_unpacked(js):
     def page(number):
-        word = "rare" if number in (0, 200, 250, 299) else "frequent"
-        return f"<article><section id='s'><h1>Page</h1><p>{word}</p></section></article>"
+        text = "rare rare" if number in (0, 200, 250, 299) else "frequent"
+        return f"<article><section id='s'><h1>Page</h1><p>{text}</p></section></article>"
 
     many = {f"learn/p{number:03}.html": page(number) for number in range(300)}
-    (found,) = places("rare", pages=many)
-    assert sorted(found) == [f"learn/p{number:03}.html#s" for number in (0, 200, 250, 299)]
+    counts = """(packed) => {
+        const {index} = openIndex(packed).mini.toJSON();
+        return Object.fromEntries(index).rar["1"];
+    }"""
+    found = js(counts, search_index.index_of(read(many)))
+    assert found == {"0": 2, "200": 2, "250": 2, "299": 2}
 
 
 def test_an_excerpt_marks_the_words_where_they_stand_closest(js):
     text = "A gate. " + "Nothing here. " * 30 + "The gates of perplexity."
-    cut = "([packed, text]) => excerpt(unpack(packed), 'perplexity gate', text)"
-    found = js(cut, [search_index.pack(read(TOYS)), text])
+    cut = "(text) => excerpt(new Map([['perplexity', 3], ['gat', 1]]), text)"
+    found = js(cut, text)
     assert found["pieces"][1::2] == ["perplexity"] or found["pieces"][-2] == "perplexity"
     assert found["pieces"][0].startswith("… ")
     assert found["words"][0] == "perplexity"
@@ -147,14 +195,23 @@ def test_an_excerpt_marks_the_words_where_they_stand_closest(js):
 # --- the site -------------------------------------------------------------------------------------
 
 SEARCHES = tomllib.loads((ROOT / "tests" / "searches.toml").read_text("utf-8"))["search"]
-COUNTING = """([packed, queries]) => queries.map(query => {
-    let steps = 0;
-    const index = unpack(packed);
-    const counted = (array) => new Proxy(array, {get: (all, at) => (steps++, all[at])});
-    const {places, levels} = index;
-    search({...index, places: counted(places), levels: counted(levels)}, query, 15);
-    return steps;
-})"""
+# How many phrases each list has, and how many of them may miss: one or two more than do. Since the
+# factors of find-sections.js were chosen with these phrases, new ones will miss more often.
+LISTS = {False: (45, 2), True: (60, 3), "second": (60, 10)}
+COUNTING = """([packed, queries]) => {
+    let matches;
+    const index = openIndex(packed);
+    const search = (...asked) => {
+        const found = index.mini.search(...asked);
+        matches += found.length;
+        return found;
+    };
+    return queries.map(query => {
+        matches = 0;
+        findSections({...index, mini: {search}}, query);
+        return matches;
+    });
+}"""
 
 
 @pytest.fixture
@@ -171,16 +228,32 @@ def test_a_right_section_is_among_the_first_three(of_site, pages):
         for search, found in zip(SEARCHES, of_site(PLACES, phrases), strict=True)
         if not any(is_right(place, search["right"]) for place in found[:3])
     ]
-    for blind, share in ((True, 1 / 20), (False, 1 / 20), ("second", 1 / 4)):
+    for blind, (count, most) in LISTS.items():
         missed_here = [one for one in missed if one[0].get("blind", False) == blind]
-        count = sum(search.get("blind", False) == blind for search in SEARCHES)
-        assert count >= 45
-        assert len(missed_here) <= count * share, missed_here
+        assert sum(search.get("blind", False) == blind for search in SEARCHES) == count
+        assert len(missed_here) <= most, missed_here
     assert {search["kind"] for search in SEARCHES} <= {"words", "message", "name", "typo"}
     for search in SEARCHES:
         for right in search["right"]:
             page, _, place = right.partition("#")
             assert f'id="{place}"' in pages[page] or not place, right
+
+
+def test_a_definition_comes_before_a_name_of_the_reference(of_site, pages):
+    terms = [
+        (section["id"], section["title"])
+        for section in search_index.sections_of(pages["glossary.html"])
+        if section["id"].startswith("term-")
+    ]
+    assert len(terms) > 100
+    found = of_site(PLACES, [title for _, title in terms])
+    late = [
+        (term, places[:3])
+        for (term, _), places in zip(terms, found, strict=True)
+        if (place := f"glossary.html#{term}") not in places[:3]
+        or any(name.startswith("api/") for name in places[: places.index(place)])
+    ]
+    assert late == []
 
 
 def is_right(place, right):
@@ -214,7 +287,7 @@ def test_a_whole_message_finds_its_page_first_also_without_the_name_of_its_error
         assert wrong == []
 
 
-def test_a_search_looks_at_few_numbers_of_the_index(of_site):
-    longest = sorted((search["phrase"] for search in SEARCHES), key=len)[-20:]
-    # Each takes some nanoseconds: so many pass in 50 ms on a machine ten times as slow as most.
-    assert max(of_site(COUNTING, [*longest, "a", "s", "the st"])) < 60_000
+def test_a_search_looks_at_few_matches(of_site):
+    longest = sorted((search["phrase"] for search in SEARCHES), key=len)[-10:]
+    # Each takes less than a microsecond: so many pass in 50 ms on a machine ten times as slow.
+    assert max(of_site(COUNTING, [*longest, "a", "s", "the st"])) < 20_000

@@ -4,9 +4,9 @@ A browser loads no module from a folder (file://), and the pages' policy admits 
 site. So each file in docs/_web/bundles becomes a file of the same name in _static/bundles, with all
 that it imports, minified. What exercises.py and widgets.py add, a module made in the build enters.
 
-The bundler is esbuild, which Deno brings. Deno fetches it once, from the npm registry, and keeps it
-in the environment: `python bundles.py` does this, and dev.py runs it when it makes .venv. From then
-on a build needs no network.
+The bundler is esbuild, which Deno brings. Deno fetches it once from the npm registry, as it does
+MiniSearch for the search, and keeps both in the environment: `python bundles.py` does this, and
+dev.py runs it when it makes .venv. From then on a build needs no network.
 """
 
 import json
@@ -20,6 +20,7 @@ import deno
 from sphinx.errors import ExtensionError
 
 WEB = Path(__file__).parents[2] / "_web"
+CONFIG = str(WEB.parents[1] / "deno.jsonc")  # says which release of MiniSearch
 FOLDER = "bundles"  # in docs/_web, and in _static
 ENVIRONMENT = {
     "DENO_DIR": str(Path(sys.prefix, "deno")),
@@ -27,9 +28,10 @@ ENVIRONMENT = {
     "NO_COLOR": "1",
 }
 FAILED = """\
-Deno could not bundle the scripts of the site:
+Deno could not make the scripts of the site:
 {}
-If it lacks esbuild: with a network, `python3 dev.py docs` fetches it once from the npm registry.
+If it lacks esbuild or MiniSearch: with a network, `python3 dev.py docs` fetches them once from the
+npm registry.
 Deno obeys NPM_CONFIG_REGISTRY, .npmrc and HTTPS_PROXY.\
 """
 
@@ -44,13 +46,19 @@ def bundle(entries, target):
         for name, source in entries.items():
             Path(folder, name).write_text(source, "utf-8")
         kind = ["--format", "iife", "--platform", "browser", "--minify", "--outdir", str(target)]
-        command = [deno.find_deno_bin(), "bundle", "--quiet", "--no-config", "--no-lock", *kind]
-        done = subprocess.run(
-            [*command, *sorted(entries)], cwd=folder, env=os.environ | ENVIRONMENT,
-            capture_output=True, text=True, encoding="utf-8",
-        )  # fmt: skip
+        run_deno("bundle", *kind, *sorted(entries), cwd=folder)
+
+
+def run_deno(task, *arguments, data="", cwd=None):
+    """Run Deno, hand it data, and return what it prints."""
+    command = [deno.find_deno_bin(), task, "--quiet", "--config", CONFIG, "--no-lock", *arguments]
+    done = subprocess.run(
+        command, cwd=cwd, env=os.environ | ENVIRONMENT, input=data,
+        capture_output=True, text=True, encoding="utf-8",
+    )  # fmt: skip
     if done.returncode:
         raise BundleError(FAILED.format(done.stderr.partition("\nStack ")[0].strip()))
+    return done.stdout
 
 
 def importing(*modules):
@@ -86,12 +94,12 @@ def setup(app):
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
-if __name__ == "__main__":  # fetch the bundler, and the font of the text
+if __name__ == "__main__":  # fetch the bundler, MiniSearch, and the font of the text
     import text_font
 
     with tempfile.TemporaryDirectory() as nowhere:
         try:
-            bundle({"nothing.js": ""}, nowhere)
+            bundle({"search.js": source_of("search.js")}, nowhere)
         except BundleError as error:
             sys.exit(str(error))
     text_font.make()

@@ -1,3 +1,4 @@
+/*! With MiniSearch, copyright 2022 Luca Ongaro, MIT license: github.com/lucaong/minisearch */
 // The search itself, which open-search.js loads when a reader asks for it.
 import { find } from "../search/find.js";
 import { fill, open } from "../search/search-panel.js";

@@ -3,7 +3,7 @@
 //
 //   const { find } = await load("bundles/search.js");
 //   const hits = await find(typed, { only: /^(fix|questions)\// });
-import { search, unpack } from "./find-sections.js";
+import { findSections, openIndex } from "./find-sections.js";
 import { addressOf, load } from "../ui/load.js";
 
 /** @import { SearchIndex } from "./find-sections.js" */
@@ -13,7 +13,7 @@ let loading;
 
 /** The index, which is loaded once. @returns {Promise<SearchIndex>} */
 export const loadIndex = () => {
-  loading ??= load("search/index.js").then(unpack);
+  loading ??= load("search/index.js").then(openIndex);
   loading.catch(() => loading = undefined);
   return loading;
 };
@@ -25,14 +25,9 @@ export const loadIndex = () => {
  * @param {{only?: RegExp, most?: number}} options `only`: of pages with such a name, as "fix/loss-is-nan"
  * @returns {Promise<{page: string, id: string, title: string, address: string}[]>}
  */
-export async function find(query, { only = /^/, most = 15 } = {}) {
-  const found = search(await loadIndex(), query, 1000).map(({ section }) => section)
-    .filter(({ page }) => only.test(page));
-  const seen = new Set();
-  return found.filter(({ page }) =>
-    page.startsWith("questions/") || !seen.has(page) && seen.add(page)
-  )
-    .slice(0, most).map(({ page, id, title }) => (
-      { page, id, title, address: addressOf(`${page}.html#${id}`) }
-    ));
+export async function find(query, options = {}) {
+  const hits = findSections(await loadIndex(), query, { ...options, questionsApart: true });
+  return hits.map(({ section: { page, id, title } }) => (
+    { page, id, title, address: addressOf(`${page}.html#${id}`) }
+  ));
 }

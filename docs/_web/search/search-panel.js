@@ -1,14 +1,16 @@
-// The search as readers see it: a field, and below it the sections that answer, as they type. It
-// is a dialog on every page, and a part of the page Search. What is typed is only ever set as text.
+// The search as readers see it: a field, and below it the pages that answer, as they type, each by
+// its best section. It is a dialog on every page, and a part of the page Search. What is typed is
+// only ever set as text.
 
 import { loadIndex } from "./find.js";
-import { excerpt, search } from "./find-sections.js";
+import { excerpt, findSections } from "./find-sections.js";
 import { el } from "../ui/elements.js";
 import { addressOf, load } from "../ui/load.js";
 
 /** @import { Hit, SearchIndex, Section } from "./find-sections.js" */
 
-const MOST = 15; // results
+const MOST = 15; // pages
+const MOST_MORE = 3; // other sections of a page
 const PAUSE = 120; // ms without a key, before texts are loaded
 const STILL = 400; // ms without a key, before a screen reader is told
 const HINT = "Type some words, paste an error message, or name a function or a symbol. " +
@@ -40,19 +42,25 @@ const linkTo = ({ page, id }, words) => {
 };
 
 /** @param {Hit} hit @param {string} query */
-const entryOf = ({ section }, query) => {
+const entryOf = ({ section, terms, more }, query) => {
   const { page, title, pageTitle, first } = section;
   const link = el("a", { class: "search-title" }, title);
   link.href = linkTo(section, query.match(/[\p{L}\p{N}_]+/gu)?.slice(0, 20) ?? []);
   const where = [partOf(page), first ? "" : pageTitle].filter(Boolean).join(" › ");
   const around = el("p", { class: "search-around" });
+  const others = more.slice(0, MOST_MORE).map((other) => {
+    const words = excerpt(terms, other.title).words;
+    return el("a", { href: linkTo(other, words) }, other.title);
+  });
   const entry = el("li", {}, link, el("p", { class: "search-where" }, where), around);
+  if (others.length) entry.append(el("p", { class: "search-more" }, ...others));
   const show = () => {
     const text = texts.get(page)?.[section.at];
-    if (!index || text === undefined) return;
-    const { pieces, words } = excerpt(index, query, text);
+    if (text === undefined) return;
+    const isDefinition = section.id.startsWith("term-");
+    const { pieces, words } = excerpt(terms, text, isDefinition);
     around.replaceChildren(...pieces.map((piece, at) => at % 2 ? el("mark", {}, piece) : piece));
-    const inTitle = excerpt(index, query, title).words;
+    const inTitle = excerpt(terms, title).words;
     link.href = linkTo(section, [...new Set([...words, ...inTitle])].slice(0, 20));
   };
   return { entry, page, show };
@@ -86,15 +94,15 @@ export function fill(parent, query, inAddress = false) {
     waiting.forEach(clearTimeout);
     const typed = field.value.trim();
     if (!index) return;
-    const hits = typed ? search(index, typed, MOST) : [];
+    const hits = typed ? findSections(index, typed, { most: MOST }) : [];
     const entries = hits.map((hit) => entryOf(hit, field.value));
     list.replaceChildren(...entries.map(({ entry }) => entry));
     help.replaceChildren(...!typed ? [el("p", {}, HINT)] : hits.length ? [] : helpOn());
     for (const entry of entries) entry.show();
     const tell = () => {
       const best = hits.length === MOST ? "The best " : "";
-      const count = hits.length === 1 ? "1 section" : `${best}${hits.length} sections`;
-      status.textContent = !typed ? "" : hits.length ? count : "No section found.";
+      const count = hits.length === 1 ? "1 page" : `${best}${hits.length} pages`;
+      status.textContent = !typed ? "" : hits.length ? count : "No page found.";
       if (inAddress) history.replaceState(null, "", `?${new URLSearchParams({ q: typed })}`);
     };
     /** @param {{page: string, show: () => void}} entry */
@@ -122,7 +130,8 @@ export function fill(parent, query, inAddress = false) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step) return;
     /** @type {HTMLElement[]} */
-    const stops = [field, ...parent.querySelectorAll("a")];
+    const links = [...parent.querySelectorAll("a")].filter((link) => !link.closest(".search-more"));
+    const stops = [field, ...links];
     const next = stops[stops.indexOf(/** @type {HTMLElement} */ (document.activeElement)) + step];
     if (!next) return;
     event.preventDefault();
