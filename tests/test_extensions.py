@@ -27,6 +27,7 @@ import equations
 import exercises
 import glossary_links
 import search_index
+import widgets
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -540,9 +541,9 @@ def test_books_are_offered_only_if_they_have_been_made(toys):
     assert not (without / "_static/charseq.epub").exists()
 
 
-@pytest.mark.parametrize("page", ["index.html", "learn/index.html"])
-def test_a_page_in_any_folder_leads_to_the_wheel(page, toys):
-    page = toys / "good/_build/html" / page
+@pytest.mark.parametrize("name", ["index.html", "learn/index.html"])
+def test_a_page_in_any_folder_leads_to_the_wheel(name, toys):
+    page = toys / "good/_build/html" / name
     [wheel] = re.findall(r'href="([^"]*\.whl)"', page.read_text("utf-8"))
     assert (page.parent / wheel).is_file()
 
@@ -897,6 +898,12 @@ def test_no_function_of_the_package_has_a_body_of_more_than_50_lines():
                 body = node.body[ast.get_docstring(node) is not None :] or node.body
                 code = dedent("\n".join(lines[body[0].lineno - 1 : node.end_lineno]))
                 assert equations.lines_of_code(code) <= 50, node.name
+
+
+def test_a_page_with_the_quiz_has_the_styles_of_the_exercises_too():
+    sheets = ["bundles/widgets.css", "bundles/exercises.css"]
+    assert widgets.styles_of(("explorer", "quiz")) == sheets
+    assert widgets.styles_of(("explorer",)) == sheets[:1]
 
 
 def test_code_on_a_page_has_its_comments_and_neither_docstring_nor_checks():

@@ -237,6 +237,17 @@ def test_the_theme_switch_turns_figures_dark_and_light(quiet, site):
     assert seen["auto"] > 0.7
 
 
+def test_without_scripts_figures_follow_the_readers_system(browser, site):
+    seen = {}
+    for scheme in ("light", "dark"):
+        with browser.new_context(java_script_enabled=False, color_scheme=scheme) as context:
+            page = context.new_page()
+            page.goto((site / "learn/recurrence.html").as_uri())
+            seen[scheme] = luminance(page.locator("article img[src$='.svg']").first.screenshot())
+    assert seen["dark"] < 0.3
+    assert seen["light"] > 0.7
+
+
 def test_parts_of_a_figure_appear_in_turn_and_at_once_where_motion_is_reduced(quiet, site):
     images = (site / "_images").glob("*.svg")
     figures = [path for path in images if b"@keyframes appear" in path.read_bytes()]
