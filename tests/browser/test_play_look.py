@@ -20,10 +20,7 @@ from widgets import bundle_source, pack_net
 
 EVIL = "<img src=x onerror=alert(1)>"
 THEME = """
-:root {
-  color-scheme: light dark;
-  --color-brand-primary: #0b5cad; --color-background-border: #ccc;
-}
+:root { --color-brand-primary: #0b5cad; --color-background-border: #ccc; }
 @media (prefers-color-scheme: dark) {
   :root { --color-brand-primary: #58a6ff; --color-background-border: #444; }
   body { background: #131416; color: #eee; }
