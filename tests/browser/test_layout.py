@@ -17,6 +17,8 @@ USUAL = (390, 1280)
 # too, where the screen is narrow, but nobody should have to move a whole page for one formula.
 FAULTS = """() => {
     const article = document.querySelector("article");
+    const ON_THE_EDGE = ["p", "h1", "h2", "h3", "figure", ".math-wrapper", ".cell figure img",
+        ".cell figcaption"].map(name => `section > ${name}`).join();
     const faults = [];
     const fault = (what, element) =>
         faults.push(`${what}: ${element.outerHTML.replace(/\\s+/g, " ").slice(0, 120)}`);
@@ -44,6 +46,14 @@ FAULTS = """() => {
             fault(`${Math.round(beyond)} px cut off`, element);
             break;
         }
+    }
+
+    // Text, formulas, figures and captions that do not begin on the edge of the text.
+    const first = article.querySelector("section > p");
+    const edge = first?.getBoundingClientRect().left;
+    for (const element of article.querySelectorAll(ON_THE_EDGE)) {
+        const {left, width} = element.getBoundingClientRect();
+        if (first && width && Math.abs(left - edge) > 1) fault("off the axis", element);
     }
 
     // Columns of a table that are narrower than a word or twelve characters of what is in them.
@@ -173,6 +183,7 @@ BROKEN = {
     "300 px cut off": "<div style='overflow: clip; width: 200px'>"
     "<p style='width: 500px'>wide</p></div>",
     "px cut off": "<p style='width: 2000px'>wider than the window</p>",
+    "off the axis": "<section><p>text</p><figure style='margin: 0 1em'>figure</figure></section>",
     "a narrow column": f"<table style='width: 200px'>{CELLS.format('long text ' * 90)}</table>",
     "a line begins with ,": "<p style='width: 3em'>"
     "<b style='display: inline-block; width: 3em'>x</b>, y</p>",

@@ -374,7 +374,7 @@ def minus(value):
     return f"{value:.3f}".replace("-", "−")
 
 
-# A pixel a number: -1 where it is bluer than the sheet, 1 where it is more orange.
+# A pixel a number: -1 where it is more indigo than the sheet, 1 where it is more golden.
 # What is drawn over the cells of a heat map: strokes in the middle, and the left edge of a frame.
 DRAWN = """canvas => {
     const [over, beside] = ["over", "beside"].map(where =>
