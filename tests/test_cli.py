@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ import torch
 from safetensors.torch import save_file
 from small_runs import REMOVED, another_writer, contents, edit_config
 
-from charseq import Corpus, LayerShapes, Vocabulary, _terminal, evaluate, generate
+from charseq import Corpus, LayerShapes, Settings, Vocabulary, _terminal, evaluate, generate
 from charseq.checkpoint import load_model, load_net, load_run
 from charseq.cli import main
 
@@ -204,7 +205,9 @@ def test_a_built_in_text_needs_no_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "time-zones").write_text("the name wins over a file")
     run_ok("train", "time-zones", "--steps", 1, "--hidden", 4)
-    assert json.loads(Path("run/config.json").read_bytes())["text"]["text"] == "time-zones"
+    config = json.loads(Path("run/config.json").read_bytes())
+    assert config["text"]["text"] == "time-zones"
+    assert config["settings"] == asdict(Settings(steps=1))  # the defaults are the same
     run_ok("resume", "run")
     assert json.loads(run_ok("eval", "run", "time-zones", "--json"))["characters"] > 1000
 

@@ -355,3 +355,4 @@ def test_a_given_optimizer_is_used():
 def test_unsuitable_texts_are_refused_at_the_call(settings, corpora, message):
     with pytest.raises(ValueError, match=message):
         language_model_steps(run_of(**settings), *corpora)
+    next(language_model_steps(run_of(), CORPUS, Corpus.from_text("th", CORPUS.vocab)))  # enough
