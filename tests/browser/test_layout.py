@@ -114,11 +114,8 @@ FAULTS = """() => {
     }
     return faults;
 }"""
-LOAD_PARTS = """async () => {
-    document.querySelectorAll("details").forEach(box => { box.open = true });
-    for (const part of document.querySelectorAll("[data-play]")) part.scrollIntoView();
-}"""
-PLACES = """() => [...document.querySelectorAll("body *")].map(element => {
+UNFOLD = "document.querySelectorAll('details').forEach(box => { box.open = true })"
+PLACES = """() => [...document.querySelectorAll("article *")].map(element => {
     const {left, top, width, height} = element.getBoundingClientRect();
     return [left, top, width, height].map(Math.round).join();
 })"""
@@ -157,8 +154,9 @@ def test_all_of_a_page_lies_where_a_reader_can_see_it(name, window, site, reques
     widths = WIDTHS if is_asked or thorough.page_has_changed(name) else USUAL
     page.set_viewport_size({"width": widths[0], "height": 900})
     page.goto((site / name).as_uri())
-    page.evaluate(LOAD_PARTS)
+    page.evaluate(UNFOLD)
     for part in page.locator("[data-play]").all():
+        part.scroll_into_view_if_needed()
         part.locator(".play-part").wait_for()
     page.evaluate("scrollTo({top: 0, behavior: 'instant'})")  # what is sticky is in its place
     found = {width: faults(window, width, both=len(widths) > 2) for width in widths}

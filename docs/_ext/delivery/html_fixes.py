@@ -18,6 +18,10 @@ FORMULA_AND_SIGN = re.compile(
     r'<span class="math notranslate"><math>(?:(?!</math>).)*</math></span>[.,;:!?)’”…]+', re.S
 )
 SIGNS = (nodes.math, nodes.literal)
+# A name as long as a line of a telephone breaks at its signs, and not before the dot behind it.
+LONG = re.compile(r'(?<=<span class="pre">)[^<]{28,}(?=</span>)|(?<=>)doi:[^<]+(?=</a>)')
+OPENS = '<span class="sig-paren">(</span>'
+SIGN = re.compile(r"([._/=(])(?!$)")
 WORDS, SENTENCE = 12, 36  # characters in a cell; a column of single words can hardly be read
 # In the sources that sphinx-gallery 0.22.1 writes. HTML has no attribute `tooltip`, and one that
 # shows the same words. A place for tags is there once for each group, and no example has tags.
@@ -63,10 +67,12 @@ def fix_gallery(app, docname, source):
 def drop_marks(app, pagename, templatename, context, doctree):
     if doctree:
         body = PLAIN.sub(r"\1", context["body"])
+        body = LONG.sub(lambda name: SIGN.sub(r"\1<wbr>", name[0]), body)
+        body = body.replace(OPENS, f"{OPENS}<wbr>")
         context["body"] = FORMULA_AND_SIGN.sub(r'<span class="formula-and-sign">\g<0></span>', body)
 
 
-def mark_wide_cells(app, doctree):
+def mark_wide_cells(app, doctree, docname):
     """Give cells of a table that hold words or sentences a class: custom.css keeps them wide."""
     for entry in doctree.findall(nodes.entry):
         words = [text for text in entry.findall(nodes.Text) if not isinstance(text.parent, SIGNS)]
@@ -79,6 +85,6 @@ def setup(app):
     app.add_node(HideCodeCellNode, True, html=(visit_folded_cell, depart_folded_cell))
     app.add_node(nodes.citation, True, html=(visit_citation, None))
     app.connect("source-read", fix_gallery)
-    app.connect("doctree-read", mark_wide_cells)
+    app.connect("doctree-resolved", mark_wide_cells)
     app.connect("html-page-context", drop_marks, priority=900)  # codeautolink needs them
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

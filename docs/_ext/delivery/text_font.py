@@ -8,6 +8,7 @@ laid out, so nothing shifts, also from a folder, where browsers refuse to load a
 """
 
 import base64
+import hashlib
 import os
 import subprocess
 import sys
@@ -22,9 +23,10 @@ import bundles
 
 PACKAGE = "@fontsource-variable/literata"
 RELEASE = "5.3.0"
-MADE = Path(sys.prefix, "text-font")  # what `make` writes
+KEY = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
+MADE = Path(sys.prefix, f"text-font-{KEY}")  # what `make` writes
 NAMES = ("literata.css", "literata-license.txt")
-LETTERS = "".join(map(chr, range(0x20, 0x7F))) + "\xa0éèüäöÄÖÜßøïç©§°±²³½×·–—‘’“”„…−"
+LETTERS = "".join(map(chr, range(0x20, 0x7F))) + "\xa0éèäöüß©×·–—‘’“”…−"
 FACE = """\
 @font-face {{
   font-display: swap;
@@ -66,7 +68,7 @@ def face(source, style):
 
     upright = style == "normal"
     font = TTFont(source)
-    options = Options(layout_features=["kern", "liga", "mark", "ccmp"], hinting=False)
+    options = Options(layout_features=["kern"], hinting=False)
     subsetter = Subsetter(options)
     subsetter.populate(text=LETTERS)
     subsetter.subset(font)
