@@ -793,6 +793,8 @@ def test_what_is_drawn_is_the_next_input(part, farm):
     vocab, model, logits = farm
     page = part("temperature", **DIAL)
     line = drawn(page)
+    page.get_by_label("seed", exact=True).fill("0")  # after a drawing comes the next seed
+    page.keyboard.press("Tab")
     one = page.get_by_role("button", name="Draw one character")
     again = page.get_by_role("button", name="Start again")
     assert not again.is_visible()
