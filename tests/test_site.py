@@ -149,7 +149,7 @@ class RunningText(HTMLParser):
         *("h1", "h2", "h3", "h4", "thead", "figcaption", "summary", "code", "pre", "math"),
         *("script", "admonition-title", "rubric", "reference", "headerlink", "data-play", "output"),
     )
-    EMPTY = ("img", "br", "hr", "col", "input", "meta", "link")
+    EMPTY = ("img", "br", "hr", "wbr", "col", "input", "meta", "link")
 
     def __init__(self, html):
         super().__init__()
