@@ -122,6 +122,7 @@ def test_modules_are_attributes_without_being_imported_first_and_names_are_looke
     modules = MODULES[:-1]  # the last one, cli, is run
     code = f"import charseq; print(*[getattr(charseq, name).__name__ for name in {modules}])"
     assert run_python(code).split() == [f"charseq.{name}" for name in modules]
+    assert charseq.__getattr__("vocab") is sys.modules["charseq.vocab"]
     code = "import charseq; print('NGram' in vars(charseq)); charseq.NGram; print(*vars(charseq))"
     first, _, later = run_python(code).partition("\n")
     assert first == "False"
