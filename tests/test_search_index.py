@@ -18,7 +18,7 @@ TOYS = {
         <section id="gru"><h1>GRU<a class="headerlink">¶</a></h1>
         <p>It has a <em>re</em>set gate.
         See <a class="internal" href="rnn.html#zeta">the start</a>.</p>
-        <section id="code"><h2>In code</h2><pre>rnn = CharRNN(batch_first=True)</pre>
+        <section id="code"><h2>In code</h2><pre>rnn = CharRNN(batch_<wbr>first=True)</pre>
         <div class="traceback"><pre>RuntimeError: mat1 and mat2 shapes</pre></div></section>
         <section id="exercises"><h2>Exercises</h2>
         <div class="exercise admonition" id="exercise-1"><p class="admonition-title">One: sums</p>

@@ -29,6 +29,7 @@ EMPTY = ("area", "br", "col", "hr", "img", "input", "link", "meta", "source", "w
 INLINE = (
     *("a", "abbr", "b", "cite", "code", "em", "i", "kbd", "mark", "span", "strong", "sub", "sup"),
     *("math", "semantics", "annotation", "mi", "mn", "mo", "mrow", "msub", "msup", "msubsup"),
+    "wbr",
 )
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 # What is no text of the page: what scripts replace, what repeats a title, and numbers of lines.
