@@ -67,6 +67,7 @@ extensions = [
     "html_fixes",
     "equations",
     "widgets",
+    "hero",
     "exercises",
     "anchors",
     "glossary_links",

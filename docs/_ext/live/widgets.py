@@ -22,6 +22,7 @@ import bundles
 from charseq import load_text
 
 WIDGETS = bundles.WEB / "widgets"
+STILLS = {}  # of widgets that show one first: what writes it as HTML
 NET = Path(__file__).parents[3] / "charseq" / "reference-net"
 
 
@@ -79,8 +80,11 @@ def bundle_of(names):
 
 
 def styles_of(names):
-    """Return the style sheets of widgets; the quiz has a form of the exercises."""
-    sheets = ["widgets.css"] + ["exercises.css"] * ("quiz" in names)
+    """Return the style sheets of widgets; the quiz has a form of the exercises.
+
+    That of the hero comes with the page, since it lays out what is there before any script.
+    """
+    sheets = ["widgets.css"] * ({*names} != {"hero"}) + ["exercises.css"] * ("quiz" in names)
     return [f"{bundles.FOLDER}/{sheet}" for sheet in sheets]
 
 
@@ -100,6 +104,8 @@ def visit(translator, node):
     attributes["data-options"] = urlencode(options)
     translator.body.append(translator.starttag(node, "div", CLASS="play", **attributes))
     translator.body.append('<div class="play-fallback">\n')
+    if still := STILLS.get(node["name"]):
+        translator.body.append(still("../" * translator.builder.current_docname.count("/")))
 
 
 def depart(translator, node):
@@ -116,6 +122,8 @@ def add_files(app, pagename, templatename, context, doctree):
         for sheet in styles_of(names):
             app.add_css_file(sheet)
         app.add_js_file(bundle_of(names), loading_method="defer")
+    if "hero" in names:
+        app.add_css_file(f"{bundles.FOLDER}/hero.css")
 
 
 def bundle_source(names):
@@ -152,25 +160,29 @@ def choose_passage(text):
     return max(fitting, key=inside, default=text[:700])
 
 
+def packed(array):
+    return {"shape": [*array.shape], "data": base64.b64encode(array.tobytes()).decode()}
+
+
+def read_net(folder=NET):
+    """Return options, characters and weights of a run folder as `charseq shrink` makes it."""
+    with safe_open(folder / "weights.safetensors", framework="numpy") as tensors:
+        weights = {name: tensors.get_tensor(name).astype("<f2") for name in sorted(tensors.keys())}
+    options = json.loads((folder / "config.json").read_text("utf-8"))["model"]
+    return options, json.loads((folder / "vocab.json").read_text("utf-8"))["chars"], weights
+
+
 @cache  # it is asked for its length, and then for itself
 def pack_net(folder=NET):
-    """Return a script with a trained network: a run folder as `charseq shrink` makes it.
-
-    Its weights are float16 in base64.
-    """
-    weights = {}
-    with safe_open(folder / "weights.safetensors", framework="numpy") as tensors:
-        for name in sorted(tensors.keys()):
-            array = tensors.get_tensor(name).astype("<f2")
-            data = base64.b64encode(array.tobytes()).decode()
-            weights[name] = {"shape": list(array.shape), "data": data}
-    packed = {
-        "options": json.loads((folder / "config.json").read_text("utf-8"))["model"],
-        "chars": json.loads((folder / "vocab.json").read_text("utf-8"))["chars"],
-        "weights": weights,
+    """Return a script with the network; its weights are float16 in base64."""
+    options, chars, weights = read_net(folder)
+    file = {
+        "options": options,
+        "chars": chars,
+        "weights": {name: packed(array) for name, array in weights.items()},
         "text": choose_passage(load_text("reference-test")),
     }
-    return bundles.data_script(f"{NET.name}.js", packed)
+    return bundles.data_script(f"{NET.name}.js", file)
 
 
 def write_net(app):

@@ -1,5 +1,5 @@
 // A trained network from a file: its numbers are float16 in base64, as docs/_ext/live/widgets.py
-// writes them.
+// writes them, or whole numbers of 8 bits with a float16 for each row, as hero.py does.
 import { createModel, Generator } from "./network.js";
 
 /** @import { Cell, Model } from "./network.js" */
@@ -9,8 +9,10 @@ import { createModel, Generator } from "./network.js";
  * @property {{cell: Cell, vocab_size: number, hidden_size: number, num_layers: number,
  *   embedding_size: number | null, output_layer: boolean, tied: boolean}} options of charseq.CharRNN
  * @property {string[]} chars
- * @property {Record<string, {shape: number[], data: string}>} weights by torch's names
+ * @property {Record<string, {shape: number[], data: string, factors?: string}>} weights by torch's
+ *   names; with factors, data has 8 bits a number
  * @property {string} text a passage that the network has never seen
+ * @property {number[]} [units] all of them, in the order of the rows of the hero
  */
 
 /** One float16: a sign, 5 bits of exponent, 10 of fraction. @param {number} bits */
@@ -34,6 +36,20 @@ export const decode = (base64) => {
 };
 
 /**
+ * Numbers of 8 bits with their sign, each times the factor of its row.
+ * @param {string} base64 @param {Float64Array} factors
+ */
+const decode8 = (base64, factors) => {
+  const bytes = atob(base64);
+  const numbers = new Float64Array(bytes.length);
+  const columns = bytes.length / factors.length;
+  for (let k = 0; k < numbers.length; k++) {
+    numbers[k] = ((bytes.charCodeAt(k) << 24) >> 24) * factors[Math.floor(k / columns)];
+  }
+  return numbers;
+};
+
+/**
  * The numbers of one weight, if they are as many as its shape says, and finite.
  * @param {NetworkFile} file @param {string} name @param {number[]} shape
  */
@@ -45,7 +61,8 @@ const take = ({ weights }, name, shape) => {
   }
   let numbers = new Float64Array(0);
   try {
-    numbers = decode(weight.data);
+    const { data, factors } = weight;
+    numbers = factors ? decode8(data, decode(factors)) : decode(data);
   } catch {
     // No base64: then there are no numbers.
   }

@@ -1,0 +1,202 @@
+"""The hero, ``{play} hero``: a trained network at work, and a still of it that stands there first.
+
+The still is made from the numbers that the browser computes later: the network in 8 bits. So a page
+on paper, without scripts or before they have come has the same view in the same place, and nothing
+moves when the network takes over. hero.css has the sizes, docs/_web/widgets/hero.js fills the view.
+"""
+
+import base64
+import re
+import struct
+import zlib
+from functools import cache
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+import bundles
+import widgets
+from charseq import NumpyNet, Vocabulary, load_text
+from charseq.reference import softmax
+
+FILE = "reference-net-8bit.js"
+STILL = "hero.svg"
+CSS = Path(__file__).parents[2] / "_static" / "custom.css"  # whose colours the still has
+TEXT = 'In this example, the word "list" is a type (a list of numbers'
+NAMED = {
+    77: "round brackets",
+    107: "quotes",
+    14: "place in the line",
+    122: "indented line",
+    186: "start of a word",
+}
+UNIT = 77  # that paints the text at first
+BARS = 7
+# In pixels, as in hero.css and docs/_web/ui/cloth.js.
+COLUMN, MARGIN, TEXT_ROW, NAMED_TOP, NAMED_ROW, CLOTH_TOP = 11, 8, 40, 46, 24, 174
+
+
+def in_8_bits(matrix):
+    """Return whole numbers from -127 to 127, and for each row the float16 that multiplies them."""
+    factors = (np.abs(matrix).max(axis=1) / 127).astype("<f2")
+    return np.rint(matrix / factors.astype(float)[:, None]).clip(-127, 127).astype("i1"), factors
+
+
+@cache
+def small_net():
+    """Return the network in 8 bits: as NumPy reads it, its vocabulary, and its file.
+
+    Each matrix has one factor a row. The biases, vectors, stay in float16.
+    """
+    options, chars, weights = widgets.read_net()
+    in_full, in_file = {}, {}
+    for name, array in weights.items():
+        if array.ndim == 1:
+            in_full[name], in_file[name] = array.astype(float), widgets.packed(array)
+            continue
+        whole, factors = in_8_bits(array.astype(float))
+        in_full[name] = whole * factors.astype(float)[:, None]
+        in_file[name] = widgets.packed(whole) | {"factors": widgets.packed(factors)["data"]}
+    net, vocab = NumpyNet(options, in_full), Vocabulary(chars)
+    file = {"options": options, "chars": chars, "weights": in_file, "text": TEXT}
+    return net, vocab, file | {"units": order_of_rows(net, vocab)}
+
+
+def order_of_rows(net, vocab):
+    """Return all units: those with names, then the others, the slowest first."""
+    _, states = net.read(vocab.encode(load_text("reference-test")[:2000]))
+    change = np.abs(np.diff(states, axis=0)).mean(axis=0)
+    return [*NAMED, *(int(unit) for unit in change.argsort() if unit not in NAMED)]
+
+
+# --- the still ------------------------------------------------------------------------------------
+
+
+def png(levels):
+    """Return an image of 16 shades of grey, from 0 to 15, as PNG in an address."""
+    rows, columns = levels.shape
+    # Two pixels a byte, and at the start of each line the number of its filter, 0.
+    even = np.pad(levels.astype("u1"), ((0, 0), (0, columns % 2)))
+    lines = np.pad(even[:, ::2] << 4 | even[:, 1::2], ((0, 0), (1, 0)))
+    head = struct.pack(">IIBBBBB", columns, rows, 4, 0, 0, 0, 0)
+    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(lines.tobytes(), 9)), (b"IEND", b""))
+    data = b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in parts
+    )
+    return "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n" + data).decode()
+
+
+def draw_still():
+    """Return the view as SVG. What is older than fits lies beyond its left edge."""
+    net, vocab, file = small_net()
+    _, states = net.read(vocab.encode(TEXT))
+    wide = COLUMN * len(TEXT)
+
+    def row_of(values, top, height, gap):
+        size = f'y="{top}" width="{COLUMN - gap}" height="{height}"'
+        return "".join(
+            f'<rect class="{side}" x="{COLUMN * k}" {size} opacity="{abs(value):.2f}"/>'
+            for k, (value, side) in enumerate(
+                zip(values, np.where(values > 0, "p", "n"), strict=True)
+            )
+        )
+
+    below = "".join(
+        f'<path class="i" opacity=".55" d="M{COLUMN * k} 1h{COLUMN}v2h-{COLUMN}z"/>'
+        for k, value in enumerate(states[:, UNIT])
+        if value < -0.025
+    )
+    named = "".join(
+        row_of(states[:, unit], NAMED_TOP + NAMED_ROW * k, NAMED_ROW - 3, 1)
+        for k, unit in enumerate(NAMED)
+    )
+    cloth = np.rint(15 * states[:, file["units"][len(NAMED) :]].T).astype(int)
+    layers = "".join(
+        f'<mask id="{side}m"><image href="{png((sign * cloth).clip(0, 15))}" width="{len(TEXT)}" '
+        f'height="{len(cloth)}" preserveAspectRatio="none"/></mask>'
+        f'<rect class="{side}" width="{len(TEXT)}" height="{len(cloth)}" mask="url(#{side}m)"/>'
+        for side, sign in (("n", -1), ("p", 1))
+    )
+    css = CSS.read_text("utf-8")
+    plus, minus = (re.findall(rf"--fill-{sign}: (#\w+)", css) for sign in ("positive", "negative"))
+    places = " ".join(str(COLUMN * k + COLUMN / 2) for k in range(len(TEXT)))
+    return f"""\
+<svg xmlns="http://www.w3.org/2000/svg" width="100%" height="100%">
+<style>
+.n {{ fill: {minus[0]}; }} .p {{ fill: {plus[0]}; }} .i {{ fill: #000; }}
+text {{
+  font: 600 16px ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
+  text-anchor: middle; white-space: pre;
+}}
+image {{ image-rendering: pixelated; }}
+.c {{ transform: translateY({CLOTH_TOP}px) scale({COLUMN}, 2); }}
+@media (max-height: 450px) {{ .c {{ transform: translateY({CLOTH_TOP}px) scale({COLUMN}, 1); }} }}
+@media (prefers-color-scheme: dark) {{
+  .n {{ fill: #7d75e6; }} .p {{ fill: #b8941f; }} .i {{ fill: #cfd0d0; }}
+  .line .n {{ fill: {minus[1]}; }} .line .p {{ fill: {plus[1]}; }}
+}}
+</style>
+<svg x="100%" overflow="visible"><g transform="translate({-wide - MARGIN} 0)">
+<g class="line">{row_of(states[:, UNIT], 0, TEXT_ROW, 0)}</g>{below}
+<text class="i" y="26" x="{places}">{escape(TEXT)}</text>
+{named}
+<g class="c">{layers}</g>
+</g></svg></svg>
+"""
+
+
+def bars():
+    """Return the likeliest next characters after the text, each with its probability."""
+    net, vocab, _ = small_net()
+    logits, _ = net.read(vocab.encode(TEXT))
+    p = softmax(logits[-1])
+    return [(vocab.chars[k], p[k]) for k in np.argsort(-p, kind="stable")[:BARS]]
+
+
+def stage(up):
+    """Return the view as HTML; `up` leads from the page to the site's first folder."""
+    names = "".join(f'<li data-unit="{unit}">{name}</li>' for unit, name in NAMED.items())
+    visible = {" ": "␣", "\n": "↵"}
+    lines = "".join(
+        f'<li><b>{escape(visible.get(char, char))}</b><i><u style="width:{100 * p:.1f}%"></u></i>'
+        f"<span>{100 * p:.0f}%</span></li>"
+        for char, p in bars()
+    )
+    net, vocab, _ = small_net()
+    held = f"{net.read(vocab.encode(TEXT))[1][-1, UNIT]:.2f}".replace("-", "−")
+    sentence = f"After “{TEXT[-1]}”, unit {UNIT} ({NAMED[UNIT]}) holds {held}."
+    labels = ("Let it write", "Forget everything", "Silence this unit")  # they take their room
+    buttons = "".join(f'<button type="button" disabled>{label}</button>' for label in labels)
+    alt = (
+        f"The text “{escape(TEXT.strip())}”. Below each letter is a column of 200 cells, the state "
+        "of the network after it: five thick rows with names, and 195 thin ones."
+    )
+    return f"""\
+<div class="hero-stage">
+<div class="hero-names"><label>your text</label>
+<ol class="hero-rows">{names}<li>195 others</li></ol><p>the slowest first</p>
+<p class="hero-scale"><i></i><span>−1</span><span>0</span><span>1</span></p></div>
+<div class="hero-view"><img src="{up}_static/{STILL}" alt="{alt}" width="560" height="564"></div>
+<div class="hero-side"><p class="hero-head">What comes next?</p><ol class="hero-next">{lines}</ol>
+<div class="hero-buttons">{buttons}</div><p class="hero-says">{sentence}</p></div>
+</div>
+"""
+
+
+def write_files(app):
+    if app.builder.format == "html":
+        target = Path(app.outdir, "_static")
+        target.mkdir(parents=True, exist_ok=True)
+        for name, text in (
+            (FILE, bundles.data_script(FILE, small_net()[2])),
+            (STILL, draw_still()),
+        ):
+            (target / name).write_text(text, "utf-8", newline="\n")
+
+
+def setup(app):
+    widgets.STILLS["hero"] = stage
+    app.connect("builder-inited", write_files)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,109 @@
+"""The network of the hero, in 8 bits: its file, its rows and its still, against the package."""
+
+import base64
+import re
+import zlib
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from javascript import handed_over
+from test_play_core import assert_reads_as, js  # noqa: F401 - a fixture
+
+import bundles
+import hero
+from charseq import load_net, load_text, reference
+
+HELD_BACK = load_text("reference-test")
+
+
+@pytest.fixture(scope="module")
+def read():
+    """What both networks, of 8 and of 16 bits, say of the text that they have not learned from."""
+    net, vocab, _ = hero.small_net()
+    ids = vocab.encode(HELD_BACK)
+    return ids, net.read(ids), load_net("reference-net")[0].read(ids)
+
+
+def test_a_number_in_8_bits_differs_by_half_a_step_of_its_row_at_most():
+    matrix = np.random.default_rng(0).normal(size=(9, 400)) * np.logspace(-2, 1, 9)[:, None]
+    whole, factors = hero.in_8_bits(matrix)
+    assert (whole.dtype, factors.dtype) == (np.int8, np.float16)
+    assert (abs(whole).max(axis=1) == 127).all()
+    error = np.abs(whole * factors.astype(float)[:, None] - matrix)
+    # The factor is rounded too, by a share of 2**-11, and so are the largest numbers of the row.
+    most = (0.5 + 127 * 2**-11) * factors.astype(float)[:, None]
+    assert (error <= most).all()
+
+
+def test_8_bits_cost_less_than_a_thousandth_of_a_bit_per_character(read):
+    ids, (small, _), (full, _) = read
+
+    def bits(logits):
+        return reference.cross_entropy(logits[:-1].astype(float), ids[1:]) / np.log(2)
+
+    print(f"{bits(small):.4f} in 8 bits, {bits(full):.4f} in 16")
+    assert 0 < bits(small) - bits(full) < 0.001
+
+
+def test_the_browser_reads_the_file_as_numpy_reads_the_network(js):
+    net, vocab, file = hero.small_net()
+    file = handed_over(bundles.data_script(hero.FILE, file))
+    for text in (hero.TEXT, HELD_BACK[:300]):
+        ids = vocab.encode(text)
+        found = js("read", {"file": file, "ids": ids.tolist(), "without": []})
+        assert assert_reads_as(found, net, ids) <= 1e-10
+
+
+def test_no_other_unit_tells_so_well_what_a_row_is_named_after(read):
+    _, (_, states), _ = read
+    order = states.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable")
+    round_, quoted, column, rows = 0, False, 0, []
+    for i, char in enumerate(HELD_BACK):
+        column = 0 if char == "\n" else column + 1
+        if HELD_BACK[i - 1 : i + 1] == "\n\n":
+            round_, quoted = 0, False
+        round_ = max(0, round_ + (char == "(") - (char == ")"))
+        quoted = quoted != (char == '"')
+        indented = HELD_BACK[i - column + 1 : i + 1][:3] == "   "
+        starts = char.isalpha() and not HELD_BACK[i - 1 : i].isalpha()
+        rows.append((round_ > 0, quoted, column, indented, starts))
+    for label, (unit, name) in zip(np.array(rows, float).T, hero.NAMED.items(), strict=True):
+        agreement = np.abs([np.corrcoef(label, ranks)[0, 1] for ranks in order.T])
+        assert agreement.argmax() == unit, name
+        assert agreement[unit] > 0.35, name
+
+
+def test_the_rows_are_all_units_and_the_unnamed_ones_get_faster(read):
+    units = hero.small_net()[2]["units"]
+    assert (sorted(units), units[:5]) == ([*range(200)], [*hero.NAMED])
+    change = np.abs(np.diff(read[1][1], axis=0)).mean(axis=0)[units[5:]]
+    assert change[:20].max() < change[-100:].min()
+
+
+def test_the_still_shows_the_states_after_its_text():
+    net, vocab, file = hero.small_net()
+    _, states = net.read(vocab.encode(hero.TEXT))
+    still = ElementTree.fromstring(hero.draw_still())
+    tag = "{http://www.w3.org/2000/svg}"
+    assert still.find(f".//{tag}text").text == hero.TEXT
+    signs = {"n": -1, "p": 1}
+    cells = [
+        signs[rect.get("class")] * float(rect.get("opacity"))
+        for rect in still.iter(f"{tag}rect")
+        if rect.get("opacity")
+    ]
+    shown = np.reshape(cells, (6, len(hero.TEXT)))  # the line, and five rows
+    np.testing.assert_allclose(shown, states[:, [hero.UNIT, *hero.NAMED]].T, atol=0.0051)
+    less, more = (shades(image.get("href")) for image in still.iter(f"{tag}image"))
+    woven = (more.astype(int) - less)[:, : len(hero.TEXT)] / 15
+    np.testing.assert_allclose(woven, states[:, file["units"][5:]].T, atol=1 / 30 + 1e-9)
+
+
+def shades(address):
+    """Return the shades of grey in a PNG of 4 bits a pixel without filters."""
+    data = base64.b64decode(address.partition(",")[2])
+    wide, high = (int.from_bytes(data[k : k + 4], "big") for k in (16, 20))
+    packed = zlib.decompress(re.search(rb"IDAT(.*)....IEND", data, re.S)[1][:-4])
+    lines = np.frombuffer(packed, "u1").reshape(high, -1)[:, 1:]
+    return np.stack([lines >> 4, lines & 15], axis=2).reshape(high, -1)[:, :wide]
