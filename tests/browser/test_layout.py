@@ -135,6 +135,15 @@ def window(browser):
     page.close()
 
 
+def open_with_parts(page, file):
+    page.goto(file.as_uri())
+    page.evaluate(UNFOLD)
+    for part in page.locator("[data-play]").all():
+        part.scroll_into_view_if_needed()
+        part.locator(".play-part").wait_for()
+    page.evaluate("scrollTo({top: 0, behavior: 'instant'})")  # what is sticky is in its place
+
+
 def faults(window, width, both=True):
     """Return what is wrong with the page at a width, by mouse and by touch, or by the likelier."""
     page, touch = window
@@ -153,12 +162,7 @@ def test_all_of_a_page_lies_where_a_reader_can_see_it(name, window, site, reques
     is_asked = request.config.getoption("thorough") or name in ONE_OF_EACH_TEMPLATE
     widths = WIDTHS if is_asked or thorough.page_has_changed(name) else USUAL
     page.set_viewport_size({"width": widths[0], "height": 900})
-    page.goto((site / name).as_uri())
-    page.evaluate(UNFOLD)
-    for part in page.locator("[data-play]").all():
-        part.scroll_into_view_if_needed()
-        part.locator(".play-part").wait_for()
-    page.evaluate("scrollTo({top: 0, behavior: 'instant'})")  # what is sticky is in its place
+    open_with_parts(page, site / name)
     found = {width: faults(window, width, both=len(widths) > 2) for width in widths}
     assert {width: what for width, what in found.items() if what} == {}
 
@@ -167,7 +171,7 @@ def test_all_of_a_page_lies_where_a_reader_can_see_it(name, window, site, reques
 def test_light_and_dark_are_laid_out_alike(name, window, site):
     page, _ = window
     page.set_viewport_size({"width": 1280, "height": 900})
-    page.goto((site / name).as_uri())
+    open_with_parts(page, site / name)
     places = []
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)

@@ -1,17 +1,20 @@
 // Puts the widgets on the page. docs/_ext/live/widgets.py writes
 // <div class="play" data-play="train" data-options="text=hello">, with a fallback inside. A widget
-// is made once it comes near, and then replaces the fallback.
+// is made once it comes near, and then replaces the fallback; one that waits for data, once they are
+// there.
 import { el } from "../ui/elements.js";
 
-/** @typedef {(root: HTMLElement, options: URLSearchParams) => object | void} Mount */
+/** @typedef {(root: HTMLElement, options: URLSearchParams, place: Element) =>
+ *   object | void | Promise<object>} Mount */
 
 /** @param {Element} place @param {Mount} mount */
-const replaceFallback = (place, mount) => {
+const replaceFallback = async (place, mount) => {
   const { play, options } = /** @type {HTMLElement} */ (place).dataset;
   const root = el("div", { class: `play-part play-${play}` });
   try {
     // Whoever looks into a page finds there what the widget watches: tests do.
-    Object.assign(root, { store: mount(root, new URLSearchParams(options)) });
+    const made = mount(root, new URLSearchParams(options), place);
+    Object.assign(root, { store: made instanceof Promise ? await made : made });
     const { top, bottom } = place.getBoundingClientRect();
     const fallback = [...place.childNodes];
     place.replaceChildren(root);
@@ -33,7 +36,7 @@ export const define = (name, mount) => {
       for (const { isIntersecting, target } of entries) {
         if (!isIntersecting) continue;
         near.unobserve(target);
-        replaceFallback(target, mount);
+        void replaceFallback(target, mount);
       }
     },
     { rootMargin: "400px 0px" },

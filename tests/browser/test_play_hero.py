@@ -1,0 +1,144 @@
+"""The hero on the home page: its still, and the network that takes over, against the package."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_pages import quiet  # noqa: F401 - a fixture
+
+import hero
+from charseq.reference import softmax
+
+SCREENS = [(1300, 900), (390, 844)]
+PLUS, MINUS = (0xF3, 0xCF, 0x5C), (0xA9, 0xA4, 0xF2)  # on a light page
+# The colours at these places of the picture, as shown.
+COLOURS = """([xs, ys]) => {
+    const {width, height} = document.querySelector(".hero-view canvas");
+    const {data} = document.querySelector(".hero-view canvas").getContext("2d")
+        .getImageData(0, 0, width, height);
+    return xs.map(x => ys.map(y => [...data.slice(4 * (y * width + x), 4 * (y * width + x + 1))]));
+}"""
+
+
+def alive(page, site, size=(1300, 900)):
+    page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+    page.goto((site / "index.html").as_uri())
+    page.locator(".hero-view canvas").wait_for()
+    return page.get_by_label("your text")
+
+
+def bars(page):
+    return page.locator(".hero-next li").all_inner_texts()
+
+
+def expected_bars(net, text):
+    _, vocab, _ = hero.small_net()
+    p = softmax(net.read(vocab.encode(text))[0][-1] if text else net.head[1])
+    shown = {" ": "␣", "\n": "↵"}
+    best = np.argsort(-p, kind="stable")[: hero.BARS]
+    return [f"{shown.get(vocab.chars[k], vocab.chars[k])}\n{100 * p[k]:.0f}%" for k in best]
+
+
+def states(page):
+    """The states that the page has computed, (T, H); the first row, of zeros, left out."""
+    found = page.evaluate("[...document.querySelector('.play-hero').store.states]")
+    return np.reshape(found, (-1, 200))[1:]
+
+
+def test_a_letter_gets_the_column_and_the_bars_of_the_package(quiet, site):
+    box = alive(quiet, site)
+    box.press_sequentially(")")
+    net, vocab, file = hero.small_net()
+    text = hero.TEXT + ")"
+    _, expected = net.read(vocab.encode(text))
+    np.testing.assert_allclose(states(quiet), expected, rtol=0, atol=1e-10)
+    assert bars(quiet) == expected_bars(net, text)
+    wide = quiet.locator(".hero-view canvas").bounding_box()["width"]
+    tops = [*range(46 + 4, 46 + 5 * 24, 24), *range(174, 174 + 2 * 195, 2)]
+    xs = [int(wide) - hero.MARGIN - hero.COLUMN * back + 5 for back in (1, 2)]
+    for found, state in zip(quiet.evaluate(COLOURS, [xs, tops]), expected[:-3:-1], strict=True):
+        *rgb, alpha = np.array(found).T  # the named rows are laid over the page, which is white
+        on_white = 255 + (np.array(rgb) - 255) * alpha / 255
+        value = state[file["units"]]
+        full = np.where(value < 0, *np.array([MINUS, PLUS])[:, :, None])
+        np.testing.assert_allclose(on_white, 255 + np.abs(value) * (full - 255), atol=4)
+
+
+def test_what_is_silenced_forgotten_and_chosen_is_what_the_package_computes(quiet, site):
+    alive(quiet, site)
+    net, _, file = hero.small_net()
+    rows = quiet.locator(".hero-rows button")
+    silence = quiet.get_by_role("button", name="Silence this unit")
+    silence.click()
+    assert bars(quiet) == expected_bars(net.without_units([77]), hero.TEXT)
+    rows.first.press("ArrowDown")
+    assert bars(quiet) == expected_bars(net.without_units([107]), hero.TEXT)
+    for _ in range(5):
+        quiet.keyboard.press("ArrowDown")
+    assert rows.nth(5).inner_text() == f"unit {file['units'][6]}"
+    assert rows.nth(5).get_attribute("aria-pressed") == "true"
+    silence.click()
+    rows.nth(5).press("ArrowLeft")
+    assert bars(quiet) == expected_bars(net, hero.TEXT[:-1])
+    quiet.get_by_role("button", name="Forget everything").click()
+    assert bars(quiet) == expected_bars(net, "")
+    quiet.keyboard.type("f(é")
+    assert quiet.get_by_label("your text").input_value() == "f("
+    assert bars(quiet) == expected_bars(net, "f(")
+
+
+def test_the_row_below_the_pointer_paints_the_text(quiet, site):
+    alive(quiet, site)
+    says = quiet.locator(".hero-says")
+    assert says.inner_text() == "After “s”, unit 77 (round brackets) holds −0.74."
+    canvas = quiet.locator(".hero-view canvas")
+    wide = canvas.bounding_box()["width"]
+    quiet.mouse.move(0, 0)
+    canvas.hover(position={"x": wide - hero.MARGIN - 2 * hero.COLUMN - 4, "y": 174 + 2 * 100 + 1})
+    unit = hero.small_net()[2]["units"][105]
+    assert says.inner_text().startswith(f"After “e”, unit {unit} holds")
+    quiet.mouse.move(5, 5)
+    assert says.inner_text().startswith("After “s”, unit 77")
+
+
+def test_it_writes_letters_and_reads_each_of_them(quiet, site):
+    quiet.emulate_media(reduced_motion="reduce")  # then at once
+    box = alive(quiet, site)
+    quiet.get_by_role("button", name="Let it write").click()
+    text = box.input_value()
+    assert text.startswith(hero.TEXT)
+    assert len(text) == len(hero.TEXT) + 160
+    net, vocab, _ = hero.small_net()
+    _, expected = net.read(vocab.encode(text))
+    np.testing.assert_allclose(states(quiet), expected, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("size", SCREENS)
+def test_the_still_is_what_the_network_shows_and_nothing_moves(browser, quiet, site, size):
+    quiet.add_init_script(
+        """window.shift = 0; new PerformanceObserver(list => {
+            for (const {value, sources} of list.getEntries()) {
+                const within = ({node}) => node?.parentElement?.closest(".hero-stage");
+                if (sources.some(within)) window.shift += value;
+            }
+        }).observe({type: "layout-shift", buffered: true});"""
+    )
+    alive(quiet, site, size)
+    quiet.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    view = dict(zip(("width", "height"), size, strict=True))
+    with browser.new_context(viewport=view, java_script_enabled=False) as context:
+        still = context.new_page()
+        still.goto((site / "index.html").as_uri())
+        assert bars(still) == bars(quiet)
+        assert still.locator(".hero-says").inner_text() == quiet.locator(".hero-says").inner_text()
+        first, second = (
+            np.array(Image.open(io.BytesIO(page.locator(".hero-view").screenshot())), float)
+            for page in (still, quiet)
+        )
+        below = 1 + hero.MARGIN + hero.COLUMN  # the last column, which is framed, and the caret
+        assert np.abs(first - second)[2:, :-below, :3].mean() < 2
+        for name in ("stage", "names li:last-child", "next li:last-child", "says"):
+            boxes = [page.locator(f".hero-{name}").bounding_box() for page in (still, quiet)]
+            assert boxes[0] == boxes[1], name
+    assert quiet.evaluate("window.shift") == 0
