@@ -23,7 +23,7 @@ FRONT = "learn/index"  # lists the chapters, and says how to read one
 BACK = ("notation", "glossary", "references")
 # What needs a browser, and what MyST-NB and others put on a page for scripts alone.
 DROPPED = (
-    *("script", "style", "button", "input", "label", ".headerlink", ".on-screen"),
+    *("script", "style", "button", "input", "label", ".headerlink", ".on-screen", ".hero-stage"),
     *(".exercise-memory", ".toctree-wrapper", ".sd-summary-state-marker", ".notebook-links"),
 )
 FIGURE_CODE = "Show the code of this figure"

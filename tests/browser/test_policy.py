@@ -103,7 +103,7 @@ def test_what_a_reader_types_stays_text(name, at_least, page, site):
     show_all(page)
     if name == "learn/look-inside.html":
         page.get_by_role("button", name="Load the network").click()
-        page.locator("article textarea").wait_for()
+        page.locator(".play-look textarea").wait_for()
     fields = page.locator(f"article :is({FIELDS})")
     fields.nth(at_least - 1).wait_for(state="attached")
     fields.evaluate_all(TYPE, HOSTILE)
