@@ -73,6 +73,8 @@ extensions = [
     "glossary_links",
     "fixes",
     "faq",
+    "menu",
+    "course_pages",
     "notebooks",
     "build_report",
     "hosting",
@@ -175,7 +177,7 @@ copybutton_selector = ":not(.output) > div.highlight pre"
 
 # -- Theme -----------------------------------------------------------------------------------------
 html_theme = "furo"
-html_title = "charseq"
+html_title = "Recurrent networks"  # what the site is called; the package is charseq
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
 if all((BUILD / "books" / f"charseq.{kind}").exists() for kind in ("epub", "pdf")):

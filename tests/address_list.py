@@ -14,7 +14,9 @@ ROOT = Path(__file__).parents[1]
 LIST = ROOT / "docs" / "_addresses.txt"
 MADE_BY_SPHINX = ("genindex", "py-modindex", "search")  # pages of names, which come and go
 COUNTED = re.compile(r"id\d+")  # the back links of citations
-NO_PARTS = ("article", "input", "button", "select", "textarea", "output")  # the whole; controls
+LEADS_ON = re.compile(r'<meta http-equiv="refresh" content="0; url=[^"#]*#?([^"]*)')
+NO_PARTS = {"g", "article"}  # of drawings; the whole
+NO_PARTS |= {"input", "button", "select", "textarea", "output"}  # controls
 
 
 class Parts(HTMLParser):
@@ -36,6 +38,12 @@ def addresses_of(pages):
     """Return the addresses of each page, of which the text is given by the page's file."""
     names = {file.removesuffix(".html"): html for file, html in pages.items()}
     return {name: Parts(names[name]).ids for name in names if name not in MADE_BY_SPHINX}
+
+
+def addresses_that_lead_on(pages):
+    """Return the part of each page that has moved that is there where the page leads."""
+    names = {file.removesuffix(".html"): html for file, html in pages.items()}
+    return {name: {*LEADS_ON.findall(names[name])} for name in names}
 
 
 def read(path=LIST):
@@ -64,7 +72,9 @@ def main():
         sys.exit("there is no site in _build/html: first run python3 dev.py docs")
     today = addresses_of({file: path.read_text("utf-8") for file, path in files.items()})
     known = read()
-    new, lost = lacking(today, known), lacking(known, today)
+    leading = addresses_that_lead_on({f: path.read_text("utf-8") for f, path in files.items()})
+    there = {name: today[name] | leading[name] for name in today}
+    new, lost = lacking(today, known), lacking(known, there)
     write({name: known.get(name, set()) | today.get(name, set()) for name in known | today})
     print(f"{len(new)} new addresses", *new, sep="\n  ")
     if lost:

@@ -6,7 +6,11 @@ import address_list
 
 
 def test_no_address_has_vanished(pages):
-    lost = address_list.lacking(address_list.read(), address_list.addresses_of(pages))
+    there, leading = (
+        of(pages) for of in (address_list.addresses_of, address_list.addresses_that_lead_on)
+    )
+    there = {name: parts | leading[name] for name, parts in there.items()}
+    lost = address_list.lacking(address_list.read(), there)
     assert lost == [], "say where these are now: CONTRIBUTING.md, Keep addresses"
 
 
@@ -45,6 +49,12 @@ def test_a_lost_page_and_a_lost_part_are_named():
     had = {"a": {"x", "y"}, "b": {"z"}, "c": set()}
     assert address_list.lacking(had, {"a": {"y"}, "c": set()}) == ["a#x", "b"]
     assert address_list.lacking(had, had) == []
+
+
+def test_a_page_that_has_moved_has_the_part_to_which_it_leads():
+    moved = '<meta http-equiv="refresh" content="0; url=b.html#part">'
+    pages = {"a.html": moved, "c.html": moved.replace("#part", "")}
+    assert address_list.addresses_that_lead_on(pages) == {"a": {"part"}, "c": {""}}
 
 
 def test_the_list_is_read_as_it_was_written(tmp_path):

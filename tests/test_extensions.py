@@ -26,6 +26,7 @@ import code_links
 import equations
 import exercises
 import glossary_links
+import menu
 import search_index
 import widgets
 
@@ -41,16 +42,28 @@ GOOD = {
 ```
 
 ```{toctree}
+:caption: Course
+
 learn/index
 exercises
 learn/page
+gallery/index
+```
+
+```{toctree}
+:caption: Fix
+
+Messages <fix/index>
+questions/index
+```
+
+```{toctree}
+:caption: Look up
+
 notation
 glossary
 equations
 api
-fix/index
-questions/index
-gallery/index
 proof
 ```
 
@@ -199,7 +212,7 @@ token
 """,
     "docs/changelog.md": "---\norphan: true\n---\n\n# Release notes\n\nWhat is new.\n",
     "docs/exercises.md": "# Exercises\n\n```{all-exercises}\n```\n",
-    "docs/equations.md": "# Equations\n\n```{equation-table}\n```\n",
+    "docs/equations.md": "# Equations\n\n```{equation-table}\n```\n\n```{equation-proofs}\n```\n",
     "docs/api.md": """\
 # API
 
@@ -517,6 +530,50 @@ def test_fixes_are_listed_by_message_and_symptom_and_not_in_the_sidebar_of_other
     below = {"../fix/divide.html", "../questions/toys.html", "../gallery/cell/toy.html"}
     assert below & {*sidebar_elsewhere} == {"../gallery/cell/toy.html"}
     assert {"../fix/index.html", "../questions/index.html"} < {*sidebar_elsewhere}
+
+
+def test_previous_and_next_stay_behind_their_door(toys):
+    site = toys / "good/_build/html"
+    ways = {
+        page: re.findall(
+            r'<a class="(next|prev)-page" href="([^"]*)"', (site / page).read_text("utf-8")
+        )
+        for page in ("index.html", "learn/index.html", "fix/index.html", "questions/toys.html")
+    }
+    assert ways == {
+        "index.html": [],
+        "learn/index.html": [("next", "page.html")],
+        "fix/index.html": [("next", "divide.html")],
+        "questions/toys.html": [("prev", "index.html")],
+    }
+
+
+def test_of_many_pages_below_an_entry_the_menu_has_the_one_that_is_open(monkeypatch):
+    def item(name, *below, current=False):
+        link = nodes.reference("", name, refuri=name)
+        listed = [nodes.bullet_list("", *below)] if below else []
+        classes = ["current"] if current else []
+        return nodes.list_item("", link, *listed, classes=classes)
+
+    def menu_of(count):
+        pages = [item(f"fix/{n}", current=n == 7) for n in range(count)]
+        tree = nodes.bullet_list(
+            "", item("fix/index", *pages, current=True), item("api", item("a"))
+        )
+        monkeypatch.setattr(menu, "global_toctree_for_doc", lambda *given, **options: tree)
+        monkeypatch.setattr(menu, "doors", lambda env: [("Fix", ["fix/index"]), ("", ["api"])])
+        inside = {"fix/index": [f"fix/{n}" for n in range(count)]}
+        builder = SimpleNamespace(
+            relations={},
+            get_relative_uri=lambda here, name: name,
+            render_partial=lambda tree: {"fragment": tree},
+        )
+        env, context = SimpleNamespace(toctree_includes=inside), {}
+        menu.shorten(SimpleNamespace(env=env, builder=builder, tags=()), "fix/7", "", context, None)
+        return [link["refuri"] for link in context["toctree"]().findall(nodes.reference)]
+
+    assert menu_of(menu.MANY) == ["fix/index", *(f"fix/{n}" for n in range(menu.MANY)), "api"]
+    assert menu_of(menu.MANY + 1) == ["fix/index", "fix/7", "api"]
 
 
 def test_a_question_has_an_address_an_answer_and_links_to_the_sections_that_answer_it(toys):

@@ -44,7 +44,7 @@ PAGES = sorted([*GENERATED, *SOURCED])
 ONE_OF_EACH_TEMPLATE = {
     *GENERATED,
     *("index.html", "glossary.html", "notation.html", "playground.html", "shapes.html"),
-    *("equations.html", "exercises.html", "proof.html", "references.html", "architecture.html"),
+    *("exercises.html", "proof.html", "references.html", "architecture.html"),
     *("learn/index.html", "learn/gates.html", "learn/look-inside.html", "before/pytorch.html"),
     *("fix/index.html", "fix/expected-hidden-size.html", "use/command-line.html"),
     *("questions/index.html", "questions/shapes.html", "api/index.html", "api/training.html"),

@@ -166,7 +166,7 @@ def test_what_the_browser_has_kept_stays_text(kept, page, site):
 KINDS = (
     *("index.html", "before/pytorch.html", "learn/gru.html", "fix/unknown-character.html"),
     *("questions/index.html", "gallery/index.html", "gallery/cell/two_biases.html"),
-    *("api/text.html", "equations.html", "exercises.html", "genindex.html", "py-modindex.html"),
+    *("api/text.html", "notation.html", "exercises.html", "genindex.html", "py-modindex.html"),
     *("search.html?q=gate", "playground.html", "shapes.html"),
 )
 

@@ -82,7 +82,7 @@ def test_what_is_typed_into_the_field_of_the_sidebar_goes_on_in_the_dialog(visit
 
 
 def test_the_search_is_accessible_and_a_phone_needs_no_menu(visit):
-    page = visit("use/index.html", size=NARROW)
+    page = visit("use/resume.html", size=NARROW)
     page.get_by_role("button", name="Search").click()
     search(page, MESSAGE)
     problems = []

@@ -1,9 +1,9 @@
 """One key for an equation, the code that computes it, its symbols and its tests.
 
 An equation labelled ``rnn-step`` is the function ``rnn_step``, which cites it; the notation page
-refers to it; tests named ``test_rnn_step_…`` check it. ``{equation-table}`` shows all of this for
-every equation, ``{code-of} rnn_step`` shows the lines of a function, and ``{notation-of} W_ih h``
-shows rows of the notation page.
+refers to it; tests named ``test_rnn_step_…`` check it. ``{equation-table}`` shows the code of every
+equation and ``{equation-proofs}`` its tests, ``{code-of} rnn_step`` shows the lines of a function,
+and ``{notation-of} W_ih h`` shows rows of the notation page.
 tests/lint.py reports a missing link.
 """
 
@@ -19,6 +19,7 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 import charseq
+import course_table
 
 ROOT = Path(__file__).resolve().parents[3]
 LABEL = re.compile(r"^\$\$ \(([a-z0-9-]+)\)\s*$", re.MULTILINE)
@@ -134,15 +135,10 @@ def symbols(root: Path = ROOT) -> set[str]:
     return set(re.findall(r"\{eq\}`([a-z0-9-]+)`", (root / "docs/notation.md").read_text("utf-8")))
 
 
-@cache
-def _order(root: Path) -> list[str]:
-    listed = (root / "docs/learn/index.md").read_text("utf-8")
-    return re.findall(r"^[a-z-]+$", listed.split("{toctree}")[-1], re.MULTILINE)
-
-
 def _reading_order(root: Path, page: Path) -> tuple[int, str]:
-    order = _order(root)
-    return (order.index(page.stem) if page.stem in order else len(order), page.as_posix())
+    order = [*course_table.chapters(root / "docs")]
+    name = page.relative_to(root / "docs").with_suffix("").as_posix()
+    return (order.index(name) if name in order else len(order), page.as_posix())
 
 
 def missing_links(label: str) -> list[str]:
@@ -159,25 +155,35 @@ def missing_links(label: str) -> list[str]:
 
 
 class EquationTable(SphinxDirective):
-    """A list: each equation, the code that is it, what its tests prove."""
+    """A table: each equation, and the code that is it."""
 
     def run(self) -> list[nodes.Node]:
-        by_name, missing = functions(), []
-        rows = []
-        for label in equations():
-            if lacks := missing_links(label):
-                missing.append(f"equation {label!r} lacks {', '.join(lacks)}")
-                continue
-            key = label.replace("-", "_")
-            function, tests = by_name[key], proofs(label)
-            facts = (name.removeprefix(f"test_{key}_").replace("_", " ") for _, name in tests)
-            checks = "".join(f"  - {fact}\n" for fact in facts)
-            rows.append(f"{{eq}}`{label}`, {function.role}\n: Its tests check:\n\n{checks}")
-        if missing:
-            raise self.error("\n".join(missing))
+        by_name = functions()
+        lacking = {label: lacks for label in equations() if (lacks := missing_links(label))}
+        if lacking:
+            said = [f"equation {label!r} lacks {', '.join(of)}" for label, of in lacking.items()]
+            raise self.error("\n".join(said))
         for path in [*ROOT.glob("tests/test_*.py"), *ROOT.glob("charseq/*.py")]:
             self.env.note_dependency(str(path))
-        return self.parse_text_to_nodes("\n".join(rows))
+        labels = {label: by_name[label.replace("-", "_")].role for label in equations()}
+        return self.parse_text_to_nodes(self.text_of(labels))
+
+    def text_of(self, labels: dict[str, str]) -> str:
+        rows = [f"| {{eq}}`{label}` | {role} |" for label, role in labels.items()]
+        return "\n".join(["| equation | code |", "| :-- | :-- |", *rows])
+
+
+class EquationProofs(EquationTable):
+    """A list: each equation, and what its tests check."""
+
+    def text_of(self, labels: dict[str, str]) -> str:
+        entries = []
+        for label, role in labels.items():
+            start = f"test_{label.replace('-', '_')}_"
+            facts = (name.removeprefix(start).replace("_", " ") for _, name in proofs(label))
+            checks = "".join(f"  - {fact}\n" for fact in facts)
+            entries.append(f"{{eq}}`{label}`, {role}\n: Its tests check:\n\n{checks}")
+        return "\n".join(entries)
 
 
 class CodeOf(SphinxDirective):
@@ -272,6 +278,7 @@ def lines_of_code(source: str) -> int:
 
 def setup(app):
     app.add_directive("equation-table", EquationTable)
+    app.add_directive("equation-proofs", EquationProofs)
     app.add_directive("code-of", CodeOf)
     app.add_directive("notation-of", NotationOf)
     app.add_directive("module-table", ModuleTable)

@@ -19,10 +19,11 @@ from urllib.parse import urljoin
 from docutils import nodes
 from sphinx.errors import ConfigError
 
+import menu
 from exercises import reading_order
 
 LONGEST = 200  # characters; search engines show about 160 of them
-PREPARATIONS = ("You need ", "The page takes ", "Reading takes ")  # not what a page is about
+PREPARATIONS = ("You need ", "Builds on ", "About ")  # not what a page is about
 WORKLOAD = "PT18H"  # twelve lessons of ninety minutes, docs/teachers.md
 FORMULA = "\0"  # stands for one that has more than a letter
 SENTENCE = re.compile(r"(?<=[.?!])\s+")
@@ -190,19 +191,11 @@ def list_of_pages(app):
         url = address_of(app.config, f"{name}.html") or f"{name}.html"
         return f"- [{env.titles[name].astext()}]({url})" + (f": {unescape(says)}" if says else "")
 
-    def below(name):
-        for child in env.toctree_includes.get(name, []):
-            yield child
-            yield from below(child)
-
     lines = [f"# {app.config.project}", "", f"> {entry(root).partition('): ')[2]}"]
-    alone = []
-    for part in env.toctree_includes.get(root, []):
-        if pages := [entry(page) for page in below(part)]:
-            lines += ["", f"## {env.titles[part].astext()}", "", entry(part), *pages]
-        else:
-            alone.append(entry(part))
-    return "\n".join([*lines, "", "## More", "", *alone, ""])
+    for caption, entries in menu.doors(env):
+        pages = [entry(page) for name in entries for page in menu.below(env, name)]
+        lines += ["", f"## {caption or 'Pages'}", "", *pages]
+    return "\n".join([*lines, ""])
 
 
 def setup(app):

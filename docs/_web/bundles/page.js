@@ -1,5 +1,6 @@
 // What every page loads.
 import "../ui/scroll-by-keyboard.js";
+import "../ui/menu.js";
 import "../ui/term-titles.js";
 import "../search/open-search.js";
 import "../widgets/load-when-near.js";
