@@ -7,26 +7,19 @@ import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import pytest
 
 import cells
 import charseq
+import course_map
+import course_table
 import equations
 
 ROOT = Path(__file__).resolve().parents[1]
 
 EQUATIONS = equations.equations()
-ORDER = re.findall(
-    r"^[a-z-]+$",
-    (ROOT / "docs/learn/index.md").read_text("utf-8").split("{toctree}")[-1],
-    re.MULTILINE,
-)
-CHAPTERS = [ROOT / "docs" / "learn" / f"{name}.md" for name in ORDER]
-BEFORE = sorted((ROOT / "docs" / "before").glob("*.md"))  # what the chapters take for granted
+TABLE = course_table.chapters()
 EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
-
-
-def title_of(page):
-    return re.search(r"^# (.+)$", page.read_text("utf-8"), re.MULTILINE)[1]
 
 
 def test_the_site_states_at_least_the_equations_of_the_first_chapters():
@@ -65,7 +58,6 @@ def test_each_function_of_the_reference_is_an_equation_of_the_site():
 def test_a_missing_link_of_the_chain_is_noticed(tmp_path):
     for folder in ("docs/learn", "charseq", "tests"):
         (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "docs/learn/index.md").write_text("```{toctree}\npage\n```\n")
     (tmp_path / "docs/learn/page.md").write_text("$$\nx = y\n$$ (some-key)\n")
     (tmp_path / "docs/notation.md").write_text("no reference\n")
     (tmp_path / "charseq/reference.py").write_text("def some_key():\n    'Cite nothing.'\n")
@@ -76,32 +68,46 @@ def test_a_missing_link_of_the_chain_is_noticed(tmp_path):
     assert equations.proofs("some-key", tmp_path) == []
 
 
-def test_the_reading_order_names_each_chapter():
-    assert {page.name for page in CHAPTERS} | {"index.md"} == {
-        page.name for page in (ROOT / "docs/learn").glob("*.md")
-    }
+def test_the_table_of_chapters_has_each_once_numbered_in_order():
+    found = {f"{path.parent.name}/{path.stem}" for path in ROOT.glob("docs/[lb]e*/*.md")}
+    assert found - {"learn/index"} == TABLE.keys()
+    numbers = [chapter.number for chapter in TABLE.values()]
+    assert numbers == [0, 0, *range(1, len(TABLE) - 1)]
+    assert sum(len(part["chapters"]) for part in course_table.table()[0]) == len(TABLE)
 
 
-def test_the_home_page_has_a_card_with_the_title_of_each_chapter_in_order():
-    cards = re.findall(
-        r"^:::\{grid-item-card\} (.*)\n:link: (\S+)$",
-        (ROOT / "docs/index.md").read_text("utf-8"),
-        re.MULTILINE,
-    )
-    first = [ROOT / "docs" / f"{link}.md" for _, link in cards if link.startswith("before/")]
-    assert sorted(first) == BEFORE
-    assert cards == [
-        *((title_of(page), f"before/{page.stem}") for page in first),
-        *((f"{n}. {title_of(page)}", f"learn/{page.stem}") for n, page in enumerate(CHAPTERS, 1)),
-    ]
+def test_a_chapter_needs_only_what_comes_before_it():
+    pages = [*TABLE]
+    for at, chapter in enumerate(TABLE.values()):
+        assert {*chapter.needs} <= {*pages[:at]}, chapter.page
+    for path in course_table.table()[1]:
+        assert path["pages"] == sorted(path["pages"], key=pages.index), path["title"]
 
 
-def test_the_list_of_chapters_is_in_the_reading_order():
-    page = (ROOT / "docs/learn/index.md").read_text("utf-8")
-    listed = re.findall(r"^(\d+)\. \{doc\}`([a-z-]+)`$", page, re.MULTILINE)
-    assert listed == [(str(n), name) for n, name in enumerate(ORDER, 1)]
-    before = re.findall(r"^- \{doc\}`/before/([a-z-]+)`$", page, re.MULTILINE)
-    assert sorted(before) == [page.stem for page in BEFORE]
+@pytest.mark.parametrize("layout", [course_map.WIDE, course_map.TALL])
+def test_no_two_places_of_the_map_overlap_and_none_leaves_it(layout):
+    boxes = list(course_map.boxes(*layout).values())
+    for at, one in enumerate(boxes):
+        left, right = one.x - one.width / 2, one.x + one.width / 2
+        assert 0 <= left < right <= layout[0]
+        assert one.y + one.height <= course_map.height(*layout)
+        for two in boxes[:at]:
+            aside = abs(one.x - two.x) >= (one.width + two.width) / 2
+            assert aside or one.y >= two.y + two.height
+
+
+def test_every_second_row_of_the_map_runs_back():
+    boxes = course_map.boxes(*course_map.WIDE)
+    across = [boxes[page].x for page in boxes]
+    assert across[2:8] == sorted(across[2:8])  # the chapters 1 to 6
+    assert across[8:12] == sorted(across[8:12], reverse=True)
+
+
+def test_a_place_without_a_drawing_is_an_error(monkeypatch):
+    chapter = TABLE["learn/gru"]._replace(place="nowhere")
+    monkeypatch.setattr(course_map, "chapters", lambda: {"learn/gru": chapter})
+    with pytest.raises(ValueError, match=r"no drawing for ..nowhere"):
+        course_map.definitions.__wrapped__()
 
 
 def test_each_work_of_the_bibliography_is_cited():

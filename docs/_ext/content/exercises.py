@@ -15,6 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 
 import bundles
 from anchors import address_of, give_address, permalink
+from course_pages import course_map
 
 logger = logging.getLogger(__name__)
 QUESTION = '<div class="question" hidden'
@@ -115,9 +116,12 @@ def bundle_source(chapters):
     ]
     return f"""
         import {{ fillForms }} from "{(folder / "question-form.js").as_uri()}";
+        import {{ showMap }} from "{(folder / "map.js").as_uri()}";
         import {{ showProgress }} from "{(folder / "progress.js").as_uri()}";
+        const listed = {json.dumps(listed)};
         fillForms();
-        showProgress({json.dumps(listed)});
+        showMap(listed);
+        showProgress(listed);
     """
 
 
@@ -162,8 +166,8 @@ class ShowAll(SphinxPostTransform):
 
 
 def add_files(app, pagename, templatename, context, doctree):
-    has_memory = doctree and any(True for _ in doctree.findall(memory))
-    if pagename in exercises_of(app.env) or has_memory:
+    tells = doctree and any(isinstance(n, (memory, course_map)) for n in doctree.findall())
+    if pagename in exercises_of(app.env) or tells:
         app.add_css_file(f"{bundles.FOLDER}/exercises.css")
         app.add_js_file(f"{bundles.FOLDER}/{SCRIPT}", loading_method="defer")
 

@@ -93,7 +93,7 @@ class Converter:
                 self.add(f"<details><summary>{self.inline(title)}</summary>")
                 self.blocks(body, level)
                 self.add("</details>")
-            case "raw" | "comment" | "target" | "memory":
+            case "raw" | "comment" | "target" | "memory" | "chapter_place":
                 pass
             case _:
                 self.add(self.simple(node))

@@ -1,0 +1,150 @@
+"""The course on pages: its map, its chapters as lists and in the menu, and the head of a chapter.
+
+``{course-map}`` shows the drawing (course_map.py), ``{course-list} Real text`` the chapters of a
+part with their questions, ``{course-list} paths`` the ways through all, and ``{course-pages}``
+names the pages to Sphinx. Below the title of a chapter stand a small map, on which its place is
+lit, and what the chapter builds on.
+"""
+
+from pathlib import Path
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.util.docutils import SphinxDirective
+
+from course_map import DRAWINGS, map_html, picture, small_map
+from course_table import DOCS, chapters, table, typeset
+
+
+class course_map(nodes.General, nodes.Element):  # noqa: N801 - docutils names visitors after it
+    pass
+
+
+class chapter_place(nodes.General, nodes.Element):  # noqa: N801
+    pass
+
+
+class FromTable(SphinxDirective):
+    """A directive that shows what the table, or a chapter of it, says."""
+
+    def run(self):
+        for path in (DOCS / "_chapters.toml", DRAWINGS, *(DOCS / f"{p}.md" for p in chapters())):
+            self.env.note_dependency(str(path))
+        return self.show()
+
+
+class CourseMap(FromTable):
+    def show(self):
+        return [course_map()]
+
+
+class CoursePages(FromTable):
+    """The pages for Sphinx: the chapters have numbers, and those before them have none."""
+
+    def show(self):
+        found = []
+        for numbered in (0, 1):
+            pages = [c for c in chapters().values() if bool(c.number) == bool(numbered)]
+            tree = addnodes.toctree(
+                parent=self.env.current_document.docname, maxdepth=-1, caption=None, glob=False,
+                entries=[(typeset(c.label), c.page) for c in pages], hidden=True,
+                includefiles=[c.page for c in pages], includehidden=False,
+                numbered=numbered, titlesonly=False, rawentries=[], rawcaption="",
+            )  # fmt: skip
+            found.append(nodes.compound("", tree, classes=["toctree-wrapper"]))
+        return found
+
+
+class CourseList(FromTable):
+    """The chapters of a part, ``{course-list} Real text``, or the ways through all of them."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def show(self):
+        parts, paths = table()
+        if self.arguments == ["paths"]:
+            return self.parse_text_to_nodes("\n\n".join(map(path_entry, paths)))
+        listed = [c for p in parts if p["title"] == self.arguments[0] for c in p["chapters"]]
+        entries = [
+            f"{c.number}. {{doc}}`/{c.page}`\\\n   *{c.question}*"
+            if c.number
+            else f"- {{doc}}`/{c.page}`\\\n  *{c.question}*"
+            for c in listed
+        ]
+        return self.parse_text_to_nodes("\n".join(entries))
+
+
+def path_entry(path):
+    pages = [chapters()[page] for page in path["pages"]]
+    links = ", ".join(f"{{doc}}`{c.short} </{c.page}>`" for c in pages)
+    hours = round(sum(c.minutes for c in pages) / 60)
+    time = f"about {hours} hours" if hours > 1 else "an hour"
+    return f"{path['title']}, {time}\n: {path['says']}: {links}."
+
+
+def begin_chapter(app, doctree):
+    """Put below the title of a chapter where it is, and below its question what it builds on."""
+    env = app.env
+    docname = env.current_document.docname
+    chapter, question = chapters().get(docname), doctree.next_node(nodes.paragraph)
+    if not chapter or question is None:
+        return
+    env.note_dependency(str(DOCS / "_chapters.toml"))
+    question.parent.insert(question.parent.index(question), chapter_place())
+    line = nodes.paragraph(classes=["builds-on"])
+    for at, page in enumerate(chapter.needs):
+        line += nodes.Text(", " if at else "Builds on ")
+        line += addnodes.pending_xref(
+            "", nodes.inline("", chapters()[page].short), reftype="doc", refdomain="std",
+            reftarget=f"/{page}", refdoc=docname, refexplicit=True, refwarn=True,
+        )  # fmt: skip
+    line += nodes.Text(f"{'. About' if chapter.needs else 'About'} {chapter.minutes} minutes.")
+    question.parent.insert(question.parent.index(question) + 1, line)
+
+
+def visit_map(translator, node):
+    here, builder = translator.builder.current_docname, translator.builder
+    translator.body.append(map_html(lambda page: builder.get_relative_uri(here, page)))
+    raise nodes.SkipNode
+
+
+def visit_place(translator, node):
+    here = translator.builder.current_docname
+
+    def uri_of(page):
+        up = "../" * here.count("/")
+        return up + page if page.startswith("_static") else f"{up}{page}.html"
+
+    translator.body.append(small_map(chapters()[here], uri_of))
+    raise nodes.SkipNode
+
+
+def skip(translator, node):
+    raise nodes.SkipNode
+
+
+def add_files(app, pagename, templatename, context, doctree):
+    shown = (course_map, chapter_place)
+    if doctree and any(isinstance(node, shown) for node in doctree.findall()):
+        app.add_css_file("bundles/map.css")
+
+
+def write_picture(app):
+    if app.builder.format == "html" and chapters():
+        target = Path(app.outdir, "_static", "map.svg")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(picture(), "utf-8", newline="\n")
+
+
+def setup(app):
+    others = dict.fromkeys(("latex", "text", "man", "texinfo"), (skip, None))
+    app.add_node(course_map, html=(visit_map, None), **others)
+    app.add_node(chapter_place, html=(visit_place, None), **others)
+    app.add_directive("course-map", CourseMap)
+    app.add_directive("course-list", CourseList)
+    app.add_directive("course-pages", CoursePages)
+    app.connect("builder-inited", write_picture)
+    app.connect("doctree-read", begin_chapter)
+    app.connect("html-page-context", add_files)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
