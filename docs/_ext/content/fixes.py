@@ -3,15 +3,11 @@
 A page in docs/fix names in its front matter its ``group``, what a reader sees (``symptom``) and, if
 PyTorch or Python prints one, the ``message``, and if releases differ, what a ``newer`` one prints.
 ``{fixes} messages`` lists all messages, and ``{fixes} shapes`` the symptoms of a group.
-
-The other pages do not have all these titles in their sidebar, only the index, and likewise of the
-pages of questions.
 """
 
 import re
 
 from docutils import nodes
-from sphinx.environment.adapters.toctree import global_toctree_for_doc
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -21,7 +17,6 @@ import faq
 logger = logging.getLogger(__name__)
 FOLDER = "fix/"
 INDEX = f"{FOLDER}index"
-SHORTENED = (FOLDER, "questions/")  # folders whose pages only these pages have in their sidebar
 
 
 class fixes(nodes.General, nodes.Element):  # noqa: N801 - a node's class is the name of its tag
@@ -94,33 +89,64 @@ class List(SphinxPostTransform):
         return nodes.bullet_list("", *items)
 
 
+class ask_field(nodes.General, nodes.Element):  # noqa: N801
+    """A field that finds messages and questions; on the pages of lists, tabs to both."""
+
+
+class AskField(SphinxDirective):
+    def run(self):
+        return [ask_field()]
+
+
+TABS = {INDEX: "Error messages and symptoms", "questions/index": "Questions"}
+FIELD = """\
+<form class="ask on-screen" role="search" action="{action}"{hidden}>
+<label for="ask">Paste your error message, or ask in your own words</label>
+<div><input id="ask" name="q" type="search" autocomplete="off" autocapitalize="off"
+spellcheck="false" placeholder="index out of range in self"><button>Find</button></div></form>
+"""
+
+
+def visit_field(translator, node):
+    builder = translator.builder
+    here = builder.current_docname
+    # Without scripts the field filters nothing, but from elsewhere it leads to the lists.
+    hidden = " hidden" if here in TABS else ""
+    action = builder.get_relative_uri(here, INDEX) or "#"
+    translator.body.append(FIELD.format(action=action, hidden=hidden))
+    translator.body.append('<div class="ask-found" role="status"></div>\n')
+    links = "".join(
+        f'<a href="{builder.get_relative_uri(here, page) or "#"}"'
+        f"{' aria-current=' + chr(34) + 'page' + chr(34) if page == here else ''}>{title}</a>"
+        for page, title in TABS.items()
+    )
+    if here in TABS:
+        translator.body.append(f'<nav class="tabs on-screen" aria-label="Lists">{links}</nav>\n')
+    raise nodes.SkipNode
+
+
+def skip(translator, node):
+    raise nodes.SkipNode
+
+
+def add_field_files(app, pagename, templatename, context, doctree):
+    if doctree and any(True for _ in doctree.findall(ask_field)):
+        app.add_css_file("bundles/ask.css")
+        app.add_js_file("bundles/ask.js", loading_method="defer")
+
+
 def pages_of_lists(env):
     """Name the pages that show lists, for the front matter of another page may have changed."""
     return [INDEX] if INDEX in env.found_docs else []
 
 
-def shorten_sidebar(app, pagename, templatename, context, doctree):
-    indexes = {
-        app.builder.get_relative_uri(pagename, f"{folder}index")
-        for folder in SHORTENED
-        if f"{folder}index" in app.env.found_docs and not pagename.startswith(folder)
-    }
-
-    def shorter(**options):
-        tree = global_toctree_for_doc(app.env, pagename, app.builder, tags=app.tags, **options)
-        for item in tree.findall(nodes.list_item):
-            if item.next_node(nodes.reference)["refuri"] in indexes:
-                item[1:] = []  # after the link, the list of what is below it
-        return app.builder.render_partial(tree)["fragment"]
-
-    if indexes:
-        context["toctree"] = shorter
-
-
 def setup(app):
     app.add_node(fixes)
     app.add_directive("fixes", Fixes)
+    others = dict.fromkeys(("latex", "text", "man", "texinfo"), (skip, None))
+    app.add_node(ask_field, html=(visit_field, None), **others)
+    app.add_directive("ask-field", AskField)
+    app.connect("html-page-context", add_field_files)
     app.add_post_transform(List)
     faq.write_anew(app, pages_of_lists)
-    app.connect("html-page-context", shorten_sidebar, priority=400)  # before Furo asks for it
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

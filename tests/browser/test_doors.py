@@ -1,0 +1,180 @@
+"""The ways into the site: the map of the course, the menu, and the field for error messages."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+import course_table
+
+ROOT = Path(__file__).parents[2]
+TABLE = course_table.chapters()
+TRACEBACK = """Traceback (most recent call last):
+  File "train.py", line 12, in <module>
+    model(ids)
+  File "torch/nn/functional.py", line 2551, in embedding
+    return torch.embedding(weight, input, padding_idx)
+IndexError: index out of range in self
+"""
+PASTE = """text => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text", text);
+    document.querySelector("form.ask input").dispatchEvent(
+        new ClipboardEvent("paste", {clipboardData, cancelable: true}));
+}"""
+
+
+@pytest.fixture
+def visit(page, site):
+    """Open a page; nothing that it does may fail."""
+    problems = []
+    page.on("pageerror", lambda problem: problems.append(str(problem)))
+
+    def go(name, width=1300, height=900):
+        page.set_viewport_size({"width": width, "height": height})
+        page.goto((site / name).as_uri())
+        return page
+
+    yield go
+    assert problems == []
+
+
+@pytest.mark.parametrize("name", ["index.html", "learn/index.html"])
+def test_the_map_has_each_chapter_once_in_order_with_its_question(visit, name):
+    page = visit(name)
+    links = page.locator(".map-place")
+    assert [link.get_attribute("data-page") for link in links.all()] == [*TABLE]
+    for link, chapter in zip(links.all(), TABLE.values(), strict=True):
+        assert link.get_attribute("href").endswith(f"{chapter.page.split('/')[1]}.html")
+        assert link.get_attribute("title") == chapter.title
+    lstm = page.locator('.map-place[data-page="learn/gates"]')
+    question = page.get_by_text("keep one thing for fifty characters?").first
+    assert question.evaluate("node => getComputedStyle(node).clipPath") != "none"
+    lstm.focus()
+    assert question.evaluate("node => getComputedStyle(node).clipPath") == "none"
+    lstm.click()
+    assert page.url.endswith("learn/gates.html")
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1024, 1300, 1920])
+def test_no_two_places_of_the_map_lie_over_each_other_and_no_name_leaves_its_place(visit, width):
+    page = visit("index.html", width)
+    crowded = page.evaluate("""() => {
+        const box = node => node.getBoundingClientRect();
+        const map = box(document.querySelector(".map"));
+        const places = [...document.querySelectorAll(".map-place")];
+        const outside = (a, b) => a.left < b.left - 1 || a.right > b.right + 1
+            || a.top < b.top - 1 || a.bottom > b.bottom + 1;
+        const apart = (a, b) => a.right <= b.left + 1 || b.right <= a.left + 1
+            || a.bottom <= b.top + 1 || b.bottom <= a.top + 1;
+        return places.flatMap((one, at) => [
+            ...(outside(box(one), map) ? [`${one.textContent} leaves the map`] : []),
+            ...[...one.children].filter(part => outside(box(part), box(one)))
+                .map(part => `${part.textContent} leaves its place`),
+            ...places.slice(0, at).filter(two => !apart(box(one), box(two)))
+                .map(two => `${one.textContent} lies over ${two.textContent}`)]);
+    }""")
+    assert crowded == []
+
+
+def test_what_is_solved_fills_the_place_and_the_button_goes_on_where_one_was(visit):
+    page = visit("index.html")
+    go = page.locator(".map-go")
+    assert go.text_content() == "Start with chapter 1"
+    visit("learn/gru.html")
+    asked = page.evaluate("[...document.querySelectorAll('.question')].map(q => q.dataset.id)")
+    kept = {
+        place: {"solved": True, "misses": 0, "last": n + 1}
+        for n, place in enumerate([*asked, "learn/gates#exercise-1"])
+    }
+    page.evaluate("kept => localStorage.setItem('charseq-exercises', kept)", json.dumps(kept))
+    visit("index.html")
+    solved = {
+        name: page.locator(f'.map-place[data-page="learn/{name}"]').evaluate(
+            "link => [Number(link.style.getPropertyValue('--solved')), link.className]"
+        )
+        for name in ("gru", "gates", "shapes")
+    }
+    assert solved["gru"][0] == 1
+    assert "solved" in solved["gru"][1]
+    assert 0 < solved["gates"][0] < 1
+    assert "solved" not in solved["gates"][1]
+    assert solved["shapes"][0] == 0
+    assert go.text_content() == f"Go on with chapter {TABLE['learn/gru'].name.replace('. ', ': ')}"
+    go.click()
+    assert page.url.endswith("learn/gru.html")
+
+
+def test_a_chapter_shows_its_place_and_what_it_builds_on(visit):
+    page = visit("learn/gates.html")
+    needs = TABLE["learn/gates"].needs
+    assert page.locator(".map-here .map-needed").count() == len(needs)
+    assert page.locator(".map-here .map-lit").count() == 1
+    links = page.locator(".builds-on a").all_text_contents()
+    assert links == [TABLE[page].short for page in needs]
+
+
+def test_the_menu_shows_the_entry_of_the_page_however_far_down_it_is(visit):
+    page = visit("learn/after-rnns.html", height=600)
+    entry = page.locator(".sidebar-tree .current-page > a")
+    expect(entry).to_be_in_viewport()
+    assert page.evaluate("scrollY") == 0
+
+
+def test_the_menu_has_five_doors_and_chapters_only_inside_the_course(visit):
+    page = visit("glossary.html")
+    captions = page.locator(".sidebar-tree .caption").all_text_contents()
+    assert captions == ["Course", "Fix", "Train your own text", "Look up", "About"]
+    assert page.locator(".sidebar-tree a[href*='learn/gates']").count() == 0
+    visit("playground.html")
+    assert page.locator(".sidebar-tree a[href*='learn/gates']").count() == 1
+    visit("fix/loss-is-nan.html")
+    assert page.locator(".sidebar-tree a[href$='.html']").count() < 40
+    titles = page.locator(".sidebar-tree .toctree-l1 > a")
+    lines = titles.evaluate_all("links => links.map(link => link.clientHeight)")
+    assert len({*lines}) == 1  # each is one line
+
+
+@pytest.mark.parametrize("where", ["index.html", "fix/index.html", "questions/index.html"])
+def test_the_field_finds_a_message_and_the_last_line_of_a_traceback_that_is_pasted(visit, where):
+    page = visit(where)
+    field = page.locator("form.ask input")
+    first = page.locator(".ask-found a").first
+    field.fill("index out of range in self")
+    expect(first).to_have_attribute("href", path_ends("fix/index-out-of-range-in-self.html"))
+    assert page.locator(".ask-kind").count() == 2  # messages, and questions
+    field.fill("")
+    expect(first).to_have_count(0)
+    page.evaluate(PASTE, TRACEBACK)
+    assert field.input_value() == "IndexError: index out of range in self"
+    expect(first).to_have_attribute("href", path_ends("fix/index-out-of-range-in-self.html"))
+
+
+def path_ends(path):
+    return re.compile(re.escape(path) + "$")
+
+
+def test_the_field_of_the_home_page_leads_to_the_lists_which_it_filters(visit):
+    page = visit("index.html")
+    page.locator("form.ask input").fill("how many epochs")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/fix/index.html?q=*")
+    first = page.locator(".ask-found a").first
+    expect(first).to_be_visible()
+    assert not page.get_by_role("heading", name="By message").is_visible()
+    page.get_by_role("link", name="Questions", exact=True).last.click()
+    assert page.url.endswith("questions/index.html?q=how+many+epochs")
+    expect(first).to_be_visible()
+    page.locator("form.ask input").fill("")
+    expect(page.get_by_role("heading", name="Losses")).to_be_visible()
+
+
+def test_an_old_address_leads_on_to_its_part(visit):
+    moved = tomllib.loads((ROOT / "docs/_redirects.toml").read_text("utf-8"))
+    for old in ("equations", "ledger", "use/index"):
+        page = visit(f"{old}.html")
+        page.wait_for_url(f"**/{moved[old]}")
+        expect(page.locator(f"#{moved[old].partition('#')[2]}")).to_be_attached()
