@@ -139,7 +139,7 @@ def map_html(uri_of):
     ratios = "".join(f"--{n}:{w}/{h};" for n, (w, h) in zip(("wide", "tall"), sizes, strict=True))
     first = next(chapter.page for chapter in chapters().values() if chapter.number)
     return (
-        '<nav class="map-frame on-screen" aria-label="Map of the course">'
+        '<nav class="map-frame wide on-screen" aria-label="Map of the course">'
         f'<div class="map" style="{ratios}">'
         f'<svg class="map-defs" aria-hidden="true"><defs>{definitions()}</defs></svg>{drawings}'
         f"{''.join(listed)}"
