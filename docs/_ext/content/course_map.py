@@ -16,7 +16,7 @@ from course_table import chapters, table, typeset
 DRAWINGS = Path(__file__).with_name("map.svg")
 WIDE, TALL = (720, 6), (330, 3)  # width, and places in a row
 FIRST, HEAD, ROW, MIDDLE = 52, 30, 114, 36  # heights; of a row, where the thread is
-BEND = 14
+BEND, NAMES = 14, 42  # the radius of a bend; the height of a name, which the small map leaves out
 
 
 class Box(NamedTuple):
@@ -162,7 +162,7 @@ def small_map(chapter, uri_of):
         for kind, page in [*(("needed", page) for page in chapter.needs), ("lit", chapter.page)]
         for x, y, w, h in [shown[page]]
     )
-    total = height(width, most)
+    total = height(width, most) - NAMES
     return (
         f'<a class="map-here on-screen" href="{uri_of("learn/index")}" title="To the map">'
         f'<svg viewBox="0 0 {width} {total}" role="img" aria-label="The map of the course">'
@@ -174,8 +174,9 @@ def small_map(chapter, uri_of):
 def picture():
     """Return the file that the small maps show. Its lines are thick, since it is shown small."""
     width, most = WIDE
+    total = height(width, most) - NAMES
     styles = DRAWINGS.with_name("map-picture.css").read_text("utf-8")
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height(width, most)}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{total}">'
         f"<style>{styles}</style><defs>{definitions()}</defs>{drawing(width, most)}</svg>\n"
     )
