@@ -6,7 +6,10 @@ import { onSolved } from "./solved.js";
 /** @import { Listed } from "./progress.js" */
 
 /** The chapter that was opened last. */
-const place = storedEntry("charseq-place", (page) => /^[\w-]+\/[\w-]+$/.test(page) ? page : undefined);
+const place = storedEntry(
+  "charseq-place",
+  (page) => /^[\w-]+\/[\w-]+$/.test(page) ? page : undefined,
+);
 
 /** @param {Listed[]} listed by docs/_ext/content/exercises.py */
 export const showMap = (listed) => {
@@ -20,7 +23,10 @@ export const showMap = (listed) => {
     for (const [page, , exercises] of listed) {
       const link = linkTo(page);
       const ids = exercises.flatMap(([, count], k) =>
-        Array.from({ length: count }, (_, at) => `${page}#exercise-${k + 1}${at ? `.${at + 1}` : ""}`)
+        Array.from(
+          { length: count },
+          (_, at) => `${page}#exercise-${k + 1}${at ? `.${at + 1}` : ""}`,
+        )
       );
       const solved = ids.filter((id) => kept[id]?.solved).length;
       link?.style.setProperty("--solved", String(ids.length ? solved / ids.length : 0));

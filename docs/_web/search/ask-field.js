@@ -5,7 +5,8 @@ import { load } from "../ui/load.js";
 
 /** @typedef {{page: string, title: string, pageTitle: string, address: string}} Found */
 
-const KINDS = /** @type {const} */ ([["fix/", "Messages and symptoms"], ["questions/", "Questions"]]);
+const KINDS =
+  /** @type {const} */ ([["fix/", "Messages and symptoms"], ["questions/", "Questions"]]);
 const MOST = 12; // of each kind
 const ERROR = /^\s*[\w.]*(Error|Exception|Warning|Interrupt)\b.*/;
 
@@ -16,7 +17,8 @@ const ERROR = /^\s*[\w.]*(Error|Exception|Warning|Interrupt)\b.*/;
  */
 export const messageOf = (pasted) => {
   const lines = pasted.split("\n");
-  return (lines.findLast((line) => ERROR.test(line)) ?? lines.join(" ")).replace(/\s+/g, " ").trim();
+  return (lines.findLast((line) => ERROR.test(line)) ?? lines.join(" ")).replace(/\s+/g, " ")
+    .trim();
 };
 
 /** @param {Found[]} found @param {string} kind @param {string} title */
@@ -35,7 +37,8 @@ const listOf = (found, kind, title) => {
 export const makeField = (form) => {
   const field = /** @type {HTMLInputElement} */ (form.querySelector("input"));
   const place = /** @type {HTMLElement} */ (form.nextElementSibling);
-  const tabs = /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll(".tabs > a"));
+  const tabs =
+    /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll(".tabs > a"));
   let asked = 0;
   const show = async () => {
     const typed = field.value.trim(), number = ++asked;
@@ -46,14 +49,21 @@ export const makeField = (form) => {
     const { find } = await load("bundles/search.js");
     /** @type {Found[]} */
     const found = await find(typed, { only: /^(fix|questions)\/(?!index$)/, most: 60 });
-    if (number === asked) place.replaceChildren(...KINDS.flatMap((kind) => listOf(found, ...kind)));
+    if (number === asked) {
+      place.replaceChildren(...KINDS.flatMap(([kind, title]) => listOf(found, kind, title)));
+    }
   };
   field.addEventListener("input", show);
   field.addEventListener("paste", (event) => {
     const pasted = event.clipboardData?.getData("text") ?? "";
     if (!pasted.includes("\n")) return;
     event.preventDefault(); // a field of one line would glue the lines together
-    field.setRangeText(messageOf(pasted), field.selectionStart ?? 0, field.selectionEnd ?? 0, "end");
+    field.setRangeText(
+      messageOf(pasted),
+      field.selectionStart ?? 0,
+      field.selectionEnd ?? 0,
+      "end",
+    );
     show();
   });
   form.addEventListener("submit", (event) => {
