@@ -102,8 +102,8 @@ TABS = {INDEX: "Error messages and symptoms", "questions/index": "Questions"}
 FIELD = """\
 <form class="ask on-screen" role="search" action="{action}"{hidden}>
 <label for="ask">Paste your error message, or ask in your own words</label>
-<div><input id="ask" name="q" type="search" autocomplete="off" autocapitalize="off"
-spellcheck="false" placeholder="index out of range in self"><button>Find</button></div></form>
+<div><input id="ask" name="q" type="search" autocomplete="off" spellcheck="false"
+placeholder="index out of range in self"><button>Find</button></div></form>
 """
 
 

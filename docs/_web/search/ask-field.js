@@ -70,6 +70,7 @@ export const makeField = (form) => {
     if (tabs.length) event.preventDefault(); // it is on this page already
   });
   form.hidden = false;
+  field.autocapitalize = "off";
   if (tabs.length) field.value = new URLSearchParams(location.search).get("q") ?? "";
   show();
 };
