@@ -546,6 +546,8 @@ def test_previous_and_next_stay_behind_their_door(toys):
         "fix/index.html": [("next", "divide.html")],
         "questions/toys.html": [("prev", "index.html")],
     }
+    captions = re.findall('<p class="caption">(.*?)</p>', (site / "index.html").read_text("utf-8"))
+    assert [text_of(caption) for caption in captions] == ["Course", "Fix", "Look up"]
 
 
 def test_of_many_pages_below_an_entry_the_menu_has_the_one_that_is_open(monkeypatch):

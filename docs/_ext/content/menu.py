@@ -58,6 +58,9 @@ def shorten(app, pagename, templatename, context, doctree):
                 if len(listed) > MANY:
                     listed[:] = [child for child in listed if "current" in child["classes"]]
             item[1:] = [listed for listed in item[1:] if len(listed)]
+        for title in list(tree.findall(nodes.title)):  # Sphinx's headings have no level
+            words = nodes.inline("", "", *title.children, classes=["caption-text"])
+            title.replace_self(nodes.paragraph("", "", words, classes=["caption"]))
         return builder.render_partial(tree)["fragment"]
 
     if entries:
