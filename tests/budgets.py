@@ -19,7 +19,8 @@ class Budget(NamedTuple):
 
 
 BUDGETS = {
-    "home": Budget("index.html", "index.html", 12_000, 89_500, 19),
+    # 21: the map, the field and what is solved have a style sheet or a script each.
+    "home": Budget("index.html", "index.html", 12_000, 89_500, 21),
     # 2,200 words with derivations in MathML, and the folded code of the figures.
     "chapter": Budget("learn/*", "learn/gates.html", 34_000, 96_000, 24),
     "fix": Budget("fix/*", "fix/expected-hidden-size.html", 23_000, 64_500, 16),

@@ -100,7 +100,7 @@ class AskField(SphinxDirective):
 
 TABS = {INDEX: "Error messages and symptoms", "questions/index": "Questions"}
 FIELD = """\
-<form class="ask on-screen" role="search" action="{action}"{hidden}>
+<form class="ask on-screen{waits}" role="search" action="{action}">
 <label for="ask">Paste your error message, or ask in your own words</label>
 <div><input id="ask" name="q" type="search" autocomplete="off" spellcheck="false"
 placeholder="index out of range in self"><button>Find</button></div></form>
@@ -111,9 +111,9 @@ def visit_field(translator, node):
     builder = translator.builder
     here = builder.current_docname
     # Without scripts the field filters nothing, but from elsewhere it leads to the lists.
-    hidden = " hidden" if here in TABS else ""
+    waits = " waits" if here in TABS else ""
     action = builder.get_relative_uri(here, INDEX) or "#"
-    translator.body.append(FIELD.format(action=action, hidden=hidden))
+    translator.body.append(FIELD.format(action=action, waits=waits))
     translator.body.append('<div class="ask-found" role="status"></div>\n')
     links = "".join(
         f'<a href="{builder.get_relative_uri(here, page) or "#"}"'

@@ -69,7 +69,7 @@ export const makeField = (form) => {
   form.addEventListener("submit", (event) => {
     if (tabs.length) event.preventDefault(); // it is on this page already
   });
-  form.hidden = false;
+  form.classList.remove("waits");
   field.autocapitalize = "off";
   if (tabs.length) field.value = new URLSearchParams(location.search).get("q") ?? "";
   show();
