@@ -8,3 +8,10 @@ try {
 } catch { /* a browser may deny storage */ }
 /** @type {any} */ (globalThis).DOCUMENTATION_OPTIONS = {}; // sphinx-copybutton reads it
 document.body.dataset.theme = theme === "light" || theme === "dark" ? theme : "auto";
+
+// The text waits some milliseconds for its font, which its style sheet brings along (text_font.py).
+// Lines set in another font first would break elsewhere, and all that is below them would move.
+const root = document.documentElement;
+root.classList.add("waits-for-font");
+Promise.all(["", "italic "].map((style) => document.fonts.load(`${style}1em Literata`)))
+  .finally(() => root.classList.remove("waits-for-font"));
