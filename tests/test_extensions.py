@@ -802,7 +802,7 @@ def test_pages_load_only_the_files_they_use(toys):
         names = {Path(urlsplit(address).path).name for address in found}
         return {re.sub(r"^mystnb\.\w+", "mystnb", name) for name in names}
 
-    of_all = {"custom", "furo-extensions", "furo", "pygments", "sphinx-codeautolink"}
+    of_all = {"custom", "furo-extensions", "furo", "literata", "pygments", "sphinx-codeautolink"}
     of_all = {f"{name}.css" for name in of_all}
     of_all |= {"furo.js", "page-start.js", "page.js"}
     of_code = {"clipboard.min.js", "copybutton.css", "copybutton.js"}

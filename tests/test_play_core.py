@@ -1149,7 +1149,7 @@ def test_a_module_imports_only_from_the_rooms_below_its_own():
     rooms = ["core", "ui", "exercises", "look", "widgets", "search", "bundles"]
     for file in WEB.rglob("*.js"):
         text = file.read_text("utf-8")
-        for name in re.findall(r'^(?:import (?:.* from )?|\} from )"(.*)";', text, re.MULTILINE):
+        for name in re.findall(r'^(?:import (?:.* from )?|\} from )"(\..*)";', text, re.MULTILINE):
             other = (file.parent / name).resolve()
             assert other.is_file()
             ranks = [rooms.index(path.parent.name) for path in (other, file)]

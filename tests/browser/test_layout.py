@@ -28,7 +28,7 @@ FAULTS = """() => {
         return styles.get(element);
     };
     const isSeen = (element) => element.checkVisibility({opacityProperty: true})
-        && !element.closest(".play-unseen, .sphx-glr-thumbcontainer p");
+        && !element.closest(".play-unseen, .map-question, .sphx-glr-thumbcontainer p");
 
     // What lies outside of the boxes that cut off what is too wide for them.
     for (const element of article.querySelectorAll("*")) {
@@ -116,6 +116,7 @@ FAULTS = """() => {
 }"""
 UNFOLD = "document.querySelectorAll('details').forEach(box => { box.open = true })"
 PLACES = """() => [...document.querySelectorAll("article *")].map(element => {
+    if (element.closest(".copybtn")) return ""; // its sign comes and goes
     const {left, top, width, height} = element.getBoundingClientRect();
     return [left, top, width, height].map(Math.round).join();
 })"""

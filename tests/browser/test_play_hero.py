@@ -32,12 +32,16 @@ def bars(page):
     return page.locator(".hero-next li").all_inner_texts()
 
 
-def expected_bars(net, text):
+def expected_bars(net, text, silent=None):
     _, vocab, _ = hero.small_net()
-    p = softmax(net.read(vocab.encode(text))[0][-1] if text else net.head[1])
+    nets = [net] if silent is None else [net, net.without_units([silent])]
+    ids = vocab.encode(text)
+    p = np.array([softmax(one.read(ids)[0][-1] if text else one.head[1]) for one in nets])
     shown = {" ": "␣", "\n": "↵"}
-    best = np.argsort(-p, kind="stable")[: hero.BARS]
-    return [f"{shown.get(vocab.chars[k], vocab.chars[k])}\n{100 * p[k]:.0f}%" for k in best]
+    best = np.argsort(-p[0], kind="stable")[: hero.BARS]
+    shares = [" → ".join(f"{100 * share:.0f}%" for share in p[:, k]) for k in best]
+    names = [shown.get(vocab.chars[k], vocab.chars[k]) for k in best]
+    return [f"{name}\n{share}" for name, share in zip(names, shares, strict=True)]
 
 
 def states(page):
@@ -71,9 +75,12 @@ def test_what_is_silenced_forgotten_and_chosen_is_what_the_package_computes(quie
     rows = quiet.locator(".hero-rows button")
     silence = quiet.get_by_role("button", name="Silence this unit")
     silence.click()
-    assert bars(quiet) == expected_bars(net.without_units([77]), hero.TEXT)
+    assert bars(quiet) == expected_bars(net, hero.TEXT, silent=77)
+    says = quiet.locator(".hero-says").inner_text()
+    would = "would hold −0.37, but the network reads 0."
+    assert says == f"After “s”, unit 77 (round brackets) {would}"
     rows.first.press("ArrowDown")
-    assert bars(quiet) == expected_bars(net.without_units([107]), hero.TEXT)
+    assert bars(quiet) == expected_bars(net, hero.TEXT, silent=107)
     for _ in range(5):
         quiet.keyboard.press("ArrowDown")
     assert rows.nth(5).inner_text() == f"unit {file['units'][6]}"
@@ -86,6 +93,10 @@ def test_what_is_silenced_forgotten_and_chosen_is_what_the_package_computes(quie
     quiet.keyboard.type("f(é")
     assert quiet.get_by_label("your text").input_value() == "f("
     assert bars(quiet) == expected_bars(net, "f(")
+    unknown = "The network has never read “é”, so it was left out."
+    assert quiet.locator(".hero-says").inner_text() == unknown
+    quiet.keyboard.type("x")
+    assert unknown not in quiet.locator(".hero-says").inner_text()
 
 
 def test_the_row_below_the_pointer_paints_the_text(quiet, site):

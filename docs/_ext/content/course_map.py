@@ -143,7 +143,7 @@ def map_html(uri_of):
         f'<div class="map" style="{ratios}">'
         f'<svg class="map-defs" aria-hidden="true"><defs>{definitions()}</defs></svg>{drawings}'
         f"{''.join(listed)}"
-        '<p class="map-hint">Point at a place, and its question is here.</p></div>'
+        '<p class="map-hint">Point at a chapter to see its question.</p></div>'
         f'<p class="map-start"><a class="map-go" href="{uri_of(first)}">Start with chapter 1</a>'
         "</p></nav>\n"
     )

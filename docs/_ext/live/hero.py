@@ -174,12 +174,15 @@ def stage(up):
         "of the network after it: five thick rows with names, and 195 thin ones."
     )
     return f"""\
-<div class="hero-stage">
+<div class="hero-stage" role="group" aria-label="A network at work">
 <div class="hero-names"><label>your text</label>
-<ol class="hero-rows">{names}<li>195 others</li></ol><p>the slowest first</p>
-<p class="hero-scale"><i></i><span>−1</span><span>0</span><span>1</span></p></div>
+<ol class="hero-rows" aria-label="Units: choose one to colour the text by it">
+{names}<li>195 others</li></ol><p>the calmest at the top</p>
+<p class="hero-scale" aria-hidden="true"><i></i><span>−1</span><span>0</span><span>1</span></p>
+</div>
 <div class="hero-view"><img src="{up}_static/{STILL}" alt="{alt}" width="560" height="564"></div>
-<div class="hero-side"><p class="hero-head">What comes next?</p><ol class="hero-next">{lines}</ol>
+<div class="hero-side"><p class="hero-head">What comes next?</p>
+<ol class="hero-next" aria-label="What comes next?">{lines}</ol>
 <div class="hero-buttons">{buttons}</div><p class="hero-says">{sentence}</p></div>
 </div>
 """

@@ -15,11 +15,13 @@ const ERROR = /^\s*[\w.]*(Error|Exception|Warning|Interrupt)\b.*/;
  * stays as it is, in one line.
  * @param {string} pasted
  */
-export const messageOf = (pasted) => {
+const messageOf = (pasted) => {
   const lines = pasted.split("\n");
   return (lines.findLast((line) => ERROR.test(line)) ?? lines.join(" ")).replace(/\s+/g, " ")
     .trim();
 };
+
+const NOTHING = "Nothing fits. Try fewer words, or the last line of the message.";
 
 /** @param {Found[]} found @param {string} kind @param {string} title */
 const listOf = (found, kind, title) => {
@@ -49,8 +51,12 @@ export const makeField = (form) => {
     const { find } = await load("bundles/search.js");
     /** @type {Found[]} */
     const found = await find(typed, { only: /^(fix|questions)\/(?!index$)/, most: 60 });
-    if (number === asked) {
+    if (number !== asked) return;
+    if (found.length) {
       place.replaceChildren(...KINDS.flatMap(([kind, title]) => listOf(found, kind, title)));
+    } else {
+      place.replaceChildren(el("p", {}, NOTHING));
+      document.body.classList.remove("asking"); // the lists are still there to look through
     }
   };
   field.addEventListener("input", show);

@@ -39,7 +39,7 @@ export const partsOf = (name) =>
     .map((part) => part.toLowerCase()).filter((part) => part.length > 1);
 
 /** @param {string} word */
-export const isNumber = (word) => /^\d/.test(word) && !/^\dd$/.test(word);
+const isNumber = (word) => /^\d/.test(word) && !/^\dd$/.test(word);
 
 /**
  * The words of a text: names whole and also their parts, unless the whole is known.

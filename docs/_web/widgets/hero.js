@@ -19,6 +19,7 @@ const PAUSE = 70; // milliseconds between them
 const TEMPERATURE = 0.6;
 const UNNAMED = 195;
 
+const percent = (/** @type {number} */ p) => `${Math.round(100 * p)}%`;
 const pause = () => new Promise((resume) => setTimeout(resume));
 
 /** @param {HTMLElement} root @param {URLSearchParams} options @param {Element} place */
@@ -44,9 +45,12 @@ export const mount = async (root, options, place) => {
   let unit = Number(options.get("unit") ?? units[0]);
   let pointed = { unit: -1, letter: -1 };
   let isSilent = false;
+  let unknown = ""; // the letters of the text that the network does not know
+  let wrote = ""; // since it was last asked to
   let text = parseText(file.text, chars);
   let model = whole;
   let reading = startReading(model, text.ids);
+  let intact = reading; // the same text, read with all units
   const generator = new Generator(0);
   while (!reading.advance(12)) await pause();
 
@@ -81,7 +85,7 @@ export const mount = async (root, options, place) => {
   // ---- what is shown
 
   /** The scores of what follows a letter; before the first, the state is zeros. @param {number} k */
-  const scoresAfter = (k) => k < 0 ? model.parameters[5].data : reading.at(k).logits;
+  const scoresAfter = (k, read = reading) => k < 0 ? whole.parameters[5].data : read.at(k).logits;
 
   /** @param {number} [from] the first letter whose state is new */
   const update = (from = text.letters.length) => {
@@ -98,12 +102,19 @@ export const mount = async (root, options, place) => {
     }, from);
 
     const p = probabilities(scoresAfter(at));
-    const best = Array.from(p.keys()).sort((a, b) => p[b] - p[a]).slice(0, bars.length);
-    best.forEach((id, k) => {
+    // With a unit silenced, the letters keep their places, and their bars show what they had before.
+    const was = probabilities(scoresAfter(at, intact));
+    const ranked = Array.from(p.keys()).sort((a, b) => p[b] - p[a]);
+    const best = isSilent ? [...ranked].sort((a, b) => was[b] - was[a]) : ranked;
+    best.slice(0, bars.length).forEach((id, k) => {
       const [letter, bar, share] = bars[k].children;
       letter.textContent = show(chars[id]);
       /** @type {HTMLElement} */ (bar.firstElementChild).style.width = `${100 * p[id]}%`;
-      share.textContent = `${Math.round(100 * p[id])}%`;
+      /** @type {HTMLElement} */ (bar).style.setProperty(
+        "--was",
+        isSilent ? percent(was[id]) : "0",
+      );
+      share.textContent = isSilent ? `${percent(was[id])} → ${percent(p[id])}` : percent(p[id]);
     });
 
     const row = units.indexOf(shown);
@@ -116,12 +127,13 @@ export const mount = async (root, options, place) => {
     let words = at < 0
       ? "It has read nothing: its state is all zeros, and it guesses what is common in any text."
       : `After “${show(letters[at])}”, ${nameOf(shown)} holds ${number(held, 2)}.`;
-    if (isSilent) words += ` Unit ${unit} is silenced: the network reads 0 in its place.`;
-    if (text.messages.length && letters.length) words = text.messages.join(" ");
+    if (isSilent && shown === unit && at >= 0) {
+      words = words.replace(/holds (.*)\.$/, "would hold $1, but the network reads 0.");
+    } else if (isSilent) words += ` Unit ${unit} is silenced: the network reads 0 in its place.`;
+    if (unknown) words = `The network has never read ${unknown}, so it was left out.`;
     says.textContent = words;
-    const next = `Next it expects “${show(chars[best[0]])}”, with ${
-      Math.round(100 * p[best[0]])
-    }%.`;
+    const [first, second] = ranked.map((id) => `“${show(chars[id])}” at ${percent(p[id])}`);
+    const next = `Next it expects ${first}, then ${second}.`;
     picture.canvas.setAttribute("aria-label", `The states of the network. ${words} ${next}`);
     say(root, `${words} ${next}`);
   };
@@ -130,6 +142,8 @@ export const mount = async (root, options, place) => {
   const take = (next) => {
     const known = parseText(next, chars);
     const letters = known.letters.filter((_, k) => known.places[k] >= 0);
+    const strange = known.letters.filter((_, k) => known.places[k] < 0);
+    unknown = [...new Set(strange)].map((letter) => `“${letter}”`).join(", ");
     text = { ...known, letters };
     if (letters.length < known.letters.length) {
       const end = caretAt();
@@ -139,6 +153,8 @@ export const mount = async (root, options, place) => {
     reading = startReading(model, known.ids, reading);
     const from = reading.done;
     while (!reading.advance(1000));
+    intact = isSilent ? startReading(whole, known.ids, intact) : reading;
+    while (!intact.advance(1000));
     update(from);
   };
 
@@ -170,7 +186,9 @@ export const mount = async (root, options, place) => {
       box.setSelectionRange(end, end);
       return update();
     }
-    const row = Math.max(0, Math.min(units.length - 1, units.indexOf(unit) + down));
+    const focused = rows.indexOf(/** @type {HTMLButtonElement} */ (event.currentTarget));
+    const at = focused < named ? focused : Math.max(named, units.indexOf(unit));
+    const row = Math.max(0, Math.min(units.length - 1, at + down));
     choose(units[row]);
     rows[Math.min(row, named)].focus();
   }
@@ -202,11 +220,15 @@ export const mount = async (root, options, place) => {
     clearTimeout(timer);
     timer = 0;
     writing.textContent = "Let it write";
+    if (wrote) say(root, `It wrote: ${wrote}`);
+    wrote = "";
   };
   const write = (left = WRITES) => {
     for (; left && text.letters.length < LONGEST; left--) {
       const p = probabilities(scoresAfter(text.letters.length - 1), TEMPERATURE);
-      box.value = text.letters.join("") + chars[drawId(p, generator)];
+      const char = chars[drawId(p, generator)];
+      wrote += char;
+      box.value = text.letters.join("") + char;
       box.setSelectionRange(LONGEST, LONGEST);
       take(box.value);
       if (!calm.matches) {
