@@ -49,12 +49,16 @@ def test_the_map_has_each_chapter_once_in_order_with_its_question(visit, name):
     assert [link.get_attribute("data-page") for link in links.all()] == [*TABLE]
     for link, chapter in zip(links.all(), TABLE.values(), strict=True):
         assert link.get_attribute("href").endswith(f"{chapter.page.split('/')[1]}.html")
-        assert link.get_attribute("title") == chapter.title
+        said = link.text_content().replace("’", "'")
+        assert said == f"{chapter.number or ''} {chapter.label}".strip()
     lstm = page.locator('.map-place[data-page="learn/gates"]')
     question = page.get_by_text("keep one thing for fifty characters?").first
     assert question.evaluate("node => getComputedStyle(node).clipPath") != "none"
     lstm.focus()
     assert question.evaluate("node => getComputedStyle(node).clipPath") == "none"
+    apart = """node => node.getBoundingClientRect().top
+        - node.previousElementSibling.getBoundingClientRect().bottom"""
+    assert 0 <= question.evaluate(apart) < 20  # px: it is where one looks
     lstm.click()
     assert page.url.endswith("learn/gates.html")
 

@@ -116,7 +116,7 @@ FAULTS = """() => {
 }"""
 UNFOLD = "document.querySelectorAll('details').forEach(box => { box.open = true })"
 PLACES = """() => [...document.querySelectorAll("article *")].map(element => {
-    if (element.closest(".copybtn")) return ""; // its sign comes and goes
+    if (element.closest(".copybtn, .sd-summary-state-marker")) return ""; // they move by themselves
     const {left, top, width, height} = element.getBoundingClientRect();
     return [left, top, width, height].map(Math.round).join();
 })"""

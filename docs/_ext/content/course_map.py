@@ -121,8 +121,8 @@ def map_html(uri_of):
             style = "".join(percent(at[la][chapter.page], *size, n) for la, size, n in layouts)
             number = f"<b>{chapter.number}</b> " if chapter.number else ""
             links.append(
-                f'<li><a class="map-place" data-page="{chapter.page}" title="{chapter.title}"'
-                f' href="{uri_of(chapter.page)}" style="{style}">{number}<span>'
+                f'<li style="{style}"><a class="map-place" data-page="{chapter.page}"'
+                f' data-title="{chapter.title}" href="{uri_of(chapter.page)}">{number}<span>'
                 f"{typeset(chapter.label)}</span></a>"
                 f'<p class="map-question">{as_html(chapter.question)}</p></li>'
             )

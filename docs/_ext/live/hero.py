@@ -106,7 +106,7 @@ def draw_still():
     below = "".join(
         f'<path class="i" opacity=".55" d="M{COLUMN * k} 1h{COLUMN}v2h-{COLUMN}z"/>'
         for k, value in enumerate(states[:, UNIT])
-        if value < -0.025
+        if value < -0.1
     )
     named = "".join(
         row_of(states[:, unit], NAMED_TOP + NAMED_ROW * k, NAMED_ROW - 3, 1)

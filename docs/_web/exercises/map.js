@@ -39,5 +39,5 @@ export const showMap = (listed) => {
   if (!last || !go || !number) return;
   last.classList.add("last");
   go.href = last.href;
-  go.textContent = `Go on with chapter ${number}: ${last.title}`;
+  go.textContent = `Go on with chapter ${number}: ${last.dataset.title}`;
 };

@@ -115,7 +115,7 @@ export const cloth = (units, named) => {
       }
       pen.fillStyle = colours.letter;
       pen.globalAlpha = 0.55;
-      if (value(t, unit) < -0.025) pen.fillRect(x, 1, COLUMN, 2); // the sign, without colour
+      if (value(t, unit) < -0.1) pen.fillRect(x, 1, COLUMN, 2); // the sign, without colour
       pen.globalAlpha = letters[t] === "\n" ? 0.55 : 1;
       pen.fillText(letters[t] === " " ? " " : show(letters[t]), x + COLUMN / 2, 26);
       pen.globalAlpha = 1;
