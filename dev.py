@@ -119,9 +119,9 @@ def lint():
 # What `dev.py test` does, and about how long on two idle cores. The numbers are approximate: they
 # were measured when the table in docs/architecture.md was, and no test compares them with anything.
 LINT = "lint with ruff, mypy, deno and tests/lint.py: about 20 seconds"
-QUICK = "about 2,900 tests that need neither the site nor a browser: about a minute"
+QUICK = "about 3,200 tests that need neither the site nor a browser: a minute and a half"
 SITE_FIRST = "build the site in a folder of its own, for the tests that look at it: about a minute"
-ALL = "about 4,100 tests, those of the site and the browser first: about 8 minutes"
+ALL = "about 4,100 tests, those of the site and the browser first: about 9 minutes"
 
 
 def test(*options):
