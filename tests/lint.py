@@ -101,6 +101,17 @@ def no_clock(file):
             yield line, f"{match[0]} reads a clock or waits; count steps, calls or bytes instead"
 
 
+@rule(TESTS)
+def gives_a_name_once(file):
+    """Of two tests of one name, the first never runs. Ruff's F811 would refuse each fixture, too."""
+    given = set()
+    for node in file.tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            if node.name in given:
+                yield node.lineno, f"{node.name} is defined above, too"
+            given.add(node.name)
+
+
 @rule(CHAPTERS, BEFORE, FIXES, EXAMPLES)
 def no_colour_of_its_own(file):
     """Colours of charseq.plotting have a partner on dark pages; others can't be seen there."""

@@ -639,20 +639,6 @@ def set_best_bias(run, char, value):
     save_file(model.state_dict(), run / "best.safetensors", {"step": "20"})
 
 
-def test_without_a_seed_each_sample_is_another_text_of_400_characters(finished_run):
-    texts = [run_ok("sample", finished_run) for _ in range(2)]
-    assert texts[0] != texts[1]
-    assert len(texts[0]) == 401
-
-
-def set_best_bias(run, char, value):
-    """Save the last weights as the best ones, but with this bias of a character."""
-    model, vocab = load_model(run, best=False)
-    with torch.no_grad():
-        model.head.bias[vocab.encode(char)] = value
-    save_file(model.state_dict(), run / "best.safetensors", {"step": "20"})
-
-
 def test_sample_ends_before_the_first_stop_string(finished_run):
     (free,) = json.loads(run_ok("sample", finished_run, "--seed", 1, "--json"))["texts"]
     flags = ("--stop", "e", "--stop", "t", "--seed", 1, "--json")

@@ -36,6 +36,8 @@ SAMPLES = r"""
 no_clock, test:
     1 → time.sleep(1) ⇒ LINE: sleep( reads a clock
     1 → 'wait_for_timeout(1)' ⇒ LINE: wait_for_timeout
+gives_a_name_once, test:
+    \Ax → def f(): pass\ndef f(): pass\nx ⇒ 2: f is defined above, too
 no_clock, chapter:
     ^import numpy → import time ⇒ LINE: import time
 no_colour_of_its_own, chapter:

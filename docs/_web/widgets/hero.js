@@ -19,6 +19,8 @@ const PAUSE = 70; // milliseconds between them
 const TEMPERATURE = 0.6;
 const UNNAMED = 195;
 
+/** The ids of the characters, the likeliest first. @param {number[]} p */
+const ranked = (p) => Array.from(p.keys()).sort((a, b) => p[b] - p[a]);
 const percent = (/** @type {number} */ p) => `${Math.round(100 * p)}%`;
 const pause = () => new Promise((resume) => setTimeout(resume));
 
@@ -103,10 +105,8 @@ export const mount = async (root, options, place) => {
 
     const p = probabilities(scoresAfter(at));
     // With a unit silenced, the letters keep their places, and their bars show what they had before.
-    const was = probabilities(scoresAfter(at, intact));
-    const ranked = Array.from(p.keys()).sort((a, b) => p[b] - p[a]);
-    const best = isSilent ? [...ranked].sort((a, b) => was[b] - was[a]) : ranked;
-    best.slice(0, bars.length).forEach((id, k) => {
+    const was = isSilent ? probabilities(scoresAfter(at, intact)) : p;
+    ranked(was).slice(0, bars.length).forEach((id, k) => {
       const [letter, bar, share] = bars[k].children;
       letter.textContent = show(chars[id]);
       /** @type {HTMLElement} */ (bar.firstElementChild).style.width = `${100 * p[id]}%`;
@@ -123,16 +123,19 @@ export const mount = async (root, options, place) => {
       one.classList.toggle("hero-silent", isSilent && k === Math.min(units.indexOf(unit), named));
     });
     rows[named].textContent = row < named ? names[named] : `unit ${shown}`;
-    const held = reading.states[(at + 1) * units.length + shown];
+    const held = number(reading.states[(at + 1) * units.length + shown], 2);
+    const isHeard = !isSilent || shown !== unit;
     let words = at < 0
       ? "It has read nothing: its state is all zeros, and it guesses what is common in any text."
-      : `After “${show(letters[at])}”, ${nameOf(shown)} holds ${number(held, 2)}.`;
-    if (isSilent && shown === unit && at >= 0) {
-      words = words.replace(/holds (.*)\.$/, "would hold $1, but the network reads 0.");
-    } else if (isSilent) words += ` Unit ${unit} is silenced: the network reads 0 in its place.`;
+      : `After “${show(letters[at])}”, ${nameOf(shown)} ${
+        isHeard ? `holds ${held}` : `would hold ${held}, but the network reads 0`
+      }.`;
+    if (isSilent && (isHeard || at < 0)) {
+      words += ` Unit ${unit} is silenced: the network reads 0 in its place.`;
+    }
     if (unknown) words = `The network has never read ${unknown}, so it was left out.`;
     says.textContent = words;
-    const [first, second] = ranked.map((id) => `“${show(chars[id])}” at ${percent(p[id])}`);
+    const [first, second] = ranked(p).map((id) => `“${show(chars[id])}” at ${percent(p[id])}`);
     const next = `Next it expects ${first}, then ${second}.`;
     picture.canvas.setAttribute("aria-label", `The states of the network. ${words} ${next}`);
     say(root, `${words} ${next}`);
