@@ -103,7 +103,7 @@ def no_clock(file):
 
 @rule(TESTS)
 def gives_a_name_once(file):
-    """Of two tests of one name, the first never runs. Ruff's F811 would refuse each fixture, too."""
+    """Of two tests of one name, the first never runs. Ruff's F811 would refuse fixtures, too."""
     given = set()
     for node in file.tree.body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
