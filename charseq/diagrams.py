@@ -1,6 +1,6 @@
 """Diagrams of the network itself: one time step in numbers, and the network unrolled in time.
 
-Each function draws on the axes it is given, or on new ones, and returns them. The colours and the
+Each function draws on the axes it is given, or on new ones, and returns them. The colors and the
 rules for them are those of :mod:`charseq.plotting`.
 """
 
@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 
 from charseq.plotting import (
     BLUE,
+    GRAY,
     GREEN,
-    GREY,
     INK,
     ORANGE,
     axes_or_new,
@@ -28,10 +28,10 @@ else:
 
 __all__ = ["plot_step", "plot_unrolled"]
 
-GAP = 0.3  # between two neighbours in a row of blocks and signs
+GAP = 0.3  # between two neighbors in a row of blocks and signs
 SIGN_WIDTHS = {"$+$": 0.5, r"$)\ =$": 0.8, r"$\tanh($": 1.0}
 
-# A sign or the name of a block, the block, the colour of the name, and which cells are picked out.
+# A sign or the name of a block, the block, the color of the name, and which cells are picked out.
 Part = tuple[str, Any, str, Any]
 
 
@@ -177,7 +177,7 @@ def _row_width(parts: list[Part], digits: int) -> float:
 
 
 def _draw_row(ax: Axes, parts: list[Part], y: float, digits: int) -> None:
-    """Draw blocks of numbers and the signs between them, centred on `y`."""
+    """Draw blocks of numbers and the signs between them, centered on `y`."""
     left = 0.0
     style: dict[str, Any] = {"ha": "center", "va": "center"}
     for part in parts:
@@ -191,7 +191,7 @@ def _draw_row(ax: Axes, parts: list[Part], y: float, digits: int) -> None:
         matrix = _as_matrix(block)
         rows, columns = matrix.shape
         top = y - rows / 2
-        inner: dict[str, Any] = {"color": GREY, "linewidth": 0.6}
+        inner: dict[str, Any] = {"color": GRAY, "linewidth": 0.6}
         ax.hlines(top + np.arange(1, rows), left, left + width, **inner)
         ax.vlines(left + column_width * np.arange(1, columns), top, top + rows, **inner)
         ax.add_patch(rectangle(left, top, width, rows, "none", edge=INK))
@@ -209,7 +209,7 @@ def _draw_row(ax: Axes, parts: list[Part], y: float, digits: int) -> None:
             )
         ax.text(middle, top - 0.3, name, ha="center", color=color, fontsize=13)
         shape = f"({rows}, {columns})" if np.ndim(block) == 2 else f"({rows},)"
-        ax.text(middle, top + rows + 0.5, shape, ha="center", color=GREY, fontsize=10)
+        ax.text(middle, top + rows + 0.5, shape, ha="center", color=GRAY, fontsize=10)
         left += width + GAP
 
 

@@ -57,7 +57,7 @@ class Settings:
     weight_decay : float, default=0.0
         The weight decay of the optimizer.
     schedule : {"cosine", "linear", "constant"}, default="cosine"
-        How the learning rate falls from `lr` towards zero; with "constant" it does not fall.
+        How the learning rate falls from `lr` toward zero; with "constant" it does not fall.
     warmup : int, default=0
         The number of training steps in which the learning rate first grows to `lr`.
     clip_norm : float or None, default=1.0

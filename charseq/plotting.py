@@ -1,8 +1,8 @@
 """Figures. Each function draws on the axes it is given, or on new ones, and returns them.
 
-A colour means one thing: orange what comes in, blue the memory, green what comes out, violet the
-blame. The sign of a number has gold and indigo, and what is wrong has red and a frame. Colour-blind
-readers can tell them apart, and no meaning depends on colour alone: values have their sign.
+A color means one thing: orange what comes in, blue the memory, green what comes out, violet the
+blame. The sign of a number has gold and indigo, and what is wrong has red and a frame. Color-blind
+readers can tell them apart, and no meaning depends on color alone: values have their sign.
 """
 
 import re
@@ -29,10 +29,10 @@ BLUE = "#0072b2"  # memory; Okabe and Ito's, darkened for contrast, as the next 
 ORANGE = "#d55e00"  # input
 GREEN = "#009e73"  # output
 PURPLE = "#a2559c"  # blame
-GREY = "#767676"
+GRAY = "#767676"
 POSITIVE, NEGATIVE = "#8a6400", "#5a50c8"  # gold and indigo
 WRONG = "#c01530"  # red, always with a frame
-CELL_INK = "#111111"  # text on a coloured cell
+CELL_INK = "#111111"  # text on a colored cell
 # All of these are pale enough for CELL_INK.
 DIVERGING = ["#a9a4f2", "#ffffff", "#f3cf5c"]  # -1, 0, +1
 PALE_BLUE, PALE_ORANGE, PALE_RED = "#6cb0dd", "#f2a65e", "#f9c7cd"
@@ -57,7 +57,7 @@ def plot_loss(
     label : str, optional
         Text at the end of the curve.
     color : color, optional
-        Colour of the curve.
+        Color of the curve.
     levels : dict of str to float, optional
         Names and losses of horizontal lines, for example ``{"uniform, ln 10": np.log(10)}``.
 
@@ -83,7 +83,7 @@ def plot_loss(
     for name, level in (levels or {}).items():
         # The name stands above the line if the line is above the curve's end, otherwise below.
         above = level > history.losses[-1]
-        ax.axhline(level, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
+        ax.axhline(level, color=GRAY, linewidth=1, linestyle=(0, (4, 3)))
         # The y axis must reach the line, but axhline does not extend it.
         ax.update_datalim([(history.numbers[-1], level)])
         ax.annotate(
@@ -94,7 +94,7 @@ def plot_loss(
             textcoords="offset points",
             ha="right",
             va="bottom" if above else "top",
-            color=GREY,
+            color=GRAY,
         )
     ax.autoscale_view(scalex=False)
     return ax
@@ -156,7 +156,7 @@ def plot_predictions(
                 ax.add_patch(rectangle(x - 0.5, y - 0.5, 1, 1, PALE_RED, edge=WRONG))
             weight = "bold" if y == 0 else "normal"
             _draw_char(ax, x, y, char, on_cell=is_wrong, fontsize=12, weight=weight)
-    ax.axhline(0.5, color=GREY, linewidth=1)
+    ax.axhline(0.5, color=GRAY, linewidth=1)
     ax.set(xlim=(-0.6, len(target) - 0.4), ylim=(len(rows) + 0.6, -0.6))
     ax.set(xticks=[], ylabel="epoch", xlabel="position in the text →")
     ax.set_yticks(range(len(rows) + 1), ["target", *(str(record.epoch) for record in rows)])
@@ -215,9 +215,9 @@ def plot_states(
 
 
 def plot_text(values: ArrayLike, text: str, ax: Axes | None = None, *, width: int = 36) -> Axes:
-    """Draw a text with one value per character, as the colour of the cell behind it.
+    """Draw a text with one value per character, as the color of the cell behind it.
 
-    Indigo is -1, no colour is 0, and gold is 1. Characters with a negative value are underlined.
+    Indigo is -1, no color is 0, and gold is 1. Characters with a negative value are underlined.
 
     Parameters
     ----------
@@ -233,7 +233,7 @@ def plot_text(values: ArrayLike, text: str, ax: Axes | None = None, *, width: in
     Returns
     -------
     matplotlib.axes.Axes
-        The axes drawn on. Row y, column x, both counted from 0, is centred at (x, y).
+        The axes drawn on. Row y, column x, both counted from 0, is centered at (x, y).
 
     Raises
     ------
@@ -290,7 +290,7 @@ def axes_or_new(ax: Axes | None, size: tuple[float, float]) -> Axes:
 
 
 def _draw_heat_map(ax: Axes, values: Any, digits: int | None) -> None:
-    """Draw one cell of size 1 per value, coloured from -1 to 1. The first one is centred at (1, 1).
+    """Draw one cell of size 1 per value, colored from -1 to 1. The first one is centered at (1, 1).
 
     Without `digits`, negative values are marked with a dash.
     """
@@ -314,7 +314,7 @@ def _draw_heat_map(ax: Axes, values: Any, digits: int | None) -> None:
 
 
 def _draw_cells(ax: Axes, values: Any, start: float, edge: str) -> None:
-    """Draw cells of size 1, coloured from -1 to 1, none for nan; `start` is the first corner.
+    """Draw cells of size 1, colored from -1 to 1, none for nan; `start` is the first corner.
 
     The cells are vector graphics, so that they stay sharp when a reader zooms in.
     """
@@ -334,7 +334,7 @@ def _draw_cells(ax: Axes, values: Any, start: float, edge: str) -> None:
 
 
 def _draw_char(ax: Axes, x: float, y: float, char: str, *, on_cell: bool, **style: Any) -> None:
-    """Draw a character; one on a coloured cell keeps its ink on a dark page."""
+    """Draw a character; one on a colored cell keeps its ink on a dark page."""
     ax.text(
         x,
         y,

@@ -285,7 +285,7 @@ class Vocabulary:
         -------
         str
             An object with one key, ``chars``: the list of the characters in order. In a string,
-            JSON would merge two lone surrogates that are neighbours; a list keeps them apart.
+            JSON would merge two lone surrogates that are neighbors; a list keeps them apart.
 
         Examples
         --------

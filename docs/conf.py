@@ -97,7 +97,7 @@ myst_dmath_double_inline = True  # $$…$$ within a paragraph is display math, t
 nb_execution_mode = "off"  # _ext/execution/run_ahead.py brings the outputs
 nb_merge_streams = True  # prints of one cell in one block, whatever the timing
 nb_output_stderr = "warn"  # a stray warning in a cell fails the build
-nb_render_error_lexer = "text"  # a message is no code: no colours for its "for" and "with"
+nb_render_error_lexer = "text"  # a message is no code: no colors for its "for" and "with"
 
 # -- Gallery ---------------------------------------------------------------------------------------
 sphinx_gallery_conf = {

@@ -113,10 +113,10 @@ def gives_a_name_once(file):
 
 
 @rule(CHAPTERS, BEFORE, FIXES, EXAMPLES)
-def no_colour_of_its_own(file):
-    """Colours of charseq.plotting have a partner on dark pages; others can't be seen there."""
+def no_color_of_its_own(file):
+    """Colors of charseq.plotting have a partner on dark pages; others can't be seen there."""
     for line, match in file.find(r"""["']#[0-9a-fA-F]{6}["']"""):
-        yield line, f"{match[0]} is no colour of charseq.plotting"
+        yield line, f"{match[0]} is no color of charseq.plotting"
 
 
 @rule(CHAPTERS, BEFORE, FIXES, HOME)

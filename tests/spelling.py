@@ -117,9 +117,9 @@ def is_known(word):
     own, stems = own_words()
     word = word.lower().removesuffix("'s")
     used, avoided = (tuple(column) for column in zip(*stems, strict=True))
-    if word.startswith(used):
-        return True
-    return not word.startswith(avoided) and (word in own or word in dictionary())
+    if word.startswith(avoided):
+        return False
+    return word.startswith(used) or word in own or word in dictionary()
 
 
 @cache

@@ -227,7 +227,7 @@ def test_the_gallery_does_not_report_that_it_has_run_no_example(caplog):
 
 @pytest.fixture
 def images(tmp_path):
-    """Return a function that gives figures their dark colours, and what is in each then."""
+    """Return a function that gives figures their dark colors, and what is in each then."""
 
     def images(**svgs):
         folder = tmp_path / "_images"

@@ -489,7 +489,7 @@ def test_formulas_are_mathml_with_their_latex_and_number(page_html):
     assert '<span class="eqno">(1)' in page_html
 
 
-def test_cells_run_and_their_figures_have_a_size_and_dark_colours(page_html, toys):
+def test_cells_run_and_their_figures_have_a_size_and_dark_colors(page_html, toys):
     assert "[0.5 0.5]" in page_html
     (image,) = re.findall(r"<img[^>]*A line that rises[^>]*>", page_html)
     assert 'width="672"' in image  # as wide as the text
@@ -769,7 +769,7 @@ def test_an_entry_of_the_references_has_no_role(page_html):
     assert not re.search(r'role="(?:doc-biblio\w+|list)"', page_html)
 
 
-def test_code_marks_only_what_has_a_colour(page_html):
+def test_code_marks_only_what_has_a_color(page_html):
     marks = set(re.findall(r'<span class="(\w+)">', page_html))
     assert not {"n", "p", "w"} & marks
     assert {"k", "kn", "mi", "nn", "nb", "o", "s2"} <= marks

@@ -101,7 +101,7 @@ def test_the_still_shows_the_states_after_its_text():
 
 
 def shades(address):
-    """Return the shades of grey in a PNG of 4 bits a pixel without filters."""
+    """Return the shades of gray in a PNG of 4 bits a pixel without filters."""
     data = base64.b64decode(address.partition(",")[2])
     wide, high = (int.from_bytes(data[k : k + 4], "big") for k in (16, 20))
     packed = zlib.decompress(re.search(rb"IDAT(.*)....IEND", data, re.S)[1][:-4])

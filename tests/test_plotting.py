@@ -115,7 +115,7 @@ def test_loss_curve_shows_the_losses_of_the_history():
     assert not plot_loss(history).texts
 
 
-def test_loss_levels_are_drawn_and_labelled_with_their_values():
+def test_loss_levels_are_drawn_and_labeled_with_their_values():
     ax = plot_loss(run_of("a", "b"), levels={"uniform": np.log(10), "floor": 0.79664})
     _, *levels = ax.lines
     assert [line.get_ydata()[0] for line in levels] == [np.log(10), 0.79664]
@@ -233,7 +233,7 @@ def test_states_of_more_than_sixty_cells_show_only_minus_signs(steps, printed):
         assert texts(ax) == ["−", "−"]
 
 
-def test_colours_go_from_indigo_through_white_to_gold():
+def test_colors_go_from_indigo_through_white_to_gold():
     mesh = plot_states([[-1.0, 0.0, 1.0]]).collections[0]
     low, middle, high = (to_hex(mesh.cmap(mesh.norm(value))) for value in (-1, 0, 1))
     assert (low, high) == ("#a9a4f2", "#f3cf5c")

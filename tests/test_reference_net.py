@@ -111,10 +111,10 @@ def test_a_folder_called_like_the_network_comes_first(tmp_path, monkeypatch):
         load_net("reference-net")
 
 
-def test_the_licence_of_the_text_comes_with_it():
-    licence = PYTHON_REFERENCE.with_name("LICENSE.txt").read_text("utf-8")
-    assert "Python Software Foundation" in licence
-    assert "PYTHON SOFTWARE FOUNDATION LICENSE VERSION 2" in licence
+def test_the_license_of_the_text_comes_with_it():
+    license = PYTHON_REFERENCE.with_name("LICENSE.txt").read_text("utf-8")
+    assert "Python Software Foundation" in license
+    assert "PYTHON SOFTWARE FOUNDATION LICENSE VERSION 2" in license
 
 
 # --- its texts ------------------------------------------------------------------------------------

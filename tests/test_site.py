@@ -333,14 +333,14 @@ def test_every_page_is_light(site, pages, parsed):
     assert users == []
 
 
-def test_marks_that_are_dropped_from_code_would_change_no_colour(site, pages):
+def test_marks_that_are_dropped_from_code_would_change_no_color(site, pages):
     styles = (site / "_static" / "pygments.css").read_text("utf-8")
     rules = re.findall(r"^(.*)\.highlight(?: \.([np]))? \{.*?(?<!-)color: (#\w+)", styles, re.M)
-    colours = {}
-    for style, mark, colour in rules:
-        colours.setdefault(style, {})[mark] = colour
-    assert len(colours) == 3  # light, dark, and dark where the reader's system says so
-    for marks in colours.values():
+    colors = {}
+    for style, mark, color in rules:
+        colors.setdefault(style, {})[mark] = color
+    assert len(colors) == 3  # light, dark, and dark where the reader's system says so
+    for marks in colors.values():
         assert marks == dict.fromkeys(("", "n", "p"), marks[""])
     assert not any(re.search('<span class="[npw]">[^<]*</span>', html) for html in pages.values())
 

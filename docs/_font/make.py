@@ -19,7 +19,7 @@ from pathlib import Path
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 
-# The licence asks that a changed font has another name.
+# The license asks that a changed font has another name.
 FAMILY = "Charseq Math"
 UPRIGHT = string.ascii_lowercase + string.digits + "ΔΣ"  # of tanh, softmax and their kind
 ITALIC = "".join(map(chr, [*range(0x1D434, 0x1D468), 0x210E]))  # h has a place of its own
@@ -30,7 +30,7 @@ TALL = "()[]{}|‖⌊⌋⌈⌉⟨⟩√∑∏∫⏟"  # these alone come in more
 SIZES = 3  # beyond, they are put together from pieces
 
 CSS = """\
-/* Math: MathML in a subset of Latin Modern Math, renamed; see docs/_font for licence and recipe. */
+/* Math: MathML in a subset of Latin Modern Math, renamed; see docs/_font for license and recipe. */
 @font-face {{
   font-family: "{family}";
   src: url(data:font/woff2;base64,{font}) format("woff2");

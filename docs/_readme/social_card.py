@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from charseq import CharRNN, Vocabulary, plot_predictions, train
-from charseq.plotting import GREY, INK
+from charseq.plotting import GRAY, INK
 
 CARD = Path(__file__).parents[1] / "_static" / "social-card.png"
 
@@ -26,7 +26,7 @@ fig.text(
     0.05, 0.77, "RNN, LSTM and GRU: one equation at a time, in NumPy and in PyTorch",
     size=22, color=INK,
 )  # fmt: skip
-fig.text(0.95, 0.05, "charseq", size=22, color=GREY, ha="right")
+fig.text(0.95, 0.05, "charseq", size=22, color=GRAY, ha="right")
 plot_predictions(history, "learned deep learning", fig.add_axes((0.1, 0.13, 0.85, 0.56)))
 drawn = io.BytesIO()
 fig.savefig(drawn)

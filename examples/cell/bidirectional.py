@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
-from charseq.plotting import BLUE, GREY, ORANGE
+from charseq.plotting import BLUE, GRAY, ORANGE
 
 # %%
 # Change one letter, and compare
@@ -64,7 +64,7 @@ for row, (name, changes) in enumerate(tops):
         for letter in range(T):
             for step in range(T):
                 fill = color if changes[half, letter, step] else "none"
-                ax.plot(step, letter, "s", ms=12, color=fill, mec=GREY)
+                ax.plot(step, letter, "s", ms=12, color=fill, mec=GRAY)
         ax.set_title(f"{name}, {direction}", color=color, fontsize=11)
         ax.set(xticks=range(T), xlim=(-0.6, T - 0.4))
         ax.set(yticks=range(T), ylim=(T - 0.4, -0.6))

@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from torch import nn
 
 from charseq import RNNParams, Vocabulary, rnn_forward
-from charseq.plotting import BLUE, GREY, ORANGE
+from charseq.plotting import BLUE, GRAY, ORANGE
 
 # %%
 # One layer
@@ -62,14 +62,14 @@ lower, _ = rnn_forward(x.numpy(), zeros, weights[0])  # (B, T, H)
 upper, _ = rnn_forward(lower, zeros, weights[1])
 
 fig, ax = plt.subplots(figsize=(5.8, 3.0), layout="constrained")
-centred = {"ha": "center", "va": "center", "linespacing": 1.5}
+centered = {"ha": "center", "va": "center", "linespacing": 1.5}
 for layer, states in enumerate((lower, upper)):
     for t, state in enumerate(states[0]):  # the first word of the batch
         corner = (t + 0.1, layer + 0.12)
-        cell = Rectangle(corner, 0.8, 0.76, fill=False, edgecolor=GREY)
+        cell = Rectangle(corner, 0.8, 0.76, fill=False, edgecolor=GRAY)
         ax.add_patch(cell)
         numbers = "\n".join(f"{value:+.2f}" for value in state)
-        ax.text(t + 0.5, layer + 0.5, numbers.replace("-", "−"), **centred)
+        ax.text(t + 0.5, layer + 0.5, numbers.replace("-", "−"), **centered)
 thick = {"fill": False, "linewidth": 3}
 ax.add_patch(Rectangle((-0.02, 1), 5.04, 1, edgecolor=ORANGE, **thick))
 ax.add_patch(Rectangle((4.05, -0.06), 0.9, 2, edgecolor=BLUE, **thick))
@@ -81,7 +81,9 @@ names = {"family": "monospace", "va": "center", "linespacing": 1.5}
 ax.text(5.15, 1.5, "outputs[:, -1]\n= last_hidden[-1]", **names)
 ax.text(5.15, 0.5, "last_hidden[0]", **names)
 for t, char in enumerate("hello"):
-    ax.text(t + 0.5, -0.6, char, family="monospace", fontsize=12, **centred)
+    ax.text(
+        t + 0.5, -0.6, char, family="monospace", fontsize=12, **centered
+    )
 ax.set(xlim=(-0.1, 7.4), ylim=(-0.75, 2.4), xticks=[])
 ax.set_yticks([0.5, 1.5], ["layer 0", "layer 1"])
 ax.tick_params(length=0)

@@ -19,7 +19,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from charseq import RNNParams, Vocabulary, plot_step, rnn_step
-from charseq.plotting import BLUE, GREEN, GREY, INK, ORANGE
+from charseq.plotting import BLUE, GRAY, GREEN, INK, ORANGE
 
 # %%
 # Three characters, two hidden units
@@ -67,9 +67,9 @@ print("column b of W_ih: ", params.W_ih[:, 1])
 
 terms = {
     "$W_{ih}\\,x_t$": (params.W_ih @ x[0], ORANGE),
-    "$b_{ih}$": (params.b_ih, GREY),
+    "$b_{ih}$": (params.b_ih, GRAY),
     "$W_{hh}\\,h_{t-1}$": (params.W_hh @ h[0], BLUE),
-    "$b_{hh}$": (params.b_hh, GREY),
+    "$b_{hh}$": (params.b_hh, GRAY),
 }
 total = sum(value for value, _ in terms.values())  # (H,)
 
@@ -91,7 +91,7 @@ for unit, ax in enumerate(axes):
     for row, (values, color) in enumerate(terms.values()):
         bar(ax, row, values[unit], color, left=end)
         end += values[unit]
-        ax.plot([end, end], [row, row + 1], color=GREY, lw=0.8, zorder=0)
+        ax.plot([end, end], [row, row + 1], color=GRAY, lw=0.8, zorder=0)
     bar(ax, 4, total[unit], INK)
     bar(ax, 5, new[0, unit], GREEN, digits=3)
     ax.axvline(0, color=INK, linewidth=0.8)

@@ -59,7 +59,7 @@ for mode, inputs, units in sizes:
 # LSTM are four blocks, each as large as a whole RNN.
 
 fig, ax = plt.subplots(figsize=(5.2, 4.3), layout="constrained")
-# gid="cell": dark text on a coloured cell, also on dark pages
+# gid="cell": dark text on a colored cell, also on dark pages
 words = {"ha": "center", "va": "center", "fontsize": 12}
 words |= {"color": CELL_INK, "gid": "cell"}
 

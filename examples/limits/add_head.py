@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from charseq import CharRNN, Vocabulary, plot_loss, train
-from charseq.plotting import BLUE, GREEN, GREY
+from charseq.plotting import BLUE, GRAY, GREEN
 from charseq.reference import loss_floor
 
 text = " learned deep learning"
@@ -47,7 +47,7 @@ for head in (False, True):
 
 floor = loss_floor(len(vocab))
 fig, ax = plt.subplots(figsize=(5.4, 3.9), layout="constrained")
-ax.axhspan(0, floor, color=GREY, alpha=0.15, linewidth=0)
+ax.axhspan(0, floor, color=GRAY, alpha=0.15, linewidth=0)
 plot_loss(runs[False], ax=ax, color=BLUE)
 plot_loss(runs[True], ax=ax, color=GREEN)
 words = {"ha": "right", "weight": "bold", "linespacing": 1.4}
@@ -61,8 +61,8 @@ ax.set(xlim=(0, 202), ylim=(0, 2.5))
 ax.set_title("110 more parameters, and it can spell", loc="left")
 fig.set_label(
     "Loss over 200 epochs. Without an output layer it flattens out above "
-    "the floor of 0.797 and the text stays misspelt; with one it falls to "
-    "nearly zero and the text is right."
+    "the floor of 0.797 and the text stays misspelled; with one it falls "
+    "to nearly zero and the text is right."
 )
 plt.show()
 

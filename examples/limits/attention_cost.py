@@ -11,7 +11,7 @@ and gets dearer. Only the length :math:`T` of the text changes. Both have
 import matplotlib.pyplot as plt
 import numpy as np
 
-from charseq.plotting import BLUE, GREY, ORANGE
+from charseq.plotting import BLUE, GRAY, ORANGE
 
 # %%
 # Two formulas
@@ -99,8 +99,8 @@ print(f"H = {H}: attention multiplies more from T = {crossing} on")
 fig, ax = plt.subplots(figsize=(4.6, 3.4), layout="constrained")
 ax.loglog(lengths, of_gru, color=BLUE, lw=2)
 ax.loglog(lengths, of_attention, color=ORANGE, lw=2)
-ax.axvline(crossing, color=GREY, lw=1, linestyle=(0, (4, 3)))
-ax.text(crossing * 0.85, 3e9, f"T = {crossing}", color=GREY, ha="right")
+ax.axvline(crossing, color=GRAY, lw=1, linestyle=(0, (4, 3)))
+ax.text(crossing * 0.85, 3e9, f"T = {crossing}", color=GRAY, ha="right")
 ax.text(1500, 1.2e7, "GRU", color=BLUE)
 ax.text(1100, 1.2e9, "attention", color=ORANGE, ha="right")
 ax.set(xlabel="characters in the text, $T$", ylabel="multiplications")

@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from charseq.plotting import CELL_INK, GREY, INK, ORANGE, PALE_ORANGE
+from charseq.plotting import CELL_INK, GRAY, INK, ORANGE, PALE_ORANGE
 from charseq.reference import loss_floor
 
 text = " learned deep learning"
@@ -74,7 +74,7 @@ for row, k in enumerate(contexts):
             ax.add_patch(Rectangle((i - 0.5, row - 0.5), 1, 1, **mark))
             ax.text(i, row, char, color=CELL_INK, gid="cell", **words)
         else:  # the first character is only read
-            ax.text(i, row, char, color=INK if i else GREY, **words)
+            ax.text(i, row, char, color=INK if i else GRAY, **words)
     count = len(doubtful[k])
     ax.text(23, row, count, ha="right", va="center", weight="bold")
 ax.set(xlim=(-0.6, len(text) + 1.5), ylim=(6.6, -0.6), xticks=[])

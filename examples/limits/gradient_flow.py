@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from charseq import RNNParams, rnn_forward
-from charseq.plotting import BLUE, GREEN, GREY, PURPLE
+from charseq.plotting import BLUE, GRAY, GREEN, PURPLE
 
 H, T = 64, 50  # units, and random characters that are read
 
@@ -69,7 +69,7 @@ for step in range(0, T + 1, 2):  # on the site, these dots appear in turn
 ax.text(26, 3e-6, r"$\rho = 0.5$", color=BLUE)
 ax.text(36, 3e-4, r"$\rho = 1$", color=GREEN)
 ax.text(36, 150, r"$\rho = 1.5$", color=PURPLE)
-ax.text(17, 3e6, "dashed: without tanh", color=GREY, ha="center")
+ax.text(17, 3e6, "dashed: without tanh", color=GRAY, ha="center")
 ax.set(xlabel="steps back", ylabel="size of the blame", xlim=(0, T))
 ax.set(yticks=[1e-15, 1e-10, 1e-5, 1, 1e5], ylim=(1e-16, 1e10))
 ax.minorticks_off()

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from charseq import CharRNN, Vocabulary, plot_loss, train
-from charseq.plotting import BLUE, GREEN, GREY
+from charseq.plotting import BLUE, GRAY, GREEN
 from charseq.reference import loss_floor, softmax
 
 # %%
@@ -75,7 +75,7 @@ print(f"the highest probability that the first net gives: {highest:.1%}")
 # --------------------------------------
 
 fig, ax = plt.subplots(figsize=(5.4, 3.9), layout="constrained")
-ax.axhspan(0, floor, color=GREY, alpha=0.15, linewidth=0)
+ax.axhspan(0, floor, color=GRAY, alpha=0.15, linewidth=0)
 plot_loss(runs[TimesThree], ax=ax, color=GREEN)
 plot_loss(runs[CharRNN], ax=ax, levels={"knows nothing, ln 10": np.log(10)})
 words = {"ha": "right", "weight": "bold"}
@@ -83,7 +83,7 @@ ax.text(500, 0.99, "logits in [−1, 1]", color=BLUE, **words)
 ax.text(500, 0.68, f"floor for such logits: {floor:.3f}", ha="right")
 ax.text(500, 0.2, "the same logits × 3", color=GREEN, **words)
 ax.set(xlim=(0, 505), ylim=(0, 2.7))
-ax.set_title("Bounded logits cannot enter the grey", loc="left")
+ax.set_title("Bounded logits cannot enter the gray", loc="left")
 fig.set_label(
     "Loss over 500 epochs. With logits between −1 and 1 it flattens out at "
     "0.90, above the floor of 0.797; with the same logits times 3 it falls "

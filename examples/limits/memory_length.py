@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from charseq import CharRNN
-from charseq.plotting import BLUE, GREY, ORANGE
+from charseq.plotting import BLUE, GRAY, ORANGE
 
 # %%
 # One network
@@ -69,8 +69,8 @@ for name, (_, cell) in kinds.items():
     means[name] = [sum(row) / 3 for row in shares[name]]
 
 fig, ax = plt.subplots(figsize=(4.6, 3.2), layout="constrained")
-ax.axhline(0.5, color=GREY, lw=1, linestyle=(0, (4, 3)))
-ax.text(3, 0.46, "guessing", color=GREY, va="top")
+ax.axhline(0.5, color=GRAY, lw=1, linestyle=(0, (4, 3)))
+ax.text(3, 0.46, "guessing", color=GRAY, va="top")
 for name, (color, _) in kinds.items():
     for n, row in zip(lengths, shares[name], strict=True):
         ax.plot([n] * 3, row, "o", color=color, ms=4, alpha=0.5)
@@ -83,7 +83,7 @@ ax.spines[["top", "right"]].set_visible(False)
 fig.set_label(
     "Share of lines right against the letters after the bracket, 3 to 50. "
     "The LSTM stays near 1. The plain RNN is right for 3 letters and falls "
-    "towards one half, which is guessing."
+    "toward one half, which is guessing."
 )
 
 # %%

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from charseq import CharRNN, Vocabulary, train
-from charseq.plotting import GREEN, GREY, ORANGE
+from charseq.plotting import GRAY, GREEN, ORANGE
 from charseq.reference import loss_floor
 
 # %%
@@ -73,9 +73,9 @@ for row, (name, good) in enumerate(spelled.items()):
     ax.text(0.0023, row - 0.08, name, weight="bold")
     ax.text(9, row - 0.08, f"{good.sum()} of {len(seeds)}", ha="right")
 floor = loss_floor(len(vocab))
-ax.axvline(floor, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
+ax.axvline(floor, color=GRAY, linestyle=(0, (4, 3)), linewidth=1)
 ax.text(
-    0.7, 0.35, f"floor {floor:.3f}", color=GREY, ha="right", va="center"
+    0.7, 0.35, f"floor {floor:.3f}", color=GRAY, ha="right", va="center"
 )
 ax.set(xscale="log", xlim=(0.002, 10), ylim=(1.75, -0.35), yticks=[])
 ax.set_xticks([0.01, 0.1, 1, 10], ["0.01", "0.1", "1", "10"])

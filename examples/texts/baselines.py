@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from charseq import Corpus, NGram, load_text
-from charseq.plotting import BLUE, GREY, ORANGE
+from charseq.plotting import BLUE, GRAY, ORANGE
 
 # %%
 # Count in nine tenths, measure on the last
@@ -39,9 +39,9 @@ uniform = np.log2(len(corpus.vocab))
 fig, ax = plt.subplots(figsize=(5.6, 3.5), layout="constrained")
 ax.plot(orders, held_back, "o-", color=ORANGE)
 ax.plot(orders, seen, "o-", color=BLUE)
-ax.axhline(uniform, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
+ax.axhline(uniform, color=GRAY, linestyle=(0, (4, 3)), linewidth=1)
 level = f"knowing nothing: {uniform:.2f}"
-ax.text(6, uniform - 0.1, level, color=GREY, ha="right", va="top")
+ax.text(6, uniform - 0.1, level, color=GRAY, ha="right", va="top")
 words = {"ha": "right", "va": "center", "weight": "bold"}
 ax.text(6, held_back[-1] + 0.5, "on new text", color=ORANGE, **words)
 ax.text(6, seen[-1] - 0.5, "on what it counted", color=BLUE, **words)

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
-from charseq.plotting import BLUE, CELL_INK, GREY, ORANGE
+from charseq.plotting import BLUE, CELL_INK, GRAY, ORANGE
 
 B, T, V = 4, 6, 5
 generator = torch.Generator().manual_seed(0)
@@ -46,7 +46,7 @@ for ax, batch_first, color in zip(axes, moved, (BLUE, ORANGE), strict=True):
     for b in range(B):
         for t in range(T):
             fill = color if moved[batch_first][b, t] else "none"
-            ax.plot(t, b, "s", markersize=16, color=fill, mec=GREY)
+            ax.plot(t, b, "s", markersize=16, color=fill, mec=GRAY)
     ax.plot(2, 0, "x", markersize=9, mew=2, color=CELL_INK)
     ax.set(xticks=range(T), xlim=(-0.6, T - 0.4), xlabel="time step")
     ax.set(yticks=range(B), ylim=(B - 0.4, -0.6), ylabel="text")

@@ -26,7 +26,7 @@ from charseq import (
     load_text,
 )
 from charseq.corpus import streams
-from charseq.plotting import BLUE, GREY, ORANGE
+from charseq.plotting import BLUE, GRAY, ORANGE
 
 text = load_text("python-reference").lower()
 text = " ".join(re.findall("[a-z]+", text))[:100_000]  # letters and spaces
@@ -128,7 +128,7 @@ for seed in range(3):
 places = points(trained[0])
 fig, ax = plt.subplots(figsize=(5.4, 4.4), layout="constrained")
 for char, (left, up) in zip(corpus.vocab.chars, places, strict=True):
-    color = ORANGE if char in "aeiou" else GREY if char == " " else BLUE
+    color = ORANGE if char in "aeiou" else GRAY if char == " " else BLUE
     shown = "space" if char == " " else char
     style = {"color": color, "size": 14, "weight": "bold"}
     ax.text(left, up, shown, ha="center", va="center", **style)

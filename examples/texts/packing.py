@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence, pad_sequence
 
-from charseq.plotting import BLUE, GREY, ORANGE
+from charseq.plotting import BLUE, GRAY, ORANGE
 
 B, V, H = 32, 10, 8
 rng = np.random.default_rng(0)
@@ -76,7 +76,7 @@ for way, far in distance.items():
 # ----------------------
 
 fig, axes = plt.subplots(3, 1, figsize=(4.8, 5.6), layout="constrained")
-colors = {"one by one": GREY, "padded": ORANGE, "packed": BLUE}
+colors = {"one by one": GRAY, "padded": ORANGE, "packed": BLUE}
 for ax, counts, title in (
     (axes[0], calls, "calls, one after the other"),
     (axes[1], rows, "rows that are multiplied with the weights"),

@@ -26,7 +26,7 @@ from charseq import (
     language_model_steps,
     load_text,
 )
-from charseq.plotting import BLUE, GREY, ORANGE
+from charseq.plotting import BLUE, GRAY, ORANGE
 
 # %%
 # What counting reaches
@@ -69,8 +69,8 @@ fig, ax = plt.subplots(figsize=(5.6, 3.6), layout="constrained")
 ax.plot(range(1, 801), losses, color=BLUE, lw=1, alpha=0.5)
 ax.plot(*zip(*held_back.items(), strict=True), "o-", color=ORANGE)
 for name, mark in marks.items():
-    ax.axhline(mark, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
-    ax.text(1.05, mark - 0.06, name, color=GREY, va="top")
+    ax.axhline(mark, color=GRAY, linestyle=(0, (4, 3)), linewidth=1)
+    ax.text(1.05, mark - 0.06, name, color=GRAY, va="top")
 words = {"weight": "bold", "transform": ax.transAxes, "ha": "right"}
 ax.text(0.98, 0.8, "network, on new text", color=ORANGE, **words)
 ax.text(0.98, 0.72, "and on its batches", color=BLUE, **words)

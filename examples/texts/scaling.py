@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.flop_counter import FlopCounterMode
 
 from charseq import CharRNN
-from charseq.plotting import BLUE, GREEN, GREY, ORANGE
+from charseq.plotting import BLUE, GRAY, GREEN, ORANGE
 
 V = 50  # characters, one-hot
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
@@ -108,7 +108,7 @@ fig, axes = plt.subplots(1, 3, figsize=(5.8, 3.2), layout="constrained")
 for i, (ax, (title, slope, labels)) in enumerate(
     zip(axes, panels, strict=True)
 ):
-    ax.plot(times, np.float_power(times, slope), "--", color=GREY, lw=1)
+    ax.plot(times, np.float_power(times, slope), "--", color=GRAY, lw=1)
     for name, color in colors.items():
         ax.plot(times, growth[name][:, i], "o-", ms=4, color=color)
     for name, label in labels.items():

@@ -73,15 +73,15 @@ for ax, (name, values) in zip(axes, units.items(), strict=True):
     plot_text(values[passage], text[passage], ax)
     ax.set_title(f"the unit that follows {name}", loc="left", fontsize=12)
 fig.set_label(
-    "The same passage twice, with a colour behind each character. Above, "
-    "the colour is indigo inside most brackets. Below, it is so inside "
+    "The same passage twice, with a color behind each character. Above, "
+    "the color is indigo inside most brackets. Below, it is so inside "
     "quotes, and between the stars of *x*."
 )
 plt.show()
 
 # %%
 # **What to notice.** Both units fall: they are indigo inside. Each keeps
-# its colour over many characters, on text that neither the network nor our
+# its color over many characters, on text that neither the network nor our
 # choice has seen. Neither follows our label perfectly. When an inner
 # bracket closes, the upper unit loses the outer one. And the lower unit
 # falls between the stars of ``*x*``, too.

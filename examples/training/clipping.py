@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from charseq import CharRNN, Vocabulary
-from charseq.plotting import BLUE, GREY, ORANGE
+from charseq.plotting import BLUE, GRAY, ORANGE
 
 text = " learned deep learning"
 vocab = Vocabulary.from_text(text)
@@ -138,8 +138,8 @@ words = {"ha": "right", "weight": "bold"}
 peak = losses["not clipped"].max()
 top.text(50, 0.85 * peak, "not clipped", color=ORANGE, **words)
 top.text(50, 0.1 * peak, "clipped at 1", color=BLUE, **words)
-bottom.axhline(1, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
-bottom.text(1, 1.2, "clipped above this", color=GREY)
+bottom.axhline(1, color=GRAY, linestyle=(0, (4, 3)), linewidth=1)
+bottom.text(1, 1.2, "clipped above this", color=GRAY)
 top.set(ylabel="loss", ylim=(0, None))
 top.set_title("A few long steps undo what was learned", loc="left")
 bottom.set(yscale="log", ylabel="gradient norm", xlabel="epoch")

@@ -19,7 +19,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from charseq import Vocabulary
-from charseq.plotting import BLUE, GREY, ORANGE
+from charseq.plotting import BLUE, GRAY, ORANGE
 
 # %%
 # Text to ids
@@ -62,7 +62,7 @@ chars = [char.replace(" ", "␣") for char in vocab.chars]
 fig, ax = plt.subplots(figsize=(4.4, 6.2), layout="constrained")
 ax.set_xticks(np.arange(size + 1) - 0.5, minor=True)
 ax.set_yticks(np.arange(steps + 1) - 0.5, minor=True)
-ax.grid(which="minor", color=GREY, linewidth=0.4, alpha=0.5)
+ax.grid(which="minor", color=GRAY, linewidth=0.4, alpha=0.5)
 ring = {"facecolors": "none", "edgecolors": ORANGE, "linewidths": 1.8}
 ax.scatter(x, range(steps), marker="s", s=100, color=BLUE)
 ax.scatter(y, range(steps), marker="o", s=190, **ring)

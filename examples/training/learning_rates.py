@@ -17,7 +17,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from charseq import CharRNN, Vocabulary, load_text
-from charseq.plotting import BLUE, GREY, ORANGE
+from charseq.plotting import BLUE, GRAY, ORANGE
 
 text = " ".join(re.findall("[a-z]+", load_text("reference-test").lower()))
 vocab = Vocabulary.from_text(text)
@@ -123,8 +123,8 @@ print(f"lowest losses: from {lowest.min():.2f} to {lowest.max():.2f}")
 fig, ax = plt.subplots(figsize=(5.4, 3.6), layout="constrained")
 ax.plot(rates, losses, color=BLUE, linewidth=0.8)
 ax.plot(rates[best], lowest, "o", color=ORANGE)
-ax.axhline(np.log(len(vocab)), color=GREY, linestyle=(0, (4, 3)))
-ax.text(0.002, 3.33, "knowing nothing", color=GREY)
+ax.axhline(np.log(len(vocab)), color=GRAY, linestyle=(0, (4, 3)))
+ax.text(0.002, 3.33, "knowing nothing", color=GRAY)
 ax.text(0.028, 2.08, "best of each seed", color=ORANGE, ha="center")
 ax.set(xscale="log", xlabel="learning rate", ylim=(2, 4))
 ax.set_ylabel("held-back loss (nats per character)")
@@ -141,7 +141,7 @@ fig.set_label(
 plt.show()
 
 # %%
-# **What to notice.** The lowest points lie at three neighbouring rates, a
+# **What to notice.** The lowest points lie at three neighboring rates, a
 # factor of about three from the first to the last. With the middle one for
 # all, no seed loses more than 0.04. (Twenty other seeds had their lowest
 # points at two of the three, and lost at most 0.06.) Between the seeds, the

@@ -1,13 +1,13 @@
-"""What keeps somebody from reading a page: axe's rules, in both colour schemes, narrow and wide."""
+"""What keeps somebody from reading a page: axe's rules, in both color schemes, narrow and wide."""
 
 from axe_playwright_python.sync_playwright import Axe
 
 SCHEMES = ("light", "dark")
 WIDTHS = (320, 1200)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-RULES_OF_COLOUR = ["color-contrast", "link-in-text-block"]
+RULES_OF_COLOR = ["color-contrast", "link-in-text-block"]
 
-# How each piece of text looks: its colour and size, and all that is behind it.
+# How each piece of text looks: its color and size, and all that is behind it.
 LOOK_OF = """() => {
     let grounds; // what is behind each element, as text
 
@@ -35,7 +35,7 @@ LOOK_OF = """() => {
             const says = [...element.childNodes].some(
                 node => node.nodeType === Node.TEXT_NODE && node.data.trim());
             if (says && element.checkVisibility({visibilityProperty: true})) {
-                const link = element.closest("a"); // its colour is compared with its text's, too
+                const link = element.closest("a"); // its color is compared with its text's, too
                 found.add(lookOf(element) + (link ? ` in ${lookOf(link.parentElement)}` : ""));
             }
         }
@@ -61,10 +61,10 @@ MEASURE_EACH_LOOK_ONCE = """known => {
         if (verdict && !/absolute|fixed/.test(shown)) passed.add(shown);
         return verdict;
     };
-    // A link that is underlined need not be told from the text by its colour as well.
+    // A link that is underlined need not be told from the text by its color as well.
     const underlined = axe._audit.checks["link-in-text-block-style"];
-    const coloured = axe._audit.checks["link-in-text-block"], compare = coloured.evaluate;
-    coloured.evaluate = function (...link) {
+    const colored = axe._audit.checks["link-in-text-block"], compare = colored.evaluate;
+    colored.evaluate = function (...link) {
         return underlined.evaluate.apply(this, link) || compare.apply(this, link);
     };
     window.passedHere = () => [...passed].slice(known.length);
@@ -81,7 +81,7 @@ SEEN = set()  # looks of text on the pages that axe has been asked about
 
 
 def looks(page):
-    """Bring the page into each colour scheme and width in turn."""
+    """Bring the page into each color scheme and width in turn."""
     for width in WIDTHS:
         for scheme in SCHEMES:
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
@@ -123,14 +123,14 @@ def barriers(page, rules=RULES, part=None, without=()):
 def problems_in_each_look(page, part=None, whole=(), only=None, but=()):
     """Return each barrier, small target and sideways scroll of a part in these looks.
 
-    In the looks of `whole`, axe sees the whole page. Dark differs from light in its colours alone.
+    In the looks of `whole`, axe sees the whole page. Dark differs from light in its colors alone.
     """
     found = []
     for look, width in looks(page):
         if look in but or look not in (only or [look]):
             continue
         page.evaluate("scrollTo(0, 0)")
-        rules = RULES if only or look.startswith("light") else RULES_OF_COLOUR
+        rules = RULES if only or look.startswith("light") else RULES_OF_COLOR
         here = barriers(page, rules, part=None if look in whole else part)
         here += ["scrolls sideways"] if page.evaluate(WIDER_THAN_THE_PAGE, width) else []
         here += page.evaluate(SMALL, part or "article .play")

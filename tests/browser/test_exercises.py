@@ -177,9 +177,9 @@ def toy(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exercises")
     learn = folder / "learn"
     learn.mkdir()
-    colours = ":root { --color-background-primary: #fff; --color-foreground-secondary: #555 }"
+    colors = ":root { --color-background-primary: #fff; --color-foreground-secondary: #555 }"
     entries = {
-        "exercises.css": colours + bundles.source_of("exercises.css"),
+        "exercises.css": colors + bundles.source_of("exercises.css"),
         "exercises.js": bundle_source(CHAPTERS),
     }
     bundles.bundle(entries, folder / "_static" / "bundles")

@@ -2,7 +2,7 @@
 
 One look at a page and a width measures all of this: some milliseconds. A normal run looks at every
 page at two widths, and at the pages of each template and those that have changed at all seven;
-`pytest --thorough` looks at every page at all seven. Colours move nothing, as one page of each
+`pytest --thorough` looks at every page at all seven. Colors move nothing, as one page of each
 template shows.
 """
 

@@ -1,6 +1,6 @@
 """Each page in Chromium, straight from the file system: accessible, quiet, nothing off screen.
 
-A look is a colour scheme and a width. Axe sees one page of each template, and each page that has
+A look is a color scheme and a width. Axe sees one page of each template, and each page that has
 changed, in all four; any other page in one of them, without the sizes of targets, which take half
 of axe's time, and in each other one in which its text looks like no text before. `pytest
 --thorough`, which runs once a week, shows axe all pages in all looks. Whether a page fits its
@@ -15,7 +15,7 @@ import pytest
 import thorough
 from accessible import (
     RULES,
-    RULES_OF_COLOUR,
+    RULES_OF_COLOR,
     WIDER_THAN_THE_PAGE,
     barriers,
     looks,
@@ -139,13 +139,13 @@ def test_page_is_accessible_and_fits(name, quiet_tab, site, request):
     quiet.evaluate("document.getAnimations().forEach(animation => animation.finish())")
     for turn, (look, width) in enumerate(looks(quiet)):
         found = []
-        if all_of_them:  # dark differs from light in its colours alone
-            found += barriers(quiet, RULES_OF_COLOUR if look.startswith("dark") else RULES)
+        if all_of_them:  # dark differs from light in its colors alone
+            found += barriers(quiet, RULES_OF_COLOR if look.startswith("dark") else RULES)
         elif turn == chosen:
             # To know how large targets are, axe asks for the place of all that is on the page.
             found += barriers(quiet, without=["target-size"])
         elif new_looks(quiet):
-            found += barriers(quiet, RULES_OF_COLOUR)
+            found += barriers(quiet, RULES_OF_COLOR)
         if look.startswith("light"):
             if quiet.evaluate(WIDER_THAN_THE_PAGE, width):
                 found.append("scrolls sideways")

@@ -12,8 +12,8 @@ from charseq.reference import softmax
 
 SCREENS = [(1300, 900), (390, 844)]
 PLUS, MINUS = (0xF3, 0xCF, 0x5C), (0xA9, 0xA4, 0xF2)  # on a light page
-# The colours at these places of the picture, as shown.
-COLOURS = """([xs, ys]) => {
+# The colors at these places of the picture, as shown.
+COLORS = """([xs, ys]) => {
     const {width, height} = document.querySelector(".hero-view canvas");
     const {data} = document.querySelector(".hero-view canvas").getContext("2d")
         .getImageData(0, 0, width, height);
@@ -61,7 +61,7 @@ def test_a_letter_gets_the_column_and_the_bars_of_the_package(quiet, site):
     wide = quiet.locator(".hero-view canvas").bounding_box()["width"]
     tops = [*range(46 + 4, 46 + 5 * 24, 24), *range(174, 174 + 2 * 195, 2)]
     xs = [int(wide) - hero.MARGIN - hero.COLUMN * back + 5 for back in (1, 2)]
-    for found, state in zip(quiet.evaluate(COLOURS, [xs, tops]), expected[:-3:-1], strict=True):
+    for found, state in zip(quiet.evaluate(COLORS, [xs, tops]), expected[:-3:-1], strict=True):
         *rgb, alpha = np.array(found).T  # the named rows are laid over the page, which is white
         on_white = 255 + (np.array(rgb) - 255) * alpha / 255
         value = state[file["units"]]

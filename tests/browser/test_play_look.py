@@ -192,15 +192,15 @@ def test_the_states_shown_are_those_of_the_package(look, trained):
     for unit in (0, 7, net.hidden_size - 1):
         choose_unit(page, unit)
         np.testing.assert_allclose(states_shown(page), states[:, unit], atol=0.00501)
-    colours = page.locator(".play-look-text span").evaluate_all(
+    colors = page.locator(".play-look-text span").evaluate_all(
         "all => all.map(cell => cell.style.backgroundColor)"
     )
     below = page.locator(".play-look-text span").evaluate_all(
         "all => all.map(cell => cell.classList.contains('play-look-below'))"
     )
-    for value, colour, is_below in zip(states[:, unit], colours, below, strict=True):
+    for value, color, is_below in zip(states[:, unit], colors, below, strict=True):
         if abs(value) > 0.05:
-            assert ("minus" if value < 0 else "plus") in colour
+            assert ("minus" if value < 0 else "plus") in color
             assert is_below == (value < 0)
     assert page.locator(".play-look-text").text_content() == TEXT  # it is still text
 
@@ -440,7 +440,7 @@ def test_the_places_that_miss_a_unit_most_are_buttons_that_lead_there(look, trai
     file, net, vocab = trained
     page = look(unit=3)
     page.get_by_role("checkbox", name="Silence unit 3").check()
-    assert page.get_by_text("Unit 3 is silenced. Its colours show the state").is_visible()
+    assert page.get_by_text("Unit 3 is silenced. Its colors show the state").is_visible()
     ids = vocab.encode(file["text"])
     costs = [
         -np.log2(reference.softmax(one.read(ids)[0])[np.arange(len(ids) - 1), ids[1:]])

@@ -1,6 +1,6 @@
 """One key for an equation, the code that computes it, its symbols and its tests.
 
-An equation labelled ``rnn-step`` is the function ``rnn_step``, which cites it; the notation page
+An equation labeled ``rnn-step`` is the function ``rnn_step``, which cites it; the notation page
 refers to it; tests named ``test_rnn_step_…`` check it. ``{equation-table}`` shows the code of every
 equation and ``{equation-proofs}`` its tests, ``{code-of} rnn_step`` shows the lines of a function,
 and ``{notation-of} W_ih h`` shows rows of the notation page.

@@ -10,7 +10,7 @@ from html import escape
 from docutils import nodes
 from myst_nb.sphinx_ import HideCodeCellNode
 
-# Names, punctuation and blanks have the colour of the code around them, in both of the theme's
+# Names, punctuation and blanks have the color of the code around them, in both of the theme's
 # styles, so they need no mark of their own. Such marks were a twentieth of what a page weighs.
 PLAIN = re.compile(r'<span class="[npw]">([^<]*)</span>')
 # Of a formula in a line and the sign behind it, a browser may put the sign on the next line.

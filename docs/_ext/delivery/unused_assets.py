@@ -1,7 +1,7 @@
 """Keep pages light: no page loads what it does not use.
 
 Extensions add their style sheets and scripts to every page, which doubles what a phone downloads.
-And seven eighths of MyST-NB's styles are the 256 colours of a terminal, which no output here has,
+And seven eighths of MyST-NB's styles are the 256 colors of a terminal, which no output here has,
 and two thirds of sphinx-design's are for classes that no page here has.
 """
 

@@ -23,7 +23,7 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 
-# charseq.plotting's colours and their partners on a dark page. Coloured cells and the text on them
+# charseq.plotting's colors and their partners on a dark page. Colored cells and the text on them
 # (plotting.CELL_INK) look the same on both, except in heat maps. custom.css has the same roles.
 DARK = {
     "#1a1a1a": "#e6e6e6",  # ink
@@ -31,7 +31,7 @@ DARK = {
     "#d55e00": "#ff8c42",  # orange: input
     "#009e73": "#3ddc97",  # green: output
     "#a2559c": "#e09fd9",  # violet: blame
-    "#767676": "#9a9a9a",  # grey
+    "#767676": "#9a9a9a",  # gray
     "#8a6400": "#f0c94e",  # gold: positive
     "#5a50c8": "#aaa4ff",  # indigo: negative
     "#c01530": "#ff8a95",  # red, and a frame: wrong

@@ -22,7 +22,7 @@ from charseq.reference import softmax
 
 FILE = "reference-net-8bit.js"
 STILL = "hero.svg"
-CSS = Path(__file__).parents[2] / "_static" / "custom.css"  # whose colours the still has
+CSS = Path(__file__).parents[2] / "_static" / "custom.css"  # whose colors the still has
 TEXT = 'In this example, the word "list" is a type (a list of numbers'
 NAMED = {
     77: "round brackets",
@@ -74,7 +74,7 @@ def order_of_rows(net, vocab):
 
 
 def png(levels):
-    """Return an image of 16 shades of grey, from 0 to 15, as PNG in an address."""
+    """Return an image of 16 shades of gray, from 0 to 15, as PNG in an address."""
     rows, columns = levels.shape
     # Two pixels a byte, and at the start of each line the number of its filter, 0.
     even = np.pad(levels.astype("u1"), ((0, 0), (0, columns % 2)))
@@ -176,7 +176,7 @@ def stage(up):
     return f"""\
 <div class="hero-stage" role="group" aria-label="A network at work">
 <div class="hero-names"><label>your text</label>
-<ol class="hero-rows" aria-label="Units: choose one to colour the text by it">
+<ol class="hero-rows" aria-label="Units: choose one to color the text by it">
 {names}<li>195 others</li></ol><p>the calmest at the top</p>
 <p class="hero-scale" aria-hidden="true"><i></i><span>−1</span><span>0</span><span>1</span></p>
 </div>

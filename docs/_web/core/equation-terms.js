@@ -24,7 +24,7 @@ import { number, show, symbolPieces } from "./formats.js";
  * @property {string[]} rows names of the rows; a lone "" for a bias, which is drawn as one row
  * @property {string[]} columns names of the columns
  * @property {{row?: number, column?: number}} mark what the heat map frames
- * @property {number} [scale] value of the strongest colour
+ * @property {number} [scale] value of the strongest color
  * @property {ArrayLike<number>} small the numbers of the small picture: those of this step
  * @property {number} wide columns of the small picture
  * @property {string} shape
@@ -148,7 +148,7 @@ const lookAtParameter = (symbol, { model, pass, chars, t, unit }) => {
 
 /**
  * The numbers of a term that has some at every step: number j of step k is
- * data[k * stride + offset + j]. `scale` is the value of the strongest colour.
+ * data[k * stride + offset + j]. `scale` is the value of the strongest color.
  * @typedef {object} Steps
  * @property {ArrayLike<number>} data
  * @property {number} stride

@@ -29,7 +29,7 @@ export const kindOf = (
 
 /** A source of random choices. @param {number} seed a whole number */
 const chooser = (seed) => {
-  // Mixes the bits of a counter, so that neighbouring seeds choose very differently.
+  // Mixes the bits of a counter, so that neighboring seeds choose very differently.
   let state = seed >>> 0;
   /** @template T @param {T[]} choices */
   return (choices) => {

@@ -1,4 +1,4 @@
-// A text whose characters are painted in the colours of numbers from -1 to 1. It stays text. One
+// A text whose characters are painted in the colors of numbers from -1 to 1. It stays text. One
 // character is chosen, by mouse or by arrow keys. Of a long text one page is shown, the one with
 // the chosen character.
 import { number, show } from "../core/formats.js";
@@ -169,9 +169,9 @@ export const paintedText = (choose) => {
       cells.forEach((cell, k) => {
         const value = valueOf(page * PAGE + k);
         const shade = Math.round(Math.min(1, Math.abs(value)) * STEPS);
-        const colour = value < 0 ? "minus" : "plus";
+        const color = value < 0 ? "minus" : "plus";
         cell.style.backgroundColor = shade
-          ? `color-mix(in srgb, var(--play-${colour}) ${(100 * shade) / STEPS}%, var(--play-zero))`
+          ? `color-mix(in srgb, var(--play-${color}) ${(100 * shade) / STEPS}%, var(--play-zero))`
           : "";
         cell.classList.toggle("play-look-below", value < 0 && shade > 0);
       });

@@ -177,7 +177,7 @@ export const showPanels = async (root, file, options) => {
 
   const bits = el("p");
   const places = el("div", { class: "play-row" });
-  const colours = el("p", { class: "play-note" }); // what they mean while a unit is silenced
+  const colors = el("p", { class: "play-note" }); // what they mean while a unit is silenced
   const silence = (() => {
     const tick = check({
       label: "",
@@ -196,9 +196,9 @@ export const showPanels = async (root, file, options) => {
       input: tick.input,
       label(/** @type {number} */ now) {
         words.textContent = `Silence unit ${now}: the network reads 0 in place of its state`;
-        colours.textContent = `Unit ${now} is silenced. Its colours show the state that it still ` +
+        colors.textContent = `Unit ${now} is silenced. Its colors show the state that it still ` +
           "computes, but the network reads 0 in its place.";
-        colours.hidden = !silent;
+        colors.hidden = !silent;
       },
     };
   })();
@@ -359,7 +359,7 @@ export const showPanels = async (root, file, options) => {
     el("div", { class: "play-row" }, preset, copy),
     progress,
     units,
-    colours,
+    colors,
     painted.element,
     place.element,
     el("section", {}, el("h3", {}, "Without the unit"), silence.element, about, bits, places),

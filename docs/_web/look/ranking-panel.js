@@ -70,7 +70,7 @@ export const rankingPanel = ({ getUnit, showUnit, say }) => {
       "p",
       {},
       "Which unit’s state tells best whether a character is inside brackets? Choose a unit above, " +
-        "look at its colours, and press the button when you have found it.",
+        "look at its colors, and press the button when you have found it.",
     ),
     check,
   );

@@ -47,7 +47,7 @@ export const cloth = (units, named) => {
     at: -1,
   };
   /** @type {Record<string, string>} */
-  const colours = {};
+  const colors = {};
   /** @type {number[][]} red, green and blue of −1, 0 and 1 */
   let ends = [];
   let [wide, high, start] = [0, 0, 0]; // of the canvas; where the first letter begins
@@ -93,7 +93,7 @@ export const cloth = (units, named) => {
   const draw = () => {
     if (!ends.length) return;
     const { letters, unit, at, caret } = view;
-    const { minus, plus, lineMinus, linePlus } = colours;
+    const { minus, plus, lineMinus, linePlus } = colors;
     const density = devicePixelRatio || 1;
     if (canvas.width !== wide * density) canvas.width = wide * density;
     if (canvas.height !== high * density) canvas.height = high * density;
@@ -104,7 +104,7 @@ export const cloth = (units, named) => {
     start = Math.min(0, Math.max(start, 2 * COLUMN - caret * COLUMN)); // the caret is in view
     const first = Math.max(0, Math.floor(-start / COLUMN));
     const last = Math.min(letters.length, Math.ceil((fits - start) / COLUMN));
-    pen.font = `600 16px ${colours.mono}`;
+    pen.font = `600 16px ${colors.mono}`;
     pen.textAlign = "center";
     for (let t = first; t < last; t++) {
       const x = start + t * COLUMN;
@@ -113,9 +113,9 @@ export const cloth = (units, named) => {
         const [y, height] = placeOf(row);
         cell(value(t, units[row]), minus, plus, x, y, COLUMN - 1, height);
       }
-      pen.fillStyle = colours.letter;
+      pen.fillStyle = colors.letter;
       pen.globalAlpha = 0.55;
-      if (value(t, unit) < -0.1) pen.fillRect(x, 1, COLUMN, 2); // the sign, without colour
+      if (value(t, unit) < -0.1) pen.fillRect(x, 1, COLUMN, 2); // the sign, without color
       pen.globalAlpha = letters[t] === "\n" ? 0.55 : 1;
       pen.fillText(letters[t] === " " ? " " : show(letters[t]), x + COLUMN / 2, 26);
       pen.globalAlpha = 1;
@@ -136,7 +136,7 @@ export const cloth = (units, named) => {
     }
     const row = units.indexOf(unit);
     const [top, height] = placeOf(row);
-    pen.strokeStyle = pen.fillStyle = colours.letter;
+    pen.strokeStyle = pen.fillStyle = colors.letter;
     pen.lineWidth = 1;
     if (row >= named && count > 0) {
       pen.strokeRect(start + first * COLUMN - 0.5, top - 1.5, count * COLUMN, height + 3);
@@ -149,22 +149,22 @@ export const cloth = (units, named) => {
     beam.style.transform = `translateX(${start + view.caret * COLUMN}px)`; // which shifts no layout
   };
 
-  const readColours = () => {
+  const readColors = () => {
     const style = getComputedStyle(canvas);
     for (const [name, property] of Object.entries(PROPERTIES)) {
       pen.fillStyle = style.getPropertyValue(property).trim();
-      colours[name] = String(pen.fillStyle); // as six digits
+      colors[name] = String(pen.fillStyle); // as six digits
     }
-    colours.mono = style.getPropertyValue("--hero-mono");
+    colors.mono = style.getPropertyValue("--hero-mono");
     ends = ["minus", "zero", "plus"].map((name) =>
-      [1, 3, 5].map((place) => parseInt(colours[name].slice(place, place + 2), 16))
+      [1, 3, 5].map((place) => parseInt(colors[name].slice(place, place + 2), 16))
     );
   };
   new ResizeObserver(() => {
     [wide, high] = [canvas.clientWidth, canvas.clientHeight];
     if (ends.length) return draw();
-    onTheme(() => { // now it is on the page, and has colours
-      readColours();
+    onTheme(() => { // now it is on the page, and has colors
+      readColors();
       weave(0);
       draw();
     });

@@ -77,7 +77,7 @@ export const say = (root, text) => {
   status.timer = setTimeout(() => (region.textContent = text), 600);
 };
 
-/** Call now, and again whenever the colours of the page change. @param {() => void} paint */
+/** Call now, and again whenever the colors of the page change. @param {() => void} paint */
 export const onTheme = (paint) => {
   new MutationObserver(paint).observe(document.body, { attributeFilter: ["data-theme"] });
   for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"]) {

@@ -1,4 +1,4 @@
-// A heat map: the colour of a cell is its value, a stroke in it is the minus sign. Below it the
+// A heat map: the color of a cell is its value, a stroke in it is the minus sign. Below it the
 // same numbers unfold as a table.
 import { number } from "../core/formats.js";
 import { el, onTheme, scroll, table } from "./elements.js";
@@ -8,7 +8,7 @@ import { el, onTheme, scroll, table } from "./elements.js";
  * @property {string} label what the map shows, for readers who do not see it
  * @property {string[]} rowNames
  * @property {string[]} columnNames
- * @property {number} [scale] value of the strongest colour; by default the largest value
+ * @property {number} [scale] value of the strongest color; by default the largest value
  * @property {{row?: number, column?: number}} [mark] what is framed: a row, a column, or one cell
  */
 
@@ -28,7 +28,7 @@ export const heatMap = () => {
     const scale = how.scale ?? Math.max(1e-12, ...Array.from(values, Math.abs));
     canvas.setAttribute(
       "aria-label",
-      `${label}: ${rows} rows, ${columns} columns, colours from ${number(-scale, 2)} to ` +
+      `${label}: ${rows} rows, ${columns} columns, colors from ${number(-scale, 2)} to ` +
         number(scale, 2),
     );
     const wide = element.clientWidth || 320;
@@ -50,7 +50,7 @@ export const heatMap = () => {
 
   /**
    * @param {CanvasRenderingContext2D} pen @param {number} side of a cell
-   * @param {number} scale value of the strongest colour
+   * @param {number} scale value of the strongest color
    */
   const drawCells = (pen, side, scale) => {
     const columns = how.columnNames.length;

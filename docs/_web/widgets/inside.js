@@ -274,7 +274,7 @@ export const mount = (root, options) => {
     draw();
   });
   onTheme(drawSmall);
-  // Called first when the part is on the page, and so has its colours and its size.
+  // Called first when the part is on the page, and so has its colors and its size.
   new ResizeObserver(() => {
     drawMap();
     drawSmall();

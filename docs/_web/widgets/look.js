@@ -37,7 +37,7 @@ export const mount = (root, options) => {
     el(
       "p",
       {},
-      "Type a text, and see each character in the colour of one unit’s state. Choose any unit, " +
+      "Type a text, and see each character in the color of one unit’s state. Choose any unit, " +
         "look at what the network expects after any character, and let it go on from your text.",
     ),
     isLink ? el("p", {}, "Your link leads to one unit. Load the network to see it.") : "",
