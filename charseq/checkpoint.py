@@ -69,6 +69,7 @@ __all__ = [
     "start_folder",
 ]
 
+NETWORKS = ("reference-net",)  # folders of the package, each with a README
 FORMAT = 1
 FILES = ("config.json", "vocab.json", "weights.safetensors", "best.safetensors", "history.csv")
 Folder = str | os.PathLike[str]
@@ -211,12 +212,10 @@ def _explain_write_errors(folder: Folder) -> Iterator[None]:
 
 
 def _path_of(folder: Folder) -> Path:
-    """Return the path of a folder. The name reference-net means the package's, if none is here."""
+    """Return the path of a folder. The name of a network means the package's, if none is here."""
     path = Path(folder)
-    if str(folder) == "reference-net" and not path.exists():
-        from charseq.texts import REFERENCE_NET
-
-        return REFERENCE_NET
+    if str(folder) in NETWORKS and not path.exists():
+        return Path(__file__).parent / folder
     return path
 
 

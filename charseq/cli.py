@@ -35,7 +35,7 @@ RunFolder = Annotated[
 ]
 Text = Annotated[
     str,
-    typer.Argument(help="A text file, or a text such as python-reference.", show_default=False),
+    typer.Argument(help="A text file, or a text such as pride-train.", show_default=False),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 

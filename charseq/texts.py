@@ -1,9 +1,10 @@
 """Read a text that is already on your machine, by its name or from a file.
 
-Python's reference comes with the package, because each version of Python has a slightly different
-one, and everybody's network should learn from the same text. The file
-``python-reference/topics.txt`` holds the topics of ``help()``, sorted by their names, with a form
-feed between two of them, which :func:`load_text` replaces by a line break.
+Two texts come with the package. *Pride and Prejudice* is in ``pride-and-prejudice/chapters.txt``,
+and the README beside it says how the file was made. Python's reference is there because each
+version of Python has a slightly different one, and everybody's network should learn from the same
+text: ``python-reference/topics.txt`` holds the topics of ``help()``, sorted by their names. In both
+files a form feed separates two chapters or topics, and :func:`load_text` makes it a line break.
 """
 
 import codecs
@@ -16,14 +17,39 @@ from typing import IO
 
 __all__ = ["load_text", "texts"]
 
-REFERENCE_NET = Path(__file__).parent / "reference-net"  # see its README
-PYTHON_REFERENCE = Path(__file__).parent / "python-reference" / "topics.txt"
+PACKAGE = Path(__file__).parent
+NOVEL = PACKAGE / "pride-and-prejudice" / "chapters.txt"  # see the README beside it
+PYTHON_REFERENCE = PACKAGE / "python-reference" / "topics.txt"
+NOVEL_TEST = range(7, 61, 10)  # the numbers of the novel's chapters that no network has read,
+NOVEL_HELD_BACK = range(12, 61, 12)  # and of those that chose its settings
 CHUNK = 1 << 18  # bytes per read, so that a file of any size takes little memory
 
 
 def python_topics() -> list[str]:
     """Return the topics of Python's reference, in the order of their names."""
     return PYTHON_REFERENCE.read_text("utf-8").split("\f")
+
+
+def novel_chapters() -> list[str]:
+    """Return the 61 chapters of *Pride and Prejudice*, without their headings."""
+    return NOVEL.read_text("utf-8").split("\f")
+
+
+def _read_novel() -> str:
+    return "\n".join(novel_chapters())
+
+
+def _read_novel_train() -> str:
+    chapters = dict(enumerate(novel_chapters(), start=1))
+    for number in NOVEL_TEST:
+        del chapters[number]
+    held_back = [chapters.pop(number) for number in NOVEL_HELD_BACK]
+    return "\n".join([*chapters.values(), *held_back])
+
+
+def _read_novel_test() -> str:
+    chapters = novel_chapters()
+    return "\n".join(chapters[number - 1] for number in NOVEL_TEST)
 
 
 def _read_python_reference() -> str:
@@ -107,6 +133,18 @@ def _list_time_zone_cities() -> str:
 
 
 _TEXTS: dict[str, tuple[Callable[[], str], str]] = {
+    "pride-and-prejudice": (
+        _read_novel,
+        "the novel by Jane Austen, 1813",
+    ),
+    "pride-train": (
+        _read_novel_train,
+        "pride-and-prejudice without pride-test; its last 7.7 % are whole chapters, to hold back",
+    ),
+    "pride-test": (
+        _read_novel_test,
+        "chapters 7, 17, 27, 37, 47 and 57 of pride-and-prejudice, which no network has read",
+    ),
     "python-reference": (
         _read_python_reference,
         "what the help() of Python 3.11 shows about the language",
@@ -141,8 +179,8 @@ def texts() -> dict[str, str]:
     Examples
     --------
     >>> from charseq.texts import texts
-    >>> list(texts())
-    ['python-reference', 'reference-train', 'reference-test', 'unicode-names', 'time-zones']
+    >>> list(texts())[:3]
+    ['pride-and-prejudice', 'pride-train', 'pride-test']
     """
     return {name: description for name, (_, description) in _TEXTS.items()}
 
@@ -179,12 +217,12 @@ def load_text(source: str | Path, encoding: str = "utf-8") -> str:
     Examples
     --------
     >>> from charseq import load_text
-    >>> load_text("unicode-names").splitlines()[:2]
-    ['SPACE', 'EXCLAMATION MARK']
+    >>> load_text("pride-and-prejudice")[:72]
+    'It is a truth universally acknowledged, that a single man in possession\\n'
     >>> load_text("shakespeare")
     Traceback (most recent call last):
         ...
-    FileNotFoundError: 'shakespeare' is neither a file nor one of the texts python-reference, ...
+    FileNotFoundError: 'shakespeare' is neither a file nor one of the texts pride-and-prejudice, ...
     """
     if isinstance(source, str) and source in _TEXTS:
         return _TEXTS[source][0]()

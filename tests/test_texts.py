@@ -1,7 +1,9 @@
 """Texts by name or from a file, and the errors for files that are not text."""
 
 import codecs
+import hashlib
 import os
+import re
 import subprocess
 import sys
 import unicodedata
@@ -9,12 +11,13 @@ import zoneinfo
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from charseq import Corpus, Vocabulary, load_text
-from charseq.texts import python_topics, quote_path, texts
+from charseq.texts import NOVEL, novel_chapters, python_topics, quote_path, texts
 from conftest import chunks_of
 
 texts_in_utf8 = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
@@ -41,10 +44,41 @@ def nobody():
 @pytest.mark.parametrize("name", [name for name in texts() if ZONES or name != "time-zones"])
 def test_each_built_in_text_has_a_description_and_loads_the_same_each_time(name):
     assert 20 < len(texts()[name]) < 100
-    assert ("differ" in texts()[name]) == ("reference" not in name)  # those come with charseq
+    assert ("differ" in texts()[name]) == (name in {"unicode-names", "time-zones"})
     assert load_text(name) == load_text(name)
     assert load_text(name).endswith("\n")
     assert "\0" not in load_text(name)
+
+
+def test_the_novel_is_the_one_that_its_readme_describes():
+    readme = NOVEL.with_name("README.md").read_text("utf-8")
+    text = load_text("pride-and-prejudice")
+    assert hashlib.sha256(NOVEL.read_bytes()).hexdigest()[:16] in readme
+    assert f"{len(text):,} characters of {len(set(text))} kinds" in readme
+    for name in ("pride-and-prejudice", "pride-train", "pride-test"):
+        (row,) = re.findall(rf"^\| `{name}` \| .* \| ([\d,]+) \|$", readme, re.MULTILINE)
+        assert int(row.replace(",", "")) == len(load_text(name))
+    assert max(map(len, text.splitlines())) == 74
+    assert not set("_*\t\r") & set(text)
+
+
+def test_each_chapter_of_the_novel_is_in_one_part():
+    train, test, chapters = load_text("pride-train"), load_text("pride-test"), novel_chapters()
+    assert len(chapters) == 61
+    parts = [(chapter in train) + 2 * (chapter in test) for chapter in chapters]
+    assert [number for number, part in enumerate(parts, 1) if part == 2] == [7, 17, 27, 37, 47, 57]
+    assert set(parts) == {1, 2}
+    held_back = train[-int(0.077 * len(train)) :]
+    begun = [number for number, chapter in enumerate(chapters, 1) if chapter[-200:] in held_back]
+    assert begun == [12, 24, 36, 48, 60]
+    assert held_back[:200] in chapters[11]
+
+
+def test_hardly_a_passage_of_the_novels_test_part_can_be_copied():
+    train, test = load_text("pride-train"), load_text("pride-test")
+    known = {train[start : start + 30] for start in range(len(train) - 29)}
+    copied = [test[start : start + 30] in known for start in range(len(test) - 29)]
+    assert f"{np.mean(copied):.2%} are also" == "0.01% are also"
 
 
 def test_python_reference_is_long_and_has_about_a_hundred_distinct_characters():
@@ -234,8 +268,8 @@ def test_the_error_for_an_unknown_name_lists_the_known_ones():
     with pytest.raises(FileNotFoundError) as caught:
         load_text("shakespeare")
     assert str(caught.value) == (
-        "'shakespeare' is neither a file nor one of the texts python-reference, reference-train, "
-        "reference-test, unicode-names, time-zones"
+        "'shakespeare' is neither a file nor one of the texts pride-and-prejudice, pride-train, "
+        "pride-test, python-reference, reference-train, reference-test, unicode-names, time-zones"
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 LIBRARIES = ("torch", "numpy", "matplotlib", "ipython")
 # How examples and cells are run and how their figures are drawn.
-DATA = ("python-reference", "reference-net")  # folders of the package
+DATA = ("pride-and-prejudice", "python-reference", "reference-net")  # folders of the package
 RUNNERS = ("cells.py", "figures.py", "gallery.py", "workers.py", "questions.py")
 
 
