@@ -30,9 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-RunFolder = Annotated[
-    str, typer.Argument(help="A run folder, or reference-net.", show_default=False)
-]
+RunFolder = Annotated[str, typer.Argument(help="A run folder, or austen.", show_default=False)]
 Text = Annotated[
     str,
     typer.Argument(help="A text file, or a text such as pride-train.", show_default=False),

@@ -12,8 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 LIBRARIES = ("torch", "numpy", "matplotlib", "ipython")
+# Folders of the package.
+DATA = ("austen", "pride-and-prejudice", "python-reference", "reference-net")
 # How examples and cells are run and how their figures are drawn.
-DATA = ("pride-and-prejudice", "python-reference", "reference-net")  # folders of the package
 RUNNERS = ("cells.py", "figures.py", "gallery.py", "workers.py", "questions.py")
 
 

@@ -1,0 +1,197 @@
+"""The networks that come with the package: their READMEs against their files, and their texts."""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import charseq
+from charseq import Corpus, NGram, load_net, load_text
+from charseq.checkpoint import NETWORKS, load_model, read_config, read_history
+from charseq.language_model import evaluate
+from charseq.texts import PYTHON_REFERENCE, reference_paragraphs
+
+TEXTS = {  # what each network read, and what judges it
+    "austen": ("pride-train", "pride-test"),
+    "reference-net": ("reference-train", "reference-test"),
+}
+
+
+class Network:
+    """A network of the package: its folder, the bytes of its files, and what its README states."""
+
+    def __init__(self, name):
+        self.name, self.folder = name, Path(charseq.__file__).parent / name
+        self.files = {path.name: path.read_bytes() for path in self.folder.iterdir()}
+        self.readme = self.files["README.md"].decode()
+        self.train, self.test = TEXTS[name]
+
+    def stated(self, what):
+        """Return the number in the row of the README's table that begins with `what`."""
+        (row,) = re.findall(rf"^\| {re.escape(what)} \| ([\d,.]+)", self.readme, re.MULTILINE)
+        return float(row.replace(",", ""))
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def network(request):
+    return Network(request.param)
+
+
+# --- the networks ---------------------------------------------------------------------------------
+
+
+def test_a_network_and_its_documents_take_less_than_a_megabyte(network):
+    assert sum(map(len, network.files.values())) <= 1_000_000
+
+
+def test_the_readme_states_the_size_of_the_folder_and_of_the_network(network):
+    others = sum(len(data) for name, data in network.files.items() if name != "README.md")
+    assert network.stated("bytes of all other files") == others
+    net, _ = load_net(network.name)
+    config = read_config(network.name)["model"]
+    assert f"{config['cell']} of {net.hidden_size} units" in network.readme
+    assert f"an embedding of {config['embedding_size']} numbers" in network.readme
+
+
+def test_the_readme_states_the_digest_of_the_weights(network):
+    digest = hashlib.sha256(network.files["weights.safetensors"]).hexdigest()
+    assert digest[:16] in network.readme
+
+
+def test_the_readme_states_the_bits_per_character_on_the_test_part(network):
+    model, vocab = load_model(network.name)
+    test = Corpus.from_text(load_text(network.test), vocab)
+    bits = evaluate(model.double(), test, batch_size=1) / np.log(2)
+    assert f"{bits:.3f}" == f"{network.stated('bits per character on the test part'):.3f}"
+
+
+def test_the_readme_states_the_command_that_made_the_network(network):
+    (command,) = re.findall(r"^\$ charseq train ((?:.*\\\n)*.*)$", network.readme, re.MULTILINE)
+    words = command.replace("\\\n", " ").split()
+    options = dict(zip(words[1::2], words[2::2], strict=True))
+    config = read_config(network.name)
+    model, settings = config["model"], config["settings"]
+    assert words[0] == config["text"]["text"] == network.train
+    assert options.pop("--cell") == model["cell"].lower()
+    assert float(options.pop("--valid")) == config["text"]["valid"]
+    del options["--out"]
+    for option, value in options.items():
+        name = option.removeprefix("--").replace("-", "_")
+        name = {"hidden": "hidden_size", "embedding": "embedding_size"}.get(name, name)
+        known = model[name] if name in model else settings[name]
+        assert str(known) == value or float(known) == float(value), option
+
+
+def test_the_history_ends_at_the_step_of_the_weights_and_holds_only_measurements(network):
+    history = read_history(network.name)
+    assert all(np.isfinite(record.valid_loss) for record in history)
+    bits = min(record.valid_loss for record in history) / np.log(2)
+    stated = network.stated("bits per character on the held-back part")
+    assert f"{bits:.3f}" == f"{stated:.3f}"
+
+
+def test_a_network_is_measured_the_same_without_torch(network):
+    net, vocab = load_net(network.name)
+    ids = vocab.encode(load_text(network.test))
+    logits, _ = net.read(ids[:-1])
+    logits = logits.astype(np.float64)
+    logits -= logits.max(axis=1, keepdims=True)
+    nats = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(logits)), ids[1:]]
+    bits = nats.mean() / np.log(2)
+    assert abs(bits - network.stated("bits per character on the test part")) < 1e-3
+
+
+def test_the_text_that_a_network_read_is_the_one_that_its_run_names(network):
+    read = read_config(network.name)["text"]
+    _, vocab = load_net(network.name)
+    train = Corpus.from_text(load_text(network.train), vocab)
+    assert len(train) == read["characters"]
+    assert train.digest() == read["sha256"]
+
+
+def test_the_readme_states_what_the_tables_reach(network):
+    _, vocab = load_net(network.name)
+    test = Corpus.from_text(load_text(network.test), vocab)
+    valid = read_config(network.name)["text"]["valid"]
+    train, _ = Corpus.from_text(load_text(network.train), vocab).split(valid=valid)
+    for order in (5, 8):
+        bits = NGram(order, train).bits_per_character(test.ids)
+        stated = network.stated(f"bits per character of the {order}-gram")
+        assert f"{bits:.3f}" == f"{stated:.3f}"
+
+
+def test_a_network_writes_the_same_text_in_another_folder_without_importing_torch(
+    network, tmp_path
+):
+    code = (
+        f"import sys; from charseq.cli import main; sys.argv[1:] = ['sample', {network.name!r},"
+        "'--seed', '1', '--length', '100']\n"
+        "try: main()\nfinally: print('torch' in sys.modules)"
+    )
+    texts = []
+    for folder in (tmp_path, tmp_path / "other"):
+        folder.mkdir(exist_ok=True)
+        ran = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder
+        )
+        texts.append(ran.stdout)
+    assert texts[0] == texts[1]
+    assert len(texts[0]) > 100
+    assert texts[0].endswith("False\n")
+
+
+def test_a_folder_called_like_a_network_comes_first(network, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / network.name).mkdir()
+    with pytest.raises(ValueError, match=f"{network.name} is not a run folder"):
+        load_net(network.name)
+
+
+# --- the texts of reference-net -------------------------------------------------------------------
+
+
+def test_the_license_of_the_text_comes_with_it():
+    license_text = PYTHON_REFERENCE.with_name("LICENSE.txt").read_text("utf-8")
+    assert "Python Software Foundation" in license_text
+    assert "PYTHON SOFTWARE FOUNDATION LICENSE VERSION 2" in license_text
+
+
+def test_the_test_part_does_not_stand_in_the_training_part():
+    train, test = load_text("reference-train"), load_text("reference-test")
+    for paragraph in test.split("\n\n"):
+        words = " ".join(paragraph.split())
+        if len(words) >= 20:
+            assert f"\n\n{paragraph}\n\n" not in train
+    assert set(test) <= set(json.loads(Network("reference-net").files["vocab.json"])["chars"])
+
+
+def test_no_paragraph_stands_twice_in_the_training_part():
+    words = [" ".join(part.split()) for part in load_text("reference-train").split("\n\n")]
+    long = [part for part in words if len(part) >= 20]
+    assert len(long) == len(set(long)) > 1_000
+
+
+def test_repeats_are_left_out_of_the_shorter_topic_but_kept_with_short_paragraphs(monkeypatch):
+    topics = [
+        "A sentence of the long topic.\n\nNote:\n\nAnother sentence of it." + "\n" * 40,
+        "Note:\n\nA  sentence of the long\ntopic.\n\nOnly in the shorter one.",
+        "Note:\n\nAnother sentence of it.",
+    ]
+    monkeypatch.setattr("charseq.texts.python_topics", lambda: topics)
+    long = ["A sentence of the long topic.", "Note:", "Another sentence of it."]
+    assert reference_paragraphs() == [*long, "Note:", "Only in the shorter one."]
+    without = reference_paragraphs(without=["Another sentence of it."])
+    assert without == [*long[:2], "Note:", "Only in the shorter one."]
+
+
+def test_the_texts_are_those_that_the_readme_names():
+    readme = Network("reference-net").readme
+    text, test = load_text("python-reference"), load_text("reference-test")
+    assert f"{len(text):,} characters (`python-reference`)" in readme
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] in readme
+    assert f"{len(test):,} characters (`reference-test`)" in readme
