@@ -68,7 +68,7 @@ def test_a_part_that_all_pages_of_fix_it_have_stands_for_the_page():
     assert faq.places_of(asked(*places)) == ["fix/a", "fix/a#a-part-of-its-own", "fix/b"]
 
 
-# --- Fix it ---------------------------------------------------------------------------------------
+# --- Error messages -------------------------------------------------------------------------------
 
 ABOUT = {
     "fix/a": {"group": "shapes", "symptom": "Zeros", "message": "ValueError: x", "newer": "An x"},

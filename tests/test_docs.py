@@ -36,6 +36,16 @@ def test_the_site_states_at_least_the_equations_of_the_first_chapters():
     } <= EQUATIONS.keys()
 
 
+def test_the_menu_calls_each_page_by_words_of_its_title():
+    entries = re.findall(r"^(.+) <([a-z/-]+)>$", (ROOT / "docs/index.md").read_text("utf-8"), re.M)
+    assert len(entries) > 15
+    for entry, page in entries:
+        gallery = page == "gallery/index"
+        path = ROOT / ("examples/GALLERY_HEADER.rst" if gallery else f"docs/{page}.md")
+        title = re.search(r"^(?:# )?(.+)\n=+$|^# (.+)$", path.read_text("utf-8"), re.M)
+        assert entry.lower() in title[0].lower()
+
+
 def test_code_that_pages_show_is_at_most_80_columns_wide():
     functions = equations.functions(private=True)
     pages = "".join(page.read_text("utf-8") for page in (ROOT / "docs").rglob("*.md"))

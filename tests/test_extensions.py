@@ -867,7 +867,7 @@ def test_what_a_build_checks_is_counted(toys):
     html = (toys / "good/_build/html/proof.html").read_text("utf-8")
     counted = dict(re.findall(r"<td[^>]*><p>(.*?)</p></td>\s*<td[^>]*><p>(\d+)</p>", html))
     assert counted["cells of code on them, run"] == "5"
-    assert counted["examples of the gallery, run"] == "1"
+    assert counted["experiments, run"] == "1"
     assert counted["equations, each with its code, symbols and tests"] == "1"
 
 

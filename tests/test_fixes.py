@@ -1,4 +1,4 @@
-"""Each page of Fix it breaks where it says, with the message that it says, and leaves nothing."""
+"""Each page of docs/fix breaks where it says, with the message that it says, and leaves nothing."""
 
 import json
 import os

@@ -261,7 +261,7 @@ def is_right(place, right):
 
 
 def messages():
-    """Return each message of Fix it, with the pages that have it."""
+    """Return each message of docs/fix, with the pages that have it."""
     found = {}
     for path in sorted((ROOT / "docs" / "fix").glob("*.md")):
         about = yaml.safe_load(path.read_text("utf-8").split("---\n")[1])

@@ -32,7 +32,7 @@ def questions_of(topic):
 def places_of(question):
     """Return the sections that answer a question, each once, in the order of its facts.
 
-    Of a page of Fix it, a part that every such page has stands for the whole page.
+    Of a page about a mistake, a part that every such page has stands for the whole page.
     """
     places = (fact["at"] for fact in question["facts"] if fact["at"] != "here")
     return list(dict.fromkeys(PART.sub("", place) for place in places))

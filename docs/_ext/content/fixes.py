@@ -1,4 +1,4 @@
-"""The section Fix it: one page per mistake, and lists of them by message and by symptom.
+"""The pages behind Error messages: one per mistake, and lists of them by message and by symptom.
 
 A page in docs/fix names in its front matter its ``group``, what a reader sees (``symptom``) and, if
 PyTorch or Python prints one, the ``message``, and if releases differ, what a ``newer`` one prints.
@@ -98,7 +98,7 @@ class AskField(SphinxDirective):
         return [ask_field()]
 
 
-TABS = {INDEX: "Error messages and symptoms", "questions/index": "Questions"}
+TABS = {INDEX: "Error messages", "questions/index": "Questions"}
 FIELD = """\
 <form class="ask on-screen{waits}" role="search" action="{action}">
 <label for="ask">Paste your error message, or ask in your own words</label>

@@ -1,4 +1,4 @@
-"""Link the first use of each term of the glossary on a chapter or a page of Fix it to its entry.
+"""Link the first use of each term of the glossary on a chapter or a page of docs/fix to its entry.
 
 The entries of a ``{glossary}`` are linked by their headwords, or by the words that a comment in the
 entry lists, ``% links: word, other word``; regular plurals are found, too. ``% except: words``

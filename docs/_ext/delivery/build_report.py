@@ -41,12 +41,15 @@ def counts(env):
     yield "pages of this site", len(env.found_docs)
     yield "cells of code on them, run", len(code)
     yield "statements about results, checked in these cells", count(r"^ *assert\b", code)
-    yield "examples of the gallery, run", len(examples)
+    yield "experiments, run", len(examples)
     yield "statements about results, checked in them", count(r"^ *assert\b", examples)
-    yield "messages that pages of *Fix it* provoke and quote", count("^message: ", fixes)
+    yield (
+        "error messages that pages provoke and quote",
+        count("^message: ", fixes),
+    )
     yield "exercises", count(r"\{admonition\} Exercise ", pages.values())
     yield "mistakes that they foresee, each with a reply", count(r"\.mistake\(", code)
-    yield "entries of *Questions that people ask*", len(asked)
+    yield "entries of *Questions*", len(asked)
     yield "facts of their answers", sum(len(question["facts"]) for question in asked)
     yield "equations, each with its code, symbols and tests", len(equations.equations())
     yield "files of code in the package", len(package)
@@ -64,7 +67,7 @@ def counts(env):
 # What the row of figures on the home page says of some of them.
 ROW = {
     "statements about results, checked in these cells": "statements about numbers, each checked",
-    "messages that pages of *Fix it* provoke and quote": "error messages, each provoked on purpose",
+    "error messages that pages provoke and quote": "error messages, each provoked on purpose",
     "exercises": "exercises",
     "mistakes that they foresee, each with a reply": "wrong answers that get a reply",
     "test functions": "tests",

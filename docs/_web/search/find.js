@@ -1,4 +1,4 @@
-// The search for other pages, such as the field of Fix it: `find`, which bundles/search.js hands
+// The search for other pages, such as the field of Error messages: `find`, which bundles/search.js hands
 // over. It answers with the best sections of some pages, and shows nothing itself.
 //
 //   const { find } = await load("bundles/search.js");

@@ -16,10 +16,10 @@ const STILL = 400; // ms without a key, before a screen reader is told
 const HINT = "Type some words, paste an error message, or name a function or a symbol. " +
   "Enter opens the first result, arrow keys go to the others, and Escape closes the search.";
 const HELP = /** @type {const} */ ([
-  ["fix/index.html#by-message", "All error messages"],
-  ["questions/index.html", "Questions that people ask"],
-  ["learn/index.html", "All chapters"],
-  ["glossary.html", "The glossary"],
+  ["fix/index.html#by-message", "Error messages"],
+  ["questions/index.html", "Questions"],
+  ["learn/index.html", "Chapters"],
+  ["glossary.html", "Glossary"],
   ["genindex.html", "The index of functions"],
 ]);
 /** @type {SearchIndex | undefined} */
