@@ -103,7 +103,7 @@ plt.show()
 # %%
 # The exception: a GRU
 # --------------------
-# In the candidate of a GRU, the second bias :math:`b_{hn}` stands inside
+# In the candidate of a GRU, the second bias :math:`b_{hn}` is inside
 # :math:`r \odot (W_{hn} h + b_{hn})`, and so the reset gate multiplies it.
 # Here the two biases get different gradients, and you cannot merge them.
 

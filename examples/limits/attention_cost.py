@@ -1,6 +1,8 @@
 r"""
-From which length on does attention cost more than a GRU?
-=========================================================
+At what length does attention start to cost more than a GRU?
+============================================================
+
+.. _from-which-length-on-does-attention-cost-more-than-a-gru:
 
 A GRU does the same work for each character. Attention, :eq:`attention`,
 compares each character with all that came before it. So it starts cheap

@@ -3,7 +3,7 @@ What does padding cost, and what does it change?
 ================================================
 
 A batch can hold texts of different lengths in two ways. *Padded* rows are
-filled up to the longest. A *packed* batch has the real letters only, and
+padded to the longest. A *packed* batch has the real letters only, and
 fewer rows take part the later the step is. Here one layer reads the same
 texts one by one, padded and packed. We count its work, and then compare
 the states.

@@ -41,7 +41,7 @@ labels = dict(zip(names, np.transpose(rows), strict=True))
 # -----------------------------------------------
 # Take a character inside and one outside. The AUC is the probability that
 # the unit's state is larger inside. At 1 it is larger in all pairs, and at
-# 0 in none: such a unit falls where others rise, and tells as much.
+# 0 in none: such a unit falls where others rise, and says as much.
 
 
 def auc(states, inside):

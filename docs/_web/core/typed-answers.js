@@ -72,11 +72,12 @@ const replyToNumber = ({ answer, mistakes }, typed) => {
   const nearly = (says) => ({ verdict: "nearly", says });
   if (near(-right)) return nearly("The sign is wrong.");
   const given = decimals(typed.trim());
+  const places = `${digits} decimal ${digits === 1 ? "place" : "places"}`;
   // Of 0.8 rounded to 1, or of 2.30 rounded to 2, nothing is right so far.
   const tells = given ? values[0] !== 0 : digits === 1 && Math.abs(right) >= 1;
   const isShort = given < digits && tells;
   if (isShort && near(right, 0.5 * 10 ** -given)) {
-    return nearly(`Right so far. Give ${digits} ${digits === 1 ? "decimal" : "decimals"}.`);
+    return nearly(`Right so far. Give it to ${places}.`);
   }
   const rounded = mistakes.find(([written]) =>
     isShort && near(Number(written), 0.5 * 10 ** -given)
@@ -108,7 +109,7 @@ const replyToNumber = ({ answer, mistakes }, typed) => {
     if (digits && near(right * Math.LN2)) return nearly("That is in nats, not in bits.");
     if (digits && near(1 / right)) return nearly("You have one over the answer.");
     if (near(right, Math.abs(right) / 50) && digits) {
-      return nearly(`You are within 2 %. Give ${digits} decimals, and round at the end only.`);
+      return nearly(`You are within 2 %. Give it to ${places}, and round at the end only.`);
     }
   }
   const whole = digits || values.some(Number.isInteger);
