@@ -87,11 +87,15 @@ REPLIES = {
     ],
     "nearly": [
         (TANH, "-0.716", "The sign is wrong."),
-        (TANH, "0.72", "Right so far. Give 3 decimals."),
+        (TANH, "0.72", "Right so far. Give it to 3 decimal places."),
         (TANH, "1.433", "You are off by a factor of 2."),
         (TANH, "7.163", "You are off by a factor of 10."),
         (TANH, "0.239", "You are off by a factor of 1/3."),
-        (TANH, "0.708", "You are within 2 %. Give 3 decimals, and round at the end only."),
+        (
+            TANH,
+            "0.708",
+            "You are within 2 %. Give it to 3 decimal places, and round at the end only.",
+        ),
         (TANH, "1.396", "You have one over the answer."),
         (PRECISE, "1.586", "That is in bits, not in nats."),
         (PRECISE, "0.762", "That is in nats, not in bits."),

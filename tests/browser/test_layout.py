@@ -1,185 +1,7 @@
-"""How each page lies in its window: all of it in view, no narrow column, nothing torn or covered.
-
-One look at a page and a width measures all of this: some milliseconds. A normal run looks at every
-page at two widths, and at the pages of each template and those that have changed at all seven;
-`pytest --thorough` looks at every page at all seven. Colors move nothing, as one page of each
-template shows.
-"""
+"""The look at a page's layout, which test_pages.py takes at each page, finds what is wrong."""
 
 import pytest
-import thorough
-from test_pages import ONE_OF_EACH_TEMPLATE, PAGES, noise_of
-
-WIDTHS = (320, 390, 768, 1024, 1280, 1366, 1920)  # px
-USUAL = (390, 1280)
-
-# A box within the text that scrolls shows everything in the end. The column of the text scrolls,
-# too, where the screen is narrow, but nobody should have to move a whole page for one formula.
-FAULTS = """() => {
-    const article = document.querySelector("article");
-    const ON_THE_EDGE = ["p", "h1", "h2", "h3", "figure", ".math-wrapper", ".cell figure img",
-        ".cell figcaption"].map(name => `section > ${name}`).join();
-    const faults = [];
-    const fault = (what, element) =>
-        faults.push(`${what}: ${element.outerHTML.replace(/\\s+/g, " ").slice(0, 120)}`);
-    const styles = new Map();
-    const styleOf = (element) => {
-        if (!styles.has(element)) styles.set(element, getComputedStyle(element));
-        return styles.get(element);
-    };
-    const isSeen = (element) => element.checkVisibility({opacityProperty: true})
-        && !element.closest(".play-unseen, .map-question, .sphx-glr-thumbcontainer p");
-
-    // What lies outside of the boxes that cut off what is too wide for them.
-    for (const element of article.querySelectorAll("*")) {
-        if (!element.checkVisibility() || element.closest(".play-unseen")) continue;
-        const {left, right, width} = element.getBoundingClientRect();
-        if (!width) continue;
-        for (let box = element.parentElement; box; box = box.parentElement) {
-            const {overflowX} = styleOf(box);
-            const isRoot = box === document.documentElement;
-            if (overflowX === "visible" && !isRoot) continue;
-            if (/auto|scroll/.test(overflowX) && box.closest("article")) break;
-            const shown = isRoot ? {left: 0, right: innerWidth} : box.getBoundingClientRect();
-            const beyond = Math.max(shown.left - left, right - shown.right);
-            if (beyond <= 1) continue;
-            fault(`${Math.round(beyond)} px cut off`, element);
-            break;
-        }
-    }
-
-    // Text, formulas, figures and captions that do not begin on the edge of the text.
-    const first = article.querySelector("section > p");
-    const edge = first?.getBoundingClientRect().left;
-    for (const element of article.querySelectorAll(ON_THE_EDGE)) {
-        const {left, width} = element.getBoundingClientRect();
-        if (first && width && Math.abs(left - edge) > 1) fault("off the axis", element);
-    }
-
-    // Columns of a table that are narrower than a word or twelve characters of what is in them.
-    for (const cell of article.querySelectorAll("td, th")) {
-        const signs = [...cell.querySelectorAll("math, code")].map(sign => sign.textContent);
-        const text = signs.reduce((rest, sign) => rest.replace(sign, ""), cell.textContent.trim());
-        if (text.length <= 12 || !/\\s/.test(text) || !cell.checkVisibility()) continue;
-        if (cell.colSpan > 1 || cell.closest(".play")) continue;
-        const size = parseFloat(styleOf(cell).fontSize);
-        if (cell.clientWidth < 12 * 0.5 * size) fault("a narrow column", cell);
-        else if (cell.scrollWidth > cell.clientWidth + 1) fault("a word too long", cell);
-    }
-
-    // Lines that begin with a sign, which belongs to what is before it.
-    const texts = [];
-    const walker = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
-    const range = document.createRange();
-    for (let node; node = walker.nextNode();) {
-        if (!node.data.trim() || !isSeen(node.parentElement)) continue;
-        const before = node.previousSibling;
-        texts.push(node);
-        if (before?.nodeType !== 1 || !/^[.,;:!?)’”…]/.test(node.data)) continue;
-        range.setStart(node, 0);
-        range.setEnd(node, 1);
-        const sign = range.getBoundingClientRect();
-        const last = [...before.getClientRects()].pop();
-        if (!last?.width || sign.top <= last.bottom - 3) continue;
-        fault(`a line begins with ${node.data[0]}`, before);
-    }
-
-    // Letters and pictures that cover others. A formula, a drawing and a box that scrolls are one.
-    const WHOLE = "math, svg, pre, canvas, img, button, select, textarea, input, .play-scroll, "
-        + ".table-wrapper, .output";
-    const leaves = [...article.querySelectorAll(WHOLE)]
-        .filter((element) => !element.parentElement.closest(WHOLE) && isSeen(element)
-            && !element.closest("[aria-hidden], label") && styleOf(element).position !== "absolute")
-        .map((element) => [element, [element.getBoundingClientRect()]]);
-    for (const node of texts) {
-        if (node.parentElement.closest(`${WHOLE}, [aria-hidden], .headerlink, label`)) continue;
-        range.selectNodeContents(node);
-        leaves.push([node.parentElement, [...range.getClientRects()]]);
-    }
-    const boxes = leaves
-        .flatMap(([element, parts]) => parts.map((rect) => ({element, rect})))
-        .filter(({rect}) => rect.width > 1 && rect.height > 1)
-        .sort((a, b) => a.rect.top - b.rect.top);
-    let open = [];
-    for (const {element, rect} of boxes) {
-        open = open.filter((other) => other.rect.bottom > rect.top + 6);
-        const other = open.find((one) => one.element !== element
-            && Math.min(one.rect.right, rect.right) - Math.max(one.rect.left, rect.left) > 3
-            && Math.min(one.rect.bottom, rect.bottom) - rect.top > 6);
-        if (other) {
-            const {tagName, textContent} = other.element;
-            fault(`covered by ${tagName} ${textContent.trim().slice(0, 30)}`, element);
-        }
-        open.push({element, rect});
-    }
-    return faults;
-}"""
-UNFOLD = "document.querySelectorAll('details').forEach(box => { box.open = true })"
-PLACES = """() => [...document.querySelectorAll("article *")].map(element => {
-    if (element.closest(".copybtn, .sd-summary-state-marker")) return ""; // they move by themselves
-    const {left, top, width, height} = element.getBoundingClientRect();
-    return [left, top, width, height].map(Math.round).join();
-})"""
-
-
-@pytest.fixture(scope="session")
-def window(browser):
-    """A page that many tests use one after the other, and a switch between mouse and touch."""
-    page = browser.new_page()
-    noise_of(page)
-    devtools = page.context.new_cdp_session(page)
-
-    def touch(is_on):
-        devtools.send("Emulation.setTouchEmulationEnabled", {"enabled": is_on})
-
-    yield page, touch
-    page.close()
-
-
-def open_with_parts(page, file):
-    page.goto(file.as_uri())
-    page.evaluate(UNFOLD)
-    for part in page.locator("[data-play]").all():
-        part.scroll_into_view_if_needed()
-        part.locator(".play-part").wait_for()
-    page.evaluate("scrollTo({top: 0, behavior: 'instant'})")  # what is sticky is in its place
-
-
-def faults(window, width, both=True):
-    """Return what is wrong with the page at a width, by mouse and by touch, or by the likelier."""
-    page, touch = window
-    page.set_viewport_size({"width": width, "height": 900})
-    page.wait_for_function("width => innerWidth === width", arg=width)
-    found = set()
-    for is_touched in (False, True) if both else (width < 800,):
-        touch(is_touched)
-        found.update(page.evaluate(FAULTS))
-    return sorted(found)
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_all_of_a_page_lies_where_a_reader_can_see_it(name, window, site, request):
-    page, _ = window
-    is_asked = request.config.getoption("thorough") or name in ONE_OF_EACH_TEMPLATE
-    widths = WIDTHS if is_asked or thorough.page_has_changed(name) else USUAL
-    page.set_viewport_size({"width": widths[0], "height": 900})
-    open_with_parts(page, site / name)
-    found = {width: faults(window, width, both=len(widths) > 2) for width in widths}
-    assert {width: what for width, what in found.items() if what} == {}
-
-
-@pytest.mark.parametrize("name", sorted(ONE_OF_EACH_TEMPLATE))
-def test_light_and_dark_are_laid_out_alike(name, window, site):
-    page, _ = window
-    page.set_viewport_size({"width": 1280, "height": 900})
-    open_with_parts(page, site / name)
-    places = []
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        places.append(page.evaluate(PLACES))
-    page.emulate_media(color_scheme="light")
-    assert places[0] == places[1]
-
+from layout import faults, moved_by_the_dark, switch_of
 
 CELLS = "<td style='width: 40px'>one word after another word</td><td>{}</td>"
 BROKEN = {
@@ -195,16 +17,22 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-def test_what_is_wrong_is_found(fault, window):
-    page, _ = window
+def test_what_is_wrong_is_found(fault, page):
     page.set_content(f"<article>{BROKEN[fault]}</article>")
-    found = faults(window, 1024)
+    found = [what for _, what in faults(page, switch_of(page), [1024])]
     assert len(found) >= 1
     assert all(fault in one for one in found), found
 
 
-def test_what_scrolls_is_not_cut_off(window):
-    page, _ = window
+def test_what_scrolls_is_not_cut_off(page):
     row = "<p style='width: 500px'><b>wide</b></p>"
     page.set_content(f"<article><div style='overflow: auto; width: 200px'>{row}</div></article>")
-    assert faults(window, 1024) == []
+    assert [*faults(page, switch_of(page), [1024])] == []
+
+
+def test_what_the_dark_moves_is_found(page):
+    page.set_content("<article><p>text</p></article>")
+    assert not moved_by_the_dark(page)
+    wide = "@media (prefers-color-scheme: dark) { p { padding: 1em } }"
+    page.set_content(f"<style>{wide}</style><article><p>text</p></article>")
+    assert moved_by_the_dark(page)

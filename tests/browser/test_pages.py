@@ -4,7 +4,7 @@ A look is a color scheme and a width. Axe sees one page of each template, and ea
 changed, in all four; any other page in one of them, without the sizes of targets, which take half
 of axe's time, and in each other one in which its text looks like no text before. `pytest
 --thorough`, which runs once a week, shows axe all pages in all looks. Whether a page fits its
-window is asked of all pages always.
+window is asked of all pages always: at two widths, and at all seven where axe sees all looks.
 """
 
 import tomllib
@@ -21,6 +21,7 @@ from accessible import (
     looks,
     new_looks,
 )
+from layout import USUAL, WIDTHS, faults, moved_by_the_dark, show_all, switch_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -86,16 +87,16 @@ def quiet(page):
 def tab(browser):
     """A page that many tests use one after the other, and what it complains about."""
     page = browser.new_page()
-    yield page, noise_of(page)
+    yield page, switch_of(page), noise_of(page)
     page.close()
 
 
 @pytest.fixture
 def quiet_tab(tab):
     """As `quiet`, without a new page for each test: axe stays compiled, which saves a second."""
-    page, noise = tab
+    page, touch, noise = tab
     noise.clear()
-    yield page
+    yield page, touch
     assert noise == []
 
 
@@ -129,7 +130,7 @@ def in_all_looks(name, config):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_page_is_accessible_and_fits(name, quiet_tab, site, request):
-    quiet, all_of_them = quiet_tab, in_all_looks(name, request.config)
+    (quiet, touch), all_of_them = quiet_tab, in_all_looks(name, request.config)
     chosen = zlib.crc32(name.encode()) % 4  # of the four looks, the one for this page
     quiet.set_viewport_size({"width": 320, "height": 900})
     quiet.goto((site / name).as_uri())
@@ -153,6 +154,10 @@ def test_page_is_accessible_and_fits(name, quiet_tab, site, request):
         problems += [(look, problem) for problem in found]
     quiet.set_viewport_size(LARGE)
     problems += [("1600 px", problem) for problem in quiet.evaluate(TOO_LARGE_FOR_IT)]
+    show_all(quiet)
+    problems += faults(quiet, touch, WIDTHS if all_of_them else USUAL)
+    if name in ONE_OF_EACH_TEMPLATE and moved_by_the_dark(quiet):
+        problems.append(("dark", "something lies elsewhere"))
     assert problems == []
 
 
