@@ -107,6 +107,7 @@ sphinx_gallery_conf = {
     "subsection_order": [
         "../examples/cell",
         "../examples/training",
+        "../examples/scratch",
         "../examples/limits",
         "../examples/texts",
     ],

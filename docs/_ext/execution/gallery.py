@@ -4,6 +4,7 @@ import logging
 import random
 import re
 import sys
+from difflib import unified_diff
 from pathlib import Path
 
 import matplotlib
@@ -16,10 +17,11 @@ ORDER = (
     *("one_step", "unroll_hello", "parameter_shapes", "two_biases", "last_hidden"),
     *("bidirectional", "carry_state"),
     *("encode_onehot", "train_seed", "gradient_check", "learning_rates", "clipping"),
+    *("rnn_from_scratch", "gru_from_scratch", "lstm_from_scratch"),
     *("loss_floor", "context_needed", "add_head", "seed_distribution"),
     *("gradient_flow", "memory_length", "attention_cost", "linear_recurrence"),
     *("batch_scramble", "detach_graph", "baselines", "temperature", "embeddings"),
-    *("scaling", "real_text", "states_over_text", "unit_ranking", "packing"),
+    *("compression", "scaling", "real_text", "states_over_text", "unit_ranking", "packing"),
 )
 
 
@@ -94,6 +96,27 @@ def without_zip(app, docname, source):
     source[0] = ZIP.sub("", source[0])
 
 
+def code_lines(script):
+    """Return the lines of a script without those that are prose."""
+    _, _, code = script.read_text("utf-8").split('"""', 2)
+    return [line for line in code.strip().splitlines() if not line.startswith("#")]
+
+
+def show_difference(app, docname, source):
+    """End the page of a cell with what its program has in place of the plain RNN's lines."""
+    script = Path(app.srcdir, f"{docname}.py")
+    plain = script.with_name("rnn_from_scratch.py")
+    if script.match("scratch/*_from_scratch.py") and script != plain:
+        app.env.note_dependency(str(plain))
+        names = {"fromfile": plain.name, "tofile": script.name, "lineterm": ""}
+        lines = unified_diff(code_lines(plain), code_lines(script), **names, n=1)
+        title = "What differs from the plain RNN"
+        block = [title, "-" * len(title), "", ".. code-block:: diff", ""]
+        block += [f"    {line}".rstrip() for line in lines]
+        before, download, after = source[0].partition(".. _sphx_glr_download_")
+        source[0] = before + "\n".join(block) + "\n\n" + download + after
+
+
 def is_news(record):
     """Say whether a line of the log is worth showing: workers.py has run the examples before."""
     return "successfully executed 0 out of 0" not in record.getMessage()
@@ -104,5 +127,6 @@ def setup(app):
     app.connect("builder-inited", mend_notebooks, priority=600)  # after sphinx-gallery
     app.connect("autodoc-process-docstring", examples_of_a_name, priority=600)  # after numpydoc
     app.connect("source-read", without_zip)
+    app.connect("source-read", show_difference)
     app.connect("doctree-read", show_figure_first, priority=540)  # before anchors.py marks it
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
