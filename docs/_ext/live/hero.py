@@ -20,21 +20,24 @@ import widgets
 from charseq import NumpyNet, Vocabulary, load_text
 from charseq.reference import softmax
 
-FILE = "reference-net-8bit.js"
+NET = Path(__file__).parents[3] / "charseq" / "austen"
+FILE = "austen-8bit.js"
 STILL = "hero.svg"
 CSS = Path(__file__).parents[2] / "_static" / "custom.css"  # whose colors the still has
-TEXT = 'In this example, the word "list" is a type (a list of numbers'
+# From the start of a line, as in the novel: else it takes itself to be in the middle of one.
+TEXT = '\n\n"You dance very well," said she, "but are you rich?'
 NAMED = {
-    77: "round brackets",
-    107: "quotes",
-    14: "place in the line",
-    122: "indented line",
-    186: "start of a word",
+    22: "speech",
+    20: "place in the line",
+    149: "since a pause",
+    88: "capitalized word",
+    29: "start of a word",
 }
-UNIT = 77  # that paints the text at first
+UNIT = 22  # that paints the text at first
 BARS = 7
 # In pixels, as in hero.css and docs/_web/ui/cloth.js.
 COLUMN, MARGIN, TEXT_ROW, NAMED_TOP, NAMED_ROW, CLOTH_TOP = 11, 8, 40, 46, 24, 174
+CLOTH = 390  # high, and half of it where the view is low
 
 
 def in_8_bits(matrix):
@@ -49,7 +52,7 @@ def small_net():
 
     Each matrix has one factor a row. The biases, vectors, stay in float16.
     """
-    options, chars, weights = widgets.read_net()
+    options, chars, weights = widgets.read_net(NET)
     in_full, in_file = {}, {}
     for name, array in weights.items():
         if array.ndim == 1:
@@ -65,7 +68,7 @@ def small_net():
 
 def order_of_rows(net, vocab):
     """Return all units: those with names, then the others, the slowest first."""
-    _, states = net.read(vocab.encode(load_text("reference-test")[:2000]))
+    _, states = net.read(vocab.encode(load_text("pride-test")[:2000]))
     change = np.abs(np.diff(states, axis=0)).mean(axis=0)
     return [*NAMED, *(int(unit) for unit in change.argsort() if unit not in NAMED)]
 
@@ -119,8 +122,13 @@ def draw_still():
         f'<rect class="{side}" width="{len(TEXT)}" height="{len(cloth)}" mask="url(#{side}m)"/>'
         for side, sign in (("n", -1), ("p", 1))
     )
+    put = f"translateY({CLOTH_TOP}px) scale({COLUMN}"
+    thick, thin = (f"{high / len(cloth):.4f}" for high in (CLOTH, CLOTH / 2))
     css = CSS.read_text("utf-8")
     plus, minus = (re.findall(rf"--fill-{sign}: (#\w+)", css) for sign in ("positive", "negative"))
+    letters = re.sub(
+        "\n+", lambda ends: f'<tspan fill-opacity=".55">{"↵" * len(ends[0])}</tspan>', escape(TEXT)
+    )
     places = " ".join(str(COLUMN * k + COLUMN / 2) for k in range(len(TEXT)))
     return f"""\
 <svg xmlns="http://www.w3.org/2000/svg" width="100%" height="100%">
@@ -131,8 +139,8 @@ text {{
   text-anchor: middle; white-space: pre;
 }}
 image {{ image-rendering: pixelated; }}
-.c {{ transform: translateY({CLOTH_TOP}px) scale({COLUMN}, 2); }}
-@media (max-height: 450px) {{ .c {{ transform: translateY({CLOTH_TOP}px) scale({COLUMN}, 1); }} }}
+.c {{ transform: {put}, {thick}); }}
+@media (max-height: 450px) {{ .c {{ transform: {put}, {thin}); }} }}
 @media (prefers-color-scheme: dark) {{
   .n {{ fill: #7d75e6; }} .p {{ fill: #b8941f; }} .i {{ fill: #cfd0d0; }}
   .line .n {{ fill: {minus[1]}; }} .line .p {{ fill: {plus[1]}; }}
@@ -140,7 +148,7 @@ image {{ image-rendering: pixelated; }}
 </style>
 <svg x="100%" overflow="visible"><g transform="translate({-wide - MARGIN} 0)">
 <g class="line">{row_of(states[:, UNIT], 0, TEXT_ROW, 0)}</g>{below}
-<text class="i" y="26" x="{places}">{escape(TEXT)}</text>
+<text class="i" y="26" x="{places}">{letters}</text>
 {named}
 <g class="c">{layers}</g>
 </g></svg></svg>
@@ -167,17 +175,18 @@ def stage(up):
     net, vocab, _ = small_net()
     held = f"{net.read(vocab.encode(TEXT))[1][-1, UNIT]:.2f}".replace("-", "−")
     sentence = f"After “{TEXT[-1]}”, unit {UNIT} ({NAMED[UNIT]}) holds {held}."
+    others = net.hidden_size - len(NAMED)
     labels = ("Let it write", "Forget everything", "Silence this unit")  # they take their room
     buttons = "".join(f'<button type="button" disabled>{label}</button>' for label in labels)
     alt = (
-        f"The text “{escape(TEXT.strip())}”. Below each letter is a column of 200 cells, the state "
-        "of the network after it: five thick rows with names, and 195 thin ones."
+        f"The text “{escape(TEXT.strip())}”. Below each letter is a column of {net.hidden_size} "
+        f"cells, the state of the network after it: five thick rows with names, {others} thin ones."
     )
     return f"""\
 <div class="hero-stage" role="group" aria-label="A network at work">
 <div class="hero-names"><label>your text</label>
 <ol class="hero-rows" aria-label="Units: choose one to color the text by it">
-{names}<li>195 others</li></ol><p>the calmest at the top</p>
+{names}<li>{others} others</li></ol><p>the calmest at the top</p>
 <p class="hero-scale" aria-hidden="true"><i></i><span>−1</span><span>0</span><span>1</span></p>
 </div>
 <div class="hero-view"><img src="{up}_static/{STILL}" alt="{alt}" width="560" height="564"></div>

@@ -13,11 +13,10 @@ import { load } from "../ui/load.js";
 
 /** @import { NetworkFile } from "../core/weights.js" */
 
-const FILE = "reference-net-8bit.js";
+const FILE = "austen-8bit.js";
 const WRITES = 160; // letters, until it stops by itself
 const PAUSE = 70; // milliseconds between them
 const TEMPERATURE = 0.6;
-const UNNAMED = 195;
 
 /** The ids of the characters, the likeliest first. @param {number[]} p */
 const ranked = (p) => Array.from(p.keys()).sort((a, b) => p[b] - p[a]);
@@ -42,7 +41,7 @@ export const mount = async (root, options, place) => {
   const bars = [...part("next").children];
   const says = part("says");
   const names = [...part("rows").children].map((row) => String(row.textContent));
-  const named = units.length - UNNAMED;
+  const named = names.length - 1; // the last row has all others
 
   let unit = Number(options.get("unit") ?? units[0]);
   let pointed = { unit: -1, letter: -1 };
