@@ -21,8 +21,9 @@ class Budget(NamedTuple):
 BUDGETS = {
     # 21: the map, the field and what is solved have a style sheet or a script each.
     "home": Budget("index.html", "index.html", 12_600, 89_500, 21),
-    # 2,200 words with derivations in MathML, and the folded code of the figures.
-    "chapter": Budget("learn/*", "learn/gates.html", 34_000, 96_000, 24),
+    # 2,200 words with derivations in MathML, and the folded code of the figures. Real text has six
+    # passages that a network wrote.
+    "chapter": Budget("learn/*", "learn/gates.html", 35_500, 96_000, 24),
     "fix": Budget("fix/*", "fix/expected-hidden-size.html", 23_000, 64_500, 16),
     "questions": Budget("questions/*", "questions/shapes.html", 27_000, 54_700, 12),
     "gallery": Budget("gallery/*", "gallery/limits/gradient_flow.html", 13_000, 88_500, 21),

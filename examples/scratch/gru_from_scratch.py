@@ -3,9 +3,10 @@ How do you write a GRU from scratch in NumPy?
 =============================================
 
 Take the plain RNN of :doc:`/gallery/scratch/rnn_from_scratch`
-and exchange its cell. Nothing else changes, as the difference at the end of
-this page shows: the sums, the output layer, the check, the training and the
-writing stay the same to the letter.
+and exchange its cell for one with two gates. Nothing
+else changes, as the difference at the end of this page shows: the sums, the
+output layer, the check, the training and the writing stay the same to the
+letter.
 
 Don't expect it to learn this sentence in fewer updates than the plain RNN.
 Nothing in one sentence has to be kept for long, which is what gates are
