@@ -1,8 +1,9 @@
 """Figures. Each function draws on the axes it is given, or on new ones, and returns them.
 
 A color means one thing: orange what comes in, blue the memory, green what comes out, violet the
-blame. The sign of a number has gold and indigo, and what is wrong has red and a frame. Color-blind
-readers can tell them apart, and no meaning depends on color alone: values have their sign.
+blame. The sign of a number has gold and indigo, and what is wrong has red and a frame. What is none
+of these, such as the curves of two runs, is black and gray. Color-blind readers can tell them
+apart, and no meaning depends on color alone: values have their sign.
 """
 
 import re
@@ -34,7 +35,7 @@ POSITIVE, NEGATIVE = "#8a6400", "#5a50c8"  # gold and indigo
 WRONG = "#c01530"  # red, always with a frame
 CELL_INK = "#111111"  # text on a colored cell
 # All of these are pale enough for CELL_INK.
-DIVERGING = ["#a9a4f2", "#ffffff", "#f3cf5c"]  # -1, 0, +1
+DIVERGING = ["#9d96f4", "#ffffff", "#f2b91c"]  # -1, 0, +1
 PALE_BLUE, PALE_ORANGE, PALE_RED = "#6cb0dd", "#f2a65e", "#f9c7cd"
 
 
@@ -43,7 +44,7 @@ def plot_loss(
     ax: Axes | None = None,
     *,
     label: str | None = None,
-    color: str = BLUE,
+    color: str = INK,
     levels: dict[str, float] | None = None,
 ) -> Axes:
     """Draw the loss against the epoch or training step, with levels to compare it with.
@@ -262,7 +263,7 @@ def plot_text(values: ArrayLike, text: str, ax: Axes | None = None, *, width: in
     columns, rows = np.transpose(places)
     cells = np.full((len(lines), width), np.nan)  # no cell is drawn for nan
     cells[rows, columns] = numbers
-    _draw_cells(ax, cells, -0.5, edge="face")
+    _draw_cells(ax, cells, -0.5, edge="none")
     negative = numbers < -0.05
     ax.hlines(
         rows[negative] + 0.45,
@@ -318,18 +319,21 @@ def _draw_cells(ax: Axes, values: Any, start: float, edge: str) -> None:
 
     The cells are vector graphics, so that they stay sharp when a reader zooms in.
     """
-    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.colors import LinearSegmentedColormap, to_rgba
 
+    # The weaker a number, the more shines through, so that 0 has the color of the page.
+    minus, _, plus = DIVERGING
     rows, columns = values.shape
+    clear: list[Any] = [(0.5, to_rgba(color, 0)) for color in (minus, plus)]
     ax.pcolormesh(
         start + np.arange(columns + 1),
         start + np.arange(rows + 1),
         np.ma.masked_invalid(values),
-        cmap=LinearSegmentedColormap.from_list("charseq", DIVERGING),
+        cmap=LinearSegmentedColormap.from_list("charseq", [(0, minus), *clear, (1, plus)]),
         vmin=-1,
         vmax=1,
         edgecolors=edge,
-        linewidth=1 if edge != "face" else 0.4,  # enough to close the seams
+        linewidth=1,
     )
 
 

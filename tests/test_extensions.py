@@ -503,7 +503,8 @@ def test_cells_run_and_their_figures_have_a_size_and_dark_colors(page_html, toys
         assert style.count("@media (prefers-color-scheme: dark)") == 1
         assert '[style*="fill: #0072b2"] { fill: #56b4e9 !important }' in style
         assert "text { font-family: system-ui" in style
-        assert ": #0072b2" in drawing
+        drawn = set(re.findall(r"(?:fill|stroke): (#\w{6})", drawing))
+        assert drawn <= set(re.findall(r'"stroke: (#\w{6})"', style))  # each has a partner
         assert "#ffffff" not in drawing  # the page shines through
 
 

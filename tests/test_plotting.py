@@ -233,11 +233,13 @@ def test_states_of_more_than_sixty_cells_show_only_minus_signs(steps, printed):
         assert texts(ax) == ["−", "−"]
 
 
-def test_colors_go_from_indigo_through_white_to_gold():
+def test_colors_go_from_indigo_through_nothing_to_gold():
     mesh = plot_states([[-1.0, 0.0, 1.0]]).collections[0]
-    low, middle, high = (to_hex(mesh.cmap(mesh.norm(value))) for value in (-1, 0, 1))
-    assert (low, high) == ("#a9a4f2", "#f3cf5c")
-    assert all(channel > 250 for channel in bytes.fromhex(middle[1:]))
+    low, half, middle, high = (mesh.cmap(mesh.norm(value)) for value in (-1, 0.5, 0, 1))
+    assert (to_hex(low, True), to_hex(high, True)) == ("#9d96f4ff", "#f2b91cff")
+    assert to_hex(half) == to_hex(high)
+    assert half[3] == pytest.approx(0.5, abs=1 / 128)  # of 256 colors
+    assert middle[3] < 1 / 100
 
 
 # --- a text ---------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
-from charseq.plotting import BLUE, GRAY, ORANGE
+from charseq.plotting import BLUE, GRAY
 
 # %%
 # Change one letter, and compare
@@ -56,16 +56,16 @@ for half, name in enumerate(("forwards", "backwards")):
 # letter.
 
 fig, axes = plt.subplots(2, 2, figsize=(4.6, 4.8), layout="constrained")
-directions = ((0, "forwards", BLUE), (1, "backwards", ORANGE))
+directions = ((0, "forwards"), (1, "backwards"))
 tops = (("one layer", one), ("layer 1", two))
 for row, (name, changes) in enumerate(tops):
-    for half, direction, color in directions:
+    for half, direction in directions:
         ax = axes[row, half]
         for letter in range(T):
             for step in range(T):
-                fill = color if changes[half, letter, step] else "none"
+                fill = BLUE if changes[half, letter, step] else "none"
                 ax.plot(step, letter, "s", ms=12, color=fill, mec=GRAY)
-        ax.set_title(f"{name}, {direction}", color=color, fontsize=11)
+        ax.set_title(f"{name}, {direction}", fontsize=11)
         ax.set(xticks=range(T), xlim=(-0.6, T - 0.4))
         ax.set(yticks=range(T), ylim=(T - 0.4, -0.6))
         ax.set_aspect("equal")

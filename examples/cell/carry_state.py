@@ -19,7 +19,7 @@ import torch
 
 import charseq
 from charseq import CharRNN, Corpus, Run, Settings, load_text
-from charseq.plotting import GRAY, INK, ORANGE
+from charseq.plotting import GRAY, INK
 
 # %%
 # A trained network
@@ -71,7 +71,7 @@ print("from character 8 on below 0.02:", (abs(extra[7:]) < 0.02).all())
 
 fig, ax = plt.subplots(figsize=(4.6, 3.0), layout="constrained")
 ax.axhline(0, color=GRAY, lw=1)
-ax.plot(read, extra, "o-", color=ORANGE, lw=2, ms=5)
+ax.plot(read, extra, "o-", color=INK, lw=2, ms=5)
 ax.text(6, 0.06, "as good as with the state", color=INK, va="bottom")
 ax.set(xlabel="characters read since the loss", xlim=(0, 20.5))
 ax.set(ylabel="extra bits per character", xticks=[1, 5, 10, 15, 20])

@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from torch import nn
 
 from charseq import RNNParams, Vocabulary, rnn_forward
-from charseq.plotting import BLUE, GRAY, ORANGE
+from charseq.plotting import BLUE, GRAY, INK
 
 # %%
 # One layer
@@ -71,11 +71,11 @@ for layer, states in enumerate((lower, upper)):
         numbers = "\n".join(f"{value:+.2f}" for value in state)
         ax.text(t + 0.5, layer + 0.5, numbers.replace("-", "−"), **centered)
 thick = {"fill": False, "linewidth": 3}
-ax.add_patch(Rectangle((-0.02, 1), 5.04, 1, edgecolor=ORANGE, **thick))
+ax.add_patch(Rectangle((-0.02, 1), 5.04, 1, edgecolor=INK, **thick))
 ax.add_patch(Rectangle((4.05, -0.06), 0.9, 2, edgecolor=BLUE, **thick))
 row = "outputs: the top layer, every step"
 column = "last_hidden: every layer, last step"
-ax.text(0, 2.12, row, color=ORANGE, weight="bold")
+ax.text(0, 2.12, row, color=INK, weight="bold")
 ax.text(5, -0.14, column, color=BLUE, weight="bold", ha="right", va="top")
 names = {"family": "monospace", "va": "center", "linespacing": 1.5}
 ax.text(5.15, 1.5, "outputs[:, -1]\n= last_hidden[-1]", **names)

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from charseq import CharRNN, Vocabulary, training_steps
-from charseq.plotting import BLUE, INK, ORANGE
+from charseq.plotting import GRAY, INK
 
 text = " learned deep learning"
 vocab = Vocabulary.from_text(text)
@@ -84,14 +84,14 @@ for name, sums in zip(names, (two, one, halved), strict=True):
 fig, ax = plt.subplots(figsize=(5.2, 3.5), layout="constrained")
 steps = np.arange(len(one))
 ring = {"markerfacecolor": "none", "markeredgecolor": INK, "markersize": 9}
-ax.plot(steps, two[:, unit], color=ORANGE, linewidth=2.5)
-ax.plot(steps, one[:, unit], color=BLUE, linewidth=2.5)
+ax.plot(steps, two[:, unit], color=INK, linewidth=2.5)
+ax.plot(steps, one[:, unit], color=GRAY, linewidth=2.5)
 ax.plot(steps, halved[:, unit], "o", **ring)
 ax.set(xlabel="steps of SGD", ylabel="$b_{ih} + b_{hh}$ of one unit")
 ax.set_title("Two biases: the first step is twice as long", loc="left")
 ax.spines[["top", "right"]].set_visible(False)
-ax.text(5.6, 0.43, "two biases", color=ORANGE, ha="right", weight="bold")
-ax.text(7.2, 0.02, "one bias", color=BLUE, weight="bold")
+ax.text(5.6, 0.43, "two biases", color=INK, ha="right", weight="bold")
+ax.text(7.2, 0.02, "one bias", color=GRAY, weight="bold")
 ax.text(7.2, -0.06, "○ two at half the rate", va="center")
 fig.set_label(
     "The sum of both biases of one unit over twelve steps. With two biases "
@@ -118,7 +118,7 @@ for gate, size in zip("rzn", largest, strict=True):
     print(f"gate {gate}: the two gradients differ by up to {size:.3f}")
 
 # %%
-# **What to notice.** The circles lie on the blue line: two biases at half
+# **What to notice.** The circles lie on the gray line: two biases at half
 # the rate are one bias. Only the first step is exactly twice as long. Then
 # the two runs have different gradients, and after twelve steps the sum has
 # moved 1.5 times as far.

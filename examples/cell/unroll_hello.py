@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 
 from charseq import RNNParams, Vocabulary, rnn_forward
 from charseq.diagrams import plot_unrolled
-from charseq.plotting import ORANGE, plot_states
+from charseq.plotting import INK, plot_states
 
 # %%
 # The net unrolled
@@ -61,7 +61,7 @@ for name, values in states.items():
 
 # sphinx_gallery_thumbnail_number = 2
 fig, axes = plt.subplots(2, 1, figsize=(4.8, 4.4), layout="constrained")
-frame = {"fill": False, "edgecolor": ORANGE, "linewidth": 3}
+frame = {"fill": False, "edgecolor": INK, "linewidth": 3}
 titles = {
     "with memory": "With memory: the two l's differ",
     "without memory": "$W_{hh} = 0$: the two l's are the same",

@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from charseq import CharRNN, Vocabulary, plot_loss, train
-from charseq.plotting import BLUE, GRAY, GREEN
+from charseq.plotting import GRAY, INK
 from charseq.reference import loss_floor
 
 text = " learned deep learning"
@@ -48,14 +48,12 @@ for head in (False, True):
 floor = loss_floor(len(vocab))
 fig, ax = plt.subplots(figsize=(5.4, 3.9), layout="constrained")
 ax.axhspan(0, floor, color=GRAY, alpha=0.15, linewidth=0)
-plot_loss(runs[False], ax=ax, color=BLUE)
-plot_loss(runs[True], ax=ax, color=GREEN)
+plot_loss(runs[False], ax=ax, color=GRAY)
+plot_loss(runs[True], ax=ax, color=INK)
 words = {"ha": "right", "weight": "bold", "linespacing": 1.4}
 said = {head: run[-1].prediction for head, run in runs.items()}
-ax.text(200, 1.12, f"no output layer:\n{said[False]}", color=BLUE, **words)
-ax.text(
-    200, 0.14, f"with output layer:\n{said[True]}", color=GREEN, **words
-)
+ax.text(200, 1.12, f"no output layer:\n{said[False]}", color=GRAY, **words)
+ax.text(200, 0.14, f"with output layer:\n{said[True]}", color=INK, **words)
 ax.text(200, 0.68, f"floor without: {floor:.3f}", ha="right")
 ax.set(xlim=(0, 202), ylim=(0, 2.5))
 ax.set_title("110 more parameters, and it can spell", loc="left")
@@ -67,8 +65,8 @@ fig.set_label(
 plt.show()
 
 # %%
-# **What to notice.** The loss of the blue net stays above the floor. The
-# green net passes it within fifty epochs and spells the sentence. Both nets
+# **What to notice.** The loss of the gray net stays above the floor. The
+# black net passes it within fifty epochs and spells the sentence. Both nets
 # have the same ten units. The only new part is
 # ``nn.Linear(hidden_size, vocab_size)`` after the ``nn.RNN``.
 

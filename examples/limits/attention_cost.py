@@ -13,7 +13,7 @@ and gets dearer. Only the length :math:`T` of the text changes. Both have
 import matplotlib.pyplot as plt
 import numpy as np
 
-from charseq.plotting import BLUE, GRAY, ORANGE
+from charseq.plotting import GRAY, INK
 
 # %%
 # Two formulas
@@ -99,12 +99,12 @@ crossing = int(lengths[of_attention > of_gru][0])
 print(f"H = {H}: attention multiplies more from T = {crossing} on")
 
 fig, ax = plt.subplots(figsize=(4.6, 3.4), layout="constrained")
-ax.loglog(lengths, of_gru, color=BLUE, lw=2)
-ax.loglog(lengths, of_attention, color=ORANGE, lw=2)
+ax.loglog(lengths, of_gru, color=GRAY, lw=2)
+ax.loglog(lengths, of_attention, color=INK, lw=2)
 ax.axvline(crossing, color=GRAY, lw=1, linestyle=(0, (4, 3)))
 ax.text(crossing * 0.85, 3e9, f"T = {crossing}", color=GRAY, ha="right")
-ax.text(1500, 1.2e7, "GRU", color=BLUE)
-ax.text(1100, 1.2e9, "attention", color=ORANGE, ha="right")
+ax.text(1500, 1.2e7, "GRU", color=GRAY)
+ax.text(1100, 1.2e9, "attention", color=INK, ha="right")
 ax.set(xlabel="characters in the text, $T$", ylabel="multiplications")
 ax.set(xlim=(1, 1e4), ylim=(5e3, 1e10))
 ax.spines[["top", "right"]].set_visible(False)

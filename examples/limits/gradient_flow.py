@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from charseq import RNNParams, rnn_forward
-from charseq.plotting import BLUE, GRAY, GREEN, PURPLE
+from charseq.plotting import GRAY, PURPLE
 
 H, T = 64, 50  # units, and random characters that are read
 
@@ -46,7 +46,7 @@ def sizes_back(radius, seed):
 # Three networks for each radius
 # ------------------------------
 
-radii = {0.5: BLUE, 1.0: GREEN, 1.5: PURPLE}
+radii = (0.5, 1.0, 1.5)
 sizes = {
     radius: np.array([sizes_back(radius, seed) for seed in range(3)])
     for radius in radii
@@ -57,17 +57,17 @@ for radius in radii:
 
 fig, ax = plt.subplots(figsize=(4.6, 3.6), layout="constrained")
 steps = np.arange(T + 1)
-for radius, color in radii.items():
-    line = {"color": color, "linestyle": (0, (4, 3)), "lw": 1}
+for radius in radii:
+    line = {"color": GRAY, "linestyle": (0, (4, 3)), "lw": 1}
     ax.semilogy(steps, radius**steps, **line)
     for one in sizes[radius]:
-        ax.semilogy(steps, one, color=color, lw=1.5)
+        ax.semilogy(steps, one, color=PURPLE, lw=1.5)
 for step in range(0, T + 1, 2):  # on the site, these dots appear in turn
     first = [sizes[radius][0, step] for radius in radii]
-    dots = ax.scatter([step] * 3, first, s=14, color=[*radii.values()])
+    dots = ax.scatter([step] * 3, first, s=16, color=PURPLE)
     dots.set_gid(f"appears-{step}")
-ax.text(26, 3e-6, r"$\rho = 0.5$", color=BLUE)
-ax.text(36, 3e-4, r"$\rho = 1$", color=GREEN)
+ax.text(26, 3e-6, r"$\rho = 0.5$", color=PURPLE)
+ax.text(36, 3e-4, r"$\rho = 1$", color=PURPLE)
 ax.text(36, 150, r"$\rho = 1.5$", color=PURPLE)
 ax.text(17, 3e6, "dashed: without tanh", color=GRAY, ha="center")
 ax.set(xlabel="steps back", ylabel="size of the blame", xlim=(0, T))

@@ -11,7 +11,7 @@ needs the result of the one before? Only the length :math:`T` changes.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from charseq.plotting import BLUE, ORANGE
+from charseq.plotting import GRAY, INK
 from charseq.reference import linear_recurrence, parallel_scan
 
 # %%
@@ -63,10 +63,10 @@ for T in (10, 100, 1000):
     print("T = {:4}: loop {:4}, scan {:2}".format(T, *measure(T)))
 
 fig, ax = plt.subplots(figsize=(4.6, 3.2), layout="constrained")
-ax.loglog(lengths, loop, "o-", color=ORANGE, ms=3)
-ax.loglog(lengths, scan, "o-", color=BLUE, ms=3)
-ax.text(250, 1200, "loop", color=ORANGE, ha="right")
-ax.text(1000, 55, "scan", color=BLUE, ha="center")
+ax.loglog(lengths, loop, "o-", color=GRAY, ms=3)
+ax.loglog(lengths, scan, "o-", color=INK, ms=3)
+ax.text(250, 1200, "loop", color=GRAY, ha="right")
+ax.text(1000, 55, "scan", color=INK, ha="center")
 ax.set(xlabel="steps, $T$", ylabel="longest chain of operations")
 ax.spines[["top", "right"]].set_visible(False)
 fig.set_label(

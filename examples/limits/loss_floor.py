@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from charseq import CharRNN, Vocabulary, plot_loss, train
-from charseq.plotting import BLUE, GRAY, GREEN
+from charseq.plotting import GRAY, INK
 from charseq.reference import loss_floor, softmax
 
 # %%
@@ -76,12 +76,13 @@ print(f"the highest probability that the first net gives: {highest:.1%}")
 
 fig, ax = plt.subplots(figsize=(5.4, 3.9), layout="constrained")
 ax.axhspan(0, floor, color=GRAY, alpha=0.15, linewidth=0)
-plot_loss(runs[TimesThree], ax=ax, color=GREEN)
-plot_loss(runs[CharRNN], ax=ax, levels={"knows nothing, ln 10": np.log(10)})
+plot_loss(runs[TimesThree], ax=ax, color=INK)
+levels = {"knows nothing, ln 10": np.log(10)}
+plot_loss(runs[CharRNN], ax=ax, color=GRAY, levels=levels)
 words = {"ha": "right", "weight": "bold"}
-ax.text(500, 0.99, "logits in [−1, 1]", color=BLUE, **words)
+ax.text(500, 0.99, "logits in [−1, 1]", color=GRAY, **words)
 ax.text(500, 0.68, f"floor for such logits: {floor:.3f}", ha="right")
-ax.text(500, 0.2, "the same logits × 3", color=GREEN, **words)
+ax.text(500, 0.2, "the same logits × 3", color=INK, **words)
 ax.set(xlim=(0, 505), ylim=(0, 2.7))
 ax.set_title("Bounded logits cannot enter the gray", loc="left")
 fig.set_label(

@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from charseq import CharRNN
-from charseq.plotting import BLUE, GRAY, ORANGE
+from charseq.plotting import GRAY, INK
 
 # %%
 # One network
@@ -58,8 +58,8 @@ def share_right(letters, seed, **cell):
 
 lengths = (3, 8, 20, 50)
 kinds = {
-    "plain RNN": (ORANGE, {"cell": "RNN"}),
-    "LSTM, forget bias 5": (BLUE, {"cell": "LSTM", "forget_bias": 5}),
+    "plain RNN": (GRAY, {"cell": "RNN"}),
+    "LSTM, forget bias 5": (INK, {"cell": "LSTM", "forget_bias": 5}),
 }
 shares, means = {}, {}
 for name, (_, cell) in kinds.items():
@@ -75,8 +75,8 @@ for name, (color, _) in kinds.items():
     for n, row in zip(lengths, shares[name], strict=True):
         ax.plot([n] * 3, row, "o", color=color, ms=4, alpha=0.5)
     ax.plot(lengths, means[name], color=color, lw=2)
-ax.text(24, 1.03, "LSTM, forget bias 5", color=BLUE, va="bottom")
-ax.text(6, 0.62, "plain RNN", color=ORANGE, va="bottom")
+ax.text(24, 1.03, "LSTM, forget bias 5", color=INK, va="bottom")
+ax.text(6, 0.62, "plain RNN", color=GRAY, va="bottom")
 ax.set(xlabel="letters after the bracket", ylabel="share of lines right")
 ax.set(ylim=(0.4, 1.12), xlim=(0, 53), yticks=[0.5, 0.6, 0.7, 0.8, 0.9, 1])
 ax.spines[["top", "right"]].set_visible(False)

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from charseq import CharRNN, Vocabulary, train
-from charseq.plotting import GRAY, GREEN, ORANGE
+from charseq.plotting import GRAY, INK
 from charseq.reference import loss_floor
 
 # %%
@@ -68,8 +68,8 @@ fig, ax = plt.subplots(figsize=(5.4, 3.2), layout="constrained")
 spread = 0.1 + 0.5 * (np.arange(len(seeds)) * 0.618 % 1)  # no dot hides one
 for row, (name, good) in enumerate(spelled.items()):
     x, y = losses[name], row + spread
-    ax.scatter(x[good], y[good], color=GREEN)
-    ax.scatter(x[~good], y[~good], facecolors="none", edgecolors=ORANGE)
+    ax.scatter(x[good], y[good], color=INK)
+    ax.scatter(x[~good], y[~good], facecolors="none", edgecolors=INK)
     ax.text(0.0023, row - 0.08, name, weight="bold")
     ax.text(9, row - 0.08, f"{good.sum()} of {len(seeds)}", ha="right")
 floor = loss_floor(len(vocab))

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from charseq import Corpus, NGram, load_text
-from charseq.plotting import BLUE, GRAY, ORANGE
+from charseq.plotting import GRAY, INK
 
 # %%
 # Count in nine tenths, measure on the last
@@ -37,14 +37,14 @@ for order in orders:
 
 uniform = np.log2(len(corpus.vocab))
 fig, ax = plt.subplots(figsize=(5.6, 3.5), layout="constrained")
-ax.plot(orders, held_back, "o-", color=ORANGE)
-ax.plot(orders, seen, "o-", color=BLUE)
+ax.plot(orders, held_back, "o-", color=INK)
+ax.plot(orders, seen, "o-", color=GRAY)
 ax.axhline(uniform, color=GRAY, linestyle=(0, (4, 3)), linewidth=1)
 level = f"knowing nothing: {uniform:.2f}"
 ax.text(6, uniform - 0.1, level, color=GRAY, ha="right", va="top")
 words = {"ha": "right", "va": "center", "weight": "bold"}
-ax.text(6, held_back[-1] + 0.5, "on new text", color=ORANGE, **words)
-ax.text(6, seen[-1] - 0.5, "on what it counted", color=BLUE, **words)
+ax.text(6, held_back[-1] + 0.5, "on new text", color=INK, **words)
+ax.text(6, seen[-1] - 0.5, "on what it counted", color=GRAY, **words)
 ax.set(ylabel="bits per character", ylim=(0, None))
 ax.set_xlabel("characters of each entry in the table")
 ax.set_title("On new text, longer tables help less and less", loc="left")
@@ -60,7 +60,7 @@ plt.show()
 # **What to notice.** The first three characters of context help most. Then
 # the two curves separate: the table knows its own text by heart, but many
 # of the longer strings in a new text are new to it. A network that stays
-# above the orange curve predicts no better than counting.
+# above the black curve predicts no better than counting.
 
 gain = -np.diff(held_back)  # what each further character brings on new text
 assert uniform > held_back[0]

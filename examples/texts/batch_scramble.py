@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
-from charseq.plotting import BLUE, CELL_INK, GRAY, ORANGE
+from charseq.plotting import CELL_INK, GRAY, PALE_BLUE
 
 B, T, V = 4, 6, 5
 generator = torch.Generator().manual_seed(0)
@@ -42,10 +42,10 @@ for batch_first in (True, False):
 # ----------------------------
 
 fig, axes = plt.subplots(1, 2, figsize=(5.6, 2.5), layout="constrained")
-for ax, batch_first, color in zip(axes, moved, (BLUE, ORANGE), strict=True):
+for ax, batch_first in zip(axes, moved, strict=True):
     for b in range(B):
         for t in range(T):
-            fill = color if moved[batch_first][b, t] else "none"
+            fill = PALE_BLUE if moved[batch_first][b, t] else "none"
             ax.plot(t, b, "s", markersize=16, color=fill, mec=GRAY)
     ax.plot(2, 0, "x", markersize=9, mew=2, color=CELL_INK)
     ax.set(xticks=range(T), xlim=(-0.6, T - 0.4), xlabel="time step")

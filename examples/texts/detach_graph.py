@@ -15,7 +15,7 @@ import torch
 
 from charseq import CharRNN, Corpus
 from charseq.corpus import streams
-from charseq.plotting import BLUE, ORANGE
+from charseq.plotting import GRAY, INK
 
 corpus = Corpus.from_text("to be or not to be, that is the question. " * 20)
 model = CharRNN(len(corpus.vocab), hidden_size=16, seed=0)
@@ -56,11 +56,11 @@ for detach, sizes in counts.items():
 
 fig, ax = plt.subplots(figsize=(5.4, 3.4), layout="constrained")
 batches = range(1, len(pieces) + 1)
-ax.plot(batches, counts[False], "o-", color=ORANGE)
-ax.plot(batches, counts[True], "o-", color=BLUE)
+ax.plot(batches, counts[False], "o-", color=GRAY)
+ax.plot(batches, counts[True], "o-", color=INK)
 kept, cut = counts[False][7], counts[True][7]
-ax.text(8.2, kept - 90, "state as it is", color=ORANGE, weight="bold")
-ax.text(8.2, cut + 25, "state.detach()", color=BLUE, weight="bold")
+ax.text(8.2, kept - 90, "state as it is", color=GRAY, weight="bold")
+ax.text(8.2, cut + 25, "state.detach()", color=INK, weight="bold")
 ax.set(xlabel="batch", ylabel="operations in the graph", ylim=(0, None))
 ax.set_title("One call keeps the graph from growing", loc="left")
 ax.spines[["top", "right"]].set_visible(False)

@@ -26,7 +26,7 @@ from charseq import (
     load_text,
 )
 from charseq.corpus import streams
-from charseq.plotting import BLUE, GRAY, ORANGE
+from charseq.plotting import GRAY, INK
 
 text = load_text("python-reference").lower()
 text = " ".join(re.findall("[a-z]+", text))[:100_000]  # letters and spaces
@@ -128,9 +128,10 @@ for seed in range(3):
 places = points(trained[0])
 fig, ax = plt.subplots(figsize=(5.4, 4.4), layout="constrained")
 for char, (left, up) in zip(corpus.vocab.chars, places, strict=True):
-    color = ORANGE if char in "aeiou" else GRAY if char == " " else BLUE
+    is_vowel = char in "aeiou"
     shown = "space" if char == " " else char
-    style = {"color": color, "size": 14, "weight": "bold"}
+    style = {"color": INK if is_vowel else GRAY, "size": 14}
+    style["weight"] = "bold" if is_vowel else "normal"
     ax.text(left, up, shown, ha="center", va="center", **style)
 low, high = places.min(axis=0) - 0.6, places.max(axis=0) + 0.6
 ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence, pad_sequence
 
-from charseq.plotting import BLUE, GRAY, ORANGE
+from charseq.plotting import GRAY, INK
 
 B, V, H = 32, 10, 8
 rng = np.random.default_rng(0)
@@ -76,7 +76,7 @@ for way, far in distance.items():
 # ----------------------
 
 fig, axes = plt.subplots(3, 1, figsize=(4.8, 5.6), layout="constrained")
-colors = {"one by one": GRAY, "padded": ORANGE, "packed": BLUE}
+colors = {"one by one": GRAY, "padded": GRAY, "packed": INK}
 for ax, counts, title in (
     (axes[0], calls, "calls, one after the other"),
     (axes[1], rows, "rows that are multiplied with the weights"),
@@ -92,8 +92,8 @@ for ax, counts, title in (
     ax.spines[:].set_visible(False)
 for way, far in distance.items():
     axes[2].plot(lengths, far, "o", color=colors[way], ms=5)
-axes[2].text(3, 0.06, "packed", color=BLUE)
-axes[2].text(22, distance["padded"].max(), "padded", color=ORANGE, va="top")
+axes[2].text(3, 0.06, "packed", color=INK)
+axes[2].text(22, distance["padded"].max(), "padded", color=GRAY, va="top")
 axes[2].set_title("distance from the right state", loc="left", fontsize=11)
 axes[2].set(xlabel="length of the text", xlim=(0, 42))
 axes[2].spines[["top", "right"]].set_visible(False)

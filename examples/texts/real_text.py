@@ -26,7 +26,7 @@ from charseq import (
     language_model_steps,
     load_text,
 )
-from charseq.plotting import BLUE, GRAY, ORANGE
+from charseq.plotting import GRAY, INK
 
 # %%
 # What counting reaches
@@ -66,14 +66,14 @@ for step, bits in held_back.items():
 # ------------------------
 
 fig, ax = plt.subplots(figsize=(5.6, 3.6), layout="constrained")
-ax.plot(range(1, 801), losses, color=BLUE, lw=1, alpha=0.5)
-ax.plot(*zip(*held_back.items(), strict=True), "o-", color=ORANGE)
+ax.plot(range(1, 801), losses, color=GRAY, lw=1, alpha=0.5)
+ax.plot(*zip(*held_back.items(), strict=True), "o-", color=INK)
 for name, mark in marks.items():
     ax.axhline(mark, color=GRAY, linestyle=(0, (4, 3)), linewidth=1)
     ax.text(1.05, mark - 0.06, name, color=GRAY, va="top")
 words = {"weight": "bold", "transform": ax.transAxes, "ha": "right"}
-ax.text(0.98, 0.8, "network, on new text", color=ORANGE, **words)
-ax.text(0.98, 0.72, "and on its batches", color=BLUE, **words)
+ax.text(0.98, 0.8, "network, on new text", color=INK, **words)
+ax.text(0.98, 0.72, "and on its batches", color=GRAY, **words)
 ax.set(xscale="log", xlim=(1, 800), ylim=(1.7, 7), xlabel="step")
 ax.set_ylabel("bits per character")
 ax.set_title("Past one table after the other", loc="left")

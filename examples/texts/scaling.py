@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.flop_counter import FlopCounterMode
 
 from charseq import CharRNN
-from charseq.plotting import BLUE, GRAY, GREEN, ORANGE
+from charseq.plotting import GRAY, INK
 
 V = 50  # characters, one-hot
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
@@ -103,17 +103,17 @@ panels = (
     ("numbers kept for\nthe backward pass", 1, {"B": "B, T, H"}),
     ("operations\nper character", -1, {"H": "H", "T": "T", "B": "B"}),
 )
-colors = {"H": ORANGE, "T": GREEN, "B": BLUE}
+styles = {"H": "o-", "T": "s--", "B": "^:"}
 fig, axes = plt.subplots(1, 3, figsize=(5.8, 3.2), layout="constrained")
 for i, (ax, (title, slope, labels)) in enumerate(
     zip(axes, panels, strict=True)
 ):
     ax.plot(times, np.float_power(times, slope), "--", color=GRAY, lw=1)
-    for name, color in colors.items():
-        ax.plot(times, growth[name][:, i], "o-", ms=4, color=color)
+    for name, style in styles.items():
+        ax.plot(times, growth[name][:, i], style, ms=4, color=INK)
     for name, label in labels.items():
         raised = 1.2 if label == "H" and i == 2 else 1  # off the T
-        place, words = growth[name][-1, i] * raised, {"color": colors[name]}
+        place, words = growth[name][-1, i] * raised, {"color": INK}
         ax.text(9.5, place, label, va="center", weight="bold", **words)
     ax.set(xscale="log", yscale="log", xlim=(0.8, 20), ylim=(0.1, 80))
     ax.set_xticks(times, [f"×{n}" for n in times])

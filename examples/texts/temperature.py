@@ -20,7 +20,7 @@ from charseq import (
     language_model_steps,
     load_text,
 )
-from charseq.plotting import BLUE, GREEN, ORANGE
+from charseq.plotting import GREEN, INK
 from charseq.sampling import probabilities
 
 # %%
@@ -59,15 +59,17 @@ labels = [repr(char)[1:-1] for char in vocab.decode(order)]
 
 fig, ax = plt.subplots(figsize=(5.4, 3.4), layout="constrained")
 words = {"ha": "right", "weight": "bold", "transform": ax.transAxes}
-colors = {0.3: BLUE, 1.0: GREEN, 2.0: ORANGE}
+strengths = {0.3: 1, 1.0: 0.6, 2.0: 0.3}
 entropy = {}
-for i, (temperature, color) in enumerate(colors.items()):
+for i, (temperature, alpha) in enumerate(strengths.items()):
     p = probabilities(logits[0], temperature=temperature)
     entropy[temperature] = -np.sum(p * np.log2(p + 1e-300))
     x = np.arange(10) + 0.27 * (i - 1)
-    ax.bar(x, p[order], width=0.25, color=color)
+    ax.bar(x, p[order], width=0.25, color=GREEN, alpha=alpha)
     name = f"temperature {temperature}: {entropy[temperature]:.1f} bits"
-    ax.text(0.98, 0.9 - 0.1 * i, name, color=color, **words)
+    ax.text(0.98, 0.9 - 0.1 * i, name, color=INK, **words)
+    place = {"markersize": 9, "transform": ax.transAxes}
+    ax.plot(0.48, 0.93 - 0.1 * i, "s", color=GREEN, alpha=alpha, **place)
 ax.set_xticks(range(10), labels, family="monospace")
 ax.set_xlabel('next character after "Ma", likeliest first')
 ax.set_ylabel("probability")

@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from charseq import CharRNN, NumpyNet, load_net, load_text
-from charseq.plotting import BLUE, GRAY, ORANGE
+from charseq.plotting import BLUE, GRAY
 
 net, vocab = load_net("reference-net")
 text = load_text("reference-test")  # the network has not learned from it
@@ -92,16 +92,17 @@ print("trained, for all kinds of brackets: {:.2f}, {:.2f}".format(*wide))
 fig, ax = plt.subplots(figsize=(4.6, 4.0), layout="constrained")
 ax.plot([0.5, 1], [0.5, 1], color=GRAY, lw=1, linestyle=(0, (4, 3)))
 ax.axhline(0.5, color=GRAY, lw=1)
-for name, color, size in (
-    ("shifted labels", GRAY, 4),
-    ("random weights", BLUE, 8),
-    ("trained", ORANGE, 10),
+for name, color, size, fill in (
+    ("shifted labels", GRAY, 4, GRAY),
+    ("random weights", BLUE, 9, "none"),
+    ("trained", BLUE, 12, BLUE),
 ):
-    ax.plot(*np.transpose(scores[name]), "o", color=color, ms=size)
+    style = {"color": color, "mfc": fill, "ms": size}
+    ax.plot(*np.transpose(scores[name]), "o", **style)
 (best,) = scores["trained"]
 words = {"fontsize": 12, "weight": "bold", "va": "center"}
 left = {"ha": "right", **words}
-ax.text(best[0] - 0.02, best[1], "trained", color=ORANGE, **left)
+ax.text(best[0] - 0.02, best[1], "trained", color=BLUE, **left)
 ax.text(0.75, 0.58, "random weights", color=BLUE, **words)
 ax.text(0.75, 0.42, "shifted labels", color=GRAY, **words)
 ax.set(xlabel="AUC on the half that it was chosen on")

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from charseq import CharRNN, Vocabulary
-from charseq.plotting import BLUE, GRAY, ORANGE
+from charseq.plotting import GRAY, INK
 
 text = " learned deep learning"
 vocab = Vocabulary.from_text(text)
@@ -130,14 +130,14 @@ for way in (by_norm, by_value):
 fig, (top, bottom) = plt.subplots(
     2, 1, figsize=(5.4, 5), sharex=True, layout="constrained"
 )
-colors = {"not clipped": ORANGE, "clipped at 1": BLUE}
+colors = {"not clipped": GRAY, "clipped at 1": INK}
 for name, color in colors.items():
     top.plot(range(1, 51), losses[name], color=color)
     bottom.plot(range(1, 51), norms[name], color=color)
 words = {"ha": "right", "weight": "bold"}
 peak = losses["not clipped"].max()
-top.text(50, 0.85 * peak, "not clipped", color=ORANGE, **words)
-top.text(50, 0.1 * peak, "clipped at 1", color=BLUE, **words)
+top.text(50, 0.85 * peak, "not clipped", color=GRAY, **words)
+top.text(50, 0.1 * peak, "clipped at 1", color=INK, **words)
 bottom.axhline(1, color=GRAY, linestyle=(0, (4, 3)), linewidth=1)
 bottom.text(1, 1.2, "clipped above this", color=GRAY)
 top.set(ylabel="loss", ylim=(0, None))

@@ -19,7 +19,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from charseq import Vocabulary
-from charseq.plotting import BLUE, GRAY, ORANGE
+from charseq.plotting import GRAY, GREEN, ORANGE
 
 # %%
 # Text to ids
@@ -63,8 +63,8 @@ fig, ax = plt.subplots(figsize=(4.4, 6.2), layout="constrained")
 ax.set_xticks(np.arange(size + 1) - 0.5, minor=True)
 ax.set_yticks(np.arange(steps + 1) - 0.5, minor=True)
 ax.grid(which="minor", color=GRAY, linewidth=0.4, alpha=0.5)
-ring = {"facecolors": "none", "edgecolors": ORANGE, "linewidths": 1.8}
-ax.scatter(x, range(steps), marker="s", s=100, color=BLUE)
+ring = {"facecolors": "none", "edgecolors": GREEN, "linewidths": 1.8}
+ax.scatter(x, range(steps), marker="s", s=100, color=ORANGE)
 ax.scatter(y, range(steps), marker="o", s=190, **ring)
 columns = [f"{i}\n{char}" for i, char in enumerate(chars)]
 rows = [f"{i} {chars[i]}" for i in x]
@@ -80,7 +80,7 @@ ax.tick_params(which="both", length=0)
 ax.spines[:].set_visible(False)
 fig.set_label(
     "One-hot matrix of the text, 21 rows by 10 columns. Each row has one "
-    "blue square for the character read and one orange ring for the "
+    "orange square for the character read and one green ring for the "
     "character to predict, which is where the next row has its square."
 )
 plt.show()

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from charseq import RNNParams, Vocabulary
-from charseq.plotting import BLUE, ORANGE
+from charseq.plotting import PURPLE
 from charseq.reference import (
     cross_entropy,
     cross_entropy_backward,
@@ -109,10 +109,10 @@ for step in (1e-3, 1e-2, 1e-1):
 # -----------
 
 fig, ax = plt.subplots(figsize=(4.6, 3.6), layout="constrained")
-for kind, color in ((np.float64, BLUE), (np.float32, ORANGE)):
-    ax.loglog(steps, errors[kind], ".-", color=color, lw=1.5, ms=7)
-ax.text(3e-9, 3e-9, "float64", color=BLUE, ha="right")
-ax.text(1.5e-7, 5, "float32", color=ORANGE)
+for kind, style in ((np.float64, ".-"), (np.float32, ".--")):
+    ax.loglog(steps, errors[kind], style, color=PURPLE, lw=1.5, ms=7)
+ax.text(3e-9, 3e-9, "float64", color=PURPLE, ha="right")
+ax.text(1.5e-7, 5, "float32 (dashed)", color=PURPLE)
 ax.set(xlabel="step", ylabel="relative error", ylim=(1e-11, 100))
 ax.set(xticks=[1e-9, 1e-6, 1e-3, 1], yticks=[1e-10, 1e-7, 1e-4, 0.1])
 ax.minorticks_off()

@@ -17,7 +17,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from charseq import CharRNN, Vocabulary, load_text
-from charseq.plotting import BLUE, GRAY, ORANGE
+from charseq.plotting import GRAY, INK
 
 text = " ".join(re.findall("[a-z]+", load_text("reference-test").lower()))
 vocab = Vocabulary.from_text(text)
@@ -121,11 +121,11 @@ print(f"lowest losses: from {lowest.min():.2f} to {lowest.max():.2f}")
 # ----------------------
 
 fig, ax = plt.subplots(figsize=(5.4, 3.6), layout="constrained")
-ax.plot(rates, losses, color=BLUE, linewidth=0.8)
-ax.plot(rates[best], lowest, "o", color=ORANGE)
+ax.plot(rates, losses, color=GRAY, linewidth=0.8)
+ax.plot(rates[best], lowest, "o", color=INK)
 ax.axhline(np.log(len(vocab)), color=GRAY, linestyle=(0, (4, 3)))
 ax.text(0.002, 3.33, "knowing nothing", color=GRAY)
-ax.text(0.028, 2.08, "best of each seed", color=ORANGE, ha="center")
+ax.text(0.028, 2.08, "best of each seed", color=INK, ha="center")
 ax.set(xscale="log", xlabel="learning rate", ylim=(2, 4))
 ax.set_ylabel("held-back loss (nats per character)")
 ax.set_xticks([0.003, 0.01, 0.03, 0.1, 0.3, 1])

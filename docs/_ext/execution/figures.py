@@ -24,7 +24,8 @@ from sphinx.util import logging
 logger = logging.getLogger(__name__)
 
 # charseq.plotting's colors and their partners on a dark page. Colored cells and the text on them
-# (plotting.CELL_INK) look the same on both, except in heat maps. custom.css has the same roles.
+# (plotting.CELL_INK) look the same on both, except in heat maps, where the text turns white and
+# both signs are equally light. custom.css has the same roles.
 DARK = {
     "#1a1a1a": "#e6e6e6",  # ink
     "#0072b2": "#56b4e9",  # blue: memory
@@ -35,11 +36,13 @@ DARK = {
     "#8a6400": "#f0c94e",  # gold: positive
     "#5a50c8": "#aaa4ff",  # indigo: negative
     "#c01530": "#ff8a95",  # red, and a frame: wrong
+    "#f2b91c": "#8a7006",  # cells of heat maps: positive
+    "#9d96f4": "#6a61d6",  # and negative
 }
-INK, *CURVES = list(DARK)[:6]
+INK, GRAY = "#1a1a1a", "#767676"
 # matplotlib draws text in black, which has no partner in DARK. INK has one.
 RC = {
-    "axes.prop_cycle": f"cycler('color', {CURVES})",
+    "axes.prop_cycle": f"cycler('color', {[INK, GRAY]})",
     "svg.hashsalt": "charseq",  # else ids are random, and no two builds alike
     "svg.fonttype": "none",  # text is text: see write_words
     "lines.linewidth": 2,
@@ -55,14 +58,13 @@ RULES = "\n".join(
     for light, dark in DARK.items()
     for prop in ("fill", "stroke")
 )
-# A white cell would glare on a dark page. So heat maps exchange light and dark, and so do the
-# numbers on them, which are drawn later. A browser that cannot filter parts of an SVG does neither.
-HEAT_MAPS = """g[id^="QuadMesh"] { filter: invert(1) hue-rotate(180deg) }
-g[id^="QuadMesh"] ~ g[id="cell"] { filter: invert(1) }"""
+# The lines between the cells of a heat map are of the page, and what is on them is drawn later.
+HEAT_MAPS = """g[id^="QuadMesh"] path[style*="stroke: #"] { stroke: #131416 !important }
+g[id^="QuadMesh"] ~ g[id="cell"] { filter: brightness(0) invert(1) }"""
 FONTS = (
     'text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, sans-serif !important }\n'
     'text[style*="Mono"] { font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", '
-    "monospace !important }"
+    'monospace !important }\ng[id^="QuadMesh"] { shape-rendering: crispEdges }'
 )
 STYLE = (
     f"<style>{FONTS}\n@media (prefers-color-scheme: dark) {{\n{RULES}\n{HEAT_MAPS}\n}}</style>"
