@@ -36,8 +36,8 @@ NAMED = {
 UNIT = 22  # that paints the text at first
 BARS = 7
 # In pixels, as in hero.css and docs/_web/ui/cloth.js.
-COLUMN, MARGIN, TEXT_ROW, NAMED_TOP, NAMED_ROW, CLOTH_TOP = 11, 8, 40, 46, 24, 174
-CLOTH = 390  # high, and half of it where the view is low
+COLUMN, MARGIN, TEXT_ROW, NAMED_TOP, NAMED_ROW, CLOTH_TOP, FADE = 11, 8, 40, 46, 24, 174, 33
+CLOTH = 390  # high; half of it where the view is low, a fifth on a phone
 
 
 def in_8_bits(matrix):
@@ -123,7 +123,7 @@ def draw_still():
         for side, sign in (("n", -1), ("p", 1))
     )
     put = f"translateY({CLOTH_TOP}px) scale({COLUMN}"
-    thick, thin = (f"{high / len(cloth):.4f}" for high in (CLOTH, CLOTH / 2))
+    thick, thin, thinnest = (f"{CLOTH / part / len(cloth):.4f}" for part in (1, 2, 5))
     css = CSS.read_text("utf-8")
     plus, minus = (re.findall(rf"--fill-{sign}: (#\w+)", css) for sign in ("positive", "negative"))
     letters = re.sub(
@@ -141,9 +141,12 @@ text {{
 image {{ image-rendering: pixelated; }}
 .c {{ transform: {put}, {thick}); }}
 @media (max-height: 450px) {{ .c {{ transform: {put}, {thin}); }} }}
+@media (max-height: 300px) {{ .c {{ transform: {put}, {thinnest}); }} }}
+.f {{ fill: none; stroke: #000; stroke-width: 2; }} stop {{ stop-color: #fff; }}
 @media (prefers-color-scheme: dark) {{
-  .n {{ fill: #7d75e6; }} .p {{ fill: #b8941f; }} .i {{ fill: #cfd0d0; }}
+  .n {{ fill: #7d75e6; }} .p {{ fill: #b8941f; }} .i {{ fill: #fff; }}
   .line .n {{ fill: {minus[1]}; }} .line .p {{ fill: {plus[1]}; }}
+  .f {{ stroke: #fff; }} stop {{ stop-color: #131416; }}
 }}
 </style>
 <svg x="100%" overflow="visible"><g transform="translate({-wide - MARGIN} 0)">
@@ -151,7 +154,10 @@ image {{ image-rendering: pixelated; }}
 <text class="i" y="26" x="{places}">{letters}</text>
 {named}
 <g class="c">{layers}</g>
-</g></svg></svg>
+<rect class="f" y="{NAMED_TOP - 1}" width="{wide - 1}" height="{NAMED_ROW - 1}"/>
+</g></svg>
+<linearGradient id="fade"><stop/><stop offset="1" stop-opacity="0"/></linearGradient>
+<rect width="{FADE}" height="100%" fill="url(#fade)"/></svg>
 """
 
 
@@ -165,7 +171,10 @@ def bars():
 
 def stage(up):
     """Return the view as HTML; `up` leads from the page to the site's first folder."""
-    names = "".join(f'<li data-unit="{unit}">{name}</li>' for unit, name in NAMED.items())
+    names = "".join(
+        f'<li class="hero-chosen">{name}</li>' if unit == UNIT else f"<li>{name}</li>"
+        for unit, name in NAMED.items()
+    )
     visible = {" ": "␣", "\n": "↵"}
     lines = "".join(
         f'<li><b>{escape(visible.get(char, char))}</b><i><u style="width:{100 * p:.1f}%"></u></i>'
@@ -186,7 +195,7 @@ def stage(up):
 <div class="hero-stage" role="group" aria-label="A network at work">
 <div class="hero-names"><label>your text</label>
 <ol class="hero-rows" aria-label="Units: choose one to color the text by it">
-{names}<li>{others} others</li></ol><p>the calmest at the top</p>
+{names}<li>{others} others</li></ol><p>the calmest first</p>
 <p class="hero-scale" aria-hidden="true"><i></i><span>−1</span><span>0</span><span>1</span></p>
 </div>
 <div class="hero-view"><img src="{up}_static/{STILL}" alt="{alt}" width="560" height="564"></div>

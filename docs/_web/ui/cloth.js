@@ -15,14 +15,22 @@ import { el, onTheme } from "./elements.js";
  */
 
 // In pixels, as in hero.css and in hero.py.
-const [COLUMN, MARGIN, TEXT_ROW, NAMED_TOP, NAMED_ROW, CLOTH_TOP] = [11, 8, 40, 46, 24, 174];
+const [COLUMN, MARGIN, TEXT_ROW, NAMED_TOP, NAMED_ROW, CLOTH_TOP, FADE] = [
+  11,
+  8,
+  40,
+  46,
+  24,
+  174,
+  33,
+];
 const PROPERTIES = {
   minus: "--hero-minus",
   zero: "--color-background-primary",
   plus: "--hero-plus",
   lineMinus: "--fill-negative", // behind letters
   linePlus: "--fill-positive",
-  letter: "--color-foreground-primary",
+  letter: "--hero-letter",
 };
 export const LONGEST = 600; // letters
 
@@ -137,15 +145,20 @@ export const cloth = (units, named) => {
     const row = units.indexOf(unit);
     const [top, height] = placeOf(row);
     pen.strokeStyle = pen.fillStyle = colors.letter;
-    pen.lineWidth = 1;
-    if (row >= named && count > 0) {
-      pen.strokeRect(start + first * COLUMN - 0.5, top - 1.5, count * COLUMN, height + 3);
-    }
+    pen.lineWidth = 2;
+    if (count > 0) pen.strokeRect(start + first * COLUMN, top - 1, count * COLUMN - 1, height + 2);
     if (view.silent >= 0) { // its row is empty, and struck out
       const [y, h] = placeOf(units.indexOf(view.silent));
       pen.fillRect(start + first * COLUMN, y + h / 2 - 0.5, count * COLUMN, 1);
     }
-    if (at >= 0) pen.strokeRect(start + at * COLUMN - 0.5, 0.5, COLUMN, high - 1);
+    if (at >= 0) pen.strokeRect(start + at * COLUMN - 0.5, 1, COLUMN, high - 1);
+    if (start < 0) { // there is more to the left
+      const fade = pen.createLinearGradient(0, 0, FADE, 0);
+      fade.addColorStop(0, colors.zero);
+      fade.addColorStop(1, `${colors.zero}00`);
+      pen.fillStyle = fade;
+      pen.fillRect(0, 0, FADE, high);
+    }
     beam.style.transform = `translateX(${start + view.caret * COLUMN}px)`; // which shifts no layout
   };
 
