@@ -9,9 +9,10 @@ try {
 /** @type {any} */ (globalThis).DOCUMENTATION_OPTIONS = {}; // sphinx-copybutton reads it
 document.body.dataset.theme = theme === "light" || theme === "dark" ? theme : "auto";
 
-// The text waits some milliseconds for its font, which its style sheet brings along (text_font.py).
+// The text waits some milliseconds for its fonts, which style sheets bring along (text_font.py, math.css).
 // Lines set in another font first would break elsewhere, and all that is below them would move.
 const root = document.documentElement;
 root.classList.add("waits-for-font");
-Promise.all(["", "italic "].map((style) => document.fonts.load(`${style}1em Literata`)))
+const fonts = ["1em Literata", "italic 1em Literata", '1em "Charseq Math"'];
+Promise.all(fonts.map((font) => document.fonts.load(font)))
   .finally(() => root.classList.remove("waits-for-font"));
