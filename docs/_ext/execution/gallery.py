@@ -21,7 +21,8 @@ ORDER = (
     *("loss_floor", "context_needed", "add_head", "seed_distribution"),
     *("gradient_flow", "memory_length", "attention_cost", "linear_recurrence"),
     *("batch_scramble", "detach_graph", "baselines", "temperature", "embeddings"),
-    *("compression", "scaling", "real_text", "states_over_text", "unit_ranking", "packing"),
+    *("compression", "scaling", "real_text", "mistakes", "states_over_text"),
+    *("unit_ranking", "packing"),
 )
 
 
