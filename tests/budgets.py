@@ -1,8 +1,8 @@
 """How heavy a page of the site may be: every limit on bytes, requests and movement, in one place.
 
 Bytes are gzipped. The limits stand a little above what pages weigh today. A change that needs more
-raises one here, and says why. The font of the text is 31,000 bytes of each page. Shadows at the edges
-of tables, pictures as wide as a phone and the marks of headings took 300 bytes of styles.
+raises one here, and says why. The font of the text is 31,000 bytes of each page. Shadows at the
+edges of tables, pictures as wide as a phone and marks of headings took 300 bytes of styles.
 """
 
 from fnmatch import fnmatch
