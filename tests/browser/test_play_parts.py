@@ -991,3 +991,26 @@ def test_without_scripts_a_table_stands_in_the_parts_place(browser, site, name, 
     assert fallback.locator("tbody tr").count() >= 4
     assert all(text in fallback.inner_text() for text in says)
     page.close()
+
+
+@pytest.mark.parametrize("width", [390, 1300])
+@pytest.mark.parametrize("name", ["playground", "shapes", "learn/recurrence", "learn/ceiling"])
+def test_a_live_part_has_its_room_before_it_loads(quiet, site, name, width):
+    quiet.set_viewport_size({"width": width, "height": 900})
+    quiet.goto((site / f"{name}.html").as_uri())
+    parts = quiet.locator("[data-play]")
+    heights = "parts => parts.map(part => part.getBoundingClientRect().height)"
+    before = parts.evaluate_all(heights)
+    for part in parts.all():
+        part.scroll_into_view_if_needed()
+        part.locator(".play-part").wait_for()
+    after = parts.evaluate_all(heights)
+    assert all(abs(old - new) <= 8 for old, new in zip(before, after, strict=True)), (before, after)
+
+
+def test_an_address_below_live_parts_is_where_a_page_stops(quiet, site):
+    quiet.goto(f"{(site / 'playground.html').as_uri()}#predict-a-shape")
+    quiet.locator('[data-play="quiz"] .play-part').wait_for()
+    quiet.wait_for_function(
+        "Math.abs(document.querySelector('#predict-a-shape').getBoundingClientRect().top) < 120"
+    )

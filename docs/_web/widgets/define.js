@@ -21,11 +21,13 @@ const replaceFallback = async (place, mount) => {
     // Paper has no buttons: there the fallback says what the widget shows.
     addEventListener("beforeprint", () => place.replaceChildren(...fallback));
     addEventListener("afterprint", () => place.replaceChildren(root));
-    // It is larger than its fallback. What the reader looks at below it must not move away.
+    // If it is larger than the room that it had, what the reader looks at below it must not move
+    // away. A few pixels are not worth it: this stops a smooth scroll to an address of the page.
     const larger = place.getBoundingClientRect().bottom - bottom;
-    if (top < 0) scrollBy({ top: larger, behavior: "instant" });
+    if (top < 0 && Math.abs(larger) > 8) scrollBy({ top: larger, behavior: "instant" });
   } catch (error) {
     console.error(error); // the fallback stays
+    place.classList.add("failed");
   }
 };
 
