@@ -70,6 +70,7 @@ extensions = [
     "hero",
     "exercises",
     "anchors",
+    "figure_links",
     "glossary_links",
     "fixes",
     "faq",

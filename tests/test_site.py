@@ -466,3 +466,15 @@ def test_the_site_offers_the_package_as_a_wheel(site, pages):
 
 def test_what_is_built_can_be_built_again(second_site):
     assert build_clean(second_site.parents[1]) == ""
+
+
+def test_each_figure_offers_its_drawing(site, pages):
+    offered = {
+        (name, place)
+        for name, html in pages.items()
+        for place in re.findall(r'<a class="save-figure on-screen" href="([^"]+)" download', html)
+    }
+    captioned = sum(len(re.findall(r"<figcaption>", html)) for html in pages.values())
+    drawn = sum(len(re.findall(r'class="sphx-glr-[a-z]+-img"', html)) for html in pages.values())
+    assert len(offered) == captioned + drawn > 70
+    assert all((site / name).parent.joinpath(place).is_file() for name, place in offered)

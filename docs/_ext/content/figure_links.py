@@ -1,0 +1,24 @@
+"""Offer each figure for download: a link to its drawing, at the end of the caption or below it."""
+
+import re
+
+WORDS = "Save this figure as SVG, under the MIT license"
+LINK = f'<a class="save-figure on-screen" href="{{}}" download aria-label="{WORDS}">SVG</a>'
+IMAGE = r'<img [^>]*src="([^"]+\.svg)"[^>]*>'
+CAPTIONED = re.compile(
+    rf'{IMAGE}\s*<figcaption>\s*<p>(?:(?!</p>).)*?(?=<a class="headerlink)', re.DOTALL
+)
+OF_AN_EXAMPLE = re.compile(rf'(?=<img [^>]*class="sphx-glr-[^"]+-img"){IMAGE}')
+
+
+def add_links(app, pagename, templatename, context, doctree):
+    if doctree:
+        for pattern in (CAPTIONED, OF_AN_EXAMPLE):
+            context["body"] = pattern.sub(
+                lambda figure: f"{figure[0]} {LINK.format(figure[1])}", context["body"]
+            )
+
+
+def setup(app):
+    app.connect("html-page-context", add_links)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
