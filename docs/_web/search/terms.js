@@ -25,10 +25,11 @@ export const clean = (query) =>
     .replace(/^.*(?:Traceback|File ").*?(?=\b\w+(?:Error|Warning|Exception): [^"]*$)/s, "")
     .replace(/Traceback \(most recent call last\):?|File "[^"]*", line \d+(, in \S+)?/g, " ")
     .replace(/\b(https?:\/\/|[A-Za-z]:\\|[~.]*\/)\S+|0x[0-9a-f]+/g, " ")
+    .replaceAll("\\odot", "⊙")
     .replace(/[{}\\$]/g, "");
 
 /** @param {string} text */
-export const namesIn = (text) => text.match(/[\p{L}\p{N}_]+/gu) ?? [];
+export const namesIn = (text) => text.match(/[\p{L}\p{N}_]+|⊙/gu) ?? [];
 
 /** @param {string} name */
 export const plain = (name) => name.replace(/^_+|_+$/g, "").toLowerCase();
