@@ -37,7 +37,7 @@ const slices = (slice) => {
 /** Return the milliseconds in which the network of a script of data reads 1,000 characters. */
 const read = async (script) => {
   let file;
-  addEventListener("reference-net.js", ({ detail }) => file = detail, { once: true });
+  addEventListener("austen.js", ({ detail }) => file = detail, { once: true });
   await import(`${script}?${performance.now()}`); // anew each time
   const model = modelFrom(file);
   const text = file.text.repeat(Math.ceil(1000 / [...file.text].length));

@@ -292,7 +292,7 @@ def measure(rounds, site, start):
         try:
             deno.answer()
             rows["slice"] = {"milliseconds": deno.ask(f"slices {SLICE}")}
-            script = site / "_static" / "reference-net.js"
+            script = site / "_static" / "austen.js"
             if script.exists():
                 times = [deno.ask(f"read {script.as_uri()}") for _ in range(rounds)]
                 rows["read"] = {"milliseconds": times}

@@ -628,7 +628,7 @@ def small_net(options):
 def trained():
     """The network of the package: as a file, in NumPy in float64, and its vocabulary."""
     file = handed_over(pack_net())
-    narrow, vocab = load_net("reference-net")
+    narrow, vocab = load_net("austen")
     params = narrow.layers[0]
     weights = {
         "rnn.weight_ih_l0": params.W_ih,
@@ -671,7 +671,7 @@ def assert_reads_as(found, net, ids):
 
 def test_the_trained_network_reads_ten_texts_as_in_numpy(js, trained):
     file, net, vocab = trained
-    text = load_text("reference-test")
+    text = load_text("pride-test")
     worst = 0.0
     for start in np.linspace(0, len(text) - 300, 10, dtype=int):
         ids = vocab.encode(text[start : start + 300])
@@ -868,13 +868,13 @@ def test_a_text_is_cut_and_what_the_network_does_not_know_is_counted(js):
     ]
 
 
-def test_the_passage_to_begin_with_is_held_back_and_has_brackets_and_quotes(trained):
+def test_the_passage_to_begin_with_is_held_back_and_people_speak_in_it(trained):
     file, _, vocab = trained
-    text = load_text("reference-test")
+    text = load_text("pride-test")
     assert file["text"] in text
     assert 400 <= len(file["text"]) <= 700
     assert set(file["text"]) <= set(vocab.chars)
-    assert all(file["text"].count(char) >= 2 for char in '("')
+    assert file["text"].count('"') >= 6
     assert choose_passage("short") == "short"
 
 

@@ -20,7 +20,6 @@ import widgets
 from charseq import NumpyNet, Vocabulary, load_text
 from charseq.reference import softmax
 
-NET = Path(__file__).parents[3] / "charseq" / "austen"
 FILE = "austen-8bit.js"
 STILL = "hero.svg"
 CSS = Path(__file__).parents[2] / "_static" / "custom.css"  # whose colors the still has
@@ -52,7 +51,7 @@ def small_net():
 
     Each matrix has one factor a row. The biases, vectors, stay in float16.
     """
-    options, chars, weights = widgets.read_net(NET)
+    options, chars, weights = widgets.read_net()
     in_full, in_file = {}, {}
     for name, array in weights.items():
         if array.ndim == 1:

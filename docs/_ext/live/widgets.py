@@ -23,7 +23,7 @@ from charseq import load_text
 
 WIDGETS = bundles.WEB / "widgets"
 STILLS = {}  # of widgets that show one first: what writes it as HTML
-NET = Path(__file__).parents[3] / "charseq" / "reference-net"
+NET = Path(__file__).parents[3] / "charseq" / "austen"
 
 
 class play(nodes.General, nodes.Element):  # noqa: N801 - docutils names visitors after it
@@ -144,20 +144,22 @@ def write_bundles(app, env):
 
 
 def choose_passage(text):
-    """Choose paragraphs, 400 to 700 characters, with much inside brackets and inside quotes."""
+    """Choose paragraphs, 400 to 700 characters, in which speech and narration often alternate."""
 
-    def inside(passage):
-        kinds = (r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}", r'"[^"]*"')
-        return min(sum(map(len, re.findall(kind, passage))) for kind in kinds)
+    def turns(passage):
+        inside = sum(map(len, re.findall(r'"[^"]*"', passage)))
+        return passage.count('"') * min(inside, len(passage) - inside)
 
     paragraphs = text.strip("\n").split("\n\n")
+    closed = [paragraph.count('"') % 2 == 0 for paragraph in paragraphs]
     passages = (
         "\n\n".join(paragraphs[start : start + count])
         for start in range(len(paragraphs))
         for count in range(1, 8)
+        if all(closed[start : start + count])
     )
     fitting = [passage.strip("\n") for passage in passages if 400 <= len(passage) <= 700]
-    return max(fitting, key=inside, default=text[:700])
+    return max(fitting, key=turns, default=text[:700])
 
 
 def packed(array):
@@ -180,7 +182,7 @@ def pack_net(folder=NET):
         "options": options,
         "chars": chars,
         "weights": {name: packed(array) for name, array in weights.items()},
-        "text": choose_passage(load_text("reference-test")),
+        "text": choose_passage(load_text("pride-test")),
     }
     return bundles.data_script(f"{NET.name}.js", file)
 

@@ -147,7 +147,9 @@ export const paintedText = (choose) => {
     /** Show a text, or another place in it. @param {KnownText} text @param {number} place */
     update(text, place) {
       const old = cells[at - page * PAGE];
-      for (const name of ["tabindex", "role", "aria-pressed"]) old?.removeAttribute(name);
+      for (const name of ["tabindex", "role", "aria-pressed", "aria-label"]) {
+        old?.removeAttribute(name);
+      }
       const isNew = known !== text || Math.floor(place / PAGE) !== page;
       known = text;
       at = place;
@@ -159,6 +161,7 @@ export const paintedText = (choose) => {
       ) {
         cell?.setAttribute(name, value);
       }
+      cell?.setAttribute("aria-label", show(known.letters[at])); // a space has no other name
       fill();
       return isNew;
     },

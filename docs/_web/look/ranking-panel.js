@@ -1,4 +1,4 @@
-// Find the unit that follows brackets: a challenge, and a list of all units in the order in which
+// Find the unit that follows quotes: a challenge, and a list of all units in the order in which
 // they tell inside from outside.
 import { number } from "../core/formats.js";
 import { labelInside, SHIFTS, startRanking } from "../core/unit-ranking.js";
@@ -25,7 +25,7 @@ export const rankingPanel = ({ getUnit, showUnit, say }) => {
   /** @type {Reading | null} */
   let reading = null;
   /** @type {Kind} */
-  let kind = "brackets";
+  let kind = "quotes";
   let turn = 0;
 
   /** @param {Kind} which @returns {boolean[]} of the characters that are read */
@@ -69,14 +69,14 @@ export const rankingPanel = ({ getUnit, showUnit, say }) => {
     el(
       "p",
       {},
-      "Which unit’s state tells best whether a character is inside brackets? Choose a unit above, " +
+      "Which unit’s state tells best whether a character is inside quotes? Choose a unit above, " +
         "look at its colors, and press the button when you have found it.",
     ),
     check,
   );
   const draw = () => {
     const isMet = entry.read() || met;
-    name.textContent = `${isMet ? "✓ Challenge met: " : ""}Find the unit that follows brackets`;
+    name.textContent = `${isMet ? "✓ Challenge met: " : ""}Find the unit that follows quotes`;
     card.classList.toggle("play-won", isMet);
     note.hidden = !isMet;
   };
@@ -98,12 +98,12 @@ export const rankingPanel = ({ getUnit, showUnit, say }) => {
 
   const judge = async () => {
     const unit = getUnit();
-    const found = await rank("brackets");
+    const found = await rank("quotes");
     if (!found) return;
     const { list, luck, pieces } = found;
     const place = list.findIndex((one) => one.unit === unit);
     let title = "";
-    let text = tooFew("brackets");
+    let text = tooFew("quotes");
     let isRight = false;
     if (place >= 0) {
       const { agreement, score } = list[place];
@@ -113,15 +113,13 @@ export const rankingPanel = ({ getUnit, showUnit, say }) => {
       title = !isSure
         ? "This text cannot tell."
         : isRight
-        ? `Unit ${unit} follows brackets.`
+        ? `Unit ${unit} follows quotes.`
         : `Not unit ${unit}.`;
-      text = `Take one character inside brackets and one outside. Unit ${unit} is ` +
+      text = `Take one character inside quotes and one outside. Unit ${unit} is ` +
         `${score > 0.5 ? "higher" : "lower"} at the one inside in ` +
         `${number(100 * agreement, 1)} % of all such pairs. `;
       text += pieces < FEWEST_PIECES
-        ? `But this text has only ${
-          count(pieces, "piece")
-        } in brackets, and in so few pieces many ` +
+        ? `But this text has only ${count(pieces, "piece")} in quotes, and in so few pieces many ` +
           "units agree by luck. Take more text."
         : !isSure
         ? `But luck alone reaches ${number(100 * luck, 1)} %, and no unit does better. Take more ` +
@@ -150,7 +148,7 @@ export const rankingPanel = ({ getUnit, showUnit, say }) => {
   const listed = el("div", { class: "play-look-listed" });
   const which = choice({
     label: "Units that agree best with",
-    options: [["brackets", "inside brackets"], ["quotes", "inside quotes"]],
+    options: [["quotes", "inside quotes"], ["brackets", "inside brackets"]],
     value: kind,
     onInput(value) {
       kind = /** @type {Kind} */ (value);

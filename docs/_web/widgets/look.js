@@ -8,7 +8,7 @@ import { load } from "../ui/load.js";
 
 /** @import { Mount } from "./define.js" */
 
-const FILES = ["bundles/look-panels.js", "reference-net.js", "bundles/look.css"];
+const FILES = ["bundles/look-panels.js", "austen.js", "bundles/look.css"];
 
 /** @type {Mount} */
 export const mount = (root, options) => {
