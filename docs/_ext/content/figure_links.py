@@ -2,7 +2,7 @@
 
 import re
 
-WORDS = "Save this figure as SVG, under the MIT license"
+WORDS = "Save as SVG, MIT license"
 LINK = f'<a class="save-figure on-screen" href="{{}}" download aria-label="{WORDS}">SVG</a>'
 IMAGE = r'<img [^>]*src="([^"]+\.svg)"[^>]*>'
 CAPTIONED = re.compile(

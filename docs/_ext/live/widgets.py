@@ -118,6 +118,8 @@ def nothing(translator, node):
 
 def add_files(app, pagename, templatename, context, doctree):
     names = widgets_of(app.env, pagename) if doctree else ()
+    if {*names} - {"hero"} and not trains(names):
+        app.add_css_file(f"{bundles.FOLDER}/room.css")
     if trains(names):
         for sheet in styles_of(names):
             app.add_css_file(sheet)
