@@ -218,7 +218,7 @@ def load_text(source: str | Path, encoding: str = "utf-8") -> str:
     --------
     >>> from charseq import load_text
     >>> load_text("pride-and-prejudice")[:72]
-    'It is a truth universally acknowledged, that a single man in possession\\n'
+    'It is a truth universally acknowledged, that a single man in possession\n'
     >>> load_text("shakespeare")
     Traceback (most recent call last):
         ...

@@ -9,6 +9,8 @@ from pathlib import Path
 import processors
 import pytest
 
+import cache_key
+
 PAGE = """\
 # A page
 
@@ -169,7 +171,7 @@ def test_quick_runs_what_has_changed_since_it_passed(compare, monkeypatch):
 
 def test_a_hash_depends_on_cells_on_the_package_and_on_its_libraries(monkeypatch, tmp_path):
     name = "docs/learn/gru.md"
-    for folder in ("docs/learn", "charseq/python-reference", "charseq/reference-net"):
+    for folder in ("docs/learn", *(f"charseq/{name}" for name in cache_key.DATA)):
         (tmp_path / folder).mkdir(parents=True)
     code, data = "charseq/net.py", "charseq/reference-net/a"
     for path, text in ((name, PAGE), (code, "x = 1\n"), (data, "")):
