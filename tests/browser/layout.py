@@ -74,6 +74,7 @@ FAULTS = """() => {
         const before = node.previousSibling;
         texts.push(node);
         if (before?.nodeType !== 1 || !/^[.,;:!?)’”…]/.test(node.data)) continue;
+        if (node.parentElement.closest("pre")) continue; // what a network writes before it has learned
         range.setStart(node, 0);
         range.setEnd(node, 1);
         const sign = range.getBoundingClientRect();
@@ -113,6 +114,11 @@ FAULTS = """() => {
     return faults;
 }"""
 UNFOLD = "document.querySelectorAll('details').forEach(box => { box.open = true })"
+# A dropdown that has been opened grows for a moment.
+END_OF_MOTION = """() => document.getAnimations().forEach(animation => {
+    const {endTime} = animation.effect.getComputedTiming();
+    if (Number.isFinite(endTime)) animation.finish();
+})"""
 PLACES = """() => [...document.querySelectorAll("article *")].map(element => {
     if (element.closest(".copybtn, .sd-summary-state-marker")) return ""; // they move by themselves
     const {left, top, width, height} = element.getBoundingClientRect();
@@ -165,5 +171,6 @@ def moved_by_the_dark(page):
     places = []
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
+        page.evaluate(END_OF_MOTION)
         places.append(page.evaluate(PLACES))
     return places[0] != places[1]
