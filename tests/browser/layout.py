@@ -74,7 +74,7 @@ FAULTS = """() => {
         const before = node.previousSibling;
         texts.push(node);
         if (before?.nodeType !== 1 || !/^[.,;:!?)’”…]/.test(node.data)) continue;
-        if (node.parentElement.closest("pre")) continue; // what a network writes before it has learned
+        if (node.parentElement.closest("pre")) continue; // an untrained network may write so
         range.setStart(node, 0);
         range.setEnd(node, 1);
         const sign = range.getBoundingClientRect();
