@@ -754,7 +754,7 @@ def test_a_chapters_scrubber_loads_when_it_comes_near(play, chapter, at, said):
     page.evaluate(
         "() => new Promise(done => new IntersectionObserver(done).observe(document.body))"
     )
-    at_once = {"page-start.js", "page.js", "exercises.js", "exercises.css", "map.css"}
+    at_once = {"page-start.js", "page.js", "exercises.js", "exercises.css", "map.css", "room.css"}
     assert set(own_files(page)) == at_once
     scrubber = page.locator("[data-play='scrubber']")
     scrubber.scroll_into_view_if_needed()
@@ -771,7 +771,7 @@ def test_a_chapters_scrubber_loads_when_it_comes_near(play, chapter, at, said):
 def test_pages_without_a_part_load_nothing_of_it(pages):
     marked = {name for name, html in pages.items() if "data-play=" in html}
     assert {PAGE, "learn/train.html", "learn/ceiling.html"} <= marked
-    loads = re.compile(r"bundles/(widgets|hero)\.css")
+    loads = re.compile(r"bundles/(widgets|hero|room)\.css")
     assert marked == {name for name, html in pages.items() if loads.search(html)}
 
 
