@@ -13,10 +13,12 @@ OF_AN_EXAMPLE = re.compile(rf'(?=<img [^>]*class="sphx-glr-[^"]+-img"){IMAGE}')
 
 def add_links(app, pagename, templatename, context, doctree):
     if doctree:
-        for pattern in (CAPTIONED, OF_AN_EXAMPLE):
-            context["body"] = pattern.sub(
-                lambda figure: f"{figure[0]} {LINK.format(figure[1])}", context["body"]
-            )
+        body = CAPTIONED.sub(
+            lambda figure: f"{figure[0]} {LINK.format(figure[1])}", context["body"]
+        )
+        context["body"] = OF_AN_EXAMPLE.sub(
+            lambda figure: f"{figure[0]}<p>{LINK.format(figure[1])}</p>", body
+        )
 
 
 def setup(app):
