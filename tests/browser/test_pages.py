@@ -21,7 +21,7 @@ from accessible import (
     looks,
     new_looks,
 )
-from layout import USUAL, WIDTHS, faults, moved_by_the_dark, show_all, switch_of
+from layout import END_OF_MOTION, USUAL, WIDTHS, faults, moved_by_the_dark, show_all, switch_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -137,7 +137,7 @@ def test_page_is_accessible_and_fits(name, quiet_tab, site, request):
     problems = [("as it loads", problem) for problem in quiet.evaluate(SCROLLS_BY_MOUSE_ONLY)]
     # What is folded counts, too; its fading in must be over before contrast is measured.
     quiet.evaluate("document.querySelectorAll('details').forEach(box => { box.open = true })")
-    quiet.evaluate("document.getAnimations().forEach(animation => animation.finish())")
+    quiet.evaluate(END_OF_MOTION)
     for turn, (look, width) in enumerate(looks(quiet)):
         found = []
         if all_of_them:  # dark differs from light in its colors alone

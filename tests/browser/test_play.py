@@ -16,6 +16,7 @@ import torch
 from accessible import problems_in_each_look
 from budgets import EXERCISES, PLAYGROUND
 from javascript import STORE, WEB, script_exposing
+from layout import END_OF_MOTION
 from test_notebook import LOG
 from test_pages import quiet  # noqa: F401 - a fixture
 from test_play_core import js  # noqa: F401 - a fixture
@@ -676,7 +677,7 @@ def test_the_playground_is_accessible_in_each_look(play):
     show_all(page)
     page.evaluate("document.querySelectorAll('#train details').forEach(box => { box.open = true })")
     let_the_page_act(page)
-    page.evaluate("document.getAnimations().forEach(animation => animation.finish())")
+    page.evaluate(END_OF_MOTION)
     covered = "dark, 1200 px"
     problems = problems_in_each_look(page, but=[covered])  # a message, and all unfolded
     page.get_by_role("checkbox", name="Guess first").check()
