@@ -2,15 +2,14 @@ r"""
 How do you write a GRU from scratch in NumPy?
 =============================================
 
-Take the plain RNN of :doc:`/gallery/scratch/rnn_from_scratch`
-and exchange its cell for one with two gates. Nothing
-else changes, as the difference at the end of this page shows: the sums, the
-output layer, the check, the training and the writing stay the same to the
-letter.
+Take the plain RNN of :doc:`/gallery/scratch/rnn_from_scratch` and
+exchange its cell for one with two gates. Nothing else changes, as the
+diff at the end of this page shows: the sums, the output layer, the check,
+the training and the writing stay the same to the letter.
 
-Don't expect it to learn this sentence in fewer updates than the plain RNN.
-Nothing in one sentence has to be kept for long, which is what gates are
-for (:doc:`/gallery/limits/memory_length`).
+It learns this sentence more slowly than the plain RNN, which had it after
+200 updates. Nothing in one sentence has to be kept for long, and that is
+what gates are for (:doc:`/gallery/limits/memory_length`).
 """
 
 from itertools import pairwise
@@ -31,19 +30,19 @@ V, H, T = len(chars), 64, 25  # characters, units, steps in a window
 # --------
 # A GRU keeps three rows of weights per unit: those of the reset gate, the
 # update gate and the candidate, :eq:`gru-gates`. The gates mix old state
-# and candidate, :eq:`gru-step`. In the way back, :eq:`gru-backward`, the
-# two sums have different blame, because the reset gate multiplies only
-# what comes from memory.
+# and candidate, :eq:`gru-step`. On the way back, :eq:`gru-backward`, the
+# two sums get different blame, because the reset gate multiplies only
+# ``q``, the memory's share of the candidate.
 
 BLOCKS, VECTORS = 3, 1  # rows of weights per unit; vectors in the state
 
 
-def sigmoid(a):
+def sigmoid(a):  # 1 / (1 + exp(-a)), without an overflow
     return 0.5 + 0.5 * np.tanh(0.5 * a)
 
 
 def cell(from_input, from_memory, state):
-    # The new state, and what the way back needs to know.
+    # The new state, and what cell_backward needs to know.
     (h,) = state
     input_r, input_z, input_n = np.split(from_input, 3)
     memory_r, memory_z, q = np.split(from_memory, 3)
@@ -53,7 +52,7 @@ def cell(from_input, from_memory, state):
 
 
 def cell_backward(dstate, kept):
-    # The blame of both sums, and of the state before.
+    # The blame of both sums, and what goes past them to the old state.
     (dh,), (h, r, z, n, q) = dstate, kept
     dz = (h - n) * z * (1 - z) * dh
     dn = (1 - z) * (1 - n**2) * dh
@@ -65,9 +64,10 @@ def cell_backward(dstate, kept):
 # %%
 # The weights
 # -----------
-# PyTorch draws them in the same way. In its names they are
-# ``weight_ih_l0``, ``weight_hh_l0``, ``bias_ih_l0`` and ``bias_hh_l0`` of
-# the layer, and ``weight`` and ``bias`` of the output layer.
+# They are drawn evenly between :math:`-1/\sqrt{H}` and
+# :math:`1/\sqrt{H}`, as PyTorch does. It calls them ``weight_ih_l0``,
+# ``weight_hh_l0``, ``bias_ih_l0`` and ``bias_hh_l0`` in the layer, and
+# ``weight`` and ``bias`` in the output layer.
 
 rng = np.random.default_rng(0)
 rows = BLOCKS * H
@@ -116,10 +116,10 @@ def backward(tape):
     dW_ih, dW_hh, db_ih, db_hh, dW_hy, db_y = gradient
     dstate = [np.zeros(H) for _ in start]  # no step follows the last one
     for (x, before, kept), h, p, target in reversed(tape):
-        dz = (p - one_hot[target]) / len(tape)
-        dW_hy += np.outer(dz, h)
-        db_y += dz
-        dstate[0] += W_hy.T @ dz  # two paths add
+        dlogits = (p - one_hot[target]) / len(tape)
+        dW_hy += np.outer(dlogits, h)
+        db_y += dlogits
+        dstate[0] += W_hy.T @ dlogits  # two paths add
         dinput, dmemory, dstate = cell_backward(dstate, kept)
         dW_ih += np.outer(dinput, x)
         db_ih += dinput
@@ -132,8 +132,9 @@ def backward(tape):
 # %%
 # Check the gradient
 # ------------------
-# Move a weight up and down, and see how far the loss moves. Ten weights of
-# each kind will do, drawn at random:
+# Move a weight up and down, and see how far the loss moves: the inner loop
+# puts both values into the weight itself. Ten weights of each kind will do,
+# drawn at random, and a slope may be off by a millionth of the largest:
 # :doc:`/gallery/training/gradient_check` says why the step is 1e-5.
 
 window, off = ids[: T + 1], []
@@ -151,8 +152,9 @@ print(f"{len(off)} slopes, all the same to 1e-6: {max(off) < 1e-6}")
 # %%
 # Write
 # -----
-# Each character is drawn with the probability that the network gives it,
-# and read as the next one (:doc:`/learn/sampling`).
+# The first character is given. Each one after it is drawn with the
+# probability that the network gives it, and read next
+# (:doc:`/learn/sampling`).
 
 
 def write(length, rng):
@@ -215,12 +217,13 @@ fig.set_label(
 )
 
 # %%
-# **What to notice.** Noise comes first, then pieces of words, then the
-# sentence, and nobody has told the network what a word is: it has only been
-# asked for the next character. It knows one sentence by heart and nothing
-# else, because there was nothing else to learn. Put a text of your own in
-# its place, with more updates for a longer one. What then matters, such as
-# a part of the text that is held back, is in :doc:`/learn/real-text`.
+# **What to notice.** Noise comes first, then pieces of the sentence, then
+# all of it, and nobody has told the network what a word is: it has only
+# been asked for the next character. It knows one sentence by heart and
+# nothing else, because there was nothing else to learn. Put a text of your
+# own in its place, with more updates for a longer one; the picture and the
+# assertions are for this text, so leave them out. What then matters, such
+# as a part of the text that is held back, is in :doc:`/learn/real-text`.
 
 assert max(off) < 1e-6
 assert samples[1000] == text

@@ -7,14 +7,14 @@ wrong in your program, and the loss will fall all the same. So here is the
 whole thing in one file that needs NumPy alone: forward, backward, a check
 of the gradient, training and writing, in fewer than 100 lines of code,
 without comments, blank lines and the picture. It starts from random
-weights, and a second later it knows the most famous first sentence of all
-novels by heart.
+weights, and a second later it knows one of the most famous first sentences
+of all novels by heart.
 
 You may know *min-char-rnn*, a program of this size that does the same. Here
 the gradient is checked before it is used, each part names its equation, and
 the cell can be exchanged. Two more files differ from this one in the cell
 alone: :doc:`/gallery/scratch/gru_from_scratch` and
-:doc:`/gallery/scratch/lstm_from_scratch`
+:doc:`/gallery/scratch/lstm_from_scratch`.
 """
 
 from itertools import pairwise
@@ -43,13 +43,13 @@ BLOCKS, VECTORS = 1, 1  # rows of weights per unit; vectors in the state
 
 
 def cell(from_input, from_memory, state):
-    # The new state, and what the way back needs to know.
+    # The new state, and what cell_backward needs to know.
     h = np.tanh(from_input + from_memory)
     return [h], h
 
 
 def cell_backward(dstate, h):
-    # The blame of both sums, and of the state before.
+    # The blame of both sums, and what goes past them to the old state.
     da = (1 - h**2) * dstate[0]
     return da, da, [np.zeros(H)]
 
@@ -57,9 +57,10 @@ def cell_backward(dstate, h):
 # %%
 # The weights
 # -----------
-# PyTorch draws them in the same way. In its names they are
-# ``weight_ih_l0``, ``weight_hh_l0``, ``bias_ih_l0`` and ``bias_hh_l0`` of
-# the layer, and ``weight`` and ``bias`` of the output layer.
+# They are drawn evenly between :math:`-1/\sqrt{H}` and
+# :math:`1/\sqrt{H}`, as PyTorch does. It calls them ``weight_ih_l0``,
+# ``weight_hh_l0``, ``bias_ih_l0`` and ``bias_hh_l0`` in the layer, and
+# ``weight`` and ``bias`` in the output layer.
 
 rng = np.random.default_rng(0)
 rows = BLOCKS * H
@@ -108,10 +109,10 @@ def backward(tape):
     dW_ih, dW_hh, db_ih, db_hh, dW_hy, db_y = gradient
     dstate = [np.zeros(H) for _ in start]  # no step follows the last one
     for (x, before, kept), h, p, target in reversed(tape):
-        dz = (p - one_hot[target]) / len(tape)
-        dW_hy += np.outer(dz, h)
-        db_y += dz
-        dstate[0] += W_hy.T @ dz  # two paths add
+        dlogits = (p - one_hot[target]) / len(tape)
+        dW_hy += np.outer(dlogits, h)
+        db_y += dlogits
+        dstate[0] += W_hy.T @ dlogits  # two paths add
         dinput, dmemory, dstate = cell_backward(dstate, kept)
         dW_ih += np.outer(dinput, x)
         db_ih += dinput
@@ -124,8 +125,9 @@ def backward(tape):
 # %%
 # Check the gradient
 # ------------------
-# Move a weight up and down, and see how far the loss moves. Ten weights of
-# each kind will do, drawn at random:
+# Move a weight up and down, and see how far the loss moves: the inner loop
+# puts both values into the weight itself. Ten weights of each kind will do,
+# drawn at random, and a slope may be off by a millionth of the largest:
 # :doc:`/gallery/training/gradient_check` says why the step is 1e-5.
 
 window, off = ids[: T + 1], []
@@ -143,8 +145,9 @@ print(f"{len(off)} slopes, all the same to 1e-6: {max(off) < 1e-6}")
 # %%
 # Write
 # -----
-# Each character is drawn with the probability that the network gives it,
-# and read as the next one (:doc:`/learn/sampling`).
+# The first character is given. Each one after it is drawn with the
+# probability that the network gives it, and read next
+# (:doc:`/learn/sampling`).
 
 
 def write(length, rng):
@@ -207,12 +210,13 @@ fig.set_label(
 )
 
 # %%
-# **What to notice.** Noise comes first, then pieces of words, then the
-# sentence, and nobody has told the network what a word is: it has only been
-# asked for the next character. It knows one sentence by heart and nothing
-# else, because there was nothing else to learn. Put a text of your own in
-# its place, with more updates for a longer one. What then matters, such as
-# a part of the text that is held back, is in :doc:`/learn/real-text`.
+# **What to notice.** Noise comes first, then pieces of the sentence, then
+# all of it, and nobody has told the network what a word is: it has only
+# been asked for the next character. It knows one sentence by heart and
+# nothing else, because there was nothing else to learn. Put a text of your
+# own in its place, with more updates for a longer one; the picture and the
+# assertions are for this text, so leave them out. What then matters, such
+# as a part of the text that is held back, is in :doc:`/learn/real-text`.
 
 assert max(off) < 1e-6
 assert samples[1000] == text
