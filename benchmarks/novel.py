@@ -31,7 +31,7 @@ NETWORKS = {  # of nearly the same number of weights
     "stacked": {"cell": "GRU", "hidden_size": 154, "num_layers": 2},
 }
 # The RNN's is the better of 0.002 and 0.005, the LSTM's of 0.01 and 0.02, on the held-back part
-# after 3,000 updates. The GRU's is that of reference-net; the two layers took the LSTM's.
+# after 3,000 updates. The GRU's was that of an older network; the two layers took the LSTM's.
 RATES = {"rnn": 0.005, "gru": 0.02, "lstm": 0.01, "stacked": 0.01}
 SHARED = {"embedding_size": 32, "dropout": 0.25, "fast": True}
 SETTINGS = {"batch_size": 32, "length": 64, "weight_decay": 0.15, "warmup": 50}

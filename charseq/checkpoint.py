@@ -19,8 +19,8 @@ A folder has one writer at a time, which holds a lock on the file ``run.lock``. 
 only while somebody writes. Readers take no lock: whatever they read belongs to one save.
 
 A folder that :func:`shrink` has made lacks the state and the best weights. Its weights are float16,
-and its history holds only measurements. It can write, but not be resumed. The networks
-``austen`` and ``reference-net``, which come with the package, are such folders.
+and its history holds only measurements. It can write, but not be resumed. The network
+``austen``, which comes with the package, is such a folder.
 
 Torch is imported only where a run is saved or resumed, so that sampling does not need it.
 """
@@ -69,7 +69,7 @@ __all__ = [
     "start_folder",
 ]
 
-NETWORKS = ("austen", "reference-net")  # folders of the package, each with a README
+NETWORKS = ("austen",)  # folders of the package, each with a README
 FORMAT = 1
 FILES = ("config.json", "vocab.json", "weights.safetensors", "best.safetensors", "history.csv")
 Folder = str | os.PathLike[str]

@@ -11,7 +11,7 @@ import codecs
 import os
 import unicodedata
 import zoneinfo
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -56,28 +56,16 @@ def _read_python_reference() -> str:
     return "\n".join(python_topics())
 
 
-def _read_reference_train() -> str:
-    test = _read_reference_test().split("\n\n")
-    pieces = cut_between_paragraphs(reference_paragraphs(without=test))
-    # Every sixteenth piece goes to the end, which is held back in training.
-    return "".join([piece for k, piece in enumerate(pieces) if k % 16] + pieces[::16])
-
-
-def _read_reference_test() -> str:
+def _read_reference_excerpt() -> str:
     return "".join(cut_between_paragraphs(reference_paragraphs())[8::16])
 
 
-def reference_paragraphs(without: Iterable[str] = ()) -> list[str]:
+def reference_paragraphs() -> list[str]:
     """Return the paragraphs of Python's reference, each of them once.
 
-    Some of its topics contain others whole, so a fifth of it stands there twice. A paragraph is
+    Some of its topics contain others whole, so a fifth of it appears twice. A paragraph is
     kept in the longest of the topics that have it. Paragraphs of less than 20 characters, such as
     "Note:", are always kept, unless nothing else is left of their topic.
-
-    Parameters
-    ----------
-    without : iterable of str, optional
-        Paragraphs to leave out.
 
     Returns
     -------
@@ -89,7 +77,7 @@ def reference_paragraphs(without: Iterable[str] = ()) -> list[str]:
         return " ".join(paragraph.split())
 
     topics = python_topics()
-    seen = {words_of(paragraph) for paragraph in without}
+    seen: set[str] = set()
     kept: list[list[str]] = [[] for _ in topics]
     for topic, paragraphs in sorted(zip(topics, kept, strict=True), key=lambda pair: -len(pair[0])):
         for paragraph in topic.strip("\n").split("\n\n"):
@@ -149,13 +137,9 @@ _TEXTS: dict[str, tuple[Callable[[], str], str]] = {
         _read_python_reference,
         "what the help() of Python 3.11 shows about the language",
     ),
-    "reference-train": (
-        _read_reference_train,
-        "python-reference without repeats and without reference-test",
-    ),
-    "reference-test": (
-        _read_reference_test,
-        "the part of python-reference that the network reference-net has never read",
+    "reference-excerpt": (
+        _read_reference_excerpt,
+        "a sixteenth of python-reference, from all over it, without repeats",
     ),
     "unicode-names": (
         _list_unicode_names,

@@ -1,7 +1,6 @@
-"""The networks that come with the package: their READMEs against their files, and their texts."""
+"""The network that comes with the package: its README against its files."""
 
 import hashlib
-import json
 import re
 import subprocess
 import sys
@@ -14,11 +13,9 @@ import charseq
 from charseq import Corpus, NGram, load_net, load_text
 from charseq.checkpoint import NETWORKS, load_model, read_config, read_history
 from charseq.language_model import evaluate
-from charseq.texts import PYTHON_REFERENCE, reference_paragraphs
 
 TEXTS = {  # what each network read, and what judges it
     "austen": ("pride-train", "pride-test"),
-    "reference-net": ("reference-train", "reference-test"),
 }
 
 
@@ -150,48 +147,3 @@ def test_a_folder_called_like_a_network_comes_first(network, tmp_path, monkeypat
     (tmp_path / network.name).mkdir()
     with pytest.raises(ValueError, match=f"{network.name} is not a run folder"):
         load_net(network.name)
-
-
-# --- the texts of reference-net -------------------------------------------------------------------
-
-
-def test_the_license_of_the_text_comes_with_it():
-    license_text = PYTHON_REFERENCE.with_name("LICENSE.txt").read_text("utf-8")
-    assert "Python Software Foundation" in license_text
-    assert "PYTHON SOFTWARE FOUNDATION LICENSE VERSION 2" in license_text
-
-
-def test_the_test_part_does_not_stand_in_the_training_part():
-    train, test = load_text("reference-train"), load_text("reference-test")
-    for paragraph in test.split("\n\n"):
-        words = " ".join(paragraph.split())
-        if len(words) >= 20:
-            assert f"\n\n{paragraph}\n\n" not in train
-    assert set(test) <= set(json.loads(Network("reference-net").files["vocab.json"])["chars"])
-
-
-def test_no_paragraph_stands_twice_in_the_training_part():
-    words = [" ".join(part.split()) for part in load_text("reference-train").split("\n\n")]
-    long = [part for part in words if len(part) >= 20]
-    assert len(long) == len(set(long)) > 1_000
-
-
-def test_repeats_are_left_out_of_the_shorter_topic_but_kept_with_short_paragraphs(monkeypatch):
-    topics = [
-        "A sentence of the long topic.\n\nNote:\n\nAnother sentence of it." + "\n" * 40,
-        "Note:\n\nA  sentence of the long\ntopic.\n\nOnly in the shorter one.",
-        "Note:\n\nAnother sentence of it.",
-    ]
-    monkeypatch.setattr("charseq.texts.python_topics", lambda: topics)
-    long = ["A sentence of the long topic.", "Note:", "Another sentence of it."]
-    assert reference_paragraphs() == [*long, "Note:", "Only in the shorter one."]
-    without = reference_paragraphs(without=["Another sentence of it."])
-    assert without == [*long[:2], "Note:", "Only in the shorter one."]
-
-
-def test_the_texts_are_those_that_the_readme_names():
-    readme = Network("reference-net").readme
-    text, test = load_text("python-reference"), load_text("reference-test")
-    assert f"{len(text):,} characters (`python-reference`)" in readme
-    assert hashlib.sha256(text.encode()).hexdigest()[:16] in readme
-    assert f"{len(test):,} characters (`reference-test`)" in readme

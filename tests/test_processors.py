@@ -173,7 +173,7 @@ def test_a_hash_depends_on_cells_on_the_package_and_on_its_libraries(monkeypatch
     name = "docs/learn/gru.md"
     for folder in ("docs/learn", *(f"charseq/{name}" for name in cache_key.DATA)):
         (tmp_path / folder).mkdir(parents=True)
-    code, data = "charseq/net.py", "charseq/reference-net/a"
+    code, data = "charseq/net.py", "charseq/austen/a"
     for path, text in ((name, PAGE), (code, "x = 1\n"), (data, "")):
         (tmp_path / path).write_text(text)
     monkeypatch.setattr(processors, "ROOT", tmp_path)

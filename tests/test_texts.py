@@ -17,7 +17,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from charseq import Corpus, Vocabulary, load_text
-from charseq.texts import NOVEL, novel_chapters, python_topics, quote_path, texts
+from charseq.texts import (
+    NOVEL,
+    PYTHON_REFERENCE,
+    novel_chapters,
+    python_topics,
+    quote_path,
+    reference_paragraphs,
+    texts,
+)
 from conftest import chunks_of
 
 texts_in_utf8 = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
@@ -94,6 +102,39 @@ def test_python_reference_has_all_topics_of_python_3_11_complete_and_sorted():
 
     assert python_topics() == [topics[name] for name in sorted(topics)]
     assert load_text("python-reference") == "\n".join(python_topics())
+
+
+def test_the_license_of_pythons_reference_comes_with_it():
+    license_text = PYTHON_REFERENCE.with_name("LICENSE.txt").read_text("utf-8")
+    assert "Python Software Foundation" in license_text
+    assert "PYTHON SOFTWARE FOUNDATION LICENSE VERSION 2" in license_text
+
+
+def test_the_readme_of_pythons_reference_states_its_digest_and_both_lengths():
+    readme = PYTHON_REFERENCE.with_name("README.md").read_text("utf-8")
+    assert hashlib.sha256(PYTHON_REFERENCE.read_bytes()).hexdigest()[:16] in readme
+    for name in ("python-reference", "reference-excerpt"):
+        (row,) = re.findall(rf"^\| `{name}` \|.*\| ([\d,]+) \|$", readme, re.MULTILINE)
+        assert int(row.replace(",", "")) == len(load_text(name))
+
+
+def test_no_long_paragraph_of_the_reference_stands_twice_without_repeats():
+    words = [" ".join(part.split()) for part in reference_paragraphs()]
+    long = [part for part in words if len(part) >= 20]
+    assert len(long) == len(set(long)) > 1_000
+    excerpt = load_text("reference-excerpt").rstrip("\n").split("\n\n")
+    assert {" ".join(part.split()) for part in excerpt} <= set(words)
+
+
+def test_repeats_are_left_out_of_the_shorter_topic_but_kept_with_short_paragraphs(monkeypatch):
+    topics = [
+        "A sentence of the long topic.\n\nNote:\n\nAnother sentence of it." + "\n" * 40,
+        "Note:\n\nA  sentence of the long\ntopic.\n\nOnly in the shorter one.",
+        "Note:\n\nAnother sentence of it.",
+    ]
+    monkeypatch.setattr("charseq.texts.python_topics", lambda: topics)
+    long = ["A sentence of the long topic.", "Note:", "Another sentence of it."]
+    assert reference_paragraphs() == [*long, "Note:", "Only in the shorter one."]
 
 
 def test_unicode_names_are_complete_and_in_the_order_of_code_points():
@@ -269,7 +310,7 @@ def test_the_error_for_an_unknown_name_lists_the_known_ones():
         load_text("shakespeare")
     assert str(caught.value) == (
         "'shakespeare' is neither a file nor one of the texts pride-and-prejudice, pride-train, "
-        "pride-test, python-reference, reference-train, reference-test, unicode-names, time-zones"
+        "pride-test, python-reference, reference-excerpt, unicode-names, time-zones"
     )
 
 

@@ -19,7 +19,8 @@ from torch.nn.functional import cross_entropy
 from charseq import CharRNN, Vocabulary, load_text
 from charseq.plotting import GRAY, INK
 
-text = " ".join(re.findall("[a-z]+", load_text("reference-test").lower()))
+excerpt = load_text("reference-excerpt").lower()
+text = " ".join(re.findall("[a-z]+", excerpt))
 vocab = Vocabulary.from_text(text)
 ids = torch.from_numpy(vocab.encode(text))
 seeds = range(12)
