@@ -2,7 +2,8 @@
 
 ``train`` trains one network and leaves a run folder with ``result.json``: what the network wrote
 along the way, and its bits per character on the test part. ``collect`` joins the results of all
-runs, and the marks that they have to beat, to ``charseq/austen/networks.json``.
+runs, and the marks that they have to beat, to ``charseq/austen/networks.json``. Of further seeds
+of the GRU and the LSTM it records what they reach.
 """
 
 import argparse
@@ -113,14 +114,22 @@ def marks() -> dict[str, dict[str, float]]:
 
 
 def collect(folder: Path, target: Path) -> None:
-    """Join the results of all runs in a folder."""
-    runs = {}
+    """Join the results of all runs in a folder; of further seeds, only the two numbers."""
+    runs, pairs = {}, []
     for path in sorted(folder.glob("*/result.json")):
-        config = read_config(path.parent)
+        name, seed = path.parent.name.split("-")
+        config, result = read_config(path.parent), json.loads(path.read_text("utf-8"))
+        if name in ("gru", "lstm"):
+            lowest = min(bits for _, bits in curves(path.parent)["held_back"])
+            pairs.append(
+                {"name": name, "seed": int(seed), "held_back": lowest, "test": result["test"]}
+            )
+        if seed != "0":
+            continue
         runs[path.parent.name] = {
             "network": config["model"],
             "steps": config["settings"]["steps"],
-            **json.loads(path.read_text("utf-8")),
+            **result,
             **curves(path.parent),
         }
     everything = {
@@ -128,6 +137,7 @@ def collect(folder: Path, target: Path) -> None:
         "processor": f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}",
         "marks": marks(),
         "runs": runs,
+        "gru and lstm": pairs,
     }
     target.write_text(json.dumps(everything, indent=None) + "\n", "utf-8")
 
