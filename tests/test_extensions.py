@@ -723,6 +723,18 @@ def test_an_exercise_has_an_address_and_its_questions_have_names(page_html):
     assert "from questions" not in page_html
 
 
+def test_a_card_holds_an_exercise_and_its_questions(page_html):
+    _, card = page_html.split('<div class="exercise-card')
+    depth = 1
+    for tag in re.finditer("<(/?)div", card):
+        depth += -1 if tag[1] else 1
+        if depth == 0:
+            break
+    card = card[: tag.start()]
+    assert 'id="exercise-1"' in card
+    assert card.count("data-id=") == page_html.count("data-id=") == 2
+
+
 def test_all_exercises_stand_on_one_page_and_the_scripts_know_them(toys):
     html = toys / "good/_build/html"
     every = (html / "exercises.html").read_text("utf-8")

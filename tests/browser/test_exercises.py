@@ -246,6 +246,14 @@ def test_a_reply_is_announced_and_the_question_marked_as_solved(visit):
     assert kept(page)["learn/one#exercise-1"] == {"solved": True, "misses": 1, "last": 4}
 
 
+def test_a_finger_hits_what_is_to_be_hit(visit):
+    page = visit("one")
+    for target in page.locator(
+        ".question :is(fieldset label, button, input:not([type=radio]))"
+    ).all():
+        assert target.bounding_box()["height"] >= 44  # px
+
+
 def test_a_question_is_answered_by_keyboard_alone(visit):
     page = visit("one")
     page.keyboard.press("Tab")

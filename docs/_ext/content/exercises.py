@@ -165,6 +165,21 @@ class ShowAll(SphinxPostTransform):
         return section
 
 
+class Card(SphinxPostTransform):
+    """Puts an exercise and all that follows, up to the next or a heading, into one box."""
+
+    default_priority = 6  # after the copies
+    formats = ("html",)
+
+    def run(self, **kwargs):
+        for exercise in list(self.document.findall(is_exercise)):
+            section, start = exercise.parent, exercise.parent.index(exercise)
+            ends = (isinstance(n, nodes.section) or is_exercise(n) for n in section[start + 1 :])
+            parts = section[start : start + 1 + [*ends, True].index(True)]
+            card = nodes.container("", *parts, classes=["exercise-card"])
+            section[start : start + len(parts)] = [card]
+
+
 def add_files(app, pagename, templatename, context, doctree):
     tells = doctree and any(isinstance(n, (memory, course_map)) for n in doctree.findall())
     if pagename in exercises_of(app.env) or tells:
@@ -183,6 +198,7 @@ def setup(app):
     app.add_directive("exercise-memory", Memory)
     app.add_directive("all-exercises", AllExercises)
     app.add_post_transform(ShowAll)
+    app.add_post_transform(Card)
     app.connect("doctree-read", collect)
     app.connect("env-purge-doc", purge)
     app.connect("env-merge-info", merge)
