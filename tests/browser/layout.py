@@ -42,6 +42,13 @@ FAULTS = """() => {
         }
     }
 
+    // Code, tables and formulas that go on, with no shadow at their edge that says so.
+    for (const box of article.querySelectorAll("pre, .table-wrapper, .output, .formula")) {
+        const {backgroundAttachment, overflowX} = styleOf(box);
+        if (box.scrollWidth <= box.clientWidth + 1 || !/auto|scroll/.test(overflowX)) continue;
+        if (!backgroundAttachment.includes("local")) fault("goes on without a sign", box);
+    }
+
     // Text, formulas, figures and captions that do not begin on the edge of the text.
     const first = article.querySelector("section > p");
     const text = first?.getBoundingClientRect();

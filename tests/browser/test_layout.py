@@ -8,6 +8,7 @@ BROKEN = {
     "300 px cut off": "<div style='overflow: clip; width: 200px'>"
     "<p style='width: 500px'>wide</p></div>",
     "px cut off": "<p style='width: 2000px'>wider than the window</p>",
+    "goes on without a sign": "<pre style='overflow: auto; width: 90px'>a long line of code</pre>",
     "off the axis": "<section><p>text</p><figure style='margin: 0 1em'>figure</figure></section>",
     "a narrow column": f"<table style='width: 200px'>{CELLS.format('long text ' * 90)}</table>",
     "a line begins with ,": "<p style='width: 3em'>"

@@ -81,10 +81,21 @@ def mark_wide_cells(app, doctree, docname):
             entry["classes"].append("sentence" if length > SENTENCE else "words")
 
 
+def name_cells(app, doctree, docname):
+    """Say before each cell of a wide table what its column holds: on a phone a row is a list."""
+    for table in doctree.findall(nodes.table):
+        head, *rows = table.findall(nodes.row) if "wide" in table["classes"] else [()]
+        for row in rows:
+            for of, cell in [*zip(head, row, strict=True)][1:]:  # the first is the row's own name
+                if cell.astext():
+                    cell[0].insert(0, nodes.inline("", f"{of.astext()} ", classes=["cell-name"]))
+
+
 def setup(app):
     app.add_node(HideCodeCellNode, True, html=(visit_folded_cell, depart_folded_cell))
     app.add_node(nodes.citation, True, html=(visit_citation, None))
     app.connect("source-read", fix_gallery)
     app.connect("doctree-resolved", mark_wide_cells)
+    app.connect("doctree-resolved", name_cells, priority=501)  # names are no words of a cell
     app.connect("html-page-context", drop_marks, priority=900)  # codeautolink needs them
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
