@@ -65,7 +65,7 @@ def test_the_epub_of_the_course_is_whole(site, tmp_path):
     assert text.count("The solution") >= exercises > 110
     choices = len(re.findall('("|&quot;)choice\\1', html))
     assert html.count('class="question"') == text.count("………………") + choices
-    for on_screen in ("Show the code of this figure", "Open in", "Download as"):
+    for on_screen in ("Show the code of this figure", "Open in", "Download this page"):
         assert on_screen not in text
 
 

@@ -2,7 +2,7 @@
 
 It is written beside the page when the page is written, from what the page shows: the prose as
 Markdown with TeX formulas, and the code of each cell that shows its code or a figure. The forms
-under the exercises stay on the site, and so do the outputs. A line below the title offers it.
+under the exercises stay on the site, and so do the outputs. A line at the foot offers it.
 
 If it is known which branch on GitHub holds the built site, the line also opens the notebook with
 Colab and with Binder. conf.py reads this from ``DOCS_REPOSITORY`` and ``DOCS_BRANCH``.
@@ -235,10 +235,10 @@ def shows_code(cell):
 
 
 def offer(app, doctree, docname):
-    """Offer the notebook of a chapter below its title."""
+    """Offer the notebook of a chapter at its foot."""
     if app.builder.name == "html" and docname.startswith(CHAPTERS) and sources_of(app, docname):
         html = links(docname, app.config.notebook_repository, app.config.notebook_branch)
-        doctree.next_node(nodes.section).insert(1, nodes.raw("", html, format="html"))
+        doctree.next_node(nodes.section).append(nodes.raw("", html, format="html"))
 
 
 def write(app, pagename, templatename, context, doctree):
@@ -278,7 +278,7 @@ def sources_of(app, docname):
 def links(pagename, repository, branch):
     """Return the line with the links to the notebook of a chapter."""
     name = pagename.rpartition("/")[2]
-    line = f'Download as <a href="{name}.ipynb" download>notebook</a>'
+    line = f'Download this page as a <a href="{name}.ipynb" download>notebook</a>'
     if repository:
         path = f"{pagename}.ipynb"
         colab = f"https://colab.research.google.com/github/{repository}/blob/{branch}/{path}"
