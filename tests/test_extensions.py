@@ -855,7 +855,7 @@ def test_a_notebook_names_pages_and_equations_in_words(toys):
 
 def test_the_reference_lists_the_examples_that_use_a_name(toys):
     api = (toys / "good/_build/html/api.html").read_text("utf-8")
-    assert 'href="gallery/cell/toy.html"' in api.split("In the gallery")[1]
+    assert 'href="gallery/cell/toy.html"' in api.split("Experiments that use it")[1]
 
 
 # -- What needs no site ----------------------------------------------------------------------------

@@ -75,7 +75,7 @@ def examples_of_a_name(app, what, name, obj, options, lines):
     file = Path(app.srcdir, folder, f"{name}.examples")
     if file.exists() and (uses := USE.findall(file.read_text("utf-8"))):
         app.env.note_dependency(str(file))  # touched only when it changes
-        lines += ["", ".. rubric:: In the gallery", "", *(f"* {use}" for use in uses), ""]
+        lines += ["", ".. rubric:: Experiments that use it", "", *(f"* {use}" for use in uses), ""]
 
 
 def show_figure_first(app, doctree):
