@@ -68,6 +68,7 @@ extensions = [
     "equations",
     "widgets",
     "hero",
+    "told",
     "exercises",
     "anchors",
     "figure_links",
