@@ -99,7 +99,29 @@ def test_the_still_shows_the_states_after_its_text():
     np.testing.assert_allclose(shown, states[:, [hero.UNIT, *hero.NAMED]].T, atol=0.0051)
     less, more = (shades(image.get("href")) for image in still.iter(f"{tag}image"))
     woven = (more.astype(int) - less)[:, : len(hero.TEXT)] / 15
-    np.testing.assert_allclose(woven, states[:, file["units"][5:]].T, atol=1 / 30 + 1e-9)
+    calmest = file["units"][5 : 5 + max(hero.SHOWN)]
+    np.testing.assert_allclose(woven, states[:, calmest].T, atol=1 / 30 + 1e-9)
+
+
+def contrast(one, two):
+    """Return the contrast of two colors as WCAG 2 defines it; shares of red, green and blue."""
+    light, dark = sorted(
+        sum(
+            weight * (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4)
+            for weight, part in zip((0.2126, 0.7152, 0.0722), color, strict=True)
+        )
+        for color in (one, two)
+    )[::-1]
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_each_letter_of_the_still_can_be_read_on_its_cell():
+    for ground, inks in (("#ffffff", (0, 0)), (hero.DARK, (1, 0))):  # without and with class k
+        for value in np.linspace(-1, 1, 401):
+            ends = (ground, hero.PLUS if value > 0 else hero.MINUS)
+            zero, end = (np.array([*bytes.fromhex(color[1:])]) / 255 for color in ends)
+            ink = inks[int(hero.needs_black(value))]
+            assert contrast(zero + abs(value) * (end - zero), [ink] * 3) >= 4.5, (ground, value)
 
 
 def shades(address):

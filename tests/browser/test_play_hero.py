@@ -11,7 +11,7 @@ import hero
 from charseq.reference import softmax
 
 SCREENS = [(1300, 900), (390, 844)]
-PLUS, MINUS = (0xF2, 0xB9, 0x1C), (0x9D, 0x96, 0xF4)  # on a light page
+PLUS, MINUS = ([*bytes.fromhex(color[1:])] for color in (hero.PLUS, hero.MINUS))
 # The colors at these places of the picture, as shown.
 COLORS = """([xs, ys]) => {
     const {width, height} = document.querySelector(".hero-view canvas");
@@ -59,16 +59,15 @@ def test_a_letter_gets_the_column_and_the_bars_of_the_package(quiet, site):
     np.testing.assert_allclose(states(quiet), expected, rtol=0, atol=1e-10)
     assert bars(quiet) == expected_bars(net, text)
     wide = quiet.locator(".hero-view canvas").bounding_box()["width"]
-    # The last thread's last pixel belongs to the frame around the newest column.
-    threads = [min(174 + int(390 * (k + 0.5) / 251), 562) for k in range(251)]
+    shown = 5 + hero.SHOWN[0]
+    threads = [hero.CLOTH_TOP + hero.THREAD * k + 2 for k in range(hero.SHOWN[0])]
     tops = [*range(46 + 4, 46 + 5 * 24, 24), *threads]
     xs = [int(wide) - hero.MARGIN - hero.COLUMN * back + 5 for back in (1, 2)]
     for found, state in zip(quiet.evaluate(COLORS, [xs, tops]), expected[:-3:-1], strict=True):
-        *rgb, alpha = np.array(found).T  # the named rows are laid over the page, which is white
-        on_white = 255 + (np.array(rgb) - 255) * alpha / 255
-        value = state[file["units"]]
+        value = state[file["units"][:shown]]
         full = np.where(value < 0, *np.array([MINUS, PLUS])[:, :, None])
-        np.testing.assert_allclose(on_white, 255 + np.abs(value) * (full - 255), atol=4)
+        on_white = 255 + np.abs(value) * (full - 255)
+        np.testing.assert_allclose(np.array(found).T[:3], on_white, atol=1)
 
 
 def test_what_is_silenced_forgotten_and_chosen_is_what_the_package_computes(quiet, site):
@@ -87,6 +86,13 @@ def test_what_is_silenced_forgotten_and_chosen_is_what_the_package_computes(quie
         quiet.keyboard.press("ArrowDown")
     assert rows.nth(5).inner_text() == f"unit {file['units'][6]}"
     assert rows.nth(5).get_attribute("aria-pressed") == "true"
+    for _ in range(60):  # below what is in view: the cloth follows
+        quiet.keyboard.press("ArrowDown")
+    assert rows.nth(5).inner_text() == f"unit {file['units'][66]}"
+    place = {"x": 300, "y": hero.CLOTH_TOP + hero.THREAD * hero.SHOWN[0] - 3}  # its last row
+    quiet.locator(".hero-view canvas").hover(position=place)
+    assert rows.nth(5).inner_text() == f"unit {file['units'][66]}"
+    quiet.mouse.move(0, 0)
     silence.click()
     rows.nth(5).press("ArrowLeft")
     assert bars(quiet) == expected_bars(net, hero.TEXT[:-1])
@@ -109,9 +115,9 @@ def test_the_row_below_the_pointer_paints_the_text(quiet, site):
     wide = canvas.bounding_box()["width"]
     quiet.mouse.move(0, 0)
     canvas.hover(
-        position={"x": wide - hero.MARGIN - 2 * hero.COLUMN - 4, "y": 174 + 390 * 100.5 / 251}
+        position={"x": wide - hero.MARGIN - 2 * hero.COLUMN - 4, "y": hero.CLOTH_TOP + 6 * 40.5}
     )
-    unit = hero.small_net()[2]["units"][105]
+    unit = hero.small_net()[2]["units"][45]
     assert says.inner_text().startswith(f"After “c”, unit {unit} holds")
     quiet.mouse.move(5, 5)
     assert says.inner_text().startswith("After “?”, unit 22")

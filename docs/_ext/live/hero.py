@@ -6,11 +6,11 @@ moves when the network takes over. hero.css has the sizes, docs/_web/widgets/her
 """
 
 import base64
-import re
 import struct
 import zlib
 from functools import cache
 from html import escape
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,6 @@ from charseq.reference import softmax
 
 FILE = "austen-8bit.js"
 STILL = "hero.svg"
-CSS = Path(__file__).parents[2] / "_static" / "custom.css"  # whose colors the still has
 # From the start of a line, as in the novel: else it takes itself to be in the middle of one.
 TEXT = '\n\n"You dance very well," said she, "but are you rich?'
 NAMED = {
@@ -34,9 +33,11 @@ NAMED = {
 }
 UNIT = 22  # that paints the text at first
 BARS = 7
-# In pixels, as in hero.css and docs/_web/ui/cloth.js.
-COLUMN, MARGIN, TEXT_ROW, NAMED_TOP, NAMED_ROW, CLOTH_TOP, FADE = 11, 8, 40, 46, 24, 174, 33
-CLOTH = 390  # high; half of it where the view is low, a fifth on a phone
+# In pixels, as in hero.css and docs/_web/ui/cloth.js. A row of the cloth is lower on a phone.
+COLUMN, MARGIN, TEXT_ROW, NAMED_TOP, NAMED_ROW, CLOTH_TOP, FADE = 11, 4, 40, 46, 24, 174, 33
+THREAD, SMALL_THREAD = 6, 5
+SHOWN = 48, 32, 16  # threads: on a wide page, a narrow one and a phone
+PLUS, MINUS, DARK = "#f2b91c", "#9d96f4", "#131416"  # 1, -1, and 0 on a dark page
 
 
 def in_8_bits(matrix):
@@ -75,6 +76,18 @@ def order_of_rows(net, vocab):
 # --- the still ------------------------------------------------------------------------------------
 
 
+def needs_black(value):
+    """Say whether a letter is easier to read in black than in white on its cell of a dark page."""
+
+    def channels(color):
+        return np.array([int(color[k : k + 2], 16) for k in (1, 3, 5)])
+
+    share = min(1, abs(value))
+    mixed = (1 - share) * channels(DARK) + share * channels(PLUS if value > 0 else MINUS)
+    linear = np.where(mixed > 10, ((mixed / 255 + 0.055) / 1.055) ** 2.4, mixed / 255 / 12.92)
+    return linear @ [0.2126, 0.7152, 0.0722] > 0.179  # where both have a contrast of 4.6
+
+
 def png(levels):
     """Return an image of 16 shades of gray, from 0 to 15, as PNG in an address."""
     rows, columns = levels.shape
@@ -105,8 +118,9 @@ def draw_still():
             )
         )
 
+    painted = ["i k" if needs_black(value) else "i" for value in states[:, UNIT]]
     below = "".join(
-        f'<path class="i" opacity=".55" d="M{COLUMN * k} 1h{COLUMN}v2h-{COLUMN}z"/>'
+        f'<path class="{painted[k]}" opacity=".55" d="M{COLUMN * k} 1h{COLUMN}v2h-{COLUMN}z"/>'
         for k, value in enumerate(states[:, UNIT])
         if value < -0.1
     )
@@ -114,7 +128,7 @@ def draw_still():
         row_of(states[:, unit], NAMED_TOP + NAMED_ROW * k, NAMED_ROW - 3, 1)
         for k, unit in enumerate(NAMED)
     )
-    cloth = np.rint(15 * states[:, file["units"][len(NAMED) :]].T).astype(int)
+    cloth = np.rint(15 * states[:, file["units"][len(NAMED) :][: SHOWN[0]]].T).astype(int)
     layers = "".join(
         f'<mask id="{side}m"><image href="{png((sign * cloth).clip(0, 15))}" width="{len(TEXT)}" '
         f'height="{len(cloth)}" preserveAspectRatio="none"/></mask>'
@@ -122,37 +136,40 @@ def draw_still():
         for side, sign in (("n", -1), ("p", 1))
     )
     put = f"translateY({CLOTH_TOP}px) scale({COLUMN}"
-    thick, thin, thinnest = (f"{CLOTH / part / len(cloth):.4f}" for part in (1, 2, 5))
-    css = CSS.read_text("utf-8")
-    plus, minus = (re.findall(rf"--fill-{sign}: (#\w+)", css) for sign in ("positive", "negative"))
-    letters = re.sub(
-        "\n+", lambda ends: f'<tspan fill-opacity=".55">{"↵" * len(ends[0])}</tspan>', escape(TEXT)
+    letters = "".join(
+        f'<tspan class="{kind}"{faint}>{escape(text)}</tspan>'
+        for (kind, faint), run in groupby(
+            zip(painted, TEXT, strict=True),
+            key=lambda pair: (pair[0], ' fill-opacity=".55"' if pair[1] == "\n" else ""),
+        )
+        for text in ["".join(char for _, char in run).replace("\n", "↵")]
     )
     places = " ".join(str(COLUMN * k + COLUMN / 2) for k in range(len(TEXT)))
     return f"""\
 <svg xmlns="http://www.w3.org/2000/svg" width="100%" height="100%">
 <style>
-.n {{ fill: {minus[0]}; }} .p {{ fill: {plus[0]}; }} .i {{ fill: #000; }}
+.n {{ fill: {MINUS}; }} .p {{ fill: {PLUS}; }} .i {{ fill: #000; }}
 text {{
   font: 600 16px ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
   text-anchor: middle; white-space: pre;
 }}
 image {{ image-rendering: pixelated; }}
-.c {{ transform: {put}, {thick}); }}
-@media (max-height: 450px) {{ .c {{ transform: {put}, {thin}); }} }}
-@media (max-height: 300px) {{ .c {{ transform: {put}, {thinnest}); }} }}
+.c {{ transform: {put}, {THREAD}); }} .g {{ stroke: white; stroke-dasharray: 0 {THREAD - 1} 1 0; }}
+@media (max-height: 300px) {{
+  .c {{ transform: {put}, {SMALL_THREAD}); }} .g {{ stroke-dasharray: 0 {SMALL_THREAD - 1} 1 0; }}
+}}
 .f {{ fill: none; stroke: #000; stroke-width: 2; }} stop {{ stop-color: #fff; }}
 @media (prefers-color-scheme: dark) {{
-  .n {{ fill: #7d75e6; }} .p {{ fill: #b8941f; }} .i {{ fill: #fff; }}
-  .line .n {{ fill: {minus[1]}; }} .line .p {{ fill: {plus[1]}; }}
-  .f {{ stroke: #fff; }} stop {{ stop-color: #131416; }}
+  .i {{ fill: #fff; }} .k {{ fill: #000; }}
+  .f {{ stroke: #fff; }} .g {{ stroke: {DARK}; }} stop {{ stop-color: {DARK}; }}
 }}
 </style>
 <svg x="100%" overflow="visible"><g transform="translate({-wide - MARGIN} 0)">
-<g class="line">{row_of(states[:, UNIT], 0, TEXT_ROW, 0)}</g>{below}
-<text class="i" y="26" x="{places}">{letters}</text>
+{row_of(states[:, UNIT], 0, TEXT_ROW, 0)}{below}
+<text y="26" x="{places}">{letters}</text>
 {named}
 <g class="c">{layers}</g>
+<path class="g" stroke-width="{wide}" d="M{wide / 2:g} {CLOTH_TOP}v{THREAD * SHOWN[0]}"/>
 <rect class="f" y="{NAMED_TOP - 1}" width="{wide - 1}" height="{NAMED_ROW - 1}"/>
 </g></svg>
 <linearGradient id="fade"><stop/><stop offset="1" stop-opacity="0"/></linearGradient>
@@ -170,6 +187,8 @@ def bars():
 
 def stage(up):
     """Return the view as HTML; `up` leads from the page to the site's first folder."""
+    # What the label says follows the height of the view, so style sheets choose the number.
+    shown = "".join(f'<span class="hero-{count}">{count}</span>' for count in SHOWN)
     names = "".join(
         f'<li class="hero-chosen">{name}</li>' if unit == UNIT else f"<li>{name}</li>"
         for unit, name in NAMED.items()
@@ -188,16 +207,17 @@ def stage(up):
     buttons = "".join(f'<button type="button" disabled>{label}</button>' for label in labels)
     alt = (
         f"The text “{escape(TEXT.strip())}”. Below each letter is a column of {net.hidden_size} "
-        f"cells, the state of the network after it: five thick rows with names, {others} thin ones."
+        f"cells, the state of the network after it: five high rows with names, and low ones below."
     )
     return f"""\
 <div class="hero-stage" role="group" aria-label="A network at work">
-<div class="hero-names"><label>your text</label>
-<ol class="hero-rows" aria-label="Units: choose one to color the text by it">
-{names}<li>{others} others</li></ol><p>the calmest first</p>
+<label>your text</label>
+<div class="hero-view"><img src="{up}_static/{STILL}" alt="{alt}" width="587" height="462"></div>
+<div class="hero-names">
+<ol class="hero-rows" aria-label="Units: choose one to color the text by it">{names}
+<li>{shown} of {others} others</li></ol><p>the calmest first</p>
 <p class="hero-scale" aria-hidden="true"><i></i><span>−1</span><span>0</span><span>1</span></p>
 </div>
-<div class="hero-view"><img src="{up}_static/{STILL}" alt="{alt}" width="560" height="564"></div>
 <div class="hero-side"><p class="hero-head">What comes next?</p>
 <ol class="hero-next" aria-label="What comes next?">{lines}</ol>
 <div class="hero-buttons">{buttons}</div><p class="hero-says">{sentence}</p></div>

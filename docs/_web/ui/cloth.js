@@ -1,6 +1,6 @@
-// A text and the states of a network after each of its letters: a line painted by one unit, thick
-// rows for units with names, and all others as a woven cloth, one thread each. The newest letter is
-// at the right edge. docs/_ext/live/hero.py draws a still of the same view.
+// A text and the states of a network after each of its letters: a line painted by one unit, high
+// rows for units with names, and as many of the others as fit as a woven cloth, one thread each. The
+// newest letter is at the right edge. docs/_ext/live/hero.py draws a still of the same view.
 import { show } from "../core/formats.js";
 import { el, onTheme } from "./elements.js";
 
@@ -17,22 +17,21 @@ import { el, onTheme } from "./elements.js";
 // In pixels, as in hero.css and in hero.py.
 const [COLUMN, MARGIN, TEXT_ROW, NAMED_TOP, NAMED_ROW, CLOTH_TOP, FADE] = [
   11,
-  8,
+  4,
   40,
   46,
   24,
   174,
   33,
 ];
-const PROPERTIES = {
-  minus: "--hero-minus",
-  zero: "--color-background-primary",
-  plus: "--hero-plus",
-  lineMinus: "--fill-negative", // behind letters
-  linePlus: "--fill-positive",
-  letter: "--hero-letter",
-};
+const PROPERTIES = ["--hero-minus", "--color-background-primary", "--hero-plus"];
 export const LONGEST = 600; // letters
+
+/** What is easier to read on a color; where both are alike, they have a contrast of 4.6. */
+const readableOn = (/** @type {number[]} */ color) => {
+  const [r, g, b] = color.map((c) => c > 10 ? ((c / 255 + 0.055) / 1.055) ** 2.4 : c / 255 / 12.92);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000" : "#fff";
+};
 
 /**
  * @param {number[]} units all of them, from top to bottom @param {number} named how many have names
@@ -54,20 +53,26 @@ export const cloth = (units, named) => {
     caret: 0,
     at: -1,
   };
-  /** @type {Record<string, string>} */
-  const colors = {};
+  let mono = "";
   /** @type {number[][]} red, green and blue of −1, 0 and 1 */
   let ends = [];
+  let above = 0; // threads that lie above the view: arrow keys lead to those below it
   let [wide, high, start] = [0, 0, 0]; // of the canvas; where the first letter begins
 
   const value = (/** @type {number} */ t, /** @type {number} */ unit) =>
     unit === view.silent ? 0 : view.states[(t + 1) * H + unit];
-  const thick = () => (high - CLOTH_TOP) / threads.length;
+  const thick = () => high > 300 ? 6 : 5;
+  const shown = () => Math.round((high - CLOTH_TOP) / thick());
+  /** @param {number} number */
+  const colorOf = (number) => {
+    const share = Math.min(1, Math.abs(number));
+    return ends[1].map((zero, c) => zero + share * (ends[number < 0 ? 0 : 2][c] - zero));
+  };
   /** Top and height of a row. @param {number} row @returns {[number, number]} */
   const placeOf = (row) =>
     row < named
       ? [NAMED_TOP + row * NAMED_ROW, NAMED_ROW - 3]
-      : [CLOTH_TOP + (row - named) * thick(), thick()];
+      : [CLOTH_TOP + (row - named - above) * thick(), thick() - 1];
 
   /** Weave the columns of the letters from one on. @param {number} from */
   const weave = (from) => {
@@ -76,32 +81,21 @@ export const cloth = (units, named) => {
     const image = loom.createImageData(count, threads.length);
     threads.forEach((unit, row) => {
       for (let k = 0; k < count; k++) {
-        const number = value(from + k, unit);
-        const share = Math.min(1, Math.abs(number));
-        const [zero, end] = [ends[1], ends[number < 0 ? 0 : 2]];
-        const pixel = 4 * (row * count + k);
-        for (let c = 0; c < 3; c++) image.data[pixel + c] = zero[c] + share * (end[c] - zero[c]);
-        image.data[pixel + 3] = 255;
+        image.data.set([...colorOf(value(from + k, unit)), 255], 4 * (row * count + k));
       }
     });
     loom.putImageData(image, from, 0);
   };
 
-  /**
-   * @param {number} number @param {string} minus @param {string} plus
-   * @param {[number, number, number, number]} box
-   */
-  const cell = (number, minus, plus, ...box) => {
-    pen.fillStyle = number < 0 ? minus : plus;
-    pen.globalAlpha = Math.min(1, Math.abs(number));
+  /** @param {number} number @param {[number, number, number, number]} box */
+  const cell = (number, ...box) => {
+    pen.fillStyle = `rgb(${colorOf(number).map(Math.round)})`;
     pen.fillRect(...box);
-    pen.globalAlpha = 1;
   };
 
   const draw = () => {
     if (!ends.length) return;
     const { letters, unit, at, caret } = view;
-    const { minus, plus, lineMinus, linePlus } = colors;
     const density = devicePixelRatio || 1;
     if (canvas.width !== wide * density) canvas.width = wide * density;
     if (canvas.height !== high * density) canvas.height = high * density;
@@ -112,16 +106,16 @@ export const cloth = (units, named) => {
     start = Math.min(0, Math.max(start, 2 * COLUMN - caret * COLUMN)); // the caret is in view
     const first = Math.max(0, Math.floor(-start / COLUMN));
     const last = Math.min(letters.length, Math.ceil((fits - start) / COLUMN));
-    pen.font = `600 16px ${colors.mono}`;
+    pen.font = `600 16px ${mono}`;
     pen.textAlign = "center";
     for (let t = first; t < last; t++) {
       const x = start + t * COLUMN;
-      cell(value(t, unit), lineMinus, linePlus, x, 0, COLUMN, TEXT_ROW);
+      cell(value(t, unit), x, 0, COLUMN, TEXT_ROW);
       for (let row = 0; row < named; row++) {
         const [y, height] = placeOf(row);
-        cell(value(t, units[row]), minus, plus, x, y, COLUMN - 1, height);
+        cell(value(t, units[row]), x, y, COLUMN - 1, height);
       }
-      pen.fillStyle = colors.letter;
+      pen.fillStyle = readableOn(colorOf(value(t, unit)));
       pen.globalAlpha = 0.55;
       if (value(t, unit) < -0.1) pen.fillRect(x, 1, COLUMN, 2); // the sign, without color
       pen.globalAlpha = letters[t] === "\n" ? 0.55 : 1;
@@ -132,19 +126,15 @@ export const cloth = (units, named) => {
     const count = last - first;
     if (count > 0) {
       /** @type {[number, number, number, number]} */
-      const from = [first, 0, count, threads.length];
-      pen.drawImage(
-        woven,
-        ...from,
-        start + first * COLUMN,
-        CLOTH_TOP,
-        count * COLUMN,
-        high - CLOTH_TOP,
-      );
+      const from = [first, above, count, shown()];
+      const [left, step] = [start + first * COLUMN, thick()];
+      pen.drawImage(woven, ...from, left, CLOTH_TOP, count * COLUMN, shown() * step);
+      for (let k = 1; k <= shown(); k++) {
+        pen.clearRect(left, CLOTH_TOP + k * step - 1, count * COLUMN, 1);
+      }
     }
-    const row = units.indexOf(unit);
-    const [top, height] = placeOf(row);
-    pen.strokeStyle = pen.fillStyle = colors.letter;
+    const [top, height] = placeOf(units.indexOf(unit));
+    pen.strokeStyle = pen.fillStyle = readableOn(ends[1]);
     pen.lineWidth = 2;
     if (count > 0) pen.strokeRect(start + first * COLUMN, top - 1, count * COLUMN - 1, height + 2);
     if (view.silent >= 0) { // its row is empty, and struck out
@@ -154,8 +144,8 @@ export const cloth = (units, named) => {
     if (at >= 0) pen.strokeRect(start + at * COLUMN - 0.5, 1, COLUMN, high - 1);
     if (start < 0) { // there is more to the left
       const fade = pen.createLinearGradient(0, 0, FADE, 0);
-      fade.addColorStop(0, colors.zero);
-      fade.addColorStop(1, `${colors.zero}00`);
+      fade.addColorStop(0, `rgb(${ends[1]})`);
+      fade.addColorStop(1, `rgba(${ends[1]},0)`);
       pen.fillStyle = fade;
       pen.fillRect(0, 0, FADE, high);
     }
@@ -164,14 +154,11 @@ export const cloth = (units, named) => {
 
   const readColors = () => {
     const style = getComputedStyle(canvas);
-    for (const [name, property] of Object.entries(PROPERTIES)) {
-      pen.fillStyle = style.getPropertyValue(property).trim();
-      colors[name] = String(pen.fillStyle); // as six digits
-    }
-    colors.mono = style.getPropertyValue("--hero-mono");
-    ends = ["minus", "zero", "plus"].map((name) =>
-      [1, 3, 5].map((place) => parseInt(colors[name].slice(place, place + 2), 16))
-    );
+    mono = style.getPropertyValue("--hero-mono");
+    ends = PROPERTIES.map((property) => {
+      pen.fillStyle = style.getPropertyValue(property).trim(); // then it has six digits
+      return [1, 3, 5].map((k) => parseInt(String(pen.fillStyle).slice(k, k + 2), 16));
+    });
   };
   new ResizeObserver(() => {
     [wide, high] = [canvas.clientWidth, canvas.clientHeight];
@@ -188,6 +175,8 @@ export const cloth = (units, named) => {
     /** @param {View} next @param {number} from the first letter whose state is new */
     update(next, from) {
       view = next;
+      const row = units.indexOf(view.unit) - named;
+      above = row < 0 ? 0 : Math.max(row - shown() + 1, Math.min(above, row));
       weave(from);
       draw();
     },
@@ -196,7 +185,7 @@ export const cloth = (units, named) => {
       const letter = Math.floor((x - start) / COLUMN);
       const row = y < CLOTH_TOP - 4
         ? Math.min(named - 1, Math.floor((y - NAMED_TOP) / NAMED_ROW))
-        : Math.max(named, Math.min(H - 1, named + Math.floor((y - CLOTH_TOP) / thick())));
+        : Math.max(named, Math.min(H - 1, named + above + Math.floor((y - CLOTH_TOP) / thick())));
       return {
         letter: letter >= 0 && letter < view.letters.length ? letter : -1,
         unit: y < TEXT_ROW + 3 ? -1 : units[Math.max(0, row)],

@@ -41,6 +41,7 @@ export const mount = async (root, options, place) => {
   const bars = [...part("next").children];
   const says = part("says");
   const names = [...part("rows").children].map((row) => String(row.textContent));
+  const others = [...part("rows").children[names.length - 1].childNodes];
   const named = names.length - 1; // the last row has all others
 
   let unit = Number(options.get("unit") ?? units[0]);
@@ -121,7 +122,7 @@ export const mount = async (root, options, place) => {
       one.setAttribute("aria-pressed", String(k === Math.min(row, named)));
       one.classList.toggle("hero-silent", isSilent && k === Math.min(units.indexOf(unit), named));
     });
-    rows[named].textContent = row < named ? names[named] : `unit ${shown}`;
+    rows[named].replaceChildren(...(row < named ? others : [`unit ${shown}`]));
     const held = number(reading.states[(at + 1) * units.length + shown], 2);
     const isHeard = !isSilent || shown !== unit;
     let words = at < 0
@@ -256,7 +257,7 @@ export const mount = async (root, options, place) => {
     box.focus();
   });
 
-  part("names label").setAttribute("for", box.id);
+  stage.querySelector("label")?.setAttribute("for", box.id);
   part("view").replaceChildren(picture.canvas, box, picture.caret);
   part("rows").replaceChildren(...rows.map((row) => el("li", {}, row)));
   part("buttons").replaceChildren(writing, forgetting, silencing);
