@@ -106,11 +106,10 @@ def test_no_two_places_of_the_map_overlap_and_none_leaves_it(layout):
             assert aside or one.y >= two.y + two.height
 
 
-def test_every_second_row_of_the_map_runs_back():
-    boxes = course_map.boxes(*course_map.WIDE)
-    across = [boxes[page].x for page in boxes]
-    assert across[2:8] == sorted(across[2:8])  # the chapters 1 to 6
-    assert across[8:12] == sorted(across[8:12], reverse=True)
+@pytest.mark.parametrize("layout", [course_map.WIDE, course_map.TALL])
+def test_the_map_is_read_like_a_text(layout):
+    boxes = [*course_map.boxes(*layout).values()]
+    assert [(box.y, box.x) for box in boxes] == sorted((box.y, box.x) for box in boxes)
 
 
 def test_a_place_without_a_drawing_is_an_error(monkeypatch):

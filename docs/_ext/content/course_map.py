@@ -1,7 +1,7 @@
 """The course as one drawing, in which each chapter has a place.
 
-map.svg has a drawing for each place. A thread runs through all of them, from left to right and
-back: a row holds six on a wide page, and three on a phone. The links lie over the drawing.
+map.svg has a drawing for each place. A thread runs through all of them, row by row, as one reads: a
+row holds six on a wide page, and three on a phone. The links lie over the drawing.
 """
 
 import re
@@ -16,7 +16,7 @@ from course_table import chapters, table, typeset
 DRAWINGS = Path(__file__).with_name("map.svg")
 WIDE, TALL = (720, 6), (330, 3)  # width, and places in a row
 FIRST, HEAD, ROW, MIDDLE = 52, 30, 114, 36  # heights; of a row, where the thread is
-BEND, NAMES = 14, 42  # the radius of a bend; the height of a name, which the small map leaves out
+BEND, BACK = 14, 14  # the radius of a bend; the height of the way back to the next row
 
 
 class Box(NamedTuple):
@@ -35,13 +35,13 @@ def rows(width, most):
         listed = part["chapters"]
         if not listed[0].number:
             yield part, y, listed
-            y += FIRST
+            y += FIRST + BACK
             continue
         y += HEAD
         count = ceil(len(listed) / ceil(len(listed) / most))
         for start in range(0, len(listed), count):
             yield part, y, listed[start : start + count]
-            y += ROW
+            y += ROW + BACK
 
 
 def height(width, most):
@@ -49,15 +49,14 @@ def height(width, most):
 
 
 def boxes(width, most):
-    """Return the box of each chapter, by its page. Every second row runs to the left."""
+    """Return the box of each chapter, by its page."""
     found = {}
-    for number, (_, y, listed) in enumerate(rows(width, most)):
+    for _, y, listed in rows(width, most):
         first = not listed[0].number
         cell = min(110, 0.27 * width) if first else width / len(listed)
         for at, chapter in enumerate(listed):
-            place = at if number % 2 else len(listed) - 1 - at
-            size = (cell - 6, 32) if first else (min(cell, 150), ROW - 4)
-            found[chapter.page] = Box((place + 0.5) * cell, y + 8 * first, *size)
+            size = (cell - 6, 41) if first else (min(cell, 150), ROW - 4)
+            found[chapter.page] = Box((at + 0.5) * cell, y + 3.5 * first, *size)
     return found
 
 
@@ -65,20 +64,17 @@ def drawing(width, most):
     """Return the thread and the places on it, as SVG."""
     listed, drawn = list(rows(width, most)), []
     middles = [y + (MIDDLE if row[0].number else 24) for _, y, row in listed]
-    for number, ((part, _, row), y) in enumerate(zip(listed, middles, strict=True)):
-        right = number % 2
-        end, turn = (width - 16, BEND) if right else (16, -BEND)
-        path = f"M{width - end} {y}H{end}"
-        if number + 1 < len(middles):
-            arc = f"a{BEND} {BEND} 0 0 {right} "
-            path += f"{arc}{turn} {BEND}V{middles[number + 1] - BEND}{arc}{-turn} {BEND}"
-        drawn.append(f'<path class="thread {part.get("thread", "m")}" d="{path}"/>')
-        step, way = width / len(row), 1 if right else -1
-        tips = "".join(
-            f"M{at * step - 3 * way:g} {y - 5}l{6 * way} 5 {-6 * way} 5"
-            for at in range(1, len(row) if row[0].number else 0)
-        )
-        drawn += [f'<path class="thread {part.get("thread", "m")}" d="{tips}"/>'] if tips else []
+    for (part, top, row), y, below in zip(listed, middles, [*middles[1:], None], strict=True):
+        step, color, inner = width / len(row), part.get("thread", "m"), range(1, len(row))
+        tips = "".join(f"M{at * step - 3:g} {y - 5}l6 5-6 5" for at in inner if row[0].number)
+        drawn.append(f'<path class="thread {color}" d="M16 {y}H{width - 16}{tips}"/>')
+        if below:
+            back, arc = top + (ROW if row[0].number else FIRST), f"a{BEND} {BEND} 0 0"
+            drawn.append(
+                f'<path class="thread back" d="M{width - 16} {y}{arc} 1 {BEND} {BEND}V{back}'
+                f"q0 6-6 6H8q-6 0-6 6V{below - BEND}{arc} 0 {BEND} {BEND}"
+                f'M{width / 2 + 3:g} {back + 1}l-6 5 6 5"/>'
+            )
     left = 0.6 * width + 20
     for at, letter in enumerate("learned"):
         x = left + at * (width - 30 - left) / 6
@@ -137,15 +133,13 @@ def map_html(uri_of):
         for (layout, (w, h), _), name in zip(layouts, ("map-wide", "map-tall"), strict=True)
     )
     ratios = "".join(f"--{n}:{w}/{h};" for n, (w, h) in zip(("wide", "tall"), sizes, strict=True))
-    first = next(chapter.page for chapter in chapters().values() if chapter.number)
     return (
         '<nav class="map-frame wide on-screen" aria-label="Map of the course">'
         f'<div class="map" style="{ratios}">'
         f'<svg class="map-defs" aria-hidden="true"><defs>{definitions()}</defs></svg>{drawings}'
         f"{''.join(listed)}"
-        '<p class="map-hint">Point at a chapter to see its question.</p></div>'
-        f'<p class="map-start"><a class="map-go" href="{uri_of(first)}">Start with chapter 1</a>'
-        "</p></nav>\n"
+        '<p class="map-hint">Point at a chapter to see its question.</p>'
+        '<p class="map-hint">Press a chapter to open it.</p></div></nav>\n'
     )
 
 
@@ -153,30 +147,16 @@ def as_html(text):
     return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
 
 
-def small_map(chapter, uri_of):
-    """Return the map as a small picture, with the place of a chapter and those that it needs."""
-    width, most = WIDE
-    shown = boxes(width, most)
-    marks = "".join(
-        f'<rect class="map-{kind}" x="{x - w / 2:g}" y="{y - 4}" width="{w:g}" height="{h}"/>'
-        for kind, page in [*(("needed", page) for page in chapter.needs), ("lit", chapter.page)]
-        for x, y, w, h in [shown[page]]
-    )
-    total = height(width, most) - NAMES
+def small_map(chapter, address):
+    """Return the rows of the map as numbers: that of a chapter is marked, and those it needs."""
+    lines = []
+    for _, _, row in rows(*WIDE):
+        marks = dict.fromkeys(chapter.needs, ' class="map-needed"')
+        marks[chapter.page] = ' class="map-lit"'
+        cells = (f"<i{marks.get(c.page, '')}>{c.number or c.label[0]}</i>" for c in row)
+        lines.append(f"<span>{''.join(cells)}</span>")
+    says = f"Chapter {chapter.number}, and what it builds on" if chapter.number else "The map"
     return (
-        f'<a class="map-here on-screen" href="{uri_of("learn/index")}" title="To the map">'
-        f'<svg viewBox="0 0 {width} {total}" role="img" aria-label="The map of the course">'
-        f'<image href="{uri_of("_static/map.svg")}" width="{width}" height="{total}"/>{marks}'
-        "</svg></a>\n"
-    )
-
-
-def picture():
-    """Return the file that the small maps show. Its lines are thick, since it is shown small."""
-    width, most = WIDE
-    total = height(width, most) - NAMES
-    styles = DRAWINGS.with_name("map-picture.css").read_text("utf-8")
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{total}">'
-        f"<style>{styles}</style><defs>{definitions()}</defs>{drawing(width, most)}</svg>\n"
+        f'<a class="map-here on-screen" href="{address}" title="{says}"'
+        f' aria-label="The map of the course">{"".join(lines)}</a>\n'
     )

@@ -6,13 +6,11 @@ names the pages to Sphinx. Below the title of a chapter stand a small map, on wh
 lit, and what the chapter builds on.
 """
 
-from pathlib import Path
-
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
-from course_map import DRAWINGS, map_html, picture, small_map
+from course_map import DRAWINGS, map_html, small_map
 from course_table import DOCS, chapters, table, typeset
 
 
@@ -112,11 +110,8 @@ def visit_map(translator, node):
 def visit_place(translator, node):
     here = translator.builder.current_docname
 
-    def uri_of(page):
-        up = "../" * here.count("/")
-        return up + page if page.startswith("_static") else f"{up}{page}.html"
-
-    translator.body.append(small_map(chapters()[here], uri_of))
+    up = "../" * here.count("/")
+    translator.body.append(small_map(chapters()[here], f"{up}learn/index.html"))
     raise nodes.SkipNode
 
 
@@ -130,13 +125,6 @@ def add_files(app, pagename, templatename, context, doctree):
         app.add_css_file("bundles/map.css")
 
 
-def write_picture(app):
-    if app.builder.format == "html" and chapters():
-        target = Path(app.outdir, "_static", "map.svg")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(picture(), "utf-8", newline="\n")
-
-
 def setup(app):
     others = dict.fromkeys(("latex", "text", "man", "texinfo"), (skip, None))
     app.add_node(course_map, html=(visit_map, None), **others)
@@ -144,7 +132,6 @@ def setup(app):
     app.add_directive("course-map", CourseMap)
     app.add_directive("course-list", CourseList)
     app.add_directive("course-pages", CoursePages)
-    app.connect("builder-inited", write_picture)
     app.connect("doctree-read", begin_chapter)
     app.connect("html-page-context", add_files)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
