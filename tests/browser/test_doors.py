@@ -86,7 +86,7 @@ def test_no_two_places_of_the_map_lie_over_each_other_and_no_name_leaves_its_pla
 
 def test_what_is_solved_fills_the_place_and_the_button_goes_on_where_one_was(visit):
     page = visit("index.html")
-    go = page.locator(".map-go")
+    go = page.locator(".map-start a")
     assert go.text_content() == "Start with chapter 1"
     visit("learn/gru.html")
     asked = page.evaluate("[...document.querySelectorAll('.question')].map(q => q.dataset.id)")

@@ -34,7 +34,7 @@ export const showMap = (listed) => {
     }
   });
   const last = linkTo(place.read() ?? "");
-  const go = /** @type {HTMLAnchorElement | null} */ (document.querySelector(".map-go"));
+  const go = /** @type {HTMLAnchorElement | null} */ (document.querySelector(".map-start a"));
   const number = last?.querySelector("b")?.textContent;
   if (!last || !go || !number) return;
   last.classList.add("last");
