@@ -203,8 +203,8 @@ html_sidebars = {  # Furo's, less what it shows on Read the Docs alone
         "sidebar/search.html",
         "sidebar/scroll-start.html",
         "sidebar/navigation.html",
-        "sidebar/scroll-end.html",
         "version.html",
+        "sidebar/scroll-end.html",
     ]
 }
 
