@@ -51,9 +51,8 @@ export const letterStrip = (onPick = null) => {
   /** @param {number} T */
   const makeColumns = (T) => {
     columns = [];
-    const heads = ["comes", "says", "% for what", "comes", "gradient"].map((h) =>
-      el("span", {}, h)
-    );
+    const heads = ["next letter", "network says", "% for the", "next letter", "gradient"]
+      .map((head) => el("span", {}, head));
     list.replaceChildren(
       el("li", { class: "play-heads", "aria-hidden": "true" }, ...heads),
       ...Array.from({ length: T }, (_, t) => makeColumn(t)),

@@ -62,7 +62,7 @@ const makePictures = () => {
       const length = number(gradientNorm);
       now.textContent =
         `Epoch ${epoch}: ${right} of ${pass.T} letters are right. A wrong one has a frame. ` +
-        "“% for what comes” is the probability that the network gave to the letter that came. " +
+        "“% for the next letter” is the probability that the network gave to the letter that came. " +
         "“Gradient” is the length of the gradient for the state; the longest fills its row. The " +
         `gradient of all weights has length ${length}. Press a letter to look at its step below.`;
     },
@@ -319,13 +319,17 @@ export const mount = (root, options) => {
   const pictures = makePictures();
   const challenges = makeChallenges(root, take);
   const listings = makeListings();
-  const stay = (/** @type {Event} */ event) => event.preventDefault();
+  const [stay, ...letters] = pictures.elements;
   root.append(
     top.element,
-    el("div", { class: "play-picture" }, guess.element, verdict, ...pictures.elements),
+    el("div", { class: "play-picture" }, guess.element, stay, verdict, ...letters),
     el(
       "form",
-      { class: "play-settings", "aria-label": "Settings", onsubmit: stay },
+      {
+        class: "play-settings",
+        "aria-label": "Settings",
+        onsubmit: (/** @type {Event} */ event) => event.preventDefault(),
+      },
       ...form.fields,
       guess.tick.element,
     ),
