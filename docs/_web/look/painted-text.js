@@ -177,6 +177,8 @@ export const paintedText = (choose) => {
           ? `color-mix(in srgb, var(--play-${color}) ${(100 * shade) / STEPS}%, var(--play-zero))`
           : "";
         cell.classList.toggle("play-look-below", value < 0 && shade > 0);
+        // From here on a dark page, too, has cells so light that black is easier to read on them.
+        cell.classList.toggle("play-look-strong", shade > (value < 0 ? 12 : 10));
       });
     },
   };
