@@ -32,7 +32,9 @@ export const makeForm = (place, id, question) => {
     const inputs = (question.options ?? []).map((value) =>
       el("input", { type: "radio", name: field, value })
     );
-    fields = inputs.map((input) => el("label", {}, input, el("span", {}, ...withCode(input.value))));
+    fields = inputs.map((input) =>
+      el("label", {}, input, el("span", {}, ...withCode(input.value)))
+    );
     typed = () => inputs.find((input) => input.checked)?.value ?? "";
   } else {
     const input = el("input", {
