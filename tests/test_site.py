@@ -333,6 +333,14 @@ def test_every_page_is_light(site, pages, parsed):
     assert users == []
 
 
+def test_only_the_first_picture_of_a_page_loads_before_the_reader_comes_near(pages):
+    for name, html in pages.items():
+        pictures = re.findall(r"<img (?![^>]*toggler)[^>]*>", html)  # but that of the module index
+        waits = ['loading="lazy"' in picture for picture in pictures]
+        assert waits == [k > 0 for k in range(len(pictures))], name
+        assert all(re.search('width="[0-9]+"', picture) for picture in pictures), name
+
+
 def test_marks_that_are_dropped_from_code_would_change_no_color(site, pages):
     styles = (site / "_static" / "pygments.css").read_text("utf-8")
     rules = re.findall(r"^(.*)\.highlight(?: \.([np]))? \{.*?(?<!-)color: (#\w+)", styles, re.M)

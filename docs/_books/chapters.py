@@ -54,6 +54,7 @@ def read(site):
         for image in section.select("img"):
             path = Path(site, posixpath.dirname(name), image["src"])
             image["src"] = f"images/{path.name}"
+            image.attrs.pop("loading", None)  # paper does not scroll
             images[image["src"]] = for_white_paper(path.read_bytes())
         name_ids(section, slug(name))
         sections[slug(name)] = section

@@ -72,6 +72,14 @@ def drop_marks(app, pagename, templatename, context, doctree):
         context["body"] = FORMULA_AND_SIGN.sub(r'<span class="formula-and-sign">\g<0></span>', body)
 
 
+def load_later(app, pagename, templatename, context, doctree):
+    """Let a browser load the pictures of a page, all but the first, when the reader comes near."""
+    if doctree:
+        first, *others = context["body"].split("<img ")
+        if others:
+            context["body"] = "<img ".join([first, '<img loading="lazy" '.join(others)])
+
+
 def mark_wide_cells(app, doctree, docname):
     """Give cells of a table that hold words or sentences a class: custom.css keeps them wide."""
     for entry in doctree.findall(nodes.entry):
@@ -98,4 +106,5 @@ def setup(app):
     app.connect("doctree-resolved", mark_wide_cells)
     app.connect("doctree-resolved", name_cells, priority=501)  # names are no words of a cell
     app.connect("html-page-context", drop_marks, priority=900)  # codeautolink needs them
+    app.connect("html-page-context", load_later)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
