@@ -2,11 +2,14 @@
 
 Extensions add their style sheets and scripts to every page, which doubles what a phone downloads.
 And seven eighths of MyST-NB's styles are the 256 colors of a terminal, which no output here has,
-and two thirds of sphinx-design's are for classes that no page here has.
+and two thirds of sphinx-design's are for classes that no page here has, as are a third of
+sphinx-gallery's and a quarter of Furo's.
 """
 
 import re
 from pathlib import Path
+
+import bundles
 
 # Sphinx's own search, in whose place docs/_web/search is, and what only it needs.
 REPLACED = ("searchtools", "language_data", "documentation_options", "doctools", "sphinx_highlight")
@@ -17,15 +20,18 @@ NEEDED_FOR = {
     "sg-tags": ("data-sgtags",),
     "sphinx-design": ('class="sd-', " sd-"),
     "design-tabs": ("sd-tab-set",),
-    "copybutton": ('class="highlight"',),
-    "clipboard": ('class="highlight"',),
+    **dict.fromkeys(("copybutton.css", "pygments"), ('class="highlight"',)),
+    "sphinx-codeautolink": ("sphinx-codeautolink-a",),
+    **dict.fromkeys(("copybutton.js", "clipboard"), ()),  # docs/_web/ui/copy-later.js loads them
     "math.css": ("<math",),
     **dict.fromkeys(REPLACED, ()),
 }
-PRUNED = ("mystnb", "sphinx-design")
+PRUNED = ("mystnb", "sphinx-design", "sg_gallery", "furo")
+SET_LATER = {"scrolled", "scroll-current", "show-back-to-top"}  # by Furo's script
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
 RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")  # also within @media { … }
 CLASSES = re.compile(r'class="([^"]*)"')
+NOT = re.compile(r":not\([^()]*\)")  # holds for elements without these classes
 NAME = re.compile(r"\.(-?[A-Za-z_][\w-]*)")
 
 
@@ -56,18 +62,20 @@ def prune(app, exception):
         return
     pages = (path.read_text("utf-8") for path in Path(app.outdir).rglob("*.html"))
     used = {name for page in pages for names in CLASSES.findall(page) for name in names.split()}
+    used |= SET_LATER
 
     def kept(rule):
-        selectors = map(NAME.findall, rule[1].split(","))
+        selectors = map(NAME.findall, NOT.sub("", rule[1]).split(","))
         return rule[0] if any(used.issuperset(names) for names in selectors) else ""
 
     static = Path(app.outdir, "_static")
     for name in REPLACED:
         (static / f"{name}.js").unlink(missing_ok=True)
-    for path in static.glob("*.css"):
+    for path in static.rglob("*.css"):
         if path.name.startswith(PRUNED):
             styles = RULE.sub(kept, COMMENT.sub("", path.read_text("utf-8")))
             path.write_text(styles, "utf-8", newline="\n")
+    bundles.bundle({"custom.css": (static / "custom.css").read_text("utf-8")}, static)  # minified
 
 
 def remove_pruned(app):

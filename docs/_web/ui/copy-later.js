@@ -1,0 +1,11 @@
+// The buttons that copy code, those of sphinx-copybutton, come with the reader's first move: nobody
+// sees them before.
+import { load } from "./load.js";
+
+const bring = async () => {
+  await load("clipboard.min.js");
+  await load("copybutton.js");
+};
+if (document.querySelector("div.highlight pre")) {
+  for (const move of ["pointerover", "keydown"]) addEventListener(move, bring, { once: true });
+}
