@@ -139,7 +139,7 @@ _TEXTS: dict[str, tuple[Callable[[], str], str]] = {
     ),
     "reference-excerpt": (
         _read_reference_excerpt,
-        "a sixteenth of python-reference, from all over it, without repeats",
+        "a twentieth of python-reference, from all over it, without repeats",
     ),
     "unicode-names": (
         _list_unicode_names,
