@@ -93,8 +93,9 @@ def begin_chapter(app, doctree):
     line = nodes.paragraph(classes=["builds-on"])
     for at, page in enumerate(chapter.needs):
         line += nodes.Text(", " if at else "Builds on ")
+        name = chapters()[page].short.replace(" ", "\N{NO-BREAK SPACE}", 1)
         line += addnodes.pending_xref(
-            "", nodes.inline("", chapters()[page].short), reftype="doc", refdomain="std",
+            "", nodes.inline("", name), reftype="doc", refdomain="std",
             reftarget=f"/{page}", refdoc=docname, refexplicit=True, refwarn=True,
         )  # fmt: skip
     line += nodes.Text(f"{'. About' if chapter.needs else 'About'} {chapter.minutes} minutes.")

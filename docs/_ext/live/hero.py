@@ -196,7 +196,7 @@ def stage(up):
     visible = {" ": "␣", "\n": "↵"}
     lines = "".join(
         f'<li><b>{escape(visible.get(char, char))}</b><i><u style="width:{100 * p:.1f}%"></u></i>'
-        f"<span>{100 * p:.0f}%</span></li>"
+        f"<span>{f'{100 * p:.0f}%' if p >= 0.005 else '&lt;1%'}</span></li>"
         for char, p in bars()
     )
     net, vocab, _ = small_net()

@@ -51,7 +51,7 @@ export const letterStrip = (onPick = null) => {
   /** @param {number} T */
   const makeColumns = (T) => {
     columns = [];
-    const heads = ["next letter", "network says", "% for the", "next letter", "gradient"]
+    const heads = ["next letter", "network says", "its chance", "in percent", "gradient"]
       .map((head) => el("span", {}, head));
     list.replaceChildren(
       el("li", { class: "play-heads", "aria-hidden": "true" }, ...heads),

@@ -140,8 +140,8 @@ export const lossCurve = (onPick) => {
     picture.setAttribute("aria-label", inWords(curve));
     picture.replaceChildren(
       ...axes(curve, scale),
-      ...levelLines(curve, scale),
       ...lines(curve, scale),
+      ...levelLines(curve, scale), // last, so that names can be read where the curve passes
     );
   };
   const pick = (/** @type {PointerEvent} */ { offsetX, buttons }) => {

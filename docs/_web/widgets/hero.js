@@ -20,7 +20,7 @@ const TEMPERATURE = 0.6;
 
 /** The ids of the characters, the likeliest first. @param {number[]} p */
 const ranked = (p) => Array.from(p.keys()).sort((a, b) => p[b] - p[a]);
-const percent = (/** @type {number} */ p) => `${Math.round(100 * p)}%`;
+const percent = (/** @type {number} */ p) => (p < 0.005 ? "<1%" : `${Math.round(100 * p)}%`);
 const pause = () => new Promise((resume) => setTimeout(resume));
 
 /** @param {HTMLElement} root @param {URLSearchParams} options @param {Element} place */
@@ -112,7 +112,7 @@ export const mount = async (root, options, place) => {
       /** @type {HTMLElement} */ (bar.firstElementChild).style.width = `${100 * p[id]}%`;
       /** @type {HTMLElement} */ (bar).style.setProperty(
         "--was",
-        isSilent ? percent(was[id]) : "0",
+        isSilent ? `${100 * was[id]}%` : "0",
       );
       share.textContent = isSilent ? `${percent(was[id])} → ${percent(p[id])}` : percent(p[id]);
     });

@@ -62,7 +62,7 @@ const makePictures = () => {
       const length = number(gradientNorm);
       now.textContent =
         `Epoch ${epoch}: ${right} of ${pass.T} letters are right. A wrong one has a frame. ` +
-        "“% for the next letter” is the probability that the network gave to the letter that came. " +
+        "“Its chance” is the probability that the network gave to the letter that came. " +
         "“Gradient” is the length of the gradient for the state; the longest fills its row. The " +
         `gradient of all weights has length ${length}. Press a letter to look at its step below.`;
     },
