@@ -39,7 +39,8 @@ def expected_bars(net, text, silent=None):
     p = np.array([softmax(one.read(ids)[0][-1] if text else one.head[1]) for one in nets])
     shown = {" ": "␣", "\n": "↵"}
     best = np.argsort(-p[0], kind="stable")[: hero.BARS]
-    shares = [" → ".join(f"{100 * share:.0f}%" for share in p[:, k]) for k in best]
+    percent = [["<1%" if q < 0.005 else f"{100 * q:.0f}%" for q in row] for row in p]
+    shares = [" → ".join(row[k] for row in percent) for k in best]
     names = [shown.get(vocab.chars[k], vocab.chars[k]) for k in best]
     return [f"{name}\n{share}" for name, share in zip(names, shares, strict=True)]
 
