@@ -41,7 +41,7 @@ def read(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return logits (N, B, T, V) and the last states of N networks."""
     W_ih, W_hh, b_ih, b_hh, W_hy, b_y = weights
-    from_input = one_hot(ids, V).float() @ W_ih.mT[:, None] + b_ih[:, None, None]
+    from_input = one_hot(ids, V).to(W_ih) @ W_ih.mT[:, None] + b_ih[:, None, None]
     states = []
     for t in range(ids.shape[2]):
         from_memory = torch.baddbmm(b_hh[:, None], h, W_hh.mT)

@@ -197,14 +197,15 @@ def test_bench_of_startup_reports_which_processes_import_torch():
 
 def test_networks_side_by_side_compute_what_a_gru_computes():
     """Each of them, weights and states, as `torch.nn.GRU` with the same seed does."""
-    weights, ids = truncation.networks(range(2)), truncation.lines(3, 0)
+    weights = [w.double() for w in truncation.networks(range(2))]
+    ids = truncation.lines(3, 0)
     batch = ids.view(1, 3, 15).expand(2, 3, 15)
-    logits, last = truncation.read(batch, torch.zeros(2, 3, truncation.H), weights)
+    logits, last = truncation.read(batch, torch.zeros(2, 3, truncation.H).double(), weights)
     for seed in range(2):
         torch.manual_seed(seed)
-        layer = torch.nn.GRU(4, truncation.H, batch_first=True)
-        head = torch.nn.Linear(truncation.H, 4)
-        outputs, state = layer(torch.eye(4)[batch[0]])
-        assert torch.allclose(logits[seed], head(outputs), atol=1e-5)
-        assert torch.allclose(last[seed], state[0], atol=1e-5)
+        layer = torch.nn.GRU(4, truncation.H, batch_first=True).double()
+        head = torch.nn.Linear(truncation.H, 4).double()
+        outputs, state = layer(torch.eye(4).double()[batch[0]])
+        assert torch.allclose(logits[seed], head(outputs), rtol=0, atol=1e-12)
+        assert torch.allclose(last[seed], state[0], rtol=0, atol=1e-12)
     assert all(line[0] == line[14] and line[13] == 3 for line in ids.view(3, 15).tolist())

@@ -16,7 +16,7 @@ from course_table import chapters, table, typeset
 DRAWINGS = Path(__file__).with_name("map.svg")
 WIDE, TALL = (720, 6), (330, 3)  # width, and places in a row
 FIRST, HEAD, ROW, MIDDLE = 52, 30, 114, 36  # heights; of a row, where the thread is
-BEND, BACK = 14, 14  # the radius of a bend; the height of the way back to the next row
+BEND, BACK = 14, 14  # the radius of a bend; the room between two rows, where the thread returns
 
 
 class Box(NamedTuple):

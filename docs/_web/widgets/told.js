@@ -7,13 +7,14 @@ import { load } from "../ui/load.js";
 
 /**
  * @typedef {{expects: string, percent: number[], gradient: string[], edit: string[]}} Network
- * @typedef {{text: string, levels: string, decades: number, networks: Record<string, Network>}} Record_
+ * @typedef {{text: string, levels: string, decades: number, ink: string, full: number,
+ *   networks: Record<string, Network>}} Record_
  */
 
 /** @param {HTMLElement} root @param {URLSearchParams} _options @param {Element} place */
 export const mount = async (root, _options, place) => {
   /** @type {Record_} */
-  const { text, levels, decades, networks } = await load("told.js");
+  const { text, levels, decades, networks, ink, full } = await load("told.js");
   const view = /** @type {HTMLElement} */ (place.querySelector(".told")?.cloneNode(true));
   const [gradient, edit, at] = view.querySelectorAll("input");
   const parts = [...view.querySelectorAll(".told-one")].map((part, k) => ({
@@ -31,8 +32,8 @@ export const mount = async (root, _options, place) => {
     for (const { words, cells, network } of parts) {
       const shares = Array.from(network[edit.checked ? "edit" : "gradient"][t], shareOf);
       cells.forEach((cell, k) => {
-        const strength = (0.9 * (shares[k] ?? 0)).toFixed(2);
-        cell.style.background = strength > "0.00" ? `rgba(176, 92, 170, ${strength})` : "";
+        const strength = (full * (shares[k] ?? 0)).toFixed(2);
+        cell.style.background = strength > "0.00" ? `rgba(${ink}, ${strength})` : "";
         cell.classList.toggle("told-here", k === t);
       });
       let left = shares.reduce((a, b) => a + b) / 2;
