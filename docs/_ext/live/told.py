@@ -89,7 +89,8 @@ def write_file(app):
     if app.builder.format == "html":
         target = Path(app.outdir, "_static", FILE)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(bundles.data_script(FILE, read_record() | {"ink": INK, "full": FULL}), "utf-8", newline="\n")
+        record = read_record() | {"ink": INK, "full": FULL}
+        target.write_text(bundles.data_script(FILE, record), "utf-8", newline="\n")
 
 
 def setup(app):
