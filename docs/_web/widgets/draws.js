@@ -1,0 +1,147 @@
+// The part `draws`: compare two settings by a few seeds that are drawn, again and again, and count
+// which of the two seems better. Its options are the loss of each seed: `constant` and `falling`.
+import { drawSeeds, lead } from "../core/draws.js";
+import { number } from "../core/formats.js";
+import { Generator } from "../core/network.js";
+import { el, svg } from "../ui/elements.js";
+import { button, choice, slider } from "../ui/fields.js";
+import { readout } from "../ui/readout.js";
+
+/** @import { Mount } from "./define.js" */
+
+const LEAST = 2.25; // where the axis begins and ends, in nats
+const MOST = 2.85;
+const MANY = 1000;
+const SHOWN = 24; // verdicts
+const NAMES = ["constant rate", "falling rate"];
+const ROWS = [22, 78]; // of the picture, from the top
+
+/** @param {number} loss */
+const place = (loss) => (100 * (loss - LEAST)) / (MOST - LEAST);
+
+/** @type {Mount} */
+export const mount = (root, options) => {
+  const losses = ["constant", "falling"].map((name) =>
+    (options.get(name) ?? "").split(" ").map(Number)
+  );
+  const count = losses[0].length;
+  const generator = new Generator(0);
+  let n = 5;
+  let areSame = false;
+  /** @type {boolean[]} of the last draws: was the falling rate better? */
+  let verdicts = [];
+  let wins = [0, 0];
+
+  const lines = losses[0].map((loss, k) =>
+    svg("path", { d: `M${place(loss)} ${ROWS[0]}L${place(losses[1][k])} ${ROWS[1]}` })
+  );
+  const dots = losses.map((side, row) =>
+    side.map((loss) =>
+      svg("path", { class: "play-draws-dot", d: `M${place(loss)} ${ROWS[row]}h0` })
+    )
+  );
+  const medians = NAMES.map(() => el("i", {}));
+  const picture = el(
+    "div",
+    { class: "play-draws-picture", role: "img" },
+    svg(
+      "svg",
+      { viewBox: "0 0 100 100", preserveAspectRatio: "none" },
+      ...lines,
+      ...dots.flat(),
+    ),
+    ...medians,
+    ...NAMES.map((name) => el("b", {}, name)),
+  );
+  const ticks = el("div", { class: "play-draws-ticks", "aria-hidden": "true" });
+  for (const loss of [2.3, 2.4, 2.5, 2.6, 2.7, 2.8]) {
+    const tick = el("span", {}, number(loss, 1));
+    tick.style.left = `${place(loss)}%`;
+    ticks.append(tick);
+  }
+  const axis = el("p", { class: "play-note" }, "held-back loss: further left is better");
+  const tally = el("p", { class: "play-draws-tally", "aria-hidden": "true" });
+  const said = readout(root);
+
+  /** Draw once, and return the seeds of both sides and how much lower the falling rate seems. */
+  const drawOnce = () => {
+    const mine = drawSeeds(generator, n, count);
+    const theirs = areSame ? mine : drawSeeds(generator, n, count);
+    const by = lead(losses[0], losses[1], mine, theirs);
+    wins[by < 0 ? 0 : 1] += 1;
+    verdicts = [...verdicts, by >= 0].slice(-SHOWN);
+    return { sides: [mine, theirs], by };
+  };
+  /** @param {number} times */
+  const draw = (times) => {
+    let last = drawOnce();
+    for (let k = 1; k < times; k++) last = drawOnce();
+    const { sides, by } = last;
+    sides.forEach((seeds, row) => {
+      dots[row].forEach((dot, k) => {
+        dot.classList.toggle("play-drawn", seeds.includes(k));
+        dot.classList.toggle("play-drawn-twice", seeds.indexOf(k) !== seeds.lastIndexOf(k));
+      });
+      const sorted = seeds.map((k) => losses[row][k]).sort((a, b) => a - b);
+      medians[row].style.left = `${place(sorted[(n - 1) / 2])}%`;
+    });
+    lines.forEach((line, k) =>
+      line.classList.toggle("play-drawn", areSame && sides[0].includes(k))
+    );
+    tally.replaceChildren(
+      ...verdicts.map((isFalling) =>
+        el(
+          "span",
+          isFalling ? {} : { class: "play-draws-wrong" },
+          isFalling ? "falling" : "constant",
+        )
+      ),
+    );
+    const total = wins[0] + wins[1];
+    const share = number((100 * wins[0]) / total, 0);
+    const text = `The ${NAMES[by < 0 ? 0 : 1]} seems better, by ${number(Math.abs(by))}. So far ` +
+      `the constant rate, the worse one, has won ${wins[0]} of ${total} ` +
+      `${total === 1 ? "draw" : "draws"}${total > 9 ? `: ${share} %` : ""}.`;
+    picture.setAttribute("aria-label", `The losses of ${count} seeds. ${text}`);
+    said.set(text);
+  };
+  const restart = () => {
+    [wins, verdicts] = [[0, 0], []];
+    draw(1);
+  };
+  const sides = choice({
+    label: "The two sides have",
+    options: [["other", "other seeds"], ["same", "the same seeds"]],
+    value: "other",
+    onInput(value) {
+      areSame = value === "same";
+      restart();
+    },
+  });
+  const size = slider({
+    label: "Seeds on each side",
+    least: 1,
+    most: 15,
+    step: 2, // odd, so that one of them is in the middle
+    value: n,
+    onInput(value) {
+      n = Number(value);
+      restart();
+    },
+  });
+  root.append(
+    el("div", { class: "play-draws-fields" }, sides.element, size.element),
+    el(
+      "div",
+      { class: "play-row" },
+      button("Draw", () => draw(1)),
+      button("Go on to 1,000 draws", () => draw(MANY - ((wins[0] + wins[1]) % MANY))),
+    ),
+    picture,
+    ticks,
+    axis,
+    tally,
+    said.element,
+  );
+  draw(1);
+};

@@ -1,0 +1,61 @@
+"""Draw five seeds, in the browser: what it says is what NumPy makes of the dots that it marks."""
+
+import re
+
+import numpy as np
+import pytest
+from accessible import problems_in_each_look
+from test_draws import PAGE, SETTINGS
+from test_pages import quiet  # noqa: F401 - a fixture
+
+DRAWN = """[...document.querySelectorAll(".play-draws-dot")].map(dot =>
+    dot.classList.contains("play-drawn") + dot.classList.contains("play-drawn-twice"))"""
+
+
+@pytest.fixture
+def opened(quiet, site):
+    quiet.goto((site / "learn" / "seeds.html").as_uri())
+    quiet.locator('[data-play="draws"]').scroll_into_view_if_needed()
+    quiet.locator(".play-draws button").first.wait_for()
+    return quiet
+
+
+def losses():
+    text = PAGE.read_text("utf-8")
+    rows = [re.search(rf"^:{name}: (.*)$", text, re.M)[1].split() for name in SETTINGS]
+    return np.array(rows, float)
+
+
+def said(page):
+    text = page.locator(".play-draws .play-readout").inner_text()
+    pattern = r"The (\w+) rate seems better, by ([\d.]+)\. So far .* won (\d+) of (\d+) draws?"
+    return re.match(pattern, text).groups()
+
+
+def test_a_draw_says_what_numpy_makes_of_the_marked_seeds(opened):
+    opened.get_by_label("the same seeds").check()
+    opened.get_by_role("slider", name="Seeds on each side").fill("3")
+    checked = set()
+    for _ in range(12):
+        opened.get_by_role("button", name="Draw", exact=True).press("Enter")
+        above, below = np.array(opened.evaluate(DRAWN)).reshape(2, 20)
+        assert np.array_equal(above, below)
+        if above.sum() != 3:  # a seed that comes three times looks as one that comes twice
+            continue
+        constant, falling = losses()
+        lead = np.median(np.repeat(constant - falling, above))
+        winner, by, *_ = said(opened)
+        assert (winner, by) == ("falling" if lead >= 0 else "constant", f"{abs(lead):.3f}")
+        checked.add(winner)
+    assert checked == {"falling", "constant"}
+
+
+def test_the_wrong_verdicts_are_counted_and_framed(opened):
+    opened.get_by_role("button", name="Go on to 1,000 draws").click()
+    _, _, wins, draws = said(opened)
+    assert (wins, draws) == ("306", "1000")  # as the page says: test_draws.py
+    words = opened.locator(".play-draws-tally span")
+    framed = opened.locator(".play-draws-wrong")
+    assert set(framed.all_inner_texts()) == {"constant"}
+    assert words.all_inner_texts().count("constant") == framed.count() > 0
+    assert problems_in_each_look(opened, ".play", whole=["light, 320 px"]) == []
