@@ -749,7 +749,8 @@ def test_a_part_whose_script_fails_leaves_its_fallback(browser, site):
         ("learn/ceiling.html", "40 of 50, loss 0.952", "learnid leep learning"),
     ],
 )
-def test_a_chapters_scrubber_loads_when_it_comes_near(play, chapter, at, said):
+def test_a_chapters_scrubber_loads_when_it_comes_near(play, quiet, chapter, at, said):
+    quiet.set_viewport_size({"width": 1300, "height": 100})  # no part is near its first screen
     page = play(page=chapter, ready="[data-play]")
     # Observers are told in the order in which they were made: first that of load-when-near.js.
     page.evaluate(
