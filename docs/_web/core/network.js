@@ -26,6 +26,7 @@
  * @property {number} V number of characters
  * @property {number} H number of hidden units
  * @property {boolean} outputLayer without it the states are the logits, and H is V
+ * @property {number} scale that the states are multiplied by to be logits, without it
  * @property {Parameter[]} parameters in torch's order
  * @property {Float64Array} theta all weights, one after the other
  * @property {Float64Array} grad the gradient of each
@@ -217,10 +218,10 @@ const CELLS = {
 
 /**
  * CharRNN(V, H, cell=cell, output_layer=outputLayer).double(), with weights in torch's order.
- * @param {{cell: Cell, V: number, H: number, outputLayer: boolean}} sizes
+ * @param {{cell: Cell, V: number, H: number, outputLayer: boolean, scale?: number}} sizes
  * @param {Generator} generator @returns {Model}
  */
-export const createModel = ({ cell, V, H, outputLayer }, generator) => {
+export const createModel = ({ cell, V, H, outputLayer, scale = 1 }, generator) => {
   if (!outputLayer && H !== V) {
     throw new RangeError(`without an output layer H must equal V: got ${H} and ${V}`);
   }
@@ -250,7 +251,7 @@ export const createModel = ({ cell, V, H, outputLayer }, generator) => {
     for (let i = 0; i < data.length; i++) data[i] = generator.uniform(-limit, limit);
     return { name, symbol, shape, data, grad: grad.subarray(start, end) };
   });
-  return { cell, gates, V, H, outputLayer, parameters, theta, grad };
+  return { cell, gates, V, H, outputLayer, scale, parameters, theta, grad };
 };
 
 /**
@@ -423,7 +424,7 @@ const predict = ({ y, logits, probabilities, ids, losses }, V, t) => {
  * @param {Model} model @param {Pass} pass
  */
 const makeStep = (model, pass) => {
-  const { V, H, outputLayer } = model;
+  const { V, H, outputLayer, scale } = model;
   const [W_ih, W_hh, b_ih, b_hh, W_hy = none, b_y = none] = model.parameters.map((p) => p.data);
   const { T, x, fromInput, fromMemory, h, logits, copies } = pass;
   const { step } = CELLS[model.cell];
@@ -444,7 +445,7 @@ const makeStep = (model, pass) => {
     addProduct(memory, t, states, t, W_hh_T); // h_{t-1} @ W_hh.T, (H,) @ (H, gH) -> (gH,)
     step(H, pass, t);
     const after = (t + 1) * H;
-    for (let v = 0; v < V; v++) logits[t * V + v] = outputLayer ? b_y[v] : h[after + v];
+    for (let v = 0; v < V; v++) logits[t * V + v] = outputLayer ? b_y[v] : scale * h[after + v];
     // reference.output_layer: h_t @ W_hy.T, (H,) @ (H, V) -> (V,)
     if (outputLayer) addProduct(output, t, states, t + 1, W_hy_T);
     return predict(pass, V, t);
@@ -486,7 +487,7 @@ export const createReader = (model) => {
  * @param {Model} model @param {Pass} pass
  */
 export const backward = (model, pass) => {
-  const { V, H, outputLayer } = model;
+  const { V, H, outputLayer, scale } = model;
   const { T, y, probabilities, dlogits, dm, flow, copies } = pass;
   const { back } = CELLS[model.cell];
   const rows = model.gates.length * H;
@@ -502,7 +503,7 @@ export const backward = (model, pass) => {
       // reference.cross_entropy_backward, output_layer_backward
       const dlogit = (probabilities[t * V + v] - (v === y[t] ? 1 : 0)) / T;
       dlogits[t * V + v] = dlogit;
-      if (!outputLayer) dh[v] += dlogit;
+      if (!outputLayer) dh[v] += scale * dlogit;
     }
     if (outputLayer) addProduct(state, 0, output, t, W_hy); // (V,) @ (V, H) -> (H,)
     flow[t] = norm(dh); // from the loss at this step and from all later ones

@@ -23,13 +23,13 @@ const EDGE = { left: 34, right: 10, top: 18, bottom: 26 };
  * without an output layer.
  * @param {TrainedRun} run @returns {Level[]}
  */
-export const levelsOf = ({ settings, chars, pass }) => {
+export const levelsOf = ({ settings, chars, model, pass }) => {
   const ids = [pass.x[0], ...Array.from(pass.y)];
   const V = chars.length;
   const known = contexts(ids, 1).loss;
   const all = [{ name: `knowing nothing, ln ${V}`, loss: Math.log(V) }];
   if (known > 0.05) all.push({ name: "table of letter pairs", loss: known });
-  const floor = { name: "floor", loss: lossFloor(V), floor: true };
+  const floor = { name: "floor", loss: lossFloor(V, model.scale), floor: true };
   return settings.outputLayer ? all : [...all, floor];
 };
 
