@@ -69,6 +69,7 @@ extensions = [
     "widgets",
     "hero",
     "told",
+    "carried",
     "exercises",
     "anchors",
     "figure_links",

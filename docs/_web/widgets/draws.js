@@ -130,7 +130,7 @@ export const mount = (root, options) => {
     },
   });
   root.append(
-    el("div", { class: "play-draws-fields" }, sides.element, size.element),
+    el("div", { class: "play-beside" }, sides.element, size.element),
     el(
       "div",
       { class: "play-row" },

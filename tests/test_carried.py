@@ -1,0 +1,68 @@
+"""What a forgotten state costs: the numbers of the part `carried`, against steps of the package."""
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from javascript import WEB, calling
+
+import carried
+import widgets
+from charseq import NumpyNet, Vocabulary
+from charseq.reference import softmax
+
+PAGE = Path(__file__).parents[1] / "docs" / "learn" / "use-it.md"
+
+
+@pytest.fixture(scope="module")
+def sentences():
+    return carried.record()
+
+
+@pytest.fixture(scope="module")
+def js():
+    with calling(WEB / "core" / "carried.js") as call:
+        yield call
+
+
+def read_in_steps(text, cut):
+    """Return the bits of each letter, one step at a time; `cut`: as in core/carried.js."""
+    options, chars, weights = widgets.read_net()
+    net = NumpyNet(options, {name: array.astype(float) for name, array in weights.items()})
+    ids = Vocabulary(chars).encode(carried.BEFORE + text)
+    state, bits = net.start(), []
+    for k, (now, following) in enumerate(pairwise(ids), -len(carried.BEFORE)):
+        if k > 0 and (cut < 0 or k == cut):
+            state = net.start()
+        logits, state = net.step([now], state)
+        bits.append(-np.log2(softmax(np.asarray(logits, float))[0, following]))
+    return np.array(bits[len(carried.BEFORE) - 1 :])
+
+
+@pytest.mark.parametrize("cut", [-1, 0, 1, 14, 30, 36])
+def test_the_bars_are_what_a_program_that_forgets_there_would_measure(js, sentences, cut):
+    for sentence in sentences:
+        bits = js(f"(sentence) => bitsOf(sentence, {cut})", sentence)
+        right = read_in_steps(sentence["text"], cut)
+        assert len(bits) == len(sentence["text"])
+        np.testing.assert_allclose(bits, right, rtol=0, atol=0.0005 + 1e-9)  # three decimals
+
+
+def test_the_readout_names_the_worst_and_the_last_letter(js, sentences):
+    kept, lost = [1, 2, 0.5, 3], [1, 2.5, 4, 3.2]
+    found = js("([kept, lost]) => losses(kept, lost)", [kept, lost])
+    assert found == {"total": pytest.approx(4.2, abs=1e-12), "worst": 2, "last": 2}
+    assert js("([kept, lost]) => losses(kept, lost).last", [kept, kept]) == -1
+    assert js("mean", kept) == np.mean(kept)
+
+
+def test_the_page_states_the_costs_of_its_first_sentence(sentences):
+    text = sentences[0]["text"]
+    name = text.index("Darcy")
+    letters = [name + 2, name + 3, name + 4, text.index('"', 1)]
+    table = re.findall(r"^\| (?:carried|forgotten)[^|]* \|(.*)\|$", PAGE.read_text("utf-8"), re.M)
+    for line, cut in zip(table, (0, -1, text.index("kind")), strict=True):
+        bits = read_in_steps(text, cut)
+        assert line.split("|") == [f" {x:.2f} " for x in (*bits[letters], bits.mean())]
