@@ -483,19 +483,35 @@ export const createReader = (model) => {
 };
 
 /**
+ * A function that goes one step back: from dh and dc, the gradients of the state and the cell after
+ * step t, to those after step t - 1. It fills da, dm and flow at t.
+ * @param {Model} model @param {Pass} pass @param {Float64Array} dh @param {Float64Array} dc
+ */
+const makeStepBack = (model, pass, dh, dc) => {
+  const { H, gates } = model;
+  const { T, dm, flow, copies } = pass;
+  const { back } = CELLS[model.cell];
+  const rows = gates.length * H;
+  const state = matrix(dh, 1, H);
+  const sums = matrix(dm, T, rows);
+  const W_hh = matrix(copies.W_hh, rows, H);
+  return (/** @type {number} */ t) => {
+    flow[t] = norm(dh); // from the loss at this step and from all later ones
+    back(H, pass, t, dh, dc);
+    addProduct(state, 0, sums, t, W_hh); // dm @ W_hh, (gH,) @ (gH, H) -> (H,)
+  };
+};
+
+/**
  * loss.backward() by hand, through time: fills model.grad and pass.flow after a forward.
  * @param {Model} model @param {Pass} pass
  */
 export const backward = (model, pass) => {
   const { V, H, outputLayer, scale } = model;
-  const { T, y, probabilities, dlogits, dm, flow, copies } = pass;
-  const { back } = CELLS[model.cell];
-  const rows = model.gates.length * H;
+  const { T, y, probabilities, dlogits, copies } = pass;
   const dh = new Float64Array(H);
-  const dc = new Float64Array(H);
+  const stepBack = makeStepBack(model, pass, dh, new Float64Array(H));
   const state = matrix(dh, 1, H);
-  const sums = matrix(dm, T, rows);
-  const W_hh = matrix(copies.W_hh, rows, H);
   const output = matrix(dlogits, T, V);
   const W_hy = matrix(copies.W_hy, V, H);
   for (let t = T - 1; t >= 0; t--) {
@@ -506,11 +522,20 @@ export const backward = (model, pass) => {
       if (!outputLayer) dh[v] += scale * dlogit;
     }
     if (outputLayer) addProduct(state, 0, output, t, W_hy); // (V,) @ (V, H) -> (H,)
-    flow[t] = norm(dh); // from the loss at this step and from all later ones
-    back(H, pass, t, dh, dc);
-    addProduct(state, 0, sums, t, W_hh); // dm @ W_hh, (gH,) @ (gH, H) -> (H,)
+    stepBack(t);
   }
   weightGradients(model, pass);
+};
+
+/**
+ * outputs[at].backward(blame): a gradient that enters at the state after step `at` alone, and goes
+ * back to step `end`. Fills da, dm and flow; they are 0 at all other steps.
+ * @param {Model} model @param {Pass} pass @param {number} at @param {ArrayLike<number>} blame (H,)
+ */
+export const sendBack = (model, pass, at, blame, end = 0) => {
+  for (const array of [pass.da, pass.dm, pass.flow]) array.fill(0);
+  const stepBack = makeStepBack(model, pass, Float64Array.from(blame), new Float64Array(model.H));
+  for (let t = at; t >= end; t--) stepBack(t);
 };
 
 /**

@@ -1,0 +1,60 @@
+// A line of letters that a network reads, and a mistake at one of them: how large the blame is that
+// reaches each letter before it.
+import {
+  createModel,
+  createPass,
+  encode,
+  forward,
+  Generator,
+  norm,
+  sendBack,
+  vocabulary,
+} from "./network.js";
+
+/** @import { Cell, Network } from "./network.js" */
+
+/**
+ * CharRNN with `hidden` units, as torch draws it, that has read the text. W_hh is multiplied by
+ * `size`, and an LSTM's forget gates get `bias` on top of what was drawn.
+ * @param {{text: string, cell: Cell, hidden: number, seed: number, size: number, bias: number}} how
+ * @returns {Network}
+ */
+export const readLine = ({ text, cell, hidden, seed, size, bias }) => {
+  const chars = vocabulary(text);
+  const sizes = { cell, V: chars.length, H: hidden, outputLayer: true };
+  const model = createModel(sizes, new Generator(seed));
+  const [, W_hh, b_ih] = model.parameters.map(({ data }) => data);
+  for (let k = 0; k < W_hh.length; k++) W_hh[k] *= size;
+  if (cell === "LSTM") for (let k = hidden; k < 2 * hidden; k++) b_ih[k] += bias;
+  const pass = createPass(model, encode(text, chars));
+  forward(model, pass);
+  return { model, pass, chars };
+};
+
+/** A blame of length 1, the same for each unit. @param {number} H */
+export const evenBlame = (H) => new Float64Array(H).fill(1 / Math.sqrt(H));
+
+/**
+ * The gradients of the sums at each step, and their lengths: what step t sends to the column of its
+ * letter in W_ih. The blame enters at the state after step `at`, and is cut off before step `end`.
+ * @param {Network} net @param {number} at @param {ArrayLike<number>} blame (H,)
+ */
+export const sharesOf = ({ model, pass }, at, blame, end = 0) => {
+  sendBack(model, pass, at, blame, end);
+  const rows = model.gates.length * model.H;
+  const shares = Array.from({ length: pass.T }, (_, t) => pass.da.slice(t * rows, (t + 1) * rows));
+  return { shares, lengths: shares.map(norm) };
+};
+
+/**
+ * The gradient of W_ih, of which the steps from `from` on have given their shares: (gH, V), row by
+ * row. Each share falls into the column of its letter.
+ * @param {Network} net @param {Float64Array[]} shares
+ */
+export const addShares = ({ model: { V }, pass: { x } }, shares, from = 0) => {
+  const sum = new Float64Array(shares[0].length * V);
+  for (let t = from; t < shares.length; t++) {
+    shares[t].forEach((share, k) => sum[k * V + x[t]] += share);
+  }
+  return sum;
+};

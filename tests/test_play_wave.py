@@ -1,0 +1,99 @@
+"""The wave's numbers, computed in Deno, against the package and torch."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from test_play_core import CELLS, CLOSE, js, net  # noqa: F401 - js is a fixture
+
+from charseq import Vocabulary, reference
+from charseq.reference import RNNParams
+
+LINE = "(the network reads this and has to close it)"
+BACKWARD = {"RNN": reference.rnn_backward, "GRU": reference.gru_backward}
+SEND = """({at, end, ...how}) => {
+    const line = readLine(how);
+    const {shares, lengths} = sharesOf(line, at, evenBlame(how.hidden), end);
+    return {shares, lengths, sum: addShares(line, shares), h: line.pass.h};
+}"""
+
+
+def drawn(text, cell, hidden, seed, size, bias):
+    """The layer as a reader of the package would make it, and the text as one-hot rows."""
+    vocab = Vocabulary.from_text(text)
+    model = net(len(vocab), hidden, cell=cell, seed=seed, forget_bias=None)
+    params = RNNParams.from_torch(model.double().rnn)
+    params.W_hh[:] *= size
+    if cell == "LSTM":
+        params.b_ih[hidden : 2 * hidden] += bias
+    return np.eye(len(vocab))[vocab.encode(text)], params
+
+
+def sent_back(x, params, cell, blame):
+    """The gradient of W_ih of a loss that is the last state times this blame."""
+    zeros = np.zeros((1, params.W_hh.shape[1]))
+    d = np.zeros((1, len(x), len(blame)))
+    d[0, -1] = blame
+    if cell == "LSTM":
+        found = reference.lstm_backward(x[None], (zeros, zeros), params, d, (zeros, zeros))
+    else:
+        found = BACKWARD[cell](x[None], zeros, params, d, zeros)
+    return found[-1].W_ih
+
+
+def steps_apart(x, params, cell, blame):
+    """The share of each step: every step reads a letter of its own, so nothing is added up."""
+    T = len(x)
+    columns = RNNParams(params.W_ih @ x.T, *params[1:])  # one column for each step
+    return sent_back(np.eye(T), columns, cell, blame).T  # (T, gH)
+
+
+CASES = [
+    {"cell": cell, "seed": seed, "size": size, "bias": bias, "at": at}
+    for (cell, bias), seed, size, at in itertools.product(
+        [("RNN", 0), ("GRU", 0), ("LSTM", 0), ("LSTM", 4), ("LSTM", -1)],
+        (0, 3),
+        (0.4, 1, 3),
+        (0, 20, 43),
+    )
+]
+
+
+def test_the_blame_at_each_letter_is_that_of_the_packages_backward_pass(js):  # noqa: F811
+    how = [{"text": LINE, "hidden": 8, "end": 0, **case} for case in CASES]
+    for case, found in zip(how, js(f"list => list.map({SEND})", how), strict=True):
+        at = case["at"]
+        settings = {k: v for k, v in case.items() if k not in ("at", "end")}
+        x, params = drawn(**settings)
+        blame = np.full(8, 1 / np.sqrt(8))
+        expected = steps_apart(x[: at + 1], params, case["cell"], blame)
+        shares = np.array(found["shares"])
+        np.testing.assert_allclose(shares[: at + 1], expected, rtol=0, atol=1e-12)
+        assert not shares[at + 1 :].any()
+        # However small: what is shown is a quotient of two of them.
+        lengths = np.linalg.norm(expected, axis=1)
+        np.testing.assert_allclose(found["lengths"][: at + 1], lengths, rtol=1e-9, atol=0)
+        whole = sent_back(x[: at + 1], params, case["cell"], blame)
+        np.testing.assert_allclose(np.reshape(found["sum"], whole.shape), whole, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_cut_is_where_torch_detaches(js, cell):  # noqa: F811
+    how = {"text": "a............?", "cell": cell, "hidden": 8, "seed": 1, "size": 1, "bias": 0}
+    x, params = drawn(**how)
+    layer = getattr(torch.nn, cell)(x.shape[1], 8, batch_first=True).double()
+    for weight, array in zip(layer.parameters(), params, strict=True):
+        weight.data = torch.from_numpy(array)
+    kept = js(SEND, how | {"at": 13, "end": 0})
+    for end in (1, 5, 13):
+        found = js(SEND, how | {"at": 13, "end": end})
+        with torch.no_grad():
+            state = layer(torch.from_numpy(x[None, :end]))[1]
+        layer.zero_grad()
+        outputs, _ = layer(torch.from_numpy(x[None, end:]), state)
+        (outputs[0, -1].sum() / np.sqrt(8)).backward()
+        torchs = layer.weight_ih_l0.grad.numpy()
+        np.testing.assert_allclose(np.reshape(found["sum"], torchs.shape), torchs, **CLOSE)
+        assert found["lengths"] == [0] * end + kept["lengths"][end:]  # the rest is as it was
+        assert found["h"] == kept["h"]
