@@ -15,17 +15,19 @@ import {
 
 /**
  * CharRNN with `hidden` units, as torch draws it, that has read the text. W_hh is multiplied by
- * `size`, and an LSTM's forget gates get `bias` on top of what was drawn.
- * @param {{text: string, cell: Cell, hidden: number, seed: number, size: number, bias: number}} how
+ * `size`, and an LSTM's forget gates get `bias` on top of what was drawn. `order` has all
+ * characters, if there are more than in the text.
+ * @param {{text: string, order?: string, cell: Cell, hidden: number, seed: number, size?: number,
+ *   bias?: number}} how
  * @returns {Network}
  */
-export const readLine = ({ text, cell, hidden, seed, size, bias }) => {
-  const chars = vocabulary(text);
+export const readLine = ({ text, order, cell, hidden, seed, size = 1, bias = 0 }) => {
+  const chars = order ? [...order] : vocabulary(text);
   const sizes = { cell, V: chars.length, H: hidden, outputLayer: true };
   const model = createModel(sizes, new Generator(seed));
   const [, W_hh, b_ih] = model.parameters.map(({ data }) => data);
   for (let k = 0; k < W_hh.length; k++) W_hh[k] *= size;
-  if (cell === "LSTM") for (let k = hidden; k < 2 * hidden; k++) b_ih[k] += bias;
+  if (cell === "LSTM") { for (let k = hidden; k < 2 * hidden; k++) b_ih[k] += bias; }
   const pass = createPass(model, encode(text, chars));
   forward(model, pass);
   return { model, pass, chars };
@@ -58,3 +60,33 @@ export const addShares = ({ model: { V }, pass: { x } }, shares, from = 0) => {
   }
   return sum;
 };
+
+/** The gradients of the inputs, as lengths. @param {Network} net @param {Float64Array[]} shares */
+export const inputLengths = ({ model }, shares) => {
+  const { V, parameters: [W_ih] } = model;
+  return shares.map((share) => {
+    const dx = new Float64Array(V);
+    share.forEach((blame, k) => {
+      for (let v = 0; v < V; v++) dx[v] += blame * W_ih.data[k * V + v];
+    });
+    return norm(dx);
+  });
+};
+
+/** The state after step t, from 0. @param {Network} net @param {number} t */
+export const stateAfter = ({ model: { H }, pass: { h } }, t) =>
+  h.subarray((t + 1) * H, (t + 2) * H);
+
+/**
+ * How far apart the states of two networks are after each step.
+ * @param {Network} one @param {Network} other
+ */
+export const stateGaps = (one, other) =>
+  Array.from({ length: one.pass.T }, (_, t) => {
+    const state = stateAfter(other, t);
+    return norm(stateAfter(one, t).map((value, k) => value - state[k]));
+  });
+
+/** The largest difference among the units. @param {ArrayLike<number>} one @param {ArrayLike<number>} other */
+export const largestGap = (one, other) =>
+  Math.max(...Array.from(one, (value, k) => Math.abs(value - other[k])));

@@ -32,10 +32,11 @@ import { svg } from "./elements.js";
  * @property {number} [at] the box that is framed, or -1
  * @property {number | null} [ring] where the ring is, between two boxes too
  * @property {string} [flag] a word over the framed box
+ * @property {number} [cut] the box before which the line is cut
  * @property {string} [label] what the picture shows now, for readers who do not see it
  */
 
-const BOX = 34; // the height of a box, and how wide it is at most
+const BOX = 34; // the height of a box
 const FLAG = 24; // room over the boxes, for the flag
 const GAP = 12; // between two rows
 const LINE = 20; // the height of a line of words
@@ -64,14 +65,15 @@ const put = (element, attributes) => {
 };
 
 /**
- * The picture of time.
- * @param {{label: string, rows: Row[], onPick?: (k: number) => void}} options
+ * The picture of time. Its boxes are `widest` pixels wide at most.
+ * @param {{label: string, rows: Row[], widest?: number, onPick?: (k: number) => void}} options
  */
-export const boxLine = ({ label, rows, onPick }) => {
+export const boxLine = ({ label, rows, widest = BOX, onPick }) => {
   const picture = svg("svg", { class: "play-line-of-boxes", role: "img", "aria-label": label });
   const ring = svg("circle", { class: "play-ring" });
   const flag = svg("text", { class: "play-flag" });
   const arrow = svg("path", { class: "play-flag-arrow" });
+  const cut = svg("path", { class: "play-cut" });
   const parts = rows.map((row) => {
     const group = svg("g", { class: `play-row-${row.kind} play-${row.color ?? "memory"}` });
     const marks = svg("g", { class: "play-marks" });
@@ -82,7 +84,7 @@ export const boxLine = ({ label, rows, onPick }) => {
     picture.append(group);
     return { row, marks, shapes, strokes, texts };
   });
-  picture.append(ring, arrow, flag);
+  picture.append(ring, arrow, flag, cut);
   /** @type {Now & Record<string, any>} */
   let now = { count: 0 };
   let [left, side] = [0, 1]; // where the boxes begin, and how wide one is
@@ -102,7 +104,7 @@ export const boxLine = ({ label, rows, onPick }) => {
     const wide = picture.clientWidth || 640;
     const titled = rows.some(({ title, ticks, names }) => title || ticks || names);
     left = titled ? Math.min(86, wide * 0.19) : 1;
-    side = Math.min(BOX, (wide - left - 2) / Math.max(1, count));
+    side = Math.min(widest, (wide - left - 2) / Math.max(1, count));
     const size = Math.min(17, side * 1.5); // a letter of the font is 0.6 of its size wide
     let top = now.flag === undefined ? 2 : FLAG;
     const first = top;
@@ -119,6 +121,7 @@ export const boxLine = ({ label, rows, onPick }) => {
       top += high + GAP;
     }
     put(picture, { height: top - GAP + 3 });
+    put(cut, { d: now.cut ? `M${left + now.cut * side} ${first - 6}V${top - GAP + 3}` : "" });
     drawPointers(first);
   };
 
@@ -212,8 +215,10 @@ export const boxLine = ({ label, rows, onPick }) => {
       put(frame, { x: left + k * side + 1, y, width: Math.max(1, side - 2), height: high, rx: 3 });
       frame.classList.toggle("play-wrong-word", Boolean(wrong[k]));
     });
+    const longest = Math.max(1, ...texts.map((text) => text.length));
+    const fitting = Math.min(size, (side - 3) / (0.6 * longest)); // words do not run together
     keep(words, now.count, () => svg("text", {})).forEach((word, k) => {
-      put(word, { x: middle(k), y: y + high / 2, "font-size": size });
+      put(word, { x: middle(k), y: y + high / 2, "font-size": fitting });
       word.textContent = texts[k] ?? "";
       word.classList.toggle("play-wrong-word", Boolean(wrong[k]));
     });
@@ -225,7 +230,9 @@ export const boxLine = ({ label, rows, onPick }) => {
     const shown = place !== null && place >= -0.5 && place <= count;
     ring.classList.toggle("play-gone", !shown);
     const y = top + BOX / 2;
-    if (shown) put(ring, { cx: middle(Number(place)), cy: y, r: Math.max(11, side * 0.75) });
+    if (shown) {
+      put(ring, { cx: middle(Number(place)), cy: y, r: Math.max(11, Math.min(22, side * 0.75)) });
+    }
     const flagged = Boolean(word) && at >= 0;
     flag.textContent = flagged ? word : "";
     arrow.classList.toggle("play-gone", !flagged);

@@ -60,7 +60,7 @@ CASES = [
 ]
 
 
-def test_the_blame_at_each_letter_is_that_of_the_packages_backward_pass(js):  # noqa: F811
+def test_the_blame_at_each_letter_is_that_of_the_packages_backward_pass(js):
     how = [{"text": LINE, "hidden": 8, "end": 0, **case} for case in CASES]
     for case, found in zip(how, js(f"list => list.map({SEND})", how), strict=True):
         at = case["at"]
@@ -79,7 +79,7 @@ def test_the_blame_at_each_letter_is_that_of_the_packages_backward_pass(js):  # 
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_cut_is_where_torch_detaches(js, cell):  # noqa: F811
+def test_a_cut_is_where_torch_detaches(js, cell):
     how = {"text": "a............?", "cell": cell, "hidden": 8, "seed": 1, "size": 1, "bias": 0}
     x, params = drawn(**how)
     layer = getattr(torch.nn, cell)(x.shape[1], 8, batch_first=True).double()
@@ -97,3 +97,52 @@ def test_a_cut_is_where_torch_detaches(js, cell):  # noqa: F811
         np.testing.assert_allclose(np.reshape(found["sum"], torchs.shape), torchs, **CLOSE)
         assert found["lengths"] == [0] * end + kept["lengths"][end:]  # the rest is as it was
         assert found["h"] == kept["h"]
+
+
+GRU_LINE = {"order": ".?ab", "cell": "GRU", "hidden": 32, "seed": 0}
+
+
+def torchs_gru():
+    """The network of chapter 12, with weights rounded as here."""
+    return net(4, 32, cell="GRU", seed=0).double().rnn
+
+
+def test_the_trace_and_the_gradient_are_those_of_the_chapter_on_truncation(js):
+    layer, vocab = torchs_gru(), Vocabulary(".?ab")
+    lines = "a............?", "b............?"
+    gaps, sizes = js(
+        """([how, ...texts]) => {
+            const nets = texts.map(text => readLine({text, ...how}));
+            const {shares} = sharesOf(nets[0], 13, new Float64Array(32).fill(1));
+            return [stateGaps(...nets), inputLengths(nets[0], shares)];
+        }""",
+        [GRU_LINE, *lines],
+    )
+    x, other = (torch.from_numpy(np.eye(4)[vocab.encode(line)][None]) for line in lines)
+    states, _ = layer(x.requires_grad_())
+    states[0, -1].sum().backward()
+    apart = (states - layer(other)[0])[0].norm(dim=1).detach().numpy()
+    np.testing.assert_allclose(gaps, apart, **CLOSE)
+    np.testing.assert_allclose(sizes, x.grad[0].norm(dim=1).numpy(), rtol=1e-11, atol=0)
+
+
+def test_a_padded_row_is_off_by_what_torch_reads_in_the_dots(js):
+    vocab = Vocabulary("·bdehilorx")
+    layer = net(10, 4, seed=0).double().rnn
+    for text in ("ox", "bird", "hello"):
+        dots = "·" * (5 - len(text))
+        ends = []
+        for read in (text, text + dots, dots + text):
+            one_hot = torch.from_numpy(np.eye(10)[vocab.encode(read)][None])
+            ends.append(layer(one_hot)[1][0, 0].detach().numpy())
+        found = js(
+            """texts => {
+                const how = {order: "·bdehilorx", cell: "RNN", hidden: 4, seed: 0};
+                const [end, ...others] = texts.map(text =>
+                    stateAfter(readLine({text, ...how}), text.length - 1));
+                return others.map(other => largestGap(other, end));
+            }""",
+            [text, text + dots, dots + text],
+        )
+        expected = [np.abs(end - ends[0]).max() for end in ends[1:]]
+        np.testing.assert_allclose(found, expected, **CLOSE)

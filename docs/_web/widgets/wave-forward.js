@@ -1,0 +1,270 @@
+// The wave going on: what each letter makes of the state.
+import { number, show } from "../core/formats.js";
+import { givenNetwork } from "../core/unit-sum.js";
+import { largestGap, readLine, stateAfter } from "../core/wave.js";
+import { el, svg } from "../ui/elements.js";
+import { check, choice } from "../ui/fields.js";
+import { boxLine } from "../ui/line.js";
+import { player } from "../ui/player.js";
+import { readout } from "../ui/readout.js";
+
+/** @typedef {(root: HTMLElement, options: URLSearchParams) => void} Show */
+
+/** @param {ArrayLike<number>} state */
+export const vector = (state) => `(${Array.from(state, (value) => number(value)).join(", ")})`;
+
+/** The states after all steps, one row for each unit. @param {Float64Array[]} states */
+const asRows = (states) =>
+  states[0].length ? Array.from(states[0], (_, k) => states.map((state) => state[k])).flat() : [];
+
+const UNIT = 230; // pixels in the plane for a distance of 1
+const LEFT = 0.3; // what the plane shows: from -0.3 to 1, and from -0.8 to 0.8
+const TOP = 0.8;
+
+/** A plane with the two units as its axes. */
+const statePlane = () => {
+  const x = (/** @type {number} */ value) => (value + LEFT) * UNIT;
+  const y = (/** @type {number} */ value) => (TOP - value) * UNIT;
+  const path = svg("path", { class: "play-wave-way" });
+  const twins = svg("path", { class: "play-wave-twins" });
+  const points = svg("g", {});
+  const [wide, high] = [x(1), y(-TOP)];
+  const words = (
+    /** @type {number} */ at,
+    /** @type {number} */ height,
+    /** @type {string} */ text,
+    anchor = "middle",
+  ) => svg("text", { x: at, y: height, "text-anchor": anchor }, text);
+  const element = svg(
+    "svg",
+    { class: "play-wave-plane", viewBox: `0 0 ${wide} ${high}`, "aria-hidden": "true" },
+    svg("path", { class: "play-grid", d: `M0 ${y(0)}H${wide}M${x(0)} 0V${high}` }),
+    words(wide - 2, y(0) + 16, "unit 0", "end"),
+    words(x(0) - 6, 14, "unit 1", "end"),
+    path,
+    twins,
+    points,
+  );
+  return {
+    element,
+    /**
+     * @param {ArrayLike<number>[]} states the start, and one for each letter
+     * @param {string[]} letters @param {[number, number] | null} pair two steps with one letter
+     */
+    update(states, letters, pair) {
+      const places = states.map((state) => [x(state[0]), y(state[1])]);
+      const way = (/** @type {number[][]} */ list) => list.length ? `M${list.join("L")}` : "";
+      path.setAttribute("d", way(places));
+      twins.setAttribute("d", way(pair ? pair.map((t) => places[t + 1]) : []));
+      points.replaceChildren(
+        ...places.map(([cx, cy], k) => {
+          const last = k === places.length - 1;
+          const lower = k > 0 && states[k][1] < states[k - 1][1];
+          return svg(
+            "g",
+            { class: last ? "play-wave-last" : null },
+            svg("circle", { cx, cy, r: last ? 7 : 5 }),
+            words(
+              cx + (k ? 12 : -12),
+              cy + (lower ? 18 : -8),
+              k ? letters[k - 1] : "start",
+              k ? "start" : "end",
+            ),
+          );
+        }),
+      );
+    },
+  };
+};
+
+/** Letters go in, and the state walks through a plane. @type {Show} */
+export const states = (root, options) => {
+  const without = new URLSearchParams(options);
+  without.set("W_hh", "0 0 0 0");
+  const nets = [options, without].map(givenNetwork);
+  const { pass: { x }, chars } = nets[0];
+  const letters = Array.from(x, (id) => show(chars[id]));
+  let read = 0;
+  const line = boxLine({
+    label: "The letters that the network reads, and the state after each",
+    rows: [
+      { name: "letters", kind: "boxes", color: "input", title: "reads" },
+      { name: "state", kind: "heat", names: ["unit 0", "unit 1"] },
+      { name: "unit 0", kind: "words", title: "unit 0" },
+      { name: "unit 1", kind: "words", title: "unit 1" },
+    ],
+    widest: 62,
+    onPick(/** @type {number} */ k) {
+      read = k + 1;
+      steps.stop();
+      steps.set(read);
+      draw();
+    },
+  });
+  const plane = statePlane();
+  const said = readout(root);
+  const steps = player({
+    label: "letters read",
+    most: letters.length,
+    value: 0,
+    show: String,
+    pace: 900,
+    onInput(value) {
+      read = value;
+      draw();
+    },
+  });
+  const memory = check({
+    label: "the old state goes into the next step (W_hh)",
+    value: true,
+    onInput: () => draw(),
+  });
+  const draw = () => {
+    const net = nets[memory.input.checked ? 0 : 1];
+    const path = letters.slice(0, read).map((_, t) => stateAfter(net, t));
+    const [last] = path.slice(-1);
+    const twin = letters.slice(0, read - 1).indexOf(letters[read - 1]);
+    const told = !read
+      ? "Nothing has been read, and the state is (0, 0). Press Step."
+      : twin < 0
+      ? `After “${letters[read - 1]}” the state is ${vector(last)}.`
+      : memory.input.checked
+      ? `The second “${letters[twin]}” leads to ${vector(last)}, the first led to ` +
+        `${vector(path[twin])}: the same letter, but not the same state before it.`
+      : `The second “${letters[twin]}” leads to ${vector(last)}, exactly where the first led: ` +
+        "nothing tells them apart.";
+    const shown = letters.map((_, t) => path[t] ?? [0, 0]);
+    const texts = (/** @type {number} */ k) =>
+      letters.map((_, t) => path[t] ? number(path[t][k]) : "");
+    line.update({
+      count: letters.length,
+      at: read - 1,
+      label: told,
+      letters: { texts: letters, fills: letters.map((_, t) => t < read ? 1 : 0) },
+      state: { values: asRows(shown), scale: 1 },
+      "unit 0": { texts: texts(0) },
+      "unit 1": { texts: texts(1) },
+    });
+    plane.update([[0, 0], ...path], letters, twin < 0 ? null : [twin, read - 1]);
+    said.set(told);
+  };
+  root.append(
+    el("div", { class: "play-wave-beside" }, line.element, plane.element),
+    said.element,
+    steps.element,
+    memory.element,
+  );
+  draw();
+};
+
+/** @typedef {"right" | "left" | "packed"} Way */
+
+/** A batch of texts: padded, or packed. @type {Show} */
+export const padding = (root, options) => {
+  const texts = (options.get("texts") ?? "").split(" ");
+  const order = options.get("order") ?? "";
+  const [dot] = order;
+  const T = Math.max(...texts.map((text) => text.length));
+  const read = (/** @type {string} */ text) =>
+    readLine({ text, order, cell: "RNN", hidden: Number(options.get("hidden")), seed: 0 });
+  const batch = texts.map((text) => {
+    const dots = dot.repeat(T - text.length);
+    const alone = read(text);
+    return {
+      text,
+      end: stateAfter(alone, text.length - 1), // where its last letter leads
+      right: read(text + dots),
+      left: read(dots + text),
+    };
+  });
+  const zeros = new Float64Array(batch[0].end.length);
+  /** @type {Way} */
+  let way = "right";
+  let step = 0;
+
+  const line = boxLine({
+    label: "A batch of three texts, and the states of four units",
+    rows: batch.flatMap(({ text }) => [
+      { name: text, kind: "boxes", color: "input", title: text },
+      { name: `${text}, states`, kind: "heat", names: Array.from(zeros, (_, k) => `unit ${k}`) },
+    ]),
+    widest: 62,
+    onPick(/** @type {number} */ k) {
+      step = k + 1;
+      steps.stop();
+      steps.set(step);
+      draw();
+    },
+  });
+  const said = readout(root);
+  const steps = player({
+    label: "steps",
+    most: T,
+    value: 0,
+    show: String,
+    pace: 900,
+    onInput(value) {
+      step = value;
+      draw();
+    },
+  });
+  const ways = choice({
+    label: "The batch is",
+    options: [["right", "padded right"], ["left", "padded left"], ["packed", "packed"]],
+    value: way,
+    onInput(value) {
+      way = /** @type {Way} */ (value);
+      draw();
+    },
+  });
+
+  /** The state of a row after so many steps. @param {typeof batch[0]} row @param {number} count */
+  const stateOf = (row, count) => {
+    if (!count) return zeros;
+    if (way === "packed") return stateAfter(row.right, Math.min(count, row.text.length) - 1);
+    return stateAfter(row[way], count - 1);
+  };
+  /** Where a row stands. @param {typeof batch[0]} row */
+  const standing = (row) => {
+    const { text } = row;
+    const dots = T - text.length;
+    const state = stateOf(row, step);
+    const gap = number(largestGap(state, row.end), 2);
+    if (way === "left") {
+      if (step === T) return `“${text}” ends ${gap} off`;
+      return step <= dots
+        ? `“${text}” has read only dots, and they moved its state by ` +
+          number(largestGap(state, zeros), 2)
+        : `“${text}” is being read`;
+    }
+    if (step < text.length) return `“${text}” is being read`;
+    if (way === "packed") return `“${text}” is over and keeps its state, ${gap} off`;
+    return step === text.length
+      ? `“${text}” is over`
+      : `after ${step - text.length === 1 ? "a dot" : `${step - text.length} dots`} “${text}” is ` +
+        `${gap} off`;
+  };
+  const draw = () => {
+    const told = step
+      ? `Step ${step}: ${batch.map(standing).join("; ")}.`
+      : "All three rows start from zeros. Press Step.";
+    /** @type {Record<string, any>} */
+    const rows = {};
+    for (const row of batch) {
+      const dots = dot.repeat(T - row.text.length);
+      const cells = [...(way === "left" ? dots + row.text : row.text + dots)];
+      const isLetter = cells.map((cell) => cell !== dot);
+      rows[row.text] = {
+        texts: cells,
+        fills: cells.map((_, t) => t < step && (isLetter[t] || way !== "packed") ? 1 : 0),
+        off: isLetter.map((letter) => !letter && way === "packed"),
+      };
+      const shown = cells.map((_, t) => t < step ? stateOf(row, t + 1) : zeros);
+      rows[`${row.text}, states`] = { values: asRows(shown), scale: 1 };
+    }
+    line.update({ count: T, at: step - 1, label: told, ...rows });
+    said.set(told);
+  };
+  root.append(ways.element, line.element, said.element, steps.element);
+  draw();
+};

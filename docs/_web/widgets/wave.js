@@ -1,0 +1,380 @@
+// The part `wave`: one line of boxes, the course's picture of time. Its option `show` says what
+// runs along it: blame that goes back (`reach`, `shares`, `cut`), or states that go on (`states`,
+// `padding`).
+import { number, show } from "../core/formats.js";
+import { givenNetwork } from "../core/unit-sum.js";
+import { addShares, evenBlame, inputLengths, readLine, sharesOf, stateGaps } from "../core/wave.js";
+import { el } from "../ui/elements.js";
+import { button, choice, slider } from "../ui/fields.js";
+import { boxLine } from "../ui/line.js";
+import { player } from "../ui/player.js";
+import { readout } from "../ui/readout.js";
+import { padding, states, vector } from "./wave-forward.js";
+
+/** @import { Cell } from "../core/network.js" */
+/** @import { Mount } from "./define.js" */
+/** @typedef {(root: HTMLElement, options: URLSearchParams) => void} Show */
+
+const HIDDEN = 32;
+const SEEDS = 20;
+
+/** "4e-12", "0.0005", "0.35", "2,700": one or two digits. @param {number} x */
+const rough = (x) => {
+  const digits = Number(x.toPrecision(x < 0.01 ? 1 : 2));
+  return x < 1e-4 && x ? x.toExponential(0) : digits.toLocaleString("en", {
+    maximumFractionDigits: 4,
+  });
+};
+
+/** How strong a box is that holds this share, on a scale of so many powers of ten. */
+const strength = (/** @type {number} */ share, /** @type {number} */ decades) =>
+  share > 0 ? Math.max(0, Math.min(1, 1 + Math.log10(share) / decades)) : 0;
+
+/** @param {number} steps */
+const stepsBack = (steps) => steps === 1 ? "1 step" : `${steps} steps`;
+
+/** A long line, and how far back the blame of a mistake gets. @type {Show} */
+const reach = (root, options) => {
+  const text = options.get("text") ?? "";
+  const letters = [...text].map(show);
+  const cells = /** @type {Cell[]} */ ((options.get("cells") ?? "RNN").split(" "));
+  const on = (/** @type {string} */ name) => options.get("sliders")?.split(" ").includes(name);
+  const how = { text, cell: cells[0], hidden: HIDDEN, seed: 0, size: 1, bias: 0 };
+  let at = letters.length - 1;
+  let back = 0;
+  /** @type {number[]} */
+  let shares = [];
+
+  const line = boxLine({
+    label: "The letters that the network reads",
+    rows: [
+      { name: "letters", kind: "boxes", color: "blame" },
+      {
+        name: "blame",
+        kind: "bars",
+        color: "blame",
+        title: "size of the blame",
+        least: 1e-12,
+        most: 1e4,
+        log: true,
+        from: 1e-12,
+        ticks: [[1e4, "× 10⁴"], [1, "all of it"], [1e-4, "10⁻⁴"], [1e-8, "10⁻⁸"], [
+          1e-12,
+          "10⁻¹²",
+        ]],
+      },
+    ],
+    onPick: (/** @type {number} */ k) => pick(k),
+  });
+  const play = player({
+    label: "steps back",
+    most: at,
+    value: 0,
+    show: String,
+    pace: 28,
+    onInput(value) {
+      back = value;
+      draw();
+    },
+  });
+  const place = slider({
+    label: "the mistake",
+    least: 1,
+    most: letters.length,
+    value: at + 1,
+    show: (k) => `“${letters[k - 1]}”`,
+    onInput: (k) => pick(Number(k) - 1),
+  });
+  const size = slider({
+    label: "size of W_hh",
+    least: 0.4,
+    most: 4,
+    step: 0.05,
+    value: 1,
+    show: (x) => `× ${number(x, 2)}`,
+    onInput: (x) => change({ size: Number(x) }),
+  });
+  const bias = slider({
+    label: "forget bias",
+    least: -1,
+    most: 6,
+    step: 0.1,
+    value: 0,
+    show: (x) => number(x, 1),
+    onInput: (x) => change({ bias: Number(x) }),
+  });
+  const which = choice({
+    label: "Cell",
+    options: cells.map((cell) => [cell, cell]),
+    value: how.cell,
+    onInput: (cell) => change({ cell: /** @type {Cell} */ (cell) }),
+  });
+  const others = button("Other weights", () => change({ seed: (how.seed + 1) % SEEDS }));
+  const said = readout(root);
+
+  const compute = () => {
+    const { lengths } = sharesOf(readLine(how), at, evenBlame(HIDDEN));
+    shares = lengths.map((length) => length / lengths[at]);
+    bias.disable(how.cell !== "LSTM");
+  };
+  const sentence = () => {
+    if (!back) return `The network makes a mistake at the “${letters[at]}”. Press Play.`;
+    const share = shares[at - back];
+    const factor = share ** (1 / back);
+    const told = `${stepsBack(back)} back, the “${letters[at - back]}” gets ${rough(share)} of ` +
+      `the blame of the “${letters[at]}”: on average a factor of ${number(factor, 2)} a step.`;
+    if (how.cell !== "LSTM" || !on("bias")) return told;
+    const gate = number(1 / (1 + Math.exp(-how.bias)), 2);
+    return `${told} Along the cell alone it is the forget gate, about σ(${
+      number(how.bias, 1)
+    }) = ` +
+      `${gate}.`;
+  };
+  const draw = () => {
+    const seen = shares.map((share, t) => t <= at && t >= at - back ? share : null);
+    const told = sentence();
+    line.update({
+      count: letters.length,
+      at,
+      ring: back && back < at ? at - back : null,
+      flag: "mistake",
+      label: told,
+      letters: { texts: letters, fills: seen.map((share) => strength(share ?? 0, 12)) },
+      blame: { values: seen },
+    });
+    said.set(told);
+  };
+  /** Another network: the whole way back is seen at once. @param {Partial<typeof how>} changes */
+  const change = (changes) => {
+    Object.assign(how, changes);
+    play.stop();
+    back = at;
+    play.set(back);
+    compute();
+    draw();
+  };
+  /** A mistake at another letter: the blame sets out from there. @param {number} k */
+  const pick = (k) => {
+    play.stop();
+    [at, back] = [k, 0];
+    place.set(at + 1);
+    play.most(at);
+    play.set(0);
+    compute();
+    draw();
+    if (at) play.play();
+  };
+  compute();
+  root.append(
+    el("p", { class: "play-note" }, "Press a letter: there the network makes a mistake."),
+    line.element,
+    said.element,
+    el(
+      "div",
+      { class: "play-wave-fields" },
+      ...(cells.length > 1 ? [which.element] : []),
+      ...(on("size") ? [size.element] : []),
+      ...(on("bias") ? [bias.element] : []),
+      place.element,
+    ),
+    el("div", { class: "play-wave-run" }, play.element, others),
+  );
+  draw();
+};
+
+/** A short line, and what each step sends to the columns of W_ih. @type {Show} */
+const sharing = (root, options) => {
+  const net = givenNetwork(options);
+  const { model: { H, V }, chars, pass: { T, x } } = net;
+  const letters = Array.from(x, (id) => show(chars[id]));
+  const blame = Float64Array.from({ length: H }, (_, k) => k === 0 ? 1 : 0);
+  let at = T - 1;
+  let given = 0; // how many steps have given their share
+
+  const units = Array.from({ length: H }, (_, k) => `unit ${k}`);
+  const line = boxLine({
+    label: "The letters that the network reads",
+    rows: [
+      { name: "letters", kind: "boxes", color: "blame" },
+      {
+        name: "lengths",
+        kind: "bars",
+        color: "blame",
+        title: "length of the share",
+        least: 0,
+        most: 1,
+        ticks: [[0, "0"], [1, "1"]],
+      },
+      { name: "numbers", kind: "words" },
+    ],
+    widest: 62,
+    onPick: (/** @type {number} */ k) => pick(k),
+  });
+  const columns = boxLine({
+    label: "The gradient of W_ih, one column for each letter of the vocabulary",
+    widest: 62,
+    rows: [
+      { name: "letters", kind: "boxes", color: "input", title: "W_ih" },
+      { name: "gradient", kind: "heat", names: units },
+      ...units.map((name) => ({ name, kind: /** @type {const} */ ("words"), title: name })),
+    ],
+  });
+  const play = player({
+    label: "shares given",
+    most: T,
+    value: 0,
+    show: String,
+    pace: 700,
+    onInput(value) {
+      given = value;
+      draw();
+    },
+  });
+  const place = slider({
+    label: "the mistake",
+    least: 1,
+    most: T,
+    value: T,
+    show: (k) => `step ${k}, “${letters[k - 1]}”`,
+    onInput: (k) => pick(Number(k) - 1),
+  });
+  const said = readout(root);
+
+  const draw = () => {
+    const { shares, lengths } = sharesOf(net, at, blame);
+    const now = at - given + 1; // the step that gave the last share
+    const seen = lengths.map((length, t) => t <= at && t >= now ? length : null);
+    const sum = addShares(net, shares, now);
+    const column = x[now] ?? -1;
+    const total = Array.from({ length: H }, (_, k) => sum[k * V + column]);
+    const again = Array.from(x).slice(now + 1, at + 1).includes(column);
+    const told = given
+      ? `Step ${now + 1} sends its share ${vector(shares[now])}, of length ` +
+        `${number(lengths[now])}, to the column of “${letters[now]}”` +
+        `${again ? `, which has one already: together ${vector(total)}` : ""}.`
+      : `The mistake is at step ${at + 1}. Press Step.`;
+    line.update({
+      count: T,
+      at,
+      ring: given ? now : null,
+      flag: "mistake",
+      label: told,
+      letters: { texts: letters, fills: seen.map((length) => length ?? 0) },
+      lengths: { values: seen },
+      numbers: { texts: seen.map((length) => length === null ? "" : number(length)) },
+    });
+    columns.update({
+      count: V,
+      at: given ? column : -1,
+      label: `The gradient of W_ih so far: ${
+        chars.map((char, v) =>
+          `${show(char)} ${vector(Array.from({ length: H }, (_, k) => sum[k * V + v]))}`
+        ).join(", ")
+      }`,
+      letters: { texts: chars.map(show) },
+      gradient: { values: sum, scale: 1 },
+      ...Object.fromEntries(
+        units.map((name, k) => [
+          name,
+          { texts: chars.map((_, v) => number(sum[k * V + v])) },
+        ]),
+      ),
+    });
+    said.set(told);
+  };
+  /** @param {number} k */
+  const pick = (k) => {
+    play.stop();
+    [at, given] = [k, 0];
+    place.set(k + 1);
+    play.most(k + 1);
+    play.set(0);
+    draw();
+    play.play();
+  };
+  root.append(
+    el("p", { class: "play-note" }, "Press a letter: there the network makes its mistake."),
+    line.element,
+    columns.element,
+    said.element,
+    el("div", { class: "play-two" }, play.element, place.element),
+  );
+  draw();
+};
+
+/** One line that is cut: the state crosses the cut, and the blame does not. @type {Show} */
+const cutting = (root, options) => {
+  const [text, other] = ["text", "other"].map((name) => options.get(name) ?? "");
+  const letters = [...text].map(show);
+  const last = letters.length - 1;
+  const how = { order: options.get("order") ?? "", cell: /** @type {Cell} */ ("GRU") };
+  const nets = [text, other].map((text) => readLine({ text, ...how, hidden: HIDDEN, seed: 0 }));
+  const traces = stateGaps(nets[0], nets[1]);
+  let cut = 0;
+  const scale = {
+    kind: /** @type {const} */ ("bars"),
+    least: 1e-4,
+    most: 4,
+    log: true,
+    from: 1e-4,
+    height: 90,
+    ticks: /** @type {[number, string][]} */ ([[1, "1"], [0.01, "0.01"], [1e-4, "0.0001"]]),
+  };
+  const line = boxLine({
+    label: "A line of the text",
+    widest: 40,
+    rows: [
+      { name: "letters", kind: "boxes", color: "blame" },
+      { name: "state", color: "memory", ...scale },
+      { name: "blame", color: "blame", ...scale },
+    ],
+    onPick: (/** @type {number} */ k) => move(k),
+  });
+  const place = slider({
+    label: "a new piece begins at",
+    least: 1,
+    most: letters.length,
+    value: 1,
+    show: (k) => k === 1 ? "no cut" : `letter ${k}`,
+    onInput: (k) => move(Number(k) - 1),
+  });
+  const said = readout(root);
+  const draw = () => {
+    const { shares } = sharesOf(nets[0], last, new Float64Array(HIDDEN).fill(1), cut);
+    const sizes = inputLengths(nets[0], shares);
+    const trace = `the key changes the state at the “${letters[last]}” by ${rough(traces[last])}`;
+    const told = cut
+      ? `Cut before letter ${cut + 1}: the gradient at the key is 0, and ${trace}, as before.`
+      : `No cut: the gradient at the key is ${rough(sizes[0])}, and ${trace}.`;
+    line.update({
+      count: letters.length,
+      at: last,
+      flag: "mistake",
+      cut,
+      label: told,
+      letters: { texts: letters, fills: sizes.map((size) => strength(size, 4)) },
+      state: { values: traces },
+      blame: { values: sizes.map((size) => size || null) },
+    });
+    said.set(told);
+  };
+  /** @param {number} k */
+  const move = (k) => {
+    cut = k;
+    place.set(k + 1);
+    draw();
+  };
+  root.append(
+    el("p", { class: "play-note" }, "Press a letter: the line is cut before it."),
+    line.element,
+    said.element,
+    place.element,
+  );
+  draw();
+};
+
+/** @type {Record<string, Show>} */
+const SHOWS = { reach, shares: sharing, cut: cutting, states, padding };
+
+/** @type {Mount} */
+export const mount = (root, options) => SHOWS[options.get("show") ?? ""](root, options);
