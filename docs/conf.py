@@ -70,6 +70,7 @@ extensions = [
     "hero",
     "told",
     "carried",
+    "guess",
     "exercises",
     "anchors",
     "figure_links",

@@ -605,7 +605,7 @@ def test_where_the_very_name_of_the_storage_throws_nothing_is_kept(browser, tmp_
 
 def question(page):
     """What the page asks about a covered run. A moment later a screen reader is told the same."""
-    return page.locator(".play-guess p", has_text="What will these settings do?")
+    return page.locator(".play-guess-first p", has_text="What will these settings do?")
 
 
 def test_guessing_first_covers_the_run_until_the_reader_has_guessed(play):

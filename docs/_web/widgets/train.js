@@ -75,7 +75,11 @@ const makePictures = () => {
  */
 const makeGuess = (root, uncover) => {
   const score = { asked: 0, right: 0 };
-  const element = el("div", { class: "play-guess", role: "group", "aria-label": "Your guess" });
+  const element = el("div", {
+    class: "play-guess-first",
+    role: "group",
+    "aria-label": "Your guess",
+  });
   const tick = check({
     label: "Guess first: cover each run until you have said what it will do",
     value: false,

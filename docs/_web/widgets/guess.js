@@ -1,0 +1,146 @@
+// The part `guess`: a piece of a sentence is hidden, and the reader guesses it letter by letter. What
+// the reader pays for each letter stands above what a table of counts and the network pay.
+import { number, show } from "../core/formats.js";
+import { guess, hidden, mean, paid, startGame, SYMBOLS } from "../core/guessing.js";
+import { el } from "../ui/elements.js";
+import { button } from "../ui/fields.js";
+import { boxLine } from "../ui/line.js";
+import { load } from "../ui/load.js";
+import { readout } from "../ui/readout.js";
+
+/** @import { Passage } from "../core/guessing.js" */
+/** @import { Row } from "../ui/line.js" */
+
+const MOST = 8; // bits on the scale of the bars: the machines never pay more
+/** @type {["table", "network"]} */
+const MACHINES = ["table", "network"];
+const times = (/** @type {number} */ count) => count === 1 ? "1 guess" : `${count} guesses`;
+
+/** @param {HTMLElement} root */
+export const mount = async (root) => {
+  /** @type {{passages: Passage[], prices: number[]}} */
+  const { passages, prices } = await load("guess.js");
+  let index = 0;
+  let game = startGame(passages[index]);
+  let given = false; // the rest is shown
+
+  /** @param {string} name @returns {Row} */
+  const bars = (name) => ({
+    name,
+    kind: "bars",
+    color: "output",
+    height: 56,
+    most: MOST,
+    ticks: [[0, name], [MOST / 2, `${MOST / 2} bits`]],
+  });
+  const line = boxLine({
+    label: "The hidden letters, and what each costs",
+    rows: [{ name: "letters", kind: "boxes" }, ...["you", ...MACHINES].map(bars)],
+  });
+  const words = readout(root);
+  const before = el("p", { class: "play-guess-text" });
+
+  const update = (/** @type {string} */ news) => {
+    const { passage: { text, before: shown, table, network }, counts, tried } = game;
+    const done = counts.length;
+    const isOver = given || done === text.length;
+    const known = Array.from(text, (_, k) => k < done || given);
+    before.textContent = `${shown.replace(/\n/g, " ")}…`;
+    line.update({
+      count: text.length,
+      at: isOver ? -1 : done,
+      letters: {
+        texts: Array.from(text, (char, k) => known[k] ? show(char) : ""),
+        off: known.map((is, k) => !is || k >= done),
+      },
+      you: { values: known.map((_, k) => k < done ? paid(counts, prices)[k] : null) },
+      table: { values: known.map((is, k) => is ? table.bits[k] : null) },
+      network: { values: known.map((is, k) => is ? network.bits[k] : null) },
+    });
+    for (const key of keys) {
+      const symbol = key.value;
+      key.disabled = isOver || tried.includes(symbol);
+      key.classList.toggle("play-guess-wrong", !isOver && tried.includes(symbol));
+    }
+    field.disabled = rest.disabled = isOver;
+    const each = (/** @type {number[]} */ bits) => number(mean(bits.slice(0, done)), 2);
+    const sums = done
+      ? ` Bits per letter, over ${done} of ${text.length}: you ${each(paid(counts, prices))}, ` +
+        `the table ${each(table.bits)}, the network ${each(network.bits)}.`
+      : "";
+    const alike = MACHINES.map((name) => each(paid(game.passage[name].guesses, prices)));
+    const end = isOver && done
+      ? ` Had they paid by guesses, as you do: the table ${alike[0]}, the network ${alike[1]}.`
+      : "";
+    words.set(news + sums + end);
+  };
+
+  const take = (/** @type {string} */ symbol) => {
+    const { counts: { length: t }, passage } = game;
+    const here = hidden(game);
+    const next = guess(game, symbol);
+    if (given || next === game) return;
+    game = next;
+    if (symbol !== here) {
+      return update(`Not “${show(symbol)}”: ${times(game.tried.length)} so far.`);
+    }
+    const [you, table, network] = [
+      paid(game.counts, prices),
+      passage.table.bits,
+      passage.network.bits,
+    ]
+      .map((bits) => number(bits[t], 2));
+    update(
+      `“${show(symbol)}” after ${
+        times(game.counts[t])
+      } costs you ${you} bits, the table ${table} ` +
+        `and the network ${network}.`,
+    );
+  };
+  const keys = Array.from(SYMBOLS, (symbol) =>
+    el(
+      "button",
+      {
+        type: "button",
+        class: "play-button",
+        value: symbol,
+        "aria-label": symbol === " " ? "space" : symbol,
+        onclick: () => take(symbol),
+      },
+      show(symbol),
+    ));
+  const field = el("input", {
+    class: "play-typed",
+    inputmode: "none", // on a phone the buttons are its keyboard
+    autocomplete: "off",
+    "aria-label": "the next letter, or a space",
+    oninput() {
+      const symbol = field.value.slice(-1).toLowerCase();
+      field.value = "";
+      take(symbol);
+    },
+  });
+  const start = () => {
+    given = false;
+    game = startGame(passages[index]);
+    update(`${game.passage.text.length} letters and spaces are hidden.`);
+  };
+  const rest = button("Show the rest", () => {
+    given = true;
+    update(`It was “${game.passage.text}”.`);
+  });
+  const another = button("Another sentence", () => {
+    index = (index + 1) % passages.length;
+    start();
+    field.focus({ preventScroll: true });
+  });
+  root.append(
+    el("p", {}, "What is the next letter? Press it, or type it here: ", field),
+    before,
+    line.element,
+    el("div", { class: "play-guess-keys", role: "group", "aria-label": "letters" }, ...keys),
+    words.element,
+    el("div", { class: "play-row" }, rest, another),
+  );
+  start();
+};
