@@ -71,6 +71,7 @@ extensions = [
     "told",
     "carried",
     "guess",
+    "writing",
     "exercises",
     "anchors",
     "figure_links",

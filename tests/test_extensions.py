@@ -33,7 +33,7 @@ import widgets
 ROOT = Path(__file__).resolve().parents[1]
 
 FRONT = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n\n"
-STYLED = FRONT.replace("mystnb", "mystnb\nstyles: writing-loop.css")
+STYLED = FRONT.replace("mystnb", "mystnb\nstyles: growth.css")
 GOOD = {
     "docs/index.md": """\
 # Toy
@@ -823,7 +823,7 @@ def test_pages_load_only_the_files_they_use(toys):
     assert files_of("fix/divide") == of_all | of_code | {"mystnb.css", "sphinx-codeautolink.css"}
     assert files_of("gallery/index") == of_all | {"sg_gallery.css"}
     assert files_of("index") >= of_all | {"sphinx-design.min.css"}
-    assert "writing-loop.css" in files_of("learn/page")  # as its front matter says
+    assert "growth.css" in files_of("learn/page")  # as its front matter says
 
 
 def test_two_style_sheets_have_no_rules_for_classes_that_no_page_has(toys):

@@ -593,6 +593,43 @@ def test_generate_falls_back_on_the_likeliest_if_rounding_leaves_nothing(js):
     assert ids == [0, 46]
 
 
+def test_a_number_falls_on_the_id_in_whose_share_it_lies(js):
+    rng = np.random.default_rng(0)
+    p, numbers = rng.dirichlet(np.ones(9)), rng.random(200)
+    expected = np.searchsorted(p.cumsum(), numbers, side="right")
+    assert js("([p, list]) => list.map(u => idAt(p, u))", [[*p], [*numbers]]) == expected.tolist()
+
+
+@pytest.mark.parametrize("temperature", [0, 0.7, 1])
+def test_a_writer_reads_what_it_draws_and_begins_anew_with_another_seed(js, temperature):
+    write = """({ids, temperature, ...settings}) => {
+        const {model} = trained(settings);
+        const writer = createWriter(model, ids);
+        return [0, 5, 0].map(seed => {
+            writer.restart(seed);
+            const numbers = Array.from({length: 9}, () => {
+                const {u, id} = writer.draw(temperature);
+                if (idAt(writer.expect(temperature), u) !== id) throw new Error("not there");
+                writer.read(id);
+                return u;
+            });
+            const all = generate(model, ids, 9, temperature, new Generator(seed));
+            return [numbers, writer.drawn, all.slice(ids.length)];
+        });
+    }"""
+    run = DEFAULT | {"cell": "GRU", "epochs": 20, "lr": 0.5}
+    made = js(write, run | {"ids": [0, 7, 3], "temperature": temperature})
+    assert all(drawn == expected for _, drawn, expected in made)
+    assert made[0] == made[2]
+    assert made[0][0] != made[1][0]
+
+
+@pytest.mark.parametrize("p", [[1, 0, 0], [0.5, 0.25, 0.25], [0.1] * 10, [0.7, 0.2, 0.1, 0]])
+def test_the_entropy_of_a_draw_is_what_numpy_says(js, p):
+    some = np.array([share for share in p if share])
+    assert js("entropy", p) == pytest.approx(-(some * np.log(some)).sum(), abs=1e-15)
+
+
 # --- a trained network ----------------------------------------------------------------------------
 
 NETS = {  # small ones, with all that a run folder may hold

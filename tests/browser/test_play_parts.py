@@ -1,4 +1,4 @@
-"""The shape explorer, its quiz, the temperature dial and the paths, against torch and NumPy."""
+"""The shape explorer, its quiz and the paths, against torch and NumPy."""
 
 import itertools
 import json
@@ -18,12 +18,10 @@ from test_pages import quiet  # noqa: F401 - a fixture
 from test_play_core import js  # noqa: F401 - a fixture
 
 import bundles
-from charseq import CharRNN, LayerShapes, NumpyNet, Vocabulary, generate, training_steps
+from charseq import CharRNN, LayerShapes, Vocabulary
 from charseq.reference import loss_floor
-from charseq.sampling import probabilities
 from widgets import bundle_source
 
-FARM = "the cat sat, the dog dug, the hen ate, the cow mooed. "
 EVIL = "<img src=x onerror=alert(1)>"
 
 
@@ -332,7 +330,7 @@ def test_a_projection_that_a_gru_cannot_have_comes_back_with_the_lstm(part):
     assert shown(page)[1]["weight_hr_l0"]["shape"] == "(3, 16)"
 
 
-@pytest.mark.parametrize("name", ["explorer", "quiz", "temperature"])
+@pytest.mark.parametrize("name", ["explorer", "quiz"])
 def test_hostile_options_of_a_page_do_no_harm(part, name):
     hostile = dict.fromkeys(OPTIONS, EVIL) | {"seed": EVIL, "__proto__": EVIL, "constructor": EVIL}
     hostile |= {"text": EVIL, "prompt": EVIL + "\U0001f600", "epochs": EVIL, "order": EVIL}
@@ -696,146 +694,6 @@ def test_odd_input_gets_a_hint(js, typed, hint):
     assert read["shape"] == []
 
 
-# --- the temperature dial -------------------------------------------------------------------------
-
-DIAL = {"text": FARM, "prompt": "the ", "epochs": 60}
-
-
-@pytest.fixture(scope="module")
-def farm():
-    """The dial's network in torch: its vocabulary, model, and logits after the prompt."""
-    vocab = Vocabulary.from_text(FARM)
-    model = CharRNN(len(vocab), hidden_size=16, seed=0).double()
-    sgd = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    list(training_steps(model, vocab, FARM, epochs=60, optimizer=sgd))
-    ids = torch.from_numpy(vocab.encode("the "))
-    return vocab, model, model(ids[None])[0][0, -1].detach().numpy()
-
-
-BARS = """() => [...document.querySelectorAll(".play-dial tbody tr")].map(row => ({
-    char: row.children[0].textContent,
-    logit: row.children[1].textContent,
-    p: row.children[2].textContent,
-    bar: parseFloat(row.querySelector("i").style.width),
-    line: parseFloat(row.querySelector("b").style.left),
-}))"""
-
-
-def turn(page, temperature):
-    """Turn the dial by keyboard."""
-    dial = page.get_by_label("temperature τ")
-    dial.focus()
-    page.keyboard.press("Home")
-    for _ in range(round(temperature / 0.05)):
-        page.keyboard.press("ArrowRight")
-    assert float(dial.input_value()) == pytest.approx(temperature)
-
-
-def test_the_dials_numbers_are_charseqs(part, farm):
-    vocab, _, logits = farm
-    page = part("temperature", **DIAL)
-    learned = probabilities(logits)
-    for temperature in (0, 0.05, 0.5, 0.95, 1, 1.5, 2):
-        turn(page, temperature)
-        p = probabilities(logits, temperature=temperature)
-        bars = page.evaluate(BARS)
-        order = np.argsort(-logits)
-        assert [bar["char"] for bar in bars] == [vocab.chars[k].replace(" ", "␣") for k in order]
-        for bar, k in zip(bars, order, strict=True):
-            assert float(bar["logit"].replace("−", "-")) == pytest.approx(logits[k], abs=0.00501)
-            assert float(bar["p"]) == pytest.approx(p[k], abs=0.000501)
-            assert bar["bar"] == pytest.approx(100 * p[k], abs=1e-4)
-            assert bar["line"] == pytest.approx(100 * learned[k], abs=1e-4)
-        nats = abs((p[p > 0] * np.log(p[p > 0])).sum())
-        said = page.locator(".play-temperature").text_content()
-        assert f"as unsure as between {np.exp(nats):.2f} equally likely" in said
-        assert f": {nats / np.log(2):.2f} bits" in said
-        assert f"c is the likeliest, with {p[order[0]]:.3f}" in said
-    said = page.locator(".play-temperature [role=status].play-unseen")
-    said.filter(has_text="Temperature 2.00: c is the likeliest").wait_for(state="attached")
-
-
-def drawn(page):
-    page.get_by_role("button", name="Draw 40 characters").press("Enter")
-    return page.locator(".play-dial-draws li code").first.text_content()
-
-
-def test_forty_characters_are_drawn_and_a_seed_repeats_them(part, farm):
-    vocab, model, _ = farm
-    page = part("temperature", **DIAL)
-    once = drawn(page)
-    assert len(once) == 40
-    assert set(once) <= set(vocab.chars)
-    assert drawn(page) != once  # the next seed
-    seed = page.get_by_label("seed", exact=True)
-    assert seed.input_value() == "2"
-    seed.fill("0")
-    page.keyboard.press("Tab")
-    assert drawn(page) == once
-    seed.fill("12")
-    page.keyboard.press("Tab")
-    other = drawn(page)
-    assert other != once
-    assert len(other) == 40
-    turn(page, 0)
-    seed.fill("12")
-    page.keyboard.press("Tab")
-    (greedy,) = generate(NumpyNet.from_model(model), vocab, "the ", length=40, temperature=0)
-    assert drawn(page) == greedy
-    labels = page.locator(".play-dial-draws small").all_text_contents()
-    at_1 = [f"τ = 1.00, seed {seed}" for seed in (12, 0, 1, 0)]
-    assert labels == ["τ = 0.00, seed 12", *at_1]
-    for _ in range(4):
-        drawn(page)
-    assert page.locator(".play-dial-draws li").count() == 5
-
-
-def test_what_is_drawn_is_the_next_input(part, farm):
-    vocab, model, logits = farm
-    page = part("temperature", **DIAL)
-    line = drawn(page)
-    page.get_by_label("seed", exact=True).fill("0")  # after a drawing comes the next seed
-    page.keyboard.press("Tab")
-    one = page.get_by_role("button", name="Draw one character")
-    again = page.get_by_role("button", name="Start again")
-    assert not again.is_visible()
-    for count in range(1, 11):
-        one.press("Enter")
-        read = "the " + line[:count]  # as when all are drawn at once
-        code = page.locator(".play-temperature p code").nth(1)
-        assert code.text_content() == read.replace(" ", "␣")
-        assert code.locator("mark").text_content() == read[-1].replace(" ", "␣")
-        ids = torch.from_numpy(vocab.encode(read))
-        wanted = np.sort(model(ids[None])[0][0, -1].detach().numpy())[::-1]
-        shown = [float(bar["logit"].replace("−", "-")) for bar in page.evaluate(BARS)]
-        np.testing.assert_allclose(shown, wanted, atol=0.00501)
-    again.press("Enter")
-    assert not again.is_visible()
-    assert one.evaluate("button => button === document.activeElement")
-    shown = [float(bar["logit"].replace("−", "-")) for bar in page.evaluate(BARS)]
-    np.testing.assert_allclose(shown, np.sort(logits)[::-1], atol=0.00501)
-
-
-def test_a_dial_without_options_has_a_network_too_and_an_odd_seed_gets_a_message(part):
-    page = part("temperature")
-    assert sum(float(bar["p"]) for bar in page.evaluate(BARS)) == pytest.approx(1, abs=0.01)
-    seed = page.get_by_label("seed", exact=True)
-    for typed in (EVIL, "-1", "1.5", ""):
-        seed.fill(typed)
-        page.keyboard.press("Tab")
-        assert seed.get_attribute("aria-invalid") == "true"
-        assert "seed must be a whole number" in page.locator(".play-error").all_text_contents()[1]
-        assert len(drawn(page)) == 40
-    assert page.locator("img").count() == 0
-
-
-def test_a_dial_reads_what_is_in_its_vocabulary(part):
-    page = part("temperature", **DIAL | {"prompt": "THE the "})
-    with_rest = page.evaluate(BARS)
-    page = part("temperature", **DIAL | {"prompt": " the "})  # what is left of it
-    assert page.evaluate(BARS) == with_rest
-
-
 # --- the paths ------------------------------------------------------------------------------------
 
 LEARNED = " learned deep learning"
@@ -915,7 +773,6 @@ def test_the_paths_move_only_when_told_and_in_few_jumps_if_less_motion_is_asked_
 EMBEDDED = [
     ("shapes.html", "explorer"),
     ("shapes.html", "quiz"),
-    ("learn/sampling.html", "temperature"),
     ("learn/ceiling.html", "paths"),
     ("learn/look-inside.html", "look"),
 ]
@@ -936,9 +793,7 @@ def test_a_chapters_part_loads_when_it_comes_near_and_is_accessible(quiet, site,
     quiet.wait_for_selector(f".play-{play} button")
     assert bundle in asked
     assert part.locator(".play-fallback").count() == 0
-    if play == "temperature":
-        part.get_by_role("button", name="Draw 40 characters").click()
-    elif play == "look":
+    if play == "look":
         part.get_by_role("button", name="Load the network").click()
         part.locator(".play-look p", has_text="This text costs").wait_for()
         part.get_by_role("button", name="Write one character").click()
@@ -991,7 +846,7 @@ def test_a_picture_has_a_name_before_there_is_anything_to_draw():
     ("name", "says"),
     [
         ("shapes.html", ["weight_ih_l0", "(2, 4)", "(D*L, B, H)", "(B, T, H)"]),
-        ("learn/sampling.html", ["0.556", "11.21 characters", "likeliest four", "sixteen"]),
+        ("learn/language-models.html", ["68.1 %", "6.80", "price in bits"]),
     ],
 )
 def test_without_scripts_a_table_stands_in_the_parts_place(browser, site, name, says):

@@ -644,12 +644,15 @@ export const probabilities = (logits, temperature = 1, k = Infinity) => {
   return odds.map((odd) => odd / total);
 };
 
-/** Draw an id, each with its probability. @param {number[]} p @param {Generator} generator */
-export const drawId = (p, generator) => {
-  let left = generator.uniform(0, 1);
-  const drawn = p.findIndex((share) => (left -= share) < 0);
-  return drawn < 0 ? p.indexOf(Math.max(...p)) : drawn; // rounding may leave a little
+/** The id that a number from 0 to 1 falls on. @param {number[]} p @param {number} u */
+export const idAt = (p, u) => {
+  let left = u;
+  const found = p.findIndex((share) => (left -= share) < 0);
+  return found < 0 ? p.indexOf(Math.max(...p)) : found; // rounding may leave a little
 };
+
+/** Draw an id, each with its probability. @param {number[]} p @param {Generator} generator */
+export const drawId = (p, generator) => idAt(p, generator.uniform(0, 1));
 
 /**
  * Read ids, then write `length` more. Each is drawn from what the network expects after all ids

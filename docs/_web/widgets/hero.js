@@ -5,15 +5,12 @@ import { number, show } from "../core/formats.js";
 import { parseText } from "../core/known-text.js";
 import { startReading } from "../core/long-reading.js";
 import { drawId, Generator, probabilities } from "../core/network.js";
-import { makingModel, withoutUnits } from "../core/weights.js";
+import { withoutUnits } from "../core/weights.js";
 import { cloth, LONGEST } from "../ui/cloth.js";
 import { el, newId, say } from "../ui/elements.js";
 import { button } from "../ui/fields.js";
-import { load } from "../ui/load.js";
+import { loadNetwork, pause } from "../ui/load-network.js";
 
-/** @import { NetworkFile } from "../core/weights.js" */
-
-const FILE = "austen-8bit.js";
 const WRITES = 160; // letters, until it stops by itself
 const PAUSE = 70; // milliseconds between them
 const TEMPERATURE = 0.6;
@@ -21,17 +18,10 @@ const TEMPERATURE = 0.6;
 /** The ids of the characters, the likeliest first. @param {number[]} p */
 const ranked = (p) => Array.from(p.keys()).sort((a, b) => p[b] - p[a]);
 const percent = (/** @type {number} */ p) => (p < 0.005 ? "<1%" : `${Math.round(100 * p)}%`);
-const pause = () => new Promise((resume) => setTimeout(resume));
 
 /** @param {HTMLElement} root @param {URLSearchParams} options @param {Element} place */
 export const mount = async (root, options, place) => {
-  /** @type {Required<NetworkFile>} */
-  const file = await load(FILE);
-  if (!file) throw new Error("The network’s file is damaged or cut short.");
-  const making = makingModel(file);
-  let step = making.next();
-  for (; !step.done; step = making.next()) await pause();
-  const whole = step.value;
+  const { file, model: whole } = await loadNetwork();
   const { chars, units } = file;
 
   const stage = /** @type {HTMLElement} */ (place.querySelector(".hero-stage")?.cloneNode(true));

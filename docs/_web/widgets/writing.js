@@ -1,0 +1,165 @@
+// The part `writing`: a network writes, letter by letter. A random number falls on the bar of all
+// probabilities, and what it falls on flies back as the next input. docs/_ext/live/writing.py wrote
+// the view; here it moves.
+import { number, show } from "../core/formats.js";
+import { encode } from "../core/network.js";
+import { createWriter, entropy } from "../core/writer.js";
+import { el, say } from "../ui/elements.js";
+import { loadNetwork } from "../ui/load-network.js";
+
+const LENGTH = 40;
+const LINES = 4; // texts that stay, so that the reader can compare them
+const PAUSE = 60; // milliseconds between letters, where it writes many
+const FLIGHT = 700; // milliseconds from the bar to the input
+const LABELED = 0.035; // as in writing.py
+
+/** @param {HTMLElement} root @param {URLSearchParams} _options @param {Element} place */
+export const mount = async (root, _options, place) => {
+  const { file: { chars }, model } = await loadNetwork();
+  const view = /** @type {HTMLElement} */ (place.querySelector(".writing")?.cloneNode(true));
+  const part = (
+    /** @type {string} */ name,
+  ) => /** @type {HTMLElement} */ (view.querySelector(`.writing-${name}`));
+  const [prompt, written] = part("text").children;
+  const bars = [...part("bars").children].map((row) => ({
+    name: row.children[0],
+    now: /** @type {HTMLElement} */ (row.querySelector("u")),
+    then: /** @type {HTMLElement} */ (row.querySelector("s")),
+    value: row.children[2],
+  }));
+  const [needle, ...segments] = /** @type {HTMLElement[]} */ ([...part("all").children]);
+  const input = part("in").children[1];
+  const [dial] = view.getElementsByTagName("input");
+  const [one, many, again] = view.getElementsByTagName("button");
+
+  const ids = encode(String(prompt.textContent), chars);
+  const writer = createWriter(model, ids);
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  let temperature = 1;
+  let timer = 0; // of the letters that are still to be written
+  /** @type {(() => void) | null} ends the flight of a letter */
+  let land = null;
+
+  /** Show what it has read and what it expects. @param {string} [words] what has just happened */
+  const update = (words = "") => {
+    const [learned, p] = [writer.expect(1), writer.expect(temperature)];
+    const ranks = Array.from(p.keys()).sort((a, b) => learned[b] - learned[a]);
+    bars.forEach(({ name, now, then, value }, k) => {
+      const id = ranks[k];
+      name.textContent = show(chars[id]);
+      now.style.width = `${100 * p[id]}%`;
+      then.style.left = `${100 * learned[id]}%`;
+      value.textContent = number(p[id]);
+    });
+    segments.forEach((segment, id) => {
+      segment.style.width = `${100 * p[id]}%`;
+      segment.textContent = p[id] < LABELED ? "" : show(chars[id]);
+      segment.classList.remove("writing-drawn");
+    });
+    needle.classList.remove("writing-fallen");
+    input.textContent = show(chars[writer.drawn.at(-1) ?? ids[ids.length - 1]]);
+    written.textContent = writer.drawn.map((id) => chars[id]).join("").replaceAll("\n", "↵");
+    again.disabled = !writer.drawn.length;
+    const nats = entropy(p);
+    const unsure = `“${show(chars[ranks[0]])}” is the likeliest, with ${number(p[ranks[0]])}. ` +
+      `The network is as unsure as between ${number(Math.exp(nats), 2)} equally likely ` +
+      `characters: ${number(nats / Math.LN2, 2)} bits.`;
+    part("says").textContent = words + unsure;
+    return words + unsure;
+  };
+
+  /** Let a random number fall, and show on what. */
+  const fall = () => {
+    const drawn = writer.draw(temperature);
+    needle.style.left = `${100 * drawn.u}%`;
+    needle.classList.add("writing-fallen");
+    segments[drawn.id].classList.add("writing-drawn");
+    return { ...drawn, words: `${number(drawn.u)} falls on “${show(chars[drawn.id])}”. ` };
+  };
+
+  /** Let a letter fly from the needle to the input, below everything. @param {number} id */
+  const fly = (id) => {
+    const flying = el("b", { class: "writing-flies", "aria-hidden": "true" }, show(chars[id]));
+    const [from, to, back, box] = [needle, input, part("back"), part("loop")].map((one) =>
+      one.getBoundingClientRect()
+    );
+    const at = (/** @type {number} */ x, /** @type {number} */ y) => ({
+      transform: `translate(${x - box.left}px, ${y - box.top}px) translate(-50%, -50%)`,
+    });
+    const [x, X, low] = [from.left, to.left + to.width / 2, back.top + back.height / 2];
+    part("loop").append(flying);
+    const path = [at(x, from.bottom), at(x, low), at(X, low), at(X, to.top + to.height / 2)];
+    flying.animate(path, { duration: FLIGHT, easing: "ease-in-out" }).onfinish = () => land?.();
+    return flying;
+  };
+
+  const drawOne = () => {
+    stop();
+    const { id, words } = fall();
+    const flying = calm.matches ? null : fly(id);
+    land = () => {
+      land = null;
+      flying?.remove();
+      writer.read(id);
+      say(root, update(words));
+    };
+    if (!flying) land();
+  };
+
+  /** Begin anew, with the next seed if something was drawn. */
+  const restart = () => {
+    stop();
+    writer.restart(writer.seed + Number(writer.drawn.length > 0));
+    return update();
+  };
+
+  /** Stop what moves. */
+  const stop = () => {
+    land?.();
+    clearTimeout(timer);
+    if (timer) keep();
+    timer = 0;
+    many.textContent = `Write ${LENGTH}`;
+  };
+
+  /** Keep what was written as a line of the list. */
+  const keep = () => {
+    const line = writer.drawn.map((id) => chars[id]).join("").replaceAll("\n", "↵");
+    const how = `τ = ${number(temperature, 2)}, seed ${writer.seed}`;
+    part("lines").prepend(el("li", {}, el("small", {}, how), " ", el("code", {}, line)));
+    part("lines").children[LINES]?.remove();
+    say(root, `${how}: ${line}`);
+  };
+
+  const write = () => {
+    timer = 1;
+    const { id, words } = fall();
+    writer.read(id);
+    const more = writer.drawn.length < LENGTH;
+    if (calm.matches && more) return write();
+    update(words);
+    if (more) timer = setTimeout(write, PAUSE);
+    else stop();
+  };
+
+  one.addEventListener("click", drawOne);
+  many.addEventListener("click", () => {
+    if (timer) return stop();
+    restart();
+    many.textContent = "Stop";
+    write();
+  });
+  again.addEventListener("click", () => {
+    say(root, restart());
+    one.focus();
+  });
+  dial.addEventListener("input", () => {
+    stop();
+    temperature = Number(dial.value);
+    part("hand b").textContent = number(temperature, 2);
+    say(root, `Temperature ${number(temperature, 2)}: ${update()}`);
+  });
+  for (const operated of [dial, one, many]) operated.disabled = false;
+  root.append(view);
+  update();
+};
