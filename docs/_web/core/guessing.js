@@ -27,6 +27,3 @@ export const guess = (game, symbol) => {
 
 /** Bits for each of these numbers of guesses. @param {number[]} counts @param {number[]} prices */
 export const paid = (counts, prices) => counts.map((count) => prices[count - 1]);
-
-/** @param {number[]} values */
-export const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;

@@ -1,7 +1,8 @@
 // The part `guess`: a piece of a sentence is hidden, and the reader guesses it letter by letter. What
 // the reader pays for each letter stands above what a table of counts and the network pay.
+import { mean } from "../core/carried.js";
 import { number, show } from "../core/formats.js";
-import { guess, hidden, mean, paid, startGame, SYMBOLS } from "../core/guessing.js";
+import { guess, hidden, paid, startGame, SYMBOLS } from "../core/guessing.js";
 import { el } from "../ui/elements.js";
 import { button } from "../ui/fields.js";
 import { boxLine } from "../ui/line.js";
