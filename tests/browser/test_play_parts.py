@@ -43,7 +43,7 @@ def bundle_of(tmp_path_factory):
 def part(quiet, tmp_path, bundle_of):
     """Put a part, or several, on a page of its own, as the site's builder would."""
 
-    def show(*names, **options):
+    def show(*names, ready="button", **options):
         made = "".join(
             f'<div class="play" data-play="{name}" data-options="{escape(urlencode(options))}">'
             '<div class="play-fallback">Fallback.</div></div>'
@@ -60,7 +60,7 @@ def part(quiet, tmp_path, bundle_of):
         quiet.goto((tmp_path / "page.html").as_uri())
         for name in names:
             quiet.locator(f'[data-play="{name}"]').scroll_into_view_if_needed()
-            quiet.wait_for_selector(f".play-{name} button")
+            quiet.wait_for_selector(f".play-{name} {ready}")
         return quiet
 
     return show

@@ -30,7 +30,7 @@ const sides = (shape) => (shape.length === 3 ? shape : [1, shape[0], shape[1] ??
  * @param {Item} item @param {number} unit pixels per number
  * @param {string} gates letters of the blocks of rows, from top to bottom
  */
-const draw = ({ shape, formula }, unit, gates) => {
+export const draw = ({ shape, formula }, unit, gates) => {
   const [sheets, ...flat] = sides(shape);
   const [height, width] = flat.map((size) => Math.max(2, size * unit));
   const deep = ((sheets - 1) * unit) / 2;
@@ -59,7 +59,7 @@ const draw = ({ shape, formula }, unit, gates) => {
 };
 
 /** Pixels per number, so that the tallest and the widest drawing fit. @param {Shapes} shapes */
-const unitOf = (shapes) =>
+export const unitOf = (shapes) =>
   items(shapes).reduce((least, { shape }) => {
     const [sheets, rows, columns] = sides(shape);
     const deep = (sheets - 1) / 2;
@@ -72,7 +72,7 @@ const unitOf = (shapes) =>
  * What each item that has changed was before, and all changes in words.
  * @param {Shapes} before @param {Shapes} now
  */
-const compare = (before, now) => {
+export const compare = (before, now) => {
   const old = new Map(items(before).map(({ name, shape }) => [name, tuple(shape)]));
   /** @type {Map<string, string>} */
   const marks = new Map();
@@ -99,7 +99,7 @@ const compare = (before, now) => {
  * A box for items that look alike.
  * @param {Item[]} alike @param {SVGElement} drawing @param {Map<string, string>} marks
  */
-const box = (alike, drawing, marks) => {
+export const box = (alike, drawing, marks) => {
   const [{ name, shape, formula, count: size, why }] = alike;
   const n = alike.length;
   const changed = alike.flatMap(({ name }) => marks.get(name) ?? []);
@@ -121,7 +121,7 @@ const box = (alike, drawing, marks) => {
 };
 
 /** Parameters of one kind and shape share a box. @param {Item[]} parameters */
-const grouped = (parameters) => {
+export const grouped = (parameters) => {
   /** @type {Record<string, Item[]>} */
   const groups = {};
   for (const item of parameters) {

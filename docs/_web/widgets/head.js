@@ -4,7 +4,6 @@ import { number, show } from "../core/formats.js";
 import { looksLikeAnswer } from "../core/head.js";
 import { settingsOf } from "../core/settings.js";
 import { lossFloor, Run } from "../core/training.js";
-import { el } from "../ui/elements.js";
 import { epochSlider } from "../ui/epoch-slider.js";
 import { choice } from "../ui/fields.js";
 import { boxLine } from "../ui/line.js";
