@@ -1,0 +1,203 @@
+"""Gates as valves: their steps and what they say of them, computed in Deno, against the package."""
+
+import re
+
+import numpy as np
+import pytest
+from javascript import WEB, calling
+
+from charseq import RNNParams
+from charseq.reference import gru_gates, gru_step, lstm_gates, lstm_step
+
+CLOSE = {"rtol": 0, "atol": 1e-12}
+BLOCKS = {"LSTM": "ifgo", "GRU": "rzn"}
+GATES, STEP = (
+    {"LSTM": lstm_gates, "GRU": gru_gates},
+    {"LSTM": lstm_step, "GRU": gru_step},
+)
+HELPERS = """
+const run = ({cell, text, gates, byHand = false}) => {
+    const machine = MACHINES[cell];
+    const [set, sums] = [gates ?? gatesFrom(machine), sumsFrom(machine, byHand)];
+    const steps = readWith(machine, text ?? machine.text, set, sums);
+    const dash = was => machine.step(set, 2, sums[2], was);
+    const judge = cell === "LSTM" ? judgeLatch : judgeCounter;
+    return {steps, ...judge(text ?? machine.text, steps, dash)};
+};
+"""
+
+
+@pytest.fixture(scope="module")
+def run():
+    """Run a text through one of the two machines in JavaScript."""
+    with calling(WEB / "core" / "valves.js", WEB / "core" / "formats.js", helpers=HELPERS) as call:
+        yield lambda cell, **options: call("run", {"cell": cell, **options})
+
+
+@pytest.fixture(scope="module")
+def machines():
+    with calling(WEB / "core" / "valves.js") as call:
+        yield call("MACHINES")
+
+
+def params(machine, cell, rows=None):
+    W_ih = np.array([(rows or machine["weights"])[gate] for gate in BLOCKS[cell]], float)
+    W_hh = np.zeros((len(W_ih), 1))
+    if cell == "GRU":
+        W_hh[2] = 1
+    return RNNParams(W_ih, W_hh, np.zeros(len(W_ih)), np.zeros(len(W_ih)))
+
+
+def steps_of(machine, cell, text, weights):
+    """All numbers of each step, by name, as the package computes them."""
+    h, steps = np.zeros((1, 1)), []
+    state = (h, h) if cell == "LSTM" else h
+    for char in text:
+        x = np.eye(3)[[machine["chars"].index(char)]]
+        values = GATES[cell](x, state[0] if cell == "LSTM" else state, weights)
+        was = state[1] if cell == "LSTM" else state
+        state = STEP[cell](x, state, weights)
+        h, c = state if cell == "LSTM" else (state, state)
+        numbers = dict(zip(BLOCKS[cell], values, strict=True), was=was, c=c, h=h)
+        steps.append({name: number.item() for name, number in numbers.items()})
+    return steps
+
+
+def assert_same(ours, theirs):
+    assert len(ours) == len(theirs)
+    for one, other in zip(ours, theirs, strict=True):
+        for name, number in other.items():
+            np.testing.assert_allclose(one[name], number, **CLOSE)
+
+
+TEXTS = {
+    "LSTM": ("x(xxxx)x", "((x)x)", "))((xx", "(" + "x" * 39),
+    "GRU": ("xxx;xx--x", ";;--x", "x" * 40, "xx" + "-" * 38),
+}
+
+
+@pytest.mark.parametrize("cell", TEXTS)
+def test_the_weights_of_the_chapters_give_the_steps_of_the_package(run, machines, cell):
+    page = (WEB.parent / "learn" / {"LSTM": "gates.md", "GRU": "gru.md"}[cell]).read_text("utf-8")
+    for gate, row in machines[cell]["weights"].items():
+        numbers = ", ".join(rf"{number}(?:\.0)?" for number in row)
+        assert re.search(rf"\[{numbers}\],  # {gate}: ", page), gate
+    for text in TEXTS[cell]:
+        theirs = steps_of(machines[cell], cell, text, params(machines[cell], cell))
+        assert_same(run(cell, text=text)["steps"], theirs)
+
+
+@pytest.mark.parametrize("cell", TEXTS)
+def test_gates_set_by_hand_give_the_steps_of_weights_with_these_sigmoids(run, machines, cell):
+    machine = machines[cell]
+    rng = np.random.default_rng(0)
+    names = "fio" if cell == "LSTM" else "zr"
+    for text in TEXTS[cell]:
+        gates = {name: rng.integers(0, 21, 3) / 20 for name in names}
+        with np.errstate(divide="ignore"):
+            sums = {name: np.log(row / (1 - row)) for name, row in gates.items()}
+        rows = {name: np.clip(row, -800, 800) for name, row in sums.items()}
+        rows["g" if cell == "LSTM" else "n"] = machine["sums"]
+        theirs = steps_of(machine, cell, text, params(machine, cell, rows))
+        given = {name: row.tolist() for name, row in gates.items()}
+        assert_same(run(cell, text=text, gates=given, byHand=True)["steps"], theirs)
+
+
+def test_the_counter_with_its_lid_open_counts_on(run, machines):
+    # As in fig-counter
+    weights = params(machines["GRU"], "GRU")._replace(b_ih=np.array([100.0, 0, 0]))
+    text = machines["GRU"]["text"]
+    theirs = steps_of(machines["GRU"], "GRU", text, weights)
+    z = [step["z"] for step in theirs]
+    gates = {"z": [z[text.index(char)] for char in "x;-"], "r": [1, 1, 1]}
+    found = run("GRU", gates=gates)
+    assert_same(found["steps"], theirs)
+    assert found["wrong"].index(True) == text.index(";")
+    assert not found["right"]
+    assert re.search(r"the lid lets 1\.00 · 0\.28\d through, and .* on from 0\.28", found["says"])
+
+
+FULL = "Full where a bracket is open (at least 0.995), empty elsewhere (at most 0.000)."
+BY_HAND = {"f": [0, 1, 0], "i": [1, 0, 0], "o": [1, 1, 1]}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({}, FULL),
+        (
+            {"f": [0, 0.9, 0]},
+            f"It leaks: each “x” keeps 0.90, so 4 of them keep 0.90⁴ = {0.9**4:.3f} of it.",
+        ),
+        ({"i": [1, 0.5, 0]}, "“x” should change nothing, but it writes 0.50 · 0.995 = 0.498."),
+        (
+            {"i": [0.5, 0, 0]},
+            "At “(” the tank should be full: 0.00 · 0.000 + 0.50 · 0.995 = 0.498.",
+        ),
+        (
+            {"f": [0, 1, 1]},
+            "At “)” the tank should be empty: 1.00 · 0.995 + 0.00 · −0.995 = 0.995.",
+        ),
+        (
+            {"i": [1, 0, 1]},
+            "At “)” the tank should be empty: 0.00 · 0.995 + 1.00 · −0.995 = −0.995.",
+        ),
+        (
+            {"o": [1, 0, 1]},
+            "The tank is right, but at “x” only 0.00 · tanh 0.995 = 0.000 of it is shown.",
+        ),
+        ({"f": [0, 1, 1], "i": [1, 0, 1]}, FULL),  # adding −0.995 empties it, too
+    ],
+)
+def test_the_latch_says_what_is_wrong_and_by_how_much(run, change, says):
+    assert run("LSTM", gates=BY_HAND | change, byHand=True)["says"] == says
+
+
+def test_one_bit_cannot_count_to_two(run):
+    steps = run("LSTM", text="((x)x)")
+    assert steps["wanted"] == [1, 1, 1, 1, 1, 0]
+    assert steps["wrong"] == [False] * 3 + [True] * 2 + [False]
+    assert steps["says"] == (
+        "“)” has closed the inner bracket, and the tank is at 0.002 although 1 is still open: "
+        "one bit cannot count to two."
+    )
+    assert round(steps["steps"][3]["c"], 3) == 0.002
+
+
+@pytest.mark.parametrize(
+    ("gates", "says"),
+    [
+        (
+            ([0, 0, 0], [1, 1, 1]),
+            "“;” should start the count again, but the lid lets 1.00 · 0.289 through, and the "
+            "count goes on from 0.281.",
+        ),
+        (
+            ([0, 0, 0], [1, 0, 1]),
+            "Nearly: at each “-” a little is lost, and fifty of them would turn 0.197 into 0.130.",
+        ),
+        (
+            ([0, 1, 1], [1, 0, 1]),
+            "After “;” the state should be 0.000: 0.00 · 0.000 + 1.00 · 0.289 = 0.289.",
+        ),
+        (
+            ([0.5, 0, 1], [1, 0, 1]),
+            "After “x” the state should be 0.100: 0.50 · 0.100 + 0.50 · 0.000 = 0.050.",
+        ),
+        (([0, 0, 1], [1, 0, 1]), "It counts: 0.289 stands for 3."),
+    ],
+)
+def test_the_counter_says_what_is_wrong_and_by_how_much(run, gates, says):
+    z, r = gates
+    assert run("GRU", gates={"z": z, "r": r}, byHand=True)["says"] == says
+
+
+def test_the_weights_solve_both_tasks(run):
+    found = run("LSTM")
+    assert found["right"]
+    assert found["says"] == (
+        "Full where a bracket is open (at least 0.983), empty elsewhere (at most 0.002)."
+    )
+    found = run("GRU")
+    assert found["right"]
+    assert found["wanted"] == [1, 2, 3, 0, 1, 2, 2, 2, 3]
