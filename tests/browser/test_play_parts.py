@@ -775,6 +775,7 @@ EMBEDDED = [
     ("shapes.html", "quiz"),
     ("learn/ceiling.html", "paths"),
     ("learn/look-inside.html", "look"),
+    ("learn/gru.html", "valves"),
 ]
 
 
@@ -799,6 +800,8 @@ def test_a_chapters_part_loads_when_it_comes_near_and_is_accessible(quiet, site,
         part.get_by_role("button", name="Write one character").click()
     elif play == "paths":
         part.get_by_role("slider", name="Epoch").fill("40")
+    elif play == "valves":
+        part.get_by_label("weights, lid held open").check()
     elif play == "quiz":
         part.get_by_label("What is the shape of").fill("1, 2")
         quiet.keyboard.press("Enter")
