@@ -115,7 +115,7 @@ export const states = (root, options) => {
     },
   });
   const memory = check({
-    label: "the old state goes into the next step (W_hh)",
+    label: "the old state goes into the next step",
     value: true,
     onInput: () => draw(),
   });
@@ -123,16 +123,20 @@ export const states = (root, options) => {
     const net = nets[memory.input.checked ? 0 : 1];
     const path = letters.slice(0, read).map((_, t) => stateAfter(net, t));
     const [last] = path.slice(-1);
-    const twin = letters.slice(0, read - 1).indexOf(letters[read - 1]);
+    // The last letter that has come before, and where.
+    const pairs = letters.slice(0, read).map((letter, t) => [letters.indexOf(letter), t]);
+    const [twin, again] = pairs.filter(([first, t]) => first < t).at(-1) ?? [-1, -1];
+    const both = twin < 0
+      ? ""
+      : memory.input.checked
+      ? `The first “${letters[twin]}” led to ${vector(path[twin])}, the second to ` +
+        `${vector(path[again])}: the same letter, but not the same state before it.`
+      : `Both “${letters[twin]}” led to ${vector(path[twin])}: nothing tells them apart.`;
     const told = !read
       ? "Nothing has been read, and the state is (0, 0). Press Step."
-      : twin < 0
-      ? `After “${letters[read - 1]}” the state is ${vector(last)}.`
-      : memory.input.checked
-      ? `The second “${letters[twin]}” leads to ${vector(last)}, the first led to ` +
-        `${vector(path[twin])}: the same letter, but not the same state before it.`
-      : `The second “${letters[twin]}” leads to ${vector(last)}, exactly where the first led: ` +
-        "nothing tells them apart.";
+      : again === read - 1
+      ? both
+      : `After “${letters[read - 1]}” the state is ${vector(last)}. ${both}`.trim();
     const shown = letters.map((_, t) => path[t] ?? [0, 0]);
     const texts = (/** @type {number} */ k) =>
       letters.map((_, t) => path[t] ? number(path[t][k]) : "");
@@ -145,7 +149,7 @@ export const states = (root, options) => {
       "unit 0": { texts: texts(0) },
       "unit 1": { texts: texts(1) },
     });
-    plane.update([[0, 0], ...path], letters, twin < 0 ? null : [twin, read - 1]);
+    plane.update([[0, 0], ...path], letters, twin < 0 ? null : [twin, again]);
     said.set(told);
   };
   root.append(
