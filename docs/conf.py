@@ -68,6 +68,7 @@ extensions = [
     "equations",
     "widgets",
     "hero",
+    "growth",
     "told",
     "carried",
     "guess",
