@@ -26,7 +26,7 @@ BUDGETS = {
     # 2,200 words with derivations in MathML, and the folded code of the figures. Real text has six
     # passages that a network wrote; Look inside has what three networks say of one, in colors.
     # The functions that Python judges took 300 bytes. A part loads when the reader comes near: what
-    # all parts share, with the network and its backward pass, and the wave are 12,000 bytes, and the
+    # all parts share, with the network and its backward pass, and the wave are 12,000 bytes, the
     # valves 6,500. The page has four figures and three parts.
     "chapter": Budget("learn/*", "learn/gates.html", 38_200, 117_500, 27),
     "fix": Budget("fix/*", "fix/expected-hidden-size.html", 23_000, 64_500, 16),
