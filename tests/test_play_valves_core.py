@@ -158,7 +158,7 @@ def test_one_bit_cannot_count_to_two(run):
     assert steps["wanted"] == [1, 1, 1, 1, 1, 0]
     assert steps["wrong"] == [False] * 3 + [True] * 2 + [False]
     assert steps["says"] == (
-        "“)” has closed the inner bracket, and the tank is at 0.002 although 1 is still open: "
+        "“)” has closed the inner bracket, and the tank is at 0.002 although one is still open: "
         "one bit cannot count to two."
     )
     assert round(steps["steps"][3]["c"], 3) == 0.002

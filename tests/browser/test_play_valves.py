@@ -90,7 +90,7 @@ def test_the_weights_show_the_numbers_of_the_package(opened, machines, chapter, 
 def test_typed_brackets_in_brackets_break_the_latch(opened):
     part = opened("gates", 1)
     assert wrong(part) == ["1", "1"]
-    assert said(part).endswith("although 1 is still open: one bit cannot count to two.")
+    assert said(part).endswith("although one is still open: one bit cannot count to two.")
     part.get_by_label("Text").fill("(xx)")
     assert wrong(part) == []
     part.get_by_label("Text").fill("(x[")

@@ -121,7 +121,7 @@ export const judgeLatch = (text, steps) => {
   let says = `At “${char}” the tank should be ${wanted[at] ? "full" : "empty"}: ${sum}.`;
   if (char === ")" && wanted[at]) {
     says = `“)” has closed the inner bracket, and the tank is at ${number(c)} although ` +
-      `${depths[at]} ${depths[at] > 1 ? "are" : "is"} still open: one bit cannot count to two.`;
+      `${depths[at] > 1 ? `${depths[at]} are` : "one is"} still open: one bit cannot count to two.`;
   } else if (char === "x" && Math.abs(i * g) < 1e-9 && wanted[at]) {
     let end = at;
     while (text[end + 1] === "x") end += 1;

@@ -32,7 +32,7 @@ export const tank = ({ name, x, y, wide, high, least, most, ticks = [] }) => {
         label(x + wide + 4, place(v) + 4, String(v).replace("-", "−"), { class: "play-tick" })
       ),
       svg("path", { d: `M${x} ${y}v${high}h${wide}v-${high}` }),
-      label(x + wide / 2, y - 8, name),
+      label(Math.max(33, x + wide / 2), y - 8, name),
       value,
     ),
     /** @param {number} v */

@@ -174,7 +174,7 @@ const PARTS = {
     judge: judgeLatch,
     at: 1,
     gates: gates(["f", "keep f", "memory"], ["i", "write i", "input"], ["o", "show o", "output"]),
-    heat: ["candidate g", "cell c"],
+    heat: ["candidate", "cell"],
     values: (
       /** @type {Step[]} */ steps,
     ) => [...steps.map(({ g }) => g), ...steps.map(({ c }) => c)],
@@ -195,7 +195,7 @@ const PARTS = {
     judge: judgeCounter,
     at: 3,
     gates: gates(["z", "valve z", "memory"], ["r", "lid r", "output"]),
-    heat: ["candidate n", "state h"],
+    heat: ["candidate", "state"],
     values: (
       /** @type {Step[]} */ steps,
     ) => [...steps.map(({ n }) => n), ...steps.map(({ h }) => h)],
