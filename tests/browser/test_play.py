@@ -284,7 +284,7 @@ def test_the_address_keeps_the_settings_and_leads_back_to_them(play):
     set_field(page, "Learning rate", 0.25)
     # By the keyboard: parts that load meanwhile move the page, and a click would miss.
     page.get_by_role("radio", name="GRU").press("Space")
-    page.get_by_label("Text to learn").fill("a <b>bold</b> & 🙂")
+    page.get_by_label("Your own sentence").fill("a <b>bold</b> & 🙂")
     page.wait_for_function(
         """() => {
             const {text, cell, lr} = store.view.run.settings;
@@ -296,13 +296,13 @@ def test_the_address_keeps_the_settings_and_leads_back_to_them(play):
     kept = page.evaluate("location.hash")
     seen = log(page)
     again = play(kept)
-    assert again.get_by_label("Text to learn").input_value() == "a <b>bold</b> & 🙂"
+    assert again.get_by_label("Your own sentence").input_value() == "a <b>bold</b> & 🙂"
     assert log(again) == seen
     place = again.evaluate("(({epoch, t, unit}) => [epoch, t, unit])(store.view)")
     assert place == [7, 3, 2]
     again.evaluate("location.hash = '#lr=0.3&epochs=20'")
     again.wait_for_function("store.view.run.settings.epochs === 20")
-    assert again.get_by_label("Text to learn").input_value() == " learned deep learning"
+    assert again.get_by_label("Your own sentence").input_value() == " learned deep learning"
     again.evaluate(  # a place on the page is no setting
         """() => new Promise(done => {
             addEventListener("hashchange", done, {once: true});
@@ -314,10 +314,12 @@ def test_the_address_keeps_the_settings_and_leads_back_to_them(play):
     assert again.evaluate("store.view.run.settings.lr") == 0.3
 
 
-def test_each_run_that_the_page_for_teachers_links_to_opens_with_its_settings(play, site):
-    html = (site / "teachers.html").read_text("utf-8")
-    addresses = [unescape(a) for a in re.findall(r'href="playground.html(#[^"]*)"', html)]
-    assert len(addresses) >= 10
+def test_each_run_that_a_page_links_to_opens_with_its_settings(play, site):
+    pages = [site / "teachers.html", *(site / "learn").glob("*.html")]
+    html = "".join(page.read_text("utf-8") for page in pages)
+    found = re.findall(r'href="(?:\.\./)?playground.html(#[^"]*)"', html)
+    addresses = [unescape(a) for a in dict.fromkeys(found)]
+    assert len(addresses) >= 18
     for address in addresses:
         page = play(address)
         assert "".join(page.get_by_role("alert").all_text_contents()) == ""
@@ -427,7 +429,7 @@ def test_a_wrong_value_is_told_beside_its_field_and_the_text_being_typed_is_left
     described = box.get_attribute("aria-describedby").split()
     told = " ".join(page.locator(f"#{name}").text_content() for name in described)
     assert told == ' momentum must be a number from 0 to 0.999: got "7", so 0.999 is used'
-    text = page.get_by_label("Text to learn")
+    text = page.get_by_label("Your own sentence")
     text.fill("x")
     assert text.input_value() == "x"
     assert "text must have 2 to 60 characters: got 1" in page.locator(".play-top").text_content()
@@ -463,6 +465,8 @@ def test_each_challenge_can_be_met_and_none_is_met_where_it_starts(play):
         page.evaluate("hash => { location.hash = hash }", address(**settings))
         page.get_by_role("heading", name=f"Challenges: {k} of 4 met").wait_for()
         assert names.nth(k - 1).text_content() == f"✓ Met: {name}"
+        following = [*SOLVED, "You have met all challenges"][k]
+        assert page.locator(".play-next").text_content().startswith(f"{following}.")
 
 
 KEPT = "charseq.challenges"
@@ -635,7 +639,7 @@ def test_guessing_first_covers_the_run_until_the_reader_has_guessed(play):
 
 def test_all_of_it_is_reached_and_worked_by_keyboard(play):
     page = play()
-    page.get_by_label("Text to learn").focus()
+    page.get_by_label("Your own sentence").focus()
     page.keyboard.press("Control+A")
     page.keyboard.type("banana")
     seen = []

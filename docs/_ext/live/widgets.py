@@ -84,7 +84,8 @@ def styles_of(names):
 
     That of the hero comes with the page, since it lays out what is there before any script.
     """
-    sheets = ["widgets.css"] * ({*names} != {"hero"}) + ["exercises.css"] * ("quiz" in names)
+    sheets = ["widgets.css"] * ({*names} != {"hero"})
+    sheets += ["exercises.css"] * ("quiz" in names) + ["guess.css"] * ("guess" in names)
     return [f"{bundles.FOLDER}/{sheet}" for sheet in sheets]
 
 

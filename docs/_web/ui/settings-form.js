@@ -49,7 +49,7 @@ export const settingsForm = (change) => {
     onInput: (outputLayer) => change({ outputLayer }),
   });
   const fields = {
-    text: field("Text to learn", "", input, null, input),
+    text: field("Your own sentence", "", input, null, input),
     cell: select("cell", "Cell", CELLS.map((cell) => [cell, cell])),
     hidden: number("hidden", "Hidden units", [1, 64]),
     optimizer: select("optimizer", "Optimizer", [["sgd", "SGD"], ["adam", "Adam"]]),

@@ -134,6 +134,7 @@ const makeChallenges = (root, take) => {
   let won = kept();
   const summary = el("h3", { tabindex: -1 });
   const tasks = el("ul", { class: "play-tasks" });
+  const next = el("p", { class: "play-next" }); // the first one that is not met
   const draw = () => {
     summary.textContent = `Challenges: ${won.length} of ${CHALLENGES.length} met`;
     CHALLENGES.forEach(({ key, name }, k) => {
@@ -142,6 +143,10 @@ const makeChallenges = (root, take) => {
       tasks.children[k].children[0].textContent = (isMet ? "✓ Met: " : "") + name;
     });
     note.hidden = !kept().length;
+    const open = CHALLENGES.find(({ key }) => !won.includes(key));
+    next.replaceChildren(
+      ...(open ? [el("b", {}, `${open.name}. `), open.task] : ["You have met all challenges."]),
+    );
   };
   const forget = button("Forget my progress", () => {
     entry.write(null);
@@ -164,6 +169,7 @@ const makeChallenges = (root, take) => {
   draw();
   return {
     elements: [summary, note, tasks],
+    next,
     /** Names of the challenges that this run is the first to meet. */
     award(/** @type {TrainedRun} */ run, /** @type {Judged} */ judged) {
       const met = CHALLENGES.filter((one) => !won.includes(one.key) && one.met(run, judged));
@@ -326,7 +332,15 @@ export const mount = (root, options) => {
   const [stay, ...letters] = pictures.elements;
   root.append(
     top.element,
-    el("div", { class: "play-picture" }, guess.element, stay, verdict, ...letters),
+    el(
+      "div",
+      { class: "play-picture" },
+      guess.element,
+      stay,
+      verdict,
+      challenges.next,
+      ...letters,
+    ),
     el(
       "form",
       {
