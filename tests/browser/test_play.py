@@ -764,13 +764,13 @@ def test_a_chapters_scrubber_loads_when_it_comes_near(play, quiet, chapter, at, 
     tops = page.locator("[data-play]").evaluate_all("all => all.map(e => e.offsetTop)")
     if min(tops) > 1000:  # that of chapter 5 is near from the start
         assert set(own_files(page)) == at_once
-    scrubber = page.locator("[data-play='scrubber']")
+    scrubber = page.locator("[data-play='scrubber']").first
     scrubber.scroll_into_view_if_needed()
     page.locator(".play-says").first.wait_for()
     assert (epoch(scrubber), says(page)) == (at, said)
     scrubber.get_by_role("slider", name="Epoch").press("Home")
     assert epoch(scrubber) == "1 of 50, loss 2.447"
-    link = page.get_by_role("link", name="Change this run in the playground")
+    link = scrubber.get_by_role("link", name="Change this run in the playground")
     link.click()
     page.wait_for_selector(".play-verdict b")
     assert log(page) == LOG
