@@ -81,6 +81,15 @@ def test_blame_goes_back_through_the_line_as_in_the_package(wave):
     assert [height > 0 for height in heights] == [1 <= t <= 20 for t in range(44)]
 
 
+def test_the_wave_runs_by_itself_once_the_reader_sees_it(quiet, site):
+    quiet.emulate_media(reduced_motion="no-preference")
+    quiet.goto((site / "learn" / "gradient-reach.html").as_uri())
+    part = quiet.locator('[data-play="wave"]')
+    part.scroll_into_view_if_needed()
+    part.get_by_text("43 steps back").first.wait_for()
+    assert part.get_by_role("button", name="Play").is_visible()  # it has stopped at the end
+
+
 def test_the_forget_bias_keeps_what_the_lstm_loses_without_it(wave):
     part = wave("gates")
     part.get_by_label("LSTM").check()

@@ -6,11 +6,12 @@ import { button, slider } from "./fields.js";
 /**
  * Steps from `least` to `most`. `onInput` gets the step that the reader, or "Play", goes to.
  * @param {{label: string, least?: number, most: number, value?: number, pace?: number,
- *   show?: (value: number) => string, onInput: (value: number) => void}} options
- *   `pace`: milliseconds from a step to the next
+ *   begins?: boolean, show?: (value: number) => string, onInput: (value: number) => void}} options
+ *   `pace`: milliseconds from a step to the next; `begins`: it plays by itself, once, when the reader
+ *   first sees it, because what stands at its beginning says nothing
  */
 export const player = ({ least = 0, most, value = least, pace = 400, ...options }) => {
-  const { label, show = (n) => `${n} of ${most}`, onInput } = options;
+  const { label, begins = false, show = (n) => `${n} of ${most}`, onInput } = options;
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let timer = 0;
   const stop = () => {
@@ -52,8 +53,15 @@ export const player = ({ least = 0, most, value = least, pace = 400, ...options 
       onInput(Number(n));
     },
   });
+  const element = el("div", { class: "play-player" }, press, step, bar.element);
+  const seen = new IntersectionObserver(([{ isIntersecting }]) => {
+    if (!isIntersecting) return;
+    seen.disconnect();
+    if (!timer && bar.value === value) play();
+  }, { threshold: 1 });
+  if (begins && !calm.matches) seen.observe(element);
   return {
-    element: el("div", { class: "play-player" }, press, step, bar.element),
+    element,
     play,
     stop,
     set: bar.set,

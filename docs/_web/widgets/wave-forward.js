@@ -109,6 +109,7 @@ export const states = (root, options) => {
     value: 0,
     show: String,
     pace: 900,
+    begins: true,
     onInput(value) {
       read = value;
       draw();
@@ -207,6 +208,7 @@ export const padding = (root, options) => {
     value: 0,
     show: String,
     pace: 900,
+    begins: true,
     onInput(value) {
       step = value;
       draw();

@@ -72,6 +72,7 @@ const reach = (root, options) => {
     value: 0,
     show: String,
     pace: 28,
+    begins: true,
     onInput(value) {
       back = value;
       draw();
@@ -225,6 +226,7 @@ const sharing = (root, options) => {
     value: 0,
     show: String,
     pace: 700,
+    begins: true,
     onInput(value) {
       given = value;
       draw();
