@@ -73,6 +73,7 @@ extensions = [
     "carried",
     "guess",
     "writing",
+    "readers",
     "exercises",
     "anchors",
     "figure_links",

@@ -865,7 +865,15 @@ def test_without_scripts_a_table_stands_in_the_parts_place(browser, site, name, 
 @pytest.mark.parametrize("width", [390, 1300])
 @pytest.mark.parametrize(
     "name",
-    ["playground", "shapes", "learn/recurrence", "learn/ceiling", "learn/seeds", "learn/use-it"],
+    [
+        "playground",
+        "shapes",
+        "learn/recurrence",
+        "learn/ceiling",
+        "learn/seeds",
+        "learn/use-it",
+        "learn/after-rnns",
+    ],
 )
 def test_a_live_part_has_its_room_before_it_loads(quiet, site, name, width):
     quiet.set_viewport_size({"width": width, "height": 900})

@@ -1,0 +1,125 @@
+"""Train the four readers of the part `readers`, and record them: docs/_ext/live/readers.json.
+
+A line has small letters and, somewhere among them, a capital; after its last letter the reader says
+which capital it was. `python benchmarks/readers.py` takes two minutes.
+"""
+
+import base64
+import json
+import string
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy, one_hot
+
+from charseq import CharRNN
+
+FILE = Path(__file__).parents[1] / "docs" / "_ext" / "live" / "readers.json"
+CAPITALS = string.ascii_uppercase
+CHARS = CAPITALS + "bdfhkmst"
+C, V, H = len(CAPITALS), len(CHARS), 16
+KINDS = ("RNN", "GRU", "LSTM", "attention")
+SEEDS = range(5)
+LONGEST = 40  # of the lines that they learn from
+STEPS, ROWS, RATE, CLIP = 500, 32, 0.01, 1.0
+BACK = (5, 10, 20, 40, 100, 400)  # letters after the capital, when they are tried
+TRIED = 200  # lines
+
+
+class Attention(nn.Module):
+    """One head, one layer, no positions; the output layer reads the last result."""
+
+    def __init__(self, V, H, seed):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.query, self.key, self.value = (nn.Linear(V, H, bias=False) for _ in range(3))
+        self.head = nn.Linear(H, V)
+
+    def forward(self, x):  # (B, T, V)
+        queries, keys, values = self.query(x), self.key(x), self.value(x)  # (B, T, H)
+        scores = (
+            queries[:, -1:] @ keys.mT / keys.shape[-1] ** 0.5
+        )  # of the last position: (B, 1, T)
+        return self.head(scores.softmax(dim=-1) @ values)[:, 0]  # (B, V)
+
+
+def create(kind, seed):
+    if kind == "attention":
+        return Attention(V, H, seed)
+    return CharRNN(V, H, cell=kind, seed=seed, fast=True)
+
+
+def scores(model, x):
+    """Return what a network says after the last of one-hot letters: (B, V)."""
+    if isinstance(model, Attention):
+        return model(x)
+    states, _ = model.rnn(x)
+    return model.head(states[:, -1])
+
+
+def lines(length, places, generator):
+    """Return ids, with the capital of each line at its place, and which capital it is."""
+    ids = torch.randint(C, V, (len(places), length), generator=generator)
+    capital = torch.randint(0, C, (len(places),), generator=generator)
+    ids[torch.arange(len(places)), places] = capital
+    return ids, capital
+
+
+def train(kind, seed):
+    model = create(kind, seed)
+    adam = torch.optim.Adam(model.parameters(), lr=RATE)
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(STEPS):
+        length = int(torch.randint(2, LONGEST + 2, (), generator=generator))
+        places = torch.randint(0, length, (ROWS,), generator=generator)
+        ids, capital = lines(length, places, generator)
+        loss = cross_entropy(scores(model, one_hot(ids, V).float()), capital)
+        adam.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+        adam.step()
+    for weight in model.parameters():
+        weight.data = weight.data.half().float()  # as it is recorded
+    return model.double().eval()
+
+
+def count_right(model):
+    """Return how many of the lines are answered right, for each distance of the capital."""
+    generator, counts = torch.Generator().manual_seed(100), []
+    for back in BACK:
+        ids, capital = lines(back + 1, torch.zeros(TRIED, dtype=torch.long), generator)
+        with torch.no_grad():
+            guesses = scores(model, one_hot(ids, V).double())[:, :C].argmax(dim=1)
+        counts.append(int((guesses == capital).sum()))
+    return counts
+
+
+def packed(array):
+    half = array.astype("<f2")
+    return {"shape": [*half.shape], "data": base64.b64encode(half.tobytes()).decode()}
+
+
+def main():
+    torch.set_num_threads(1)
+    record = {
+        "chars": CHARS,
+        "capitals": C,
+        "hidden": H,
+        "back": BACK,
+        "tried": TRIED,
+        "networks": {},
+    }
+    for kind in KINDS:
+        models = [train(kind, seed) for seed in SEEDS]
+        counts = [count_right(model) for model in models]
+        middle = int(np.argsort([sum(row) for row in counts], kind="stable")[len(counts) // 2])
+        weights = {k: packed(w.numpy()) for k, w in models[middle].state_dict().items()}
+        record["networks"][kind] = {"right": counts, "shown": middle, "weights": weights}
+        print(kind, *counts, "shown:", middle, flush=True)
+    FILE.write_text(json.dumps(record) + "\n", "utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()

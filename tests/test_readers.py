@@ -1,0 +1,121 @@
+"""Four readers of one line: core/readers.js against PyTorch, with the recorded weights."""
+
+import base64
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from javascript import WEB, calling
+from torch.nn.functional import one_hot
+
+import readers
+
+ROOT = Path(__file__).parents[1]
+RIGHT = 190  # of 200 lines: what the page calls right
+
+
+@pytest.fixture(scope="module")
+def record():
+    return readers.read_record()
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """Return the module that trained them; its name is that of the extension, too."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location("trained", ROOT / "benchmarks" / "readers.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def js():
+    with calling(WEB / "core" / "readers.js") as call:
+        yield call
+
+
+def network(trained, record, name):
+    """Return a recorded network, in float64."""
+    model = trained.create(name, 0).double()
+    weights = {
+        key: torch.tensor(
+            np.frombuffer(base64.b64decode(weight["data"]), "<f2").astype(float)
+        ).reshape(weight["shape"])
+        for key, weight in record["networks"][name]["weights"].items()
+    }
+    model.load_state_dict(weights)
+    return model
+
+
+def by_torch(trained, model, ids, right):
+    """Return the answer, and how probable the right capital is after each letter."""
+    x = one_hot(torch.tensor(ids), trained.V).double()
+    with torch.no_grad():
+        scores = torch.cat([trained.scores(model, x[None, : t + 1]) for t in range(len(ids))])
+    return scores[-1, : trained.C].argmax().item(), scores.softmax(dim=1)[:, right].numpy()
+
+
+READ = """({record, ids, right}) => readersOf(record).map(([name, read]) => {
+    const {says, sure, table} = read(ids, right);
+    return [name, says, sure, table ?? []];
+})"""
+
+
+@pytest.mark.parametrize(("length", "place"), [(3, 1), (12, 0), (48, 0), (48, 30), (48, 47)])
+def test_the_browser_computes_what_torch_computes(js, trained, record, length, place):
+    ids = np.random.default_rng(length).integers(trained.C, trained.V, length)
+    ids[place] = length % trained.C
+    right = int(ids[place])
+    found = js(READ, {"record": record, "ids": ids.tolist(), "right": right})
+    assert [name for name, *_ in found] == list(record["networks"])
+    for name, says, sure, table in found:
+        answer, probable = by_torch(trained, network(trained, record, name), ids.tolist(), right)
+        assert says == answer
+        np.testing.assert_allclose(sure, probable, rtol=0, atol=1e-12)
+        assert len(table) == (length**2 if name == "attention" else 0)
+
+
+def test_the_table_of_weights_is_that_of_the_reference(js, trained, record):
+    ids = np.random.default_rng(0).integers(0, trained.V, 20)
+    *_, (name, *_, table) = js(READ, {"record": record, "ids": ids.tolist(), "right": 0})
+    assert name == "attention"
+    model = network(trained, record, name)
+    x = one_hot(torch.tensor(ids), trained.V).double()
+    scores = (model.query(x) @ model.key(x).T / trained.H**0.5).detach()
+    weights = scores.masked_fill(torch.ones(20, 20).triu(1).bool(), -torch.inf).softmax(dim=1)
+    np.testing.assert_allclose(np.reshape(table, (20, 20)), weights, rtol=0, atol=1e-12)
+
+
+def test_the_networks_that_are_shown_are_right_as_often_as_was_recorded(trained, record):
+    for name, kept in record["networks"].items():
+        assert trained.count_right(network(trained, record, name)) == kept["right"][kept["shown"]]
+
+
+def test_the_network_that_is_shown_is_the_middle_one(record):
+    for kept in record["networks"].values():
+        totals = [sum(counts) for counts in kept["right"]]
+        assert totals[kept["shown"]] == np.median(totals)
+
+
+@pytest.mark.parametrize("page", ["after-rnns", "gates"])
+def test_the_page_counts_the_seeds_that_are_right(record, page):
+    text = (ROOT / "docs" / "learn" / f"{page}.md").read_text("utf-8")
+    heads = re.search(r"^\| letters after the capital \|(.*)\|$", text, re.M)[1]
+    assert [int(head) for head in heads.split("|")] == record["back"]
+    rows = re.findall(r"^\| (RNN|GRU|LSTM|attention) \|((?: \d+ \|){6})$", text, re.M)
+    assert len(rows) == (4 if page == "after-rnns" else 3)
+    for name, counts in rows:
+        right = np.array(record["networks"][name]["right"]) >= RIGHT  # (seed, distance)
+        assert [int(count) for count in counts.split("|")[:-1]] == right.sum(axis=0).tolist()
+
+
+@pytest.mark.parametrize("length", [1, 48])
+def test_what_is_kept_is_a_state_or_all_keys_and_values(js, length):
+    kept = js(
+        "(T) => ['RNN', 'GRU', 'LSTM', 'attention'].map((name) => keeps(name, 16, T))", length
+    )
+    assert kept == [16, 16, 32, 2 * 16 * length]
