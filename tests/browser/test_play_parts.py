@@ -849,7 +849,7 @@ def test_a_picture_has_a_name_before_there_is_anything_to_draw():
     ("name", "says"),
     [
         ("shapes.html", ["weight_ih_l0", "(2, 4)", "(D*L, B, H)", "(B, T, H)"]),
-        ("learn/language-models.html", ["68.1 %", "6.80", "price in bits"]),
+        ("learn/ceiling.html", ["0.797", "1.803", "two mistakes"]),
     ],
 )
 def test_without_scripts_a_table_stands_in_the_parts_place(browser, site, name, says):
