@@ -59,6 +59,17 @@ export const withIndices = (text) => {
   return children;
 };
 
+/**
+ * Write a text into an element that holds nothing else. Its text node is kept: a new one would make
+ * the browser look at all of a long page again, for the style sheets' `:has`.
+ * @param {Element} element @param {string} text
+ */
+export const setText = (element, text) => {
+  const { firstChild } = element;
+  if (firstChild instanceof Text && !firstChild.nextSibling) firstChild.data = text;
+  else element.textContent = text;
+};
+
 /** @type {WeakMap<HTMLElement, {region: HTMLElement, timer: number}>} */
 const regions = new WeakMap();
 /**
@@ -74,7 +85,7 @@ export const say = (root, text) => {
   }
   const { region, timer } = status;
   clearTimeout(timer);
-  status.timer = setTimeout(() => (region.textContent = text), 600);
+  status.timer = setTimeout(() => setText(region, text), 600);
 };
 
 /** Call now, and again whenever the colors of the page change. @param {() => void} paint */

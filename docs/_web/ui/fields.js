@@ -1,5 +1,5 @@
 // What a reader operates: sliders, choices, boxes to tick, buttons.
-import { el, newId, withIndices } from "./elements.js";
+import { el, newId, setText, withIndices } from "./elements.js";
 
 /**
  * What all fields have: a label, a line of help, and a message if something is wrong.
@@ -17,10 +17,10 @@ export const field = (label, help, input, beside, below) => {
   return {
     element: el("div", { class: "play-field" }, head, below, about, wrong),
     /** @param {string} text */
-    help: (text) => void (about.textContent = text),
+    help: (text) => setText(about, text),
     /** @param {string} text "" when all is well */
     error(text) {
-      wrong.textContent = text;
+      setText(wrong, text);
       input.setAttribute("aria-invalid", String(text !== ""));
     },
   };
@@ -66,7 +66,7 @@ export const slider = ({ label, least, most, value, step = 1, help = "", ...opti
       input.value = String(place(now));
       const text = write(now);
       if (box) box.value = text;
-      if (output) output.textContent = text;
+      if (output) setText(output, text);
       input.setAttribute("aria-valuetext", text);
     },
     /** @param {number} end */
@@ -123,9 +123,9 @@ export const choice = ({ label, options, value, help = "", onInput }) => {
       for (const input of inputs) input.checked = input.value === now;
     },
     /** @param {string} text */
-    help: (text) => void (about.textContent = text),
+    help: (text) => setText(about, text),
     /** @param {string} text */
-    error: (text) => void (wrong.textContent = text),
+    error: (text) => setText(wrong, text),
   };
   const pick = (/** @type {string} */ now) => {
     control.set(now);

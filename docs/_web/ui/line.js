@@ -1,7 +1,7 @@
 // Boxes on a line: the course's picture of time. A letter is in each box, and rows below it, each
 // aligned with the boxes, say what happens there: bars, a heat strip, words. The picture is drawn in
 // pixels, at the width that it has, so that its letters stay as large as the text around it.
-import { svg } from "./elements.js";
+import { setText, svg } from "./elements.js";
 
 /**
  * @typedef {"input" | "memory" | "output" | "blame"} Color
@@ -137,12 +137,14 @@ export const boxLine = ({ label, rows, widest = BOX, onPick }) => {
     if (title && !words.length) words.push([title, top + high / 2]);
     const made = keep(group, words.length + ticks.length, () => svg("g", {}));
     words.forEach(([text, y], k) => {
-      made[k].replaceChildren(svg("text", { x: left - 8, y }, text));
+      const [word] = keep(made[k], 1, () => svg("text", {}));
+      put(word, { x: left - 8, y });
+      setText(word, text);
     });
     ticks.forEach(([value], k) => {
       const y = top + rise(row, value);
-      const line = svg("line", { x1: left, x2: left + now.count * side, y1: y, y2: y });
-      made[words.length + k].replaceChildren(line);
+      const [line] = keep(made[words.length + k], 1, () => svg("line", {}));
+      put(line, { x1: left, x2: left + now.count * side, y1: y, y2: y });
     });
   };
 
@@ -162,7 +164,7 @@ export const boxLine = ({ label, rows, widest = BOX, onPick }) => {
     });
     keep(words, now.count, () => svg("text", {})).forEach((word, k) => {
       put(word, { x: middle(k), y: y + high / 2, "font-size": size });
-      word.textContent = texts[k] ?? "";
+      setText(word, texts[k] ?? "");
       word.classList.toggle("play-on-color", (fills[k] ?? 0) > 0.6);
       word.classList.toggle("play-faint", Boolean(off[k]));
     });
@@ -219,7 +221,7 @@ export const boxLine = ({ label, rows, widest = BOX, onPick }) => {
     const fitting = Math.min(size, (side - 3) / (0.6 * longest)); // words do not run together
     keep(words, now.count, () => svg("text", {})).forEach((word, k) => {
       put(word, { x: middle(k), y: y + high / 2, "font-size": fitting });
-      word.textContent = texts[k] ?? "";
+      setText(word, texts[k] ?? "");
       word.classList.toggle("play-wrong-word", Boolean(wrong[k]));
     });
   };
@@ -234,7 +236,7 @@ export const boxLine = ({ label, rows, widest = BOX, onPick }) => {
       put(ring, { cx: middle(Number(place)), cy: y, r: Math.max(11, Math.min(22, side * 0.75)) });
     }
     const flagged = Boolean(word) && at >= 0;
-    flag.textContent = flagged ? word : "";
+    setText(flag, flagged ? word : "");
     arrow.classList.toggle("play-gone", !flagged);
     if (!flagged) return;
     const x = middle(at);

@@ -1,6 +1,6 @@
 // What moves through steps: "Play", "Step", and a slider. If the reader's system asks for less
 // motion, "Play" shows the end at once.
-import { el } from "./elements.js";
+import { el, setText } from "./elements.js";
 import { button, slider } from "./fields.js";
 
 /**
@@ -17,7 +17,7 @@ export const player = ({ least = 0, most, value = least, pace = 400, ...options 
   const stop = () => {
     clearTimeout(timer);
     timer = 0;
-    press.textContent = "Play";
+    setText(press, "Play");
     press.setAttribute("aria-pressed", "false");
   };
   const go = (/** @type {number} */ to) => {
@@ -32,7 +32,7 @@ export const player = ({ least = 0, most, value = least, pace = 400, ...options 
   const play = () => {
     if (timer) return stop();
     if (calm.matches) return go(most);
-    press.textContent = "Pause";
+    setText(press, "Pause");
     press.setAttribute("aria-pressed", "true");
     if (bar.value >= most) go(least);
     timer = setTimeout(next, pace);

@@ -1,5 +1,5 @@
 // The sentence under a picture that says what the reader sees there, in numbers.
-import { el, say, withIndices } from "./elements.js";
+import { el, say, setText, withIndices } from "./elements.js";
 
 /** @param {HTMLElement} root of the widget */
 export const readout = (root) => {
@@ -8,7 +8,9 @@ export const readout = (root) => {
     element,
     /** Screen readers say it, too. @param {string} text */
     set(text) {
-      element.replaceChildren(...withIndices(text));
+      const pieces = withIndices(text);
+      if (pieces.length > 1) element.replaceChildren(...pieces);
+      else setText(element, text);
       say(root, text);
     },
   };

@@ -1,7 +1,7 @@
 // Tanks, pipes and valves: a tank holds a number, gold above zero and indigo below, a pipe is filled
 // as far as its number is large, and a valve has a handle that a reader drags.
 import { number } from "../core/formats.js";
-import { svg } from "./elements.js";
+import { setText, svg } from "./elements.js";
 
 /** @typedef {[number, number]} Point */
 
@@ -40,7 +40,7 @@ export const tank = ({ name, x, y, wide, high, least, most, ticks = [] }) => {
       const shown = Math.max(least, Math.min(most, v));
       level.classList.toggle("play-less", v < 0);
       level.style.transform = `scaleY(${shown / (most - least)})`;
-      value.textContent = number(v);
+      setText(value, number(v));
     },
   };
 };

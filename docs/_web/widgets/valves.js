@@ -12,7 +12,7 @@ import {
   readWith,
   sumsFrom,
 } from "../core/valves.js";
-import { el, svg } from "../ui/elements.js";
+import { el, setText, svg } from "../ui/elements.js";
 import { choice, field, slider } from "../ui/fields.js";
 import { boxLine } from "../ui/line.js";
 import { player } from "../ui/player.js";
@@ -84,10 +84,10 @@ const drawLatch = (wide, onGate) => {
         all[k][0].set(value);
         all[k][1].set(gate * value);
         gates[k].set(gate, byHand);
-        words[k].textContent = `${names[k][1]} ${gateText(gate)}`;
+        setText(words[k], `${names[k][1]} ${gateText(gate)}`);
       });
-      comes[0].textContent = number(step.f * step.was);
-      comes[1].textContent = `+ ${number(step.i * step.g)}`;
+      setText(comes[0], number(step.f * step.was));
+      setText(comes[1], `+ ${number(step.i * step.g)}`);
     },
   };
 };
@@ -154,11 +154,11 @@ const drawCounter = (wide, onGate) => {
       taken[1].set((1 - step.z) * step.n);
       z.set(step.z, byHand);
       r.set(step.r, byHand);
-      words.z.textContent = `z ${gateText(step.z)}`;
-      words.r.textContent = `r ${gateText(step.r)}`;
-      words.w.textContent = `+ ${step.sum} from the letter`;
-      comes[0].textContent = number(step.z * step.was);
-      comes[1].textContent = `+ ${number((1 - step.z) * step.n)}`;
+      setText(words.z, `z ${gateText(step.z)}`);
+      setText(words.r, `r ${gateText(step.r)}`);
+      setText(words.w, `+ ${step.sum} from the letter`);
+      setText(comes[0], number(step.z * step.was));
+      setText(comes[1], `+ ${number((1 - step.z) * step.n)}`);
     },
   };
 };
@@ -303,16 +303,13 @@ export const mount = (root, options) => {
   let drawn;
   let wide = 0;
   const redraw = () => {
-    const now = picture.clientWidth || 640;
-    if (now !== wide) {
-      wide = now;
-      drawn = part.draw(wide, setGate);
-      picture.replaceChildren(...drawn.nodes);
-    }
+    wide = picture.clientWidth || 640;
+    drawn = part.draw(wide, setGate);
+    picture.replaceChildren(...drawn.nodes);
+    update();
   };
 
   const update = () => {
-    redraw();
     const gates = gatesNow();
     const sums = sumsFrom(machine, byHand);
     const run = readWith(machine, text, gates, sums);
@@ -355,7 +352,7 @@ export const mount = (root, options) => {
     words.element,
   );
   new ResizeObserver(() => {
-    if (picture.clientWidth !== wide) update();
+    if (picture.clientWidth !== wide) redraw();
   }).observe(picture);
-  update();
+  redraw();
 };
