@@ -977,6 +977,11 @@ def test_a_page_with_the_quiz_has_the_styles_of_the_exercises_too():
     assert widgets.styles_of(("explorer",)) == sheets[:1]
 
 
+def test_what_only_chapters_have_is_styled_by_a_sheet_that_the_playground_does_not_load():
+    assert widgets.styles_of(("wave", "step")) == ["bundles/widgets.css", "bundles/parts.css"]
+    assert "bundles/parts.css" not in widgets.styles_of(tuple(widgets.OF_THE_PLAYGROUND))
+
+
 def test_code_on_a_page_has_its_comments_and_neither_docstring_nor_checks():
     source = 'def f(x):\n    """Tell."""\n    check_ids(x)\n    # why\n    y = x\n\n    return y\n'
     [node] = ast.parse(source).body

@@ -53,6 +53,7 @@ def part(quiet, tmp_path, bundle_of):
         (tmp_path / "page.html").write_text(
             '<!doctype html><html lang="en"><meta charset="utf-8"><title>Part</title>'
             f'<link rel="stylesheet" href="{(folder / "widgets.css").as_uri()}">'
+            f'<link rel="stylesheet" href="{(folder / "parts.css").as_uri()}">'
             f"<body><main><h1>Part</h1><h2>One</h2>{made}</main>"
             f'<script defer src="{(folder / "part.js").as_uri()}"></script>',
             "utf-8",

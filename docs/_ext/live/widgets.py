@@ -22,6 +22,7 @@ import bundles
 from charseq import load_text
 
 WIDGETS = bundles.WEB / "widgets"
+OF_THE_PLAYGROUND = {"train", "inside", "step", "explorer", "quiz"}
 STILLS = {}  # of widgets that show one first: what writes it as HTML
 NET = Path(__file__).parents[3] / "charseq" / "austen"
 
@@ -82,9 +83,11 @@ def bundle_of(names):
 def styles_of(names):
     """Return the style sheets of widgets; the quiz has a form of the exercises.
 
-    That of the hero comes with the page, since it lays out what is there before any script.
+    That of the hero comes with the page, since it lays out what is there before any script. What
+    only chapters have is not in the sheet that the playground loads.
     """
     sheets = ["widgets.css"] * ({*names} != {"hero"})
+    sheets += ["parts.css"] * bool({*names} - OF_THE_PLAYGROUND - {"hero"})
     sheets += ["exercises.css"] * ("quiz" in names) + ["guess.css"] * ("guess" in names)
     return [f"{bundles.FOLDER}/{sheet}" for sheet in sheets]
 
