@@ -34,7 +34,7 @@ const highest = (numbers) => Array.from(numbers).indexOf(Math.max(...Array.from(
  * @param {Model} model @param {number} capitals the first of all characters
  * @param {ArrayLike<number>} ids @param {number} right @returns {Reading}
  */
-export const readInSteps = (model, capitals, ids, right) => {
+const readInSteps = (model, capitals, ids, right) => {
   const pass = createPass(model, ids);
   forward(model, pass);
   const last = (pass.T - 1) * model.V;
@@ -65,7 +65,7 @@ const weightsAt = ({ V, H, query, key }, ids, t) => {
  * @param {Head} head @param {number} capitals @param {ArrayLike<number>} ids
  * @param {number} right @returns {Reading}
  */
-export const readAtOnce = (head, capitals, ids, right) => {
+const readAtOnce = (head, capitals, ids, right) => {
   const { V, H, value, output, bias } = head;
   const T = ids.length;
   const table = new Float64Array(T * T);
