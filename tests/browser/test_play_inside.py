@@ -509,6 +509,96 @@ def test_the_choice_stays_as_the_epoch_changes_and_falls_back_with_the_cell(play
     assert part.locator("[aria-pressed='true']").count() == 1
 
 
+# --- look inside, where a chapter teaches the equation --------------------------------------------
+
+
+HELLO = RNNParams(
+    np.array([[0.5, -0.3, 0.8, 0.1], [-0.6, 0.9, 0.2, -0.4]]),
+    np.array([[0.7, -0.5], [0.4, 0.6]]),
+    np.array([0.1, 0.0]),
+    np.array([0.0, -0.1]),
+)
+LATCH = RNNParams(
+    np.array([[6.0, -6, -6], [-6, 6, -6], [3, 0, 0], [6, 6, 6]]),
+    np.zeros((4, 1)),
+    np.zeros(4),
+    np.zeros(4),
+)
+STILL = """html => [...new DOMParser().parseFromString(html, "text/html").querySelectorAll(
+    "[data-play='inside'] tbody tr")].map(row => [...row.cells].map(cell => cell.textContent))"""
+
+
+def still_of(quiet, page):
+    return quiet.evaluate(STILL, page.read_text("utf-8"))
+
+
+def numbers_of(part, name):
+    """The numbers of a line's result, once its term is chosen."""
+    part.get_by_role("group", name=name).locator(".play-term").first.click()
+    return read_table(part)
+
+
+def test_chapter_1_looks_inside_the_network_that_it_reads_hello_with(play, quiet, site):
+    part = play("inside", page="learn/recurrence.html")
+    assert part.locator(".play-equation").count() == 1
+    part.locator(".play-panel summary").click()
+    outputs, _ = reference.rnn_forward(np.eye(4)[[0, 1, 2, 2, 3]][None], np.zeros((1, 2)), HELLO)
+    states = np.vstack([np.zeros(2), outputs[0]]).T
+    assert numbers_of(part, "new state") == [[minus(x) for x in row] for row in states]
+    rows = still_of(quiet, site / "learn/recurrence.html")
+    values = (states[:, 1], HELLO.W_ih[:, 0], HELLO.b_ih, states[:, 0], HELLO.b_hh)
+    assert [row[1:] for row in rows] == [[minus(x) for x in value] for value in values]
+    assert part.locator(".play-code .play-hit").text_content().strip().startswith("return np.tanh")
+
+
+def test_chapter_6_looks_inside_the_layer_that_gives_three_answers_to_an_n(play, quiet, site):
+    part = play("inside", page="learn/output-layer.html")
+    assert [symbol for symbol, _ in symbols(part)] == ["z_t", "W_hy", "h_t", "b_y"]
+    vocab = Vocabulary.from_text(TEXT)
+    model = CharRNN(10, 10, seed=0).double()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    train(model, vocab, TEXT, epochs=199, optimizer=optimizer)
+    ids = torch.tensor(vocab.encode(TEXT[:-1]))[None]
+    with torch.no_grad():
+        states, logits = (found[0][0].numpy() for found in (model.states(ids), model(ids)))
+    rows = still_of(quiet, site / "learn/output-layer.html")
+    assert [row[0] for row in rows] == ["6", "19", "21"]
+    for step, *told in rows:
+        t = int(step) - 1
+        p, best = reference.softmax(logits[t]), logits[t].argmax()
+        char = vocab.chars[best]
+        assert told == [f"“{char}”", f"{p[best]:.2f}", minus(logits[t, best]), minus(states[t, 4])]
+        part.get_by_label("Time step t").fill(step)
+        says = f"After “n”, the likeliest is “{char}”, with probability {p[best]:.2f}."
+        expect(part.locator(".play-panel p").nth(1)).to_have_text(says)
+    meaning = part.locator(".play-notation dd").nth(1)
+    assert meaning.text_content().startswith("logits: the scores")
+
+
+def test_chapter_9_looks_inside_its_latch_of_one_bit(play, quiet, site):
+    part = play("inside", page="learn/gates.html")
+    assert part.locator(".play-equation").count() == 6
+    assert not part.get_by_label("Unit", exact=True).is_visible()  # there is one
+    part.locator(".play-panel summary").click()
+    h, c = np.zeros((1, 1)), np.zeros((1, 1))
+    rows = []
+    for char in "x(xxxx)x":
+        x, before = np.eye(3)[["(x)".index(char)]], c
+        i, f, g, o = reference.lstm_gates(x, h, LATCH)
+        h, c = reference.lstm_step(x, (h, c), LATCH)
+        rows.append([float(value.item()) for value in (f, before, i, g, c, o, h)])
+    f, before, i, g, c, o, h = np.transpose(rows)
+    lines = {"forget gate": f, "input gate": i, "candidate": g, "output gate": o}
+    for name, values in lines.items():
+        assert numbers_of(part, name) == [[minus(x) for x in values]], name
+    for name, values in (("cell", c), ("new state", h)):
+        assert numbers_of(part, name) == [[minus(x) for x in [0.0, *values]]], name
+    [row] = still_of(quiet, site / "learn/gates.html")
+    assert row[1:] == [minus(x) for x in rows[6][:5]]
+    hit = part.locator(".play-code .play-hit mark")
+    assert hit.text_content() == "o * np.tanh(c)"
+
+
 # --- one step, term by term -----------------------------------------------------------------------
 
 
@@ -640,14 +730,7 @@ def test_the_chapters_sum_is_the_one_it_does_by_hand(play, quiet):
     # All five letters, both units: the chapter's last states.
     step.get_by_label("Time step t").fill("5")
     assert step.locator("output").first.text_content() == "5: “o”"
-    params = RNNParams(
-        np.array([[0.5, -0.3, 0.8, 0.1], [-0.6, 0.9, 0.2, -0.4]]),
-        np.array([[0.7, -0.5], [0.4, 0.6]]),
-        np.array([0.1, 0.0]),
-        np.array([0.0, -0.1]),
-    )
-    x = np.eye(4)[[0, 1, 2, 2, 3]][None]
-    _, last = reference.rnn_forward(x, np.zeros((1, 2)), params)
+    _, last = reference.rnn_forward(np.eye(4)[[0, 1, 2, 2, 3]][None], np.zeros((1, 2)), HELLO)
     for unit in range(2):
         step.get_by_label("Unit").fill(str(unit))
         assert sum_shown(step)[1] == minus(last[0, unit])

@@ -33,6 +33,7 @@ export const placeSliders = (move) => {
       step.set(t + 1);
       which.most(model.H - 1);
       which.set(unit);
+      which.element.style.display = model.H > 1 ? "" : "none"; // one unit: no choice
     },
   };
 };

@@ -1,10 +1,13 @@
 // The part `inside`: the equations of the cell, with a button for each term. The chosen term is
 // shown as a heat map, as a line of charseq.reference and as a row of the notation. Code and
 // notation are in the fallback: {code-of} and {notation-of} put them there when the site was built.
+// A chapter shows some lines only, as in `:lines: logits`; its code and its table of symbols are
+// anywhere on the page. With `:W_ih: …` the weights are given, and nothing is trained.
 import { findTerm, linesOf, lookAt, termPieces } from "../core/equation-terms.js";
 import { el, onTheme, say, scroll, withIndices } from "../ui/elements.js";
 import { heatMap } from "../ui/heat-map.js";
 import { placeSliders } from "../ui/place-sliders.js";
+import { givenNetwork } from "../core/unit-sum.js";
 import { source } from "../ui/store.js";
 
 /** @import { Line, Look, Place } from "../core/equation-terms.js" */
@@ -12,6 +15,12 @@ import { source } from "../ui/store.js";
 
 /** @param {string} symbol as "W_ih" */
 const written = (symbol) => el("span", { class: "play-symbol" }, ...withIndices(symbol));
+
+/**
+ * The chapters write z_t for the logits; the playground has a GRU, too, whose gate that is.
+ * @param {string} symbol @param {string[] | undefined} names of the lines, in a chapter
+ */
+const inChapter = (symbol, names) => names && symbol === "logits_t" ? "z_t" : symbol;
 
 /** Copies of all that is inside an element. @param {Element | null | undefined} element */
 const copies = (element) => [...(element?.cloneNode(true).childNodes ?? [])];
@@ -73,10 +82,10 @@ const makeMap = () => {
   };
 };
 
-/** The function that an equation is, with the term marked. @param {Element | null} fallback */
-const makeCode = (fallback) => {
+/** The function that an equation is, with the term marked. @param {ParentNode} from */
+const makeCode = (from) => {
   const element = el("figure", { class: "play-code" });
-  const listings = [...(fallback?.querySelectorAll(".code-of") ?? [])];
+  const listings = [...from.querySelectorAll(".code-of")];
   /** @param {Line} line @param {string} symbol */
   const update = (line, symbol) => {
     const listing = listings.find((one) =>
@@ -100,10 +109,10 @@ const makeCode = (fallback) => {
   return { element, update };
 };
 
-/** The row of the notation that explains a term. @param {Element | null} fallback */
-const makeNotation = (fallback) => {
+/** The row of the notation that explains a term. @param {ParentNode} from */
+const makeNotation = (from) => {
   const element = el("dl", { class: "play-notation" });
-  const rows = [...(fallback?.querySelectorAll("tbody tr") ?? [])];
+  const rows = [...from.querySelectorAll("tbody tr")];
   /**
    * The first row that has this very symbol. That of z_t is the gate's: docs/playground.md lists
    * the logits last. The first child of `semantics` is the formula that a reader sees.
@@ -136,8 +145,9 @@ const makeNotation = (fallback) => {
  * The equations of the network. They stay as they are until a network of another kind comes.
  * @param {(symbol: string) => string | null | undefined} meaning of a symbol
  * @param {() => void} onChoice when the reader has chosen a term
+ * @param {string[]} [names] of the lines that a chapter shows
  */
-const makeEquations = (meaning, onChoice) => {
+const makeEquations = (meaning, onChoice, names) => {
   const element = el("div", { class: "play-equations" });
   /** @type {{line: Line, symbol: string, button: HTMLElement, canvas: HTMLCanvasElement}[]} */
   let terms = [];
@@ -156,9 +166,9 @@ const makeEquations = (meaning, onChoice) => {
     const size = el("small", {}, shape.split("= ")[1]);
     const button = el(
       "button",
-      { type: "button", class: "play-term", title: meaning(symbol), onclick },
+      { type: "button", class: "play-term", title: meaning(inChapter(symbol, names)), onclick },
       canvas,
-      el("span", {}, written(symbol), " ", size),
+      el("span", {}, written(inChapter(symbol, names)), " ", size),
     );
     terms.push({ line, symbol, button, canvas });
     return button;
@@ -186,8 +196,9 @@ const makeEquations = (meaning, onChoice) => {
       { line: { name: "new state" }, symbol: "h_t" };
     terms = [];
     element.className = `play-equations play-${cell.toLowerCase()}`;
-    element.replaceChildren(...linesOf(place.model).map((line) => makeLine(line, place)));
-    if (!outputLayer) {
+    const lines = linesOf(place.model).filter(({ name }) => names?.includes(name) ?? true);
+    element.replaceChildren(...lines.map((line) => makeLine(line, place)));
+    if (!outputLayer && !names) {
       const text = "Without an output layer the states are the logits.";
       element.append(el("p", { class: "play-note" }, text));
     }
@@ -219,25 +230,27 @@ const makeEquations = (meaning, onChoice) => {
 };
 
 /** @type {Mount} */
-export const mount = (root, options) => {
-  const fallback = document.querySelector('[data-play="inside"] .play-fallback');
-  const state = source(options);
+export const mount = (root, options, part) => {
+  const names = options.get("lines")?.split(", ");
+  const from = names ? document : part;
+  /** @type {(changes: {t?: number, unit?: number}) => void} */
+  let move;
   /** @type {Place | null} */
   let place = null;
   /** @type {Look | null} */
   let shown = null;
 
-  const sliders = placeSliders(state.set);
-  const notation = makeNotation(fallback);
+  const sliders = placeSliders((changes) => move(changes));
+  const notation = makeNotation(from);
   const equations = makeEquations(notation.meaning, () => {
     draw();
     say(root, says.textContent ?? "");
-  });
+  }, names);
   const title = el("p", { class: "play-title" });
   const says = el("p");
   const map = makeMap();
   const note = el("p", { class: "play-note" }, "Gold is above 0. Indigo with a stroke is below 0.");
-  const code = makeCode(fallback);
+  const code = makeCode(from);
   root.append(
     sliders.element,
     scroll("Equations of the network", equations.element),
@@ -250,7 +263,7 @@ export const mount = (root, options) => {
     code.element,
   );
 
-  const drawMap = () => shown && map.update(equations.chosen().symbol, shown);
+  const drawMap = () => shown && map.update(inChapter(equations.chosen().symbol, names), shown);
   const drawSmall = () => place && equations.paint(place);
   const draw = () => {
     if (!place) return;
@@ -258,21 +271,35 @@ export const mount = (root, options) => {
     equations.markChosen();
     shown = lookAt(symbol, place);
     const { shape, torch } = shown;
-    title.replaceChildren(written(symbol), ` ${shape} `, el("code", {}, torch));
+    const name = inChapter(symbol, names);
+    title.replaceChildren(written(name), ` ${shape} `, el("code", {}, torch));
     says.textContent = shown.says;
     drawMap();
     code.update(line, symbol);
-    notation.update(symbol);
+    notation.update(name);
   };
 
-  state.watch(({ run, epoch, t, unit }) => {
-    if (!run) return;
-    place = { ...run.at(epoch), chars: run.chars, t, unit };
+  /** @param {Place} next */
+  const look = (next) => {
+    place = next;
     equations.build(place);
-    sliders.update(place, t, unit);
+    sliders.update(place, place.t, place.unit);
     drawSmall();
     draw();
-  });
+  };
+  /** @type {ReturnType<typeof source> | undefined} */
+  let state;
+  if (options.has("W_ih")) {
+    const given = { ...givenNetwork(options), t: Number(options.get("t")), unit: 0 };
+    move = (changes) => look({ ...given, ...place, ...changes });
+    look(given);
+  } else {
+    state = source(options);
+    move = state.set;
+    state.watch(({ run, epoch, t, unit }) => {
+      if (run) look({ ...run.at(epoch), chars: run.chars, t, unit });
+    });
+  }
   onTheme(drawSmall);
   // Called first when the part is on the page, and so has its colors and its size.
   new ResizeObserver(() => {
