@@ -3,6 +3,10 @@
 /** "−0.125": a true minus sign, 3 decimals by default. @param {number} value */
 export const number = (value, decimals = 3) => value.toFixed(decimals).replace("-", "−");
 
+/** "0.797", or "0.00041": three decimals, or as many as two digits take. @param {number} value */
+export const fine = (value) =>
+  number(value, value > 0 ? Math.max(3, 1 - Math.floor(Math.log10(value))) : 3);
+
 /** @type {Record<string, string>} */
 const VISIBLE = { " ": "␣", "\n": "↵", "\t": "⇥" };
 /** "␣" for a space: a character that can be seen. @param {string} char */

@@ -1,5 +1,5 @@
 // The loss over the epochs, with the losses that are worth comparing it with.
-import { number } from "../core/formats.js";
+import { fine, number } from "../core/formats.js";
 import { contexts, lossFloor } from "../core/training.js";
 import { el, svg } from "./elements.js";
 
@@ -17,6 +17,7 @@ import { el, svg } from "./elements.js";
  */
 
 const EDGE = { left: 34, right: 10, top: 18, bottom: 26 };
+const LINE = 15; // of text
 
 /**
  * The loss without any knowledge, that of a table of letter pairs, and the floor of a network
@@ -52,21 +53,24 @@ const label = (
  * @param {Curve} curve @param {number} wide @param {number} high
  */
 const scales = ({ losses, epochs, levels }, wide, high) => {
-  const [right, bottom] = [wide - EDGE.right, high - EDGE.bottom];
+  const right = wide - EDGE.right;
   const nothing = Math.max(...levels.map(({ loss }) => loss));
   // A loss that shoots up leaves the picture. Otherwise all the rest of the curve would be flat.
   const highest = Math.max(...losses);
   const most = 1.05 * Math.max(0.1, nothing, Math.min(highest, 3 * nothing));
+  // Under a low floor there is a line for its name.
+  const low = levels.some(({ loss, floor }) => floor && (loss / most) * high < LINE);
+  const bottom = high - EDGE.bottom - (low ? LINE : 0);
   /** @param {number} epoch */
   const x = (epoch) => EDGE.left + ((epoch - 1) / Math.max(1, epochs - 1)) * (right - EDGE.left);
   /** @param {number} loss */
   const y = (loss) => Math.max(EDGE.top - 3, bottom - (loss / most) * (bottom - EDGE.top));
-  return { x, y, right, bottom, most, off: highest > most ? highest : null };
+  return { x, y, high, right, bottom, most, off: highest > most ? highest : null };
 };
 
 /** @param {Curve} curve @param {ReturnType<typeof scales>} scale */
-const axes = ({ epochs, before }, { x, y, right, bottom, most, off }) => {
-  const foot = bottom + EDGE.bottom - 8;
+const axes = ({ epochs, before }, { x, y, high, right, most, off }) => {
+  const foot = high - 8;
   const upTo = off === null ? "" : `, up to ${number(off, 1)}`;
   return [
     ...ticks(most, 4).map((loss) =>
@@ -88,9 +92,9 @@ const axes = ({ epochs, before }, { x, y, right, bottom, most, off }) => {
 /** @param {Curve} curve @param {ReturnType<typeof scales>} scale */
 const levelLines = ({ losses, levels }, { y, right }) =>
   levels.map(({ name, loss, floor }) => {
-    const text = `${name}: ${number(loss)}`;
+    const text = `${name}: ${floor ? fine(loss) : number(loss)}`;
     // The curve starts high and ends low. So the name of a level stands at the right if the curve
-    // ends below it, else at the left.
+    // ends below it, else at the left. That of a floor stands below it.
     const isAbove = loss > losses[losses.length - 1];
     return svg(
       "g",
@@ -98,7 +102,7 @@ const levelLines = ({ losses, levels }, { y, right }) =>
       svg("path", { d: `M${EDGE.left} ${y(loss)}H${right}` }),
       isAbove
         ? label(right - 4, y(loss) - 5, "end", text)
-        : label(EDGE.left + 4, y(loss) + (floor ? -5 : 13), "start", text),
+        : label(floor ? right - 4 : EDGE.left + 4, y(loss) + 13, floor ? "end" : "start", text),
     );
   });
 
@@ -121,7 +125,9 @@ const lines = ({ losses, before, epochs, epoch }, { x, y, bottom }) => {
 /** @param {Curve} curve */
 const inWords = ({ losses, levels }) =>
   `Loss from ${number(losses[0])} at epoch 1 to ${number(losses[losses.length - 1])} at epoch ` +
-  losses.length + levels.map(({ name, loss }) => `; ${name}: ${number(loss)}`).join("");
+  losses.length + levels.map(({ name, loss, floor }) =>
+    `; ${name}: ${(floor ? fine : number)(loss)}`
+  ).join("");
 
 /**
  * {element, update({losses, before, epochs, epoch, levels})}.

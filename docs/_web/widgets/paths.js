@@ -2,7 +2,7 @@
 // any epoch and for any bound m of the logits. Its options are those of a run, and the two places
 // at which the text says the same: `first` and `second`, the steps at which it begins there, and
 // its `length`.
-import { number, show } from "../core/formats.js";
+import { fine, number, show } from "../core/formats.js";
 import { settingsOf } from "../core/settings.js";
 import { lossFloor, Run } from "../core/training.js";
 import { el, svg } from "../ui/elements.js";
@@ -111,14 +111,14 @@ export const mount = (root, options) => {
         label(placeOf(k), HIGH + 50, number(gap), "play-number"),
       ]),
       svg("path", { class: "play-scale", d: `M28 ${MIDDLE - UNIT / 2}h8m-4 0v${UNIT}m-4 0h8` }),
-      label(16, MIDDLE + 5, "1", "play-note"),
+      label(0, MIDDLE + UNIT / 2 + 17, "distance 1", "play-note"),
       label(0, HIGH + 30, "reads", "play-note"),
       label(0, HIGH + 50, "apart", "play-note"),
     );
     const losses = run.records.map((record) => record.loss);
     curve.update({ losses, before: [], epochs: losses.length, epoch, levels: levelsOf(run) });
     epochs.update(run, epoch);
-    const [floor, last] = [lossFloor(V, scale), apart[length - 1]].map((x) => number(x));
+    const [floor, last] = [fine(lossFloor(V, scale)), number(apart[length - 1])];
     const text = `m = ${number(scale, 1)}, epoch ${epoch}: loss ${number(loss)}, floor ${floor}. ` +
       `At the end the two states are ${last} apart, and the network says ${says[0].words} and ` +
       `${says[1].words}.`;
