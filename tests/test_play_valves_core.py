@@ -71,7 +71,7 @@ def assert_same(ours, theirs):
 
 
 TEXTS = {
-    "LSTM": ("x(xxxx)x", "((x)x)", "))((xx", "(" + "x" * 39),
+    "LSTM": ("x(xxx)x)", "((x)x)", "))((xx", "(" + "x" * 39),
     "GRU": ("xxx;xx--x", ";;--x", "x" * 40, "xx" + "-" * 38),
 }
 
@@ -127,7 +127,7 @@ BY_HAND = {"f": [0, 1, 0], "i": [1, 0, 0], "o": [1, 1, 1]}
         ({}, FULL),
         (
             {"f": [0, 0.9, 0]},
-            f"It leaks: each “x” keeps 0.90, so 4 of them keep 0.90⁴ = {0.9**4:.3f} of it.",
+            f"It leaks: each “x” keeps 0.90, so 3 of them keep 0.90³ = {0.9**3:.3f} of it.",
         ),
         ({"i": [1, 0.5, 0]}, "“x” should change nothing, but it writes 0.50 · 0.995 = 0.498."),
         (
@@ -144,13 +144,31 @@ BY_HAND = {"f": [0, 1, 0], "i": [1, 0, 0], "o": [1, 1, 1]}
         ),
         (
             {"o": [1, 0, 1]},
-            "The tank is right, but at “x” only 0.00 · tanh 0.995 = 0.000 of it is shown.",
+            f"{FULL} At “x” only 0.00 · tanh 0.995 = 0.000 is shown.",
         ),
-        ({"f": [0, 1, 1], "i": [1, 0, 1]}, FULL),  # adding −0.995 empties it, too
+        *(  # What empties a full tank by luck leaves something in an empty one.
+            (
+                {"f": [0, 1, float(gate)], "i": [1, 0, float(gate)]},
+                f"At “)” the tank should be empty: {gate} · 0.000 + {gate} · −0.995 = {left}.",
+            )
+            for gate, left in (("1.00", "−0.995"), ("0.50", "−0.498"))
+        ),
     ],
 )
 def test_the_latch_says_what_is_wrong_and_by_how_much(run, change, says):
     assert run("LSTM", gates=BY_HAND | change, byHand=True)["says"] == says
+
+
+def test_a_half_open_valve_fails_at_the_second_bracket_only(run):
+    half = {"f": [0, 1, 0.5], "i": [1, 0, 0.5]}
+    found = run("LSTM", gates=BY_HAND | half, byHand=True)
+    assert found["wrong"] == [False] * 7 + [True]
+
+
+def test_what_is_shown_does_not_decide(run):
+    hidden = run("LSTM", gates=BY_HAND | {"o": [0, 0, 0]}, byHand=True)
+    assert hidden["right"]
+    assert hidden["says"].startswith(FULL)
 
 
 def test_one_bit_cannot_count_to_two(run):
@@ -158,9 +176,11 @@ def test_one_bit_cannot_count_to_two(run):
     assert steps["wanted"] == [1, 1, 1, 1, 1, 0]
     assert steps["wrong"] == [False] * 3 + [True] * 2 + [False]
     assert steps["says"] == (
-        "“)” has closed the inner bracket, and the tank is at 0.002 although one is still open: "
-        "one bit cannot count to two."
+        "“)” has closed the inner bracket, and the tank is at 0.002 although one bracket is still "
+        "open: one bit cannot count to two."
     )
+    says = run("LSTM", text="(((x)")["says"]
+    assert "although 2 brackets are still open" in says
     assert round(steps["steps"][3]["c"], 3) == 0.002
 
 
@@ -196,8 +216,25 @@ def test_the_weights_solve_both_tasks(run):
     found = run("LSTM")
     assert found["right"]
     assert found["says"] == (
-        "Full where a bracket is open (at least 0.983), empty elsewhere (at most 0.002)."
+        "Full where a bracket is open (at least 0.985), empty elsewhere (at most 0.002)."
     )
     found = run("GRU")
     assert found["right"]
     assert found["wanted"] == [1, 2, 3, 0, 1, 2, 2, 2, 3]
+
+
+def test_a_count_ends_where_neighbors_look_alike(run, machines):
+    # Two counts cannot be told apart if their states differ by less than 0.005.
+    weights = params(machines["GRU"], "GRU")
+    states = [step["h"] for step in steps_of(machines["GRU"], "GRU", "x" * 40, weights)]
+    first = int(np.argmax(np.diff(states) < 0.005)) + 1  # its count is one more
+    assert first == 12
+    found = run("GRU", text="x" * 40)
+    assert found["wrong"] == [False] * first + [True] * (40 - first)
+    assert not found["right"]
+    assert found["says"] == (
+        f"After 12 x the state hardly moves: {states[first - 1]:.3f} for 12, "
+        f"{states[39]:.3f} for 40. tanh has run out of room."
+    )
+    assert run("GRU", text="x" * first)["right"]
+    assert run("GRU", text="x" * 40 + ";x")["wrong"][-2:] == [False, False]

@@ -22,7 +22,7 @@ const all = (/** @type {number} */ gate) => [gate, gate, gate];
 export const MACHINES = {
   LSTM: {
     chars: "(x)",
-    text: "x(xxxx)x",
+    text: "x(xxx)x)",
     weights: { f: [-6, 6, -6], i: [6, -6, -6], o: [6, 6, 6], g: [3, 0, 0] },
     start: { f: all(0.5), i: all(0.5), o: all(0.5) },
     sums: [3, 3, -3],
@@ -96,14 +96,10 @@ export const judgeLatch = (text, steps) => {
   const verdict = { wanted, wrong, right: false };
   if (at < 0) {
     const hidden = steps.findIndex(({ h }, t) => wanted[t] && h < 0.5);
-    if (hidden >= 0) {
-      const { o, c } = steps[hidden];
-      return {
-        ...verdict,
-        says: `The tank is right, but at “${text[hidden]}” only ${gateText(o)} · ` +
-          `tanh ${number(c)} = ${number(steps[hidden].h)} of it is shown.`,
-      };
-    }
+    const { o, c, h } = steps[hidden] ?? steps[0];
+    const shown = hidden < 0
+      ? ""
+      : ` At “${text[hidden]}” only ${gateText(o)} · tanh ${number(c)} = ${number(h)} is shown.`;
     const open = Math.min(...steps.filter((_, t) => wanted[t]).map(({ c }) => c));
     const shut = Math.max(...steps.filter((_, t) => !wanted[t]).map(({ c }) => Math.abs(c)));
     return {
@@ -112,7 +108,7 @@ export const judgeLatch = (text, steps) => {
       says: [
         Number.isFinite(open) ? `full where a bracket is open (at least ${number(open)})` : "",
         Number.isFinite(shut) ? `empty elsewhere (at most ${number(shut)})` : "",
-      ].filter(Boolean).join(", ").replace(/^./, (c) => c.toUpperCase()) + ".",
+      ].filter(Boolean).join(", ").replace(/^./, (c) => c.toUpperCase()) + `.${shown}`,
     };
   }
   const { f, i, g, was, c } = steps[at];
@@ -121,7 +117,8 @@ export const judgeLatch = (text, steps) => {
   let says = `At “${char}” the tank should be ${wanted[at] ? "full" : "empty"}: ${sum}.`;
   if (char === ")" && wanted[at]) {
     says = `“)” has closed the inner bracket, and the tank is at ${number(c)} although ` +
-      `${depths[at] > 1 ? `${depths[at]} are` : "one is"} still open: one bit cannot count to two.`;
+      `${depths[at] > 1 ? `${depths[at]} brackets are` : "one bracket is"} still open: one bit ` +
+      "cannot count to two.";
   } else if (char === "x" && Math.abs(i * g) < 1e-9 && wanted[at]) {
     let end = at;
     while (text[end + 1] === "x") end += 1;
@@ -151,9 +148,15 @@ const countOf = (n) => {
 export const judgeCounter = (text, steps, dash) => {
   let count = 0;
   const wanted = [...text].map((char) => (count = char === ";" ? 0 : count + Number(char === "x")));
-  const wrong = steps.map(({ h }, t) => Math.abs(h - countOf(wanted[t])) > 0.02);
-  const at = wrong.indexOf(true);
-  const verdict = { wanted, wrong, right: false };
+  const off = steps.map(({ h }, t) => Math.abs(h - countOf(wanted[t])) > 0.02);
+  // Two counts whose states are nearer than this to each other cannot be told apart.
+  let stuck = false;
+  const alike = steps.map(({ h, was }, t) => {
+    if (text[t] !== "-") stuck = text[t] === "x" && Math.abs(h - was) < 0.005;
+    return stuck;
+  });
+  const at = off.indexOf(true);
+  const verdict = { wanted, wrong: off.map((one, t) => one || alike[t]), right: false };
   const held = countOf(2);
   let left = held;
   for (let k = 0; k < 50; k++) left = dash(left).h;
@@ -162,6 +165,15 @@ export const judgeCounter = (text, steps, dash) => {
       ...verdict,
       says: `Nearly: at each “-” a little is lost, and fifty of them would turn ${number(held)} ` +
         `into ${number(left)}.`,
+    };
+  }
+  if (at < 0 && alike.includes(true)) {
+    const begin = alike.indexOf(true);
+    const [last, most] = [wanted[begin] - 1, Math.max(...wanted)];
+    return {
+      ...verdict,
+      says: `After ${last} x the state hardly moves: ${number(steps[begin].was)} for ${last}, ` +
+        `${number(steps[wanted.indexOf(most)].h)} for ${most}. tanh has run out of room.`,
     };
   }
   if (at < 0) {

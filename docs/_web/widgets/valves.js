@@ -64,6 +64,7 @@ const drawLatch = (wide, onGate) => {
   const names = [["f", "keep"], ["i", "write"], ["o", "show"]];
   const gates = names.map(([gate]) => gateAt(at[gate][0], at[gate][1], (v) => onGate(gate, v)));
   const words = names.map(([gate]) => label(at[gate][0], at[gate][1] + 33, ""));
+  const values = names.map(([gate]) => label(at[gate][0], at[gate][1] + 48, "")); // if it is small
   const comes = [top, low].map((y) => label(left + 6, y + 5, "", { class: "play-comes" }));
   return {
     nodes: [
@@ -71,6 +72,7 @@ const drawLatch = (wide, onGate) => {
       ...[was, g, c, h].map(({ node }) => node),
       ...gates.map(({ node }) => node),
       ...words,
+      ...values,
       ...comes,
     ],
     set(step, byHand) {
@@ -84,7 +86,8 @@ const drawLatch = (wide, onGate) => {
         all[k][0].set(value);
         all[k][1].set(gate * value);
         gates[k].set(gate, byHand);
-        setText(words[k], `${names[k][1]} ${gateText(gate)}`);
+        setText(words[k], small ? names[k][1] : `${names[k][1]} ${gateText(gate)}`);
+        setText(values[k], small ? gateText(gate) : "");
       });
       setText(comes[0], number(step.f * step.was));
       setText(comes[1], `+ ${number(step.i * step.g)}`);
@@ -135,11 +138,13 @@ const drawCounter = (wide, onGate) => {
     r: label(88, 153, "", { class: "play-comes" }),
     w: label(16, 297, "", { class: "play-comes" }),
   };
+  const ends = ["0: candidate", "1: old state"].map((end, k) => label(at, seam + 66 + 15 * k, end));
   const comes = [seam - 9, seam + 19].map((y) => label(left + 6, y, "", { class: "play-comes" }));
   return {
     nodes: [
       ...[...past, ...kept, ...taken, was, n, h, z, r].map(({ node }) => node),
       ...Object.values(words),
+      ...ends,
       ...comes,
     ],
     set(step, byHand) {
@@ -175,15 +180,14 @@ const PARTS = {
     at: 1,
     gates: gates(["f", "keep f", "memory"], ["i", "write i", "input"], ["o", "show o", "output"]),
     heat: ["candidate", "cell"],
-    values: (
-      /** @type {Step[]} */ steps,
-    ) => [...steps.map(({ g }) => g), ...steps.map(({ c }) => c)],
+    candidate: (/** @type {Step} */ { g }) => g,
     scale: 1,
     now: (/** @type {Step} */ { f, i, g, was, c }) =>
       `${gateText(f)} · ${number(was)} + ${gateText(i)} · ${number(g)} = ${number(c)}`,
     task: "Press a letter and set its three valves. A letter has the same valves wherever it " +
       "stands. Can you keep the tank full from “(” on, and empty from “)” on?",
     solved: "You did what the gates of an LSTM do.",
+    kinds: "x, ( and )",
   },
   GRU: {
     who: /** @type {[string, string][]} */ ([
@@ -196,15 +200,14 @@ const PARTS = {
     at: 3,
     gates: gates(["z", "valve z", "memory"], ["r", "lid r", "output"]),
     heat: ["candidate", "state"],
-    values: (
-      /** @type {Step[]} */ steps,
-    ) => [...steps.map(({ n }) => n), ...steps.map(({ h }) => h)],
+    candidate: (/** @type {Step} */ { n }) => n,
     scale: 0.5,
     now: (/** @type {Step} */ { z, n, was, h }) =>
       `${gateText(1 - z)} · ${number(n)} + ${gateText(z)} · ${number(was)} = ${number(h)}`,
     task: "Press a letter and set its valve and its lid. Can you count the x since the last “;”, " +
       "and let “-” change nothing?",
     solved: "You did what the gates of a GRU do.",
+    kinds: "x, ; and -",
   },
 };
 
@@ -215,7 +218,8 @@ export const mount = (root, options) => {
   const part = PARTS[cell];
   const first = options.get("who") === "weights" ? "weights" : "you";
   let text = knownPart(machine, options.get("text") ?? "").slice(0, LONGEST) || machine.text;
-  let [at, byHand, held] = [first === "you" ? part.at : 0, first === "you", false];
+  const begins = first === "you"; // else the reader is to guess what the weights do
+  let [at, byHand, held] = [begins ? part.at : 0, begins, false];
   /** @type {Rows} */
   const hand = Object.fromEntries(
     Object.entries(machine.start).map(([gate, row]) => [gate, [...row]]),
@@ -251,7 +255,7 @@ export const mount = (root, options) => {
     text = knownPart(machine, box.value) || machine.text;
     const message = text === box.value ? "" : `It knows only ${[...machine.chars].join(" ")}`;
     typed.error(message);
-    at = Math.min(at, text.length - 1);
+    at = Math.min(begins ? at : LONGEST, text.length - 1);
     steps.stop();
     steps.most(text.length);
     update();
@@ -259,7 +263,7 @@ export const mount = (root, options) => {
   const picture = svg("svg", { role: "img", height: HIGH });
   const dials = part.gates.map(([gate, name]) => {
     const dial = slider({
-      label: name,
+      label: gate === "z" ? "valve z: share of the old state" : name,
       least: 0,
       most: 1,
       step: 0.05,
@@ -323,31 +327,48 @@ export const mount = (root, options) => {
       dial.disable(!byHand);
     }
     steps.set(at + 1);
-    const won = byHand && verdict.right ? ` ${part.solved}` : "";
+    const all = new Set(text).size === machine.chars.length;
+    const praise = all ? part.solved : `Right so far. Try a text with ${part.kinds}.`;
     const here = `At “${char}”: ${part.now(step)}.`;
+    const end = begins || byHand ? text.length : at + 1; // what comes after is to be guessed
+    const says = end < text.length
+      ? `What will the ${part.heat[1]} be after the next “${text[end]}”?`
+      : verdict.says + (byHand && verdict.right ? ` ${praise}` : "");
+    /** @type {<T>(values: T[], none: T) => T[]} */
+    const upTo = (values, none) => values.map((value, t) => (t < end ? value : none));
     const strips = Object.fromEntries(
       part.gates.map(([gate]) => [gate, { fills: run.map((one) => one[gate]) }]),
     );
     line.update({
       count: text.length,
       at,
-      label: `${text}. ${verdict.says}`,
+      label: `${text}. ${says}`,
       text: { texts: [...text] },
       ...strips,
-      heat: { values: part.values(run), scale: part.scale },
-      wanted: { texts: verdict.wanted.map(String), wrong: verdict.wrong },
+      heat: {
+        values: [...run.map(part.candidate), ...upTo(run.map(({ c }) => c), 0)],
+        scale: part.scale,
+      },
+      wanted: {
+        texts: upTo(verdict.wanted.map(String), ""),
+        wrong: upTo(verdict.wrong, false),
+      },
     });
     picture.setAttribute("aria-label", here);
-    words.set(`${here} ${verdict.says}${won}`);
-    words.element.classList.toggle("play-right", verdict.right);
+    words.set(`${here} ${says}`);
+    words.element.classList.toggle("play-right", verdict.right && end === text.length);
   };
 
   root.append(
-    el("p", {}, byHand ? part.task : "Press Play, then type a text of your own."),
+    el(
+      "p",
+      {},
+      begins ? part.task : "Guess the cell, press Play, and then type a text of your own.",
+    ),
     el("div", { class: "play-two" }, who.element, typed.element),
     line.element,
-    el("figure", {}, picture),
     el("div", { class: "play-dials" }, ...dials.map(({ dial }) => dial.element)),
+    el("figure", {}, picture),
     steps.element,
     words.element,
   );
