@@ -32,8 +32,8 @@ def bundle_of(tmp_path_factory):
     @cache
     def bundled(names):
         folder = tmp_path_factory.mktemp("part") / "_static" / "bundles"
-        styles = bundles.source_of("widgets.css")
-        bundles.bundle({"part.js": bundle_source(names), "widgets.css": styles}, folder)
+        styles = {name: bundles.source_of(name) for name in ("widgets.css", "parts.css")}
+        bundles.bundle({"part.js": bundle_source(names), **styles}, folder)
         return folder
 
     return bundled
