@@ -67,27 +67,43 @@ def test_blame_goes_back_through_the_line_as_in_the_package(wave):
     assert numbers(told(part)) == [two_digits(share), round(share ** (1 / 43), 2)]
     part.get_by_label("size of W_hh").press("End")  # × 4
     share = share_at(43, size=4)
-    assert f"gets {float(f'{share:.2g}'):,.0f} of the blame" in told(part)
-    part.get_by_role("button", name="Other weights").click()
+    assert f"gets {float(f'{share:.2g}'):,.0f} times the blame" in told(part)
+    part.get_by_role("button", name="draw 1 of 20").click()
     share = share_at(43, size=4, seed=1)
-    assert f"gets {float(f'{share:.2g}'):,.0f} of the blame" in told(part)
+    assert f"gets {float(f'{share:.2g}'):,.0f} times the blame" in told(part)
+    assert part.get_by_role("button", name="draw 2 of 20").is_visible()
     press_letter(part, 20)  # the mistake is there, and the blame sets out at once
     share = share_at(20, at=20, size=4, seed=1)
-    assert told(part).startswith(f"20 steps back, the “(” gets {two_digits(share):g} of")
+    assert told(part).startswith(f"20 steps back, the “(” gets {float(f'{share:.2g}'):,.0f} times ")
     part.get_by_role("slider", name="steps back").press("ArrowLeft")
     assert told(part).startswith(f"19 steps back, the “{LINE[1]}” gets ")
+    ring, box = (
+        part.locator(which).first.bounding_box()
+        for which in (".play-ring", ".play-row-boxes .play-shapes rect")
+    )
+    assert ring["width"] < 1.9 * box["width"]  # with the widths of both lines
     bars = part.locator(".play-row-bars .play-shapes rect")
     heights = bars.evaluate_all("bars => bars.map(bar => Number(bar.getAttribute('height')))")
     assert [height > 0 for height in heights] == [1 <= t <= 20 for t in range(44)]
 
 
-def test_the_wave_runs_by_itself_once_the_reader_sees_it(quiet, site):
-    quiet.emulate_media(reduced_motion="no-preference")
-    quiet.goto((site / "learn" / "gradient-reach.html").as_uri())
-    part = quiet.locator('[data-play="wave"]')
-    part.scroll_into_view_if_needed()
-    part.get_by_text("43 steps back").first.wait_for()
-    assert part.get_by_role("button", name="Play").is_visible()  # it has stopped at the end
+def test_a_mistake_at_the_first_letter_has_no_way_back_and_steps_end_at_the_end(wave):
+    part = wave("gradient-reach")
+    part.page.emulate_media(reduced_motion="no-preference")
+    place = part.get_by_role("slider", name="the mistake")
+    place.press("Home")
+    alone = "The mistake is at the first letter: there is nothing to go back to."
+    for name in ("Play", "Step"):
+        part.get_by_role("button", name=name).click()
+        assert told(part) == alone
+        assert part.get_by_role("button", name="Play").get_attribute("aria-pressed") == "false"
+    part.page.emulate_media(reduced_motion="reduce")
+    place.press("ArrowRight")
+    end = told(part)
+    assert end.startswith("1 step back, the “(” gets ")
+    for _ in range(2):  # a reader who presses once too often keeps the result
+        part.get_by_role("button", name="Step").click()
+        assert told(part) == end
 
 
 def test_the_forget_bias_keeps_what_the_lstm_loses_without_it(wave):
@@ -99,7 +115,7 @@ def test_the_forget_bias_keeps_what_the_lstm_loses_without_it(wave):
         bias.press("ArrowRight")
     share = share_at(43, cell="LSTM", bias=3.0)
     assert numbers(told(part))[0] == two_digits(share)
-    assert told(part).endswith("σ(3.0) = 0.95.")
+    assert told(part).endswith("σ(3.0) = 0.953.")
     part.get_by_label("GRU").check()
     assert bias.is_disabled()
     assert numbers(told(part))[0] == two_digits(share_at(43, cell="GRU"))
@@ -142,6 +158,8 @@ def test_the_two_ls_lead_to_two_places_unless_the_state_is_left_out(wave):
     there = np.tanh(SMALL.W_ih[:, 2] + SMALL.b_ih + SMALL.b_hh)
     assert numbers(told(part))[2:] == there.round(3).tolist()
     assert told(part).endswith("nothing tells them apart.")
+    labels = part.locator(".play-wave-plane g text")
+    assert labels.all_text_contents() == ["start", "h", "e", "", "l, l", "o"]
     press_letter(part, 0)
     assert told(part).startswith("After “h”")
     assert part.locator("circle:visible").count() == 2  # the start, and "h"
@@ -158,7 +176,12 @@ def test_a_cut_stops_the_blame_and_not_the_state(wave):
         press_letter(part, cut)
         assert rows.nth(0).evaluate(heights) == trace
         assert rows.nth(1).evaluate(heights) == [0] * cut + blame[cut:]
-        assert told(part).startswith(f"Cut before letter {cut + 1}: the gradient at the key is 0,")
+        back = f"reaches back {13 - cut} steps from" if cut < 13 else "does not leave"
+        assert told(part).startswith(
+            f"Cut before letter {cut + 1}: the gradient {back} the “?” and"
+        )
+        zeros = rows.nth(1).locator("xpath=../*[@class='play-texts']").locator("text")
+        assert zeros.all_text_contents() == ["0"] * cut + [""] * (14 - cut)
     part.get_by_label("a new piece begins at").press("Home")
     assert told(part).startswith("No cut")
     assert rows.nth(1).evaluate(heights) == blame
@@ -167,9 +190,21 @@ def test_a_cut_stops_the_blame_and_not_the_state(wave):
 def test_a_padded_row_wades_through_the_dots_and_a_packed_one_does_not(wave):
     part = wave("padding")
     part.get_by_role("button", name="Play").click()
-    assert numbers(told(part)) == [0.29, 0.66]  # the page computes both
+    assert numbers(told(part)) == [0.29, 0.00, 0.66]  # the page computes both
     part.get_by_label("padded left").check()
     assert numbers(told(part)) == [0.11, 0.00, 0.01]
     part.get_by_label("packed").check()
-    assert numbers(told(part)) == [0.00, 0.00, 0.00]
+    assert told(part) == "All three end 0.00 off."
     assert part.locator(".play-dashed").count() == 4
+    bar = part.get_by_role("slider", name="steps")
+    bar.press("Home")
+    for _ in range(2):
+        bar.press("ArrowRight")
+    assert told(part) == "“ox” is over and keeps its state. The other two are being read."
+    part.get_by_label("padded left").check()
+    assert numbers(told(part)) == [0.67]  # what two dots make of the zeros
+    part.get_by_label("padded right").check()
+    assert told(part) == "“ox” is over. The other two are being read."
+    for _ in range(2):
+        bar.press("ArrowRight")
+    assert numbers(told(part)) == [0.33]

@@ -9,7 +9,7 @@ import { setText, svg } from "./elements.js";
  * @typedef {object} Row
  * @property {string} name by which `update` gets its numbers
  * @property {"boxes" | "bars" | "heat" | "words"} kind
- * @property {string} [title] at the left
+ * @property {string} [title] at the left; of bars, over them
  * @property {Color} [color] of boxes and bars
  * @property {number} [height] in pixels: of the bars' room, or of a cell of the heat strip
  * @property {number} [least] where the bars' scale begins
@@ -20,7 +20,7 @@ import { setText, svg } from "./elements.js";
  * @property {string[]} [names] of the rows of a heat strip
  *
  * @typedef {object} Content What a row shows.
- * @property {string[]} [texts] in each box, or each word
+ * @property {string[]} [texts] in each box, each word, or at the foot of each bar
  * @property {number[]} [fills] of boxes: how strong the color is, from 0 to 1
  * @property {boolean[]} [off] boxes that are dashed and faint
  * @property {boolean[]} [wrong] words that are wrong: red, with a frame
@@ -40,6 +40,7 @@ const BOX = 34; // the height of a box
 const FLAG = 24; // room over the boxes, for the flag
 const GAP = 12; // between two rows
 const LINE = 20; // the height of a line of words
+const TITLE = 16; // room for the title over a row of bars
 const HEIGHTS = { boxes: BOX, bars: 120, heat: 18, words: LINE };
 
 /** How high a row is. @param {Row} row */
@@ -70,7 +71,7 @@ const put = (element, attributes) => {
  */
 export const boxLine = ({ label, rows, widest = BOX, onPick }) => {
   const picture = svg("svg", { class: "play-line-of-boxes", role: "img", "aria-label": label });
-  const ring = svg("circle", { class: "play-ring" });
+  const ring = svg("ellipse", { class: "play-ring" });
   const flag = svg("text", { class: "play-flag" });
   const arrow = svg("path", { class: "play-flag-arrow" });
   const cut = svg("path", { class: "play-cut" });
@@ -103,7 +104,10 @@ export const boxLine = ({ label, rows, widest = BOX, onPick }) => {
     const { count, at = -1 } = now;
     const wide = picture.clientWidth || 640;
     const titled = rows.some(({ title, ticks, names }) => title || ticks || names);
-    const words = rows.flatMap(({ title = "", names = [] }) => [title, ...names]);
+    const words = rows.flatMap(({ kind, title = "", names = [] }) => [
+      kind === "bars" ? "" : title, // it is over them
+      ...names,
+    ]);
     const longest = Math.max(...words.map((word) => word.length));
     left = titled ? Math.min(86, Math.max(wide * 0.19, 8 + 6.2 * longest)) : 1;
     side = Math.min(widest, (wide - left - 2) / Math.max(1, count));
@@ -114,10 +118,11 @@ export const boxLine = ({ label, rows, widest = BOX, onPick }) => {
       const high = heightOf(row);
       /** @type {Content} */
       const content = now[row.name] ?? {};
+      if (row.kind === "bars" && row.title) top += TITLE;
       const place = { y: top, high, size, at };
       drawMarks(row, marks, top, high);
       if (row.kind === "boxes") drawBoxes(content, shapes, texts, place);
-      else if (row.kind === "bars") drawBars(row, content, shapes, top);
+      else if (row.kind === "bars") drawBars(row, content, shapes, texts, top);
       else if (row.kind === "heat") drawHeat(row, content, shapes, strokes, top);
       else drawWords(content, shapes, texts, place);
       top += high + GAP;
@@ -135,12 +140,16 @@ export const boxLine = ({ label, rows, widest = BOX, onPick }) => {
     const { title, ticks = [], names = [] } = row;
     /** @type {[string, number][]} */
     const words = ticks.map(([value, text]) => [text, top + rise(row, value)]);
+    const over = title && row.kind === "bars";
+    if (over) words.push([title, top - TITLE / 2 - 2]);
     names.forEach((name, k) => words.push([name, top + (high / names.length) * (k + 0.5)]));
     if (title && !words.length) words.push([title, top + high / 2]);
     const made = keep(group, words.length + ticks.length, () => svg("g", {}));
     words.forEach(([text, y], k) => {
       const [word] = keep(made[k], 1, () => svg("text", {}));
-      put(word, { x: left - 8, y });
+      const isOver = over && k === ticks.length;
+      put(word, { x: isOver ? left + 2 : left - 8, y });
+      word.classList.toggle("play-over", Boolean(isOver));
       setText(word, text);
     });
     ticks.forEach(([value], k) => {
@@ -172,8 +181,11 @@ export const boxLine = ({ label, rows, widest = BOX, onPick }) => {
     });
   };
 
-  /** @param {Row} row @param {Content} content @param {SVGGElement} shapes @param {number} top */
-  const drawBars = (row, { values = [] }, shapes, top) => {
+  /**
+   * @param {Row} row @param {Content} content @param {SVGGElement} shapes
+   * @param {SVGGElement} words @param {number} top
+   */
+  const drawBars = (row, { values = [], texts = [] }, shapes, words, top) => {
     const start = top + rise(row, row.from ?? (row.log ? 1 : 0));
     keep(shapes, now.count, () => svg("rect", { y: start, height: 0 })).forEach((bar, k) => {
       const value = values[k];
@@ -184,6 +196,10 @@ export const boxLine = ({ label, rows, widest = BOX, onPick }) => {
         y: Math.min(start, end),
         height: Math.abs(end - start) + (end === start ? 0 : 1),
       });
+    });
+    keep(words, texts.length, () => svg("text", {})).forEach((word, k) => {
+      put(word, { x: middle(k), y: start - 8, "font-size": Math.min(13, side) });
+      setText(word, texts[k]);
     });
   };
 
@@ -220,7 +236,8 @@ export const boxLine = ({ label, rows, widest = BOX, onPick }) => {
       frame.classList.toggle("play-wrong-word", Boolean(wrong[k]));
     });
     const longest = Math.max(1, ...texts.map((text) => text.length));
-    const fitting = Math.min(size, (side - 3) / (0.6 * longest)); // words do not run together
+    const room = side - Math.min(10, side / 6); // words do not run together
+    const fitting = Math.min(size, room / (0.6 * longest));
     keep(words, now.count, () => svg("text", {})).forEach((word, k) => {
       put(word, { x: middle(k), y: y + high / 2, "font-size": fitting });
       setText(word, texts[k] ?? "");
@@ -235,7 +252,8 @@ export const boxLine = ({ label, rows, widest = BOX, onPick }) => {
     ring.classList.toggle("play-gone", !shown);
     const y = top + BOX / 2;
     if (shown) {
-      put(ring, { cx: middle(Number(place)), cy: y, r: Math.max(11, Math.min(22, side * 0.75)) });
+      const rx = Math.min(22, side * 0.75); // it is about one box
+      put(ring, { cx: middle(Number(place)), cy: y, rx, ry: Math.max(12, rx) });
     }
     const flagged = Boolean(word) && at >= 0;
     setText(flag, flagged ? word : "");

@@ -6,12 +6,11 @@ import { button, slider } from "./fields.js";
 /**
  * Steps from `least` to `most`. `onInput` gets the step that the reader, or "Play", goes to.
  * @param {{label: string, least?: number, most: number, value?: number, pace?: number,
- *   begins?: boolean, show?: (value: number) => string, onInput: (value: number) => void}} options
- *   `pace`: milliseconds from a step to the next; `begins`: it plays by itself, once, when the reader
- *   first sees it, because what stands at its beginning says nothing
+ *   show?: (value: number) => string, onInput: (value: number) => void}} options
+ *   `pace`: milliseconds from a step to the next
  */
 export const player = ({ least = 0, most, value = least, pace = 400, ...options }) => {
-  const { label, begins = false, show = (n) => `${n} of ${most}`, onInput } = options;
+  const { label, show = (n) => `${n} of ${most}`, onInput } = options;
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let timer = 0;
   const stop = () => {
@@ -25,12 +24,13 @@ export const player = ({ least = 0, most, value = least, pace = 400, ...options 
     onInput(to);
   };
   const next = () => {
-    go(bar.value + 1);
+    go(Math.min(most, bar.value + 1));
     if (bar.value >= most) stop();
     else timer = setTimeout(next, pace);
   };
   const play = () => {
     if (timer) return stop();
+    if (most <= least) return; // there is no step
     if (calm.matches) return go(most);
     setText(press, "Pause");
     press.setAttribute("aria-pressed", "true");
@@ -40,7 +40,7 @@ export const player = ({ least = 0, most, value = least, pace = 400, ...options 
   const press = button("Play", play, { "aria-pressed": "false" });
   const step = button("Step", () => {
     stop();
-    go(bar.value >= most ? least : bar.value + 1);
+    go(Math.min(most, bar.value + 1)); // the end, once reached, stays
   });
   const bar = slider({
     label,
@@ -54,12 +54,6 @@ export const player = ({ least = 0, most, value = least, pace = 400, ...options 
     },
   });
   const element = el("div", { class: "play-player" }, press, step, bar.element);
-  const seen = new IntersectionObserver(([{ isIntersecting }]) => {
-    if (!isIntersecting) return;
-    seen.disconnect();
-    if (!timer && bar.value === value) play();
-  }, { threshold: 1 });
-  if (begins && !calm.matches) seen.observe(element);
   return {
     element,
     play,

@@ -40,7 +40,7 @@ const statePlane = () => {
     { class: "play-wave-plane", viewBox: `0 0 ${wide} ${high}`, "aria-hidden": "true" },
     svg("path", { class: "play-grid", d: `M0 ${y(0)}H${wide}M${x(0)} 0V${high}` }),
     words(wide - 2, y(0) + 16, "unit 0", "end"),
-    words(x(0) - 6, 14, "unit 1", "end"),
+    words(x(0) + 6, 14, "unit 1", "start"),
     path,
     twins,
     points,
@@ -56,6 +56,13 @@ const statePlane = () => {
       const way = (/** @type {number[][]} */ list) => list.length ? `M${list.join("L")}` : "";
       path.setAttribute("d", way(places));
       twins.setAttribute("d", way(pair ? pair.map((t) => places[t + 1]) : []));
+      // Two letters that led to one place have one label.
+      const [one, two] = pair ? pair.map((t) => String(places[t + 1])) : ["", "-"];
+      const label = (/** @type {number} */ k) => {
+        const letter = k ? letters[k - 1] : "start";
+        if (one !== two || !pair?.includes(k - 1)) return letter;
+        return k - 1 === pair[0] ? "" : `${letter}, ${letter}`;
+      };
       points.replaceChildren(
         ...places.map(([cx, cy], k) => {
           const last = k === places.length - 1;
@@ -67,7 +74,7 @@ const statePlane = () => {
             words(
               cx + (k ? 12 : -12),
               cy + (lower ? 18 : -8),
-              k ? letters[k - 1] : "start",
+              label(k),
               k ? "start" : "end",
             ),
           );
@@ -109,7 +116,6 @@ export const states = (root, options) => {
     value: 0,
     show: String,
     pace: 900,
-    begins: true,
     onInput(value) {
       read = value;
       draw();
@@ -132,7 +138,7 @@ export const states = (root, options) => {
       : memory.input.checked
       ? `The first “${letters[twin]}” led to ${vector(path[twin])}, the second to ` +
         `${vector(path[again])}: the same letter, but not the same state before it.`
-      : `Both “${letters[twin]}” led to ${vector(path[twin])}: nothing tells them apart.`;
+      : `Both ${letters[twin]}’s led to ${vector(path[twin])}: nothing tells them apart.`;
     const told = !read
       ? "Nothing has been read, and the state is (0, 0). Press Step."
       : again === read - 1
@@ -154,6 +160,7 @@ export const states = (root, options) => {
     said.set(told);
   };
   root.append(
+    el("p", { class: "play-note" }, "Press a letter: the network reads up to it."),
     el("div", { class: "play-wave-beside" }, line.element, plane.element),
     said.element,
     steps.element,
@@ -208,7 +215,6 @@ export const padding = (root, options) => {
     value: 0,
     show: String,
     pace: 900,
-    begins: true,
     onInput(value) {
       step = value;
       draw();
@@ -230,29 +236,40 @@ export const padding = (root, options) => {
     if (way === "packed") return stateAfter(row.right, Math.min(count, row.text.length) - 1);
     return stateAfter(row[way], count - 1);
   };
-  /** Where a row stands. @param {typeof batch[0]} row */
+  /** How far off a row's state is. @param {typeof batch[0]} row */
+  const off = (row) => number(largestGap(stateOf(row, step), row.end), 2);
+  /** Where a row stands before the end, if it is not being read. @param {typeof batch[0]} row */
   const standing = (row) => {
     const { text } = row;
     const dots = T - text.length;
-    const state = stateOf(row, step);
-    const gap = number(largestGap(state, row.end), 2);
-    if (way === "left") {
-      if (step === T) return `“${text}” ends ${gap} off`;
-      return step <= dots
-        ? `“${text}” has read only dots, and they moved its state by ` +
-          number(largestGap(state, zeros), 2)
-        : `“${text}” is being read`;
+    const read = way === "left" ? step - dots : step; // so many letters
+    if (way === "left" && read <= 0) {
+      const moved = number(largestGap(stateOf(row, step), zeros), 2);
+      return `“${text}” has read only dots, and they moved its state by ${moved}.`;
     }
-    if (step < text.length) return `“${text}” is being read`;
-    if (way === "packed") return `“${text}” is over and keeps its state, ${gap} off`;
-    return step === text.length
-      ? `“${text}” is over`
-      : `after ${step - text.length === 1 ? "a dot" : `${step - text.length} dots`} “${text}” is ` +
-        `${gap} off`;
+    if (read < text.length) return "";
+    if (way === "packed") return `“${text}” is over and keeps its state.`;
+    const after = read - text.length;
+    if (!after) return `“${text}” is over.`;
+    return `“${text}” is ${off(row)} off after ${after === 1 ? "a dot" : `${after} dots`}.`;
+  };
+  /** How the rows stand at the end. */
+  const ending = () => {
+    const gaps = batch.map(off);
+    if (new Set(gaps).size === 1) return `All three end ${gaps[0]} off.`;
+    const [first, ...others] = batch.map(({ text }, k) => [`“${text}”`, gaps[k]]);
+    return [`${first.join(" ends ")} off`, ...others.map((row) => row.join(" "))].join(", ") + ".";
+  };
+  /** What is said between. */
+  const telling = () => {
+    const said = batch.map(standing);
+    const reading = batch.filter((_, k) => !said[k]).map(({ text }) => `“${text}”`);
+    const last = ["", `${reading[0]} is being read.`, "The other two are being read."];
+    return [...said, last[reading.length] ?? "All three are being read."].filter(Boolean).join(" ");
   };
   const draw = () => {
     const told = step
-      ? `Step ${step}: ${batch.map(standing).join("; ")}.`
+      ? step === T ? ending() : telling()
       : "All three rows start from zeros. Press Step.";
     /** @type {Record<string, any>} */
     const rows = {};

@@ -4,7 +4,7 @@
 import { number, show } from "../core/formats.js";
 import { givenNetwork } from "../core/unit-sum.js";
 import { addShares, evenBlame, inputLengths, readLine, sharesOf, stateGaps } from "../core/wave.js";
-import { el } from "../ui/elements.js";
+import { el, setText } from "../ui/elements.js";
 import { button, choice, slider } from "../ui/fields.js";
 import { boxLine } from "../ui/line.js";
 import { player } from "../ui/player.js";
@@ -17,13 +17,13 @@ import { padding, states, vector } from "./wave-forward.js";
 
 const HIDDEN = 32;
 const SEEDS = 20;
+const [LEAST, MOST] = [1e-12, 1e4]; // the scale of the blame
 
-/** "4e-12", "0.0005", "0.35", "2,700": one or two digits. @param {number} x */
+/** "4e−12", "0.0005", "0.35", "1.0", "2,700": one or two digits. @param {number} x */
 const rough = (x) => {
-  const digits = Number(x.toPrecision(x < 0.01 ? 1 : 2));
-  return x < 1e-4 && x ? x.toExponential(0) : digits.toLocaleString("en", {
-    maximumFractionDigits: 4,
-  });
+  if (x < 1e-4) return x.toExponential(0).replace("-", "−"); // a line can't end at a minus
+  const digits = x.toPrecision(x < 0.01 ? 1 : 2);
+  return x < 10 ? digits : Number(digits).toLocaleString("en");
 };
 
 /** How strong a box is that holds this share, on a scale of so many powers of ten. */
@@ -54,10 +54,10 @@ const reach = (root, options) => {
         kind: "bars",
         color: "blame",
         title: "size of the blame",
-        least: 1e-12,
-        most: 1e4,
+        least: LEAST,
+        most: MOST,
         log: true,
-        from: 1e-12,
+        from: LEAST,
         ticks: [[1e4, "× 10⁴"], [1, "all of it"], [1e-4, "10⁻⁴"], [1e-8, "10⁻⁸"], [
           1e-12,
           "10⁻¹²",
@@ -72,7 +72,6 @@ const reach = (root, options) => {
     value: 0,
     show: String,
     pace: 28,
-    begins: true,
     onInput(value) {
       back = value;
       draw();
@@ -110,22 +109,28 @@ const reach = (root, options) => {
     value: how.cell,
     onInput: (cell) => change({ cell: /** @type {Cell} */ (cell) }),
   });
-  const others = button("Other weights", () => change({ seed: (how.seed + 1) % SEEDS }));
+  const others = button("", () => change({ seed: (how.seed + 1) % SEEDS }));
   const said = readout(root);
 
   const compute = () => {
     const { lengths } = sharesOf(readLine(how), at, evenBlame(HIDDEN));
     shares = lengths.map((length) => length / lengths[at]);
     bias.disable(how.cell !== "LSTM");
+    setText(others, `Other weights (draw ${how.seed + 1} of ${SEEDS})`);
   };
   const sentence = () => {
+    if (!at) return "The mistake is at the first letter: there is nothing to go back to.";
     if (!back) return `The network makes a mistake at the “${letters[at]}”. Press Play.`;
     const share = shares[at - back];
     const factor = share ** (1 / back);
-    const told = `${stepsBack(back)} back, the “${letters[at - back]}” gets ${rough(share)} of ` +
-      `the blame of the “${letters[at]}”: on average a factor of ${number(factor, 2)} a step.`;
+    const shown = rough(share);
+    const gets = share < 0.995 ? `${shown} of` : `${shown} times`;
+    const beyond = share < LEAST ? ", below the scale" : share > MOST ? ", above the scale" : "";
+    const told = `${stepsBack(back)} back, the “${letters[at - back]}” gets ${gets} the blame ` +
+      `of the “${letters[at]}”${beyond}: on average each step multiplied it by ` +
+      `${number(factor, 2)}.`;
     if (how.cell !== "LSTM" || !on("bias")) return told;
-    const gate = number(1 / (1 + Math.exp(-how.bias)), 2);
+    const gate = number(1 / (1 + Math.exp(-how.bias)));
     return `${told} Along the cell alone it is the forget gate, about σ(${
       number(how.bias, 1)
     }) = ` +
@@ -215,7 +220,7 @@ const sharing = (root, options) => {
     label: "The gradient of W_ih, one column for each letter of the vocabulary",
     widest: 62,
     rows: [
-      { name: "letters", kind: "boxes", color: "input", title: "W_ih" },
+      { name: "letters", kind: "boxes", color: "input" },
       { name: "gradient", kind: "heat", names: units },
       ...units.map((name) => ({ name, kind: /** @type {const} */ ("words"), title: name })),
     ],
@@ -226,7 +231,6 @@ const sharing = (root, options) => {
     value: 0,
     show: String,
     pace: 700,
-    begins: true,
     onInput(value) {
       given = value;
       draw();
@@ -251,8 +255,8 @@ const sharing = (root, options) => {
     const total = Array.from({ length: H }, (_, k) => sum[k * V + column]);
     const again = Array.from(x).slice(now + 1, at + 1).includes(column);
     const told = given
-      ? `Step ${now + 1} sends its share ${vector(shares[now])}, of length ` +
-        `${number(lengths[now])}, to the column of “${letters[now]}”` +
+      ? `The share of step ${now + 1} is ${vector(shares[now])}, of length ` +
+        `${number(lengths[now])}. It is added to the column of “${letters[now]}”` +
         `${again ? `, which has one already: together ${vector(total)}` : ""}.`
       : `The mistake is at step ${at + 1}. Press Step.`;
     line.update({
@@ -297,6 +301,7 @@ const sharing = (root, options) => {
   root.append(
     el("p", { class: "play-note" }, "Press a letter: there the network makes its mistake."),
     line.element,
+    el("p", { class: "play-note" }, "The gradient of W_ih, one column for each letter:"),
     columns.element,
     said.element,
     el("div", { class: "play-two" }, play.element, place.element),
@@ -327,8 +332,8 @@ const cutting = (root, options) => {
     widest: 40,
     rows: [
       { name: "letters", kind: "boxes", color: "blame" },
-      { name: "state", color: "memory", ...scale },
-      { name: "blame", color: "blame", ...scale },
+      { name: "state", color: "memory", title: "trace of the key", ...scale },
+      { name: "blame", color: "blame", title: "gradient", ...scale },
     ],
     onPick: (/** @type {number} */ k) => move(k),
   });
@@ -344,19 +349,27 @@ const cutting = (root, options) => {
   const draw = () => {
     const { shares } = sharesOf(nets[0], last, new Float64Array(HIDDEN).fill(1), cut);
     const sizes = inputLengths(nets[0], shares);
-    const trace = `the key changes the state at the “${letters[last]}” by ${rough(traces[last])}`;
+    const end = `“${letters[last]}”`;
+    const trace = `changes the state at the ${end} by ${rough(traces[last])}`;
+    const reached = cut === last
+      ? `does not leave the ${end}`
+      : `reaches back ${stepsBack(last - cut)} from the ${end}`;
     const told = cut
-      ? `Cut before letter ${cut + 1}: the gradient at the key is 0, and ${trace}, as before.`
-      : `No cut: the gradient at the key is ${rough(sizes[0])}, and ${trace}.`;
+      ? `Cut before letter ${cut + 1}: the gradient ${reached} and is exactly 0 before that. ` +
+        `The key still ${trace}, as without a cut.`
+      : `No cut: the gradient at the key is ${rough(sizes[0])}, and the key ${trace}.`;
     line.update({
       count: letters.length,
       at: last,
-      flag: "mistake",
+      flag: "loss",
       cut,
       label: told,
       letters: { texts: letters, fills: sizes.map((size) => strength(size, 4)) },
       state: { values: traces },
-      blame: { values: sizes.map((size) => size || null) },
+      blame: {
+        values: sizes.map((size) => size || null),
+        texts: sizes.map((size) => size ? "" : "0"),
+      },
     });
     said.set(told);
   };
