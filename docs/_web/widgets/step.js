@@ -155,12 +155,11 @@ const describe = (sum, done) => {
     ...groupBodies(terms, rows, after, done),
     tableFoot(sum, reach, soFar, isOver),
   );
-  const { adds, factors } = terms[Math.min(done, count) - 1];
-  const result = factors.length > 1 ? ` = ${number(adds)}` : "";
+  const { name, adds } = terms[Math.min(done, count) - 1];
   const formula = formulaOf(sum).replace("sum", number(soFar));
   const words = isOver
     ? `All ${count} terms: ${formula}${curve && ` = ${number(value)}`}`
-    : `Term ${done} of ${count}: ${product({ factors })}${result}. Sum so far: ${number(soFar)}`;
+    : `${name} adds ${number(adds)}: the sum so far is ${number(soFar)}.`;
   return { table, words, isOver };
 };
 
