@@ -582,7 +582,7 @@ def test_chapter_9_looks_inside_its_latch_of_one_bit(play, quiet, site):
     part.locator(".play-panel summary").click()
     h, c = np.zeros((1, 1)), np.zeros((1, 1))
     rows = []
-    for char in "x(xxxx)x":
+    for char in "x(xxx)x)":
         x, before = np.eye(3)[["(x)".index(char)]], c
         i, f, g, o = reference.lstm_gates(x, h, LATCH)
         h, c = reference.lstm_step(x, (h, c), LATCH)
@@ -594,7 +594,7 @@ def test_chapter_9_looks_inside_its_latch_of_one_bit(play, quiet, site):
     for name, values in (("cell", c), ("new state", h)):
         assert numbers_of(part, name) == [[minus(x) for x in [0.0, *values]]], name
     [row] = still_of(quiet, site / "learn/gates.html")
-    assert row[1:] == [minus(x) for x in rows[6][:5]]
+    assert row[1:] == [minus(x) for x in rows[5][:5]]
     hit = part.locator(".play-code .play-hit mark")
     assert hit.text_content() == "o * np.tanh(c)"
 
