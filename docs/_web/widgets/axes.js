@@ -75,7 +75,7 @@ export const mount = (root) => {
     viewBox: `0 0 ${LEFT + MOST[1] * WIDE} ${TOP + MOST[0] * HIGH}`,
   });
   const boxes = el("ul", { class: "play-shape-boxes" });
-  const said = readout(root);
+  const said = readout(root, true);
   root.append(
     el(
       "div",
@@ -104,12 +104,13 @@ export const mount = (root) => {
     const [, output, last] = tensors.map(({ shape }) => tuple(shape));
     const many = (/** @type {number} */ n, /** @type {string} */ what) =>
       `${n} ${what}${n === 1 ? "" : "s"}`;
-    const text = `batch_first=${batch_first ? "True" : "False"}: the tensor ` +
-      `${tuple([...axes, input_size])} is ${many(batch_size, "text")} of ` +
-      `${many(length, "letter")}, the first of them “${texts[0]}”. Its state goes ` +
-      `${batch_first ? "along the row" : "down the column"}. output is ${output}, h_n ${last}, ` +
+    const text = `\`batch_first=${batch_first ? "True" : "False"}\`: the tensor ` +
+      `\`${tuple([...axes, input_size])}\` is ${many(batch_size, "text")} of ` +
+      `${many(length, "letter")}, ${batch_size === 1 ? "" : "the first of them "}` +
+      `“${texts[0]}”. Its state goes ${batch_first ? "along the row" : "down the column"}. ` +
+      `\`output\` is \`${output}\`, \`h_n\` is \`${last}\`, ` +
       `and the layer has ${now.parameter_count} parameters.`;
-    picture.setAttribute("aria-label", text);
+    picture.setAttribute("aria-label", text.replaceAll("`", ""));
     said.set(text);
   };
   render();
