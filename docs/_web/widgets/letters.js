@@ -34,13 +34,13 @@ export const mount = (root, options) => {
     },
   });
   const letters = () => [...input.value];
-  const box = field("a word", "", input, null, input);
+  const box = field(`a word, up to ${LONGEST} letters`, "", input, null, input);
   const line = boxLine({
     label: "the word",
     rows: [
       { name: "word", kind: "boxes", color: "input", title: "letter" },
       { name: "ids", kind: "words", title: "id" },
-      { name: "oneHot", kind: "heat", names: chars.map(show), height: 15 },
+      { name: "oneHot", kind: "heat", names: chars.map(show), height: 17 },
       { name: "products", kind: "heat", names: units, height: 20 },
     ],
     onPick: (k) => go(k),
