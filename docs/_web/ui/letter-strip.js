@@ -6,9 +6,12 @@ import { el } from "./elements.js";
 
 /** @import { TrainedRun } from "../core/training.js" */
 
-/** @param {((t: number) => void) | null} [onPick] */
-export const letterStrip = (onPick = null) => {
-  const list = el("ol", { class: "play-strip" });
+/**
+ * @param {((t: number) => void) | null} [onPick]
+ * @param {boolean} [hasGradient] whether a column says how long the gradient is
+ */
+export const letterStrip = (onPick = null, hasGradient = true) => {
+  const list = el("ol", { class: `play-strip${hasGradient ? "" : " play-plain"}` });
   /** @typedef {{probability: number, gradient: number, longest: number}} Numbers */
   /** @type {((came: string, said: string, isHere: boolean, numbers: Numbers) => void)[]} */
   let columns = [];
@@ -43,7 +46,8 @@ export const letterStrip = (onPick = null) => {
       flow.style.height = `${(100 * gradient) / longest}%`;
       words.textContent =
         `${show(came)}: says ${show(said)}, ${came === said ? "right" : "wrong"}, ` +
-        `${rounded} % for ${show(came)}, gradient ${gradient.toPrecision(2)}`;
+        `${rounded} % for ${show(came)}` +
+        (hasGradient ? `, gradient ${gradient.toPrecision(2)}` : "");
     });
     return item;
   };
@@ -51,8 +55,13 @@ export const letterStrip = (onPick = null) => {
   /** @param {number} T */
   const makeColumns = (T) => {
     columns = [];
-    const heads = ["next letter", "network says", "its chance", "in percent", "gradient"]
-      .map((head) => el("span", {}, head));
+    const heads = [
+      "next letter",
+      "network says",
+      "chance of the\nnext letter",
+      "in percent",
+      hasGradient ? "gradient" : "",
+    ].map((head) => el("span", {}, head));
     list.replaceChildren(
       el("li", { class: "play-heads", "aria-hidden": "true" }, ...heads),
       ...Array.from({ length: T }, (_, t) => makeColumn(t)),

@@ -1,4 +1,5 @@
-// The part `scrubber`: a run, fixed by the part's options, and its epochs to travel through.
+// The part `scrubber`: a run, fixed by the part's options, and its epochs to travel through. With the
+// option `plain` it shows neither the lines nor the bars that only later chapters explain.
 import { settingsOf, toParams } from "../core/settings.js";
 import { el } from "../ui/elements.js";
 import { epochSlider } from "../ui/epoch-slider.js";
@@ -14,7 +15,8 @@ export const mount = (root, options) => {
   const state = ownRun(options);
   const curve = lossCurve((epoch) => state.set({ epoch }));
   const epochs = epochSlider((epoch) => state.set({ epoch }));
-  const strip = letterStrip();
+  const isPlain = options.has("plain");
+  const strip = letterStrip(null, !isPlain);
   const params = toParams(settingsOf(options));
   const epoch = options.get("epoch");
   if (epoch) params.set("epoch", epoch);
@@ -25,7 +27,8 @@ export const mount = (root, options) => {
   state.watch(({ run, epoch }) => {
     if (!run) return;
     const losses = run.records.map(({ loss }) => loss);
-    const levels = levelsOf(run);
+    const all = levelsOf(run);
+    const levels = isPlain ? all.slice(0, 1) : all; // without any knowledge
     curve.update({ losses, before: [], epochs: losses.length, epoch, levels });
     epochs.update(run, epoch);
     strip.update(run, epoch, -1);
