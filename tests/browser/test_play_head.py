@@ -42,14 +42,16 @@ def told():
             loss = torch.nn.functional.cross_entropy(logits, ids[1:])
             says = logits.argmax(dim=1)
             start = "With" if head else "Without"
+            same = (states.argmax(1) == says).sum()
+            like = f"At {same} of 21 steps the highest unit is the letter that it says."
+            if head:
+                like = f"Were the units read as letters in this order, {same} of 21 would match."
             side = "below" if loss < loss_floor(10) else "above"
             found[head, epoch] = (
                 (
                     f"{start} the output layer, epoch {epoch}: loss {loss:.3f}, {side} the floor "
                     f"of {loss_floor(10):.3f}; "
-                    f"{(says == ids[1:]).sum()} of 21 letters are right. The highest number of a "
-                    f"state is that of the letter it says at {(states.argmax(1) == says).sum()} of "
-                    "21 steps."
+                    f"{(says == ids[1:]).sum()} of 21 letters are right. {like}"
                 ),
                 vocab.decode(says),
             )
@@ -63,6 +65,8 @@ def test_the_switch_shows_both_networks_of_torch(part, told):
     page = part("head", **HEAD)
     said = page.locator(".play-readout")
     said.filter(has_text="epoch 60").wait_for()
+    dotted = page.locator(".play-curve .play-before")
+    assert dotted.get_attribute("d") == ""  # it would give the answer away
     for head in (False, True, False):
         page.get_by_role("radio", name="with" if head else "without", exact=True).check()
         for epoch in (1, 22, 60):
@@ -73,6 +77,8 @@ def test_the_switch_shows_both_networks_of_torch(part, told):
             assert "".join(words).replace("it says", "") == says.replace(" ", "␣")
             wrong = page.locator(".play-row-words text.play-wrong-word").count()
             assert wrong == sum(a != b for a, b in zip(says, TEXT[1:], strict=True))
+    assert dotted.get_attribute("d")
+    assert "dotted: with the layer" in page.locator(".play-curve").text_content()
     page.get_by_role("radio", name="without", exact=True).press("ArrowRight")
     assert said.text_content() == told[True, 60][0]
     page.wait_for_function(  # it has glided to the other curve

@@ -11,6 +11,7 @@ import { el, svg } from "./elements.js";
  * @typedef {object} Curve
  * @property {number[]} losses
  * @property {number[]} before losses of the run before; may be empty
+ * @property {string} [dotted] what that run is called
  * @property {number} epochs how many there will be
  * @property {number} epoch that the reader looks at
  * @property {Level[]} levels
@@ -69,7 +70,10 @@ const scales = ({ losses, epochs, levels }, wide, high) => {
 };
 
 /** @param {Curve} curve @param {ReturnType<typeof scales>} scale */
-const axes = ({ epochs, before }, { x, y, high, right, most, off }) => {
+const axes = (
+  { epochs, before, dotted = "the run before" },
+  { x, y, high, right, most, off },
+) => {
   const foot = high - 8;
   const upTo = off === null ? "" : `, up to ${number(off, 1)}`;
   return [
@@ -85,7 +89,7 @@ const axes = ({ epochs, before }, { x, y, high, right, most, off }) => {
       .filter((n) => n > 0 && x(n) < right - 30)
       .map((n) => label(x(n), foot, "middle", String(n))),
     label(right, foot, "end", "epoch"),
-    label(0, 10, "start", `loss${upTo}${before.length ? " (dotted: the run before)" : ""}`),
+    label(0, 10, "start", `loss${upTo}${before.length ? ` (dotted: ${dotted})` : ""}`),
   ];
 };
 

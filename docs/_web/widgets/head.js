@@ -27,6 +27,7 @@ export const mount = (root, options) => {
   let losses = [];
   let wanted = losses;
   let isDone = false;
+  let isTurned = false; // by the reader, at least once: the other curve may be seen
 
   const go = (/** @type {number} */ to) => {
     epoch = Math.min(settings.epochs, Math.max(1, Math.round(to)));
@@ -39,6 +40,7 @@ export const mount = (root, options) => {
     value: "0",
     onInput(value) {
       on = Number(value);
+      isTurned = true;
       const [from, to] = [losses, lossesOf(on)];
       const started = performance.now();
       const frame = () => {
@@ -68,8 +70,9 @@ export const mount = (root, options) => {
 
   const drawCurve = () => {
     const levels = levelsOf(runs[0]).filter(({ name }) => !name.startsWith("table"));
-    const before = lossesOf(1 - on);
-    curve.update({ losses, before, epochs: settings.epochs, epoch, levels });
+    const before = isTurned ? lossesOf(1 - on) : [];
+    const dotted = `${on ? "without" : "with"} the layer`;
+    curve.update({ losses, before, dotted, epochs: settings.epochs, epoch, levels });
   };
   const draw = () => {
     if (!isDone) return;
@@ -86,8 +89,10 @@ export const mount = (root, options) => {
     const side = loss < floor ? "below" : "above";
     const text = `${on ? "With" : "Without"} the output layer, epoch ${epoch}: loss ` +
       `${number(loss)}, ${side} the floor of ${number(floor)}; ${right} of ${T} letters are ` +
-      `right. The highest number of a state is that of the letter it says ` +
-      `at ${same} of ${T} steps.`;
+      `right. ` +
+      (on
+        ? `Were the units read as letters in this order, ${same} of ${T} would match.`
+        : `At ${same} of ${T} steps the highest unit is the letter that it says.`);
     line.update({
       count: T,
       label: text,
