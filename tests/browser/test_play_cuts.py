@@ -14,19 +14,21 @@ TEXT = "the cat sat on the mat and ate "
 SIZES = [*itertools.product(range(1, 7), range(1, 11))]
 
 
-def test_streams_are_the_packages_or_refused_in_its_words(js):
+def test_streams_are_the_packages_or_refused_where_it_does(js):
     found = js(
-        "list => list.map(([N, B, T]) => [streams(N, B, T), problemOf(N, B, T)])",
+        "list => list.map(([N, B, T]) => [streams(N, B, T), mostRows(N, T)])",
         [[len(TEXT), *size] for size in SIZES],
     )
     refused = 0
-    for (batches, problem), (B, T) in zip(found, SIZES, strict=True):
+    for (batches, most), (B, T) in zip(found, SIZES, strict=True):
         says, expected = "", []
         try:
             expected = [x.tolist() for x, _ in streams(range(len(TEXT)), B, T)]
         except ValueError as error:
             says = str(error)
-        assert (batches, problem) == (expected, says)
+        assert batches == expected
+        assert bool(says) is (most < B)
+        assert says.endswith(f"the largest batch_size that fits is {most}" if says else "")
         refused += bool(says)
     assert 0 < refused < len(SIZES)
 
@@ -68,7 +70,12 @@ def test_what_does_not_fit_is_said_and_windows_start_from_zeros(part):
     said = page.locator(".play-readout")
     with pytest.raises(ValueError, match="takes 41 characters") as error:
         streams(range(31), 4, 10)
-    assert said.text_content() == f"Nothing fits: {error.value}."
+    assert str(error.value).endswith(" 3")
+    assert said.text_content() == (
+        "Nothing fits: 4 · 10 characters and one for the last target make 41, and the text has 31. "
+        "With T\u00a0=\u00a010, B can be at most 3."
+    )
+    assert page.get_by_role("button", name="Draw other windows").count() == 0
     assert page.locator(".play-cuts-letters text").count() == 0
     page.get_by_role("radio", name="windows").check()
     page.get_by_role("button", name="Step").click()

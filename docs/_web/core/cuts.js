@@ -26,13 +26,6 @@ export const windows = (starts, /** @type {number} */ T) =>
 export const drawStarts = (generator, length, B, T) =>
   Array.from({ length: B }, () => Math.floor((generator.random() / 2 ** 32) * (length - T)));
 
-/** What charseq.corpus.streams says where nothing fits, else "". */
-export const problemOf = (
-  /** @type {number} */ length,
-  /** @type {number} */ B,
-  /** @type {number} */ T,
-) =>
-  length > B * T
-    ? ""
-    : `a batch of ${B} pieces of ${T} characters takes ${B * T + 1} characters, but the text has ` +
-      `${length}: the largest batch_size that fits is ${Math.floor((length - 1) / T)}`;
+/** The most rows of T places that fit into a text, with one place more for the last target. */
+export const mostRows = (/** @type {number} */ length, /** @type {number} */ T) =>
+  Math.floor((length - 1) / T);

@@ -1,6 +1,6 @@
 // The part `cuts`: a text cut into batches of B rows of T characters, as streams or as windows. Its
 // option is the `text`.
-import { drawStarts, problemOf, streams, windows } from "../core/cuts.js";
+import { drawStarts, mostRows, streams, windows } from "../core/cuts.js";
 import { show } from "../core/formats.js";
 import { Generator } from "../core/network.js";
 import { el, svg } from "../ui/elements.js";
@@ -91,7 +91,12 @@ export const mount = (root, options) => {
 
   /** @param {number[][][]} batches */
   const inWords = (batches) => {
-    if (!batches.length) return `Nothing fits: ${problemOf(text.length, B, T)}.`;
+    if (!batches.length) {
+      const need = B * T + 1;
+      return `Nothing fits: ${B} · ${T} characters and one for the last target make ${need}, and ` +
+        `the text has ${text.length}. With T\u00a0=\u00a0${T}, B can be at most ` +
+        `${mostRows(text.length, T)}.`;
+    }
     const seen = new Set(batches.flat(2));
     const now = `Batch ${at + 1}, shape (${B}, ${T}): row 0 reads “${read(batches[at][0])}”`;
     const [start] = batches[at][0];
@@ -163,7 +168,7 @@ export const mount = (root, options) => {
     at = Math.max(0, Math.min(batches.length - 1, to));
     steps.most(Math.max(1, batches.length));
     steps.set(at + 1);
-    other.disabled = way === "streams";
+    other.classList.toggle("play-gone", way === "streams");
     const words = inWords(batches);
     picture.setAttribute("aria-label", words);
     said.set(words);
