@@ -65,6 +65,8 @@ export const mount = async (root) => {
     label(22, yOf(table) + 20, `best table of counts: ${number(table, 2)} bits`),
     learned,
     held,
+    label(250, 84, "on its batches"),
+    svg("text", { x: 384, y: 156, "text-anchor": "end" }, "held back"),
     now,
     dot,
     solid,
@@ -100,9 +102,13 @@ export const mount = async (root) => {
       : ofHeld < table
       ? ", less than the table"
       : ", more than the table";
+    const next = Object.keys(run.samples).map(Number).find((one) => one > step);
+    const wrote = last === step || !next
+      ? `After ${count(last)} it wrote this`
+      : `The last sample before this is from update ${count(last)} (the next: ${count(next)})`;
     const words =
       `${name} after ${count(step)} updates: ${losses || "nothing learned yet"}${side}. ` +
-      `After ${count(last)} it wrote this, with ${percent}% of its words from the novel:`;
+      `${wrote}, with ${percent}% of its words from the novel:`;
     picture.setAttribute("aria-label", words);
     said.set(words);
     text.replaceChildren(...pieces.map((piece, k) => (k % 2 ? el("mark", {}, piece) : piece)));
