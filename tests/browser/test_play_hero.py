@@ -79,8 +79,8 @@ def test_what_is_silenced_forgotten_and_chosen_is_what_the_package_computes(quie
     silence.click()
     assert bars(quiet) == expected_bars(net, hero.TEXT, silent=22)
     says = quiet.locator(".hero-says").inner_text()
-    would = "would hold 0.68, but the network reads 0."
-    assert says == f"After “?”, unit 22 (speech) {would}"
+    given = "Here it computed 0.68, and the network is given 0."
+    assert says == f"Unit 22 has been set to 0 after each character. {given}"
     rows.first.press("ArrowDown")
     assert bars(quiet) == expected_bars(net, hero.TEXT, silent=20)
     for _ in range(5):

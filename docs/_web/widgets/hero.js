@@ -117,9 +117,10 @@ export const mount = async (root, options, place) => {
     const isHeard = !isSilent || shown !== unit;
     let words = at < 0
       ? "It has read nothing: its state is all zeros, and it guesses what is common in any text."
-      : `After “${show(letters[at])}”, ${nameOf(shown)} ${
-        isHeard ? `holds ${held}` : `would hold ${held}, but the network reads 0`
-      }.`;
+      : isHeard
+      ? `After “${show(letters[at])}”, ${nameOf(shown)} holds ${held}.`
+      : `Unit ${unit} has been set to 0 after each character. Here it computed ${held}, and the ` +
+        "network is given 0.";
     if (isSilent && (isHeard || at < 0)) {
       words += ` Unit ${unit} is silenced: the network reads 0 in its place.`;
     }
