@@ -104,7 +104,7 @@ const levelLines = ({ losses, levels }, { y, right }) =>
       "g",
       { class: floor ? "play-floor" : "play-level" },
       svg("path", { d: `M${EDGE.left} ${y(loss)}H${right}` }),
-      isAbove
+      isAbove && !floor
         ? label(right - 4, y(loss) - 5, "end", text)
         : label(floor ? right - 4 : EDGE.left + 4, y(loss) + 13, floor ? "end" : "start", text),
     );
