@@ -47,6 +47,8 @@ def test_a_draw_compares_the_medians_that_numpy_computes(js, losses, n, same):
         if same:
             assert mine == theirs
             right = np.median(constant[mine] - falling[theirs])
+            middle = js("([a, b, drawn]) => middlePair(a, b, drawn)", [*losses.tolist(), mine])
+            assert constant[middle] - falling[middle] == right
         else:
             right = np.median(constant[mine]) - np.median(falling[theirs])
         assert by == right
@@ -62,7 +64,7 @@ def test_each_seed_is_drawn_equally_often(js, losses):
 
 def test_the_page_states_how_often_the_winner_flips(js, losses):
     text = PAGE.read_text("utf-8")
-    for name, same in (("other seeds on each side", False), ("the same seeds on both", True)):
+    for name, same in (("different seeds on each side", False), ("the same seeds on both", True)):
         draws = js(THOUSAND, {"losses": losses.tolist(), "n": 5, "same": same})
         wrong = sum(by < 0 for *_, by in draws)
         assert re.search(rf"\| {name}.* \| (\d+) draws \|", text)[1] == str(wrong)

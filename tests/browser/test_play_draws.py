@@ -11,6 +11,9 @@ from test_pages import quiet  # noqa: F401 - a fixture
 DRAWN = """[...document.querySelectorAll(".play-draws-dot")].map(dot =>
     dot.classList.contains("play-drawn") + dot.classList.contains("play-drawn-twice"))"""
 
+MIDDLE = """[...document.querySelectorAll(".play-draws-picture path:not(.play-draws-dot)")].map(
+    line => line.classList.contains("play-draws-middle"))"""
+
 
 @pytest.fixture
 def opened(quiet, site):
@@ -28,8 +31,8 @@ def losses():
 
 def said(page):
     text = page.locator(".play-draws .play-readout").inner_text()
-    pattern = r"The (\w+) rate seems better, by ([\d.]+)\. So far .* won (\d+) of (\d+) draws?"
-    return re.match(pattern, text).groups()
+    pattern = r"(?:The|In the middle pair the) (\w+) rate (?:seems|is) better by ([\d.]+)\. .*"
+    return re.match(pattern + r" won (\d+) of ([\d,]+) draws?", text).groups()
 
 
 def test_a_draw_says_what_numpy_makes_of_the_marked_seeds(opened):
@@ -44,6 +47,9 @@ def test_a_draw_says_what_numpy_makes_of_the_marked_seeds(opened):
             continue
         constant, falling = losses()
         lead = np.median(np.repeat(constant - falling, above))
+        middle = np.array(opened.evaluate(MIDDLE)).nonzero()[0]
+        assert lead == (constant - falling)[middle]
+        assert opened.locator(".play-draws-picture i:visible").count() == 0
         winner, by, *_ = said(opened)
         assert (winner, by) == ("falling" if lead >= 0 else "constant", f"{abs(lead):.3f}")
         checked.add(winner)
@@ -53,7 +59,9 @@ def test_a_draw_says_what_numpy_makes_of_the_marked_seeds(opened):
 def test_the_wrong_verdicts_are_counted_and_framed(opened):
     opened.get_by_role("button", name="Go on to 1,000 draws").click()
     _, _, wins, draws = said(opened)
-    assert (wins, draws) == ("306", "1000")  # as the page says: test_draws.py
+    assert (wins, draws) == ("306", "1,000")  # as the page says: test_draws.py
+    assert opened.get_by_role("button", name="Draw 1,000 more").is_visible()
+    assert opened.locator(".play-draws-picture i:visible").count() == 2
     words = opened.locator(".play-draws-tally span")
     framed = opened.locator(".play-draws-wrong")
     assert set(framed.all_inner_texts()) == {"constant"}

@@ -17,6 +17,15 @@ export const drawSeeds = (generator, count, from) =>
   Array.from({ length: count }, () => generator.random() % from);
 
 /**
+ * Which of an odd number of drawn pairs has the median of the differences.
+ * @param {number[]} first @param {number[]} second @param {number[]} drawn
+ */
+export const middlePair = (first, second, drawn) => {
+  const sorted = [...drawn].sort((a, b) => first[a] - second[a] - (first[b] - second[b]));
+  return sorted[sorted.length >> 1];
+};
+
+/**
  * How much lower the second setting's loss seems to be; below 0, the first one seems better. With
  * the same seeds on both sides it is the median of the differences, else the difference of medians.
  * @param {number[]} first the loss of each seed @param {number[]} second

@@ -1,6 +1,6 @@
 // The part `draws`: compare two settings by a few seeds that are drawn, again and again, and count
 // which of the two seems better. Its options are the loss of each seed: `constant` and `falling`.
-import { drawSeeds, lead } from "../core/draws.js";
+import { drawSeeds, lead, middlePair } from "../core/draws.js";
 import { number } from "../core/formats.js";
 import { Generator } from "../core/network.js";
 import { el, svg } from "../ui/elements.js";
@@ -59,9 +59,10 @@ export const mount = (root, options) => {
     tick.style.left = `${place(loss)}%`;
     ticks.append(tick);
   }
-  const axis = el("p", { class: "play-note" }, "held-back loss: further left is better");
+  const key = el("p", { class: "play-note" });
   const tally = el("p", { class: "play-draws-tally", "aria-hidden": "true" });
   const said = readout(root);
+  const many = button("", () => draw(MANY - ((wins[0] + wins[1]) % MANY)));
 
   /** Draw once, and return the seeds of both sides and how much lower the falling rate seems. */
   const drawOnce = () => {
@@ -84,10 +85,16 @@ export const mount = (root, options) => {
       });
       const sorted = seeds.map((k) => losses[row][k]).sort((a, b) => a - b);
       medians[row].style.left = `${place(sorted[(n - 1) / 2])}%`;
+      medians[row].hidden = areSame; // the pairs decide
     });
-    lines.forEach((line, k) =>
-      line.classList.toggle("play-drawn", areSame && sides[0].includes(k))
-    );
+    const middle = areSame ? middlePair(losses[0], losses[1], sides[0]) : -1;
+    lines.forEach((line, k) => {
+      line.classList.toggle("play-drawn", areSame && sides[0].includes(k));
+      line.classList.toggle("play-draws-middle", k === middle);
+    });
+    key.textContent = "Black: drawn (large: drawn twice or more). " +
+      `${areSame ? "Thick line: the middle pair" : "Stroke: median"}. ` +
+      "Held-back loss, further left is better.";
     tally.replaceChildren(
       ...verdicts.map((isFalling) =>
         el(
@@ -98,10 +105,19 @@ export const mount = (root, options) => {
       ),
     );
     const total = wins[0] + wins[1];
-    const share = number((100 * wins[0]) / total, 0);
-    const text = `The ${NAMES[by < 0 ? 0 : 1]} seems better, by ${number(Math.abs(by))}. So far ` +
-      `the constant rate, the worse one, has won ${wins[0]} of ${total} ` +
-      `${total === 1 ? "draw" : "draws"}${total > 9 ? `: ${share} %` : ""}.`;
+    const share = (100 * wins[0]) / total;
+    const percent = `: ${number(share, share > 0 && share < 1 ? 1 : 0)} %`;
+    const better = `${NAMES[by < 0 ? 0 : 1]} ${areSame ? "is" : "seems"} better`;
+    const text = `${areSame ? "In the middle pair the" : "The"} ${better} by ` +
+      `${
+        number(Math.abs(by))
+      }. So far the constant rate, which is the worse one over all twenty, ` +
+      `has won ${wins[0]} of ${total.toLocaleString("en")} ` +
+      `${total === 1 ? "draw" : "draws"}${total > 9 ? percent : ""}.`;
+    const next = Math.ceil(total / MANY) * MANY;
+    many.textContent = next === total
+      ? `Draw ${MANY.toLocaleString("en")} more`
+      : `Go on to ${next.toLocaleString("en")} draws`;
     picture.setAttribute("aria-label", `The losses of ${count} seeds. ${text}`);
     said.set(text);
   };
@@ -111,7 +127,7 @@ export const mount = (root, options) => {
   };
   const sides = choice({
     label: "The two sides have",
-    options: [["other", "other seeds"], ["same", "the same seeds"]],
+    options: [["other", "different seeds"], ["same", "the same seeds"]],
     value: "other",
     onInput(value) {
       areSame = value === "same";
@@ -135,11 +151,11 @@ export const mount = (root, options) => {
       "div",
       { class: "play-row" },
       button("Draw", () => draw(1)),
-      button("Go on to 1,000 draws", () => draw(MANY - ((wins[0] + wins[1]) % MANY))),
+      many,
     ),
     picture,
     ticks,
-    axis,
+    key,
     tally,
     said.element,
   );
