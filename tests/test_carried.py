@@ -50,12 +50,38 @@ def test_the_bars_are_what_a_program_that_forgets_there_would_measure(js, senten
         np.testing.assert_allclose(bits, right, rtol=0, atol=0.0005 + 1e-9)  # three decimals
 
 
-def test_the_readout_names_the_worst_and_the_last_letter(js, sentences):
+def test_the_readout_names_the_letters_that_cost_most_more(js):
     kept, lost = [1, 2, 0.5, 3], [1, 2.5, 4, 3.2]
-    found = js("([kept, lost]) => losses(kept, lost)", [kept, lost])
-    assert found == {"total": pytest.approx(4.2, abs=1e-12), "worst": 2, "last": 2}
-    assert js("([kept, lost]) => losses(kept, lost).last", [kept, kept]) == -1
+    found = js("([kept, lost]) => losses(kept, lost, 1)", [kept, lost])
+    assert found == {"total": pytest.approx(4.2, abs=1e-12), "worst": 2}
+    for start in (3, 4):
+        assert js(f"([kept, lost]) => losses(kept, lost, {start}).worst", [kept, lost]) == -1
     assert js("mean", kept) == np.mean(kept)
+
+
+def test_a_letter_is_named_so_that_it_is_found(js):
+    text = '"You are kind, Mr. Darcy," said he; so'
+    names = {
+        1: "the “Y” of “You”", 12: "the “d” of “kind”", 13: "the comma", 24: "the comma",
+        8: "the space after “are”", 14: "the space after “kind,”", 0: "the opening quotation mark",
+        25: "the closing quotation mark", 17: "the period", 34: "the semicolon",
+        37: "the “o” of “so”", 26: "the space after “Darcy,”",
+    }  # fmt: skip
+    for t, name in names.items():
+        assert js(f"(text) => nameOf(text, {t})", text) == name
+    for t, end in ((9, 13), (12, 13), (8, 13), (37, 38)):
+        assert js(f"(text) => wordEnd(text, {t})", text) == end
+
+
+def test_the_page_names_the_letters_that_the_part_names(js, sentences):
+    text, prose = sentences[0]["text"], PAGE.read_text("utf-8")
+    cut = text.index("kind")
+    both = [js(f"(sentence) => bitsOf(sentence, {k})", sentences[0]) for k in (0, cut)]
+    worst, later = (js(f"([a, b]) => losses(a, b, {k}).worst", both) for k in (cut, cut + 4))
+    assert [text[worst], text[later]] == ["d", '"']
+    kept, lost = (bits[later] for bits in both)
+    said = f"the closing quotation mark, letter {later + 1}, still costs {lost:.1f} bits"
+    assert f"{said} instead of {kept:.1f}" in prose
 
 
 def test_the_page_states_the_costs_of_its_first_sentence(sentences):

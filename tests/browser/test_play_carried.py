@@ -1,5 +1,7 @@
 """A state carried and a state forgotten, in the browser: bars and words are the package's."""
 
+import re
+
 import pytest
 from accessible import problems_in_each_look
 from test_carried import read_in_steps
@@ -9,6 +11,9 @@ import carried
 
 HEIGHTS = """[...document.querySelectorAll(".play-carried .play-row-bars")].map(row =>
     [...row.querySelectorAll(".play-shapes rect")].map(bar => bar.height.baseVal.value))"""
+NAMED = """[...[...document.querySelectorAll(".play-carried .play-row-bars")][1]
+    .querySelectorAll(".play-shapes rect")].flatMap(
+        (bar, t) => bar.classList.contains("play-named") ? [t] : [])"""
 ROOM, MOST = 86, 10.5  # of the bars, in pixels and in bits
 
 
@@ -32,11 +37,18 @@ def assert_shows(page, text, cut):
         assert f"costs {lost.mean():.2f} bits a letter instead of {kept.mean():.2f}" in said
     else:
         assert f"costs {(lost - kept).sum():.1f} bits more" in said
+    letters = [int(number) - 1 for number in re.findall(r"\(letter (\d+)\)", said)]
+    assert letters[0] == max(0, cut) + (lost - kept)[max(0, cut) :].argmax()
+    for t in letters:
+        assert f"(letter {t + 1})" in said
+        assert f"{lost[t]:.1f} bits instead of {kept[t]:.1f}" in said
+    assert page.evaluate(NAMED) == sorted(letters)
 
 
 def test_a_press_forgets_the_state_before_that_letter(opened):
     first, second = carried.SENTENCES
     assert_shows(opened, first, -1)
+    assert opened.get_by_role("slider", name="once, before letter").is_disabled()
     boxes = opened.locator(".play-carried .play-row-boxes rect")
     boxes.nth(20).click(force=True)  # the letter lies over it
     assert_shows(opened, first, 20)

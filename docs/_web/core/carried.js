@@ -14,15 +14,40 @@ export const bitsOf = ({ costs }, cut) =>
 export const mean = (bits) => bits.reduce((sum, x) => sum + x, 0) / bits.length;
 
 /**
- * How the letters differ from those of a network that forgets nothing: by how many bits in all, at
- * which letter most, and which is the last that costs a bit more.
- * @param {number[]} kept @param {number[]} lost
+ * How the letters differ from those of a network that forgets nothing: by how many bits in all, and
+ * which letter from `from` on costs most more; -1 if none costs a whole bit more.
+ * @param {number[]} kept @param {number[]} lost @param {number} from
  */
-export const losses = (kept, lost) => {
+export const losses = (kept, lost, from) => {
   const more = lost.map((x, t) => x - kept[t]);
+  const later = more.slice(from);
+  const most = Math.max(...later);
   return {
     total: more.reduce((sum, x) => sum + x, 0),
-    worst: more.indexOf(Math.max(...more)),
-    last: more.findLastIndex((x) => x >= 1),
+    worst: most < 1 ? -1 : from + later.indexOf(most),
   };
+};
+
+/** Where the word that is at t ends, or the next one. @param {string} text @param {number} t */
+export const wordEnd = (text, t) => {
+  const end = text.slice(t + 1).search(/[^A-Za-z]/);
+  return end < 0 ? text.length : t + 1 + end;
+};
+
+/** @type {Record<string, string>} */
+const MARKS = { ",": "the comma", ";": "the semicolon", ".": "the period" };
+
+/** So that a reader finds it: “the “d” of “kind””. @param {string} text @param {number} t */
+export const nameOf = (text, t) => {
+  const char = text[t];
+  const [before] = /[A-Za-z]*$/.exec(text.slice(0, t)) ?? [""];
+  if (/[A-Za-z]/.test(char)) {
+    return `the “${char}” of “${before}${text.slice(t, wordEnd(text, t))}”`;
+  }
+  if (char === '"') return `the ${t ? "closing" : "opening"} quotation mark`;
+  if (char === " ") {
+    const word = text.slice(0, t).split(" ").at(-1)?.replace(/"/g, "");
+    return `the space after “${word}”`;
+  }
+  return MARKS[char] ?? `the “${char}”`;
 };

@@ -1,6 +1,6 @@
 // The part `carried`: what each letter of a sentence costs a network that keeps its state, and one
 // that forgets it. docs/_ext/live/carried.py computed the numbers.
-import { bitsOf, losses, mean } from "../core/carried.js";
+import { bitsOf, losses, mean, nameOf, wordEnd } from "../core/carried.js";
 import { number, show } from "../core/formats.js";
 import { el } from "../ui/elements.js";
 import { choice, slider } from "../ui/fields.js";
@@ -23,6 +23,8 @@ const bars = (name, title) => ({
   ticks: [[0, "0 bits"], [5, title], [10, "10 bits"]],
 });
 
+const upper = (/** @type {string} */ text) => text[0].toUpperCase() + text.slice(1);
+
 /** @param {HTMLElement} root */
 export const mount = async (root) => {
   /** @type {Sentence[]} */
@@ -42,20 +44,22 @@ export const mount = async (root) => {
   const draw = () => {
     const text = [...sentence.text];
     const [all, lost] = [bitsOf(sentence, 0), bitsOf(sentence, cut)];
-    const { total, worst, last } = losses(all, lost);
-    const letter = (/** @type {number} */ t) => `“${show(text[t])}”`;
-    const most = `${letter(worst)} costs ${number(lost[worst], 1)} bits instead of ` +
-      `${number(all[worst], 1)}`;
+    const { total, worst } = losses(all, lost, cut < 0 ? 0 : cut);
+    const later = losses(all, lost, wordEnd(sentence.text, Math.max(0, cut))).worst;
+    const name = (/** @type {number} */ t) => nameOf(sentence.text, t);
+    const cost = (/** @type {number} */ t, still = "") =>
+      `${name(t)} (letter ${t + 1})${still} costs ${number(lost[t], 1)} bits instead of ` +
+      number(all[t], 1);
+    const named = cut < 0 ? [worst] : [...new Set([worst, later])].filter((t) => t >= 0);
+    const change = total < 0
+      ? `${number(-total, 1)} bits less: by luck the old state was a hindrance here. `
+      : `${number(total, 1)} bits more. `;
+    const parts = named.map((t, k) => cost(t, k ? " still" : ""));
     const words = cut < 0
       ? `Forgotten before every letter, the sentence costs ${number(mean(lost), 2)} bits a ` +
-        `letter instead of ${number(mean(all), 2)}. Most is lost here: ${most}.`
-      : `Forgotten once, before ${letter(cut)} is read, the sentence costs ${number(total, 1)} ` +
-        `bits more. ${
-          last < 0
-            ? "No letter costs a whole bit more."
-            : `${most}, and the last letter that costs a bit more is ${last - cut} ` +
-              `${last - cut === 1 ? "step" : "steps"} later.`
-        }`;
+        `letter instead of ${number(mean(all), 2)}. Most is lost here: ${parts[0]}.`
+      : `Forgotten once, before ${name(cut)} is read, the sentence costs ${change}` +
+        `${upper(parts.join(", and in later words ") || "no letter costs a whole bit more")}.`;
     line.update({
       count: text.length,
       at: cut,
@@ -69,12 +73,15 @@ export const mount = async (root) => {
       kept: { values: all },
       lost: { values: lost },
     });
+    const bars = line.element.querySelectorAll(".play-row-bars:last-of-type .play-shapes rect");
+    bars.forEach((bar, t) => bar.classList.toggle("play-named", named.includes(t)));
     said.set(words);
   };
   const go = (/** @type {number} */ to) => {
     cut = to;
     when.set(cut < 0 ? "every" : "once");
     if (cut > 0) place.set(cut);
+    place.disable(cut < 0);
     draw();
   };
   const when = choice({
@@ -110,5 +117,5 @@ export const mount = async (root) => {
     line.element,
     said.element,
   );
-  draw();
+  go(cut);
 };
