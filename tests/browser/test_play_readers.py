@@ -61,7 +61,7 @@ def test_readers_answer_as_in_torch_and_attention_does_not_wait(opened, trained)
     page.get_by_role("slider", name="Length of the line").fill("12")
     seen = assert_shows(page, trained, names)
     assert len(seen["letters"]) == 12
-    assert seen["square"] == 3 * 12
+    assert seen["square"] == 12 * 12
     page.get_by_role("slider", name="letters read").press("Home")
     page.get_by_role("button", name="Step").press("Enter")
     seen = page.evaluate(SEEN)

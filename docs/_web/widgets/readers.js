@@ -14,8 +14,11 @@ import { readout } from "../ui/readout.js";
 /** @import { Row } from "../ui/line.js" */
 
 const LONGEST = 48; // letters in the line
-const CELL = 3; // of the table of weights, in pixels
+const CELL = 12; // of the table of weights, in pixels of its picture
 const AT_ONCE = "attention";
+
+/** Every first piece of two. @param {string} text @param {number} k */
+const italic = (text, k) => k ? text : el("i", {}, text);
 
 /** The rows of a reader: what it has read, and how sure it is of the capital. @param {string} name */
 const rowsOf = (name) => /** @type {Row[]} */ ([
@@ -32,7 +35,7 @@ export const mount = async (root, options) => {
   const readers = readersOf(record).filter(([name]) => wanted?.includes(name) ?? true);
   const generator = new Generator(0);
   const letters = new Int32Array(LONGEST);
-  let T = Number(options.get("length") ?? 40);
+  let T = matchMedia("(max-width: 40rem)").matches ? 16 : Number(options.get("length") ?? 40);
   let [place, capital, done] = [0, 0, T]; // where the capital is, which one, and how many are read
   /** @type {[string, Reading][]} */
   let readings = [];
@@ -48,7 +51,13 @@ export const mount = async (root, options) => {
       readAll();
     },
   });
-  const square = el("canvas", { class: "play-readers-square", role: "img" });
+  const canvas = el("canvas", { class: "play-readers-square", role: "img" });
+  const square = el(
+    "div",
+    {},
+    canvas,
+    el("p", { class: "play-note" }, "row: who looks, column: at whom"),
+  );
   const frame = scroll("What each reader says, and what it costs");
   const said = readout(root);
 
@@ -122,9 +131,9 @@ export const mount = async (root, options) => {
   const paint = () => {
     const weights = readings.find(([name]) => name === AT_ONCE)?.[1].table;
     if (!weights) return square.remove();
-    square.setAttribute("aria-label", `Attention's table of weights, ${T} rows and columns`);
-    square.width = square.height = T * CELL;
-    const pen = square.getContext("2d");
+    canvas.setAttribute("aria-label", `Attention's table of weights, ${T} rows and columns`);
+    canvas.width = canvas.height = T * CELL;
+    const pen = canvas.getContext("2d");
     if (!pen) return;
     const style = getComputedStyle(root);
     pen.fillStyle = style.getPropertyValue("--play-soft");
@@ -179,9 +188,16 @@ export const mount = async (root, options) => {
       el("div", {}, frame, button("Other letters", drawLine)),
       square,
     ),
+    el(
+      "p",
+      { class: "play-note" },
+      ...["Waited", ": steps that had to wait for another. "].map(italic),
+      ...["Keeps", ": numbers to store before one more letter can be read. "].map(italic),
+      ...["Weights", ": how often attention compares two letters."].map(italic),
+    ),
     said.element,
   );
   drawLine();
   onTheme(paint);
-  new ResizeObserver(paint).observe(square); // its colors are those of the page that it is on
+  new ResizeObserver(paint).observe(canvas); // its colors are those of the page that it is on
 };
