@@ -99,8 +99,8 @@ def test_the_chapter_says_what_the_game_costs(data):
     networks = [passage["network"] for passage in data["passages"]]
     bits = np.mean([bit for network in networks for bit in network["bits"]])
     paid = np.mean([data["prices"][n - 1] for network in networks for n in network["guesses"]])
-    assert f"would need {paid:.2f} bits per letter" in chapter
-    assert f"with its probabilities it needs {bits:.2f}" in chapter
+    assert f"would need {paid:.2f} bits a letter" in chapter
+    assert f"charged by its probabilities, it needs {bits:.2f}" in chapter
 
 
 def test_a_game_counts_each_guess_once_and_goes_on_only_when_it_is_right(data):

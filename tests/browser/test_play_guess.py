@@ -49,7 +49,10 @@ def test_a_game_costs_what_its_guesses_cost_beside_both_machines(game, data):
     assert readout(game) == (found + sums).format(*first, *first)
     game.get_by_role("group", name="letters").get_by_role("button", name="e", exact=True).click()
     assert readout(game).startswith("Not “e”: 1 guess so far.")
-    field(game).press("E")  # no guess: it was tried
+    field(game).press("E")  # no guess
+    assert readout(game).startswith("“e” was tried. Bits per letter")
+    field(game).press("é")
+    assert readout(game).startswith("Only letters and spaces come. Bits")
     field(game).press("a")
     counts = [3, 2]
     assert "over 2 of 28: you " + each([prices[n - 1] for n in counts]) in readout(game)
@@ -66,7 +69,7 @@ def test_a_game_costs_what_its_guesses_cost_beside_both_machines(game, data):
     )
     for row, values in enumerate((paid, *bits)):
         drawn = heights(game, row) - 1  # what starts has a line
-        np.testing.assert_allclose(drawn, 56 * np.array(values) / 8, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(drawn, 72 * np.array(values) / 16, rtol=0, atol=1e-9)
     assert field(game).is_disabled()
 
 

@@ -12,7 +12,7 @@ import { readout } from "../ui/readout.js";
 /** @import { Passage } from "../core/guessing.js" */
 /** @import { Row } from "../ui/line.js" */
 
-const MOST = 8; // bits on the scale of the bars: the machines never pay more
+const MOST = 16; // bits on the scale of the bars: no number of guesses costs more
 /** @type {["table", "network"]} */
 const MACHINES = ["table", "network"];
 const times = (/** @type {number} */ count) => count === 1 ? "1 guess" : `${count} guesses`;
@@ -30,9 +30,9 @@ export const mount = async (root) => {
     name,
     kind: "bars",
     color: "output",
-    height: 56,
+    height: 72,
     most: MOST,
-    ticks: [[0, name], [MOST / 2, `${MOST / 2} bits`]],
+    ticks: [[0, "0"], [MOST / 2, name], [MOST, `${MOST} bits`]],
   });
   const line = boxLine({
     label: "The hidden letters, and what each costs",
@@ -77,10 +77,15 @@ export const mount = async (root) => {
   };
 
   const take = (/** @type {string} */ symbol) => {
-    const { counts: { length: t }, passage } = game;
+    const { counts: { length: t }, passage, tried } = game;
     const here = hidden(game);
     const next = guess(game, symbol);
-    if (given || next === game) return;
+    if (given || !symbol || !here) return;
+    if (next === game) {
+      return update(
+        tried.includes(symbol) ? `“${show(symbol)}” was tried.` : "Only letters and spaces come.",
+      );
+    }
     game = next;
     if (symbol !== here) {
       return update(`Not “${show(symbol)}”: ${times(game.tried.length)} so far.`);
