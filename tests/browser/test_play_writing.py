@@ -48,9 +48,15 @@ def draw(net, count, temperature, seed):
         torch.manual_seed(seed)
         numbers = [torch.rand(1).item() for _ in range(count)]
     text = ""
+    small, vocab = net
+    state = small.start()
+    for k in vocab.encode(writing.PROMPT):
+        logits, state = small.step([k], state)
     for u in numbers:
-        p = probabilities(logits_after(net, text), temperature=temperature)
-        text += net[1].chars[int((np.cumsum(p) > u).argmax())]
+        p = probabilities(logits[0], temperature=temperature)
+        k = int((np.cumsum(p) > u).argmax())
+        text += vocab.chars[k]
+        logits, state = small.step([k], state)
     return numbers, text
 
 
@@ -103,20 +109,34 @@ def test_the_number_falls_on_a_letter_and_the_letter_is_the_next_input(page, net
     assert page.locator(".writing-text mark").inner_text() == draw(net, 1, 1, seed=1)[1]
 
 
-def test_forty_letters_are_written_each_time_with_the_next_seed(page, net):
-    many = page.get_by_role("button", name="Write 40")
+def test_a_text_is_written_each_time_with_the_next_seed(page, net):
+    many = page.get_by_role("button", name="Write 120")
     lines = page.locator(".writing-lines li")
     for seed in range(2):
         many.press("Enter")
-        text = draw(net, 40, 1, seed)[1].replace("\n", "↵")
-        assert lines.first.inner_text() == f"τ = 1.00, seed {seed} {text}"
+        text = draw(net, 120, 1, seed)[1].replace("\n", "↵")
+        assert lines.first.inner_text() == f"τ = 1.00, seed {seed}\n{text}"
     turn(page, 0)
     many.click()
-    (greedy,) = generate(*net, writing.PROMPT, length=40, temperature=0)
-    assert lines.first.locator("code").inner_text() == greedy.replace("\n", "↵")
+    (greedy,) = generate(*net, writing.PROMPT, length=120, temperature=0)
+    assert lines.first.inner_text() == "τ = 0.00\n" + greedy.replace("\n", "↵")
     many.click()
     many.click()
-    assert lines.count() == 4
+    assert lines.count() == 3
+
+
+def test_what_was_drawn_is_continued(page, net):
+    page.get_by_role("button", name="Draw").press("Enter")
+    page.get_by_role("button", name="Draw").press("Enter")
+    page.get_by_role("button", name="Write 120").press("Enter")
+    text = draw(net, 120, 1, seed=0)[1].replace("\n", "↵")
+    assert page.locator(".writing-text mark").inner_text() == text
+    page.get_by_role("button", name="Start again").press("Enter")
+    page.get_by_role("button", name="Draw").press("Enter")
+    turn(page, 0.5)
+    page.get_by_role("button", name="Write 120").press("Enter")
+    how = page.locator(".writing-lines li").first.locator("small").inner_text()
+    assert how == "τ = 1.00, then τ = 0.50, seed 1"
 
 
 def test_the_needle_points_at_the_number_and_the_letter_flies(page, net):
@@ -130,7 +150,7 @@ def test_the_needle_points_at_the_number_and_the_letter_flies(page, net):
     assert page.locator(".writing-flies").inner_text() == VISIBLE.get(text, text)
     page.locator(".writing-flies").wait_for(state="detached")
     assert_shows(page, net, text, 1)
-    page.get_by_role("button", name="Write 40").click()
+    page.get_by_role("button", name="Write 120").click()
     page.get_by_role("button", name="Stop").click()
     assert page.locator(".writing-lines li").count() == 1
 
@@ -160,5 +180,5 @@ def test_without_scripts_nothing_is_there_to_press(browser, site):
 
 
 def test_it_is_accessible_in_each_look(page):
-    page.get_by_role("button", name="Write 40").click()
+    page.get_by_role("button", name="Write 120").click()
     assert problems_in_each_look(page, ".play-writing", whole=["light, 320 px"]) == []

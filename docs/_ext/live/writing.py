@@ -50,7 +50,7 @@ def still(_):
     )
     buttons = "".join(
         f'<button type="button" class="play-button" disabled>{label}</button>'
-        for label in ("Draw", "Write 40", "Start again")
+        for label in ("Draw", "Write 120", "Start again")
     )
     return f"""\
 <div class="writing" role="group" aria-label="The network writes">
@@ -58,9 +58,10 @@ def still(_):
 <div class="writing-loop" role="img" aria-label="{ALT}">
 <p class="writing-in"><small>input</small><b>{PROMPT[-1]}</b></p>
 <p class="writing-net"><small>network</small><span>and its state</span></p>
-<div class="writing-out"><small>probabilities, the likeliest first (mark: at τ = 1)</small>
+<div class="writing-out">
+<small>probabilities, the likeliest first (black mark: the network's own, τ = 1)</small>
 <ol class="writing-bars">{bars}</ol>
-<small>all {len(p)}, and a random number</small>
+<small>all {len(p)}, in the order of the alphabet: the random number falls here</small>
 <div class="writing-all"><em></em>{segments}</div></div>
 <p class="writing-back"><small>output becomes input</small></p>
 </div>

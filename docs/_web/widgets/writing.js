@@ -7,9 +7,9 @@ import { createWriter, entropy } from "../core/writer.js";
 import { el, say } from "../ui/elements.js";
 import { loadNetwork } from "../ui/load-network.js";
 
-const LENGTH = 40;
-const LINES = 4; // texts that stay, so that the reader can compare them
-const PAUSE = 60; // milliseconds between letters, where it writes many
+const LENGTH = 120;
+const LINES = 3; // texts that stay, so that the reader can compare them
+const PAUSE = 30; // milliseconds between letters, where it writes many
 const FLIGHT = 700; // milliseconds from the bar to the input
 const LABELED = 0.035; // as in writing.py
 
@@ -36,6 +36,8 @@ export const mount = async (root, _options, place) => {
   const writer = createWriter(model, ids);
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let temperature = 1;
+  /** @type {string[]} the temperatures of what was drawn */
+  let used = [];
   let timer = 0; // of the letters that are still to be written
   /** @type {(() => void) | null} ends the flight of a letter */
   let land = null;
@@ -71,6 +73,8 @@ export const mount = async (root, _options, place) => {
   /** Let a random number fall, and show on what. */
   const fall = () => {
     const drawn = writer.draw(temperature);
+    const tau = `τ = ${number(temperature, 2)}`;
+    if (used.at(-1) !== tau) used.push(tau);
     needle.style.left = `${100 * drawn.u}%`;
     needle.classList.add("writing-fallen");
     segments[drawn.id].classList.add("writing-drawn");
@@ -110,6 +114,7 @@ export const mount = async (root, _options, place) => {
   const restart = () => {
     stop();
     writer.restart(writer.seed + Number(writer.drawn.length > 0));
+    used = [];
     return update();
   };
 
@@ -125,7 +130,8 @@ export const mount = async (root, _options, place) => {
   /** Keep what was written as a line of the list. */
   const keep = () => {
     const line = writer.drawn.map((id) => chars[id]).join("").replaceAll("\n", "↵");
-    const how = `τ = ${number(temperature, 2)}, seed ${writer.seed}`;
+    const isSure = used.every((tau) => tau === "τ = 0.00"); // no number decides anything
+    const how = used.join(", then ") + (isSure ? "" : `, seed ${writer.seed}`);
     part("lines").prepend(el("li", {}, el("small", {}, how), " ", el("code", {}, line)));
     part("lines").children[LINES]?.remove();
     say(root, `${how}: ${line}`);
@@ -145,7 +151,8 @@ export const mount = async (root, _options, place) => {
   one.addEventListener("click", drawOne);
   many.addEventListener("click", () => {
     if (timer) return stop();
-    restart();
+    stop();
+    if (writer.drawn.length >= LENGTH) restart();
     many.textContent = "Stop";
     write();
   });
