@@ -51,7 +51,7 @@ def test_a_game_costs_what_its_guesses_cost_beside_both_machines(game, data):
     assert readout(game).startswith("Not “e”: 1 guess so far.")
     field(game).press("E")  # no guess
     assert readout(game).startswith("“e” was tried. Bits per letter")
-    field(game).press("é")
+    field(game).press_sequentially("é")
     assert readout(game).startswith("Only letters and spaces come. Bits")
     field(game).press("a")
     counts = [3, 2]

@@ -193,7 +193,7 @@ export const mount = async (root, options) => {
       { class: "play-note" },
       ...["Waited", ": steps that had to wait for another. "].map(italic),
       ...["Keeps", ": numbers to store before one more letter can be read. "].map(italic),
-      ...["Weights", ": how often attention compares two letters."].map(italic),
+      ...(wanted ? [] : ["Weights", ": how often attention compares two letters."]).map(italic),
     ),
     said.element,
   );
