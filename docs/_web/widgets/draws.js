@@ -43,7 +43,7 @@ export const mount = (root, options) => {
   const medians = NAMES.map(() => el("i", {}));
   const picture = el(
     "div",
-    { class: "play-draws-picture", role: "img" },
+    { class: "play-draws-picture", role: "img", "aria-label": "two rows of losses" },
     svg(
       "svg",
       { viewBox: "0 0 100 100", preserveAspectRatio: "none" },

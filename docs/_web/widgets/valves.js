@@ -260,7 +260,7 @@ export const mount = (root, options) => {
     steps.most(text.length);
     update();
   });
-  const picture = svg("svg", { role: "img", height: HIGH });
+  const picture = svg("svg", { role: "img", "aria-label": "tanks and valves", height: HIGH });
   const dials = part.gates.map(([gate, name]) => {
     const dial = slider({
       label: gate === "z" ? "valve z: share of the old state" : name,
