@@ -43,7 +43,7 @@ no_clock, chapter:
 no_color_of_its_own, chapter:
     BLUE → "#0000ff" ⇒ LINE: "#0000ff" is
 code_fits_its_column, chapter:
-    ^import → import of.a.package.with.a.name.of.seventy.characters.and.more.besides. ⇒ LINE: 96 ch
+    ^import mat → import of.a.package.with.a.name.of.seventy.characters.and.more. ⇒ LINE: 84 ch
 ends_with_checks, chapter:
     ^# What the prose → # What prose ⇒ LINE: the
 ends_with_checks, fix:

@@ -247,7 +247,7 @@ def test_play_goes_on_to_the_end_and_takes_ten_jumps_where_motion_is_reduced(pla
             new MutationObserver(() => {
                 const epoch = parseInt(output.textContent);
                 if (epoch !== epochs.at(-1)) epochs.push(epoch);
-            }).observe(output, {childList: true});
+            }).observe(output, {characterData: true, childList: true, subtree: true});
         }"""
     )
     press = page.get_by_role("button", name="Play")

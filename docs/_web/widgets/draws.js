@@ -46,7 +46,7 @@ export const mount = (root, options) => {
     { class: "play-draws-picture", role: "img", "aria-label": "two rows of losses" },
     svg(
       "svg",
-      { viewBox: "0 0 100 100", preserveAspectRatio: "none" },
+      { viewBox: "0 0 100 100", preserveAspectRatio: "none", "aria-hidden": "true" },
       ...lines,
       ...dots.flat(),
     ),
