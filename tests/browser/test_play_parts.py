@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from accessible import problems_in_each_look
+from bs4 import BeautifulSoup
 from javascript import WEB
 from test_pages import quiet  # noqa: F401 - a fixture
 from test_play_core import js  # noqa: F401 - a fixture
@@ -770,6 +771,26 @@ def test_the_paths_move_only_when_told_and_in_few_jumps_if_less_motion_is_asked_
 
 
 # --- on the site ----------------------------------------------------------------------------------
+
+
+def test_the_table_in_the_place_of_the_paths_says_what_the_part_computes(quiet, site):
+    address = site / "learn" / "ceiling.html"
+    rows = BeautifulSoup(address.read_text("utf-8"), "html.parser").select(
+        '[data-play="paths"] tbody tr'
+    )
+    quiet.goto(address.as_uri())
+    quiet.locator('[data-play="paths"]').scroll_into_view_if_needed()
+    part = quiet.locator(".play-paths")
+    said = part.locator(".play-readout")
+    for row in rows:
+        m, epoch, loss, floor, apart, _ = (cell.get_text(strip=True) for cell in row("td"))
+        part.get_by_role("slider", name="bound m").fill(m)
+        said.filter(has_text=f"m = {float(m)}").wait_for()
+        part.get_by_role("slider", name="Epoch").fill(epoch)
+        said.filter(has_text=f"epoch {epoch}: loss {loss}, floor {floor}.").wait_for()
+        assert f" {apart} apart" in said.inner_text()
+    assert len(rows) == 5
+
 
 EMBEDDED = [
     ("shapes.html", "explorer"),
