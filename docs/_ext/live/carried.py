@@ -4,13 +4,9 @@ The network that comes with charseq reads each sentence anew for every place at 
 be lost, so the part shows what the package computes.
 """
 
-from pathlib import Path
-
 import numpy as np
 
-import bundles
 import widgets
-from charseq import NumpyNet, Vocabulary
 from charseq.reference import softmax
 
 FILE = "carried.js"
@@ -33,9 +29,7 @@ def costs_of(sentence):
 
     What a letter costs is decided before it is read, so row k changes the letters after k.
     """
-    options, chars, weights = widgets.read_net()
-    net = NumpyNet(options, {name: array.astype(float) for name, array in weights.items()})
-    vocab = Vocabulary(chars)
+    net, vocab = widgets.numpy_net()
     ids = vocab.encode(BEFORE + sentence)
     carried = costs_from(net, ids)[len(BEFORE) - 1 :]
     rows = np.tile(carried, (len(sentence), 1))
@@ -52,13 +46,6 @@ def record():
     ]
 
 
-def write_file(app):
-    if app.builder.format == "html":
-        target = Path(app.outdir, "_static", FILE)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(bundles.data_script(FILE, record()), "utf-8", newline="\n")
-
-
 def setup(app):
-    app.connect("builder-inited", write_file)
+    widgets.hand_over(FILE, record)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -6,9 +6,7 @@ of the GRU that the page draws itself.
 
 import json
 import re
-from pathlib import Path
 
-import bundles
 import widgets
 from charseq import load_text
 
@@ -45,13 +43,6 @@ def data():
     return {"table": record["marks"]["held back"]["7-gram"], "runs": runs}
 
 
-def write_file(app):
-    if app.builder.format == "html":
-        target = Path(app.outdir, "_static", FILE)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(bundles.data_script(FILE, data()), "utf-8", newline="\n")
-
-
 def setup(app):
-    app.connect("builder-inited", write_file)
+    widgets.hand_over(FILE, data)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -4,14 +4,12 @@ The build computes what a table of counts and the network of the package would h
 letter, and the prices of the reader's guesses: docs/_web/widgets/guess.js plays with them.
 """
 
-from pathlib import Path
 from string import ascii_lowercase
 
 import numpy as np
 
-import bundles
 import widgets
-from charseq import Corpus, NGram, NumpyNet, Vocabulary, load_text
+from charseq import Corpus, NGram, load_text
 from charseq.reference import softmax
 
 FILE = "guess.js"
@@ -72,9 +70,7 @@ def passages():
 
 
 def data():
-    options, chars, weights = widgets.read_net()
-    net = NumpyNet(options, {name: array.astype(float) for name, array in weights.items()})
-    vocab = Vocabulary(chars)
+    net, vocab = widgets.numpy_net()
     train, _ = Corpus.from_text(load_text("pride-train"), vocab).split(valid=VALID)
     table = NGram(ORDER, train)
     listed = []
@@ -94,13 +90,6 @@ def data():
     return {"passages": listed, "prices": prices(net, vocab).round(6).tolist()}
 
 
-def write_file(app):
-    if app.builder.format == "html":
-        target = Path(app.outdir, "_static", FILE)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(bundles.data_script(FILE, data()), "utf-8", newline="\n")
-
-
 def setup(app):
-    app.connect("builder-inited", write_file)
+    widgets.hand_over(FILE, data)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -11,11 +11,9 @@ import zlib
 from functools import cache
 from html import escape
 from itertools import groupby
-from pathlib import Path
 
 import numpy as np
 
-import bundles
 import widgets
 from charseq import NumpyNet, Vocabulary, load_text
 from charseq.reference import softmax
@@ -193,9 +191,8 @@ def stage(up):
         f'<li class="hero-chosen">{name}</li>' if unit == UNIT else f"<li>{name}</li>"
         for unit, name in NAMED.items()
     )
-    visible = {" ": "␣", "\n": "↵"}
     lines = "".join(
-        f'<li><b>{escape(visible.get(char, char))}</b><i><u style="width:{100 * p:.1f}%"></u></i>'
+        f'<li><b>{escape(widgets.shown(char))}</b><i><u style="width:{100 * p:.1f}%"></u></i>'
         f"<span>{f'{100 * p:.0f}%' if p >= 0.005 else '&lt;1%'}</span></li>"
         for char, p in bars()
     )
@@ -225,18 +222,8 @@ def stage(up):
 """
 
 
-def write_files(app):
-    if app.builder.format == "html":
-        target = Path(app.outdir, "_static")
-        target.mkdir(parents=True, exist_ok=True)
-        for name, text in (
-            (FILE, bundles.data_script(FILE, small_net()[2])),
-            (STILL, draw_still()),
-        ):
-            (target / name).write_text(text, "utf-8", newline="\n")
-
-
 def setup(app):
     widgets.STILLS["hero"] = stage
-    app.connect("builder-inited", write_files)
+    widgets.FILES[STILL] = draw_still
+    widgets.hand_over(FILE, lambda: small_net()[2])
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -7,11 +7,9 @@ docs/_web/widgets/told.js colors the same characters by another one.
 
 import json
 from html import escape
-from pathlib import Path
 
 import numpy as np
 
-import bundles
 import widgets
 
 FILE = "told.js"
@@ -34,10 +32,7 @@ def shares(record, letters):
 
 def sentence(record, network, at, row):
     """Say what the network expects after a character, and how far back half of the color lies."""
-    visible = {" ": "␣", "\n": "↵"}
-    now, following = (
-        visible.get(char, char) for char in (record["text"][at], network["expects"][at])
-    )
+    now, following = (widgets.shown(char) for char in (record["text"][at], network["expects"][at]))
     half = int((row[::-1].cumsum() >= row.sum() / 2).argmax()) + 1
     back = f"{half} characters" if half > 1 else "character"
     percent = network["percent"][at]
@@ -80,21 +75,7 @@ def still(_):
 """
 
 
-def add_styles(app, pagename, templatename, context, doctree):
-    if doctree and "told" in widgets.widgets_of(app.env, pagename):
-        app.add_css_file(f"{bundles.FOLDER}/told.css")
-
-
-def write_file(app):
-    if app.builder.format == "html":
-        target = Path(app.outdir, "_static", FILE)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        record = read_record() | {"ink": INK, "full": FULL}
-        target.write_text(bundles.data_script(FILE, record), "utf-8", newline="\n")
-
-
 def setup(app):
     widgets.STILLS["told"] = still
-    app.connect("builder-inited", write_file)
-    app.connect("html-page-context", add_styles)
+    widgets.hand_over(FILE, lambda: read_record() | {"ink": INK, "full": FULL})
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

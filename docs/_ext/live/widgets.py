@@ -19,11 +19,12 @@ from safetensors import safe_open
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 import bundles
-from charseq import load_text
+from charseq import NumpyNet, Vocabulary, load_text
 
 WIDGETS = bundles.WEB / "widgets"
 OF_THE_PLAYGROUND = {"train", "inside", "step", "explorer", "quiz"}
 STILLS = {}  # of widgets that show one first: what writes it as HTML
+FILES = {}  # of widgets, in _static: what makes the text of each
 NET = Path(__file__).parents[3] / "charseq" / "austen"
 
 
@@ -83,8 +84,7 @@ def bundle_of(names):
 def styles_of(names):
     """Return the style sheets of widgets; the quiz has a form of the exercises.
 
-    That of the hero comes with the page, since it lays out what is there before any script. What
-    only chapters have is not in the sheet that the playground loads.
+    What only chapters have is not in the sheet that the playground loads.
     """
     sheets = ["widgets.css"] * ({*names} != {"hero"})
     sheets += ["parts.css"] * bool({*names} - OF_THE_PLAYGROUND - {"hero"})
@@ -128,8 +128,8 @@ def add_files(app, pagename, templatename, context, doctree):
         for sheet in styles_of(names):
             app.add_css_file(sheet)
         app.add_js_file(bundle_of(names), loading_method="defer")
-    if "hero" in names:
-        app.add_css_file(f"{bundles.FOLDER}/hero.css")
+    for name in filter(STILLS.get, names):  # what is there before any script has to be laid out
+        app.add_css_file(f"{bundles.FOLDER}/{name}.css")
 
 
 def bundle_source(names):
@@ -193,21 +193,40 @@ def pack_net(folder=NET):
     return bundles.data_script(f"{NET.name}.js", file)
 
 
-def write_net(app):
-    """Write the network before any page: the widget that loads it says how large it is."""
+def shown(char):
+    """Return a character as formats.js shows it."""
+    return {" ": "␣", "\n": "↵"}.get(char, char)
+
+
+def numpy_net():
+    """Return the network of the package, as the site has it, and its vocabulary."""
+    options, chars, weights = read_net()
+    in_full = {name: array.astype(float) for name, array in weights.items()}
+    return NumpyNet(options, in_full), Vocabulary(chars)
+
+
+def hand_over(file, make):
+    """Have a script in _static that hands over what `make` returns: see docs/_web/ui/load.js."""
+    FILES[file] = lambda: bundles.data_script(file, make())
+
+
+def write_files(app):
+    """Write what widgets load before any page: one of them says how large its file is."""
     if app.builder.format == "html":
-        target = Path(app.outdir, "_static", f"{NET.name}.js")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(pack_net(), "utf-8", newline="\n")
+        folder = Path(app.outdir, "_static")
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, make in FILES.items():
+            (folder / file).write_text(make(), "utf-8", newline="\n")
 
 
 def setup(app):
+    FILES[f"{NET.name}.js"] = pack_net
     others = dict.fromkeys(("latex", "text", "man", "texinfo"), (nothing, nothing))
     app.add_node(play, html=(visit, depart), **others)
     app.add_directive("play", Play)
     app.add_role("playground", Run())
     app.add_config_value("play_net_size", len(pack_net()), "html")
-    app.connect("builder-inited", write_net)
+    app.connect("builder-inited", write_files)
     app.connect("env-updated", write_bundles)
     app.connect("html-page-context", add_files)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,7 +8,6 @@ from html import escape
 
 import numpy as np
 
-import bundles
 import widgets
 from charseq.reference import softmax
 from hero import small_net
@@ -16,7 +15,6 @@ from hero import small_net
 PROMPT = "It is a truth"
 BARS = 8
 LABELED = 0.035  # of the width: a narrower segment has no room for its letter
-VISIBLE = {" ": "␣", "\n": "↵"}
 ALT = (
     "A letter goes into the network, which gives each character a probability. A random number "
     "falls on one of them, and this character goes back into the network as its next input."
@@ -27,7 +25,7 @@ def summary(p, chars):
     """Say what is likeliest, and how unsure the network is."""
     some = p[p > 0]
     nats = max(0.0, -(some * np.log(some)).sum())
-    first = VISIBLE.get(chars[p.argmax()], chars[p.argmax()])
+    first = widgets.shown(chars[p.argmax()])
     return (
         f"“{first}” is the likeliest, with {p.max():.3f}. The network is as unsure as between "
         f"{np.exp(nats):.2f} equally likely characters: {nats / np.log(2):.2f} bits."
@@ -38,7 +36,7 @@ def still(_):
     """Return the loop as HTML, after the prompt."""
     net, vocab, _ = small_net()
     p = softmax(net.read(vocab.encode(PROMPT))[0][-1])
-    shown = [VISIBLE.get(char, escape(char)) for char in vocab.chars]
+    shown = [escape(widgets.shown(char)) for char in vocab.chars]
     bars = "".join(
         f'<li><b>{shown[k]}</b><i><u style="width:{100 * p[k]:.4f}%"></u>'
         f'<s style="left:{100 * p[k]:.4f}%"></s></i><span>{p[k]:.3f}</span></li>'
@@ -73,12 +71,6 @@ def still(_):
 """
 
 
-def add_styles(app, pagename, templatename, context, doctree):
-    if doctree and "writing" in widgets.widgets_of(app.env, pagename):
-        app.add_css_file(f"{bundles.FOLDER}/writing.css")
-
-
 def setup(app):
     widgets.STILLS["writing"] = still
-    app.connect("html-page-context", add_styles)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
