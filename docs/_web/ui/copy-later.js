@@ -7,5 +7,8 @@ const bring = async () => {
   await load("copybutton.js");
 };
 if (document.querySelector("div.highlight pre")) {
-  for (const move of ["pointerover", "keydown"]) addEventListener(move, bring, { once: true });
+  // Not "pointerover": it also comes when the page moves below a pointer that rests.
+  for (const move of ["pointermove", "pointerdown", "keydown"]) {
+    addEventListener(move, bring, { once: true });
+  }
 }
