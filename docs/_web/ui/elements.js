@@ -70,6 +70,24 @@ export const setText = (element, text) => {
   else element.textContent = text;
 };
 
+/**
+ * So many children of a group, which are kept from one picture to the next, so that changes ease.
+ * @template {SVGElement} E @param {SVGGElement} group @param {number} count
+ * @param {() => E} make @returns {E[]}
+ */
+export const keep = (group, count, make) => {
+  while (group.children.length > count) group.lastElementChild?.remove();
+  while (group.children.length < count) group.append(make());
+  return /** @type {E[]} */ ([...group.children]);
+};
+
+/** Set attributes. @param {Element} element @param {Record<string, string | number>} attributes */
+export const put = (element, attributes) => {
+  for (const [name, value] of Object.entries(attributes)) {
+    element.setAttribute(name, String(value));
+  }
+};
+
 /** @type {WeakMap<HTMLElement, {region: HTMLElement, timer: number}>} */
 const regions = new WeakMap();
 /**

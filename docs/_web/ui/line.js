@@ -1,7 +1,7 @@
 // Boxes on a line: the course's picture of time. A letter is in each box, and rows below it, each
 // aligned with the boxes, say what happens there: bars, a heat strip, words. The picture is drawn in
 // pixels, at the width that it has, so that its letters stay as large as the text around it.
-import { setText, svg } from "./elements.js";
+import { keep, put, setText, svg } from "./elements.js";
 
 /**
  * @typedef {"input" | "memory" | "output" | "blame"} Color
@@ -46,24 +46,6 @@ const HEIGHTS = { boxes: BOX, bars: 120, heat: 18, words: LINE };
 /** How high a row is. @param {Row} row */
 const heightOf = ({ kind, height = HEIGHTS[kind], names = [] }) =>
   kind === "heat" ? height * names.length : height;
-
-/**
- * A group of elements that are kept, so that their changes ease: `each(k)` makes the k-th.
- * @template {SVGElement} E @param {SVGGElement} group @param {number} count
- * @param {() => E} make @returns {E[]}
- */
-const keep = (group, count, make) => {
-  while (group.children.length > count) group.lastElementChild?.remove();
-  while (group.children.length < count) group.append(make());
-  return /** @type {E[]} */ ([...group.children]);
-};
-
-/** @param {Element} element @param {Record<string, string | number>} attributes */
-const put = (element, attributes) => {
-  for (const [name, value] of Object.entries(attributes)) {
-    element.setAttribute(name, String(value));
-  }
-};
 
 /**
  * The picture of time. Its boxes are `widest` pixels wide at most.

@@ -3,7 +3,7 @@
 import { drawStarts, mostRows, streams, windows } from "../core/cuts.js";
 import { show } from "../core/formats.js";
 import { Generator } from "../core/network.js";
-import { el, svg } from "../ui/elements.js";
+import { el, keep, put, setText, svg } from "../ui/elements.js";
 import { button, choice, slider } from "../ui/fields.js";
 import { player } from "../ui/player.js";
 import { readout } from "../ui/readout.js";
@@ -28,27 +28,25 @@ export const mount = (root, options) => {
       go(0);
     },
   });
+  const size = (
+    /** @type {string} */ label,
+    /** @type {number} */ most,
+    /** @type {number} */ value,
+    /** @type {(n: number) => void} */ set,
+  ) =>
+    slider({
+      label,
+      least: 1,
+      most,
+      value,
+      onInput(n) {
+        set(Number(n));
+        go(0);
+      },
+    });
   const sizes = [
-    slider({
-      label: "B, rows of a batch",
-      least: 1,
-      most: MOST.B,
-      value: B,
-      onInput(n) {
-        B = Number(n);
-        go(0);
-      },
-    }),
-    slider({
-      label: "T, characters of a row",
-      least: 1,
-      most: MOST.T,
-      value: T,
-      onInput(n) {
-        T = Number(n);
-        go(0);
-      },
-    }),
+    size("B, rows of a batch", MOST.B, B, (n) => (B = n)),
+    size("T, characters of a row", MOST.T, T, (n) => (T = n)),
   ];
   const other = button("Draw other windows", () => {
     seed += 1;
@@ -124,9 +122,8 @@ export const mount = (root, options) => {
     const seen = new Set(batches.flat(2));
     const stripSide = Math.min(20, wide / text.length);
     [...strip.children].forEach((letter, p) => {
-      letter.setAttribute("x", String((p + 0.5) * stripSide));
-      letter.setAttribute("y", "22");
-      letter.setAttribute("font-size", String(Math.min(17, stripSide * 1.45)));
+      const size = Math.min(17, stripSide * 1.45);
+      put(letter, { x: (p + 0.5) * stripSide, y: 22, "font-size": size });
       letter.classList.toggle("play-read", now.has(p));
       letter.classList.toggle("play-left", !seen.has(p));
     });
@@ -138,22 +135,18 @@ export const mount = (root, options) => {
       batch.flatMap((places, row) => places.map((p, t) => ({ p, k, row, t })))
     );
     if (way === "streams") all.sort((a, b) => a.p - b.p); // then a letter stays the same element
-    while (letters.children.length > all.length) letters.lastElementChild?.remove();
-    while (letters.children.length < all.length) letters.append(svg("text"));
+    const made = keep(letters, all.length, () => svg("text"));
     all.forEach(({ p, k, row, t }, i) => {
-      const letter = /** @type {SVGTextElement} */ (letters.children[i]);
-      letter.textContent = show(text[p]);
-      letter.setAttribute("font-size", String(Math.min(17, side * 1.45)));
+      const letter = made[i];
+      setText(letter, show(text[p]));
+      put(letter, { "font-size": Math.min(17, side * 1.45) });
       letter.classList.toggle("play-read", k === at);
       letter.style.transform = `translate(${placeOf(k, t) + side / 2}px, ${
         TOP + row * ROW + 17
       }px)`;
     });
     frame.classList.toggle("play-gone", !count);
-    frame.setAttribute("x", String(placeOf(at, 0) - 2));
-    frame.setAttribute("y", String(TOP - 2));
-    frame.setAttribute("width", String(T * side + 4));
-    frame.setAttribute("height", String(B * ROW + 4));
+    put(frame, { x: placeOf(at, 0) - 2, y: TOP - 2, width: T * side + 4, height: B * ROW + 4 });
     const rows = count ? Array.from({ length: B }, (_, row) => TOP + row * ROW + 16) : [];
     names.replaceChildren(...rows.map((y, row) => svg("text", { x: 0, y }, `row ${row}`)));
     states.replaceChildren(...rows.map((y) => {

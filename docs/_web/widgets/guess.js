@@ -44,6 +44,7 @@ export const mount = async (root) => {
   const update = (/** @type {string} */ news) => {
     const { passage: { text, before: shown, table, network }, counts, tried } = game;
     const done = counts.length;
+    const mine = paid(counts, prices);
     const isOver = given || done === text.length;
     const known = Array.from(text, (_, k) => k < done || given);
     before.textContent = `${shown.replace(/\n/g, " ")}…`;
@@ -54,7 +55,7 @@ export const mount = async (root) => {
         texts: Array.from(text, (char, k) => known[k] ? show(char) : ""),
         off: known.map((is, k) => !is || k >= done),
       },
-      you: { values: known.map((_, k) => k < done ? paid(counts, prices)[k] : null) },
+      you: { values: known.map((_, k) => mine[k] ?? null) },
       table: { values: known.map((is, k) => is ? table.bits[k] : null) },
       network: { values: known.map((is, k) => is ? network.bits[k] : null) },
     });
@@ -66,7 +67,7 @@ export const mount = async (root) => {
     field.disabled = rest.disabled = isOver;
     const each = (/** @type {number[]} */ bits) => number(mean(bits.slice(0, done)), 2);
     const sums = done
-      ? ` Bits per letter, over ${done} of ${text.length}: you ${each(paid(counts, prices))}, ` +
+      ? ` Bits per letter, over ${done} of ${text.length}: you ${each(mine)}, ` +
         `the table ${each(table.bits)}, the network ${each(network.bits)}.`
       : "";
     const alike = MACHINES.map((name) => each(paid(game.passage[name].guesses, prices)));

@@ -283,11 +283,7 @@ export const mount = (root, options) => {
       { name: "heat", kind: "heat", height: 20, names: part.heat },
       { name: "wanted", kind: "words", title: "should be" },
     ],
-    onPick(k) {
-      steps.stop();
-      at = k;
-      update();
-    },
+    onPick: (k) => steps.jump(k + 1),
   });
   const steps = player({
     label: "character",

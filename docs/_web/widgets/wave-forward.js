@@ -101,12 +101,7 @@ export const states = (root, options) => {
       { name: "unit 1", kind: "words", title: "unit 1" },
     ],
     widest: 62,
-    onPick(/** @type {number} */ k) {
-      read = k + 1;
-      steps.stop();
-      steps.set(read);
-      draw();
-    },
+    onPick: (/** @type {number} */ k) => steps.jump(k + 1),
   });
   const plane = statePlane();
   const said = readout(root);
@@ -201,12 +196,7 @@ export const padding = (root, options) => {
       { name: `${text}, states`, kind: "heat", names: Array.from(zeros, (_, k) => `unit ${k}`) },
     ]),
     widest: 62,
-    onPick(/** @type {number} */ k) {
-      step = k + 1;
-      steps.stop();
-      steps.set(step);
-      draw();
-    },
+    onPick: (/** @type {number} */ k) => steps.jump(k + 1),
   });
   const said = readout(root);
   const steps = player({
@@ -238,7 +228,7 @@ export const padding = (root, options) => {
   };
   /** How far off a row's state is. @param {typeof batch[0]} row */
   const off = (row) => number(largestGap(stateOf(row, step), row.end), 2);
-  /** Where a row stands before the end, if it is not being read. @param {typeof batch[0]} row */
+  /** What is said of a row before the end, unless it is still being read. @param {typeof batch[0]} row */
   const standing = (row) => {
     const { text } = row;
     const dots = T - text.length;
@@ -253,7 +243,7 @@ export const padding = (root, options) => {
     if (!after) return `“${text}” is over.`;
     return `“${text}” is ${off(row)} off after ${after === 1 ? "a dot" : `${after} dots`}.`;
   };
-  /** How the rows stand at the end. */
+  /** How far off each row is at the end. */
   const ending = () => {
     const gaps = batch.map(off);
     if (new Set(gaps).size === 1) return `All three end ${gaps[0]} off.`;

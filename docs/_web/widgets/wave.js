@@ -42,6 +42,7 @@ const reach = (root, options) => {
   const how = { text, cell: cells[0], hidden: HIDDEN, seed: 0, size: 1, bias: 0 };
   let at = letters.length - 1;
   let back = 0;
+  let net = readLine(how);
   /** @type {number[]} */
   let shares = [];
 
@@ -113,7 +114,7 @@ const reach = (root, options) => {
   const said = readout(root);
 
   const compute = () => {
-    const { lengths } = sharesOf(readLine(how), at, evenBlame(HIDDEN));
+    const { lengths } = sharesOf(net, at, evenBlame(HIDDEN));
     shares = lengths.map((length) => length / lengths[at]);
     bias.disable(how.cell !== "LSTM");
     setText(others, `Other weights (draw ${how.seed + 1} of ${SEEDS})`);
@@ -152,23 +153,19 @@ const reach = (root, options) => {
   };
   /** Another network: the whole way back is seen at once. @param {Partial<typeof how>} changes */
   const change = (changes) => {
-    Object.assign(how, changes);
-    play.stop();
-    back = at;
-    play.set(back);
+    net = readLine(Object.assign(how, changes));
     compute();
-    draw();
+    play.jump(at);
   };
   /** A mistake at another letter: the blame sets out from there. @param {number} k */
   const pick = (k) => {
     play.stop();
-    [at, back] = [k, 0];
+    at = k;
     place.set(at + 1);
     play.most(at);
-    play.set(0);
     compute();
-    draw();
-    if (at) play.play();
+    play.jump(0);
+    play.play();
   };
   compute();
   root.append(
@@ -252,12 +249,12 @@ const sharing = (root, options) => {
     const seen = lengths.map((length, t) => t <= at && t >= now ? length : null);
     const sum = addShares(net, shares, now);
     const column = x[now] ?? -1;
-    const total = Array.from({ length: H }, (_, k) => sum[k * V + column]);
+    const columnOf = (/** @type {number} */ v) => vector(units.map((_, k) => sum[k * V + v]));
     const again = Array.from(x).slice(now + 1, at + 1).includes(column);
     const told = given
       ? `The share of step ${now + 1} is ${vector(shares[now])}, of length ` +
         `${number(lengths[now])}. It is added to the column of “${letters[now]}”` +
-        `${again ? `, which has one already: together ${vector(total)}` : ""}.`
+        `${again ? `, which has one already: together ${columnOf(column)}` : ""}.`
       : `The mistake is at step ${at + 1}. Press Step.`;
     line.update({
       count: T,
@@ -273,9 +270,7 @@ const sharing = (root, options) => {
       count: V,
       at: given ? column : -1,
       label: `The gradient of W_ih so far: ${
-        chars.map((char, v) =>
-          `${show(char)} ${vector(Array.from({ length: H }, (_, k) => sum[k * V + v]))}`
-        ).join(", ")
+        chars.map((char, v) => `${show(char)} ${columnOf(v)}`).join(", ")
       }`,
       letters: { texts: chars.map(show) },
       gradient: { values: sum, scale: 1 },
@@ -290,12 +285,10 @@ const sharing = (root, options) => {
   };
   /** @param {number} k */
   const pick = (k) => {
-    play.stop();
-    [at, given] = [k, 0];
+    at = k;
     place.set(k + 1);
     play.most(k + 1);
-    play.set(0);
-    draw();
+    play.jump(0);
     play.play();
   };
   root.append(

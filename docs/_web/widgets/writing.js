@@ -42,6 +42,8 @@ export const mount = async (root, _options, place) => {
   /** @type {(() => void) | null} ends the flight of a letter */
   let land = null;
 
+  const drawnText = () => writer.drawn.map((id) => chars[id]).join("").replaceAll("\n", "↵");
+
   /** Show what it has read and what it expects. @param {string} [words] what has just happened */
   const update = (words = "") => {
     const [learned, p] = [writer.expect(1), writer.expect(temperature)];
@@ -60,7 +62,7 @@ export const mount = async (root, _options, place) => {
     });
     needle.classList.remove("writing-fallen");
     input.textContent = show(chars[writer.drawn.at(-1) ?? ids[ids.length - 1]]);
-    written.textContent = writer.drawn.map((id) => chars[id]).join("").replaceAll("\n", "↵");
+    written.textContent = drawnText();
     again.disabled = !writer.drawn.length;
     const nats = entropy(p);
     const unsure = `“${show(chars[ranks[0]])}” is the likeliest, with ${number(p[ranks[0]])}. ` +
@@ -129,7 +131,7 @@ export const mount = async (root, _options, place) => {
 
   /** Keep what was written as a line of the list. */
   const keep = () => {
-    const line = writer.drawn.map((id) => chars[id]).join("").replaceAll("\n", "↵");
+    const line = drawnText();
     const isSure = used.every((tau) => tau === "τ = 0.00"); // no number decides anything
     const how = used.join(", then ") + (isSure ? "" : `, seed ${writer.seed}`);
     part("lines").prepend(el("li", {}, el("small", {}, how), " ", el("code", {}, line)));
