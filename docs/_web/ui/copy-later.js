@@ -7,7 +7,7 @@ const bring = async () => {
   await load("copybutton.js");
 };
 if (document.querySelector("div.highlight pre")) {
-  // Not "pointerover": it also comes when the page moves below a pointer that rests.
+  // A pointer that rests is over something new, too, when the page moves below it.
   for (const move of ["pointermove", "pointerdown", "keydown"]) {
     addEventListener(move, bring, { once: true });
   }
