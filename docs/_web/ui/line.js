@@ -86,12 +86,13 @@ export const boxLine = ({ label, rows, widest = BOX, onPick }) => {
     const { count, at = -1 } = now;
     const wide = picture.clientWidth || 640;
     const titled = rows.some(({ title, ticks, names }) => title || ticks || names);
-    const words = rows.flatMap(({ kind, title = "", names = [] }) => [
+    const words = rows.flatMap(({ kind, title = "", ticks = [], names = [] }) => [
       kind === "bars" ? "" : title, // it is over them
+      ...ticks.map(([, text]) => text),
       ...names,
     ]);
     const longest = Math.max(...words.map((word) => word.length));
-    left = titled ? Math.min(86, Math.max(wide * 0.19, 8 + 6.2 * longest)) : 1;
+    left = titled ? Math.min(86, Math.max(wide * 0.19, 8 + 6.8 * longest)) : 1;
     side = Math.min(widest, (wide - left - 2) / Math.max(1, count));
     const size = Math.min(17, side * 1.5); // a letter of the font is 0.6 of its size wide
     let top = now.flag === undefined ? 2 : FLAG;
