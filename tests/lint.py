@@ -149,7 +149,6 @@ def no_prompts(page):
 PARTS = {
     "a title": r"^# [A-Z]",
     "a question in italics": r"^\*.*\?",
-    "'After this page you can'": r"After this page you can",
     "a picture": r"image:\s+alt:|^```\{play\}",
     "an equation or a section": r"^\$\$ \(|\{eq\}|^## ",
     "{code-of}": r"^\{code-of\}|^```\{code-of\}",
