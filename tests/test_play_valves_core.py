@@ -234,7 +234,7 @@ def test_a_count_ends_where_neighbors_look_alike(run, machines):
     assert not found["right"]
     assert found["says"] == (
         f"After 12 x the state hardly moves: {states[first - 1]:.3f} for 12, "
-        f"{states[39]:.3f} for 40. tanh has run out of room."
+        f"{states[39]:.3f} for 40, because tanh takes as much as “x” adds."
     )
     assert run("GRU", text="x" * first)["right"]
     assert run("GRU", text="x" * 40 + ";x")["wrong"][-2:] == [False, False]

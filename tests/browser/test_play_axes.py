@@ -29,10 +29,10 @@ def test_texts_are_those_that_a_layer_of_torch_reads(js, first):
 
 def test_the_option_turns_the_arrows_and_the_boxes_are_the_packages(part):
     page = part("axes", ready="input")
-    ways = page.locator(".play-way path")
-    way = lambda: ways.first.get_attribute("d")  # noqa: E731
+    ways = page.locator(".play-way path:visible")
+    turned = lambda: {way.get_attribute("style") for way in ways.all()}  # noqa: E731
     assert ways.count() == 3 * 4
-    assert "h" in way()
+    assert turned() == {"transform: rotate(0deg);"}
     for size, value in (("axis 0", 2), ("axis 1", 7), ("hidden_size", 3), ("axis 2", 6)):
         page.get_by_role("slider", name=size).fill(str(value))
     for first in (True, False):
@@ -49,4 +49,6 @@ def test_the_option_turns_the_arrows_and_the_boxes_are_the_packages(part):
         assert f"{shapes.parameter_count} parameters" in said
         assert re.search(r"first of them “(\w+)”", said)[1] == ("hellohe" if first else "he")
         assert ways.count() == (2 * 6 if first else 7)
-        assert ("h" if first else "v") in way().split("m")[0]
+        assert turned() == {f"transform: rotate({0 if first else 90}deg);"}
+        first_text = page.locator(".play-way .play-letter").all_text_contents()
+        assert "".join(first_text) == ("hellohe" if first else "he")

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 from accessible import problems_in_each_look
+from playwright.sync_api import expect
 from test_draws import PAGE, SETTINGS
 from test_pages import quiet  # noqa: F401 - a fixture
 
@@ -57,13 +58,17 @@ def test_a_draw_says_what_numpy_makes_of_the_marked_seeds(opened):
 
 
 def test_the_wrong_verdicts_are_counted_and_framed(opened):
+    opened.emulate_media(reduced_motion="reduce")  # else they come over a second
     opened.get_by_role("button", name="Go on to 1,000 draws").click()
     _, _, wins, draws = said(opened)
     assert (wins, draws) == ("306", "1,000")  # as the page says: test_draws.py
     assert opened.get_by_role("button", name="Draw 1,000 more").is_visible()
     assert opened.locator(".play-draws-picture i:visible").count() == 2
-    words = opened.locator(".play-draws-tally span")
-    framed = opened.locator(".play-draws-wrong")
-    assert set(framed.all_inner_texts()) == {"constant"}
-    assert words.all_inner_texts().count("constant") == framed.count() > 0
+    lost, won = opened.locator(".play-draws-tally > *").all()
+    assert (lost.inner_text(), won.inner_text()) == ("constant won 306", "falling won 694")
+    widths = [part.bounding_box()["width"] for part in (lost, won)]
+    assert widths[0] / sum(widths) == pytest.approx(0.306, abs=0.001)
+    opened.emulate_media(reduced_motion="no-preference")
+    opened.get_by_role("button", name="Draw 1,000 more").click()
+    expect(opened.locator(".play-draws .play-readout")).to_contain_text("of 2,000 draws")
     assert problems_in_each_look(opened, ".play", whole=["light, 320 px"]) == []

@@ -60,10 +60,8 @@ def test_the_slider_leads_through_what_was_recorded_of_each_network(quiet, site)
                 assert f"{bits:.2f} on held-back text, {side} than the table" in words
             sample = max(int(at) for at in run["written"] if int(at) <= step)
             later = min((int(at) for at in run["written"] if int(at) > step), default=None)
-            wrote = f"After {sample:,} it wrote this"
-            if sample < step and later:
-                wrote = f"sample before this is from update {sample:,} (the next: {later:,}), with"
-            assert wrote in words
+            when = f" (next sample: {later:,})" if sample < step and later else ""
+            assert f"Text from update {sample:,}{when}. " in words
             assert run["written"][str(sample)].startswith(part.locator("pre").text_content())
     slider.press("Home")
     assert "nothing learned yet" in said.text_content()

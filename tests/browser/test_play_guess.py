@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from accessible import problems_in_each_look
+from playwright.sync_api import expect
 from test_pages import quiet  # noqa: F401 - a fixture
 
 import guess
@@ -82,12 +83,21 @@ def test_what_is_shown_without_a_guess_counts_for_nobody(game, data):
     assert game.locator(".play-guess-text").inner_text().startswith("But Jane could think")
     game.keyboard.type(passage["text"][:2])
     game.get_by_role("button", name="Show the rest").press("Enter")
+    expect(game.locator(".play-guess .play-dashed")).to_have_count(28)
+    expect(game.locator(".play-guess .play-row-boxes text").last).not_to_be_empty()
     assert f"It was “{passage['text']}”. Bits per letter, over 2 of 30: you 0.55" in readout(game)
     assert each(passage["network"]["bits"][:2]) in readout(game)
     shown = game.locator(".play-guess .play-row-boxes text").all_text_contents()
     assert "".join(shown).replace("␣", " ") == passage["text"]
     assert (heights(game, 0) > 0).sum() == 2
-    for _ in range(4):
+    game.emulate_media(reduced_motion="reduce")  # it is there at once
+    game.get_by_role("button", name="Another sentence").click()
+    game.get_by_role("button", name="Show the rest").click()
+    passage = data["passages"][2]
+    bits = [each(passage[machine]["bits"]) for machine in MACHINES]
+    said = "It was “{}”. Bits per letter: the table {}, the network {}."
+    assert readout(game) == said.format(passage["text"], *bits)
+    for _ in range(3):
         game.get_by_role("button", name="Another sentence").click()
     assert game.locator(".play-guess-text").inner_text().startswith("The next morning")
 

@@ -43,9 +43,9 @@ def told():
             says = logits.argmax(dim=1)
             start = "With" if head else "Without"
             same = (states.argmax(1) == says).sum()
-            like = f"At {same} of 21 steps the highest unit is the letter that it says."
+            like = f"The highest unit is that of the letter said at {same} of 21 steps."
             if head:
-                like = f"Were the units read as letters in this order, {same} of 21 would match."
+                like = like.replace("said at ", "said at only ")[:-1] + "; guessing would give about 2."
             side = "below" if loss < loss_floor(10) else "above"
             found[head, epoch] = (
                 (

@@ -102,7 +102,7 @@ def test_what_is_silenced_forgotten_and_chosen_is_what_the_package_computes(quie
     quiet.keyboard.type("f(é")
     assert quiet.get_by_label("your text").input_value() == "f("
     assert bars(quiet) == expected_bars(net, "f(")
-    unknown = "The network has never read “é”, so it was left out."
+    unknown = "Left out, because the network has never read it: é"
     assert quiet.locator(".hero-says").inner_text() == unknown
     quiet.keyboard.type("x")
     assert unknown not in quiet.locator(".hero-says").inner_text()

@@ -424,7 +424,8 @@ def test_words_frames_and_small_pictures_follow_step_and_unit(play, nets):
         "x_t": ("Step 7 reads “e”: a single 1, in the row of “e”.", "e", ""),
         "W_if": (f"Reading “e” adds {minus(net['W_if'][id, 4])} to unit 4.", "e", "4"),
         "W_hf": (
-            "Row 4: the weight that unit 4 gives to each unit of the state before “e”.",
+            "Row 4: the weight that unit 4 gives to each unit of the state before “e”. "
+            f"Times that state, it adds {minus(net['W_hf'][:, 4] @ net['h_t'][6])} to unit 4.",
             *("", "4"),
         ),
         "b_hg": (f"Adds {minus(net['b_hg'][4, 0])} to unit 4.", "4", ""),

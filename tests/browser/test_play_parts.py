@@ -741,7 +741,7 @@ def test_the_gaps_of_the_paths_are_the_distances_of_torchs_states(part, m, floor
             assert gaps / float(scale.split("v")[1].split("m")[0]) == pytest.approx(distances)
             assert said.text_content() == (
                 f"m = {m}.0, epoch {epoch}: loss {loss:.3f}, floor {floor}. "
-                f"At the end the two states are {distances[-1]:.3f} apart, and the network says "
+                f"After “n” the two states are {distances[-1]:.3f} apart, and the network says "
                 f"“{says[0]}” in learned {marks[0]} and “{says[1]}” in learning {marks[1]}."
             )
             assert page.locator(".play-floor text").text_content() == f"floor: {floor}"

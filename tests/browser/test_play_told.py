@@ -55,7 +55,7 @@ def test_a_press_colors_what_all_three_networks_were_told_by(opened):
     assert_shows(opened, "gradient", 20)
     opened.get_by_label("change by an edit").check()
     assert_shows(opened, "edit", 20)
-    slider = opened.get_by_label("the character after which they predict")
+    slider = opened.get_by_label("Press a character of the text, or move to it")
     slider.press("End")
     assert_shows(opened, "edit", len(text) - 1)
     assert slider.get_attribute("aria-valuetext") == f"character {len(text)}, “{text[-1]}”"

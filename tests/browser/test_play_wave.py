@@ -176,10 +176,8 @@ def test_a_cut_stops_the_blame_and_not_the_state(wave):
         press_letter(part, cut)
         assert rows.nth(0).evaluate(heights) == trace
         assert rows.nth(1).evaluate(heights) == [0] * cut + blame[cut:]
-        back = f"reaches back {13 - cut} steps from" if cut < 13 else "does not leave"
-        assert told(part).startswith(
-            f"Cut before letter {cut + 1}: the gradient {back} the “?” and"
-        )
+        back = f"reaches back {13 - cut} steps from" if cut < 13 else "stays at"
+        assert told(part).startswith(f"Cut before letter {cut + 1}: the gradient {back} the “?”. ")
         zeros = rows.nth(1).locator("xpath=../*[@class='play-texts']").locator("text")
         assert zeros.all_text_contents() == ["0"] * cut + [""] * (14 - cut)
     part.get_by_label("a new piece begins at").press("Home")

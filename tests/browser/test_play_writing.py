@@ -100,7 +100,7 @@ def test_the_number_falls_on_a_letter_and_the_letter_is_the_next_input(page, net
         page.get_by_role("button", name="Draw").press("Enter")
         letter = VISIBLE.get(text[count - 1], text[count - 1])
         says = assert_shows(page, net, text[:count], 1)
-        assert says.startswith(f"{u:.3f} falls on “{letter}”. ")
+        assert says.startswith(f"{u:.3f} fell on “{letter}”. After it, “")
         assert page.locator(".writing-in b").inner_text() == letter
         assert page.locator(".writing-text mark").inner_text() == text[:count].replace("\n", "↵")
     page.get_by_role("button", name="Start again").press("Enter")

@@ -11,10 +11,10 @@ from charseq.reference import softmax
 
 FILE = "carried.js"
 BEFORE = "\n\n"  # read first: the end of the paragraph before
-SENTENCES = (
-    '"You are very kind, Mr. Darcy," said she.',
-    "Elizabeth was surprised; but Mr. Darcy",
-)
+SENTENCES = {
+    "speech": '"You are very kind, Mr. Darcy," said she.',
+    "no speech": "Elizabeth was surprised; but Mr. Darcy",
+}
 
 
 def costs_from(net, ids):
@@ -41,8 +41,12 @@ def costs_of(sentence):
 def record():
     """Return the sentences with their costs, in thousandths of a bit."""
     return [
-        {"text": text, "costs": [[round(1000 * x) for x in row] for row in costs_of(text).tolist()]}
-        for text in SENTENCES
+        {
+            "name": name,
+            "text": text,
+            "costs": [[round(1000 * x) for x in row] for row in costs_of(text).tolist()],
+        }
+        for name, text in SENTENCES.items()
     ]
 
 

@@ -68,7 +68,7 @@ def still(_):
     )
     return f"""\
 <div class="told" role="group" aria-label="Who told it? Three networks on one passage">
-<div class="told-choice on-screen">{ways}<label>the character after which they predict
+<div class="told-choice on-screen">{ways}<label>Press a character of the text, or move to it:
 <input type="range" min="0" max="{len(text) - 1}" value="{at}" disabled></label></div>
 {"".join(parts)}
 </div>

@@ -1,6 +1,6 @@
 // What the part `carried` shows: what each letter costs if the state before it was forgotten.
 
-/** @typedef {{text: string, costs: number[][]}} Sentence costs in thousandths of a bit; in row k the
+/** @typedef {{name: string, text: string, costs: number[][]}} Sentence costs in thousandths of a bit; in row k the
  *   state is forgotten before letter k is read, in row 0 never */
 
 /**

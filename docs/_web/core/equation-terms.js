@@ -139,9 +139,12 @@ const lookAtParameter = (symbol, { model, pass, chars, t, unit }) => {
       "the logits.";
     return { ...matrix, mark: { column: unit }, shape: both, says };
   }
+  const before = pass.h.subarray(t * H, (t + 1) * H);
+  const sent = before.reduce((sum, held, k) => sum + small[unit * wide + k] * held, 0);
   const says = isInput
     ? `Reading ${char} adds ${number(small[unit * wide + pass.x[t]])} to unit ${unit}.`
-    : `Row ${unit}: the weight that unit ${unit} gives to each unit of the state before ${char}.`;
+    : `Row ${unit}: the weight that unit ${unit} gives to each unit of the state before ${char}. ` +
+      `Times that state, it adds ${number(sent)} to unit ${unit}.`;
   const column = isInput ? pass.x[t] : undefined;
   return { ...matrix, mark: { row: unit, column }, shape: both, says };
 };

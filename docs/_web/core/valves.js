@@ -107,7 +107,9 @@ export const judgeLatch = (text, steps) => {
       right: true,
       says: [
         Number.isFinite(open) ? `full where a bracket is open (at least ${number(open)})` : "",
-        Number.isFinite(shut) ? `empty elsewhere (at most ${number(shut)})` : "",
+        Number.isFinite(shut)
+          ? `empty ${Number.isFinite(open) ? "elsewhere" : "throughout"} (at most ${number(shut)})`
+          : "",
       ].filter(Boolean).join(", ").replace(/^./, (c) => c.toUpperCase()) + `.${shown}`,
     };
   }
@@ -173,14 +175,19 @@ export const judgeCounter = (text, steps, dash) => {
     return {
       ...verdict,
       says: `After ${last} x the state hardly moves: ${number(steps[begin].was)} for ${last}, ` +
-        `${number(steps[wanted.indexOf(most)].h)} for ${most}. tanh has run out of room.`,
+        `${
+          number(steps[wanted.indexOf(most)].h)
+        } for ${most}, because tanh takes as much as “x” adds.`,
     };
   }
   if (at < 0) {
     const last = steps[steps.length - 1];
-    const says = last
-      ? `It counts: ${number(last.h)} stands for ${wanted[wanted.length - 1]}.`
-      : "";
+    const count = wanted[wanted.length - 1];
+    const says = !last
+      ? ""
+      : count
+      ? `It counts: ${number(last.h)} stands for ${count}.`
+      : `No x yet: ${number(last.h)} stands for 0.`;
     return { ...verdict, right: true, says };
   }
   const { z, r, n, was, h } = steps[at];

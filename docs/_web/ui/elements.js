@@ -88,6 +88,18 @@ export const put = (element, attributes) => {
   }
 };
 
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+/** Does the reader's system ask for less motion? */
+export const isCalm = () => calm.matches;
+
+/**
+ * Let an element come from somewhere to where it is, unless the reader wants no motion.
+ * @param {Element | null | undefined} element @param {Keyframe[]} frames @param {number} duration
+ */
+export const ease = (element, frames, duration) => {
+  if (!isCalm()) element?.animate(frames, { duration, easing: "ease-out", fill: "backwards" });
+};
+
 /** @type {WeakMap<HTMLElement, {region: HTMLElement, timer: number}>} */
 const regions = new WeakMap();
 /**

@@ -18,6 +18,7 @@ import { keep, put, setText, svg } from "./elements.js";
  * @property {number} [from] where bars start: by default at 0, with `log` at 1
  * @property {[number, string][]} [ticks] of the bars' scale
  * @property {string[]} [names] of the rows of a heat strip
+ * @property {number} [longest] of words: so many characters at most, so their size stays the same
  *
  * @typedef {object} Content What a row shows.
  * @property {string[]} [texts] in each box, each word, or at the foot of each bar
@@ -25,6 +26,7 @@ import { keep, put, setText, svg } from "./elements.js";
  * @property {boolean[]} [off] boxes that are dashed and faint
  * @property {boolean[]} [wrong] words that are wrong: red, with a frame
  * @property {ArrayLike<number | null>} [values] of bars, null for none; of a heat strip, row by row
+ * @property {(number | null)[]} [before] of bars: where they ended before, as thin strokes
  * @property {number} [scale] of a heat strip: the value of the strongest color
  *
  * @typedef {object} Now
@@ -48,11 +50,14 @@ const heightOf = ({ kind, height = HEIGHTS[kind], names = [] }) =>
   kind === "heat" ? height * names.length : height;
 
 /**
- * The picture of time. Its boxes are `widest` pixels wide at most.
- * @param {{label: string, rows: Row[], widest?: number, onPick?: (k: number) => void}} options
+ * The picture of time. Its boxes are `widest` pixels wide at most. The ring takes `pace`
+ * milliseconds from a box to the next.
+ * @param {{label: string, rows: Row[], widest?: number, pace?: number,
+ *   onPick?: (k: number) => void}} options
  */
-export const boxLine = ({ label, rows, widest = BOX, onPick }) => {
+export const boxLine = ({ label, rows, widest = BOX, pace = 250, onPick }) => {
   const picture = svg("svg", { class: "play-line-of-boxes", role: "img", "aria-label": label });
+  picture.style.setProperty("--pace", `${Math.min(250, pace)}ms`);
   const ring = svg("ellipse", { class: "play-ring" });
   const flag = svg("text", { class: "play-flag" });
   const arrow = svg("path", { class: "play-flag-arrow" });
@@ -71,6 +76,10 @@ export const boxLine = ({ label, rows, widest = BOX, onPick }) => {
   /** @type {Now & Record<string, any>} */
   let now = { count: 0 };
   let [left, side] = [0, 1]; // where the boxes begin, and how wide one is
+  const longestOf = (/** @type {Row} */ { name, kind, longest = 1 }) =>
+    kind === "words"
+      ? [longest, ...(now[name]?.texts ?? []).map((/** @type {string} */ text) => text.length)]
+      : [];
 
   /** The middle of a box. @param {number} k */
   const middle = (k) => left + (k + 0.5) * side;
@@ -95,6 +104,9 @@ export const boxLine = ({ label, rows, widest = BOX, onPick }) => {
     left = titled ? Math.min(86, Math.max(wide * 0.19, 8 + 6.8 * longest)) : 1;
     side = Math.min(widest, (wide - left - 2) / Math.max(1, count));
     const size = Math.min(17, side * 1.5); // a letter of the font is 0.6 of its size wide
+    const room = side - Math.min(10, side / 6); // words do not run together, and all have one size
+    const wordSize = Math.min(size, room / (0.6 * Math.max(1, ...rows.flatMap(longestOf))));
+    picture.classList.toggle("play-tight", side < 11); // letters without frames
     let top = now.flag === undefined ? 2 : FLAG;
     const first = top;
     for (const { row, marks, shapes, strokes, texts } of parts) {
@@ -105,13 +117,15 @@ export const boxLine = ({ label, rows, widest = BOX, onPick }) => {
       const place = { y: top, high, size, at };
       drawMarks(row, marks, top, high);
       if (row.kind === "boxes") drawBoxes(content, shapes, texts, place);
-      else if (row.kind === "bars") drawBars(row, content, shapes, texts, top);
+      else if (row.kind === "bars") drawBars(row, content, shapes, strokes, texts, top);
       else if (row.kind === "heat") drawHeat(row, content, shapes, strokes, top);
-      else drawWords(content, shapes, texts, place);
+      else drawWords(content, shapes, texts, { ...place, size: wordSize });
       top += high + GAP;
     }
     put(picture, { height: top - GAP + 3 });
-    put(cut, { d: now.cut ? `M${left + now.cut * side} ${first - 6}V${top - GAP + 3}` : "" });
+    put(cut, { d: `M0 ${first - 6}V${top - GAP + 3}m-7 ${first + GAP - top - 15}h14l-7 9z` });
+    cut.style.transform = `translateX(${left + (now.cut ?? 0) * side}px)`;
+    cut.classList.toggle("play-gone", !now.cut);
     drawPointers(first);
   };
 
@@ -166,10 +180,15 @@ export const boxLine = ({ label, rows, widest = BOX, onPick }) => {
 
   /**
    * @param {Row} row @param {Content} content @param {SVGGElement} shapes
-   * @param {SVGGElement} words @param {number} top
+   * @param {SVGGElement} strokes @param {SVGGElement} words @param {number} top
    */
-  const drawBars = (row, { values = [], texts = [] }, shapes, words, top) => {
+  const drawBars = (row, { values = [], texts = [], before = [] }, shapes, strokes, words, top) => {
     const start = top + rise(row, row.from ?? (row.log ? 1 : 0));
+    const [ghost] = keep(strokes, 1, () => svg("path", {}));
+    const steps = before.map((value, k) =>
+      value === null ? "" : `M${left + k * side} ${top + rise(row, value)}h${side}`
+    );
+    put(ghost, { d: steps.join("") });
     keep(shapes, now.count, () => svg("rect", { y: start, height: 0 })).forEach((bar, k) => {
       const value = values[k];
       const end = value === null || value === undefined ? start : top + rise(row, value);
@@ -183,6 +202,7 @@ export const boxLine = ({ label, rows, widest = BOX, onPick }) => {
     keep(words, texts.length, () => svg("text", {})).forEach((word, k) => {
       put(word, { x: middle(k), y: start - 8, "font-size": Math.min(13, side) });
       setText(word, texts[k]);
+      word.classList.toggle("play-shown", Boolean(texts[k]));
     });
   };
 
@@ -217,12 +237,10 @@ export const boxLine = ({ label, rows, widest = BOX, onPick }) => {
     keep(shapes, now.count, () => svg("rect", {})).forEach((frame, k) => {
       put(frame, { x: left + k * side + 1, y, width: Math.max(1, side - 2), height: high, rx: 3 });
       frame.classList.toggle("play-wrong-word", Boolean(wrong[k]));
+      frame.style.setProperty("--k", String(k));
     });
-    const longest = Math.max(1, ...texts.map((text) => text.length));
-    const room = side - Math.min(10, side / 6); // words do not run together
-    const fitting = Math.min(size, room / (0.6 * longest));
     keep(words, now.count, () => svg("text", {})).forEach((word, k) => {
-      put(word, { x: middle(k), y: y + high / 2, "font-size": fitting });
+      put(word, { x: middle(k), y: y + high / 2, "font-size": size });
       setText(word, texts[k] ?? "");
       word.classList.toggle("play-wrong-word", Boolean(wrong[k]));
     });
@@ -233,11 +251,9 @@ export const boxLine = ({ label, rows, widest = BOX, onPick }) => {
     const { at = -1, ring: place = null, count, flag: word = "" } = now;
     const shown = place !== null && place >= -0.5 && place <= count;
     ring.classList.toggle("play-gone", !shown);
-    const y = top + BOX / 2;
-    if (shown) {
-      const rx = Math.min(22, side * 0.75); // it is about one box
-      put(ring, { cx: middle(Number(place)), cy: y, rx, ry: Math.max(12, rx) });
-    }
+    const rx = Math.min(22, side * 0.75); // it is about one box, and sets out from the framed one
+    put(ring, { rx, ry: Math.max(12, rx) });
+    ring.style.transform = `translate(${middle(shown ? Number(place) : at)}px, ${top + BOX / 2}px)`;
     const flagged = Boolean(word) && at >= 0;
     setText(flag, flagged ? word : "");
     arrow.classList.toggle("play-gone", !flagged);

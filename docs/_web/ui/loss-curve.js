@@ -100,13 +100,17 @@ const levelLines = ({ losses, levels }, { y, right }) =>
     // The curve starts high and ends low. So the name of a level stands at the right if the curve
     // ends below it, else at the left. That of a floor stands below it.
     const isAbove = loss > losses[losses.length - 1];
+    const isCrossed = levels.some((other) =>
+      y(other.loss) > y(loss) && y(other.loss) < y(loss) + 17
+    );
+    const below = isCrossed ? -5 : 13; // no line runs through the name
     return svg(
       "g",
       { class: floor ? "play-floor" : "play-level" },
       svg("path", { d: `M${EDGE.left} ${y(loss)}H${right}` }),
       isAbove && !floor
         ? label(right - 4, y(loss) - 5, "end", text)
-        : label(floor ? right - 4 : EDGE.left + 4, y(loss) + 13, floor ? "end" : "start", text),
+        : label(floor ? right - 4 : EDGE.left + 4, y(loss) + below, floor ? "end" : "start", text),
     );
   });
 

@@ -43,6 +43,7 @@ export const player = ({ least = 0, most, value = least, pace = 400, ...options 
     show,
     onInput: (n) => jump(Number(n)),
   });
+  press.element.classList.add("play-main");
   return {
     element: el("div", { class: "play-player" }, press.element, step, bar.element),
     play: press.play,

@@ -1,7 +1,7 @@
 // Tanks, pipes and valves: a tank holds a number, gold above zero and indigo below, a pipe is filled
 // as far as its number is large, and a valve has a handle that a reader drags.
 import { number } from "../core/formats.js";
-import { setText, svg } from "./elements.js";
+import { isCalm, setText, svg } from "./elements.js";
 
 /** @typedef {[number, number]} Point */
 
@@ -24,7 +24,7 @@ export const tank = ({ name, x, y, wide, high, least, most, ticks = [] }) => {
   return {
     node: svg(
       "g",
-      { class: "play-tank" },
+      { class: name === "before" ? "play-tank play-was" : "play-tank" },
       level,
       svg("path", { class: "play-zero", d: `M${x} ${zero}h${wide}` }),
       ...ticks.map((v) => svg("path", { d: `M${x + wide} ${place(v)}h-7` })),
@@ -45,6 +45,18 @@ export const tank = ({ name, x, y, wide, high, least, most, ticks = [] }) => {
   };
 };
 
+/** Let drops run along a pipe for a moment, the faster the fuller. @param {SVGElement} drops */
+const flow = (drops, /** @type {number} */ high) => {
+  drops.getAnimations().forEach((one) => one.cancel());
+  if (high < 2 || isCalm()) return;
+  const frames = [
+    { opacity: 1, strokeDashoffset: 0 },
+    { opacity: 1, strokeDashoffset: `${-4 * high}px`, offset: 0.8 },
+    { opacity: 0, strokeDashoffset: `${-5 * high}px` },
+  ];
+  drops.animate(frames, { duration: 900, easing: "ease-out" });
+};
+
 /**
  * A pipe through some points. `full` is the number that fills it. What is in a level pipe lies on
  * its floor.
@@ -53,6 +65,8 @@ export const tank = ({ name, x, y, wide, high, least, most, ticks = [] }) => {
 export const pipe = (points, thick, full, isLevel = false) => {
   const d = `M${points.map((p) => p.join(" ")).join("L")}`;
   const stream = svg("path", { d, class: "play-stream" });
+  const drops = svg("path", { d, class: "play-drops" });
+  let shown = 0;
   return {
     node: svg(
       "g",
@@ -60,13 +74,17 @@ export const pipe = (points, thick, full, isLevel = false) => {
       svg("path", { d, class: "play-wall", "stroke-width": thick + 3 }),
       svg("path", { d, class: "play-bore", "stroke-width": thick }),
       stream,
+      drops,
     ),
-    /** @param {number} v */
-    set(v) {
+    /** @param {number} v @param {boolean} [isNew] something has just run through it */
+    set(v, isNew = false) {
       const high = Math.min(1, Math.abs(v) / full) * thick;
       stream.style.strokeWidth = `${high}px`;
-      if (isLevel) stream.style.transform = `translateY(${(thick - high) / 2}px)`;
+      const down = isLevel ? (thick - high) / 2 : 0;
+      for (const one of [stream, drops]) one.style.transform = `translateY(${down}px)`;
       stream.setAttribute("class", `play-stream ${sign(v)}`);
+      if (isNew || v !== shown) flow(drops, high);
+      shown = v;
     },
   };
 };

@@ -3,7 +3,7 @@
 import { letterAt, readAs } from "../core/axes.js";
 import { tuple } from "../core/formats.js";
 import { layerShapes } from "../core/layer-shapes.js";
-import { el, svg } from "../ui/elements.js";
+import { el, keep, put, setText, svg } from "../ui/elements.js";
 import { check, slider } from "../ui/fields.js";
 import { readout } from "../ui/readout.js";
 import { box, compare, draw, grouped, unitOf } from "./explorer.js";
@@ -14,26 +14,31 @@ const [WIDE, HIGH, LEFT, TOP] = [42, 34, 84, 26]; // of a cell; room for the nam
 const MOST = [6, 8];
 const RNN = /** @type {const} */ ("RNN");
 
-/** The letters, and arrows along the texts. @param {number[]} axes @param {boolean} first */
-const drawWay = ([rows, columns], first) => {
-  /** @type {Node[]} */
-  const parts = [
-    svg("text", { x: LEFT + (columns * WIDE) / 2, y: 14 }, `axis 1: ${columns}`),
-    svg("text", { x: 34, y: TOP + (rows * HIGH) / 2 + 5 }, `axis 0: ${rows}`),
-  ];
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      const [x, y] = [LEFT + (column + 0.5) * WIDE, TOP + (row + 0.5) * HIGH];
-      parts.push(svg("text", { class: "play-letter", x, y: y + 5 }, letterAt(row, column)));
-      const isLast = first ? column === columns - 1 : row === rows - 1;
-      if (isLast) continue;
-      const d = first
-        ? `M${x + 11} ${y}h${WIDE - 24}m-5 -4l5 4l-5 4`
-        : `M${x} ${y + 11}v${HIGH - 22}m-4 -5l4 5l4 -5`;
-      parts.push(svg("path", { d }));
-    }
-  }
-  return parts;
+/**
+ * The letters, those of the first text in color, and arrows along the texts, which turn.
+ * @param {SVGGElement} names @param {SVGGElement} cells
+ * @param {number[]} axes @param {boolean} first
+ */
+const drawWay = (names, cells, [rows, columns], first) => {
+  const [over, beside] = keep(names, 2, () => svg("text", {}));
+  put(over, { x: LEFT + (columns * WIDE) / 2, y: 14 });
+  put(beside, { x: 34, y: TOP + (rows * HIGH) / 2 + 5 });
+  setText(over, `axis 1: ${columns}`);
+  setText(beside, `axis 0: ${rows}`);
+  const length = (first ? WIDE : HIGH) - 23;
+  const make = () => svg("g", {}, svg("text", { y: 5 }), svg("path", {}));
+  keep(cells, rows * columns, make).forEach((cell, k) => {
+    const [row, column] = [Math.floor(k / columns), k % columns];
+    const [letter, arrow] = /** @type {SVGElement[]} */ ([...cell.children]);
+    put(cell, {
+      transform: `translate(${LEFT + (column + 0.5) * WIDE} ${TOP + (row + 0.5) * HIGH})`,
+    });
+    setText(letter, letterAt(row, column));
+    letter.setAttribute("class", (first ? row : column) ? "" : "play-letter");
+    put(arrow, { d: `M11 0h${length}m-5 -4l5 4l-5 4` });
+    arrow.style.transform = `rotate(${first ? 0 : 90}deg)`;
+    arrow.classList.toggle("play-gone", first ? column === columns - 1 : row === rows - 1);
+  });
 };
 
 /** @type {Mount} */
@@ -74,6 +79,8 @@ export const mount = (root) => {
     "aria-label": "letters and arrows",
     viewBox: `0 0 ${LEFT + MOST[1] * WIDE} ${TOP + MOST[0] * HIGH}`,
   });
+  const [names, cells] = [svg("g", {}), svg("g", { class: "play-way-cells" })];
+  picture.append(names, cells);
   const boxes = el("ul", { class: "play-shape-boxes" });
   const said = readout(root, true);
   root.append(
@@ -99,7 +106,7 @@ export const mount = (root) => {
     const all = [...tensors.map((tensor) => [tensor]), ...grouped(now.parameters)];
     boxes.replaceChildren(...all.map((alike) => box(alike, draw(alike[0], unit, ""), marks)));
     before = now;
-    picture.replaceChildren(...drawWay(axes, batch_first));
+    drawWay(names, cells, axes, batch_first);
     picture.setAttribute("viewBox", `0 0 ${LEFT + MOST[1] * WIDE} ${TOP + axes[0] * HIGH}`);
     const [, output, last] = tensors.map(({ shape }) => tuple(shape));
     const many = (/** @type {number} */ n, /** @type {string} */ what) =>

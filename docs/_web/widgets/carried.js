@@ -81,7 +81,7 @@ export const mount = async (root) => {
     cut = to;
     when.set(cut < 0 ? "every" : "once");
     if (cut > 0) place.set(cut);
-    place.disable(cut < 0);
+    place.element.classList.toggle("play-gone", cut < 0);
     draw();
   };
   const when = choice({
@@ -100,10 +100,7 @@ export const mount = async (root) => {
   });
   const which = choice({
     label: "The sentence",
-    options: sentences.map((
-      { text },
-      k,
-    ) => [String(k), text.split(" ").slice(0, 2).join(" ") + " …"]),
+    options: sentences.map(({ name }, k) => [String(k), name]),
     value: "0",
     onInput(value) {
       sentence = sentences[Number(value)];

@@ -25,6 +25,7 @@ export const mount = (root, options) => {
     value: way,
     onInput(value) {
       way = value;
+      letters.replaceChildren();
       go(0);
     },
   });
@@ -50,6 +51,7 @@ export const mount = (root, options) => {
   ];
   const other = button("Draw other windows", () => {
     seed += 1;
+    letters.replaceChildren(); // other letters, from other places
     go(at);
   });
   const steps = player({
@@ -102,7 +104,10 @@ export const mount = (root, options) => {
     let how = "and starts from a state of zeros";
     if (at && way === "streams") how = "and goes on where row 0 of the batch before stopped";
     else if (at) {
-      how = `from place ${start}, and the window before ended at place ${end}: zeros again`;
+      const before = read(batches[at - 1][0]);
+      how = start === end + 1
+        ? "which by chance follows the window before, but it, too, starts from zeros"
+        : `which does not follow “${before}” in the text, so it starts from zeros again`;
     }
     const left = text.length - seen.size;
     const all = way === "streams"
@@ -135,7 +140,12 @@ export const mount = (root, options) => {
       batch.flatMap((places, row) => places.map((p, t) => ({ p, k, row, t })))
     );
     if (way === "streams") all.sort((a, b) => a.p - b.p); // then a letter stays the same element
+    const there = letters.children.length;
     const made = keep(letters, all.length, () => svg("text"));
+    all.slice(there).forEach(({ p }, i) => { // a new letter comes from its place in the text
+      made[there + i].style.transform = `translate(${(p + 0.5) * stripSide}px, 22px)`;
+    });
+    if (made.length > there) letters.getBoundingClientRect(); // it is there before it sets out
     all.forEach(({ p, k, row, t }, i) => {
       const letter = made[i];
       setText(letter, show(text[p]));

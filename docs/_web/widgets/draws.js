@@ -3,7 +3,7 @@
 import { drawSeeds, lead, middlePair } from "../core/draws.js";
 import { number } from "../core/formats.js";
 import { Generator } from "../core/network.js";
-import { el, svg } from "../ui/elements.js";
+import { el, isCalm, svg } from "../ui/elements.js";
 import { button, choice, slider } from "../ui/fields.js";
 import { readout } from "../ui/readout.js";
 
@@ -12,7 +12,7 @@ import { readout } from "../ui/readout.js";
 const LEAST = 2.25; // where the axis begins and ends, in nats
 const MOST = 2.85;
 const MANY = 1000;
-const SHOWN = 24; // verdicts
+const FRAMES = 60; // in which many draws come, ever faster
 const NAMES = ["constant rate", "falling rate"];
 const ROWS = [22, 78]; // of the picture, from the top
 
@@ -25,11 +25,10 @@ export const mount = (root, options) => {
     (options.get(name) ?? "").split(" ").map(Number)
   );
   const count = losses[0].length;
-  const generator = new Generator(0);
+  let generator = new Generator(0);
+  let frame = 0; // in which the next draws come
   let n = 5;
   let areSame = false;
-  /** @type {boolean[]} of the last draws: was the falling rate better? */
-  let verdicts = [];
   let wins = [0, 0];
 
   const lines = losses[0].map((loss, k) =>
@@ -60,9 +59,10 @@ export const mount = (root, options) => {
     ticks.append(tick);
   }
   const key = el("p", { class: "play-note" });
-  const tally = el("p", { class: "play-draws-tally", "aria-hidden": "true" });
+  const [lost, won] = [el("b", { class: "play-draws-wrong" }), el("span", {})];
+  const tally = el("p", { class: "play-draws-tally", "aria-hidden": "true" }, lost, won);
   const said = readout(root);
-  const many = button("", () => draw(MANY - ((wins[0] + wins[1]) % MANY)));
+  const many = button("", () => drawMany(MANY - ((wins[0] + wins[1]) % MANY)));
 
   /** Draw once, and return the seeds of both sides and how much lower the falling rate seems. */
   const drawOnce = () => {
@@ -70,7 +70,6 @@ export const mount = (root, options) => {
     const theirs = areSame ? mine : drawSeeds(generator, n, count);
     const by = lead(losses[0], losses[1], mine, theirs);
     wins[by < 0 ? 0 : 1] += 1;
-    verdicts = [...verdicts, by >= 0].slice(-SHOWN);
     return { sides: [mine, theirs], by };
   };
   /** @param {number} times */
@@ -95,17 +94,11 @@ export const mount = (root, options) => {
     key.textContent = "Black: drawn (large: drawn twice or more). " +
       `${areSame ? "Thick line: the middle pair" : "Stroke: median"}. ` +
       "Held-back loss, further left is better.";
-    tally.replaceChildren(
-      ...verdicts.map((isFalling) =>
-        el(
-          "span",
-          isFalling ? {} : { class: "play-draws-wrong" },
-          isFalling ? "falling" : "constant",
-        )
-      ),
-    );
     const total = wins[0] + wins[1];
     const share = (100 * wins[0]) / total;
+    lost.style.flexBasis = `${share}%`;
+    lost.textContent = wins[0] ? `constant won ${wins[0].toLocaleString("en")}` : "";
+    won.textContent = wins[1] ? `falling won ${wins[1].toLocaleString("en")}` : "";
     const percent = `: ${number(share, share > 0 && share < 1 ? 1 : 0)} %`;
     const better = `${NAMES[by < 0 ? 0 : 1]} ${areSame ? "is" : "seems"} better`;
     const text = `${areSame ? "In the middle pair the" : "The"} ${better} by ` +
@@ -121,8 +114,21 @@ export const mount = (root, options) => {
     picture.setAttribute("aria-label", `The losses of ${count} seeds. ${text}`);
     said.set(text);
   };
+  /** Ever faster: the first draws can be seen, and the last come by the dozen. @param {number} left */
+  const drawMany = (left) => {
+    cancelAnimationFrame(frame);
+    if (isCalm()) return draw(left);
+    const step = (/** @type {number} */ k, /** @type {number} */ rest) => {
+      const now = k === FRAMES ? rest : Math.min(rest, Math.ceil((3 * left * k * k) / FRAMES ** 3));
+      draw(now);
+      if (rest > now) frame = requestAnimationFrame(() => step(k + 1, rest - now));
+    };
+    step(1, left);
+  };
   const restart = () => {
-    [wins, verdicts] = [[0, 0], []];
+    cancelAnimationFrame(frame);
+    wins = [0, 0];
+    generator = new Generator(0);
     draw(1);
   };
   const sides = choice({
@@ -150,7 +156,7 @@ export const mount = (root, options) => {
     el(
       "div",
       { class: "play-row" },
-      button("Draw", () => draw(1)),
+      button("Draw", () => draw(1), { class: "play-button play-main" }),
       many,
     ),
     picture,

@@ -72,7 +72,8 @@ export const mount = async (root) => {
     solid,
   );
   const said = readout(root);
-  const text = el("pre");
+  let text = el("pre");
+  let written = "";
   const view = el("div", { class: "growth growth-live" }, picture, said.element, text);
   root.append(pick.element, updates.element, view);
 
@@ -103,15 +104,17 @@ export const mount = async (root) => {
       ? ", less than the table"
       : ", more than the table";
     const next = Object.keys(run.samples).map(Number).find((one) => one > step);
-    const wrote = last === step || !next
-      ? `After ${count(last)} it wrote this`
-      : `The last sample before this is from update ${count(last)} (the next: ${count(next)})`;
+    const when = last === step || !next ? "" : ` (next sample: ${count(next)})`;
     const words =
       `${name} after ${count(step)} updates: ${losses || "nothing learned yet"}${side}. ` +
-      `${wrote}, with ${percent}% of its words from the novel:`;
+      `Text from update ${count(last)}${when}. ${percent}% of its words are in the novel:`;
     picture.setAttribute("aria-label", words);
     said.set(words);
-    text.replaceChildren(...pieces.map((piece, k) => (k % 2 ? el("mark", {}, piece) : piece)));
+    const sample = `${name} ${last}`;
+    if (sample === written) return;
+    written = sample;
+    const marked = pieces.map((piece, k) => (k % 2 ? el("mark", {}, piece) : piece));
+    text.replaceWith(text = el("pre", {}, ...marked)); // a new one fades in
   };
   draw();
   const still =

@@ -3,7 +3,7 @@
 import { mean } from "../core/carried.js";
 import { number, show } from "../core/formats.js";
 import { guess, hidden, paid, startGame, SYMBOLS } from "../core/guessing.js";
-import { el } from "../ui/elements.js";
+import { ease, el, isCalm } from "../ui/elements.js";
 import { button } from "../ui/fields.js";
 import { boxLine } from "../ui/line.js";
 import { load } from "../ui/load.js";
@@ -23,7 +23,8 @@ export const mount = async (root) => {
   const { passages, prices } = await load("guess.js");
   let index = 0;
   let game = startGame(passages[index]);
-  let given = false; // the rest is shown
+  let given = 0; // so much of the text is shown, in any case
+  let timer = 0; // of the next letter that is shown
 
   /** @param {string} name @returns {Row} */
   const bars = (name) => ({
@@ -45,8 +46,8 @@ export const mount = async (root) => {
     const { passage: { text, before: shown, table, network }, counts, tried } = game;
     const done = counts.length;
     const mine = paid(counts, prices);
-    const isOver = given || done === text.length;
-    const known = Array.from(text, (_, k) => k < done || given);
+    const isOver = given > 0 || done === text.length;
+    const known = Array.from(text, (_, k) => k < done || k < given);
     before.textContent = `${shown.replace(/\n/g, " ")}…`;
     line.update({
       count: text.length,
@@ -82,6 +83,7 @@ export const mount = async (root) => {
     const here = hidden(game);
     const next = guess(game, symbol);
     if (given || !symbol || !here) return;
+    const box = line.element.querySelectorAll(".play-row-boxes text")[t];
     if (next === game) {
       return update(
         tried.includes(symbol) ? `“${show(symbol)}” was tried.` : "Only letters and spaces come.",
@@ -89,6 +91,8 @@ export const mount = async (root) => {
     }
     game = next;
     if (symbol !== here) {
+      const shake = [0, -4, 4, 0].map((x) => ({ transform: `translateX(${x}px)` }));
+      ease(keys[SYMBOLS.indexOf(symbol)], shake, 150);
       return update(`Not “${show(symbol)}”: ${times(game.tried.length)} so far.`);
     }
     const [you, table, network] = [
@@ -103,6 +107,7 @@ export const mount = async (root) => {
       } costs you ${you} bits, the table ${table} ` +
         `and the network ${network}.`,
     );
+    ease(box, [{ transform: "scale(1.5)" }, { transform: "none" }], 180);
   };
   const keys = Array.from(SYMBOLS, (symbol) =>
     el(
@@ -128,14 +133,21 @@ export const mount = async (root) => {
     },
   });
   const start = () => {
-    given = false;
+    clearTimeout(timer);
+    given = 0;
     game = startGame(passages[index]);
     update(`${game.passage.text.length} letters and spaces are hidden.`);
   };
-  const rest = button("Show the rest", () => {
-    given = true;
-    update(`It was “${game.passage.text}”.`);
-  });
+  /** Show the rest, letter by letter. @param {number} upTo */
+  const reveal = (upTo) => {
+    const { passage: { text, table, network }, counts } = game;
+    given = isCalm() ? text.length : upTo;
+    const [theirs, its] = [table, network].map(({ bits }) => number(mean(bits), 2));
+    const all = counts.length ? "" : ` Bits per letter: the table ${theirs}, the network ${its}.`;
+    update(`It was “${text}”.${all}`);
+    if (given < text.length) timer = setTimeout(reveal, 40, given + 1);
+  };
+  const rest = button("Show the rest", () => reveal(game.counts.length + 1));
   const another = button("Another sentence", () => {
     index = (index + 1) % passages.length;
     start();

@@ -91,8 +91,9 @@ export const mount = (root, options) => {
       `${number(loss)}, ${side} the floor of ${number(floor)}; ${right} of ${T} letters are ` +
       `right. ` +
       (on
-        ? `Were the units read as letters in this order, ${same} of ${T} would match.`
-        : `At ${same} of ${T} steps the highest unit is the letter that it says.`);
+        ? `The highest unit is that of the letter said at only ${same} of ${T} steps; ` +
+          `guessing would give about ${Math.round(T / H)}.`
+        : `The highest unit is that of the letter said at ${same} of ${T} steps.`);
     line.update({
       count: T,
       label: text,

@@ -124,7 +124,7 @@ export const mount = async (root, options, place) => {
     if (isSilent && (isHeard || at < 0)) {
       words += ` Unit ${unit} is silenced: the network reads 0 in its place.`;
     }
-    if (unknown) words = `The network has never read ${unknown}, so it was left out.`;
+    if (unknown) words = `Left out, because the network has never read ${unknown}`;
     says.textContent = words;
     const [first, second] = ranked(p).map((id) => `“${show(chars[id])}” at ${percent(p[id])}`);
     const next = `Next it expects ${first}, then ${second}.`;
@@ -137,7 +137,8 @@ export const mount = async (root, options, place) => {
     const known = parseText(next, chars);
     const letters = known.letters.filter((_, k) => known.places[k] >= 0);
     const strange = known.letters.filter((_, k) => known.places[k] < 0);
-    unknown = [...new Set(strange)].map((letter) => `“${letter}”`).join(", ");
+    const left = [...new Set(strange)];
+    unknown = left.length ? `${left.length > 1 ? "them" : "it"}: ${left.join(" ")}` : "";
     text = { ...known, letters };
     if (letters.length < known.letters.length) {
       const end = caretAt();
@@ -214,6 +215,7 @@ export const mount = async (root, options, place) => {
     clearTimeout(timer);
     timer = 0;
     writing.textContent = "Let it write";
+    stage.classList.remove("hero-writing");
     if (wrote) say(root, `It wrote: ${wrote}`);
     wrote = "";
   };
@@ -235,6 +237,7 @@ export const mount = async (root, options, place) => {
   const writing = button("Let it write", () => {
     if (timer) return stop();
     writing.textContent = "Stop";
+    stage.classList.add("hero-writing");
     write();
   });
   const silencing = button("Silence this unit", () => {

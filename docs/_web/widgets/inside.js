@@ -112,7 +112,10 @@ const makeCode = (from) => {
 /** The row of the notation that explains a term. @param {ParentNode} from */
 const makeNotation = (from) => {
   const element = el("dl", { class: "play-notation" });
-  const rows = [...from.querySelectorAll("tbody tr")];
+  // The still of a part is a table of numbers, and explains no symbol.
+  const rows = [...from.querySelectorAll("tbody tr")].filter((row) =>
+    from !== document || !row.closest(".play")
+  );
   /**
    * The first row that has this very symbol. That of z_t is the gate's: docs/playground.md lists
    * the logits last. The first child of `semantics` is the formula that a reader sees.

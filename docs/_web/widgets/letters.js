@@ -3,7 +3,7 @@
 import { number, show } from "../core/formats.js";
 import { lookUp, table } from "../core/letters.js";
 import { DEFAULT } from "../core/settings.js";
-import { el } from "../ui/elements.js";
+import { el, withIndices } from "../ui/elements.js";
 import { field } from "../ui/fields.js";
 import { boxLine } from "../ui/line.js";
 import { readout } from "../ui/readout.js";
@@ -48,13 +48,26 @@ export const mount = (root, options) => {
   const matrix = boxLine({
     label: "W_ih",
     rows: [
-      { name: "chars", kind: "boxes", color: "input", title: "W_ih" },
-      { name: "ids", kind: "words", title: "column" },
+      { name: "chars", kind: "boxes", color: "input", title: "letter" },
+      { name: "ids", kind: "words", title: "column", longest: 2 },
       { name: "weights", kind: "heat", names: units, height: 20 },
     ],
   });
   const said = readout(root);
-  root.append(box.element, line.element, matrix.element, said.element);
+  const all = el(
+    "p",
+    { class: "play-note" },
+    ...withIndices("All of W_ih, a column for each letter:"),
+  );
+  const parts = "One-hot vectors, and below each the column that it picks:";
+  root.append(
+    box.element,
+    el("p", { class: "play-note" }, parts),
+    line.element,
+    all,
+    matrix.element,
+    said.element,
+  );
 
   const go = (/** @type {number} */ to) => {
     const word = letters();

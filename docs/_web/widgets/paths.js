@@ -120,7 +120,9 @@ export const mount = (root, options) => {
     epochs.update(run, epoch);
     const [floor, last] = [fine(lossFloor(V, scale)), number(apart[length - 1])];
     const text = `m = ${number(scale, 1)}, epoch ${epoch}: loss ${number(loss)}, floor ${floor}. ` +
-      `At the end the two states are ${last} apart, and the network says ${says[0].words} and ` +
+      `After “${
+        letter(x[first + length - 1])
+      }” the two states are ${last} apart, and the network says ${says[0].words} and ` +
       `${says[1].words}.`;
     picture.setAttribute("aria-label", text);
     said.set(text);

@@ -21,9 +21,16 @@ const AT_ONCE = "attention";
 const italic = (text, k) => k ? text : el("i", {}, text);
 
 /** The rows of a reader: what it has read, and how sure it is of the capital. @param {string} name */
-const rowsOf = (name) => /** @type {Row[]} */ ([
+const rowsOf = (name, isFirst = true) => /** @type {Row[]} */ ([
   { name: `${name} read`, kind: "boxes", color: "memory", height: 14, title: name },
-  { name, kind: "bars", color: "output", height: 44, most: 1, ticks: [[0, "0"], [1, "1"]] },
+  {
+    name,
+    kind: "bars",
+    color: "output",
+    height: 44,
+    most: 1,
+    ticks: isFirst ? [[0, "0"], [1, "1"]] : [],
+  },
 ]);
 
 /** @param {HTMLElement} root @param {URLSearchParams} options */
@@ -44,7 +51,7 @@ export const mount = async (root, options) => {
     label: "The line, and below it the readers",
     rows: [
       { name: "letters", kind: "boxes", color: "input" },
-      ...readers.flatMap(([name]) => rowsOf(name)),
+      ...readers.flatMap(([name], k) => rowsOf(name, !k)),
     ],
     onPick(k) {
       place = k;
@@ -96,7 +103,7 @@ export const mount = async (root, options) => {
     frame.replaceChildren(
       table(
         "",
-        ["", "says", "waited", "keeps", "weights"],
+        ["", "says", "waited", "keeps", "comparisons"],
         answers.map(({ name, says, isRight }) => [
           name,
           el(
@@ -193,7 +200,9 @@ export const mount = async (root, options) => {
       { class: "play-note" },
       ...["Waited", ": steps that had to wait for another. "].map(italic),
       ...["Keeps", ": numbers to store before one more letter can be read. "].map(italic),
-      ...(wanted ? [] : ["Weights", ": how often attention compares two letters."]).map(italic),
+      ...(wanted ? [] : ["Comparisons", ": of two letters, one weight of attention each."]).map(
+        italic,
+      ),
     ),
     said.element,
   );

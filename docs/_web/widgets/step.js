@@ -2,7 +2,7 @@
 // along an axis, one per product, and on the same axis the tanh or σ that the sum goes through.
 import { number } from "../core/formats.js";
 import { givenNetwork, sumsOf } from "../core/unit-sum.js";
-import { el, say, scroll, svg, withIndices } from "../ui/elements.js";
+import { ease, el, say, scroll, svg, withIndices } from "../ui/elements.js";
 import { button, choice } from "../ui/fields.js";
 import { placeSliders } from "../ui/place-sliders.js";
 import { source } from "../ui/store.js";
@@ -224,6 +224,14 @@ export const mount = (root, options) => {
     done = Math.min(done, sum.terms.length + 1);
     const { table, words, isOver } = describe(sum, done);
     frame.replaceChildren(table);
+    // The arrow grows from the end of the one before, and the point moves along the curve's axis.
+    const arrow = table.querySelector(".play-sum-now .play-bar");
+    const isLess = arrow?.classList.contains("play-bar-less");
+    const grown = { transform: "scaleX(0)", transformOrigin: isLess ? "right" : "left" };
+    ease(arrow, [grown, { ...grown, transform: "none" }], 250);
+    for (const part of table.querySelectorAll(".play-squash-drop, .play-squash-dot")) {
+      ease(part, [{ opacity: 0 }, { opacity: 0, offset: 0.5 }, { opacity: 1 }], 400);
+    }
     const now = /** @type {HTMLElement} */ (frame.querySelector(".play-sum-now, tfoot tr"));
     frame.scrollTop = now.offsetTop - frame.clientHeight / 2;
     buttons.forEach((one, k) => one.setAttribute("aria-disabled", String(k ? isOver : done < 2)));

@@ -40,6 +40,7 @@ export const mount = async (root, _options, place) => {
       let half = 0;
       while (left > 1e-9) left -= shares[t - half++];
       const back = half > 1 ? `${half} characters` : "character";
+      cells.forEach((cell, k) => cell.classList.toggle("told-half", k <= t && k > t - half));
       words.textContent = `after “${now}” expects “${show(network.expects[t])}” at ` +
         `${network.percent[t]}%; half of the color: the last ${back}`;
       told.push(`${words.previousElementSibling?.textContent}: ${words.textContent}.`);

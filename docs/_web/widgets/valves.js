@@ -29,7 +29,7 @@ const THICK = 28; // of a pipe
 const LONGEST = 40; // characters of a text
 
 /** @typedef {(gate: string, value: number) => void} OnGate */
-/** @typedef {{nodes: SVGElement[], set: (step: Step, byHand: boolean) => void}} Drawn */
+/** @typedef {{nodes: SVGElement[], set: (step: Step, byHand: boolean, isNew?: boolean) => void}} Drawn */
 
 /** A valve of a level pipe: the plate is lifted. @param {number} x @param {number} y */
 const gateAt = (x, y, /** @type {(gate: number) => void} */ onInput) =>
@@ -75,7 +75,7 @@ const drawLatch = (wide, onGate) => {
       ...values,
       ...comes,
     ],
-    set(step, byHand) {
+    set(step, byHand, isNew) {
       was.set(step.was);
       g.set(step.g);
       c.set(step.c);
@@ -83,8 +83,8 @@ const drawLatch = (wide, onGate) => {
       const squashed = Math.tanh(step.c);
       const flows = [[step.was, step.f], [step.g, step.i], [squashed, step.o]];
       flows.forEach(([value, gate], k) => {
-        all[k][0].set(value);
-        all[k][1].set(gate * value);
+        all[k][0].set(value, isNew);
+        all[k][1].set(gate * value, isNew);
         gates[k].set(gate, byHand);
         setText(words[k], small ? names[k][1] : `${names[k][1]} ${gateText(gate)}`);
         setText(values[k], small ? gateText(gate) : "");
@@ -147,16 +147,16 @@ const drawCounter = (wide, onGate) => {
       ...ends,
       ...comes,
     ],
-    set(step, byHand) {
+    set(step, byHand, isNew) {
       was.set(step.was);
       n.set(step.n);
       h.set(step.h);
-      past[0].set(step.was);
-      past[1].set(step.r * step.was);
-      kept[0].set(step.was);
-      kept[1].set(step.z * step.was);
-      taken[0].set(step.n);
-      taken[1].set((1 - step.z) * step.n);
+      past[0].set(step.was, isNew);
+      past[1].set(step.r * step.was, isNew);
+      kept[0].set(step.was, isNew);
+      kept[1].set(step.z * step.was, isNew);
+      taken[0].set(step.n, isNew);
+      taken[1].set((1 - step.z) * step.n, isNew);
       z.set(step.z, byHand);
       r.set(step.r, byHand);
       setText(words.z, `z ${gateText(step.z)}`);
@@ -186,7 +186,7 @@ const PARTS = {
       `${gateText(f)} · ${number(was)} + ${gateText(i)} · ${number(g)} = ${number(c)}`,
     task: "Press a letter and set its three valves. A letter has the same valves wherever it " +
       "stands. Can you keep the tank full from “(” on, and empty from “)” on?",
-    solved: "You did what the gates of an LSTM do.",
+    solved: "You did what the gates of an LSTM do. Compare with “the weights”.",
     kinds: "x, ( and )",
   },
   GRU: {
@@ -206,7 +206,7 @@ const PARTS = {
       `${gateText(1 - z)} · ${number(n)} + ${gateText(z)} · ${number(was)} = ${number(h)}`,
     task: "Press a letter and set its valve and its lid. Can you count the x since the last “;”, " +
       "and let “-” change nothing?",
-    solved: "You did what the gates of a GRU do.",
+    solved: "You did what the gates of a GRU do. Compare with “the weights”.",
     kinds: "x, ; and -",
   },
 };
@@ -253,7 +253,12 @@ export const mount = (root, options) => {
   const typed = field("Text", "", box, null, box);
   box.addEventListener("input", () => {
     text = knownPart(machine, box.value) || machine.text;
-    const message = text === box.value ? "" : `It knows only ${[...machine.chars].join(" ")}`;
+    const known = [...machine.chars].join(" ");
+    const message = text === box.value
+      ? ""
+      : box.value
+      ? `It knows only ${known}`
+      : `Type at least one of ${known}`;
     typed.error(message);
     at = Math.min(begins ? at : LONGEST, text.length - 1);
     steps.stop();
@@ -294,7 +299,7 @@ export const mount = (root, options) => {
     show: (n) => `${n}, “${show(text[n - 1] ?? "")}”`,
     onInput(n) {
       at = n - 1;
-      update();
+      update(true);
     },
   });
   const words = readout(root);
@@ -309,7 +314,9 @@ export const mount = (root, options) => {
     update();
   };
 
-  const update = () => {
+  /** @param {boolean} [isStep] a letter has just been read: first what was, then what becomes of it */
+  const update = (isStep = false) => {
+    picture.classList.toggle("play-stepping", isStep);
     const gates = gatesNow();
     const sums = sumsFrom(machine, byHand);
     const run = readWith(machine, text, gates, sums);
@@ -317,14 +324,14 @@ export const mount = (root, options) => {
     const verdict = part.judge(text, run, dash);
     const step = run[at];
     const char = text[at];
-    drawn.set(step, byHand);
+    drawn.set(step, byHand, isStep);
     for (const { gate, dial } of dials) {
       dial.set(Number(step[gate].toFixed(3)));
       dial.disable(!byHand);
     }
     steps.set(at + 1);
     const all = new Set(text).size === machine.chars.length;
-    const praise = all ? part.solved : `Right so far. Try a text with ${part.kinds}.`;
+    const praise = all ? `Solved! ${part.solved}` : `Right so far. Try a text with ${part.kinds}.`;
     const here = `At “${char}”: ${part.now(step)}.`;
     const end = begins || byHand ? text.length : at + 1; // what comes after is to be guessed
     const says = end < text.length
@@ -353,6 +360,7 @@ export const mount = (root, options) => {
     picture.setAttribute("aria-label", here);
     words.set(`${here} ${says}`);
     words.element.classList.toggle("play-right", verdict.right && end === text.length);
+    line.element.classList.toggle("play-solved", byHand && all && verdict.right);
   };
 
   root.append(

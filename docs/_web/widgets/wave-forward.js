@@ -2,7 +2,7 @@
 import { number, show } from "../core/formats.js";
 import { givenNetwork } from "../core/unit-sum.js";
 import { largestGap, readLine, stateAfter } from "../core/wave.js";
-import { el, svg } from "../ui/elements.js";
+import { el, keep, put, setText, svg } from "../ui/elements.js";
 import { check, choice } from "../ui/fields.js";
 import { boxLine } from "../ui/line.js";
 import { player } from "../ui/player.js";
@@ -48,13 +48,16 @@ const statePlane = () => {
   return {
     element,
     /**
-     * @param {ArrayLike<number>[]} states the start, and one for each letter
+     * @param {ArrayLike<number>[]} states the start, and one for each letter that was read
      * @param {string[]} letters @param {[number, number] | null} pair two steps with one letter
      */
     update(states, letters, pair) {
       const places = states.map((state) => [x(state[0]), y(state[1])]);
       const way = (/** @type {number[][]} */ list) => list.length ? `M${list.join("L")}` : "";
-      path.setAttribute("d", way(places));
+      // What is still to come waits at the last place: from there it sets out.
+      const here = places[places.length - 1];
+      const all = ["", ...letters].map((_, k) => places[k] ?? here);
+      path.setAttribute("d", way(all));
       twins.setAttribute("d", way(pair ? pair.map((t) => places[t + 1]) : []));
       // Two letters that led to one place have one label.
       const [one, two] = pair ? pair.map((t) => String(places[t + 1])) : ["", "-"];
@@ -63,23 +66,18 @@ const statePlane = () => {
         if (one !== two || !pair?.includes(k - 1)) return letter;
         return k - 1 === pair[0] ? "" : `${letter}, ${letter}`;
       };
-      points.replaceChildren(
-        ...places.map(([cx, cy], k) => {
-          const last = k === places.length - 1;
-          const lower = k > 0 && states[k][1] < states[k - 1][1];
-          return svg(
-            "g",
-            { class: last ? "play-wave-last" : null },
-            svg("circle", { cx, cy, r: last ? 7 : 5 }),
-            words(
-              cx + (k ? 12 : -12),
-              cy + (lower ? 18 : -8),
-              label(k),
-              k ? "start" : "end",
-            ),
-          );
-        }),
-      );
+      const point = () => svg("g", {}, svg("circle", {}), svg("text", {}));
+      keep(points, all.length, point).forEach((one, k) => {
+        const [circle, word] = one.children;
+        const last = k === places.length - 1;
+        const isThere = k < places.length;
+        const lower = k > 0 && isThere && states[k][1] < states[k - 1][1];
+        one.setAttribute("class", `${last ? "play-wave-last" : ""}${isThere ? "" : " play-gone"}`);
+        one.style.transform = `translate(${all[k].map((at) => `${at}px`).join(", ")})`;
+        put(circle, { r: last ? 7 : 5 });
+        put(word, { x: k ? 12 : -12, y: lower ? 18 : -8, "text-anchor": k ? "start" : "end" });
+        setText(word, isThere ? label(k) : "");
+      });
     },
   };
 };
@@ -97,8 +95,8 @@ export const states = (root, options) => {
     rows: [
       { name: "letters", kind: "boxes", color: "input", title: "reads" },
       { name: "state", kind: "heat", names: ["unit 0", "unit 1"] },
-      { name: "unit 0", kind: "words", title: "unit 0" },
-      { name: "unit 1", kind: "words", title: "unit 1" },
+      { name: "unit 0", kind: "words", title: "unit 0 is", longest: 6 },
+      { name: "unit 1", kind: "words", title: "unit 1 is", longest: 6 },
     ],
     widest: 62,
     onPick: (/** @type {number} */ k) => steps.jump(k + 1),
@@ -174,17 +172,18 @@ export const padding = (root, options) => {
   const T = Math.max(...texts.map((text) => text.length));
   const read = (/** @type {string} */ text) =>
     readLine({ text, order, cell: "RNN", hidden: Number(options.get("hidden")), seed: 0 });
+  const zeros = new Float64Array(Number(options.get("hidden")));
   const batch = texts.map((text) => {
     const dots = dot.repeat(T - text.length);
     const alone = read(text);
     return {
       text,
+      alone: [zeros, ...Array.from(text, (_, t) => stateAfter(alone, t))], // after so many letters
       end: stateAfter(alone, text.length - 1), // where its last letter leads
       right: read(text + dots),
       left: read(dots + text),
     };
   });
-  const zeros = new Float64Array(batch[0].end.length);
   /** @type {Way} */
   let way = "right";
   let step = 0;
@@ -194,6 +193,14 @@ export const padding = (root, options) => {
     rows: batch.flatMap(({ text }) => [
       { name: text, kind: "boxes", color: "input", title: text },
       { name: `${text}, states`, kind: "heat", names: Array.from(zeros, (_, k) => `unit ${k}`) },
+      {
+        name: `${text}, off`,
+        kind: "bars",
+        color: "blame",
+        height: 26,
+        most: 0.7,
+        ticks: [[0, "off"]],
+      },
     ]),
     widest: 62,
     onPick: (/** @type {number} */ k) => steps.jump(k + 1),
@@ -267,6 +274,8 @@ export const padding = (root, options) => {
       const dots = dot.repeat(T - row.text.length);
       const cells = [...(way === "left" ? dots + row.text : row.text + dots)];
       const isLetter = cells.map((cell) => cell !== dot);
+      const lettersBy = (/** @type {number} */ t) =>
+        isLetter.slice(0, t + 1).filter(Boolean).length;
       rows[row.text] = {
         texts: cells,
         fills: cells.map((_, t) => t < step && (isLetter[t] || way !== "packed") ? 1 : 0),
@@ -274,6 +283,10 @@ export const padding = (root, options) => {
       };
       const shown = cells.map((_, t) => t < step ? stateOf(row, t + 1) : zeros);
       rows[`${row.text}, states`] = { values: asRows(shown), scale: 1 };
+      const gaps = shown.map((state, t) =>
+        t < step ? largestGap(state, row.alone[lettersBy(t)]) : 0
+      );
+      rows[`${row.text}, off`] = { values: gaps.map((gap) => gap > 1e-9 ? gap : null) };
     }
     line.update({ count: T, at: step - 1, label: told, ...rows });
     said.set(told);

@@ -4,7 +4,7 @@
 import { number, show } from "../core/formats.js";
 import { givenNetwork } from "../core/unit-sum.js";
 import { addShares, evenBlame, inputLengths, readLine, sharesOf, stateGaps } from "../core/wave.js";
-import { el, setText } from "../ui/elements.js";
+import { el, isCalm, setText, withIndices } from "../ui/elements.js";
 import { button, choice, slider } from "../ui/fields.js";
 import { boxLine } from "../ui/line.js";
 import { player } from "../ui/player.js";
@@ -16,6 +16,7 @@ import { padding, states, vector } from "./wave-forward.js";
 /** @typedef {(root: HTMLElement, options: URLSearchParams) => void} Show */
 
 const HIDDEN = 32;
+const PACE = 28; // milliseconds from a letter to the one before
 const SEEDS = 20;
 const [LEAST, MOST] = [1e-12, 1e4]; // the scale of the blame
 
@@ -45,9 +46,12 @@ const reach = (root, options) => {
   let net = readLine(how);
   /** @type {number[]} */
   let shares = [];
+  /** The shares before the last change, as strokes. @type {(number | null)[]} */
+  let before = [];
 
   const line = boxLine({
     label: "The letters that the network reads",
+    pace: PACE,
     rows: [
       { name: "letters", kind: "boxes", color: "blame" },
       {
@@ -72,7 +76,7 @@ const reach = (root, options) => {
     most: at,
     value: 0,
     show: String,
-    pace: 28,
+    pace: PACE,
     onInput(value) {
       back = value;
       draw();
@@ -147,12 +151,13 @@ const reach = (root, options) => {
       flag: "mistake",
       label: told,
       letters: { texts: letters, fills: seen.map((share) => strength(share ?? 0, 12)) },
-      blame: { values: seen },
+      blame: { values: seen, before },
     });
     said.set(told);
   };
   /** Another network: the whole way back is seen at once. @param {Partial<typeof how>} changes */
   const change = (changes) => {
+    before = shares.map((share, t) => t <= at ? share : null);
     net = readLine(Object.assign(how, changes));
     compute();
     play.jump(at);
@@ -161,6 +166,7 @@ const reach = (root, options) => {
   const pick = (k) => {
     play.stop();
     at = k;
+    before = [];
     place.set(at + 1);
     play.most(at);
     compute();
@@ -208,7 +214,7 @@ const sharing = (root, options) => {
         most: 1,
         ticks: [[0, "0"], [1, "1"]],
       },
-      { name: "numbers", kind: "words" },
+      { name: "numbers", kind: "words", longest: 5 },
     ],
     widest: 62,
     onPick: (/** @type {number} */ k) => pick(k),
@@ -219,7 +225,12 @@ const sharing = (root, options) => {
     rows: [
       { name: "letters", kind: "boxes", color: "input" },
       { name: "gradient", kind: "heat", names: units },
-      ...units.map((name) => ({ name, kind: /** @type {const} */ ("words"), title: name })),
+      ...units.map((name) => ({
+        name,
+        kind: /** @type {const} */ ("words"),
+        title: `${name} is`,
+        longest: 6,
+      })),
     ],
   });
   const play = player({
@@ -227,10 +238,11 @@ const sharing = (root, options) => {
     most: T,
     value: 0,
     show: String,
-    pace: 700,
+    pace: 900,
     onInput(value) {
+      const isStep = value === given + 1;
       given = value;
-      draw();
+      draw(isStep);
     },
   });
   const place = slider({
@@ -242,8 +254,35 @@ const sharing = (root, options) => {
     onInput: (k) => pick(Number(k) - 1),
   });
   const said = readout(root);
+  /** Ends the flight of a share. @type {(() => void) | null} */
+  let land = null;
+  /**
+   * Let a share fly from its bar to its column, which then receives it.
+   * @param {number} from @param {number} to @param {string} text @param {() => void} receive
+   */
+  const fly = (from, to, text, receive) => {
+    const chip = el("b", { class: "play-chip", "aria-hidden": "true" }, text);
+    root.append(chip);
+    const box = root.getBoundingClientRect();
+    const bar = line.element.querySelectorAll(".play-row-bars rect")[from];
+    const column = columns.element.querySelectorAll(".play-row-boxes rect")[to];
+    const frames = [bar, column].map((end) => {
+      const { left, width, top } = end.getBoundingClientRect();
+      const [x, y] = [left + width / 2 - box.left, top - box.top];
+      return { transform: `translate(${x}px, ${y}px) translate(-50%, -100%)` };
+    });
+    const way = chip.animate(frames, { duration: 500, easing: "ease-in-out" });
+    way.onfinish = () => land?.();
+    land = () => {
+      land = null;
+      chip.remove();
+      receive();
+    };
+  };
 
-  const draw = () => {
+  /** @param {boolean} [isStep] one more share has been given */
+  const draw = (isStep = false) => {
+    land?.();
     const { shares, lengths } = sharesOf(net, at, blame);
     const now = at - given + 1; // the step that gave the last share
     const seen = lengths.map((length, t) => t <= at && t >= now ? length : null);
@@ -266,21 +305,24 @@ const sharing = (root, options) => {
       lengths: { values: seen },
       numbers: { texts: seen.map((length) => length === null ? "" : number(length)) },
     });
-    columns.update({
-      count: V,
-      at: given ? column : -1,
-      label: `The gradient of W_ih so far: ${
-        chars.map((char, v) => `${show(char)} ${columnOf(v)}`).join(", ")
-      }`,
-      letters: { texts: chars.map(show) },
-      gradient: { values: sum, scale: 1 },
-      ...Object.fromEntries(
-        units.map((name, k) => [
-          name,
-          { texts: chars.map((_, v) => number(sum[k * V + v])) },
-        ]),
-      ),
-    });
+    const receive = () =>
+      columns.update({
+        count: V,
+        at: given ? column : -1,
+        label: `The gradient of W_ih so far: ${
+          chars.map((char, v) => `${show(char)} ${columnOf(v)}`).join(", ")
+        }`,
+        letters: { texts: chars.map(show) },
+        gradient: { values: sum, scale: 1 },
+        ...Object.fromEntries(
+          units.map((name, k) => [
+            name,
+            { texts: chars.map((_, v) => number(sum[k * V + v])) },
+          ]),
+        ),
+      });
+    if (isStep && !isCalm()) fly(now, column, vector(shares[now]), receive);
+    else receive();
     said.set(told);
   };
   /** @param {number} k */
@@ -294,7 +336,11 @@ const sharing = (root, options) => {
   root.append(
     el("p", { class: "play-note" }, "Press a letter: there the network makes its mistake."),
     line.element,
-    el("p", { class: "play-note" }, "The gradient of W_ih, one column for each letter:"),
+    el(
+      "p",
+      { class: "play-note" },
+      ...withIndices("The gradient of W_ih, one column for each letter:"),
+    ),
     columns.element,
     said.element,
     el("div", { class: "play-two" }, play.element, place.element),
@@ -345,11 +391,11 @@ const cutting = (root, options) => {
     const end = `“${letters[last]}”`;
     const trace = `changes the state at the ${end} by ${rough(traces[last])}`;
     const reached = cut === last
-      ? `does not leave the ${end}`
+      ? `stays at the ${end}`
       : `reaches back ${stepsBack(last - cut)} from the ${end}`;
     const told = cut
-      ? `Cut before letter ${cut + 1}: the gradient ${reached} and is exactly 0 before that. ` +
-        `The key still ${trace}, as without a cut.`
+      ? `Cut before letter ${cut + 1}: the gradient ${reached}. At every letter before it, it is ` +
+        `exactly 0. The key still ${trace}, as without a cut.`
       : `No cut: the gradient at the key is ${rough(sizes[0])}, and the key ${trace}.`;
     line.update({
       count: letters.length,

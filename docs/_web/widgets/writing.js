@@ -11,6 +11,7 @@ const LENGTH = 120;
 const LINES = 3; // texts that stay, so that the reader can compare them
 const PAUSE = 30; // milliseconds between letters, where it writes many
 const FLIGHT = 700; // milliseconds from the bar to the input
+const WAIT = 350; // milliseconds in which one sees where the number fell
 const LABELED = 0.035; // as in writing.py
 
 /** @param {HTMLElement} root @param {URLSearchParams} _options @param {Element} place */
@@ -65,8 +66,9 @@ export const mount = async (root, _options, place) => {
     written.textContent = drawnText();
     again.disabled = !writer.drawn.length;
     const nats = entropy(p);
-    const unsure = `“${show(chars[ranks[0]])}” is the likeliest, with ${number(p[ranks[0]])}. ` +
-      `The network is as unsure as between ${number(Math.exp(nats), 2)} equally likely ` +
+    const likeliest = `“${show(chars[ranks[0]])}” is the likeliest, with ${number(p[ranks[0]])}. `;
+    const unsure = `${words ? "After it, " : ""}${likeliest}The network is as unsure as between ` +
+      `${number(Math.exp(nats), 2)} equally likely ` +
       `characters: ${number(nats / Math.LN2, 2)} bits.`;
     part("says").textContent = words + unsure;
     return words + unsure;
@@ -78,9 +80,12 @@ export const mount = async (root, _options, place) => {
     const tau = `τ = ${number(temperature, 2)}`;
     if (used.at(-1) !== tau) used.push(tau);
     needle.style.left = `${100 * drawn.u}%`;
+    needle.dataset.u = number(drawn.u);
     needle.classList.add("writing-fallen");
     segments[drawn.id].classList.add("writing-drawn");
-    return { ...drawn, words: `${number(drawn.u)} falls on “${show(chars[drawn.id])}”. ` };
+    const char = `“${show(chars[drawn.id])}”`;
+    const how = temperature ? `${number(drawn.u)} fell on ${char}` : `At τ = 0 it takes ${char}`;
+    return { ...drawn, words: `${how}. ` };
   };
 
   /** Let a letter fly from the needle to the input, below everything. @param {number} id */
@@ -95,7 +100,8 @@ export const mount = async (root, _options, place) => {
     const [x, X, low] = [from.left, to.left + to.width / 2, back.top + back.height / 2];
     part("loop").append(flying);
     const path = [at(x, from.bottom), at(x, low), at(X, low), at(X, to.top + to.height / 2)];
-    flying.animate(path, { duration: FLIGHT, easing: "ease-in-out" }).onfinish = () => land?.();
+    const how = { delay: WAIT, duration: FLIGHT, easing: "ease-in-out" };
+    flying.animate(path, { ...how, fill: "backwards" }).onfinish = () => land?.();
     return flying;
   };
 
@@ -126,6 +132,7 @@ export const mount = async (root, _options, place) => {
     clearTimeout(timer);
     if (timer) keep();
     timer = 0;
+    view.classList.remove("writing-fast");
     many.textContent = `Write ${LENGTH}`;
   };
 
@@ -141,6 +148,7 @@ export const mount = async (root, _options, place) => {
 
   const write = () => {
     timer = 1;
+    view.classList.add("writing-fast");
     const { id, words } = fall();
     writer.read(id);
     const more = writer.drawn.length < LENGTH;
