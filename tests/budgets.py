@@ -31,7 +31,7 @@ BUDGETS = {
     # valves 6,500, and 19,000 the readers, most of it their networks. Look inside, with what
     # trains a network in other chapters, took 5,500, and two texts for the valves 1,200. Four
     # figures and five parts.
-    "chapter": Budget("learn/*", "learn/gates.html", 41_000, 145_000, 27),
+    "chapter": Budget("learn/*", "learn/gates.html", 41_000, 146_500, 27),
     "fix": Budget("fix/*", "fix/expected-hidden-size.html", 23_000, 64_500, 16),
     "questions": Budget("questions/*", "questions/shapes.html", 27_000, 55_200, 12),
     "gallery": Budget("gallery/*", "gallery/limits/gradient_flow.html", 13_000, 88_500, 21),
