@@ -45,7 +45,10 @@ def told():
             same = (states.argmax(1) == says).sum()
             like = f"The highest unit is that of the letter said at {same} of 21 steps."
             if head:
-                like = like.replace("said at ", "said at only ")[:-1] + "; guessing would give about 2."
+                like = (
+                    like.replace("said at ", "said at only ")[:-1]
+                    + "; guessing would give about 2."
+                )
             side = "below" if loss < loss_floor(10) else "above"
             found[head, epoch] = (
                 (
