@@ -12,6 +12,7 @@ import pytest
 import cells
 import charseq
 import course_map
+import course_pages
 import course_table
 import equations
 
@@ -91,7 +92,21 @@ def test_a_chapter_needs_only_what_comes_before_it():
     for at, chapter in enumerate(TABLE.values()):
         assert {*chapter.needs} <= {*pages[:at]}, chapter.page
     for path in course_table.table()[1]:
-        assert path["pages"] == sorted(path["pages"], key=pages.index), path["title"]
+        stops = [stop.page for stop in path["stops"] if stop.page in TABLE]
+        assert stops == sorted(stops, key=pages.index), path["title"]
+
+
+def test_an_hours_path_takes_an_hour_and_has_rings_on_the_map():
+    [hour] = [path for path in course_table.table()[1] if path.get("on_map")]
+    assert 45 <= sum(stop.takes for stop in hour["stops"]) <= 60
+    told = course_pages.path_entry(hour)
+    assert told.startswith("The short path, an hour\n: ")
+    assert "{doc}`1 RNN </learn/recurrence>` (to its equation)" in told
+    assert "[Train your own text](/use/command-line.md#train)" in told
+    drawn = course_map.map_html(str)
+    ringed = re.findall(r'map-stop" data-page="([^"]+)"', drawn)
+    assert ringed == [stop.page for stop in hour["stops"] if stop.page in TABLE]
+    assert drawn.count("Ringed numbers: an hour’s path.") == 2  # for a mouse, and for a finger
 
 
 @pytest.mark.parametrize("layout", [course_map.WIDE, course_map.TALL])

@@ -110,14 +110,15 @@ def map_html(uri_of):
     sizes = [(layout[0], height(*layout)) for layout in (WIDE, TALL)]
     layouts = list(zip((WIDE, TALL), sizes, ("xywh", "abcd"), strict=True))
     at = {layout: boxes(*layout) for layout in (WIDE, TALL)}
-    listed = []
+    listed, marked = [], {s.page for p in table()[1] if p.get("on_map") for s in p["stops"]}
     for part in table()[0]:
         links = []
         for chapter in part["chapters"]:
             style = "".join(percent(at[la][chapter.page], *size, n) for la, size, n in layouts)
             number = f"<b>{chapter.number}</b> " if chapter.number else ""
+            ring = " map-stop" if chapter.page in marked else ""
             links.append(
-                f'<li style="{style}"><a class="map-place" data-page="{chapter.page}"'
+                f'<li style="{style}"><a class="map-place{ring}" data-page="{chapter.page}"'
                 f' data-title="{chapter.title}" href="{uri_of(chapter.page)}">{number}<span>'
                 f"{typeset(chapter.label)}</span></a>"
                 f'<p class="map-question">{as_html(chapter.question)}</p></li>'
@@ -132,14 +133,16 @@ def map_html(uri_of):
         f'<svg class="{name}" viewBox="0 0 {w} {h}" aria-hidden="true">{drawing(*layout)}</svg>'
         for (layout, (w, h), _), name in zip(layouts, ("map-wide", "map-tall"), strict=True)
     )
+    names = [typeset(path["on_map"]) for path in table()[1] if path.get("on_map")]
+    ringed = "".join(f" Ringed numbers: {name}." for name in names)
     ratios = "".join(f"--{n}:{w}/{h};" for n, (w, h) in zip(("wide", "tall"), sizes, strict=True))
     return (
         '<nav class="map-frame wide on-screen" aria-label="Map of the course">'
         f'<div class="map" style="{ratios}">'
         f'<svg class="map-defs" aria-hidden="true"><defs>{definitions()}</defs></svg>{drawings}'
         f"{''.join(listed)}"
-        '<p class="map-hint">Point at a chapter to see its question.</p>'
-        '<p class="map-hint">Press a chapter to open it.</p></div></nav>\n'
+        f'<p class="map-hint">Point at a chapter to see its question.{ringed}</p>'
+        f'<p class="map-hint">Press a chapter to open it.{ringed}</p></div></nav>\n'
     )
 
 

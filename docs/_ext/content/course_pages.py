@@ -74,9 +74,8 @@ class CourseList(FromTable):
 
 
 def path_entry(path):
-    pages = [chapters()[page] for page in path["pages"]]
-    links = ", ".join(f"{{doc}}`{c.short} </{c.page}>`" for c in pages)
-    hours = round(sum(c.minutes for c in pages) / 60)
+    links = ", ".join(stop.link for stop in path["stops"])
+    hours = round(sum(stop.takes for stop in path["stops"]) / 60)
     time = f"about {hours} hours" if hours > 1 else "an hour"
     return f"{path['title']}, {time}\n: {path['says']}: {links}."
 

@@ -28,6 +28,28 @@ class Chapter(NamedTuple):
         return f"{self.number} {self.label}" if self.number else self.label
 
 
+class Stop(NamedTuple):
+    """Where a path through the course stops: at a chapter, a part of one, or another page."""
+
+    page: str
+    part: str = ""  # what to read there, if it isn't all
+    section: str = ""
+    minutes: int = 0  # 0 for those of the chapter
+    label: str = ""  # the name of what is no chapter
+
+    @property
+    def link(self):
+        name = self.label or chapters()[self.page].short
+        link = f"{{doc}}`{name} </{self.page}>`"
+        if self.section:
+            link = f"[{name}](/{self.page}.md#{self.section})"
+        return f"{link} ({self.part})" if self.part else link
+
+    @property
+    def takes(self):
+        return self.minutes or chapters()[self.page].minutes
+
+
 @cache
 def table(docs=DOCS):
     """Return the parts and the paths, with each chapter in full."""
@@ -42,6 +64,9 @@ def table(docs=DOCS):
             number += "place" in about
             about |= {"title": typeset(title), "question": typeset(question)}
             part["chapters"][at] = Chapter(**about, number=number if "place" in about else 0)
+    for path in listed.get("path", ()):
+        told = [{"page": stop} if isinstance(stop, str) else stop for stop in path["stops"]]
+        path["stops"] = [Stop(**stop) for stop in told]
     return [p for p in listed.get("part", ()) if p["chapters"]], listed.get("path", [])
 
 
