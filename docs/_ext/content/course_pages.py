@@ -97,7 +97,8 @@ def begin_chapter(app, doctree):
             "", nodes.inline("", name), reftype="doc", refdomain="std",
             reftarget=f"/{page}", refdoc=docname, refexplicit=True, refwarn=True,
         )  # fmt: skip
-    line += nodes.Text(f"{'. About' if chapter.needs else 'About'} {chapter.minutes} minutes.")
+    about = ". About" if chapter.needs else "About"
+    line += nodes.Text(f"{about} {chapter.minutes} minutes, without the exercises.")
     question.parent.insert(question.parent.index(question) + 1, line)
 
 

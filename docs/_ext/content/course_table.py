@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from reading_time import minutes
+
 DOCS = Path(__file__).parents[2]
 
 
@@ -63,6 +65,7 @@ def table(docs=DOCS):
             question = re.search(r"^\*([^*\n]+)\*$", text, re.M)[1]
             number += "place" in about
             about |= {"title": typeset(title), "question": typeset(question)}
+            about["minutes"] = minutes(text)
             part["chapters"][at] = Chapter(**about, number=number if "place" in about else 0)
     for path in listed.get("path", ()):
         told = [{"page": stop} if isinstance(stop, str) else stop for stop in path["stops"]]
