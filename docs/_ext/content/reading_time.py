@@ -1,7 +1,7 @@
 """How many minutes a chapter takes to read, counted on its source, without its exercises.
 
-The two rates are those that fit best, by least squares, what two readers needed for twenty chapters.
-Fifteen of the twenty come out within a quarter of it.
+The two rates are those that fit best, by least squares, what two readers needed for twenty
+chapters. Fifteen of the twenty come out within a quarter of it.
 """
 
 import re
@@ -10,7 +10,8 @@ WORDS = 90  # of prose that argues, in a minute
 TOKENS = 115  # of code that is shown
 
 FENCE = re.compile(
-    r"^(?P<fence>`{3,}|:{3,}) *\{?(?P<name>[\w-]*)\}?(?P<body>[^\n]*\n.*?)^(?P=fence) *$", re.M | re.S
+    r"^(?P<fence>`{3,}|:{3,}) *\{?(?P<name>[\w-]*)\}?(?P<body>[^\n]*\n.*?)^(?P=fence) *$",
+    re.M | re.S,
 )
 FOLDED = ("dropdown", "exercise", "solution", "admonition")
 HIDDEN = re.compile(r"tags: \[.*(?:hide-input|hide-cell|remove-)")
