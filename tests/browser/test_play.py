@@ -737,9 +737,9 @@ def test_without_scripts_the_page_shows_the_run_as_a_table(browser, site):
 
 def test_a_part_whose_script_fails_leaves_its_fallback(browser, site):
     page = browser.new_page()
-    page.route("**/paths-scrubber.js*", lambda route: route.abort())
-    page.goto((site / "learn/ceiling.html").as_uri())
-    with page.expect_event("requestfailed", lambda request: "/paths-scrubber.js" in request.url):
+    page.route("**/scrubber-paths.js*", lambda route: route.abort())
+    with page.expect_event("requestfailed", lambda request: "/scrubber-paths.js" in request.url):
+        page.goto((site / "learn/ceiling.html").as_uri())  # the part is near from the start
         page.locator("[data-play='scrubber']").scroll_into_view_if_needed()
     let_the_page_act(page)
     assert page.get_by_text("learned leep learneng").last.is_visible()
@@ -747,13 +747,13 @@ def test_a_part_whose_script_fails_leaves_its_fallback(browser, site):
 
 
 @pytest.mark.parametrize(
-    ("chapter", "at", "said"),
+    ("chapter", "at", "epochs", "last"),
     [
-        ("learn/train.html", "50 of 50, loss 0.929", "learnid leep learning"),
-        ("learn/ceiling.html", "40 of 50, loss 0.952", "learnid leep learning"),
+        ("learn/train.html", 50, 50, LOG.splitlines()[-1]),
+        ("learn/ceiling.html", 50, 300, "epoch 300  loss:0.873  prediction:learnid deep learning"),
     ],
 )
-def test_a_chapters_scrubber_loads_when_it_comes_near(play, quiet, chapter, at, said):
+def test_a_chapters_scrubber_loads_when_it_comes_near(play, quiet, chapter, at, epochs, last):
     quiet.set_viewport_size({"width": 1300, "height": 100})  # no part is near its first screen
     page = play(page=chapter, ready="[data-play]")
     # Observers are told in the order in which they were made: first that of load-when-near.js.
@@ -767,13 +767,15 @@ def test_a_chapters_scrubber_loads_when_it_comes_near(play, quiet, chapter, at, 
     scrubber = page.locator("[data-play='scrubber']").first
     scrubber.scroll_into_view_if_needed()
     page.locator(".play-says").first.wait_for()
-    assert (epoch(scrubber), says(page)) == (at, said)
+    assert epoch(scrubber) == f"{at} of {epochs}, loss 0.929"
+    assert says(scrubber) == "learnid leep learning"
     scrubber.get_by_role("slider", name="Epoch").press("Home")
-    assert epoch(scrubber) == "1 of 50, loss 2.447"
+    assert epoch(scrubber) == f"1 of {epochs}, loss 2.447"
     link = scrubber.get_by_role("link", name="Change this run in the playground")
     link.click()
     page.wait_for_selector(".play-verdict b")
-    assert log(page) == LOG
+    assert log(page).splitlines()[-1] == last
+    assert (log(page) == LOG) is (epochs == 50)
 
 
 def test_pages_without_a_part_load_nothing_of_it(pages):

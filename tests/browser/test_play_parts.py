@@ -868,16 +868,17 @@ def test_a_picture_has_a_name_before_there_is_anything_to_draw():
 
 
 @pytest.mark.parametrize(
-    ("name", "says"),
+    ("name", "play", "says"),
     [
-        ("shapes.html", ["weight_ih_l0", "(2, 4)", "(D*L, B, H)", "(B, T, H)"]),
-        ("learn/ceiling.html", ["0.797", "1.803", "two mistakes"]),
+        ("shapes.html", "explorer", ["weight_ih_l0", "(2, 4)", "(D*L, B, H)", "(B, T, H)"]),
+        ("learn/ceiling.html", "paths", ["0.797", "1.803", "two mistakes"]),
+        ("learn/ceiling.html", "scrubber", ["138", "learnid deep learning"]),
     ],
 )
-def test_without_scripts_a_table_stands_in_the_parts_place(browser, site, name, says):
+def test_without_scripts_a_table_stands_in_the_parts_place(browser, site, name, play, says):
     page = browser.new_page(java_script_enabled=False)
     page.goto((site / name).as_uri())
-    fallback = page.locator(".play-fallback").first
+    fallback = page.locator(f"[data-play='{play}'] .play-fallback")
     assert fallback.is_visible()
     assert fallback.locator("tbody tr").count() >= 4
     assert all(text in fallback.inner_text() for text in says)
