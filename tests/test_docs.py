@@ -106,7 +106,7 @@ def test_an_hours_path_takes_an_hour_and_has_rings_on_the_map():
     drawn = course_map.map_html(str)
     ringed = re.findall(r'map-stop" data-page="([^"]+)"', drawn)
     assert ringed == [stop.page for stop in hour["stops"] if stop.page in TABLE]
-    assert drawn.count("Ringed numbers: an hour’s path.") == 2  # for a mouse, and for a finger
+    assert drawn.count("Double rings: an hour’s path.") == 2  # for a mouse, and for a finger
 
 
 @pytest.mark.parametrize("layout", [course_map.WIDE, course_map.TALL])

@@ -134,7 +134,7 @@ def map_html(uri_of):
         for (layout, (w, h), _), name in zip(layouts, ("map-wide", "map-tall"), strict=True)
     )
     names = [typeset(path["on_map"]) for path in table()[1] if path.get("on_map")]
-    ringed = "".join(f" Ringed numbers: {name}." for name in names)
+    ringed = "".join(f" Double rings: {name}." for name in names)
     ratios = "".join(f"--{n}:{w}/{h};" for n, (w, h) in zip(("wide", "tall"), sizes, strict=True))
     return (
         '<nav class="map-frame wide on-screen" aria-label="Map of the course">'
