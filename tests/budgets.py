@@ -40,7 +40,7 @@ BUDGETS = {
     "glossary": Budget("glossary.html", "glossary.html", 14_000, 77_500, 13),
     # Whoever opens it wants to search, so it loads the index at once. MiniSearch's has 23,000 bytes
     # more than ours had, since it counts each word by the field where it is, and itself has 7,000.
-    "search": Budget("search.html", "search.html", 6_500, 306_500, 15),
+    "search": Budget("search.html", "search.html", 6_500, 308_500, 15),
     # Its tables, and what the words in them mean: axe, autograd, central differences.
     "proof": Budget("proof.html", "proof.html", 12_000, 77_000, 13),
     "other": Budget("*", "notation.html", 28_500, 77_500, 13),
