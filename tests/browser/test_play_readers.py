@@ -26,7 +26,8 @@ def opened(quiet, site):
     def at(page):
         quiet.goto((site / "learn" / f"{page}.html").as_uri())
         quiet.locator('[data-play="readers"]').scroll_into_view_if_needed()
-        quiet.locator(".play-readers .play-row-bars rect").first.wait_for()
+        quiet.locator(".play-readers .play-row-boxes rect").first.wait_for()
+        quiet.get_by_role("slider", name="letters read").press("End")
         return quiet
 
     return at

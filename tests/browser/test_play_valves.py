@@ -52,7 +52,7 @@ def test_a_reader_holds_a_bit_with_the_keys_of_three_sliders(opened):
         dial(part, "character").press("End" if place == "x" else "ArrowRight")
     assert wrong(part) == []
     praise = "Solved! You did what the gates of an LSTM do. Compare with “the weights”."
-    assert said(part).endswith(praise)
+    assert said(part).startswith(praise)
     assert part.locator(".play-solved").count() == 1
     part.get_by_label("Text").fill("(xx")
     assert said(part).endswith("Right so far. Try a text with x, ( and ).")

@@ -46,6 +46,7 @@ export const mount = async (root) => {
     const { passage: { text, before: shown, table, network }, counts, tried } = game;
     const done = counts.length;
     const mine = paid(counts, prices);
+    const sofar = tried.length ? prices[Math.min(tried.length, prices.length) - 1] : null;
     const isOver = given > 0 || done === text.length;
     const known = Array.from(text, (_, k) => k < done || k < given);
     before.textContent = `${shown.replace(/\n/g, " ")}…`;
@@ -56,7 +57,7 @@ export const mount = async (root) => {
         texts: Array.from(text, (char, k) => known[k] ? show(char) : ""),
         off: known.map((is, k) => !is || k >= done),
       },
-      you: { values: known.map((_, k) => mine[k] ?? null) },
+      you: { values: known.map((_, k) => mine[k] ?? (k === done && !isOver ? sofar : null)) },
       table: { values: known.map((is, k) => is ? table.bits[k] : null) },
       network: { values: known.map((is, k) => is ? network.bits[k] : null) },
     });

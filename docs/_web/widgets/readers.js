@@ -43,7 +43,7 @@ export const mount = async (root, options) => {
   const generator = new Generator(0);
   const letters = new Int32Array(LONGEST);
   let T = matchMedia("(max-width: 40rem)").matches ? 16 : Number(options.get("length") ?? 40);
-  let [place, capital, done] = [0, 0, T]; // where the capital is, which one, and how many are read
+  let [place, capital, done] = [0, 0, 0]; // where the capital is, which one, and how many are read
   /** @type {[string, Reading][]} */
   let readings = [];
 
@@ -158,7 +158,7 @@ export const mount = async (root, options) => {
     label: "letters read",
     least: 0,
     most: T,
-    value: T,
+    value: 0,
     pace: 70,
     onInput(n) {
       done = n;

@@ -331,12 +331,14 @@ export const mount = (root, options) => {
     }
     steps.set(at + 1);
     const all = new Set(text).size === machine.chars.length;
-    const praise = all ? `Solved! ${part.solved}` : `Right so far. Try a text with ${part.kinds}.`;
+    const isRight = byHand && verdict.right && text.length > 0;
+    const praise = isRight && all ? `Solved! ${part.solved} ` : "";
+    const more = isRight && !all ? ` Right so far. Try a text with ${part.kinds}.` : "";
     const here = `At “${char}”: ${part.now(step)}.`;
     const end = begins || byHand ? text.length : at + 1; // what comes after is to be guessed
     const says = end < text.length
       ? `What will the ${part.heat[1]} be after the next “${text[end]}”?`
-      : verdict.says + (byHand && verdict.right ? ` ${praise}` : "");
+      : verdict.says + more;
     /** @type {<T>(values: T[], none: T) => T[]} */
     const upTo = (values, none) => values.map((value, t) => (t < end ? value : none));
     const strips = Object.fromEntries(
@@ -358,7 +360,7 @@ export const mount = (root, options) => {
       },
     });
     picture.setAttribute("aria-label", here);
-    words.set(`${here} ${says}`);
+    words.set(`${praise}${here} ${says}`);
     words.element.classList.toggle("play-right", verdict.right && end === text.length);
     line.element.classList.toggle("play-solved", byHand && all && verdict.right);
   };
