@@ -29,9 +29,9 @@ BUDGETS = {
     # their folded code, 2,300. A part loads when the reader comes near: what
     # all parts share, with the network and its backward pass, and the wave are 12,000 bytes, the
     # valves 6,500, and 19,000 the readers, most of it their networks. Look inside, with what
-    # trains a network in other chapters, took 5,500, and two texts for the valves 1,200. Four
+    # trains a network in other chapters, took 5,500, two texts for the valves 1,200, and what eases 1,500. Five
     # figures and five parts.
-    "chapter": Budget("learn/*", "learn/gates.html", 41_000, 146_500, 27),
+    "chapter": Budget("learn/*", "learn/gates.html", 41_000, 147_500, 28),
     "fix": Budget("fix/*", "fix/expected-hidden-size.html", 23_000, 64_500, 16),
     "questions": Budget("questions/*", "questions/shapes.html", 27_000, 55_200, 12),
     "gallery": Budget("gallery/*", "gallery/limits/gradient_flow.html", 13_000, 88_500, 21),
@@ -48,7 +48,7 @@ BUDGETS = {
 LAYOUT_SHIFT = 0.05  # how much of the screen moves in all, as Chromium counts; 0.1 counts as good
 SHARED = 101_000  # bytes of styles, scripts and fonts of any page, without the playground's
 INDEX = 1000  # bytes of the search index, which is loaded when a reader searches, per page
-PLAYGROUND = 37_600  # bytes of the playground's scripts and styles, which its page loads at once
+PLAYGROUND = 37_900  # bytes of the playground's scripts and styles, which its page loads at once
 # 38% more weights than in the network before, which read no novel: half a second more at 1 Mbit/s.
 HERO = 258_000  # bytes of the hero's script and network, which come after the first paint
 # 740 bytes of styles make an exercise one card, with rows and buttons that a finger can hit. The
