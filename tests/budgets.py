@@ -29,8 +29,8 @@ BUDGETS = {
     # their folded code, 2,300. A part loads when the reader comes near: what
     # all parts share, with the network and its backward pass, and the wave are 12,000 bytes, the
     # valves 6,500, and 19,000 the readers, most of it their networks. Look inside, with what
-    # trains a network in other chapters, took 5,500, two texts for the valves 1,200, and what eases 1,500. Five
-    # figures and five parts.
+    # trains a network in other chapters, took 5,500, two texts for the valves 1,200, and what
+    # eases 1,500. Five figures and five parts.
     "chapter": Budget("learn/*", "learn/gates.html", 41_000, 147_500, 28),
     "fix": Budget("fix/*", "fix/expected-hidden-size.html", 23_000, 64_500, 16),
     "questions": Budget("questions/*", "questions/shapes.html", 27_000, 55_200, 12),
