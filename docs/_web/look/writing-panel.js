@@ -2,7 +2,7 @@
 // reader's system asks for less motion, what it writes appears in a few pieces.
 import { number, show } from "../core/formats.js";
 import { createReader, drawId, Generator, probabilities } from "../core/network.js";
-import { el, scroll } from "../ui/elements.js";
+import { el, isCalm, scroll } from "../ui/elements.js";
 import { button, slider } from "../ui/fields.js";
 
 /** @import { Reading } from "../core/long-reading.js" */
@@ -12,7 +12,6 @@ import { button, slider } from "../ui/fields.js";
 export const writingPanel = (chars, { take, say }) => {
   const MOST = 2000; // characters; then it stops by itself
   const TAIL = 60; // characters of the text that are shown in front of what is written
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
   /** @type {Reading | null} */
   let reading = null;
@@ -100,8 +99,8 @@ export const writingPanel = (chars, { take, say }) => {
     }
     draw();
     if (!goesOn) return stop();
-    left = calm.matches ? 100 : 3;
-    timer = setTimeout(slice, calm.matches ? 1000 : 30);
+    left = isCalm() ? 100 : 3;
+    timer = setTimeout(slice, isCalm() ? 1000 : 30);
   };
 
   const single = button("Write one character", () => {

@@ -1,7 +1,7 @@
 // A slider and a button to travel through the epochs of a run. If the reader's system asks for less
 // motion, "Play" takes ten jumps.
 import { number } from "../core/formats.js";
-import { el } from "./elements.js";
+import { el, isCalm } from "./elements.js";
 import { slider } from "./fields.js";
 import { playButton } from "./play-button.js";
 
@@ -10,7 +10,6 @@ import { playButton } from "./play-button.js";
 /** @param {(epoch: number) => void} onInput */
 export const epochSlider = (onInput) => {
   let [epoch, epochs] = [1, 1];
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const press = playButton({
     begin() {
       if (epoch >= epochs) onInput(1);
@@ -18,8 +17,8 @@ export const epochSlider = (onInput) => {
     },
     next() {
       if (epoch >= epochs) return null;
-      onInput(Math.min(epochs, epoch + Math.ceil(epochs / (calm.matches ? 10 : 100))));
-      return calm.matches ? 1000 : Math.max(40, 4000 / epochs);
+      onInput(Math.min(epochs, epoch + Math.ceil(epochs / (isCalm() ? 10 : 100))));
+      return isCalm() ? 1000 : Math.max(40, 4000 / epochs);
     },
   });
   let loss = "";

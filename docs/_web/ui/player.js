@@ -1,6 +1,6 @@
 // What moves through steps: "Play", "Step", and a slider. If the reader's system asks for less
 // motion, "Play" shows the end at once.
-import { el } from "./elements.js";
+import { el, isCalm } from "./elements.js";
 import { button, slider } from "./fields.js";
 import { playButton } from "./play-button.js";
 
@@ -12,7 +12,6 @@ import { playButton } from "./play-button.js";
  */
 export const player = ({ least = 0, most, value = least, pace = 400, ...options }) => {
   const { label, show = (n) => `${n} of ${most}`, onInput } = options;
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const go = (/** @type {number} */ to) => {
     bar.set(to);
     onInput(to);
@@ -25,9 +24,9 @@ export const player = ({ least = 0, most, value = least, pace = 400, ...options 
   const press = playButton({
     begin() {
       if (most <= least) return null; // there is no step
-      if (calm.matches) go(most);
+      if (isCalm()) go(most);
       else if (bar.value >= most) go(least);
-      return calm.matches ? null : pace;
+      return isCalm() ? null : pace;
     },
     next() {
       go(Math.min(most, bar.value + 1));

@@ -4,6 +4,7 @@ import { number, show } from "../core/formats.js";
 import { looksLikeAnswer } from "../core/head.js";
 import { settingsOf } from "../core/settings.js";
 import { lossFloor, Run } from "../core/training.js";
+import { isCalm } from "../ui/elements.js";
 import { epochSlider } from "../ui/epoch-slider.js";
 import { choice } from "../ui/fields.js";
 import { boxLine } from "../ui/line.js";
@@ -20,7 +21,6 @@ export const mount = (root, options) => {
   const settings = settingsOf(options);
   const runs = [false, true].map((outputLayer) => new Run({ ...settings, outputLayer }));
   const { chars, pass: { T, x, y }, model: { H, V } } = runs[0];
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const floor = lossFloor(V);
   let [on, epoch] = [0, settings.epochs];
   /** What the curve shows: on the way, neither of the two. @type {number[]} */
@@ -44,7 +44,7 @@ export const mount = (root, options) => {
       const [from, to] = [losses, lossesOf(on)];
       const started = performance.now();
       const frame = () => {
-        const share = calm.matches ? 1 : Math.min(1, (performance.now() - started) / GLIDE);
+        const share = isCalm() ? 1 : Math.min(1, (performance.now() - started) / GLIDE);
         losses = to.map((loss, k) => loss + (from[k] - loss) * (1 - share) ** 2);
         drawCurve();
         if (share < 1 && to === wanted) requestAnimationFrame(frame);

@@ -7,7 +7,7 @@ import { startReading } from "../core/long-reading.js";
 import { drawId, Generator, probabilities } from "../core/network.js";
 import { withoutUnits } from "../core/weights.js";
 import { cloth, LONGEST } from "../ui/cloth.js";
-import { el, newId, say } from "../ui/elements.js";
+import { el, isCalm, newId, say } from "../ui/elements.js";
 import { button } from "../ui/fields.js";
 import { loadNetwork, pause } from "../ui/load-network.js";
 
@@ -209,7 +209,6 @@ export const mount = async (root, options, place) => {
 
   // ---- the buttons
 
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let timer = 0;
   const stop = () => {
     clearTimeout(timer);
@@ -227,7 +226,7 @@ export const mount = async (root, options, place) => {
       box.value = text.letters.join("") + char;
       box.setSelectionRange(LONGEST, LONGEST);
       take(box.value);
-      if (!calm.matches) {
+      if (!isCalm()) {
         timer = setTimeout(write, PAUSE, left - 1);
         return;
       }

@@ -4,7 +4,7 @@
 import { number, show } from "../core/formats.js";
 import { encode } from "../core/network.js";
 import { createWriter, entropy } from "../core/writer.js";
-import { el, say } from "../ui/elements.js";
+import { el, isCalm, say } from "../ui/elements.js";
 import { loadNetwork } from "../ui/load-network.js";
 
 const LENGTH = 120;
@@ -35,7 +35,6 @@ export const mount = async (root, _options, place) => {
 
   const ids = encode(String(prompt.textContent), chars);
   const writer = createWriter(model, ids);
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let temperature = 1;
   /** @type {string[]} the temperatures of what was drawn */
   let used = [];
@@ -108,7 +107,7 @@ export const mount = async (root, _options, place) => {
   const drawOne = () => {
     stop();
     const { id, words } = fall();
-    const flying = calm.matches ? null : fly(id);
+    const flying = isCalm() ? null : fly(id);
     land = () => {
       land = null;
       flying?.remove();
@@ -152,7 +151,7 @@ export const mount = async (root, _options, place) => {
     const { id, words } = fall();
     writer.read(id);
     const more = writer.drawn.length < LENGTH;
-    if (calm.matches && more) return write();
+    if (isCalm() && more) return write();
     update(words);
     if (more) timer = setTimeout(write, PAUSE);
     else stop();
