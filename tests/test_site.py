@@ -303,6 +303,16 @@ def test_no_page_loads_anything_from_outside(site, parsed):
     assert wanted == []
 
 
+def test_every_variable_of_a_style_sheet_is_defined_somewhere(site, pages):
+    paths = [path for pattern in ("*.css", "*.js") for path in site.rglob(pattern)]
+    texts = {path.name: path.read_text("utf-8") for path in paths} | pages
+    named = [re.findall(r"(--[\w-]+)[\"'`]?\s*[:,]", text) for text in texts.values()]
+    theme = texts.pop("furo.css")  # uses two that it does not define
+    used = [re.findall(r"var\((--[\w-]*\w)\)", text) for text in texts.values()]
+    assert set().union(*used) - set().union(*named) == set()
+    assert "--color-foreground-primary" in theme
+
+
 def test_every_resource_of_a_page_is_there(site, parsed):
     missing = [
         (name, url)

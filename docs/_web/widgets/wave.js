@@ -4,8 +4,9 @@
 import { number, show } from "../core/formats.js";
 import { givenNetwork } from "../core/unit-sum.js";
 import { addShares, evenBlame, inputLengths, readLine, sharesOf, stateGaps } from "../core/wave.js";
-import { el, isCalm, setText, withIndices } from "../ui/elements.js";
+import { el, setText, withIndices } from "../ui/elements.js";
 import { button, choice, slider } from "../ui/fields.js";
+import { fly } from "../ui/fly.js";
 import { boxLine } from "../ui/line.js";
 import { player } from "../ui/player.js";
 import { readout } from "../ui/readout.js";
@@ -256,28 +257,14 @@ const sharing = (root, options) => {
   const said = readout(root);
   /** Ends the flight of a share. @type {(() => void) | null} */
   let land = null;
-  /**
-   * Let a share fly from its bar to its column, which then receives it.
-   * @param {number} from @param {number} to @param {string} text @param {() => void} receive
-   */
-  const fly = (from, to, text, receive) => {
-    const chip = el("b", { class: "play-chip", "aria-hidden": "true" }, text);
-    root.append(chip);
-    const box = root.getBoundingClientRect();
+  /** From the bar of a share to its column. @param {number} from @param {number} to */
+  const wayToColumn = (from, to) => {
     const bar = line.element.querySelectorAll(".play-row-bars rect")[from];
     const column = columns.element.querySelectorAll(".play-row-boxes rect")[to];
-    const frames = [bar, column].map((end) => {
+    return [bar, column].map((end) => {
       const { left, width, top } = end.getBoundingClientRect();
-      const [x, y] = [left + width / 2 - box.left, top - box.top];
-      return { transform: `translate(${x}px, ${y}px) translate(-50%, -100%)` };
+      return { x: left + width / 2, y: top };
     });
-    const way = chip.animate(frames, { duration: 500, easing: "ease-in-out" });
-    way.onfinish = () => land?.();
-    land = () => {
-      land = null;
-      chip.remove();
-      receive();
-    };
   };
 
   /** @param {boolean} [isStep] one more share has been given */
@@ -321,8 +308,10 @@ const sharing = (root, options) => {
           ]),
         ),
       });
-    if (isStep && !isCalm()) fly(now, column, vector(shares[now]), receive);
-    else receive();
+    if (isStep) {
+      const share = el("b", { class: "play-chip", "aria-hidden": "true" }, vector(shares[now]));
+      land = fly(root, share, wayToColumn(now, column), { duration: 500 }, receive);
+    } else receive();
     said.set(told);
   };
   /** @param {number} k */

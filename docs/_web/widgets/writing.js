@@ -5,6 +5,7 @@ import { number, show } from "../core/formats.js";
 import { encode } from "../core/network.js";
 import { createWriter, entropy } from "../core/writer.js";
 import { el, isCalm, say } from "../ui/elements.js";
+import { fly } from "../ui/fly.js";
 import { loadNetwork } from "../ui/load-network.js";
 
 const LENGTH = 120;
@@ -87,34 +88,24 @@ export const mount = async (root, _options, place) => {
     return { ...drawn, words: `${how}. ` };
   };
 
-  /** Let a letter fly from the needle to the input, below everything. @param {number} id */
-  const fly = (id) => {
-    const flying = el("b", { class: "writing-flies", "aria-hidden": "true" }, show(chars[id]));
-    const [from, to, back, box] = [needle, input, part("back"), part("loop")].map((one) =>
+  /** From the needle to the input, below everything. */
+  const wayBack = () => {
+    const [from, to, back] = [needle, input, part("back")].map((one) =>
       one.getBoundingClientRect()
     );
-    const at = (/** @type {number} */ x, /** @type {number} */ y) => ({
-      transform: `translate(${x - box.left}px, ${y - box.top}px) translate(-50%, -50%)`,
-    });
     const [x, X, low] = [from.left, to.left + to.width / 2, back.top + back.height / 2];
-    part("loop").append(flying);
-    const path = [at(x, from.bottom), at(x, low), at(X, low), at(X, to.top + to.height / 2)];
-    const how = { delay: WAIT, duration: FLIGHT, easing: "ease-in-out" };
-    flying.animate(path, { ...how, fill: "backwards" }).onfinish = () => land?.();
-    return flying;
+    const [start, end] = [{ x, y: from.bottom }, { x: X, y: to.top + to.height / 2 }];
+    return [start, { x, y: low }, { x: X, y: low }, end];
   };
 
   const drawOne = () => {
     stop();
     const { id, words } = fall();
-    const flying = isCalm() ? null : fly(id);
-    land = () => {
-      land = null;
-      flying?.remove();
+    const letter = el("b", { class: "writing-flies", "aria-hidden": "true" }, show(chars[id]));
+    land = fly(part("loop"), letter, wayBack(), { delay: WAIT, duration: FLIGHT }, () => {
       writer.read(id);
       say(root, update(words));
-    };
-    if (!flying) land();
+    });
   };
 
   /** Begin anew, with the next seed if something was drawn. */
