@@ -3,10 +3,10 @@ What does each direction know at each position?
 ===============================================
 
 A layer with ``bidirectional=True`` reads a text forwards and backwards,
-:eq:`bidirectional-forward`. At each position its output has two halves,
-one from each direction. We change one letter at a time, and see which
-halves change at which positions. A half that does not change cannot know
-the letter.
+:eq:`bidirectional-forward`, and so it may have seen the very letter that
+you want it to predict. Its output has two halves at each position, one from
+each direction. Which half knows what? We change one letter at a time, and a
+half that does not change cannot know the letter.
 """
 
 import matplotlib.pyplot as plt
@@ -19,8 +19,7 @@ from charseq.plotting import BLUE, GRAY
 # Change one letter, and compare
 # ------------------------------
 # The layers have random weights, because nothing here depends on training.
-# The text has six random letters. To change a letter, we replace its
-# one-hot vector by zeros.
+# A letter is changed by putting zeros in place of its one-hot vector.
 
 H, T, V = 4, 6, 5
 generator = torch.Generator().manual_seed(0)
@@ -85,12 +84,11 @@ plt.show()
 
 # %%
 # **What to notice.** With one layer, the forward half at a position knows
-# the letters up to it, and the backward half knows the letters from it on.
-# So the whole text is known to the forward half only at the last position,
-# and to the backward half only at the first one. A second layer reads both
-# halves of the first. There even the forward half knows the whole text, at
-# every position. So a network that has to predict the next letter must not
-# read backwards in any layer.
+# the letters up to it, and the backward half those from it on. Each knows
+# the whole text at one end only. A second layer reads both halves, and
+# there even the forward half knows the whole text, at every position, which
+# is why a network that has to predict the next letter must not read
+# backwards in any layer.
 
 order = torch.arange(T)
 assert torch.equal(one[0], order[:, None] <= order)

@@ -3,12 +3,9 @@ How soon does a network make up for a lost state?
 =================================================
 
 A program that reads a text in pieces has to pass the state of each piece to
-the next. If it forgets to, the network starts the piece from zeros, as if
-nothing came before. As it reads on, it gathers a new state. Then its
-predictions are as good as before the loss, or nearly so.
-
-Here one network reads the same places of a text twice, with its state and
-without it. Only the distance from the loss changes.
+the next. If it forgets to, no error says so: the network starts the piece
+from zeros, and gathers a new state as it reads on. How many characters pass
+until it predicts as well as before?
 """
 
 import re
@@ -24,8 +21,8 @@ from charseq.plotting import GRAY, INK
 # %%
 # A trained network
 # -----------------
-# A GRU with 64 units learns from lower-case words of the reference of
-# Python. Its pieces have 32 characters, and its state is handed on.
+# A GRU with 64 units learns from the lower-case words of the reference of
+# Python, in pieces of 32 characters.
 
 words = re.findall("[a-z]+", load_text("python-reference").lower())
 corpus = Corpus.from_text(" ".join(words)[:200_000])
@@ -42,10 +39,9 @@ print(records[-1])
 # %%
 # Lose the state in the middle
 # ----------------------------
-# Each row is a place of the held-back text. The network reads 60 characters
-# of it. Then it reads 20 more, once with the state that it has, and once
-# from zeros. The next characters are the same in both cases, so their cost
-# may be compared place by place.
+# The network reads 60 characters of the held-back text and then 20 more,
+# once with the state that it has and once from zeros. The next characters
+# are the same in both cases, so their cost may be compared place by place.
 
 ids = torch.from_numpy(held_back.ids.astype(int))
 rows = ids.unfold(0, 81, 40)  # (B, 81), a row begins every 40 characters
@@ -85,9 +81,9 @@ fig.set_label(
 plt.show()
 
 # %%
-# **What to notice.** The first character after the loss costs most. After
-# five or six characters this network predicts as well as if it had never
-# lost its state. But a program that loses the state at *every* character
+# **What to notice.** The first character after the state was lost costs
+# most, and after five or six this network predicts as well as if nothing
+# had happened. But a program that loses the state at *every* character
 # never gets that far: it pays the price of the first point each time.
 
 assert extra[0] > 0.4

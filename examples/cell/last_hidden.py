@@ -2,11 +2,12 @@ r"""
 Is ``last_hidden`` just ``outputs[:, -1]``?
 ===========================================
 
-A recurrent layer of PyTorch returns two tensors. The first, here
-``outputs``, holds the state of the top layer at every step. The second,
-here ``last_hidden``, holds the state of every layer at the last step;
-PyTorch calls it ``h_n``. With one layer the answer to the title is yes.
-With two layers, only the top layer's state is in both.
+A recurrent layer of PyTorch returns two tensors that overlap, and no error
+says so if you take a state from the wrong one. The first, here ``outputs``,
+holds the state of the top layer at every step. The second, here
+``last_hidden`` (PyTorch calls it ``h_n``), holds the state of every layer
+at the last step. With one layer the answer to the title is yes, and with
+two it depends on which layer you mean.
 """
 
 import matplotlib.pyplot as plt
@@ -21,8 +22,8 @@ from charseq.plotting import BLUE, GRAY, INK
 # %%
 # One layer
 # ---------
-# Three words of five letters go through a layer with four inputs and two
-# hidden units. The letters are one-hot vectors.
+# Three words of five letters, as one-hot vectors, go through a layer with
+# two hidden units.
 
 torch.manual_seed(0)
 vocab = Vocabulary("helo")
@@ -39,8 +40,8 @@ print(torch.all(outputs[:, -1] == last_hidden))
 # %%
 # Two layers
 # ----------
-# Now ``last_hidden`` holds the last state of each layer, and ``outputs``
-# still holds only the states of the top layer.
+# Now ``last_hidden`` holds two states for each word, and only the top one
+# is in ``outputs``.
 
 stacked = nn.RNN(4, 2, num_layers=2, batch_first=True)
 out, h_n = stacked(x)  # (B, T, H), (L, B, H)
@@ -52,9 +53,9 @@ print("outputs[:, -1] == last_hidden[0]: ", torch.equal(last, h_n[0]))
 # %%
 # Every state of both layers
 # --------------------------
-# PyTorch does not return the states of the lower layer at every step. So we
-# compute them with the same weights, :eq:`rnn-forward`. The states of layer
-# 0 are the input of layer 1.
+# PyTorch does not return the lower layer's states at every step, so we
+# compute them with the same weights, :eq:`rnn-forward`. They are the input
+# of layer 1.
 
 zeros = np.zeros((3, 2))  # (B, H)
 weights = [RNNParams.from_torch(stacked, layer) for layer in (0, 1)]
@@ -97,10 +98,10 @@ fig.set_label(
 plt.show()
 
 # %%
-# **What to notice.** ``outputs`` is a row of the grid, and ``last_hidden``
-# is a column. They share one cell: the top layer at the last step. So
-# ``last_hidden[-1]`` equals ``outputs[:, -1]``. With two layers,
-# ``last_hidden[0]`` is not in ``outputs``.
+# **What to notice.** ``outputs`` is a row of the grid and ``last_hidden`` a
+# column, and they share one cell, the top layer at the last step. That is
+# why ``last_hidden[-1]`` equals ``outputs[:, -1]``, and why, with two
+# layers, ``last_hidden[0]`` is nowhere in ``outputs``.
 #
 # This holds for layers that read in one direction, and for texts of equal
 # length. In a bidirectional layer or a packed batch, the last states are

@@ -2,15 +2,14 @@ r"""
 What happens in one step?
 =========================
 
-A recurrent net reads one character at a time. It keeps a few numbers as its
-memory, the *state*. At each character it computes one line, which turns the
-old state into the new one. Here the numbers are so few and so round that
-you can check them with a pencil. A trained net computes the same line with
-more numbers.
-
-The line is :eq:`rnn-step`:
+All that a recurrent net keeps of a text is a few numbers, its *state*. Each
+character that it reads turns the old state into a new one, by a single
+line, :eq:`rnn-step`:
 
 .. math:: h_t = \tanh(W_{ih} x_t + b_{ih} + W_{hh} h_{t-1} + b_{hh})
+
+A trained net computes the same line with more numbers. Here they are so few
+and so round that you can check them with a pencil.
 """
 
 import math
@@ -24,9 +23,7 @@ from charseq.plotting import BLUE, GRAY, GREEN, INK, ORANGE
 # %%
 # Three characters, two hidden units
 # ----------------------------------
-# The net knows ``a``, ``b`` and ``c``, so each row of :math:`W_{ih}` has
-# three numbers. It has two hidden units, so the state has two numbers. It
-# has already read a few characters, and now it reads a ``b``.
+# The net has already read a few characters, and now comes a ``b``.
 
 params = RNNParams(
     W_ih=np.array([[0.2, 0.9, -0.4], [0.7, -0.5, 0.3]]),  # (H, V)
@@ -53,8 +50,9 @@ fig.set_label(  # alternative text, for readers who cannot see the figure
 # A matrix times a one-hot vector is a column
 # -------------------------------------------
 # All but one of the products with the vector of ``b`` are zero. What is
-# left is the column of :math:`W_{ih}` that belongs to ``b``. So to read a
-# character is to look up its column.
+# left is the column of :math:`W_{ih}` that belongs to ``b``: to read a
+# character is to look up its column, as an *embedding* does
+# (:doc:`/gallery/texts/embeddings`).
 
 print("W_ih x_t:         ", params.W_ih @ x[0])
 print("column b of W_ih: ", params.W_ih[:, 1])
@@ -62,8 +60,7 @@ print("column b of W_ih: ", params.W_ih[:, 1])
 # %%
 # Four terms, one sum, one squeeze
 # --------------------------------
-# The sum inside the tanh has four terms. Each bar starts where the one
-# above it ends.
+# Each bar starts where the one above it ends.
 
 terms = {
     "$W_{ih}\\,x_t$": (params.W_ih @ x[0], ORANGE),
@@ -113,8 +110,8 @@ plt.show()
 # %%
 # **What to notice.** The new state mixes what the net has read (orange)
 # with what it remembers (blue). The two biases act as one, and
-# :math:`\tanh` keeps the result between −1 and 1. Below is the same step
-# without matrices: two sums that you can do by hand.
+# :math:`\tanh` keeps the result between −1 and 1. Without matrices, the
+# same step is two sums that you can do by hand:
 
 by_hand = [
     math.tanh(0.9 + 0.1 + (0.4 * 0.5 + -0.2 * -0.5) - 0.1),  # tanh(1.2)

@@ -2,13 +2,12 @@ r"""
 Where do 16, 220 and 99,840 parameters come from?
 =================================================
 
-You can predict how many parameters a layer has from two sizes: its inputs
-and its hidden units. The length of the text and the size of the batch do
-not matter.
-
-The number is :math:`gH(I + H + 2)` for :math:`I` inputs and :math:`H`
-hidden units, :eq:`parameter-count`. Here :math:`g` is 1 for an RNN, 3 for a
-GRU and 4 for an LSTM.
+If you can predict how many parameters a layer has, a count that is off
+tells you that the layer is not the one you meant. Two sizes are enough,
+whatever the length of the text and the size of the batch: a layer of
+:math:`I` inputs and :math:`H` hidden units has :math:`gH(I + H + 2)`,
+:eq:`parameter-count`, where :math:`g` is 1 for an RNN, 3 for a GRU and 4
+for an LSTM.
 """
 
 import matplotlib.pyplot as plt
@@ -21,8 +20,8 @@ from charseq.plotting import CELL_INK, INK, PALE_BLUE, PALE_ORANGE
 # %%
 # Sixteen
 # -------
-# Here is each parameter with its shape, under PyTorch's names. The 2 in the
-# formula stands for the two biases that PyTorch keeps.
+# Here is each parameter, under PyTorch's names. The 2 in the formula counts
+# the two biases.
 
 small = LayerShapes("RNN", input_size=4, hidden_size=2)
 for p in small.parameters:
@@ -33,8 +32,8 @@ print(f"{'total':35} {small.parameter_count}")
 # %%
 # From 220 to 99,840
 # ------------------
-# Larger layers are counted twice: by the formula, and by counting the
-# numbers in PyTorch's own layer.
+# Larger layers are counted twice: by the formula, and number by number in
+# PyTorch's own layer.
 
 sizes = [("RNN", 4, 2), ("RNN", 10, 10)]
 sizes += [(mode, 65, 128) for mode in ("RNN", "GRU", "LSTM")]
@@ -55,8 +54,7 @@ for mode, inputs, units in sizes:
 # %%
 # Drawn to scale
 # --------------
-# The area of each block says how many numbers it holds. The weights of an
-# LSTM are four blocks, each as large as a whole RNN.
+# The area of each block says how many numbers it holds.
 
 fig, ax = plt.subplots(figsize=(5.2, 4.3), layout="constrained")
 # gid="cell": dark text on a colored cell, also on dark pages
@@ -97,9 +95,9 @@ plt.show()
 
 # %%
 # **What to notice.** A GRU has as many weights as three RNN layers, and an
-# LSTM as many as four. They are stacked in each matrix. The term
-# :math:`H^2` makes the count grow fast: with 256 units in place of 128,
-# there are 3.3 times as many numbers here.
+# LSTM as many as four, stacked in each matrix. Because of the term
+# :math:`H^2` the count grows fast: 256 units in place of 128 make 3.3 times
+# as many numbers here.
 #
 # A library that keeps one bias counts :math:`gH` fewer, as Keras does in
 # its LSTM. For 25 inputs and 100 units it counts 50,400, and PyTorch counts

@@ -3,8 +3,8 @@ What do PyTorch's two biases change?
 ====================================
 
 A recurrent layer of PyTorch has two biases, although only their sum
-matters. It has two because cuDNN has two, NVIDIA's library for such layers.
-The second bias costs a few numbers. It also has a surprising effect: the
+matters. The second is there because cuDNN, NVIDIA's library for such
+layers, has two. It costs a few numbers, and it has a surprising effect: the
 first step of training moves the sum twice as far as it would move a single
 bias.
 """
@@ -24,8 +24,8 @@ ids = torch.from_numpy(vocab.encode(text))[None]  # (1, T + 1)
 # %%
 # Merged into one, nothing changes
 # --------------------------------
-# In :eq:`rnn-step` the two biases are only ever added. So you can move all
-# of :math:`b_{hh}` into :math:`b_{ih}`, and the logits stay the same.
+# In :eq:`rnn-step` the two biases are only ever added. You can move all of
+# :math:`b_{hh}` into :math:`b_{ih}`, and the logits stay the same.
 
 
 def net(merged=False):
@@ -46,10 +46,10 @@ print("the logits differ by less than 1e-12:", apart < 1e-12)
 # %%
 # The same gradient, twice
 # ------------------------
-# The loss depends only on the sum, so both biases get the same gradient.
-# Plain SGD, :eq:`sgd-momentum` without momentum, moves both of them by the
-# same amount. So their sum moves twice as far. In the third run below, both
-# biases learn at half the rate.
+# Both biases get the same gradient, because the loss depends only on the
+# sum. Plain SGD, :eq:`sgd-momentum` without momentum, moves both of them by
+# the same amount. So their sum moves twice as far. In the third run below,
+# both learn at half the rate.
 
 
 def bias_sums(merged, bias_lr):
@@ -104,7 +104,7 @@ plt.show()
 # The exception: a GRU
 # --------------------
 # In the candidate of a GRU, the second bias :math:`b_{hn}` is inside
-# :math:`r \odot (W_{hn} h + b_{hn})`, and so the reset gate multiplies it.
+# :math:`r \odot (W_{hn} h + b_{hn})`, where the reset gate multiplies it.
 # Here the two biases get different gradients, and you cannot merge them.
 
 torch.manual_seed(0)
@@ -119,9 +119,9 @@ for gate, size in zip("rzn", largest, strict=True):
 
 # %%
 # **What to notice.** The circles lie on the gray line: two biases at half
-# the rate are one bias. Only the first step is exactly twice as long. Then
-# the two runs have different gradients, and after twelve steps the sum has
-# moved 1.5 times as far.
+# the rate are one bias. Only the first step is exactly twice as long,
+# because from then on the two runs have different gradients. After twelve
+# steps the sum has moved 1.5 times as far.
 #
 # To move weights to a library with one bias, add the two. To compare
 # training runs, halve the rate of PyTorch's two biases, or double that of

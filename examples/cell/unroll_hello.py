@@ -2,12 +2,11 @@ r"""
 Why do the two l's of “hello” give different states?
 ====================================================
 
-The input is the same ``l`` both times. But a recurrent net also looks at
-its last state. Before the first ``l`` it has read an ``e``, and before the
-second an ``l``.
-
-The last state enters :eq:`rnn-step` through one term,
-:math:`W_{hh} h_{t-1}`. This term is all the memory that the net has.
+The input is the same ``l`` both times, and yet the first must be followed
+by an ``l`` and the second by an ``o``. What tells them apart is what came
+before, an ``e`` or an ``l``, and a recurrent net has that in its last
+state. The last state enters :eq:`rnn-step` through one term, :math:`W_{hh}
+h_{t-1}`, which is all the memory that the net has.
 """
 
 import matplotlib.pyplot as plt
@@ -21,9 +20,8 @@ from charseq.plotting import INK, plot_states
 # %%
 # The net unrolled
 # ----------------
-# The net uses the same weights at each of the five steps,
-# :eq:`rnn-forward`. The blue arrows carry the state, and they are the only
-# way from one step to the next.
+# All five steps use the same weights, :eq:`rnn-forward`. The blue arrows
+# carry the state, and they are the only way from one step to the next.
 
 text = "hello"
 fig, ax = plt.subplots(figsize=(4.6, 1.9), layout="constrained")
@@ -79,8 +77,8 @@ plt.show()
 
 # %%
 # **What to notice.** With :math:`W_{hh} = 0`, both ``l`` leave exactly the
-# same state. Then nothing that reads this state can know that an ``l``
-# comes after the first and an ``o`` after the second. Memory makes “hello”
+# same state, and nothing that reads it can know that an ``l`` comes after
+# the first and an ``o`` after the second. It is memory that makes “hello”
 # predictable.
 
 first, second = states["with memory"][[2, 3]]
