@@ -2,13 +2,11 @@ r"""
 Does an output layer let the net spell?
 =======================================
 
-The states of the notebook's net are its scores for the next character, the
-logits. So the logits stay between −1 and 1, and the loss has a floor. An
-*output layer* computes logits of any size from the states. It costs 110
-parameters here. With it, a net can also have more or fewer hidden units
-than there are characters.
-
-The floor is :eq:`loss-floor`, and the output layer is :eq:`output-layer`.
+The notebook's net uses its states as scores for the next character, the
+logits, so they stay between −1 and 1, and the loss has a floor that no
+training can break, :eq:`loss-floor`. An *output layer*, :eq:`output-layer`,
+computes logits of any size from the states. It costs 110 parameters here,
+and allows more or fewer hidden units than there are characters.
 """
 
 import matplotlib.pyplot as plt
@@ -24,10 +22,10 @@ vocab = Vocabulary.from_text(text)
 # %%
 # One variable: the output layer
 # ------------------------------
-# Both nets start from the same recurrent weights, and both learn with Adam
-# at rate 0.02. So they differ in one thing only. We do not use the
-# notebook's SGD, because at its rate some seeds fail with an output layer:
-# :doc:`/gallery/limits/seed_distribution` shows how many.
+# Both nets start from the same recurrent weights and learn with Adam at
+# rate 0.02. The notebook's SGD would not do, because at its rate some seeds
+# fail with an output layer: :doc:`/gallery/limits/seed_distribution` shows
+# how many.
 
 starts, sizes, runs = {}, {}, {}
 for head in (False, True):
@@ -65,10 +63,10 @@ fig.set_label(
 plt.show()
 
 # %%
-# **What to notice.** The loss of the gray net stays above the floor. The
-# black net passes it within fifty epochs and spells the sentence. Both nets
-# have the same ten units. The only new part is
-# ``nn.Linear(hidden_size, vocab_size)`` after the ``nn.RNN``.
+# **What to notice.** The gray net stays above the floor. The black one
+# passes it within fifty epochs and spells the sentence, with the same ten
+# units: the only new part is ``nn.Linear(hidden_size, vocab_size)`` after
+# the ``nn.RNN``.
 
 assert torch.equal(starts[False], starts[True])  # the same start
 assert sizes[True] - sizes[False] == 110 == 10 * 10 + 10

@@ -4,10 +4,11 @@ At what length does attention start to cost more than a GRU?
 
 .. _from-which-length-on-does-attention-cost-more-than-a-gru:
 
-A GRU does the same work for each character. Attention, :eq:`attention`,
-compares each character with all that came before it. So it starts cheap
-and gets dearer. Only the length :math:`T` of the text changes. Both have
-:math:`H = 64` numbers per character, and we count multiplications.
+Attention, :eq:`attention`, has a name for being expensive, because it
+compares each character with all that came before it, whereas a GRU does the
+same work for each. On a short text it is the cheaper one all the same. At
+what length :math:`T` do they cross? Both have :math:`H = 64` numbers per
+character, and we count multiplications.
 """
 
 import matplotlib.pyplot as plt
@@ -19,10 +20,10 @@ from charseq.plotting import GRAY, INK
 # Two formulas
 # ------------
 # A matrix of :math:`H` rows and columns takes :math:`H^2` multiplications.
-# The GRU has six, :eq:`gru-gates`, and three products with a gate. One
-# head has three, for query, key and value. Row :math:`t` of its table has
-# :math:`t` scores, together :math:`T (T + 1) / 2`. Each score costs
-# :math:`H`, and so does each weighted value.
+# The GRU has six, :eq:`gru-gates`, and three products with a gate. One head
+# of attention has three, for query, key and value. Row :math:`t` of its
+# table has :math:`t` scores, together :math:`T (T + 1) / 2`. Each score
+# costs :math:`H`, and so does each weighted value.
 
 
 def gru(T, H):
@@ -36,10 +37,10 @@ def attention(T, H):
 # %%
 # Are they right?
 # ---------------
-# Let both read a short text with numbers that count. A ``Counted`` adds 1
-# to a total whenever it is multiplied. Multiplying by the constant
+# Let both read a short text with numbers that count: a ``Counted`` adds 1
+# to a total whenever it is multiplied. (Multiplying by the constant
 # :math:`1 / \sqrt{H}` is left out, and so are the functions σ, tanh and
-# exp.
+# exp.)
 
 
 class Counted:
@@ -89,8 +90,8 @@ for T, H in ((1, 2), (3, 2), (7, 4)):
 # %%
 # The crossing
 # ------------
-# Both axes are logarithmic, so a straight line of slope 1 means work that
-# grows with the length, and slope 2 means work that grows with its square.
+# On logarithmic axes, work that grows with the length has slope 1, and work
+# that grows with its square has slope 2.
 
 H = 64
 lengths = np.arange(1, 10_001)
@@ -115,12 +116,12 @@ fig.set_label(
 )
 
 # %%
-# **What to notice.** For short texts the three matrices of attention are
-# cheaper than the six of the GRU. The table of scores overtakes them.
-# Setting the formulas equal and dividing by :math:`T H` gives
-# :math:`6H + 3 = 3H + T + 1`, so they cross at :math:`T = 3H + 2`: the
-# wider the network, the later. A count of multiplications is not a time.
-# The GRU has to make its steps one after the other, and attention need not.
+# **What to notice.** The three matrices of attention are cheaper than the
+# six of the GRU, until the table of scores overtakes them. Setting the
+# formulas equal and dividing by :math:`T H` gives :math:`6H + 3 = 3H + T +
+# 1`, so they cross at :math:`T = 3H + 2`: the wider the network, the later.
+# But a count is not a time. The GRU has to make its steps one after the
+# other, and attention need not.
 
 assert crossing == 3 * H + 3 == 195
 assert attention(3 * H + 2, H) == gru(3 * H + 2, H)

@@ -2,9 +2,9 @@ r"""
 How much must the net remember?
 ===============================
 
-Some letters follow from the one letter before them, and others need more.
-How many letters must a net remember? You can find out by counting, without
-a net. The answer says what any net could reach on this text.
+Before you blame a net for a wrong letter, ask how many characters anybody
+would have to remember to get it right. You can find out by counting,
+without a net, and the answer says what any net could reach on this text.
 """
 
 from collections import Counter, defaultdict
@@ -41,8 +41,8 @@ for context, counts in sorted(followers(text, 1).items()):
 # ------------------------
 # A prediction is *in doubt* if different characters follow its context. A
 # table of these counts gives each of them its share as a probability
-# :math:`p`. Its loss is the mean of :math:`-\ln p`. Nothing that sees only
-# :math:`k` characters can have a smaller loss on this text.
+# :math:`p`, and its loss is the mean of :math:`-\ln p`. Nothing that sees
+# only :math:`k` characters can have a smaller loss on this text.
 
 contexts = range(1, 8)
 doubtful = {}  # for each k, the places of the characters in doubt
@@ -63,7 +63,7 @@ for k in contexts:
 # Where the doubt is
 # ------------------
 # A frame marks a letter that is in doubt after the :math:`k` characters
-# before it. At the end of the row is the number of frames.
+# before it, and the number of frames is at the end of the row.
 
 fig, ax = plt.subplots(figsize=(5.6, 3.2), layout="constrained")
 mark = {"facecolor": PALE_ORANGE, "edgecolor": ORANGE}
@@ -94,10 +94,11 @@ plt.show()
 
 # %%
 # **What to notice.** With one character, 13 of the 21 predictions are in
-# doubt. With two, only two are left, both after ``rn``: is it ``learned``
-# or ``learning``? Six characters do not help, because both words begin in
-# the same way. The seventh is the character before the word, and it
-# decides.
+# doubt, and with two, only two, both after ``rn``: is it ``learned`` or
+# ``learning``? From there to six, more memory is of no use, because both
+# words begin in the same way and follow a space. The seventh character
+# decides: it is the ``p`` of ``deep`` before ``learning``, and before
+# ``learned`` there is none.
 #
 # The table of one character already has a loss of 0.631. A net without an
 # output layer cannot get that low, because its loss stays above 0.797,

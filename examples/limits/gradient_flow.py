@@ -2,12 +2,11 @@ r"""
 How far back does the gradient reach?
 =====================================
 
-A network learns from a character only if the gradient survives the way
-back to it. Each step back multiplies by one Jacobian, :eq:`bptt-jacobian`:
-by :math:`W_{hh}` and by the slopes of tanh.
-
-Here only the *spectral radius* :math:`\rho` of :math:`W_{hh}` changes. It
-is the size of the largest eigenvalue.
+A network learns from a character only if the gradient survives the way back
+to it. Each step back multiplies by one Jacobian, :eq:`bptt-jacobian`: by
+:math:`W_{hh}` and by the slopes of tanh. What do fifty such factors leave?
+Here only the *spectral radius* :math:`\rho` of :math:`W_{hh}` changes, the
+magnitude of its largest eigenvalue.
 """
 
 import matplotlib.pyplot as plt
@@ -21,11 +20,10 @@ H, T = 64, 50  # units, and random characters that are read
 # %%
 # One matrix, three strengths
 # ---------------------------
-# An orthogonal matrix keeps the length of every vector. Times
-# :math:`\rho`, it makes each vector :math:`\rho` times as long. So
-# without tanh, :math:`\rho^n` would be left after :math:`n` steps.
-#
-# A blame of length 1 starts at the last state and goes back to the start.
+# An orthogonal matrix keeps the length of every vector. Times :math:`\rho`
+# it makes each :math:`\rho` times as long, so without tanh, :math:`\rho^n`
+# would be left after :math:`n` steps. A blame of length 1 starts at the
+# last state and goes back to the start.
 
 
 def sizes_back(radius, seed):

@@ -2,10 +2,12 @@ r"""
 How many steps must wait for each other?
 ========================================
 
-A linear recurrence, :eq:`linear-recurrence`, can be computed in a loop, or
-by a parallel scan that joins steps, :eq:`parallel-scan`. Both give the
-same states. How long is the longest chain of operations in which each
-needs the result of the one before? Only the length :math:`T` changes.
+A recurrent layer has to wait at every step for the state before it, however
+many processors there are. A linear recurrence, :eq:`linear-recurrence`,
+need not: a parallel scan, :eq:`parallel-scan`, joins its steps before the
+state is known, and gives the same states. Mamba and its relatives are built
+on that (:doc:`/learn/after-rnns`). How long is the longest chain of
+operations in which each needs the result of the one before?
 """
 
 import matplotlib.pyplot as plt
@@ -17,10 +19,9 @@ from charseq.reference import linear_recurrence, parallel_scan
 # %%
 # Numbers that know how long they waited
 # --------------------------------------
-# A ``Link`` is a number with a second number: how many products and sums
-# had to be made one after the other to get it. NumPy calculates with such
-# objects, too, so the functions of the library can be measured as they
-# are.
+# A ``Link`` is a number that also knows how many products and sums had to
+# be made one after the other to get it. Because NumPy calculates with such
+# objects, too, the functions of the library can be measured as they are.
 
 
 class Link:
@@ -76,13 +77,11 @@ fig.set_label(
 )
 
 # %%
-# **What to notice.** The loop makes a product and a sum at each step, so
-# its chain has :math:`2T` operations. The chain of the scan grows by four
-# each time the text is twice as long: two more joins, each a product and a
-# sum. A last product and sum apply the joined step to the first state. So
-# the chain is never longer than :math:`4 \log_2 T + 2`. This is what makes
-# a linear recurrence parallel: its steps can be joined before the state is
-# known.
+# **What to notice.** The loop makes a product and a sum at each step, a
+# chain of :math:`2T` operations. That of the scan grows by four each time
+# the text is twice as long: two more joins, each a product and a sum. A
+# last product and sum apply the joined step to the first state, and so the
+# chain is never longer than :math:`4 \log_2 T + 2`.
 
 assert np.array_equal(loop, 2 * lengths)
 assert all(scan <= 4 * np.log2(lengths) + 2)

@@ -2,13 +2,11 @@ r"""
 Why can't the loss fall below 0.8?
 ==================================
 
-A net without an output layer uses its states as logits, and they lie
-between −1 and 1. Such a net can never be sure, so its loss cannot fall
-below a certain number, its *floor*. If a loss stops falling, first ask how
-low it can get. The learning rate may have nothing to do with it.
-
-The floor is :eq:`loss-floor`. This page computes it, trains a net that
-comes near it, and then a net that falls below it.
+When a loss stops falling, it is tempting to blame the learning rate. First
+ask how low it can get. A net without an output layer uses its states as
+logits, and since these lie between −1 and 1, it can never be sure: its loss
+has a *floor*, :eq:`loss-floor`. We compute it, train a net that comes near
+it, and then a net that falls below it.
 """
 
 import matplotlib.pyplot as plt
@@ -36,10 +34,9 @@ print(f"lowest perplexity   {np.exp(floor):.3f} characters to guess among")
 # %%
 # A long run, and the same run with larger logits
 # -----------------------------------------------
-# Both nets start from the same weights and learn with the same optimizer.
-# The second multiplies its logits by 3, a number that is not learned.
-# Nothing else differs. With ``fast=True`` both compute the same numbers, up
-# to rounding, in less time.
+# Both nets start from the same weights. The second multiplies its logits by
+# 3, a number that is not learned, and nothing else differs. (``fast=True``
+# saves time, and changes the numbers by rounding alone.)
 
 text = " learned deep learning"
 vocab = Vocabulary.from_text(text)
@@ -94,12 +91,12 @@ plt.show()
 
 # %%
 # **What to notice.** The first net is nearly as sure as it can be: its
-# highest probability is 44.8 %, and 45.1 % is possible. So its loss
-# flattens out, at 0.90 here. It can never fall below 0.797.
+# highest probability is 44.8 %, and 45.1 % is possible. That is why its
+# loss flattens out, at 0.90 here. It can never fall below 0.797.
 #
 # Ten units are enough for this sentence, because the same ten spell it once
-# the logits may be larger. The usual way to allow larger logits is an
-# output layer, :eq:`output-layer`.
+# the logits may be larger. The usual way to allow that is an output layer,
+# :eq:`output-layer`.
 
 assert abs(floor - 0.7966) < 5e-5
 assert abs(floor + np.log(confidence)) < 1e-12

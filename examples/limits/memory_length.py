@@ -3,12 +3,13 @@ How many letters can a network remember something for?
 ======================================================
 
 A line opens with "(" or "[", and random letters follow. After the last
-letter the network has to say which bracket was opened. Guessing is right
-half of the time.
+letter the network has to say which bracket was opened, as anybody has to
+who writes programs. For how many letters can it keep this single bit?
+Guessing is right half of the time.
 
-The number of letters changes. For each number a plain RNN and an LSTM whose
-forget gates start open are trained in the same way. The forget gates,
-:eq:`lstm-gates`, get a bias of 5. Nothing else is different.
+For each number of letters, a plain RNN and an LSTM are trained in the same
+way. The LSTM's forget gates, :eq:`lstm-gates`, get a bias of 5, so they
+start open.
 """
 
 import matplotlib.pyplot as plt
@@ -20,8 +21,8 @@ from charseq.plotting import GRAY, INK
 # %%
 # One network
 # -----------
-# Each step of the optimizer Adam draws 16 new lines. Training ends when the
-# loss is below 0.1, or after 200 steps. Then 200 new lines are tried.
+# Each step of Adam draws 16 new lines. Training ends when the loss is below
+# 0.1, or after 200 steps, and then 200 new lines are tried.
 
 
 def draw_lines(letters, count, generator):
@@ -87,10 +88,10 @@ fig.set_label(
 )
 
 # %%
-# **What to notice.** Both remember a bracket over 3 letters. Over 50
-# letters the LSTMs know the answer, and the plain RNNs mostly guess. Where
-# the plain RNN begins to fail depends on luck: at 20 letters one seed finds
-# a memory and others do not. With twenty other seeds, 18 LSTMs and 5 plain
+# **What to notice.** Both remember a bracket over 3 letters. Over 50, the
+# LSTMs know the answer, and the plain RNNs mostly guess. Where the plain
+# RNN begins to fail is a matter of luck: at 20 letters one seed finds a
+# memory and others do not. With twenty other seeds, 18 LSTMs and 5 plain
 # RNNs were right over 50 letters, and 11 plain RNNs over 20.
 
 plain, gated = means["plain RNN"], means["LSTM, forget bias 5"]

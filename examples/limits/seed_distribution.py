@@ -2,10 +2,10 @@ r"""
 Did the net fail because of an unlucky seed?
 ============================================
 
-A *seed* decides which random weights a net starts from. With another seed
-it may end elsewhere, so one run proves little. Here we train a net for each
-of twenty seeds. Then we change one thing: we add an output layer and take
-the same seeds again.
+When a net fails, bad luck is the kindest explanation: a *seed* decides
+which random weights it starts from, and with another one it may end
+elsewhere. So we train a net for each of twenty seeds, and then change one
+thing: we add an output layer and take the same seeds again.
 """
 
 import matplotlib.pyplot as plt
@@ -19,9 +19,8 @@ from charseq.reference import loss_floor
 # Twenty seeds, two nets
 # ----------------------
 # Everything else is as in the notebook: ten units, fifty epochs, and SGD
-# with rate 0.5 and momentum 0.9, which is what ``train`` uses unless told
-# otherwise. With ``fast=True`` a net computes the same numbers, up to
-# rounding, in less time.
+# with rate 0.5 and momentum 0.9, the defaults of ``train``. (``fast=True``
+# saves time, and changes the numbers by rounding alone.)
 
 text = " learned deep learning"
 vocab = Vocabulary.from_text(text)
@@ -90,12 +89,12 @@ fig.set_label(
 plt.show()
 
 # %%
-# **What to notice.** The seed was not the reason. The notebook's net stays
-# above its floor with each of the twenty seeds, and never spells the
-# sentence. With an output layer, about half of the seeds spell it.
+# **What to notice.** The seed was not the reason. With each of the twenty,
+# the notebook's net stays above its floor and never spells the sentence.
+# With an output layer, about half of the seeds do.
 #
-# Others stop at a loss near 0.066. That is the smallest loss that is
-# possible for a net that cannot tell what follows ``rn``:
+# Others stop at a loss near 0.066, the smallest that is possible for a net
+# that cannot tell what follows ``rn``:
 # :doc:`/gallery/limits/context_needed` counts it. A few blow up at this
 # learning rate. Rounding errors change how far, but hardly which ones.
 
