@@ -2,10 +2,10 @@ r"""
 How do you write a GRU from scratch in NumPy?
 =============================================
 
-Take the plain RNN of :doc:`/gallery/scratch/rnn_from_scratch` and
-exchange its cell for one with two gates. Nothing else changes, as the
-diff at the end of this page shows: the sums, the output layer, the check,
-the training and the writing stay the same to the letter.
+How much of a program has to change to make a GRU of a plain RNN? One block.
+Exchange the cell of :doc:`/gallery/scratch/rnn_from_scratch` for one with
+two gates, and the rest stays the same to the letter, as the diff at the end
+of this page shows.
 
 It learns this sentence more slowly than the plain RNN, which had it after
 200 updates. Nothing in one sentence has to be kept for long, and that is
@@ -65,9 +65,8 @@ def cell_backward(dstate, kept):
 # The weights
 # -----------
 # They are drawn evenly between :math:`-1/\sqrt{H}` and
-# :math:`1/\sqrt{H}`, as PyTorch does. It calls them ``weight_ih_l0``,
-# ``weight_hh_l0``, ``bias_ih_l0`` and ``bias_hh_l0`` in the layer, and
-# ``weight`` and ``bias`` in the output layer.
+# :math:`1/\sqrt{H}`, as PyTorch does, and come in its order: the four of
+# the layer, ``weight_ih_l0`` first, and the two of the output layer.
 
 rng = np.random.default_rng(0)
 rows = BLOCKS * H
@@ -132,10 +131,10 @@ def backward(tape):
 # %%
 # Check the gradient
 # ------------------
-# Move a weight up and down, and see how far the loss moves: the inner loop
-# puts both values into the weight itself. Ten weights of each kind will do,
-# drawn at random, and a slope may be off by a millionth of the largest:
-# :doc:`/gallery/training/gradient_check` says why the step is 1e-5.
+# Move a weight up and down, and see how far the loss moves. Ten random
+# weights of each kind will do, and a slope may be off by a millionth of the
+# largest. (:doc:`/gallery/training/gradient_check` says why the step is
+# 1e-5.)
 
 window, off = ids[: T + 1], []
 gradient = backward(forward(window, start)[2])
@@ -221,9 +220,9 @@ fig.set_label(
 # all of it, and nobody has told the network what a word is: it has only
 # been asked for the next character. It knows one sentence by heart and
 # nothing else, because there was nothing else to learn. Put a text of your
-# own in its place, with more updates for a longer one; the picture and the
-# assertions are for this text, so leave them out. What then matters, such
-# as a part of the text that is held back, is in :doc:`/learn/real-text`.
+# own in its place, with more updates for a longer one, and leave out the
+# picture and the assertions, which are for this text. What then matters is
+# in :doc:`/learn/real-text`.
 
 assert max(off) < 1e-6
 assert samples[1000] == text

@@ -12,9 +12,9 @@ of all novels by heart.
 
 You may know *min-char-rnn*, a program of this size that does the same. Here
 the gradient is checked before it is used, each part names its equation, and
-the cell can be exchanged. Two more files differ from this one in the cell
-alone: :doc:`/gallery/scratch/gru_from_scratch` and
-:doc:`/gallery/scratch/lstm_from_scratch`.
+the cell can be exchanged: :doc:`/gallery/scratch/gru_from_scratch` and
+:doc:`/gallery/scratch/lstm_from_scratch` differ from this file in the cell
+alone.
 """
 
 from itertools import pairwise
@@ -33,11 +33,10 @@ V, H, T = len(chars), 64, 25  # characters, units, steps in a window
 # %%
 # The cell
 # --------
-# Two sums reach the cell: one comes from the character, the other from the
-# state before. A plain RNN adds them and takes the tanh, :eq:`rnn-step`. On
-# the way back, blame passes through the slope of tanh, the second line of
-# :eq:`rnn-backward`. The sums are the same in every cell, so nothing but
-# this block changes in the files for the GRU and the LSTM.
+# Two sums reach the cell, one from the character and one from the state
+# before. A plain RNN adds them and takes the tanh, :eq:`rnn-step`. On the
+# way back, blame passes through the slope of tanh, the second line of
+# :eq:`rnn-backward`.
 
 BLOCKS, VECTORS = 1, 1  # rows of weights per unit; vectors in the state
 
@@ -58,9 +57,8 @@ def cell_backward(dstate, h):
 # The weights
 # -----------
 # They are drawn evenly between :math:`-1/\sqrt{H}` and
-# :math:`1/\sqrt{H}`, as PyTorch does. It calls them ``weight_ih_l0``,
-# ``weight_hh_l0``, ``bias_ih_l0`` and ``bias_hh_l0`` in the layer, and
-# ``weight`` and ``bias`` in the output layer.
+# :math:`1/\sqrt{H}`, as PyTorch does, and come in its order: the four of
+# the layer, ``weight_ih_l0`` first, and the two of the output layer.
 
 rng = np.random.default_rng(0)
 rows = BLOCKS * H
@@ -125,10 +123,10 @@ def backward(tape):
 # %%
 # Check the gradient
 # ------------------
-# Move a weight up and down, and see how far the loss moves: the inner loop
-# puts both values into the weight itself. Ten weights of each kind will do,
-# drawn at random, and a slope may be off by a millionth of the largest:
-# :doc:`/gallery/training/gradient_check` says why the step is 1e-5.
+# Move a weight up and down, and see how far the loss moves. Ten random
+# weights of each kind will do, and a slope may be off by a millionth of the
+# largest. (:doc:`/gallery/training/gradient_check` says why the step is
+# 1e-5.)
 
 window, off = ids[: T + 1], []
 gradient = backward(forward(window, start)[2])
@@ -214,9 +212,9 @@ fig.set_label(
 # all of it, and nobody has told the network what a word is: it has only
 # been asked for the next character. It knows one sentence by heart and
 # nothing else, because there was nothing else to learn. Put a text of your
-# own in its place, with more updates for a longer one; the picture and the
-# assertions are for this text, so leave them out. What then matters, such
-# as a part of the text that is held back, is in :doc:`/learn/real-text`.
+# own in its place, with more updates for a longer one, and leave out the
+# picture and the assertions, which are for this text. What then matters is
+# in :doc:`/learn/real-text`.
 
 assert max(off) < 1e-6
 assert samples[1000] == text
