@@ -4,8 +4,8 @@ How good is a table of letters?
 
 A loss means nothing by itself. Before you praise a network, ask what
 counting can do: how often does each character follow the last one, the last
-two, the last three? Counting takes a second. Its loss is the one that your
-network has to beat.
+two, the last three? Counting takes a second, and its loss is the one that
+your network has to beat.
 """
 
 import matplotlib.pyplot as plt
@@ -17,8 +17,8 @@ from charseq.plotting import GRAY, INK
 # %%
 # Count in nine tenths, measure on the last
 # -----------------------------------------
-# The text is what Python's ``help()`` shows about the language. It comes
-# with Python, and its length differs a little between versions.
+# The text is what Python's ``help()`` shows about the language. Its length
+# differs a little between versions of Python.
 
 corpus = Corpus.from_text(load_text("python-reference"))
 train, valid = corpus.split(valid=0.1)
@@ -58,9 +58,9 @@ plt.show()
 
 # %%
 # **What to notice.** The first three characters of context help most. Then
-# the two curves separate: the table knows its own text by heart, but many
-# of the longer strings in a new text are new to it. A network that stays
-# above the black curve predicts no better than counting.
+# the curves separate, because the table knows its own text by heart,
+# whereas many of the longer strings in a new text are new to it. A network
+# that stays above the black curve predicts no better than counting.
 
 gain = -np.diff(held_back)  # what each further character brings on new text
 assert uniform > held_back[0]

@@ -4,8 +4,8 @@ What if the batch axis is in the wrong place?
 
 A recurrent layer of PyTorch takes axis 0 for the time, unless you say
 ``batch_first=True``. Give it a batch of texts with the batch axis in front,
-and it raises no error. It reads across the texts and not along them. The
-loss may even fall. One experiment shows what the layer does.
+and it raises no error: it reads across the texts instead of along them, and
+the loss may even fall. One experiment shows what the layer does.
 """
 
 import matplotlib.pyplot as plt
@@ -22,8 +22,8 @@ texts = nn.functional.one_hot(ids, V).float()  # (B, T, V)
 # %%
 # Edit one text and see which outputs change
 # ------------------------------------------
-# We run the same layer with the same weights twice. For the second run we
-# erase one character of text 0 and change nothing else.
+# We run the same layer with the same weights twice, and for the second run
+# we erase one character of text 0 and change nothing else.
 
 edited = texts.clone()
 edited[0, 2] = 0
@@ -61,11 +61,11 @@ fig.set_label(
 plt.show()
 
 # %%
-# **What to notice.** The cross marks the edit. On the left, the edit
-# changes what comes later in the same text. On the right, it changes the
-# same place in the *other* texts, because the layer took texts for time
-# steps. There was no error, because the layer cannot know which axis is
-# which. You can run this test on any model of your own.
+# **What to notice.** The cross marks the edit. On the left, it changes what
+# comes later in the same text. On the right, it changes the same place in
+# the *other* texts, because the layer took texts for time steps. Nothing
+# warned us: the layer cannot know which axis is which. You can run this
+# test on any model of your own.
 
 right, wrong = moved[True], moved[False]
 assert right.any(dim=1).tolist() == [True, False, False, False]

@@ -3,9 +3,9 @@ How small a file does a language model make of a chapter?
 =========================================================
 
 Bits per character are bits of a file: *arithmetic coding* turns anything
-that predicts the next character into a compressor. So a loss can be checked
-without taking anybody's word for it. Pack a text that the model has never
-seen, weigh the file, and unpack it again.
+that predicts the next character into a compressor. That makes a loss
+something that you can check without taking anybody's word for it: pack a
+text that the model has never seen, weigh the file, and unpack it again.
 
 The text is the first 20,000 characters of the chapters of *Pride and
 Prejudice* that the network ``austen`` has never read
@@ -52,13 +52,12 @@ def reader():
 # -----------------
 # Think of the line from 0 to 1. The first character takes a part of it as
 # wide as the character's probability, the second takes such a part of this
-# part, and so on. A probable text ends with a wide part, and few digits
-# are enough to name a number inside. Here the line has :math:`2^{32}`
-# places and the probabilities are whole numbers, because both sides must
-# agree to the last digit. As soon as a part is narrower than
-# :math:`2^{24}`, everything is made 256 times as wide, and the file grows
-# by a byte. A later carry may still change it, so ``low`` is kept as one
-# long number.
+# part, and so on. A probable text ends with a wide part, and few digits are
+# enough to name a number inside. Here the line has :math:`2^{32}` places
+# and the probabilities are whole numbers, because both sides must agree to
+# the last digit. As soon as a part is narrower than :math:`2^{24}`,
+# everything is made 256 times as wide, and the file grows by a byte. A
+# later carry may still change it, so ``low`` is kept as one long number.
 
 
 def bounds(p):
@@ -100,9 +99,9 @@ def unpack(file, length, after):
 # %%
 # There and back
 # --------------
-# The loss promises a size, in bits. The file may be a little larger, since
-# the probabilities have been rounded to whole numbers. (It does not hold
-# its own length, which is two or three bytes more.)
+# The loss promises a size. The file may be a little larger, since the
+# probabilities have been rounded to whole numbers. (It does not hold its
+# own length, which is two or three bytes more.)
 
 ids = vocab.encode(text).tolist()
 file = pack(ids, reader())
@@ -117,9 +116,9 @@ print("unpacked, bit for bit:", unpacked == text)
 # A decoder that is slightly off
 # ------------------------------
 # Both sides must round their probabilities to the same shares, or all is
-# lost from there on. Another processor may add in another order, and then
-# the last digits differ. Here, the probabilities of the decoder are off by
-# one part in a hundred thousand:
+# lost from there on, and another processor may add in a different order.
+# Here, the probabilities of the decoder are off by one part in a hundred
+# thousand:
 
 
 def nearly():
@@ -134,18 +133,18 @@ print("all 1,000 right:", garbled == text[:1000])
 
 # %%
 # The last digit of float32, in which the network computes, is a hundred
-# times smaller than that. But the text has 20,000 characters, and one
-# wrong share is enough. So such a file should be unpacked where it was
-# packed, unless its network computes in whole numbers.
+# times smaller than that. But one wrong share in 20,000 characters is
+# enough, so unpack such a file where it was packed, unless its network
+# computes in whole numbers.
 
 # %%
 # Against the packers that every computer has
 # --------------------------------------------
-# Those learn from nothing but the text itself. That is not fair: our
-# network has read most of the novel before. So two of them may read it,
-# too: they pack what was learned and the text together, and we count what
-# the text has added. (The third, zlib, looks back only 32,768 bytes.) A
-# table of counts, the 7-gram, gets the size that its loss promises.
+# Those learn from nothing but the text itself, whereas our network has read
+# most of the novel. To be fair, two of them may read it, too: they pack
+# what was learned and the text together, and we count what the text has
+# added. (The third, zlib, looks back only 32,768 bytes.) A table of counts,
+# the 7-gram, gets the size that its loss promises.
 
 known, new = learned.encode(), text.encode()
 table = NGram(7, Corpus(vocab, vocab.encode(learned)))
@@ -182,11 +181,10 @@ fig.set_label(
 )
 
 # %%
-# **What to notice.** The file is as large as the loss says, to a few
-# bytes, so bits per character are not just a manner of speaking. The
-# network beats the table of counts, and the table beats the packers that
-# have read the same novel. But whoever unpacks needs what the packer has
-# read, too: the novel or the table, or the network, whose weights are
+# **What to notice.** The file is as large as the loss says, to a few bytes.
+# The network beats the table of counts, and the table beats the packers
+# that have read the same novel. But whoever unpacks needs what the packer
+# has read, too: the novel or the table, or the network, whose weights are
 # 485,328 bytes. It pays only where one network packs many texts.
 
 assert unpacked == text

@@ -2,10 +2,10 @@ r"""
 Why does memory grow with each batch?
 =====================================
 
-A state that you hand on from batch to batch is more than its numbers. It
-also keeps the graph of all operations that it was computed with. Unless you
-detach the state, this graph grows with each batch, and so does the memory.
-It looks like a leak in PyTorch, but only a call of ``detach`` is missing.
+It looks like a leak in PyTorch, but only a call of ``detach`` is missing. A
+state that you hand on from batch to batch is more than its numbers: it also
+keeps the graph of all operations that it was computed with. Unless you
+detach it, this graph grows with each batch, and so does the memory.
 """
 
 import textwrap
@@ -24,8 +24,8 @@ pieces = [torch.from_numpy(x) for x, _ in streams(corpus.ids, 4, 10)][:12]
 # %%
 # Count what is kept
 # ------------------
-# Each operation of the forward pass is a node of the graph. The node stays
-# in memory as long as a tensor depends on it. So do the numbers that its
+# Each operation of the forward pass is a node of the graph, which stays in
+# memory as long as a tensor depends on it. So do the numbers that its
 # backward pass needs, until ``backward`` has used them.
 
 
@@ -73,8 +73,8 @@ plt.show()
 # %%
 # In training it is an error
 # --------------------------
-# A training loop calls ``backward`` for each batch. Without ``detach`` it
-# stops at the second batch.
+# A training loop calls ``backward`` for each batch, and without ``detach``
+# it stops at the second one.
 
 state = None
 for batch, x in enumerate(pieces[:2], start=1):
@@ -87,7 +87,7 @@ for batch, x in enumerate(pieces[:2], start=1):
 
 # %%
 # **What to notice.** The state has the same values in both cases. Detaching
-# cuts off its past, and that is truncated backpropagation through time. It
+# cuts off its past, which is truncated backpropagation through time, and it
 # is also the cure for the error. The message recommends
 # ``retain_graph=True``, but that would keep the old graph instead of
 # cutting it off.

@@ -3,11 +3,11 @@ Is an embedding more than a one-hot product?
 ============================================
 
 One tutorial feeds one-hot vectors to the network, and the next one uses an
-embedding. Both work, because both compute the same. A matrix times a vector
-with a single 1 is a column of the matrix, and an embedding looks this
-column up. The difference is the width: you choose how many numbers an
-embedding has for each character. With two numbers, you can look at what the
-network has learned.
+embedding, with which today's language models begin, too. Both compute the
+same: a matrix times a vector with a single 1 is a column of the matrix, and
+an embedding looks this column up. But you choose how many numbers it has
+for each character, and with two, you can look at what the network has
+learned.
 """
 
 import re
@@ -38,8 +38,8 @@ V, E, H = len(corpus.vocab), 2, 32
 # ---------------
 # The first network looks each character up in a table of shape (V, E) and
 # multiplies the row by :math:`W_{ih}`, here of shape (H, E). Multiply the
-# two matrices once, and you have a :math:`W_{ih}` of shape (H, V). A
-# network that reads one-hot vectors can use it, :eq:`rnn-step`.
+# two matrices once, and a network that reads one-hot vectors can use the
+# product as its :math:`W_{ih}`, :eq:`rnn-step`.
 
 looks_up = CharRNN(V, H, embedding_size=E, seed=0).double()
 one_hot = CharRNN(V, H, seed=0).double()
@@ -64,7 +64,7 @@ print("the logits agree:", difference < 1e-12)
 # The same gradient
 # -----------------
 # What the two networks share gets the same gradient in both. The table and
-# the narrow matrix are the two factors of the wide matrix. So each gets the
+# the narrow matrix are the two factors of the wide matrix, so each gets the
 # gradient of the wide matrix times the other factor.
 
 wide = one_hot.rnn.weight_ih_l0.grad  # (H, V)
@@ -83,15 +83,14 @@ for name, (ours, theirs) in pairs.items():
 # %%
 # Two numbers per character
 # -------------------------
-# So a narrow embedding is a wide matrix that is made of two narrow ones:
+# A narrow embedding is a wide matrix that is made of two narrow ones:
 # :math:`E (V + H)` numbers instead of :math:`V H`. For 10,000 words, 256
 # units and :math:`E = 64` that is 656,384 instead of 2,560,000.
 #
-# With two numbers, each character is a point in the plane. We train for a
-# moment, with three seeds. (``fast=True`` gives the same numbers, up to
-# rounding, in less time.) Then we compare distances. How far are two vowels
-# or two consonants from each other, and how far is a vowel from a
-# consonant?
+# With two numbers, each character is a point in the plane. We train with
+# three seeds and compare distances: how far are two vowels or two
+# consonants from each other, and how far is a vowel from a consonant?
+# (``fast=True`` saves time, and changes the numbers by rounding alone.)
 
 letters = np.array([char != " " for char in corpus.vocab.chars])
 vowels = np.array([char in "aeiou" for char in corpus.vocab.chars])
@@ -149,8 +148,8 @@ plt.show()
 # The same functions, but not the same start
 # ------------------------------------------
 # An embedding with many numbers per character computes nothing that one-hot
-# vectors cannot. But it does not learn equally fast. Here are the first 60
-# training steps of both, at the same rate.
+# vectors cannot, but it does not learn equally fast, as 60 training steps
+# at the same rate show.
 
 short = Settings(steps=60, batch_size=16, length=16, lr=0.005)
 early = {}
@@ -162,14 +161,16 @@ for name, size in (("one-hot", None), ("embedding of 64", 64)):
     print(f"{name:15}  {early[name]:.2f} nats per character")
 
 # %%
-# **What to notice.** The network only had to predict the next character.
-# Yet vowels end up near vowels. Similar characters tend to follow them, so
-# it helps to treat them alike. One-hot vectors allow this, too: the columns
-# of a wide :math:`W_{ih}` are an embedding with H numbers per character.
+# **What to notice.** The network only had to predict the next character,
+# and yet vowels end up near vowels: similar characters tend to follow them,
+# so it helps to treat them alike. One-hot vectors allow this, too: the
+# columns of a wide :math:`W_{ih}` are an embedding with H numbers per
+# character.
 #
 # The embedding of 64 learns faster at first. Its table starts with numbers
-# around 1 in size, so the layer gets larger inputs than from one-hot
-# vectors.
+# around 1 in size, which makes larger inputs than one-hot vectors do, but
+# that is not the whole reason: divided by 8, which makes them about equal,
+# it kept more than half of its lead, with each of three seeds.
 
 column = one_hot.rnn.weight_ih_l0.detach()[:, 4]
 unit = torch.eye(V, dtype=torch.float64)[4]

@@ -23,8 +23,8 @@ learned, novel = load_text("pride-train"), load_text("pride-test")
 # Three writers and an author
 # ---------------------------
 # The network has read most chapters of *Pride and Prejudice*. The tables
-# have counted the same chapters: which character follows each string of
-# 4, or of 7, so they are a 5-gram and an 8-gram. Jane Austen is there
+# have counted, in the same chapters, which character follows each string of
+# 4, or of 7, which makes them a 5-gram and an 8-gram. Jane Austen is there
 # with six chapters that none of them has seen.
 
 net, vocab = load_net("austen")
@@ -59,11 +59,10 @@ for name, text in texts.items():
 # A rule that a program can check is cruder than a reader, and it marks
 # things that are no mistake: the novel, too, has words that its other
 # chapters don't have, and a speech of several paragraphs leaves its marks
-# open. That is what the novel's own numbers are for. And no rule asks
-# whether a sentence makes sense, where all three writers would fail at
-# once.
+# open. That is what the novel's own numbers are for. No rule asks whether a
+# sentence makes sense, where all three writers would fail at once.
 #
-# A writer who never lets anybody speak would leave no mark open. So we
+# A writer who never lets anybody speak would leave no mark open, so we
 # count shares: of all words, of the paragraphs with a quotation mark, of
 # the full lines, those of 60 characters or more, of which the novel has
 # none above 74, and of all strings of thirty characters.
@@ -125,20 +124,20 @@ fig.set_label(
 plt.show()
 
 # %%
-# **What to notice.** The longer table has the fewest new words, fewer
-# than the novel, because it rarely leaves what it has read. The network
-# composes its words letter by letter, and now and then one of them is
-# none: there are three in its sample above.
+# **What to notice.** The longer table has the fewest new words, fewer than
+# the novel, because it rarely leaves what it has read. The network composes
+# its words letter by letter, and now and then one of them is none: there
+# are three in its sample above.
 #
 # But a table forgets. Seven characters don't say whether somebody is
-# speaking, so it leaves about every second speech open, and they don't
-# say how far a line has come, so most of its full lines are too long. The
-# network keeps both in its state, though nobody told it to: it closes
-# most of its speeches and breaks most of its lines in time. It is not as
-# reliable as the novel.
+# speaking, so it leaves about every second speech open, and they don't say
+# how far a line has come, so most of its full lines are too long. The
+# network keeps both in its state, though nobody told it to: it closes most
+# of its speeches and breaks most of its lines in time, if not as reliably
+# as the novel.
 #
-# Hardly a string of thirty characters is copied by anybody; shorter ones
-# we have not counted. (All this held for twenty other seeds.)
+# Hardly a string of thirty characters is copied by anybody; shorter ones we
+# have not counted. (All this held for twenty other seeds.)
 
 new_words, speeches, lines, copies = marks.values()
 assert new_words["8-gram"] < new_words["the novel"] < new_words["network"]

@@ -2,11 +2,11 @@ r"""
 What does padding cost, and what does it change?
 ================================================
 
-A batch can hold texts of different lengths in two ways. *Padded* rows are
-padded to the longest. A *packed* batch has the real letters only, and
-fewer rows take part the later the step is. Here one layer reads the same
-texts one by one, padded and packed. We count its work, and then compare
-the states.
+Texts have different lengths, and a batch is a rectangle. *Padded* rows are
+padded to the longest, which costs work, and the layer reads the padding as
+if it were text. A *packed* batch has the real letters only, and fewer rows
+take part the later the step is. How much work does that save, and do both
+ways end in the right state?
 """
 
 import matplotlib.pyplot as plt

@@ -2,11 +2,11 @@ r"""
 How far do a few seconds of training get?
 =========================================
 
-A network trains for a few seconds. In this time it reads a little more than
-half of what Python's ``help()`` shows about the language. How good is it
-then? We compare it with tables of counts: of single characters, of pairs,
-and of strings of three. When does the network pass each table, and what
-does it write at the end?
+A network trains for a few seconds, and reads a little more than half of
+what Python's ``help()`` shows about the language. Is it any good by then?
+We compare it with tables of counts, of single characters, pairs, and
+strings of three: when does it pass each table, and what does it write at
+the end?
 """
 
 from itertools import pairwise
@@ -43,8 +43,8 @@ for name, bits in marks.items():
 # %%
 # Train, and measure more often at first
 # --------------------------------------
-# The network is measured on the same held-back text as the tables. With
-# ``fast=True`` it computes the same numbers, up to rounding, in less time.
+# The network is measured on the same held-back text as the tables.
+# (``fast=True`` saves time, and changes the numbers by rounding alone.)
 
 vocab = corpus.vocab
 options = {"embedding_size": 64, "seed": 0, "fast": True}
@@ -96,9 +96,9 @@ print("The " + generate(net, vocab, "The ", length=300, **options)[0])
 
 # %%
 # **What to notice.** The network passes the table of single characters
-# after a few batches, and the table of triples only at the end. Each table
-# takes several times as much training as the one before. Many of the words
-# are invented, but their endings and the punctuation are like those of the
+# after a few batches, and that of triples only at the end: each table takes
+# several times as much training as the one before. Many of the words are
+# invented, but their endings and the punctuation are like those of the
 # text.
 
 first_below = [

@@ -2,11 +2,10 @@ r"""
 What makes training slow?
 =========================
 
-You can make a network twice as wide, a batch twice as large, or the pieces
-of text twice as long. Each of these costs something different. Seconds
-depend on the machine and on what else it is doing. So this page counts
-three other things: multiplications, numbers kept for the backward pass, and
-operations.
+Make a network twice as wide, a batch twice as large, or the pieces of text
+twice as long, and each time you pay with something else. Seconds depend on
+the machine and on what else it is doing, so this page counts three other
+things: multiplications, numbers kept for the backward pass, and operations.
 """
 
 import matplotlib.pyplot as plt
@@ -24,9 +23,9 @@ GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 # %%
 # Three counts of one training step
 # ---------------------------------
-# PyTorch can count the multiplications. For each tensor that it keeps for
-# the backward pass, it calls a *hook*, a function that we write. And it
-# leaves a graph with one node per operation.
+# PyTorch counts the multiplications. For each tensor that it keeps for the
+# backward pass, it calls a *hook*, a function that we write, and it leaves
+# a graph with one node per operation.
 
 
 def count(B, T, H, cell="GRU"):
@@ -65,7 +64,7 @@ def count(B, T, H, cell="GRU"):
 # blocks (1, 3 or 4), and :math:`VH` in the output layer. In the backward
 # pass it meets each weight twice: once for the gradient of the weight, and
 # once for the gradient of what the weight was multiplied with. Two
-# gradients of the second kind are never needed: that of a one-hot vector,
+# gradients of the second kind are never needed, that of a one-hot vector
 # and that of the zeros before the first character.
 
 
@@ -84,9 +83,9 @@ for cell in GATES:
 # %%
 # One variable at a time
 # ----------------------
-# We change one size at a time. Multiplications and operations are counted
-# per character. The numbers kept are counted for the whole batch, since all
-# of them are in memory at once. The dashed lines have slopes 2, 1 and −1.
+# Multiplications and operations are counted per character, but the numbers
+# kept for the whole batch, since all of them are in memory at once. The
+# dashed lines have slopes 2, 1 and −1.
 
 times = (1, 2, 4, 8)
 grown = {
@@ -136,8 +135,8 @@ plt.show()
 # --------------------------
 # Take 1,024 characters, once in one row and once in 32 rows. A node of the
 # graph cannot start before the nodes that it depends on are done. So count
-# the nodes of the longest chain in the forward pass. However many
-# operations a processor does at once, it does these one after the other.
+# the nodes of the longest chain in the forward pass, which must be done one
+# after the other however many operations a processor does at once.
 
 
 def longest_chain(rows):
@@ -165,19 +164,19 @@ for rows, length in chains.items():
 
 # %%
 # Each character adds ten operations to the chain of its row. A few more
-# operations come once per row. So with 32 rows the chain is 31 times
-# shorter, and not quite 32 times.
+# come once per row, which is why the chain is 31 times shorter with 32
+# rows, and not quite 32 times.
 
 # %%
-# **What to notice.** The width decides how much work there is. On this
-# page, doubling the width multiplies the work by 3.1 the first time and by
-# 3.7 the third time. The wider the network, the closer this comes to four.
-# A larger batch does not change the work per character, and longer pieces
-# hardly do. Both take memory in proportion.
+# **What to notice.** The width decides how much work there is. Doubling it
+# multiplies the work by 3.1 the first time and by 3.7 the third time here,
+# and the wider the network, the closer this comes to four. A larger batch
+# does not change the work per character, and longer pieces hardly do, but
+# both take memory in proportion.
 #
 # Only a larger batch shortens the wait, because rows are read side by side
-# and time steps one after the other. But a larger batch also means fewer
-# updates for the same text, which this page does not show.
+# and time steps one after the other. Its price, which this page does not
+# show, is fewer updates for the same text.
 
 for cell in GATES:
     assert count(B, T, H, cell)[0] == expected(T, H, cell)

@@ -2,11 +2,11 @@ r"""
 What does a single hidden unit follow in a text?
 ================================================
 
-A trained network reads chapters that it has not learned from. We look for
-the unit that tells whether somebody speaks, and for the one that follows
-capitalized words, and paint both over the same passage. Only the unit
-changes. The network comes with the package. It was trained to predict the
-next character of *Pride and Prejudice*, and nobody told it about speech.
+Nobody told this network about speech. It was trained to predict the next
+character of *Pride and Prejudice*, and it comes with the package. Does one
+of its units know all the same whether somebody speaks? While it reads
+chapters that it has not learned from, we look for that unit, and for one
+that follows capitalized words, and paint both over the same passage.
 """
 
 import matplotlib.pyplot as plt
@@ -84,8 +84,7 @@ plt.show()
 # **What to notice.** The upper unit keeps its color over a whole speech, on
 # text that neither the network nor our choice has seen, and the lower one
 # over a word. Neither follows our label perfectly: the upper one turns a
-# character late, because a mark by itself does not say whether it opens
-# or closes.
+# character late, after the quotation mark.
 
 differences = [
     values[half:][labels[name][half:]].mean()

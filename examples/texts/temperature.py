@@ -2,9 +2,11 @@ r"""
 What does temperature do to a text?
 ===================================
 
-A network gives each character a probability, and a text is drawn from these
-probabilities. You can divide the logits by a *temperature* before the draw.
-This makes the network bolder or more careful, without any training.
+The same network can write one name again and again, or noise, without any
+further training. Its text is drawn from the probabilities that it gives
+each character. Divide the logits by a *temperature* before the draw, and it
+becomes bolder or more careful. Today's language models have the same
+setting.
 """
 
 import matplotlib.pyplot as plt
@@ -27,8 +29,8 @@ from charseq.sampling import probabilities
 # A network that invents place names
 # ----------------------------------
 # The network trains for a second on the places that time zones are named
-# after, one per line. (``fast=True`` gives the same numbers, up to
-# rounding, in less time.)
+# after. (``fast=True`` saves time, and changes the numbers by rounding
+# alone.)
 
 corpus = Corpus.from_text(load_text("time-zones"))
 vocab = corpus.vocab
@@ -48,8 +50,7 @@ for temperature in (0.3, 1.0, 2.0):
 # The same logits, three temperatures
 # -----------------------------------
 # What comes after "Ma"? The order of the characters is the same at each
-# temperature. What changes is how much likelier the first ones are than the
-# others.
+# temperature. What changes is how much likelier the first ones are.
 
 state = net.start()
 for char in vocab.encode("\nMa"):
@@ -85,8 +86,8 @@ plt.show()
 # %%
 # **What to notice.** At 0.3 the names repeat each other, and at 2.0 they
 # are no longer names. At 1 the probabilities are those that the network has
-# learned. The likeliest character is the same at each temperature. As the
-# temperature goes to 0, this character is drawn every time.
+# learned. The likeliest character is the same at each temperature, and as
+# the temperature goes to 0, this character is drawn every time.
 
 assert entropy[0.3] < entropy[1.0] < entropy[2.0]
 scaled = [probabilities(logits[0], temperature=t) for t in (0, 0.01, 1, 2)]

@@ -2,11 +2,10 @@ r"""
 How good is the best unit of a network that knows nothing?
 ==========================================================
 
-Among hundreds of hidden units, one follows any property by luck. So we rank
-all units of a trained network by how well they tell whether a quotation
-mark is open, and rank two controls in the same way: networks with random
-weights, and labels that do not belong to the text. What changes is only
-what is ranked.
+Among hundreds of hidden units, one follows any property by luck, and so a
+good unit proves little. We rank all units of a trained network by how well
+they tell whether a quotation mark is open, and then two controls: networks
+with random weights, and labels that do not belong to the text.
 """
 
 import matplotlib.pyplot as plt
@@ -31,10 +30,10 @@ labels = np.reshape(rows, (2, half))
 # %%
 # Three things to rank
 # --------------------
-# The AUC of a unit is the probability that its state at a character inside
-# quotation marks is larger than at one outside, for two characters at
-# random. At 0.5 a larger state is as often inside as outside. The labels
-# are shifted in a circle, so that their runs keep their lengths.
+# The AUC of a unit is the probability that its state at a random character
+# inside quotation marks is larger than at a random one outside. At 0.5 it
+# is larger as often as not. The labels are shifted in a circle, so that
+# their runs keep their lengths.
 
 
 def rank(net):
@@ -111,8 +110,8 @@ plt.show()
 
 # %%
 # **What to notice.** The best unit by luck looks good on the half that it
-# was chosen on, up to an AUC of 0.69. On the other half it is as often
-# below 0.5 as above. The trained network's unit loses next to nothing
+# was chosen on, up to an AUC of 0.69, whereas on the other half it is as
+# often below 0.5 as above. The trained network's unit loses next to nothing
 # there, and stays far above all controls.
 
 first, second = np.transpose(scores["shifted labels"])
