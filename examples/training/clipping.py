@@ -2,9 +2,9 @@ r"""
 What does clipping the gradient do?
 ===================================
 
-Most steps of a training run are small and good. Then a single gradient is
-many times as long as the others, and the step along it destroys what the
-net has learned. *Clipping* shortens such a gradient and leaves the others
+Most steps of a training run are small and good, until a single gradient is
+many times as long as the others and the step along it destroys what the net
+has learned. *Clipping* shortens such a gradient and leaves the others
 alone.
 """
 
@@ -23,14 +23,13 @@ ids = torch.from_numpy(vocab.encode(text))
 # %%
 # One run, with and without
 # -------------------------
-# The net has ten units and an output layer. It learns with SGD at rate 0.5
-# and momentum 0.9, :eq:`sgd-momentum`. At this rate most seeds do well, and
-# a few blow up. We take one of those few and change only the line between
-# ``backward`` and ``step``.
+# The net learns with SGD at rate 0.5 and momentum 0.9, :eq:`sgd-momentum`.
+# At this rate a few seeds blow up. We take one of them and change only the
+# line between ``backward`` and ``step``.
 #
-# Each step records the loss, the gradient as one long vector, and the
-# *spectral radius* of :math:`W_{hh}`, which is the size of its largest
-# eigenvalue. If it is above 1, some vectors grow with each product.
+# Each step also records the *spectral radius* of :math:`W_{hh}`, the
+# magnitude of its largest eigenvalue. If it is above 1, some vectors grow
+# with each product.
 
 
 def run(clip):
@@ -78,9 +77,9 @@ print(f"{name}: {(norms[name] > 1).sum()} of 50 gradients are", end=" ")
 print(f"longer than 1, last loss {losses[name][-1]:.3f}")
 
 # %%
-# The script does not print the losses of the run that blows up. Only the
-# figure shows them. In this run each long step makes a rounding error
-# larger, so the last digits depend on your processor.
+# Only the figure shows the losses of the run that blows up: each long step
+# makes a rounding error larger, so the last digits depend on your
+# processor.
 #
 # In the backward pass the gradient is multiplied by :math:`W_{hh}^{\top}`
 # once per step, :eq:`rnn-backward`. A radius above 1 can make it longer
@@ -91,9 +90,8 @@ print(f"longer than 1, last loss {losses[name][-1]:.3f}")
 # -----------------------------
 # There are two ways to clip. *By norm* divides all entries of a gradient by
 # the same number, so its direction stays the same. *By value* cuts each
-# entry at a limit of its own. Then the large entries shrink and the small
-# ones do not, and this is another direction. Here is an example in two
-# dimensions, with a limit of 1:
+# entry at a limit of its own, which shrinks the large ones alone, and so
+# turns the gradient. In two dimensions, with a limit of 1:
 
 
 def by_norm(gradient, limit=1.0):
@@ -155,8 +153,9 @@ plt.show()
 
 # %%
 # **What to notice.** As long as no gradient is longer than 1, the two
-# curves are the same. Then clipping shortens seven steps. Nothing else
-# differs, yet one loss ends near zero and the other rises above its start.
+# curves are the same. Then clipping shortens seven steps, and although
+# nothing else differs, one loss ends near zero and the other rises above
+# its start.
 #
 # A good limit lies a little above the usual norm, so print the norms first.
 # Clipping does not help if the rate is too large at every step, and it

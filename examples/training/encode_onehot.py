@@ -2,15 +2,14 @@ r"""
 How does text become a tensor?
 ==============================
 
-A net adds and multiplies numbers, and it cannot read. So each character
-gets a number, its *id*. Each id becomes a vector with a single 1. The
-targets are the same text, one character further on, so nobody has to label
-anything.
+A net cannot read, but it can add and multiply. So each character gets a
+number, its *id*. Ids have an order that letters lack, though: to a net that
+read them, the letter with id 2 would be twice the letter with id 1. That is
+why each id becomes a vector with a single 1, :eq:`one-hot`, and all of
+these are equally far apart.
 
-The vectors are those of :eq:`one-hot`. A net does not read the ids
-themselves, because ids have an order that letters lack: the letter with id
-2 is not twice the letter with id 1. One-hot vectors are all equally far
-apart.
+Nobody has to label anything, because the targets are the same text, one
+character further on. Large language models get theirs in the same way.
 """
 
 import textwrap
@@ -25,9 +24,9 @@ from charseq.plotting import GRAY, GREEN, ORANGE
 # Text to ids
 # -----------
 # The vocabulary is the sorted list of the characters in the text, and the
-# place of a character is its id. Sorting matters, because a ``set`` has
-# another order each time that Python starts. Both lists of ids below mean
-# the same text. But weights that were learned with one are useless with the
+# place of a character is its id. It is sorted because a ``set`` has a
+# different order each time that Python starts. Both lists of ids below mean
+# the same text, but weights that were learned with one are useless with the
 # other.
 
 text = " learned deep learning"
@@ -53,9 +52,9 @@ print("one-hot:", one_hot.shape)
 # %%
 # The matrix, row by row
 # ----------------------
-# A square is the 1 in the row of a character that is read. A ring marks the
-# character that should be predicted from it. Each label is an id and its
-# character.
+# A square is the 1 in the row of a character that is read, and a ring marks
+# the character that should be predicted from it. Each label is an id and
+# its character.
 
 steps, size = one_hot.shape
 chars = [char.replace(" ", "␣") for char in vocab.chars]
@@ -88,7 +87,7 @@ plt.show()
 # %%
 # A character that the vocabulary has never seen
 # ----------------------------------------------
-# There is no column for such a character. So the vocabulary refuses the
+# There is no column for such a character, so the vocabulary refuses the
 # text, and the message says where the character is.
 
 try:
@@ -99,7 +98,7 @@ except ValueError as error:
 
 # %%
 # **What to notice.** Each row has one square and one ring, and each ring is
-# where the next row has its square. The targets are the inputs, one step
+# where the next row has its square: the targets are the inputs, one step
 # later.
 
 assert one_hot.shape == (21, 10)

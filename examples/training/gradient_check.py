@@ -2,12 +2,11 @@ r"""
 How do you check a gradient that you wrote by hand?
 ===================================================
 
-Move one weight a little up and a little down, and see how far the loss
-moves. The difference, divided by the distance, is the *central
-difference*. It should agree with your gradient. But how far should you
-move the weight?
-
-Only the step changes here, once in float64 and once in float32.
+A gradient that you wrote by hand may be wrong, and the loss may fall all
+the same. So measure it: move one weight a little up and a little down, and
+divide the difference of the losses by the distance. This *central
+difference* should agree with your gradient. But how far should you move the
+weight? Only the step changes here, once in float64 and once in float32.
 """
 
 import matplotlib.pyplot as plt
@@ -32,8 +31,8 @@ V, H = len(vocab), 10
 # %%
 # The gradient by hand
 # --------------------
-# The network has random weights, and :eq:`rnn-backward` gives its
-# gradient. We look at the weights :math:`W_{hh}`.
+# The network has random weights, and :eq:`rnn-backward` gives the gradient
+# of its :math:`W_{hh}`.
 
 rng = np.random.default_rng(0)
 params = RNNParams.random(V, H, rng)
@@ -60,9 +59,9 @@ gradient = rnn_backward(x, start, params, dstates, start)[2].W_hh
 # %%
 # The central difference
 # ----------------------
-# A random direction moves all weights at once. The slope along it is the
-# sum of gradient times direction. We measure it along nine directions and
-# take the median of the nine errors.
+# A random direction moves all weights at once, and the slope along it is
+# the sum of gradient times direction. We take nine directions and the
+# median of their errors.
 
 directions = rng.normal(size=(9, H, H))
 directions /= np.linalg.norm(directions, axis=(1, 2), keepdims=True)
@@ -97,10 +96,10 @@ for step in (1e-3, 1e-2, 1e-1):
     print(f"float64, step {step}: off by {in_64[at(step)]:.0e}")
 
 # %%
-# A tenth of the step leaves a hundredth of the error. These steps are
-# large, so the loss bends between the two places.
+# A tenth of the step leaves a hundredth of the error, because these steps
+# are so large that the loss bends between the two places.
 #
-# With tiny steps something else goes wrong. Both losses are rounded, and
+# With tiny steps something else goes wrong: both losses are rounded, and
 # their difference is divided by a tiny number. Those errors depend on your
 # processor, so only the figure shows them.
 
@@ -127,8 +126,8 @@ fig.set_label(
 # %%
 # **What to notice.** The best step is near 1e-5 in float64, and there the
 # gradient agrees to eight digits. In float32 it is near 1e-2, with three
-# digits. A step of 1e-5 is useless in float32: it moves the loss by less
-# than the distance between two numbers. So check gradients in float64.
+# digits, whereas a step of 1e-5 is useless: it moves the loss by less than
+# the distance between two numbers. So check gradients in float64.
 
 assert in_64[at(1e-5)] < 1e-7
 assert in_64.min() < 1e-8

@@ -3,10 +3,9 @@ Which learning rate is best, and does the seed change it?
 =========================================================
 
 A learning rate that is too small wastes time, and one that is too large
-breaks the training. Somewhere between them is the best one. If another seed
-had another best rate, you would have to search again for each seed. So we
-train twelve nets at each of twelve rates, and look where each seed has its
-lowest loss.
+breaks the training. If the best rate in between were a different one for
+each seed, you would have to search again every time. So we train twelve
+nets at each of twelve rates, and look where each seed has its lowest loss.
 """
 
 import re
@@ -29,12 +28,11 @@ rates = 10 ** np.arange(-2.75, 0.1, 0.25)
 # %%
 # All nets at once
 # ----------------
-# We stack the weights of 144 small nets, one for each rate and seed, and
-# train the stack. A seed decides the initial weights and the order of the
-# batches, so the twelve nets of a seed differ in their rate alone. Each
-# learns 2,000 characters of a text about Python, in 120 steps of Adam.
-# :doc:`/learn/output-layer` says what Adam does. We write it out here,
-# because each net needs a rate of its own.
+# We stack the weights of 144 small nets, one for each rate and seed. A seed
+# decides the initial weights and the order of the batches, so the twelve
+# nets of a seed differ in their rate alone. Each learns 2,000 characters of
+# a text about Python, in 120 steps of Adam (:doc:`/learn/output-layer`),
+# written out here because each net needs a rate of its own.
 
 
 def losses_of(weights, rows):
@@ -95,8 +93,8 @@ losses = train_stack()
 # Where is the lowest loss?
 # -------------------------
 # At the largest rates training is chaotic: a rounding error grows until it
-# changes the loss. So we print no losses there, and only say whether all
-# of them are above that of knowing nothing.
+# changes the loss. There we print no losses, and only say whether all of
+# them are above that of knowing nothing.
 
 best = losses.argmin(axis=0)  # for each seed
 for rate, row, count in zip(
@@ -143,14 +141,12 @@ plt.show()
 
 # %%
 # **What to notice.** The lowest points lie at three neighboring rates, a
-# factor of about three from the first to the last. With the middle one for
-# all, no seed loses more than 0.04. (Twenty other seeds had their lowest
-# points at two of the three, and lost at most 0.06.) Between the seeds, the
-# lowest losses differ by 0.15. So the seed says little about the rate that
-# you should take, and much about the loss that you will see.
-#
-# To the right of the dots the lines part. There the seed decides how badly
-# the training breaks.
+# factor of about three from the first to the last, and with the middle one
+# for all, no seed loses more than 0.04. (Twenty other seeds had their
+# lowest points at two of the three, and lost at most 0.06.) Between the
+# seeds the lowest losses differ by 0.15: the seed says little about the
+# rate that you should take, and a lot about the loss that you will see. To
+# the right of the dots, it decides how badly the training breaks.
 
 assert rates[best].min() > 0.015
 assert rates[best].max() < 0.06

@@ -2,9 +2,9 @@ r"""
 Can a net of ten units learn to say “learned deep learning”?
 ============================================================
 
-This is a very small training run: one sentence, 220 numbers, 50 steps. It
-has what larger runs have, too: a loss that falls, a learning rate, and
-predictions that get better letter by letter. At the end a question stays
+This is a very small training run, one sentence, 220 numbers, 50 steps, and
+yet it has what larger runs have: a loss that falls, a learning rate, and
+predictions that get better letter by letter. It also leaves a question
 open: why does it not learn the last letters?
 
 It is the run of the notebook that charseq grew from, to the last printed
@@ -21,11 +21,10 @@ from charseq import CharRNN, Vocabulary, plot_loss, plot_predictions, train
 # %%
 # The same ids, the same random numbers
 # -------------------------------------
-# The notebook took its characters from ``list(set(sample))``. The order of
-# a set depends on ``PYTHONHASHSEED`` and may differ each time that Python
-# starts. To repeat the run, we give the vocabulary in the order that the
-# notebook met. The notebook had also made a small layer first, which used
-# up some random numbers. So we make one, too.
+# The notebook took its characters from ``list(set(sample))``, whose order
+# depends on ``PYTHONHASHSEED`` and may differ each time that Python starts.
+# We give the vocabulary in the order that it met, and since it had used up
+# some random numbers for a small layer, we make one, too.
 
 text = " learned deep learning"
 vocab = Vocabulary("egnidrl pa")
@@ -36,7 +35,7 @@ _ = nn.RNN(4, 2, batch_first=True)  # unused: it moves the generator on
 # Fifty epochs
 # ------------
 # The net has no output layer: its ten states serve as the ten logits of
-# :eq:`cross-entropy`. That is why there must be as many units as
+# :eq:`cross-entropy`, which is why there must be as many units as
 # characters. The optimizer is SGD with rate 0.5 and momentum 0.9,
 # :eq:`sgd-momentum`.
 
@@ -65,9 +64,9 @@ fig.set_label(
 plt.show()
 
 # %%
-# **What to notice.** After 20 epochs one letter is wrong, and after 50
-# epochs two are. Yet the loss is lower at 50. The loss rewards probability
-# given to the right letters, and it does not count wrong letters.
+# **What to notice.** After 20 epochs one letter is wrong, and after 50 two
+# are, although the loss is lower at 50. The loss rewards probability given
+# to the right letters, and does not count wrong ones.
 # :doc:`/gallery/limits/loss_floor` finds what stops the net.
 
 log = """\
