@@ -3,9 +3,10 @@ How do you write a GRU from scratch in NumPy?
 =============================================
 
 How much of a program has to change to make a GRU of a plain RNN? One block.
-Exchange the cell of :doc:`/gallery/scratch/rnn_from_scratch` for one with
-two gates, and the rest stays the same to the letter, as the diff at the end
-of this page shows.
+Exchange the cell of the plain RNN
+(:doc:`/gallery/scratch/rnn_from_scratch`) for one with two gates, and the
+rest stays the same to the letter, as the diff at the end of this page
+shows.
 
 It learns this sentence more slowly than the plain RNN, which had it after
 200 updates. Nothing in one sentence has to be kept for long, and that is

@@ -3,9 +3,9 @@ How do you write an LSTM from scratch in NumPy?
 ===============================================
 
 Three gates and a second state make an LSTM look like a lot of work. In a
-program it is one block: exchange the cell of
-:doc:`/gallery/scratch/rnn_from_scratch`, and the rest stays the same to the
-letter, as the diff at the end of this page shows.
+program it is one block: exchange the cell of the plain RNN
+(:doc:`/gallery/scratch/rnn_from_scratch`), and the rest stays the same to
+the letter, as the diff at the end of this page shows.
 
 It learns this sentence more slowly than the plain RNN, which had it after
 200 updates. Nothing in one sentence has to be kept for long, and that is

@@ -12,9 +12,9 @@ of all novels by heart.
 
 You may know *min-char-rnn*, a program of this size that does the same. Here
 the gradient is checked before it is used, each part names its equation, and
-the cell can be exchanged: :doc:`/gallery/scratch/gru_from_scratch` and
-:doc:`/gallery/scratch/lstm_from_scratch` differ from this file in the cell
-alone.
+the cell can be exchanged. Two more files differ from this one in the cell
+alone: :doc:`/gallery/scratch/gru_from_scratch` and
+:doc:`/gallery/scratch/lstm_from_scratch`.
 """
 
 from itertools import pairwise
