@@ -62,6 +62,7 @@ RULES = "\n".join(
 HEAT_MAPS = """g[id^="QuadMesh"] path[style*="stroke: #"] { stroke: #131416 !important }
 g[id^="QuadMesh"] ~ g[id="cell"] { filter: brightness(0) invert(1) }"""
 FONTS = (
+    "text { white-space: pre }\n"  # a label may begin with spaces, which keep it off its dot
     'text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, sans-serif !important }\n'
     'text[style*="Mono"] { font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", '
     'monospace !important }\ng[id^="QuadMesh"] { shape-rendering: crispEdges }'
