@@ -40,11 +40,11 @@ class _Table(NamedTuple):
 class NGram:
     r"""Predict a character from the `order` - 1 before it, by counting.
 
-    The probability of a character has two parts. The first is its share of what followed the
-    context in training, reduced by a discount. The second comes from the next shorter context. The
-    discounts free some probability, and it is shared out in proportion to the probabilities after
-    the context without its first character. These have two parts again, and so on. Below the empty
-    context there is the uniform distribution, so no probability is 0.
+    The probability of a character is a sum of two parts. The first is its share of what followed
+    the context in training, reduced by a discount. The second comes from what the discounts set
+    free, which is shared out in proportion to the probabilities after the next shorter context, the
+    one without the first character. These are sums of two parts, too, down to the empty context,
+    which shares out its second part equally, so no probability is 0.
 
     This is interpolated Kneser-Ney smoothing with three discounts, the best method in the
     comparison of :cite:t:`chen1999empirical`. Beating a weaker n-gram would not show much. The
@@ -66,6 +66,8 @@ class NGram:
 
     Raises
     ------
+    TypeError
+        If `order` is not an integer.
     ValueError
         If `order` is below 1, or larger than the number of characters in the text.
 
@@ -98,8 +100,8 @@ class NGram:
 
         Parameters
         ----------
-        ids : array_like of int
-            A text, (N,). Its first characters are predicted from the shorter contexts they have.
+        ids : array_like of int, shape (N,)
+            A text. Its first characters are predicted from the shorter contexts they have.
 
         Returns
         -------
@@ -108,8 +110,10 @@ class NGram:
 
         Raises
         ------
+        TypeError
+            If the ids are not integers.
         ValueError
-            If `ids` is not the ids of a text, or an id is out of range.
+            If `ids` is empty or not one-dimensional, or an id is out of range.
         """
         text = self._to_id_array(ids)
         if not len(text):
@@ -123,17 +127,22 @@ class NGram:
         return float(-np.log(p).mean())
 
     def bits_per_character(self, ids: ArrayLike) -> float:
-        """Return the mean number of bits that a character of a text costs.
+        """Return the mean cross-entropy of a text in bits per character.
 
         Parameters
         ----------
-        ids : array_like of int
-            A text, (N,).
+        ids : array_like of int, shape (N,)
+            A text.
 
         Returns
         -------
         float
-            The loss divided by ln 2.
+            The :meth:`loss`, which is in nats, divided by ln 2.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in :meth:`loss`.
         """
         return self.loss(ids) / float(np.log(2))
 
@@ -142,8 +151,8 @@ class NGram:
 
         Parameters
         ----------
-        context_ids : array_like of int
-            The characters before, (T,). Only the last `order` - 1 matter; T may be 0.
+        context_ids : array_like of int, shape (T,)
+            The characters before. Only the last `order` - 1 matter; T may be 0.
 
         Returns
         -------
@@ -152,6 +161,8 @@ class NGram:
 
         Raises
         ------
+        TypeError
+            If the ids are not integers.
         ValueError
             If `context_ids` is not one-dimensional, or an id is out of range.
 
@@ -216,11 +227,10 @@ def _smooth(strings: NDArray[np.int64], counts: NDArray[np.int64], V: int, C: in
 def _estimate_discounts(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the discounts of counts of 0, 1, 2, and 3 or more, an array of shape (4,).
 
-    The estimates need a text of some length. In a text of a few words, perhaps no string occurs
-    just once. Two adjustments keep the discounts within bounds then. The number of strings of each
-    count is increased by one, so the first discount is between 0 and 1. The others are clipped:
-    they are at least as large as the first, and at most 1.5 and 2, respectively. As a result, each
-    context leaves some probability to the shorter context, and no count becomes negative.
+    In a text of a few words, perhaps no string occurs just once, so two adjustments keep the
+    discounts within bounds. The number of strings of each count is increased by one, which puts the
+    first discount between 0 and 1. The others are clipped to at least the first, and at most 1.5
+    and 2. So each context leaves some probability to the shorter one, and no count gets negative.
     """
     n = np.bincount(np.minimum(counts, 5), minlength=6) + 1  # n[1] strings occur once, and so on
     scale = n[1] / (n[1] + 2 * n[2])

@@ -1,4 +1,4 @@
-"""A run folder holds all files of a training run, from which it can be resumed or write text.
+"""Run folders: all files of a training run, to resume it or to write text with its network.
 
 =====================  =====================================================================
 config.json            the format, the model's options, the settings, the source of the text
@@ -9,18 +9,18 @@ best.safetensors       the weights with the smallest loss on the held-back text,
 history.csv            one row per training step
 =====================  =====================================================================
 
-Each file is replaced as a whole or not at all. Only the history grows by rows. A save takes effect
-at the moment when ``weights.safetensors`` is replaced. Until then, the folder still holds all files
-and rows of the training step saved before. So a run that is killed at any instant, or whose power
-fails, can be resumed from a complete training step. The files are JSON, CSV and safetensors, so
+Each file is replaced as a whole or not at all, except the history, which grows by rows. A save
+takes effect at the moment when ``weights.safetensors`` is replaced. Until then, the folder still
+holds all files and rows of the training step saved before, so a run can be resumed from a complete
+training step, even if it is killed or the power fails. The files are JSON, CSV and safetensors, so
 loading them executes no code.
 
 A folder has one writer at a time, which holds a lock on the file ``run.lock``. The file is there
-only while somebody writes. Readers take no lock: whatever they read belongs to one save.
+only during writing. Readers take no lock: whatever they read belongs to one save.
 
-A folder that :func:`shrink` has made lacks the state and the best weights. Its weights are float16,
-and its history holds only measurements. It can write, but not be resumed. The network
-``austen``, which comes with the package, is such a folder.
+A folder that :func:`shrink` has made can write text, but it cannot be resumed, because it lacks the
+state and the best weights. Its weights are float16, and its history holds only measurements. The
+network ``austen``, which comes with the package, is such a folder.
 
 Torch is imported only where a run is saved or resumed, so that sampling does not need it.
 """
@@ -276,17 +276,17 @@ def _load_run(path: Path) -> tuple["Run", History]:
 
 
 def shrink(folder: Folder, target: Folder, *, best: bool = True) -> None:
-    """Copy only what a network needs in order to write, which is a small part of a run folder.
+    """Copy only what a network needs to write text, which is a small part of a run folder.
 
-    The weights become float16. Of the history, the measurements on the held-back text are kept.
-    What the optimizer knew is left out, so the copy cannot be resumed.
+    The weights become float16, and the history keeps only the measurements on the held-back text.
+    The optimizer's state is left out, so the copy cannot be resumed.
 
     Parameters
     ----------
     folder : str or path-like
         A run folder.
     target : str or path-like
-        The folder to make. It must not exist, or be empty.
+        The folder to make. One that exists must be empty.
     best : bool, default=True
         As in :func:`charseq.load_net`.
 
@@ -295,7 +295,7 @@ def shrink(folder: Folder, target: Folder, *, best: bool = True) -> None:
     RunFolderError
         If a file is missing or damaged, or if a weight is too large for float16.
     FileExistsError
-        If there is something in `target`.
+        If `target` is a file, or a folder that is not empty.
     OSError
         If a file cannot be written.
     """

@@ -1,8 +1,8 @@
 """Weights of one recurrent layer, carried between PyTorch and other libraries.
 
 Each library is one row of `LAYOUTS`, and two functions, :func:`to_library` and
-:func:`from_library`, work for all of them. None of the libraries is imported. On the page
-:doc:`/conventions`, the same facts stand in tables.
+:func:`from_library`, work for all of them. None of the libraries is imported. The page
+:doc:`/conventions` has the same facts in tables.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -150,36 +150,36 @@ def to_library(
     *,
     reset_after: bool = True,
 ) -> Any:
-    """Lay out the weights of a layer as a library wants them.
+    """Convert the weights of a layer from torch's layout to another library's.
 
     Parameters
     ----------
     params : RNNParams
         The weights in torch's layout, for example from :meth:`charseq.RNNParams.from_torch`.
     library : {"torch", "cudnn", "keras", "linen", "nnx", "paper"}
-        The library, or kind of code, that gets them.
+        The library, or kind of code, that the weights are for.
     cell : {"RNN", "GRU", "LSTM"}
         The kind of layer.
     reset_after : bool, default=True
         Where the reset gate of a GRU acts with these weights: after the matrix, as in torch, or
-        before it, as in the paper.
+        before it, as in :cite:t:`cho2014learning`.
 
     Returns
     -------
     list or dict
-        Copies of the weights, in the shapes that the library expects. A list goes to
-        ``layer.set_weights`` of Keras, and holds the arrays in the order of
-        ``cudnnGetRNNWeightParams`` for cuDNN. A dict holds the entries of a state dict of torch,
-        the ``params`` of a cell of ``flax.linen``, what ``nnx.update`` writes into a cell of
-        ``flax.nnx``, or W, U and b of each gate for a paper.
+        Copies of the weights, in the shapes that the library expects. For Keras, a list that
+        ``layer.set_weights`` takes; for cuDNN, a list in the order of ``cudnnGetRNNWeightParams``.
+        Otherwise a dict: for torch, the entries of a state dict; for ``flax.linen``, the ``params``
+        of a cell; for ``flax.nnx``, what ``nnx.update`` writes into a cell; for a paper, W, U and b
+        of each gate.
 
     Raises
     ------
     TypeError
-        If `params` are no :class:`~charseq.RNNParams`.
+        If `params` is not an :class:`~charseq.RNNParams`.
     ValueError
-        If `library` or `cell` is unknown, or a shape does not fit, or the library has no place for
-        these weights.
+        If `library` or `cell` is unknown, a shape does not fit, or the library cannot hold these
+        weights.
 
     See Also
     --------
@@ -230,7 +230,7 @@ def from_library(
     *,
     reset_after: bool = True,
 ) -> RNNParams:
-    """Read the weights of a layer from a library's layout.
+    """Convert the weights of a layer from another library's layout to torch's.
 
     Parameters
     ----------
@@ -242,9 +242,9 @@ def from_library(
     cell : {"RNN", "GRU", "LSTM"}
         The kind of layer.
     reset_after : bool, default=True
-        Where the reset gate of a GRU acts: after the matrix, as in torch, or before it, as in the
-        paper. With False, torch has no such layer, but :func:`~charseq.reference.gru_forward`
-        computes the states if it gets ``reset_after=False``, too.
+        Where the reset gate of a GRU acts: after the matrix, as in torch, or before it, as in
+        :cite:t:`cho2014learning`. Torch has no layer for False, but
+        :func:`~charseq.reference.gru_forward` computes its states with ``reset_after=False``.
 
     Returns
     -------
@@ -255,7 +255,7 @@ def from_library(
     Raises
     ------
     TypeError
-        If `weights` are neither a list nor a dict.
+        If `weights` is neither a list nor a dict.
     ValueError
         If `library` or `cell` is unknown, if the library has no GRU with this placement of the
         reset gate, or if names or shapes are not those of the library. The message names a layout
@@ -267,11 +267,11 @@ def from_library(
 
     Notes
     -----
-    Two blocks of one shape that have changed places cannot be noticed. If the layer reads as many
-    features as it has units, that is true for the two matrices, too.
+    Two blocks of the same shape that were swapped go unnoticed. So do the two matrices, if the
+    layer has as many units as input features.
 
-    An underscore at the end of a key is ignored: ``flax.nnx.LSTMCell`` has the arrays of
-    ``flax.linen``, and writes ``if_`` where ``linen`` writes ``if``.
+    An underscore at the end of a key is ignored, because ``flax.nnx.LSTMCell`` has the arrays of
+    ``flax.linen``, but writes ``if_`` where ``linen`` writes ``if``.
 
     Examples
     --------
@@ -300,11 +300,10 @@ def from_library(
 
 
 def swap_update_gate(params: RNNParams) -> RNNParams:
-    r"""Exchange z and 1 - z in a GRU.
+    r"""Exchange z and 1 - z in a GRU, the two conventions for its update gate.
 
     Many papers keep :math:`1 - z` of the old state, where torch keeps :math:`z`. Since
-    :math:`\sigma(-a) = 1 - \sigma(a)`, a change of sign carries the weights over, in both
-    directions.
+    :math:`\sigma(-a) = 1 - \sigma(a)`, a change of sign converts the weights, in both directions.
 
     Parameters
     ----------
@@ -314,7 +313,7 @@ def swap_update_gate(params: RNNParams) -> RNNParams:
     Returns
     -------
     RNNParams
-        A copy in which the rows of the update gate have the other sign.
+        A copy in which the rows of the update gate have the opposite sign.
 
     Raises
     ------

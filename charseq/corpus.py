@@ -45,8 +45,8 @@ class Corpus:
     ----------
     vocab : Vocabulary
         The characters that the ids stand for.
-    ids : array_like of int
-        The text, (N,). The array is not copied.
+    ids : array_like of int, shape (N,)
+        The text. The array is not copied.
 
     Raises
     ------
@@ -149,8 +149,9 @@ class Corpus:
         OSError
             If the file cannot be read, or the ids cannot be written.
         ValueError
-            If the file is empty, binary, a pipe or not in this encoding, or has a character that
-            `vocab` lacks. The message names the offending byte or character and its position.
+            If the file is empty, binary, a pipe or not in this encoding, if the encoding is
+            unknown, or if `vocab` lacks a character. The message names the byte or character and
+            its position.
 
         See Also
         --------
@@ -236,14 +237,16 @@ class Corpus:
     def split(self, valid: float = 0.1, test: float = 0.0) -> tuple["Corpus", ...]:
         """Cut the text into a part for training and one or two held-back parts.
 
-        The parts are contiguous, in the order train, valid, test, and do not overlap. So a batch of
-        the training part has no held-back character, not even as its last target. The parts are
-        views: no id is copied.
+        The parts are contiguous, in the order train, valid, test, and do not overlap, so no batch
+        of the training part has a held-back character, not even as its last target. They are views:
+        no id is copied.
 
         Parameters
         ----------
-        valid, test : float
-            Shares of the text to hold back, at its end. If `test` is 0, there are two parts.
+        valid : float, default=0.1
+            Share of the text to hold back, at its end.
+        test : float, default=0.0
+            Share to hold back after the part `valid`; 0 for no third part.
 
         Returns
         -------
@@ -253,8 +256,8 @@ class Corpus:
         Raises
         ------
         ValueError
-            If the shares leave a part with fewer than two characters, one to read and one to
-            predict.
+            If a share is out of range, or a part would have fewer than two characters, one to read
+            and one to predict.
 
         Examples
         --------
@@ -289,14 +292,14 @@ class Corpus:
 def streams(ids: ArrayLike, batch_size: int, length: int) -> Iterator[Batch]:
     """Cut ids into batches in which row i continues row i of the batch before.
 
-    Use them if the state is carried from one batch to the next. The text is laid out as
+    Use streams if the state is carried from one batch to the next. The text is laid out as
     `batch_size` streams side by side, and each batch holds the next `length` characters of every
     stream. Characters at the end of the text that do not fill a batch are dropped.
 
     Parameters
     ----------
-    ids : array_like of int
-        A text, (N,).
+    ids : array_like of int, shape (N,)
+        A text.
     batch_size : int
         B, the number of streams.
     length : int
@@ -310,7 +313,7 @@ def streams(ids: ArrayLike, batch_size: int, length: int) -> Iterator[Batch]:
     Raises
     ------
     TypeError
-        If the ids are not integers.
+        If the ids, B or T are not integers.
     ValueError
         If B or T is below 1, or the text is too short for one batch.
 
@@ -359,8 +362,8 @@ def windows(
 
     Parameters
     ----------
-    ids : array_like of int
-        A text, (N,).
+    ids : array_like of int, shape (N,)
+        A text.
     batch_size : int
         B, the number of windows in a batch.
     length : int
@@ -376,7 +379,7 @@ def windows(
     Raises
     ------
     TypeError
-        If the ids are not integers, or `rng` is not a generator.
+        If the ids, B or T are not integers, or `rng` is not a generator.
     ValueError
         If B or T is below 1, or the text has fewer than T + 1 characters.
 

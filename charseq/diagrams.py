@@ -54,7 +54,7 @@ def plot_step(
     ax : matplotlib.axes.Axes, optional
         Where to draw; new axes by default.
     digits : int, default=2
-        Digits after the point that numbers are rounded to. Zeros at the end are left out.
+        Decimal places that numbers are rounded to. Trailing zeros are left out.
 
     Returns
     -------

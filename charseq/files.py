@@ -1,4 +1,4 @@
-"""Write files that appear whole or not at all, and be the only one who writes in a folder."""
+"""Write files that appear whole or not at all, and let only one process write in a folder."""
 
 import errno
 import os
@@ -38,7 +38,7 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     Raises
     ------
     OSError
-        If the disk is full or permission is denied. The old content is still there then.
+        If the disk is full or permission is denied. The old content is still there.
     """
     with replace_file(path) as file:
         write_all(file, memoryview(data))

@@ -178,7 +178,7 @@ class History:
         ----------
         every : int, optional
             Number of epochs or training steps from one line to the next. By default a tenth of the
-            run, and then the last record is shown too.
+            run; only then is the last record always shown.
 
         Returns
         -------
@@ -227,6 +227,11 @@ class History:
         -------
         matplotlib.axes.Axes
             The axes drawn on.
+
+        Raises
+        ------
+        ValueError
+            If the history is empty.
         """
         from charseq.plotting import plot_loss
 
@@ -244,6 +249,11 @@ class History:
         after : int, optional
             If the file has the row of this epoch or training step, keep everything up to that row
             and rewrite only the rest. If this fails, the file may hold a part of the new rows.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
         """
         count = bisect_right(self.records, after, key=attrgetter(self.unit)) if after else 0
         if count:  # there are records up to `after`, and the file may have them already
@@ -281,6 +291,8 @@ class History:
 
         Raises
         ------
+        OSError
+            If the file cannot be read.
         ValueError
             If the file is not a table that `to_csv` writes. The message gives the line.
         """

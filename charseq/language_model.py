@@ -232,7 +232,7 @@ def language_model_steps(
 
     Each training step reads the next T characters of B streams, measures the :eq:`cross-entropy`,
     sends the gradient back through these T time steps, and updates the weights. The next training
-    step starts from the values of the last state. The state is detached from the graph, so the
+    step starts from the values of the last state, which is detached from the graph, so that the
     gradient goes no further back.
 
     If ``torch.distributed`` has been initialized, each process reads its share of the B rows. All
@@ -241,8 +241,8 @@ def language_model_steps(
     Parameters
     ----------
     run : Run
-        The run to continue. It is updated in place before each record is yielded. So at any record
-        the caller can save it, or stop.
+        The run to continue. It is updated in place before each record is yielded, so the caller can
+        save it or stop at any record.
     train : Corpus
         The text to learn from.
     valid : Corpus, optional
@@ -321,7 +321,7 @@ def _language_model_steps(run: Run, train: Corpus, valid: Corpus | None) -> Iter
 
 
 def evaluate(model: CharRNN, corpus: Corpus, *, batch_size: int = 16, length: int = 256) -> float:
-    """Measure the loss on a text. Each character except the first is predicted once.
+    """Measure the loss on a text, predicting each character but the first once.
 
     Parameters
     ----------
@@ -330,8 +330,8 @@ def evaluate(model: CharRNN, corpus: Corpus, *, batch_size: int = 16, length: in
     corpus : Corpus
         The text, at least two characters.
     batch_size : int, default=16
-        The number of pieces that the text is cut into. They are read side by side, each from a
-        state of zeros. With 1, the text is read as a whole.
+        The number of pieces that the text is cut into, to be read side by side, each from a state
+        of zeros. With 1, the text is read as a whole.
     length : int, default=256
         The number of time steps per call of the model. It affects the time, not the result.
 
@@ -343,7 +343,8 @@ def evaluate(model: CharRNN, corpus: Corpus, *, batch_size: int = 16, length: in
     Raises
     ------
     ValueError
-        If the text has fewer than two characters, or a number is below 1.
+        If the text has fewer than two characters, an id is out of the model's range, or a number
+        is below 1.
     """
     check_at_least(1, batch_size=batch_size, length=length)
     ids = corpus.ids

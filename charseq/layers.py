@@ -1,13 +1,13 @@
 r"""Torch's recurrent layers, computed faster: the same numbers, with handwritten backward passes.
 
 Autograd records every operation of the forward pass and then goes through the record backwards.
-The functions here need no record. Each is a single node of the graph, and its backward pass follows
-the reference line by line: :func:`charseq.reference.rnn_backward`,
+The functions here need no record, because each is a single node of the graph, whose backward pass
+follows the reference line by line: :func:`charseq.reference.rnn_backward`,
 :func:`~charseq.reference.lstm_backward` and :func:`~charseq.reference.gru_backward`.
 
-Inside, time is the first axis, so that the numbers of one time step are contiguous in memory. The
-NumPy version computes all derivatives in one expression. This one computes them step by step, while
-the values are still in the processor's cache. `benchmarks/` measures the gain.
+Inside, time is the first axis, so that the numbers of one time step are contiguous in memory. Where
+the NumPy version computes all derivatives in one expression, this one goes step by step, while the
+values are still in the processor's cache. `benchmarks/` measures the gain.
 """
 
 import ctypes
@@ -82,14 +82,14 @@ def fast_forward(
     state: State | None = None,
     embedding: Tensor | None = None,
 ) -> tuple[Tensor, State]:
-    r"""Compute what a layer of torch returns for one-hot or embedded characters.
+    r"""Compute what a torch layer returns for one-hot or embedded characters, often in less time.
 
     Parameters
     ----------
     layer : torch.nn.RNN, torch.nn.GRU or torch.nn.LSTM
         A layer with batch first, one direction, biases, tanh and no projection.
     ids : torch.Tensor of shape (B, T)
-        The characters.
+        The characters, integers in ``range(V)``.
     state : torch.Tensor or tuple, optional
         The state before the first character, (L, B, H); for an LSTM, a pair (h, c) of such tensors.
         Zeros by default.

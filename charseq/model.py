@@ -46,8 +46,7 @@ class CharRNN(nn.Module):
         Whether a linear layer maps states to logits. If not, `hidden_size` must equal `vocab_size`.
     dropout : float, default=0.0
         Share of the states that is set to zero in training, between layers and before the output
-        layer. The choice is drawn anew at each time step. The state that is passed to the next time
-        step is not affected.
+        layer, drawn anew at each time step. The state that the next time step gets is not affected.
     tied : bool, default=False
         Whether the output layer shares the embedding's weights, :math:`W_{hy}` = embedding. Then
         `embedding_size` must equal `hidden_size`.

@@ -20,7 +20,7 @@ SIGMOIDS = {"RNN": 0, "GRU": 2, "LSTM": 3}  # the number of gates that are sigmo
 
 
 class NumpyNet:
-    """A trained network in NumPy. It reads one character at a time.
+    """A trained network in NumPy, which reads one character at a time.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ class NumpyNet:
         Parameters
         ----------
         ids : array_like of int, shape (B,)
-            The characters.
+            The characters, each in ``range(V)``.
         state : list
             The state that :meth:`start` or the previous call returned.
 
@@ -141,6 +141,13 @@ class NumpyNet:
             Scores of the next character, :eq:`output-layer`.
         state : list
             The new state.
+
+        Raises
+        ------
+        IndexError
+            If an id is V or more.
+        TypeError, ValueError
+            If `state` does not fit the network or the number of texts.
         """
         new_state: list[Any] = []
         x = self.vectors[np.asarray(ids)]  # (B,) -> (B, V or E)
@@ -155,7 +162,7 @@ class NumpyNet:
         return (x if self.head is None else output_layer(x, *self.head)), new_state
 
     def read(self, ids: ArrayLike) -> tuple[Array, Array]:
-        """Read a whole text, from a state of zeros, and keep what every character led to.
+        """Read a whole text from a state of zeros; return logits and state after each character.
 
         Parameters
         ----------
@@ -171,8 +178,10 @@ class NumpyNet:
 
         Raises
         ------
+        TypeError
+            If the ids are not integers.
         ValueError
-            If `ids` is not the ids of a text, or an id is out of range.
+            If `ids` is not one-dimensional, or an id is out of range.
 
         Examples
         --------
@@ -194,7 +203,7 @@ class NumpyNet:
         return logits, states
 
     def without_units(self, units: Iterable[int]) -> "NumpyNet":
-        """Return the network in which nothing reads some units of the top layer.
+        """Return a copy of the network that ignores some units of the top layer.
 
         Their columns in :math:`W_{hh}` and in the output layer are zeros, so the network computes
         what it would compute if these units were 0 at every time step.
@@ -207,7 +216,7 @@ class NumpyNet:
         Returns
         -------
         NumpyNet
-            A new network. This one stays as it is.
+            The copy. This network stays as it is.
 
         Raises
         ------

@@ -1,9 +1,9 @@
 """Figures. Each function draws on the axes it is given, or on new ones, and returns them.
 
-A color means one thing: orange what comes in, blue the memory, green what comes out, violet the
-blame. The sign of a number has gold and indigo, and what is wrong has red and a frame. What is none
-of these, such as the curves of two runs, is black and gray. Color-blind readers can tell them
-apart, and no meaning depends on color alone: values have their sign.
+Each color means one thing: orange what comes in, blue the memory, green what comes out, violet the
+blame (the gradient), gold a positive number, indigo a negative one, and red, with a frame, what is
+wrong. Anything else, such as the curves of two runs, is black or gray. Color-blind readers can tell
+the colors apart, and no meaning depends on color alone: negative values are also marked.
 """
 
 import re
@@ -47,7 +47,7 @@ def plot_loss(
     color: str = INK,
     levels: dict[str, float] | None = None,
 ) -> Axes:
-    """Draw the loss against the epoch or training step, with levels to compare it with.
+    """Draw the loss against the epoch or training step, with other losses as lines to compare.
 
     Parameters
     ----------
@@ -57,8 +57,8 @@ def plot_loss(
         Where to draw; new axes by default.
     label : str, optional
         Text at the end of the curve.
-    color : color, optional
-        Color of the curve.
+    color : color, default="#1a1a1a"
+        Color of the curve, in any of matplotlib's notations.
     levels : dict of str to float, optional
         Names and losses of horizontal lines, for example ``{"uniform, ln 10": np.log(10)}``.
 
@@ -115,7 +115,7 @@ def plot_predictions(
     Parameters
     ----------
     history : History
-        The history of a run, for example from :func:`charseq.train`.
+        A history of epochs, as :func:`charseq.train` returns it.
     target : str
         The T characters to predict: the text without its first character.
     ax : matplotlib.axes.Axes, optional
@@ -184,13 +184,13 @@ def plot_states(
     ax : matplotlib.axes.Axes, optional
         Where to draw; new axes by default.
     digits : int, default=2
-        Digits after the point.
+        Decimal places of the printed values.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The axes drawn on. With up to 60 values, each is printed in its cell. With more, none
-        is, and a dash marks the negative ones.
+        The axes drawn on. Up to 60 values are printed in their cells. If there are more, only a
+        dash marks the negative ones.
 
     Raises
     ------

@@ -2,8 +2,8 @@
 
 PyTorch's DistributedDataParallel averages the gradients during the backward pass. This module
 shares the rest: the loss, the state that the next batch starts from, and numbers that only one
-process knows. It adds each up over the processes; what a process does not know, it fills with
-zeros. After each training step, every process holds the whole run, so any of them could save it.
+process knows. It adds each up over the processes, with zeros for what a process does not know.
+After each training step, every process holds the whole run, so any of them could save it.
 """
 
 from collections.abc import Callable, Iterator

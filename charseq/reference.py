@@ -58,7 +58,7 @@ Array = NDArray[Any]
 class RNNParams(NamedTuple):
     """The four parameters of a recurrent layer, laid out as in torch.
 
-    The class serves all three layers. They differ in g, the number of rows per unit: 1 in an RNN,
+    RNN, GRU and LSTM have the same four, and differ in g, the number of rows per unit: 1 in an RNN,
     3 in a GRU (blocks r, z, n of H rows each) and 4 in an LSTM (blocks i, f, g, o).
 
     Attributes
@@ -147,7 +147,7 @@ class RNNParams(NamedTuple):
         Raises
         ------
         TypeError
-            If `layer` lacks one of these parameters, is bidirectional, or uses ReLU.
+            If `layer` lacks one of the four parameters, is bidirectional, or uses ReLU.
         """
         names = [f"{name}_l{index}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
         missing = [name for name in names if not hasattr(layer, name)]
@@ -440,7 +440,7 @@ def lstm_forward(
     Returns
     -------
     outputs : ndarray of shape (B, T, H)
-        The hidden state after each character; the cell is not in it.
+        The hidden state after each character, without the cell.
     last_state : tuple of ndarray of shape (B, H)
         Hidden state and cell after the last character.
 
@@ -487,7 +487,7 @@ def gru_gates(
         Weights and biases, 3 rows per unit in blocks r, z, n.
     reset_after : bool, default=True
         If True, the reset gate multiplies the product of weights and state, as in torch. If False,
-        it multiplies the state before the product, as in the paper.
+        it multiplies the state before the product, as in :cite:t:`cho2014learning`.
 
     Returns
     -------
@@ -542,7 +542,7 @@ def gru_step(
     params : RNNParams
         Weights and biases, 3 rows per unit in blocks r, z, n.
     reset_after : bool, default=True
-        Where the reset gate acts: as in torch if True, as in the paper if False.
+        Where the reset gate acts: as in torch if True, as in :cite:t:`cho2014learning` if False.
 
     Returns
     -------
@@ -589,7 +589,7 @@ def gru_forward(
     params : RNNParams
         Weights and biases, 3 rows per unit in blocks r, z, n.
     reset_after : bool, default=True
-        Where the reset gate acts: as in torch if True, as in the paper if False.
+        Where the reset gate acts: as in torch if True, as in :cite:t:`cho2014learning` if False.
 
     Returns
     -------
@@ -624,7 +624,7 @@ def gru_forward(
 
 
 def attention(q: Array, k: Array, v: Array) -> Array:
-    r"""Let each position look at itself and at all positions before it, :eq:`attention`.
+    r"""Causal attention: each position looks at itself and those before it, :eq:`attention`.
 
     Parameters
     ----------
@@ -638,8 +638,8 @@ def attention(q: Array, k: Array, v: Array) -> Array:
     Returns
     -------
     ndarray of shape (..., T, H)
-        For each position a mean of the values up to it. A value weighs more the better its key
-        fits the query.
+        For each position, a weighted mean of the values up to it. The better a key fits the query,
+        the larger the weight of its value.
 
     Raises
     ------
@@ -714,7 +714,7 @@ def linear_recurrence(a: Array, b: Array, h: Array) -> Array:
 
 
 def parallel_scan(a: Array, b: Array) -> tuple[Array, Array]:
-    r"""Join steps 1 to t into one step, for every t, in few rounds, :eq:`parallel-scan`.
+    r"""Join the first t steps of a linear recurrence into one, for every t, :eq:`parallel-scan`.
 
     Parameters
     ----------
@@ -740,8 +740,8 @@ def parallel_scan(a: Array, b: Array) -> tuple[Array, Array]:
 
     Notes
     -----
-    The tree of joins is that of :cite:t:`blelloch1990prefix`. Joins that do not need each other can
-    be made at the same time. No more than :math:`2 \log_2 T` have to wait for each other.
+    The tree of joins is that of :cite:t:`blelloch1990prefix`. Joins that do not need each other
+    can be made at the same time, so at most :math:`2 \log_2 T` have to wait for one another.
 
     Examples
     --------
@@ -825,7 +825,7 @@ def softmax(logits: Array) -> Array:
 
 
 def cross_entropy(logits: Array, targets: ArrayLike) -> float:
-    r"""Mean surprise at the characters that came, in nats per character, :eq:`cross-entropy`.
+    r"""Mean cross-entropy of the characters that came, in nats per character, :eq:`cross-entropy`.
 
     Parameters
     ----------
@@ -837,7 +837,8 @@ def cross_entropy(logits: Array, targets: ArrayLike) -> float:
     Returns
     -------
     float
-        Mean over all positions. If all logits are equal, this is :math:`\ln V`.
+        Mean of :math:`-\ln p`, where p is the softmax's probability of the character that came. If
+        all logits are equal, this is :math:`\ln V`.
 
     Raises
     ------
@@ -877,8 +878,8 @@ def cross_entropy_backward(logits: Array, targets: ArrayLike) -> Array:
     Returns
     -------
     ndarray of shape (..., V)
-        The predicted probabilities minus the right ones, which are 1 for the character that came
-        and 0 for the others, divided by the number of positions. Each row sums to 0.
+        The difference between the predicted probabilities and the right ones (1 for the character
+        that came, 0 for the others), divided by the number of positions. Each row sums to 0.
 
     Raises
     ------
@@ -947,7 +948,7 @@ def output_layer_backward(
 def rnn_backward(
     x: Array, h: Array, params: RNNParams, doutputs: Array, dlast: Array
 ) -> tuple[Array, Array, RNNParams]:
-    r"""Backpropagation through time, :eq:`rnn-backward`.
+    r"""Backpropagation through time in an RNN, :eq:`rnn-backward`.
 
     Parameters
     ----------
@@ -960,8 +961,7 @@ def rnn_backward(
     doutputs : ndarray of shape (B, T, H)
         Gradient with respect to each output, usually from the output layer.
     dlast : ndarray of shape (B, H)
-        Gradient with respect to the last state, from whatever uses it after the sequence. Zeros if
-        nothing does.
+        Gradient with respect to the last state; zeros if nothing uses it after the sequence.
 
     Returns
     -------
@@ -1011,7 +1011,7 @@ def rnn_backward(
 
 
 def bptt_jacobian(outputs: Array, params: RNNParams) -> Array:
-    r"""Return how the last state changes with the state before the first step, :eq:`bptt-jacobian`.
+    r"""Jacobian of the last state with respect to the one before step 1, :eq:`bptt-jacobian`.
 
     Parameters
     ----------
@@ -1077,8 +1077,8 @@ def lstm_backward(
     doutputs : ndarray of shape (B, T, H)
         Gradient with respect to each output, usually from the output layer.
     dlast : tuple of ndarray of shape (B, H)
-        Gradients with respect to the last hidden state and cell, from whatever uses them after the
-        sequence. Zeros if nothing does.
+        Gradients with respect to the last hidden state and cell; zeros if nothing uses them after
+        the sequence.
 
     Returns
     -------
@@ -1170,10 +1170,9 @@ def gru_backward(
     doutputs : ndarray of shape (B, T, H)
         Gradient with respect to each output, usually from the output layer.
     dlast : ndarray of shape (B, H)
-        Gradient with respect to the last state, from whatever uses it after the sequence. Zeros if
-        nothing does.
+        Gradient with respect to the last state; zeros if nothing uses it after the sequence.
     reset_after : bool, default=True
-        Where the reset gate acts: as in torch if True, as in the paper if False.
+        Where the reset gate acts: as in torch if True, as in :cite:t:`cho2014learning` if False.
 
     Returns
     -------
@@ -1254,8 +1253,7 @@ def linear_recurrence_backward(
     doutputs : ndarray of shape (B, T, H)
         Gradient with respect to each state, usually from the output layer.
     dlast : ndarray of shape (B, H)
-        Gradient with respect to the last state, from whatever uses it after the sequence. Zeros if
-        nothing does.
+        Gradient with respect to the last state; zeros if nothing uses it after the sequence.
 
     Returns
     -------
@@ -1331,7 +1329,7 @@ def sgd_momentum(
     lr: float,
     momentum: float = 0.0,
 ) -> tuple[Array, Array]:
-    r"""Move a parameter downhill, with momentum, :eq:`sgd-momentum`.
+    r"""Take one step of gradient descent with momentum, :eq:`sgd-momentum`.
 
     Parameters
     ----------
@@ -1374,13 +1372,13 @@ def layer_norm(
     Parameters
     ----------
     a : ndarray of shape (..., H)
-        The sums inside a layer. Each row is treated by itself.
+        The sums inside a layer. Each row is normalized by itself.
     weight : ndarray of shape (H,)
         Factors :math:`\gamma`, one per unit, which are learned and start at 1.
     bias : ndarray of shape (H,)
-        Summands :math:`\beta`, one per unit, which are learned and start at 0.
+        Offsets :math:`\beta`, one per unit, which are learned and start at 0.
     eps : float, default=1e-5
-        A small number :math:`\varepsilon`, so that equal numbers do not lead to a division by 0.
+        Added to the variance, :math:`\varepsilon`, so that equal numbers are not divided by 0.
 
     Returns
     -------

@@ -126,7 +126,7 @@ def sampling_steps(
     top_p: float | None = None,
     rng: np.random.Generator | None = None,
 ) -> Iterator[Draw]:
-    """Draw one character after another, without end.
+    """Draw one character after another from a network, without end.
 
     Parameters
     ----------
@@ -136,8 +136,7 @@ def sampling_steps(
         Its characters.
     prompt : str, optional
         Text that is read before the first draw. The default is a line end, so that the text begins
-        with a new line. If the vocabulary has no line end, it is a space, or else the first
-        character of the vocabulary.
+        with a new line. A vocabulary without one gives a space, or else its first character.
     streams : int, default=1
         B, the number of independent texts that are drawn side by side.
     temperature, top_k, top_p : float, int, float
@@ -271,7 +270,7 @@ def generate(
     top_p: float | None = None,
     rng: np.random.Generator | None = None,
 ) -> list[str]:
-    """Write texts.
+    """Write texts with a trained network, drawing one character after another.
 
     Parameters
     ----------

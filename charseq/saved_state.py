@@ -7,7 +7,7 @@ optimizer.INDEX.NAME          an array of the optimizer for parameter number IND
 hidden.0, hidden.1            the hidden state and, of an LSTM, the cell state
 ============================  ==========================================================
 
-A run that has not made a training step holds only the first two.
+Before the first training step, there are only the first two.
 """
 
 import math
@@ -76,7 +76,7 @@ def restore_state(run: "Run", arrays: dict[str, NDArray[Any]]) -> None:
     ValueError
         If an array is missing, is not expected, holds no floats, or has another shape than the run
         needs, if the best loss is NaN, or if `since_best` is not a whole number of at least 0. The
-        run is unchanged then. The message goes on after the name of a file.
+        run is unchanged then. The message is to follow the name of a file.
     """
     import torch
 

@@ -67,7 +67,7 @@ class LayerShapes:
     r"""The shapes of a recurrent layer that reads B sequences of T time steps.
 
     The arguments are those of :class:`torch.nn.RNN`, :class:`torch.nn.GRU` and
-    :class:`torch.nn.LSTM`, followed by the sizes of the batch. :meth:`of` takes them from a layer.
+    :class:`torch.nn.LSTM`, then the sizes of the batch. :meth:`of` reads the options from a layer.
 
     Parameters
     ----------
@@ -104,8 +104,8 @@ class LayerShapes:
     TypeError
         If a size is not an integer, or an option is not True or False.
     ValueError
-        If a size is out of range, or `mode` is unknown, or there is a projection that is not
-        smaller than H, or a projection in a layer that is not an LSTM.
+        If a size is out of range, `mode` is unknown, `proj_size` is not smaller than H, or a layer
+        other than an LSTM has a projection.
 
     Examples
     --------
@@ -168,7 +168,7 @@ class LayerShapes:
 
     @classmethod
     def of(cls, layer: Any, batch_size: int | None = 1, length: int = 1) -> "LayerShapes":
-        """Take the options from a torch layer.
+        """Return the shapes of a torch layer, whose options are read from it.
 
         Parameters
         ----------
@@ -187,7 +187,9 @@ class LayerShapes:
         Raises
         ------
         TypeError
-            If `layer` is none of these layers.
+            If `layer` is none of these layers, or a size is not an integer.
+        ValueError
+            If a size is below 1.
 
         Examples
         --------

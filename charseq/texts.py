@@ -63,9 +63,9 @@ def _read_reference_excerpt() -> str:
 def reference_paragraphs() -> list[str]:
     """Return the paragraphs of Python's reference, each of them once.
 
-    Some of its topics contain others whole, so a fifth of it appears twice. A paragraph is
-    kept in the longest of the topics that have it. Paragraphs of less than 20 characters, such as
-    "Note:", are always kept, unless nothing else is left of their topic.
+    Some of its topics contain others whole, so a fifth of it appears twice. A paragraph is kept in
+    the longest topic that has it. Those of fewer than 20 characters, such as "Note:", are always
+    kept, unless nothing else is left of their topic.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def reference_paragraphs() -> list[str]:
 
 
 def cut_between_paragraphs(paragraphs: list[str]) -> list[str]:
-    """Join whole paragraphs to 96 pieces, as equal as that allows, each ended by an empty line."""
+    """Join whole paragraphs into 96 pieces, as equal as possible, each ended by an empty line."""
     pieces, position = [""] * 96, 0
     size = sum(len(paragraph) + 2 for paragraph in paragraphs)
     for paragraph in paragraphs:
@@ -158,7 +158,7 @@ def texts() -> dict[str, str]:
     Returns
     -------
     dict
-        Maps each name that `load_text` knows to a description of one line.
+        Maps each name that :func:`charseq.load_text` knows to a one-line description.
 
     Examples
     --------
@@ -195,8 +195,8 @@ def load_text(source: str | Path, encoding: str = "utf-8") -> str:
     OSError
         If the file cannot be read: it is a directory, or permission is denied.
     ValueError
-        If the file is empty, binary, or not in this encoding. The message names the offending
-        byte and its offset.
+        If the file is empty, binary, or not in this encoding, or the encoding is unknown. The
+        message names the offending byte and its offset.
 
     Examples
     --------

@@ -20,8 +20,8 @@ class Vocabulary:
     r"""The characters that a network can read and write, each with a fixed id.
 
     The id of a character is its position in `chars`. To collect the characters of a text, use
-    :meth:`from_text`, which sorts them. The order of a plain ``set`` changes each time Python
-    starts, and the ids would change with it.
+    :meth:`from_text`, which sorts them, because the order of a plain ``set``, and with it the ids,
+    changes each time Python starts.
 
     Parameters
     ----------
@@ -279,7 +279,7 @@ class Vocabulary:
         return array.argmax(axis=-1).astype(np.int64)
 
     def to_json(self) -> str:
-        r"""Return the vocabulary as JSON, which is plain ASCII for any characters.
+        r"""Return the vocabulary as JSON, in plain ASCII whatever its characters.
 
         Returns
         -------
@@ -296,12 +296,12 @@ class Vocabulary:
 
     @classmethod
     def from_json(cls, text: str) -> "Vocabulary":
-        """Read what :meth:`to_json` wrote.
+        """Read a vocabulary that :meth:`to_json` wrote.
 
         Parameters
         ----------
         text : str
-            JSON.
+            JSON, an object with the list ``chars``.
 
         Returns
         -------
