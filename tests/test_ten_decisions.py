@@ -1,15 +1,11 @@
 """The lab notebook of ten decisions keeps what helps, and goes on from what it kept."""
 
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
-
-import ten_decisions as notebook
+from benchmarks import ten_decisions as notebook
 
 
 def submit(run, *given, **options):
@@ -34,7 +30,7 @@ def test_what_helps_is_kept_and_what_comes_later_begins_from_it(monkeypatch, tmp
         return {"held_back": 2 - gain * (1 + luck), "weights": 1, "minutes": 0.1}
 
     monkeypatch.setattr(notebook, "kept", kept)
-    pages = notebook.decide(tmp_path, SimpleNamespace(submit=submit), 1)
+    pages = notebook.decide(tmp_path, SimpleNamespace(submit=submit))
     names = [page["name"] for page in pages["decisions"] if page["kept"]]
     assert names == ["fewer rows, as many characters", "a GRU, in runs twice as long"]
     *runs, last = asked
