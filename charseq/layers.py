@@ -5,9 +5,9 @@ The functions here need no record, because each is a single node of the graph, w
 follows the reference line by line: :func:`charseq.reference.rnn_backward`,
 :func:`~charseq.reference.lstm_backward` and :func:`~charseq.reference.gru_backward`.
 
-Inside, time is the first axis, so that the numbers of one time step are contiguous in memory. Where
-the NumPy version computes all derivatives in one expression, this one goes step by step, while the
-values are still in the processor's cache. `benchmarks/` measures the gain.
+Inside, time is the first axis, which keeps the numbers of a time step together in memory. The NumPy
+version computes all derivatives in one expression. This one computes them step by step, while the
+values are still in the processor's cache, and `benchmarks/` measures what that gains.
 """
 
 import ctypes

@@ -4,9 +4,9 @@ What does padding cost, and what does it change?
 
 Texts have different lengths, and a batch is a rectangle. *Padded* rows are
 padded to the longest, which costs work, and the layer reads the padding as
-if it were text. A *packed* batch has the real letters only, and fewer rows
-take part the later the step is. How much work does that save, and do both
-ways end in the right state?
+if it were text. A *packed* batch has only the real letters, so a text that
+has ended takes no part in later steps. How much work does that save, and do
+both ways end in the right state?
 """
 
 import matplotlib.pyplot as plt

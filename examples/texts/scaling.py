@@ -168,9 +168,9 @@ for rows, length in chains.items():
 # rows, and not quite 32 times.
 
 # %%
-# **What to notice.** The width decides how much work there is. Doubling it
-# multiplies the work by 3.1 the first time and by 3.7 the third time here,
-# and the wider the network, the closer this comes to four. A larger batch
+# **What to notice.** The width costs most: doubling it multiplies the work
+# by 3.1 the first time and by 3.7 the third time here, and the wider the
+# network, the closer this comes to four. A larger batch
 # does not change the work per character, and longer pieces hardly do, but
 # both take memory in proportion.
 #
