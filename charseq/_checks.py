@@ -120,6 +120,23 @@ def check_sequences(x: Array, params: Any) -> None:
         raise ValueError(f"x has no time steps: expected T of at least 1, got shape {x.shape}")
 
 
+def check_lengths(states: Array, lengths: ArrayLike) -> Array:
+    """Return the lengths of rows of states as an array; raise unless each is from 1 to T."""
+    check_shape("states", states, ("B", "T", "H"))
+    array = np.asarray(lengths)
+    if array.size and array.dtype.kind not in "iu":
+        raise TypeError(f"lengths must be integers, got {array.dtype}")
+    check_shape("lengths", array, (len(states),))
+    steps = np.shape(states)[1]
+    wrong = np.flatnonzero((array < 1) | (array > steps))
+    if len(wrong):
+        raise ValueError(
+            f"row {int(wrong[0])} has length {int(array[wrong[0]])}: expected 1 to {steps}, the "
+            "steps of a row"
+        )
+    return array
+
+
 def check_linear_steps(a: Array, b: Array) -> None:
     """Raise unless a and b hold the same number of steps, and at least one."""
     check_shape("a", a, ("B", "T", "H"))

@@ -12,7 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from charseq._checks import (
     check_at_least,
+    check_choice,
     check_last_axis,
+    check_lengths,
     check_linear_steps,
     check_pair,
     check_params,
@@ -44,6 +46,8 @@ __all__ = [
     "output_layer",
     "output_layer_backward",
     "parallel_scan",
+    "pool_states",
+    "pool_states_backward",
     "rnn_backward",
     "rnn_forward",
     "rnn_step",
@@ -768,6 +772,47 @@ def parallel_scan(a: Array, b: Array) -> tuple[Array, Array]:
     return a, b
 
 
+def pool_states(states: Array, lengths: ArrayLike, how: str = "mean") -> Array:
+    r"""Make one vector of the states of a text, whatever its length, :eq:`pool-states`.
+
+    Parameters
+    ----------
+    states : ndarray of shape (B, T, H)
+        The states of a batch that is padded on the right, for example from :func:`gru_forward`.
+    lengths : array_like of int, shape (B,)
+        How many steps of each row are real. Padding has no influence.
+    how : {"last", "mean", "max"}, default="mean"
+        Take the last real state, the mean of all, or the largest number of each unit.
+
+    Returns
+    -------
+    ndarray of shape (B, H)
+        One vector for each text.
+
+    Raises
+    ------
+    TypeError
+        If the lengths are not integers.
+    ValueError
+        If a shape does not fit, a length is below 1 or above T, or `how` is another word.
+
+    Examples
+    --------
+    >>> states = np.array([[[0.0, 1.0], [0.5, -1.0], [9.0, 9.0]]])  # the third is padding
+    >>> [pool_states(states, [2], how).tolist() for how in ("last", "mean", "max")]
+    [[[0.5, -1.0]], [[0.25, 0.0]], [[0.5, 1.0]]]
+    """
+    check_choice("how", how, ("last", "mean", "max"))
+    lengths = check_lengths(states, lengths)
+    if how == "last":
+        return states[np.arange(len(states)), lengths - 1]  # (B, H)
+    real = (np.arange(states.shape[1]) < lengths[:, None])[..., None]  # (B, T, 1)
+    if how == "mean":
+        sizes = lengths[:, None].astype(states.dtype)  # (B, 1)
+        return np.where(real, states, 0).sum(axis=1) / sizes  # (B, H)
+    return np.where(real, states, -np.inf).max(axis=1)  # (B, H)
+
+
 def output_layer(h: Array, W_hy: Array, b_y: Array) -> Array:
     r"""Turn states into logits, one score per character, :eq:`output-layer`.
 
@@ -943,6 +988,58 @@ def output_layer_backward(
     rows = dlogits.reshape(-1, dlogits.shape[-1])  # (N, V), N positions
     dW_hy = rows.T @ h.reshape(len(rows), -1)  # (V, N) @ (N, H) -> (V, H)
     return dh, dW_hy, rows.sum(axis=0)  # (..., H), (V, H), (V,)
+
+
+def pool_states_backward(
+    states: Array, lengths: ArrayLike, dpooled: Array, how: str = "mean"
+) -> Array:
+    r"""Hand the gradient of a pooled vector back to the states, :eq:`pool-states-backward`.
+
+    Parameters
+    ----------
+    states : ndarray of shape (B, T, H)
+        The states that were pooled.
+    lengths : array_like of int, shape (B,)
+        How many steps of each row are real.
+    dpooled : ndarray of shape (B, H)
+        Gradient with respect to the pooled vectors.
+    how : {"last", "mean", "max"}, default="mean"
+        How they were pooled, as in :func:`pool_states`.
+
+    Returns
+    -------
+    ndarray of shape (B, T, H)
+        Gradient with respect to the states, 0 at padding: for :func:`gru_backward`, for example.
+        Of several largest numbers, the first one gets it.
+
+    Raises
+    ------
+    TypeError
+        If the lengths are not integers.
+    ValueError
+        If a shape does not fit, a length is below 1 or above T, or `how` is another word.
+
+    Examples
+    --------
+    >>> states = np.array([[[0.0, 1.0], [0.5, -1.0], [9.0, 9.0]]])
+    >>> pool_states_backward(states, [2], np.ones((1, 2)), "max")[0]
+    array([[0., 1.],
+           [1., 0.],
+           [0., 0.]])
+    """
+    check_choice("how", how, ("last", "mean", "max"))
+    lengths = check_lengths(states, lengths)
+    check_shape("dpooled", dpooled, (states.shape[0], states.shape[2]))
+    steps = np.arange(states.shape[1])[:, None]  # (T, 1)
+    ends = lengths[:, None, None]  # (B, 1, 1)
+    if how == "mean":
+        share = (steps < ends) / ends.astype(dpooled.dtype)  # (B, T, 1)
+    elif how == "last":
+        share = steps == ends - 1  # (B, T, 1)
+    else:
+        best = np.where(steps < ends, states, -np.inf).argmax(axis=1)  # (B, H)
+        share = steps == best[:, None]  # (B, T, H)
+    return share * dpooled[:, None]  # (B, T, H)
 
 
 def rnn_backward(

@@ -1,10 +1,11 @@
 """Read a text that is already on your machine, by its name or from a file.
 
-Two texts come with the package. *Pride and Prejudice* is in ``pride-and-prejudice/chapters.txt``,
+Three texts come with the package. *Pride and Prejudice* is in ``pride-and-prejudice/chapters.txt``,
 and the README beside it says how the file was made. Python's reference is there because each
 version of Python has a slightly different one, and everybody's network should learn from the same
 text: ``python-reference/topics.txt`` holds the topics of ``help()``, sorted by their names. In both
 files a form feed separates two chapters or topics, and :func:`load_text` makes it a line break.
+``names/names.txt`` is a table: what places and languages are called in twelve languages.
 """
 
 import codecs
@@ -20,6 +21,7 @@ __all__ = ["load_text", "texts"]
 PACKAGE = Path(__file__).parent
 NOVEL = PACKAGE / "pride-and-prejudice" / "chapters.txt"  # see the README beside it
 PYTHON_REFERENCE = PACKAGE / "python-reference" / "topics.txt"
+NAMES = PACKAGE / "names" / "names.txt"  # its README, too
 NOVEL_TEST = range(7, 61, 10)  # the numbers of the novel's chapters that no network has read,
 NOVEL_HELD_BACK = range(12, 61, 12)  # and of those that chose its settings
 CHUNK = 1 << 18  # bytes per read, so that a file of any size takes little memory
@@ -103,6 +105,10 @@ def cut_between_paragraphs(paragraphs: list[str]) -> list[str]:
     return pieces
 
 
+def _read_names() -> str:
+    return NAMES.read_text("utf-8")
+
+
 def _list_unicode_names() -> str:
     names = (unicodedata.name(chr(code), "") for code in range(0x110000))
     return "\n".join(filter(None, names)) + "\n"
@@ -140,6 +146,10 @@ _TEXTS: dict[str, tuple[Callable[[], str], str]] = {
     "reference-excerpt": (
         _read_reference_excerpt,
         "a twentieth of python-reference, from all over it, without repeats",
+    ),
+    "names": (
+        _read_names,
+        "places and languages, each in twelve languages; a line is a number, languages and a name",
     ),
     "unicode-names": (
         _list_unicode_names,

@@ -38,6 +38,8 @@ from charseq.reference import (
     output_layer,
     output_layer_backward,
     parallel_scan,
+    pool_states,
+    pool_states_backward,
     rnn_backward,
     rnn_forward,
     rnn_step,
@@ -605,6 +607,133 @@ def test_output_layer_backward_matches_autograd_and_central_differences(batch_sh
     gradients = output_layer_backward(*arguments[:2], dlogits)
     assert_close(gradients, expected, GRADIENT)
     assert_gradients_are_slopes(lambda *a: (output_layer(*a) * dlogits).sum(), arguments, gradients)
+
+
+# --- pool-states, and the classifier that it completes ---------------------------------------
+
+WAYS = st.sampled_from(["last", "mean", "max"])
+
+
+def pooled_by_torch(states, lengths, how):
+    """Return the pooled states, row by row, without the padding."""
+    rows = [row[:length] for row, length in zip(states, lengths, strict=True)]
+    ways = {
+        "last": lambda row: row[-1],
+        "mean": lambda row: row.mean(0),
+        "max": lambda row: row.amax(0),
+    }
+    return torch.stack([ways[how](row) for row in rows])
+
+
+@given(B=sizes, T=sizes, H=sizes, how=WAYS, seed=seeds)
+def test_pool_states_and_their_backward_pass_match_torch_on_rows_without_padding(
+    B, T, H, how, seed
+):
+    states, upstream = normal(seed, B, T, H), normal(seed + 1, B, H)
+    lengths = np.random.default_rng(seed).integers(1, T, B, endpoint=True)
+    variable = leaf(states)
+    expected = pooled_by_torch(variable, lengths, how)
+    assert_close(pool_states(states, lengths, how), expected)
+    (gradient,) = torch.autograd.grad(expected, variable, as_torch(upstream))
+    assert_close(pool_states_backward(states, lengths, upstream, how), gradient, GRADIENT)
+
+
+class Classifier:
+    """A GRU, pooled states and an output layer in NumPy; the same in torch, on a packed batch."""
+
+    def __init__(self, B, T, V, H, C, how, seed):
+        rng = np.random.default_rng(seed)
+        self.x, self.start = rng.normal(size=(B, T, V)), np.zeros((B, H))
+        self.lengths = rng.integers(1, T, B, endpoint=True)
+        self.targets, self.how = rng.integers(0, C, B), how
+        self.weights = (
+            *RNNParams.random(V, H, rng, gates=3),
+            normal(seed, C, H),
+            normal(seed + 1, C),
+        )
+
+    def loss(self, *weights):
+        *layer, W_hy, b_y = weights
+        states, _ = gru_forward(self.x, self.start, RNNParams(*layer))
+        pooled = pool_states(states, self.lengths, self.how)
+        logits = output_layer(pooled, W_hy, b_y)
+        return cross_entropy(logits, self.targets), (states, pooled, logits)
+
+    def gradients(self):
+        *layer, W_hy, _ = self.weights
+        _, (states, pooled, logits) = self.loss(*self.weights)
+        dlogits = cross_entropy_backward(logits, self.targets)
+        dpooled, dW_hy, db_y = output_layer_backward(pooled, W_hy, dlogits)
+        dstates = pool_states_backward(states, self.lengths, dpooled, self.how)
+        _, _, dlayer = gru_backward(self.x, self.start, RNNParams(*layer), dstates, self.start)
+        return *dlayer, dW_hy, db_y
+
+    def by_torch(self):
+        *layer, W_hy, b_y = self.weights
+        V, H = self.x.shape[-1], self.start.shape[-1]
+        gru = copy_into(nn.GRU(V, H, batch_first=True).double(), layer, "_l0")
+        head = leaf(W_hy), leaf(b_y)
+        packed = nn.utils.rnn.pack_padded_sequence(
+            as_torch(self.x), torch.from_numpy(self.lengths), batch_first=True, enforce_sorted=False
+        )
+        states, _ = nn.utils.rnn.pad_packed_sequence(gru(packed)[0], batch_first=True)
+        logits = nn.functional.linear(pooled_by_torch(states, self.lengths, self.how), *head)
+        loss = nn.functional.cross_entropy(logits, torch.from_numpy(self.targets))
+        return loss, torch.autograd.grad(loss, [*gru.parameters(), *head])
+
+
+@given(B=small, T=sizes, V=small, H=sizes, C=sizes, how=WAYS, seed=seeds)
+def test_pool_states_complete_a_classifier_with_the_loss_and_gradients_of_torch(
+    B, T, V, H, C, how, seed
+):
+    classifier = Classifier(B, T, V, H, C, how, seed)
+    loss, gradients = classifier.by_torch()
+    assert_close(classifier.loss(*classifier.weights)[0], loss)
+    assert_close(classifier.gradients(), gradients, GRADIENT)
+
+
+@pytest.mark.parametrize("how", ["last", "mean"])  # the largest number may be another at a nudge
+def test_pool_states_backward_gives_a_classifier_the_slopes_of_its_loss(how):
+    classifier = Classifier(3, 5, 4, 6, 3, how, seed=0)
+    assert_gradients_are_slopes(
+        lambda *weights: classifier.loss(*weights)[0], classifier.weights, classifier.gradients()
+    )
+
+
+def test_pool_states_gives_the_first_of_equal_numbers_the_gradient_and_keeps_float32():
+    states = np.zeros((1, 3, 1))
+    gradient = pool_states_backward(states, [3], np.ones((1, 1)), "max")
+    np.testing.assert_array_equal(gradient, [[[1], [0], [0]]])
+    for how in ("last", "mean", "max"):
+        arguments = normal(0, 2, 3, 4), normal(1, 2, 4)
+        assert_keeps(lambda s, _, how=how: pool_states(s, [3, 1], how), arguments, np.float32)
+        assert_keeps(
+            lambda s, d, how=how: pool_states_backward(s, [3, 1], d, how), arguments, np.float32
+        )
+
+
+@pytest.mark.parametrize(
+    ("shape", "lengths", "how", "error", "message"),
+    [
+        ((2, 3), [3, 1], "mean", ValueError, r"^states must have shape \(B, T, H\), got \(2, 3\)$"),
+        ((2, 3, 4), [3], "mean", ValueError, r"^lengths must have shape \(2,\), got \(1,\)$"),
+        ((2, 3, 4), [3, 0], "max", ValueError, r"^row 1 has length 0: expected 1 to 3, the steps"),
+        ((2, 3, 4), [4, 1], "last", ValueError, r"^row 0 has length 4: expected 1 to 3, the steps"),
+        ((2, 3, 4), [3.0, 1.0], "last", TypeError, r"^lengths must be integers, got float64$"),
+        (
+            (2, 3, 4),
+            [3, 1],
+            "first",
+            ValueError,
+            r"^how must be one of last, mean, max, got 'first'",
+        ),
+    ],
+)
+def test_pool_states_name_what_they_refuse(shape, lengths, how, error, message):
+    with pytest.raises(error, match=message):
+        pool_states(np.zeros(shape), lengths, how)
+    with pytest.raises(error, match=message):
+        pool_states_backward(np.zeros(shape), lengths, np.zeros((2, 4)), how)
 
 
 # --- bptt-jacobian, rnn-backward, lstm-backward, gru-backward ---------------------------------

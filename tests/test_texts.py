@@ -9,6 +9,8 @@ import sys
 import unicodedata
 import zoneinfo
 from contextlib import contextmanager
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 
 from charseq import Corpus, Vocabulary, load_text
 from charseq.texts import (
+    NAMES,
     NOVEL,
     PYTHON_REFERENCE,
     novel_chapters,
@@ -116,6 +119,63 @@ def test_the_readme_of_pythons_reference_states_its_digest_and_both_lengths():
     for name in ("python-reference", "reference-excerpt"):
         (row,) = re.findall(rf"^\| `{name}` \|.*\| ([\d,]+) \|$", readme, re.MULTILINE)
         assert int(row.replace(",", "")) == len(load_text(name))
+
+
+@pytest.fixture(scope="module")
+def named():
+    """Return the table of names: number, languages, name."""
+    return [line.split("\t") for line in load_text("names").splitlines()]
+
+
+def test_the_names_are_those_that_their_readme_describes(named):
+    readme = NAMES.with_name("README.md").read_text("utf-8")
+    assert hashlib.sha256(NAMES.read_bytes()).hexdigest()[:16] in readme
+    (row,) = re.findall(r"^\| `names` \|.*\| ([\d,]+) \|$", readme, re.MULTILINE)
+    assert int(row.replace(",", "")) == len(load_text("names"))
+    own = sum(" " not in languages for _, languages, _ in named)
+    assert f"{len(named):,} names" in readme
+    assert f"{own:,} of the names belong to one language" in readme
+
+
+def test_the_license_of_the_names_comes_with_them():
+    license_text = NAMES.with_name("LICENSE.txt").read_text("utf-8")
+    assert "UNICODE LICENSE V3" in license_text
+    assert "this copyright and permission notice appear with all copies" in license_text
+
+
+def test_each_name_is_in_the_table_once_in_small_letters_and_has_languages(named):
+    known = ["en", "de", "fr", "es", "it", "nl", "pl", "cs", "fi", "hu", "tr", "sv"]
+    numbers, languages, names = zip(*named, strict=True)
+    assert len(set(names)) == len(names)
+    assert all(1 <= len(name) < 60 and name == name.strip().lower() for name in names)
+    assert all(unicodedata.is_normalized("NFC", name) for name in names)
+    assert all(char.isalpha() or char in " -'." for name in names for char in name)
+    for codes in languages:
+        assert codes.split() == [code for code in known if code in codes.split()]
+    assert sorted(set(map(int, numbers))) == list(range(1 + max(map(int, numbers))))
+
+
+def test_what_is_named_in_one_part_of_the_names_is_in_no_other(named):
+    number = {name: int(place) for place, _, name in named}
+    for things in (("germany", "deutschland", "niemcy"), ("wien", "bécs", "vídeň")):
+        assert len({number[name] for name in things}) == 1
+    shares = [sum(int(place) % 10 == digit for place, *_ in named) for digit in range(10)]
+    assert 0.08 < min(shares) / len(named) < max(shares) / len(named) < 0.13
+
+
+@pytest.mark.skipif(
+    find_spec("babel") is None or version("babel") != "2.19.0", reason="its names differ a little"
+)
+def test_the_script_in_the_readme_makes_the_file_of_names():
+    readme = NAMES.with_name("README.md").read_text("utf-8")
+    (script,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    made = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"PYTHONIOENCODING": "utf-8", "PYTHONHASHSEED": "5"},
+        capture_output=True,
+        check=True,
+    )
+    assert made.stdout == NAMES.read_bytes()
 
 
 def test_no_long_paragraph_of_the_reference_stands_twice_without_repeats():
@@ -310,7 +370,7 @@ def test_the_error_for_an_unknown_name_lists_the_known_ones():
         load_text("shakespeare")
     assert str(caught.value) == (
         "'shakespeare' is neither a file nor one of the texts pride-and-prejudice, pride-train, "
-        "pride-test, python-reference, reference-excerpt, unicode-names, time-zones"
+        "pride-test, python-reference, reference-excerpt, names, unicode-names, time-zones"
     )
 
 
