@@ -73,6 +73,7 @@ extensions = [
     "carried",
     "guess",
     "writing",
+    "classify",
     "readers",
     "exercises",
     "anchors",

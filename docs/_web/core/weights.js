@@ -82,7 +82,7 @@ const take = ({ weights }, name, shape) => {
  * @param {Float64Array} W_ih @param {Float64Array} embedding (V, E)
  * @param {number} V @param {number} E
  */
-const fold = (W_ih, embedding, V, E) => {
+export const fold = (W_ih, embedding, V, E) => {
   const rows = W_ih.length / E;
   const folded = new Float64Array(rows * V);
   for (let k = 0; k < rows; k++) {
