@@ -1,4 +1,4 @@
-"""The part `classify`: a network names the language. benchmarks/names.py trained and recorded it."""
+"""The part `classify`: a network names the language. benchmarks/names.py trained it."""
 
 import json
 from pathlib import Path
