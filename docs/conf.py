@@ -118,6 +118,7 @@ sphinx_gallery_conf = {
         "../examples/scratch",
         "../examples/limits",
         "../examples/texts",
+        "../examples/tasks",
     ],
     "within_subsection_order": "gallery.ReadingOrder",
     "only_warn_on_example_error": True,  # an error with -W, and `live` goes on
