@@ -28,6 +28,7 @@ SEEDS = range(5)
 E, H, ROWS, RATE = 32, 64, 128, 0.01
 NONE = {"letters": 0.0, "vectors": 0.0, "states": 0.0}  # what dropout hides, and how often
 DROPOUT = {"letters": 0.05, "vectors": 0.2, "states": 0.3}
+AFTER = [*range(1, 17), 49]  # letters: after so many, two kinds are asked
 # What each kind is: how it pools, in how many directions, with which dropout, for how many updates.
 KINDS = {
     "last": {"how": "last", "both": False, "drop": NONE, "updates": 700},
@@ -162,6 +163,17 @@ def share_right(probabilities, part):
     return round(right.double().mean().item(), 4)
 
 
+@torch.no_grad()
+def after_letters(weights, alphabet, part):
+    """Return the share of right answers if a network is asked after so many letters."""
+    net = Classifier(len(alphabet) + 1, "every", False, NONE).eval()
+    net.load_state_dict(weights)
+    ids, lengths, languages = stack(part)
+    answers = net(ids, lengths).argmax(dim=2)  # (N, T)
+    asked = (answers[torch.arange(len(ids)), lengths.clamp(max=k) - 1] for k in AFTER)
+    return [round((says == languages).double().mean().item(), 4) for says in asked]
+
+
 def letters_of(probabilities):
     """Return the likeliest languages as a string: a letter for each name, a for the first."""
     return "".join("abcdefghijkl"[place] for place in probabilities.argmax(dim=1))
@@ -178,6 +190,10 @@ def record(folder):
             "choose": [share_right(one["choose"], parts["choose"]) for one in made[kind]],
             "says": [letters_of(one["test"]) for one in made[kind]],
         }
+    for kind in ("dropout", "every letter"):  # asked at the end in training, and after each letter
+        runs[kind]["after"] = [
+            after_letters(one["weights"], alphabet, parts["test"]) for one in made[kind]
+        ]
     # The five of the best kind answer together, by their mean probability: -10 ln p, in a byte.
     kind = max(KINDS, key=lambda kind: np.mean(runs[kind]["choose"]))
     together = torch.stack([one["test"] for one in made[kind]]).mean(dim=0)
@@ -192,7 +208,8 @@ def record(folder):
         for name, value in made["every letter"][best]["weights"].items()
     }
     network = {"seed": best, "chars": "".join(alphabet), "languages": LANGUAGES, "weights": weights}
-    text = json.dumps({"torch": torch.__version__, "runs": runs, "five": five, "network": network})
+    record = {"torch": torch.__version__, "after": AFTER}
+    text = json.dumps(record | {"runs": runs, "five": five, "network": network})
     FILE.write_text(text + "\n", "utf-8")
 
 

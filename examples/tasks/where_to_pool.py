@@ -89,8 +89,8 @@ for y, pool in enumerate(POOLS):
                     va="center", ha="center")  # fmt: skip
 ax.axvline(0.5, color=GRAY, lw=1, ls=(0, (4, 3)))
 ax.set_yticks(range(3), POOLS)
-ax.invert_yaxis()
-ax.set(xlabel="share right; 0.5 is a guess", xlim=(0.45, 1.03))
+ax.set(xlabel="share right; 0.5 is a guess")
+ax.set(xlim=(0.45, 1.03), ylim=(2.5, -0.5))
 ax.spines[["top", "right", "left"]].set_visible(False)
 fig.set_label(
     "Three rows of rings. With 10 letters all rings are at 1. With 80, "
