@@ -806,7 +806,8 @@ def pool_states(states: Array, lengths: ArrayLike, how: str = "mean") -> Array:
     lengths = check_lengths(states, lengths)
     if how == "last":
         return states[np.arange(len(states)), lengths - 1]  # (B, H)
-    real = (np.arange(states.shape[1]) < lengths[:, None])[..., None]  # (B, T, 1)
+    steps = np.arange(states.shape[1])  # (T,)
+    real = (steps < lengths[:, None])[..., None]  # (B, T, 1)
     if how == "mean":
         sizes = lengths[:, None].astype(states.dtype)  # (B, 1)
         return np.where(real, states, 0).sum(axis=1) / sizes  # (B, H)
