@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import widgets
+from charseq import load_text
 
 FILE = "classify.js"
 RECORD = Path(__file__).parents[3] / "charseq" / "names" / "networks.json"
@@ -37,7 +38,7 @@ EXAMPLES = [
 
 def read_network():
     network = json.loads(RECORD.read_text("utf-8"))["network"]
-    table = (line.split("\t") for line in widgets.load_text("names").splitlines())
+    table = (line.split("\t") for line in load_text("names").splitlines())
     languages = {name: language for _, language, name in table}
     return network | {
         "spoken": [SPOKEN[language] for language in network["languages"]],
