@@ -155,6 +155,24 @@ def check_queries(q: Array, k: Array, v: Array) -> None:
         raise ValueError(f"q is empty: expected T and H of at least 1, got shape {q.shape}")
 
 
+def check_memory(q: Array, k: Array, v: Array, real: Array) -> None:
+    """Raise unless there are a key, a value and a True or False for each letter that was read."""
+    check_shape("q", q, ("B", "T", "H"))
+    check_shape("k", k, (q.shape[0], "S", q.shape[2]))
+    check_shape("v", v, (*k.shape[:2], "D"))
+    check_shape("real", real, k.shape[:2])
+    if real.dtype != bool:
+        raise TypeError(f"real must hold True and False, got {real.dtype}")
+    if 0 in (*q.shape, *k.shape, *v.shape):
+        raise ValueError(
+            "expected at least one query and one letter, "
+            f"got q of shape {q.shape}, k of {k.shape} and v of {v.shape}"
+        )
+    nothing = np.flatnonzero(~real.any(axis=1))
+    if len(nothing):
+        raise ValueError(f"row {nothing[0]} of real is all False: there is nothing to look at")
+
+
 def check_pair(name: str, state: tuple[Array, Array]) -> None:
     """Raise unless the state of an LSTM is a pair (h, c)."""
     if not isinstance(state, tuple) or len(state) != 2:

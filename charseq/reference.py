@@ -16,6 +16,7 @@ from charseq._checks import (
     check_last_axis,
     check_lengths,
     check_linear_steps,
+    check_memory,
     check_pair,
     check_params,
     check_queries,
@@ -26,11 +27,15 @@ from charseq._checks import (
 
 __all__ = [
     "RNNParams",
+    "attend",
+    "attend_backward",
     "attention",
     "bidirectional_forward",
     "bptt_jacobian",
     "cross_entropy",
     "cross_entropy_backward",
+    "decoder_step",
+    "decoder_step_backward",
     "gru_backward",
     "gru_forward",
     "gru_gates",
@@ -673,6 +678,107 @@ def attention(q: Array, k: Array, v: Array) -> Array:
     seen = np.tri(T, dtype=bool)  # (T, T), True at the position and before it
     weights = softmax(np.where(seen, scores, -np.inf))  # (..., T, T)
     return weights @ v  # (..., T, T) @ (..., T, H) -> (..., T, H)
+
+
+def attend(q: Array, k: Array, v: Array, real: Array) -> tuple[Array, Array]:
+    r"""Look each query up among the keys, and return the mean of the values, :eq:`attend`.
+
+    Parameters
+    ----------
+    q : ndarray of shape (B, T, H)
+        Queries: what is asked for at each step of what is written.
+    k : ndarray of shape (B, S, H)
+        Keys: by what each step of what was read can be found.
+    v : ndarray of shape (B, S, D)
+        Values: what each step of what was read has to give.
+    real : ndarray of shape (B, S)
+        True where a letter was read, False at padding, which gets no weight.
+
+    Returns
+    -------
+    found : ndarray of shape (B, T, D)
+        For each query a mean of the values. A value weighs more the better its key fits.
+    weights : ndarray of shape (B, T, S)
+        The weights of that mean: 0 or more, and 1 in sum.
+
+    Raises
+    ------
+    TypeError
+        If `real` does not hold True and False.
+    ValueError
+        If a shape does not fit, an axis has length 0, or a row is padding only.
+
+    See Also
+    --------
+    attention : The same if each position asks, and is asked.
+    torch.nn.functional.scaled_dot_product_attention : The same in torch, with ``attn_mask=real``
+        of shape (B, 1, S).
+
+    Notes
+    -----
+    The idea is that of :cite:t:`bahdanau2015neural`; their score is a small network.
+
+    Examples
+    --------
+    >>> q, k, v = np.array([[[2.0]]]), np.array([[[0.0], [1.0], [9.0]]]), np.eye(3)[None]
+    >>> found, weights = attend(q, k, v, np.array([[True, True, False]]))
+    >>> weights.round(3)  # the third letter is padding
+    array([[[0.119, 0.881, 0.   ]]])
+    """
+    check_memory(q, k, v, real)
+    # (B, T, H) @ (B, H, S) -> (B, T, S): one row per query
+    scores = q @ np.swapaxes(k, 1, 2) / q.shape[2] ** 0.5
+    scores = np.where(real[:, None], scores, -np.inf)
+    weights = softmax(scores)  # (B, T, S)
+    return weights @ v, weights  # (B, T, S) @ (B, S, D) -> (B, T, D)
+
+
+def decoder_step(
+    x: Array, h: Array, memory: Array, real: Array, params: RNNParams
+) -> tuple[Array, Array, Array]:
+    r"""Read the letter that was written last, and look back, :eq:`decoder-step`.
+
+    Parameters
+    ----------
+    x : ndarray of shape (B, V)
+        The letter that was written last, one-hot or as a vector.
+    h : ndarray of shape (B, H)
+        State of the decoder; before the first step, the last state of the encoder.
+    memory : ndarray of shape (B, S, H)
+        The states of the encoder after each letter that it read: keys and values.
+    real : ndarray of shape (B, S)
+        True where a letter was read, False at padding.
+    params : RNNParams
+        Weights and biases of the decoder's GRU, 3 rows per unit.
+
+    Returns
+    -------
+    features : ndarray of shape (B, 2H)
+        State, and what was found, side by side: what the output layer reads.
+    h : ndarray of shape (B, H)
+        The new state.
+    weights : ndarray of shape (B, S)
+        How much this step looked at each letter.
+
+    Raises
+    ------
+    TypeError
+        If `real` does not hold True and False.
+    ValueError
+        If a shape does not fit, as in :func:`gru_step` and :func:`attend`.
+
+    Examples
+    --------
+    >>> params = RNNParams.random(4, 2, np.random.default_rng(0), gates=3)
+    >>> memory, real = np.zeros((3, 5, 2)), np.ones((3, 5), dtype=bool)
+    >>> features, h, weights = decoder_step(np.eye(4)[:3], np.zeros((3, 2)), memory, real, params)
+    >>> features.shape, h.shape, weights[0]
+    ((3, 4), (3, 2), array([0.2, 0.2, 0.2, 0.2, 0.2]))
+    """
+    h = gru_step(x, h, params)  # (B, V), (B, H) -> (B, H)
+    found, weights = attend(h[:, None], memory, memory, real)  # one query
+    features = np.concatenate([h, found[:, 0]], axis=1)  # (B, 2H)
+    return features, h, weights[:, 0]  # and (B, H), (B, S)
 
 
 def linear_recurrence(a: Array, b: Array, h: Array) -> Array:
@@ -1335,6 +1441,124 @@ def gru_backward(
         b_hh=np.concatenate([d.sum(axis=(0, 1)) for d, _ in pairs]),  # (3H,)
     )
     return dx, dh, dparams
+
+
+def attend_backward(
+    q: Array, k: Array, v: Array, real: Array, dfound: Array
+) -> tuple[Array, Array, Array]:
+    r"""Backward pass of attention, :eq:`attend-backward`.
+
+    Parameters
+    ----------
+    q : ndarray of shape (B, T, H)
+        Queries.
+    k : ndarray of shape (B, S, H)
+        Keys.
+    v : ndarray of shape (B, S, D)
+        Values.
+    real : ndarray of shape (B, S)
+        True where a letter was read, False at padding.
+    dfound : ndarray of shape (B, T, D)
+        Gradient with respect to what was found.
+
+    Returns
+    -------
+    dq : ndarray of shape (B, T, H)
+        Gradient with respect to the queries.
+    dk : ndarray of shape (B, S, H)
+        Gradient with respect to the keys, 0 at padding.
+    dv : ndarray of shape (B, S, D)
+        Gradient with respect to the values, 0 at padding.
+
+    Raises
+    ------
+    TypeError
+        If `real` does not hold True and False.
+    ValueError
+        If a shape does not fit, as in :func:`attend`.
+
+    Examples
+    --------
+    >>> q, k, v = np.zeros((1, 1, 1)), np.zeros((1, 2, 1)), np.array([[[1.0], [3.0]]])
+    >>> dq, dk, dv = attend_backward(q, k, v, np.ones((1, 2), dtype=bool), np.ones((1, 1, 1)))
+    >>> dv.ravel()  # both weights are one half
+    array([0.5, 0.5])
+    """
+    found, weights = attend(q, k, v, real)  # (B, T, D), (B, T, S)
+    check_shape("dfound", dfound, found.shape)
+    dv = np.swapaxes(weights, 1, 2) @ dfound  # (B, S, T) @ (B, T, D)
+    dweights = dfound @ np.swapaxes(v, 1, 2)  # (B, T, D) @ (B, D, S)
+    mean = (weights * dweights).sum(axis=2, keepdims=True)  # (B, T, 1)
+    dscores = weights * (dweights - mean) / q.shape[2] ** 0.5  # (B, T, S)
+    return dscores @ k, np.swapaxes(dscores, 1, 2) @ q, dv
+
+
+def decoder_step_backward(
+    x: Array,
+    h: Array,
+    memory: Array,
+    real: Array,
+    params: RNNParams,
+    dfeatures: Array,
+    dlast: Array,
+) -> tuple[Array, Array, Array, RNNParams]:
+    r"""Backward pass of one step of a decoder, :eq:`decoder-step-backward`.
+
+    Parameters
+    ----------
+    x : ndarray of shape (B, V)
+        The letter that was written last.
+    h : ndarray of shape (B, H)
+        State before the step.
+    memory : ndarray of shape (B, S, H)
+        The states of the encoder.
+    real : ndarray of shape (B, S)
+        True where a letter was read, False at padding.
+    params : RNNParams
+        Weights and biases of the decoder's GRU.
+    dfeatures : ndarray of shape (B, 2H)
+        Gradient with respect to the features, from the output layer.
+    dlast : ndarray of shape (B, H)
+        Gradient with respect to the new state, from the next step. Zeros after the last one.
+
+    Returns
+    -------
+    dx : ndarray of shape (B, V)
+        Gradient with respect to the letter.
+    dh : ndarray of shape (B, H)
+        Gradient with respect to the state before the step; before the first step it goes on into
+        the encoder.
+    dmemory : ndarray of shape (B, S, H)
+        Gradient with respect to the encoder's states, 0 at padding. Those of all steps are added.
+    dparams : RNNParams
+        Gradients with respect to weights and biases.
+
+    Raises
+    ------
+    TypeError
+        If `real` does not hold True and False.
+    ValueError
+        If a shape does not fit, as in :func:`decoder_step`.
+
+    Examples
+    --------
+    >>> params = RNNParams.random(4, 1, np.random.default_rng(0), gates=3)
+    >>> x, h, real = np.eye(4)[:1], np.zeros((1, 1)), np.array([[True, True, False]])
+    >>> memory, blame = np.ones((1, 3, 1)), np.array([[0.0, 1.0]])
+    >>> _, _, dmemory, _ = decoder_step_backward(x, h, memory, real, params, blame, h)
+    >>> dmemory.ravel()
+    array([0.5, 0.5, 0. ])
+    """
+    features, new, _ = decoder_step(x, h, memory, real, params)
+    check_shape("dfeatures", dfeatures, features.shape)
+    check_shape("dlast", dlast, new.shape)
+    dh, dfound = np.split(dfeatures, 2, axis=1)  # (B, H) each
+    query, blame = new[:, None], dfound[:, None]  # (B, 1, H) each
+    dq, dk, dv = attend_backward(query, memory, memory, real, blame)
+    dnew = dlast + dh + dq[:, 0]  # (B, H), from the next step, output, query
+    step, nothing = dnew[:, None], np.zeros_like(h)  # nothing comes after it
+    dx, dh, dparams = gru_backward(x[:, None], h, params, step, nothing)
+    return dx[:, 0], dh, dk + dv, dparams  # memory is key and value
 
 
 def linear_recurrence_backward(

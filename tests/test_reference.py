@@ -18,11 +18,15 @@ from torch import nn
 
 from charseq.reference import (
     RNNParams,
+    attend,
+    attend_backward,
     attention,
     bidirectional_forward,
     bptt_jacobian,
     cross_entropy,
     cross_entropy_backward,
+    decoder_step,
+    decoder_step_backward,
     gru_backward,
     gru_forward,
     gru_gates,
@@ -442,6 +446,150 @@ def test_attention_does_not_overflow_and_keeps_float32():
     result = attention(huge, huge, np.ones_like(huge))
     assert result.dtype == np.float32
     assert np.all(result == 1)
+
+
+# --- attend, decoder-step, and their backward passes ------------------------------------------
+
+
+class Memory:
+    """Random queries, keys, values and a mask that leaves at least one letter of each row."""
+
+    def __init__(self, B=2, T=3, S=4, H=5, D=3, seed=0, scale=1.0):
+        rng = np.random.default_rng(seed)
+        real = rng.random((B, S)) < 0.6
+        real[np.arange(B), rng.integers(0, S, B)] = True
+        self.real = real
+        self.arguments = (
+            scale * rng.normal(size=(B, T, H)),
+            rng.normal(size=(B, S, H)),
+            rng.normal(size=(B, S, D)),
+        )
+        self.dfound = rng.normal(size=(B, T, D))
+        # The same as a decoder's: its states are as wide as those that it looks at.
+        self.params = RNNParams.random(D, H, rng, gates=3)
+        self.step = rng.normal(size=(B, D)), rng.normal(size=(B, H)), self.arguments[1]
+        self.upstream = rng.normal(size=(B, 2 * H)), rng.normal(size=(B, H))
+
+    def in_torch(self, q, k, v):
+        mask = torch.from_numpy(self.real)[:, None]  # (B, 1, S)
+        return nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+
+    def step_in_torch(self, cell, x, h, memory):
+        h = cell(x, h)
+        found = self.in_torch(h[:, None], memory, memory)[:, 0]
+        return torch.cat([h, found], 1), h
+
+    def cell(self):
+        D, H = self.params.W_ih.shape[1], self.params.W_hh.shape[1]
+        return copy_into(nn.GRUCell(D, H).double(), self.params, "")
+
+
+memories = st.builds(
+    Memory, small, sizes, sizes, sizes, small, seeds, st.sampled_from([1e-3, 1.0, 30.0])
+)
+
+
+@given(memory=memories)
+def test_attend_matches_torch_and_gives_padding_no_weight(memory):
+    found, weights = attend(*memory.arguments, memory.real)
+    expected = memory.in_torch(*map(as_torch, memory.arguments))
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(weights.sum(axis=2), 1, **EXACT)
+    assert (weights[~np.broadcast_to(memory.real[:, None], weights.shape)] == 0).all()
+
+
+@given(T=sizes, H=sizes, seed=seeds)
+def test_attend_row_by_row_is_causal_attention(T, H, seed):
+    q, k, v = normal(seed, 3, 1, T, H)
+    for t, row in enumerate(attention(q, k, v)[0]):
+        seen = (np.arange(T) <= t)[None]
+        found, _ = attend(q[:, t : t + 1], k, v, seen)
+        np.testing.assert_allclose(found[0, 0], row, **EXACT)
+
+
+@given(memory=memories)
+def test_decoder_step_matches_torch(memory):
+    features, h, _ = decoder_step(*memory.step, memory.real, memory.params)
+    expected = memory.step_in_torch(memory.cell(), *map(as_torch, memory.step))
+    assert_close((features, h), expected, {"rtol": 1e-10, "atol": 1e-10})
+
+
+@settings(max_examples=100)
+@given(memory=memories)
+def test_attend_backward_matches_autograd_and_central_differences(memory):
+    gradients = attend_backward(*memory.arguments, memory.real, memory.dfound)
+    leaves = list(map(leaf, memory.arguments))
+    found = memory.in_torch(*leaves)
+    expected = torch.autograd.grad(found, leaves, as_torch(memory.dfound))
+    assert_close(gradients, expected, {"rtol": 1e-10, "atol": 1e-10})
+    assert (gradients[1][~memory.real] == 0).all()
+    assert (gradients[2][~memory.real] == 0).all()
+    assert_gradients_are_slopes(
+        lambda *arguments: (attend(*arguments, memory.real)[0] * memory.dfound).sum(),
+        memory.arguments,
+        gradients,
+    )
+
+
+@settings(max_examples=100)
+@given(memory=memories)
+def test_decoder_step_backward_matches_autograd_and_central_differences(memory):
+    arguments = (*memory.step, memory.params)
+    gradients = decoder_step_backward(*memory.step, memory.real, memory.params, *memory.upstream)
+    cell, leaves = memory.cell(), list(map(leaf, memory.step))
+    loss = weighted_sum(memory.step_in_torch(cell, *leaves), memory.upstream)
+    expected = torch.autograd.grad(loss, [*leaves, *cell.parameters()])
+    assert_close(gradients, expected, {"rtol": 1e-10, "atol": 1e-10})
+
+    def loss_of(x, h, read, params):
+        return weighted_sum(decoder_step(x, h, read, memory.real, params)[:2], memory.upstream)
+
+    assert_gradients_are_slopes(loss_of, arguments, gradients)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_attend_and_the_decoder_keep_the_dtype_and_do_not_change_their_arguments(dtype):
+    memory = Memory()
+    real, params = memory.real, memory.params
+    assert_keeps(lambda *a: attend(*a, real), memory.arguments, dtype)
+    assert_keeps(
+        lambda *a: attend_backward(*a[:3], real, a[3]), (*memory.arguments, memory.dfound), dtype
+    )
+    assert_keeps(
+        lambda x, h, read, params: decoder_step(x, h, read, real, params),
+        (*memory.step, params),
+        dtype,
+    )
+    assert_keeps(
+        lambda x, h, read, params, *up: decoder_step_backward(x, h, read, real, params, *up),
+        (*memory.step, params, *memory.upstream),
+        dtype,
+    )
+
+
+def test_attend_names_what_has_the_wrong_shape():
+    q, k, v, real = np.zeros((2, 1, 3)), np.zeros((2, 4, 3)), np.zeros((2, 4, 5)), np.ones((2, 4))
+    real = real == 1
+    for arguments, message in (
+        ((q[0], k, v, real), r"^q must have shape \(B, T, H\), got \(1, 3\)"),
+        ((q, k[:1], v, real), r"^k must have shape \(2, S, 3\), got \(1, 4, 3\)"),
+        ((q, k, v[:, :3], real), r"^v must have shape \(2, 4, D\), got \(2, 3, 5\)"),
+        ((q, k, v, real[:, :3]), r"^real must have shape \(2, 4\), got \(2, 3\)"),
+        ((q[:, :0], k, v, real), r"^expected at least one query and one letter, got q of shape"),
+        ((q, k, v, real & [[True], [False]]), r"^row 1 of real is all False: there is nothing"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            attend(*arguments)
+    with pytest.raises(TypeError, match=r"^real must hold True and False, got float64$"):
+        attend(q, k, v, real.astype(float))
+    with pytest.raises(ValueError, match=r"^dfound must have shape \(2, 1, 5\), got"):
+        attend_backward(q, k, v, real, np.zeros((2, 1, 3)))
+    params = params_of(4, 3, 3)
+    step = np.zeros((2, 4)), np.zeros((2, 3)), k, real, params
+    with pytest.raises(ValueError, match=r"^dfeatures must have shape \(2, 6\), got \(2, 3\)"):
+        decoder_step_backward(*step, np.zeros((2, 3)), np.zeros((2, 3)))
+    with pytest.raises(ValueError, match=r"^dlast must have shape \(2, 3\), got \(2, 6\)"):
+        decoder_step_backward(*step, np.zeros((2, 6)), np.zeros((2, 6)))
 
 
 # --- linear-recurrence, parallel-scan ---------------------------------------------------------
