@@ -75,6 +75,7 @@ extensions = [
     "writing",
     "classify",
     "readers",
+    "align",
     "exercises",
     "anchors",
     "figure_links",
@@ -152,7 +153,7 @@ numpydoc_xref_ignore = {
     "color",
     "iterator",
     "gH",
-    *"BTVEHLD",
+    *"BTSVEHLD",
 }
 numpydoc_xref_aliases = {name: f"charseq.{name}" for name in charseq.__all__} | {
     "RunFolderError": "charseq.checkpoint.RunFolderError",
