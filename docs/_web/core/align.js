@@ -29,7 +29,7 @@ import { decode } from "./weights.js";
  * @property {number[]} sure the probability of each letter that it wrote
  */
 
-export const LONGEST = 24; // letters of a date that the part takes
+export const LONGEST_DATE = 24; // letters of a date that the part takes
 export const END = "⊣";
 const MOST = 14; // letters that it may write
 const [PAD, START] = ["∅", "⊢"];
@@ -127,8 +127,8 @@ export const complaint = (text, read) => {
     return `“${unknown[0]}” is none of the ${known.length} letters that it knows: digits, ` +
       "the letters of the English months, a space, a comma and a period.";
   }
-  if (letters.length > LONGEST) {
-    return `That has ${letters.length} letters, and the part takes ${LONGEST}: it learned from ` +
+  if (letters.length > LONGEST_DATE) {
+    return `That has ${letters.length} letters, and the part takes ${LONGEST_DATE}: it learned from ` +
       "dates of up to 18.";
   }
   return "";

@@ -17,10 +17,10 @@ import { decode, fold } from "./weights.js";
  * @property {string} trouble what could not be read, in a sentence; empty if nothing
  */
 
-export const LONGEST = 24; // letters
+export const LONGEST_NAME = 24; // letters
 
 /** A name as the table of names has it. @param {string} name */
-export const plain = (name) =>
+const asInTable = (name) =>
   name.replace(/İ/g, "i").toLowerCase().normalize("NFC").replace(/[’‘ʼ]/g, "'").replace(/–/g, "-");
 
 /** The place of the highest number. @param {ArrayLike<number>} numbers */
@@ -40,7 +40,7 @@ const troubleOf = (letters, known, cut) => {
         "skipped.",
     );
   }
-  if (cut) parts.push(`Only the first ${LONGEST} letters are read: ${cut} more were typed.`);
+  if (cut) parts.push(`Only the first ${LONGEST_NAME} letters are read: ${cut} more were typed.`);
   return parts.join(" ");
 };
 
@@ -61,8 +61,8 @@ export const classifierOf = ({ chars, languages, weights }) => {
   const places = new Map([...chars].map((char, k) => [char, k + 1]));
 
   return (name) => {
-    const all = [...plain(name.trim())];
-    const letters = all.slice(0, LONGEST);
+    const all = [...asInTable(name.trim())];
+    const letters = all.slice(0, LONGEST_NAME);
     const known = letters.map((char) => places.has(char));
     const ids = letters.flatMap((char) => places.get(char) ?? []);
     const pass = createPass(model, ids);

@@ -1,6 +1,6 @@
 // The part `align`: type a date, and watch a network write it anew, letter by letter. Each row below
 // the date is a letter that it writes, and shows which letters of the date it looked at.
-import { complaint, dayOf, END, LONGEST, translatorOf } from "../core/align.js";
+import { complaint, dayOf, END, LONGEST_DATE, translatorOf } from "../core/align.js";
 import { number, show } from "../core/formats.js";
 import { el, setText } from "../ui/elements.js";
 import { button, field } from "../ui/fields.js";
@@ -111,7 +111,7 @@ export const mount = async (root, options) => {
   };
   const box = el("input", {
     type: "text",
-    maxlength: LONGEST + 6,
+    maxlength: LONGEST_DATE + 6,
     spellcheck: "false",
     autocomplete: "off",
     value: text,

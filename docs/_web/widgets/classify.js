@@ -1,6 +1,6 @@
 // The part `classify`: type a name, and see after each letter how probable a network finds each of
 // twelve languages. benchmarks/names.py trained it. Its option is the `name` to begin with.
-import { classifierOf, LONGEST, settledAt } from "../core/classify.js";
+import { classifierOf, LONGEST_NAME, settledAt } from "../core/classify.js";
 import { number, show } from "../core/formats.js";
 import { el } from "../ui/elements.js";
 import { button, field } from "../ui/fields.js";
@@ -24,7 +24,7 @@ export const mount = async (root, options) => {
   let said = read("");
 
   const input = el("input", {
-    maxlength: 4 * LONGEST,
+    maxlength: 4 * LONGEST_NAME,
     autocapitalize: "off",
     autocomplete: "off",
     spellcheck: "false",
