@@ -184,7 +184,8 @@ def record(folder):
     alphabet, parts = read_names()
     runs, made = {}, {}
     for kind in KINDS:
-        made[kind] = [torch.load(folder / f"{kind}-{seed}.pt") for seed in SEEDS]
+        files = [folder / f"{kind}-{seed}.pt" for seed in SEEDS]
+        made[kind] = [torch.load(file, weights_only=True) for file in files]
         runs[kind] = {
             "loss": [round(one["loss"], 4) for one in made[kind]],
             "choose": [share_right(one["choose"], parts["choose"]) for one in made[kind]],
