@@ -76,6 +76,7 @@ extensions = [
     "classify",
     "readers",
     "align",
+    "pieces",
     "exercises",
     "anchors",
     "figure_links",

@@ -799,6 +799,7 @@ EMBEDDED = [
     ("learn/look-inside.html", "look"),
     ("learn/gru.html", "valves"),
     ("learn/translate.html", "align"),
+    ("learn/words.html", "pieces"),
 ]
 
 
@@ -827,6 +828,8 @@ def test_a_chapters_part_loads_when_it_comes_near_and_is_accessible(quiet, site,
         part.get_by_label("weights, lid held open").check()
     elif play == "align":
         part.get_by_label("A date").fill("March 3, 1998")
+    elif play == "pieces":
+        part.get_by_label("A text").fill("It is a truth")
     elif play == "quiz":
         part.get_by_label("What is the shape of").fill("1, 2")
         quiet.keyboard.press("Enter")

@@ -1,0 +1,211 @@
+"""What pieces of words are worth: one GRU on one novel, cut into characters, pieces or words.
+
+    .venv/bin/python benchmarks/words.py
+
+trains the same GRU for each way of cutting and each seed, and writes ``benchmarks/words.json``:
+the bits per *character* of the held-back chapters, the weights, and the CPU seconds. It takes
+about fifteen CPU minutes on one thread. ``--only NAME`` makes one part of it anew. The chapter on
+words shows the figures.
+
+Every network reads the same characters in the same order: an update takes about 32 characters of
+each of 32 rows of the novel, however many tokens these are, so all have equally many updates, and
+blame goes equally far back. All other settings are equal, too.
+
+A word network can't read a word that it doesn't know. In its place it predicts a sign, "unknown",
+and then the word has to be spelled: the character network of the same seed does that, at that
+place, and has to predict that the word ends, too. Without this bill ("unpaid") the network has
+predicted another text, one in which all unknown words are the same.
+
+The part "vectors" asks whether vectors that were counted in the whole training text help a word
+network that learns from a tenth of it.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+ROOT = Path(__file__).parents[1]
+sys.path += [str(ROOT / "docs" / "_ext" / folder) for folder in ("live", "delivery")]
+import pieces  # noqa: E402 (the chapter's own code)
+
+FILE = Path(__file__).with_name("words.json")
+CUTS = (0, 50, 100, 200, 500, 1000, 2000, "words")  # merges, or words
+H, E, ROWS, LENGTH, RATE = 64, 32, 32, 32, 0.005
+PLAN = {  # what is recorded
+    "once": {"cuts": CUTS, "seeds": range(5)},
+    "four times": {"cuts": (0, 200, 1000, 2000, "words"), "seeds": range(1), "passes": 4},
+}
+TENTH, TENTH_PASSES = 0.1, 5
+LEAST = 2  # a word that is rarer is unknown
+UNKNOWN = ""  # the token in its place
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def known_words(text):
+    """Return the words that occur often enough, and all single characters."""
+    counts = Counter(pieces.page_code()["split_words"](text))
+    return {word for word in counts if counts[word] >= LEAST} | set(text)
+
+
+def cut_texts(texts, cut):
+    """Return the tokens of both texts, and the vocabulary, which the first one has."""
+    code = pieces.page_code()
+    if cut == "words":
+        known = known_words(texts[0])
+        words = map(code["split_words"], texts)
+        tokens = [[word if word in known else UNKNOWN for word in text] for text in words]
+        return tokens, [UNKNOWN, *sorted(known)]
+    pairs = pieces.merges()[:cut]
+    return [code["encode"](text, pairs) for text in texts], [
+        *sorted(set(texts[0])),
+        *map("".join, pairs),
+    ]
+
+
+class Reader(nn.Module):
+    """An embedding, a GRU, and an output layer."""
+
+    def __init__(self, V, units=H, rows=None, *, freeze=False):
+        super().__init__()
+        self.table = nn.Embedding(V, E)
+        self.gru = nn.GRU(E, units, batch_first=True)
+        self.head = nn.Linear(units, V)
+        if rows is not None:  # after the others, so that these begin equal
+            self.table = nn.Embedding.from_pretrained(rows, freeze=freeze)
+
+    def forward(self, ids, state=None):
+        states, state = self.gru(self.table(ids), state)
+        return self.head(states), state
+
+
+def train(net, ids, characters, passes):
+    """Train a network on tokens that are that many characters; return its CPU seconds."""
+    start = time.process_time()
+    batches = characters // (ROWS * LENGTH)
+    n = (len(ids) - 1) // ROWS
+    streams = ids[: n * ROWS + 1].unfold(0, n + 1, n)  # (ROWS, n + 1)
+    ends = np.linspace(0, n, batches + 1).astype(int)
+    learning = [p for p in net.parameters() if p.requires_grad]
+    adam = torch.optim.Adam(learning, lr=RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, passes * batches)
+    for _ in range(passes):
+        state = None
+        for begin, end in pairwise(ends):
+            logits, state = net(streams[:, begin:end], state)
+            state = state.detach()
+            targets = streams[:, begin + 1 : end + 1]
+            loss = cross_entropy(logits.flatten(0, 1), targets.flatten())
+            adam.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(learning, 1.0)
+            adam.step()
+            schedule.step()
+    return time.process_time() - start
+
+
+@torch.no_grad()
+def read(net, ids, first):
+    """Return what each token costs in bits, and the logits; a token `first` is read before."""
+    ids_read = torch.cat([torch.tensor([first]), ids])
+    logits, state = [], None
+    for part in ids_read[:-1].split(1000):
+        scores, state = net(part[None], state)
+        logits.append(scores[0])
+    logits = torch.cat(logits)
+    return cross_entropy(logits, ids, reduction="none").numpy() / np.log(2), logits
+
+
+def spelling(text, known, costs, logits, vocabulary):
+    """Return the bits that the unknown words cost a network of characters, with their ends."""
+    letters = [vocabulary.index(char) for char in LETTERS if char in vocabulary]
+    inside = logits.log_softmax(dim=1)[:, letters].exp().sum(dim=1)
+    ends = -np.log2(np.append(1 - inside.numpy(), 1.0))
+    total, place = 0.0, 0
+    for word in pieces.page_code()["split_words"](text):
+        if word not in known:
+            total += costs[place : place + len(word)].sum() + ends[place + len(word)]
+        place += len(word)
+    return total
+
+
+def as_ids(tokens, vocabulary):
+    ids = {token: place for place, token in enumerate(vocabulary)}
+    return torch.tensor([ids[token] for token in tokens])
+
+
+def compare(texts, cuts, seeds, passes=1, units=H):
+    """Return a record for each cut and seed; `texts` are those to learn from and to measure on."""
+    runs, of_cut = [], {cut: cut_texts(texts, cut) for cut in cuts}
+    learned, held_back = texts
+    known = known_words(learned)
+    for seed in seeds:
+        spelled = 0.0
+        for cut, ((tokens, others), vocabulary) in of_cut.items():
+            torch.manual_seed(seed)
+            net = Reader(len(vocabulary), units)
+            seconds = train(net, as_ids(tokens, vocabulary), len(learned), passes)
+            costs, logits = read(net, as_ids(others, vocabulary), vocabulary.index("\n"))
+            if cut == 0:
+                spelled = spelling(held_back, known, costs, logits, vocabulary)
+            total = float(costs.sum()) + spelled * (cut == "words")
+            run = {"cut": cut, "seed": seed, "V": len(vocabulary), "tokens": len(others)}
+            run["weights"] = sum(p.numel() for p in net.parameters())
+            run["seconds"] = round(seconds, 1)
+            run["bits"] = round(total / len(held_back), 4)
+            if cut == "words":
+                run["unpaid"] = round(float(costs.sum()) / len(held_back), 4)
+            runs.append(run)
+            print(run, flush=True)
+    return runs
+
+
+def compare_vectors(texts, seeds=range(5)):
+    """Return the bits per token of word networks that begin with vectors, or don't."""
+    learned, held_back = texts
+    counted = pieces.page_code()["count_vectors"](learned, E)
+    little = learned[: int(TENTH * len(learned))]
+    (tokens, others), vocabulary = cut_texts((little, held_back), "words")
+    spread = float(np.std(list(counted.values())))
+    runs = []
+    for seed in seeds:
+        for start, freeze in (("random", False), ("vectors", False), ("vectors", True)):
+            torch.manual_seed(seed)
+            rows = spread * torch.randn(len(vocabulary), E)
+            if start == "vectors":
+                for place, word in enumerate(vocabulary):
+                    if (name := word.strip().lower()) in counted:
+                        rows[place] = torch.from_numpy(counted[name])
+            net = Reader(len(vocabulary), H, rows, freeze=freeze)
+            train(net, as_ids(tokens, vocabulary), len(little), TENTH_PASSES)
+            costs, _ = read(net, as_ids(others, vocabulary), vocabulary.index("\n"))
+            run = {"start": start, "frozen": freeze, "seed": seed, "V": len(vocabulary)}
+            run["bits per token"] = round(float(costs.mean()), 4)
+            runs.append(run)
+            print(run, flush=True)
+    return runs
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    options.add_argument("--only", choices=[*PLAN, "vectors"])
+    only = options.parse_args().only
+    torch.set_num_threads(1)
+    texts = pieces.texts()
+    record = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
+    for name in [only] if only else [*PLAN, "vectors"]:
+        part = compare_vectors(texts) if name == "vectors" else compare(texts, **PLAN[name])
+        record[name] = part
+        FILE.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
