@@ -37,7 +37,7 @@ const troubleOf = (letters, known, cut) => {
     const [is, were] = unknown.length > 1 ? ["are", "they are"] : ["is", "it is"];
     parts.push(
       `${unknown.join(", ")} ${is} in no name that the network has learned from, so ${were} ` +
-        "skipped.",
+        "skipped." + (known.includes(true) ? "" : " Nothing is left to go by."),
     );
   }
   if (cut) parts.push(`Only the first ${LONGEST_NAME} letters are read: ${cut} more were typed.`);

@@ -31,7 +31,7 @@ export const mount = async (root, options) => {
     value: options.get("name") ?? examples[0][0],
     oninput: () => begin(Infinity),
   });
-  const box = field("A name of a place or a language", "", input, null, input);
+  const box = field("A place or a language", "", input, null, input);
   const line = boxLine({
     label: "The name, and how probable each language is after each letter",
     rows: [
@@ -45,9 +45,9 @@ export const mount = async (root, options) => {
   const truth = () => examples.find(([name]) => name === input.value)?.[1];
 
   const sentence = () => {
-    const { letters, best, table, trouble } = said;
-    if (!letters.length) return trouble;
-    if (!done) return `Nothing is read yet. ${trouble}`;
+    const { letters, known, best, table, trouble } = said;
+    if (!known.includes(true)) return trouble;
+    if (!done) return `Nothing is read yet. ${trouble}`.trim();
     const t = done - 1;
     const row = Array.from(table.subarray(t * C, t * C + C));
     const order = row.map((_, c) => c).sort((a, b) => row[b] - row[a]).slice(0, 3);
@@ -55,7 +55,9 @@ export const mount = async (root, options) => {
     const sofar = `After “${letters.slice(0, done).join("")}”: ${shares}.`;
     if (done < letters.length) return `${sofar} ${trouble}`;
     const at = settledAt(best);
-    const since = at === letters.length
+    const since = letters.length === 1
+      ? ""
+      : at === letters.length
       ? `Only the last letter brings ${spoken[best[t]]} to the top.`
       : `It has said ${spoken[best[t]]} since “${letters.slice(0, at).join("")}”.`;
     const right = truth();
@@ -69,7 +71,9 @@ export const mount = async (root, options) => {
   const draw = () => {
     const { letters, known, table, best } = said;
     const right = truth();
-    const isRead = letters.map((_, t) => t < done);
+    // Until it knows a letter, it has read nothing.
+    const first = known.includes(true) ? known.indexOf(true) : letters.length;
+    const isRead = letters.map((_, t) => t >= first && t < done);
     const text = sentence();
     line.update({
       count: letters.length,
