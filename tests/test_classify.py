@@ -86,7 +86,7 @@ def test_the_browser_computes_what_torch_computes_after_each_letter(js, record, 
     [
         ("", "", "The name is empty: without a letter there is nothing to go by. Type one."),
         ("   ", "", "The name is empty: without a letter there is nothing to go by. Type one."),
-        ("北", "", "“北” is in no name that the network has learned from, so it is skipped."),
+        ("北", "", "“北” is in no name that the network has learned from, so it is skipped. Noth"),
         ("a1b2", "ab", "“1”, “2” are in no name that the network has learned from, so they are"),
         ("a" * 30, "a" * 24, "Only the first 24 letters are read: 6 more were typed."),
         ("İSTANBUL’", "istanbul'", ""),

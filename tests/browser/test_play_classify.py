@@ -18,6 +18,7 @@ SEEN = """() => ({
         .map(cell => Number(cell.style.fillOpacity)),
     sentence: document.querySelector(".play-classify .play-readout").textContent,
 })"""
+FIELD = "Place or language"
 SPOKEN = list(classify.SPOKEN.values())
 
 
@@ -55,20 +56,69 @@ def test_each_letter_of_a_name_gets_its_probabilities_and_play_reads_on(part, in
     assert problems_in_each_look(part, ".play", whole=["light, 320 px"]) == []
 
 
-def test_a_name_of_ones_own_is_read_at_once_and_what_cannot_be_read_gets_a_sentence(
-    part,
-    in_torch,
-):
-    field = part.get_by_label("A name of a place or a language")
-    field.fill("Göteborg")
+def test_a_name_of_ones_own_is_read_at_once(part, in_torch):
+    part.get_by_label(FIELD).fill("Göteborg")
     assert_shows(part, "göteborg", in_torch("göteborg"), 8)
+    part.get_by_label(FIELD).fill("a")
+    sentence = assert_shows(part, "a", in_torch("a"), 1)["sentence"]
+    assert sentence.startswith("After “a”: ")
+    assert sentence.count(".") == 4  # of three shares, and the end: nothing about a last letter
+
+
+def test_what_cannot_be_read_gets_a_sentence_that_says_what_was_found(part, in_torch):
+    field = part.get_by_label(FIELD)
     field.fill("a北b")
-    sentence = part.evaluate(SEEN)["sentence"]
-    assert "“北” is in no name that the network has learned from" in sentence
-    field.fill("")
     seen = part.evaluate(SEEN)
-    assert seen["sentence"].startswith("The name is empty")
-    assert seen["letters"] == []
+    assert "“北” is in no name that the network has learned from" in seen["sentence"]
+    assert len(seen["letters"]) == 3
+    np.testing.assert_allclose(seen["cells"][2::3], in_torch("ab")[-1], rtol=0, atol=1e-5)
+    field.fill("北1")
+    seen = part.evaluate(SEEN)
+    assert seen["sentence"].startswith("“北”, “1” are in no name")
+    assert seen["sentence"].endswith("so they are skipped. Nothing is left to go by.")
+    assert seen["says"] == ["", ""]
+    assert not any(seen["cells"])
+    field.fill("1a")
+    assert part.evaluate(SEEN)["says"][0] == ""
+    field.fill("la" * 15)
+    seen = assert_shows(part, "la" * 12, in_torch("la" * 12), 24)
+    assert seen["sentence"].endswith("Only the first 24 letters are read: 6 more were typed.")
+    for empty in ("", "   "):
+        field.fill(empty)
+        seen = part.evaluate(SEEN)
+        assert seen["sentence"].startswith("The name is empty")
+        assert seen["letters"] == []
+
+
+def test_the_keyboard_is_enough_and_without_motion_a_name_is_read_at_once(part, in_torch):
+    part.emulate_media(reduced_motion="reduce")
+    part.get_by_label(FIELD).focus()
+    part.keyboard.press("Tab")
+    part.keyboard.press("Enter")  # another name
+    second = classify.EXAMPLES[1]
+    assert_shows(part, second, in_torch(second), len(second))
+    for role, name in (("button", "Play"), ("button", "Step"), ("slider", "letters read")):
+        part.keyboard.press("Tab")
+        widget = part.get_by_role(role, name=name)
+        assert widget.evaluate("widget => widget === document.activeElement")
+    part.keyboard.press("Home")
+    assert part.evaluate(SEEN)["sentence"] == "Nothing is read yet."
+    part.keyboard.press("ArrowRight")
+    assert_shows(part, second, in_torch(second), 1)
+
+
+@pytest.mark.parametrize("width", [320, 390, 1300])
+def test_its_room_is_reserved_so_nothing_below_moves(quiet, site, width):
+    quiet.set_viewport_size({"width": width, "height": 900})
+    quiet.goto((site / "learn" / "classify.html").as_uri())
+    box = quiet.locator('[data-play="classify"]')
+    box.scroll_into_view_if_needed()
+    quiet.locator(".play-classify .play-row-heat rect").first.wait_for()
+    room = box.evaluate("box => parseFloat(getComputedStyle(box).minHeight)")
+    for name in classify.EXAMPLES:
+        quiet.get_by_label(FIELD).fill(name)
+        height = quiet.locator(".play-classify").bounding_box()["height"]
+        assert room - 32 < height <= room
 
 
 def test_another_name_is_held_back_and_a_wrong_answer_is_framed(part):

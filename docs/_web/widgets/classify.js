@@ -31,7 +31,7 @@ export const mount = async (root, options) => {
     value: options.get("name") ?? examples[0][0],
     oninput: () => begin(Infinity),
   });
-  const box = field("A place or a language", "", input, null, input);
+  const box = field("Place or language", "", input, null, input);
   const line = boxLine({
     label: "The name, and how probable each language is after each letter",
     rows: [
