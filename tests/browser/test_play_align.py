@@ -43,8 +43,14 @@ def test_a_typed_date_is_written_as_in_torch(opened, translate, net):
     opened.get_by_role("button", name="30 February 1998").click()
     seen = assert_shows(opened, translate, net, "30 February 1998")
     assert "There is no such day." in seen["said"]
-    opened.get_by_label("A date").fill("3 march 98")
-    assert "Nobody taught it dates like this" in opened.evaluate(SEEN)["said"]
+    for text, says in (
+        ("31 February 1998", "There is no such day."),
+        ("Dec 31 1850", "It has read dates of 1900 to 2099 only."),
+        ("3 march 98", "Nobody taught it dates like this"),
+        ("March 3 1998 March 3 199", "Nobody taught it dates like this"),
+    ):
+        opened.get_by_label("A date").fill(text)
+        assert says in assert_shows(opened, translate, net, text)["said"]
 
 
 def test_the_letters_are_written_one_by_one_and_by_keyboard(opened):
@@ -58,6 +64,28 @@ def test_the_letters_are_written_one_by_one_and_by_keyboard(opened):
     assert sum(seen["strengths"]) == pytest.approx(2, abs=1e-6)
 
 
+def test_what_a_digit_is_for_is_told_by_the_hyphens_before_it(opened, translate, net):
+    letters, _, _ = by_torch(translate, net, "3 May 1")
+    assert letters.index("-") == 3  # the year that it writes has three digits
+    opened.get_by_label("A date").fill("3 May 1")
+    opened.get_by_role("slider", name="letters written").press("Home")
+    for letter in letters[:8]:
+        opened.get_by_role("button", name="Step").press("Enter")
+        said = opened.evaluate(SEEN)["said"]
+        place = opened.evaluate(SEEN)["written"].split(" → ")[1].count("-")
+        part = f"”, for the {('year', 'month', 'day')[place]}, it looked"
+        assert (part in said) == (letter != "-")
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_play_writes_until_the_end(opened, motion):
+    opened.emulate_media(reduced_motion=motion)
+    opened.get_by_role("slider", name="letters written").press("Home")
+    opened.get_by_role("button", name="Play").press("Enter")
+    opened.locator(".play-align-answer").filter(has_text="3 March 1998 → 1998-03-03").wait_for()
+    opened.locator(".play-align .play-readout").filter(has_text="Right.").wait_for()
+
+
 def test_what_it_cannot_read_is_said_and_the_picture_stays(opened):
     for text, says in (
         ("", "The field is empty"),
@@ -67,8 +95,11 @@ def test_what_it_cannot_read_is_said_and_the_picture_stays(opened):
         opened.get_by_label("A date").fill(text)
         seen = opened.evaluate(SEEN)
         assert seen["wrong"].startswith(says)
-        assert seen["said"].endswith("The picture still shows “3 March 1998”.")
+        assert seen["said"] == "The picture still shows “3 March 1998”."
         assert seen["date"] == "3 March 1998"
+        opened.get_by_role("status").filter(has_text=f"{seen['wrong']} {seen['said']}").wait_for(
+            state="attached"
+        )
 
 
 def test_the_part_is_accessible(opened):

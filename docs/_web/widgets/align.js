@@ -2,7 +2,7 @@
 // the date is a letter that it writes, and shows which letters of the date it looked at.
 import { complaint, dayOf, END, LONGEST_DATE, translatorOf } from "../core/align.js";
 import { number, show } from "../core/formats.js";
-import { el, setText } from "../ui/elements.js";
+import { el, say, setText } from "../ui/elements.js";
 import { button, field } from "../ui/fields.js";
 import { boxLine } from "../ui/line.js";
 import { load } from "../ui/load.js";
@@ -12,7 +12,7 @@ import { readout } from "../ui/readout.js";
 /** @import { Row } from "../ui/line.js" */
 
 const EXAMPLES = ["3 March 1998", "September 27, 2041", "3. Mar 1998", "30 February 1998"];
-const PARTS = ["year", "year", "year", "year", "", "month", "month", "", "day", "day"];
+const PARTS = ["year", "month", "day"]; // in the order of the answer, a hyphen after each
 
 /** @param {string} letter */
 const named = (letter) => letter === END ? "the end" : `“${letter}”`;
@@ -54,7 +54,10 @@ export const mount = async (root, options) => {
     const k = done - 1;
     const weights = [...writing.weights[k]];
     const most = weights.indexOf(Math.max(...weights));
-    const part = PARTS[k] && writing.letters[k] !== END ? `, for the ${PARTS[k]},` : "";
+    const hyphens = writing.letters.slice(0, k).filter((letter) => letter === "-").length;
+    const part = PARTS[hyphens] && /\d/.test(writing.letters[k])
+      ? `, for the ${PARTS[hyphens]},`
+      : "";
     return `Writing ${named(writing.letters[k])}${part} it looked most at ` +
       `“${show(text[most])}”, letter ${most + 1}: weight ${number(weights[most], 2)}. ` +
       (done < writing.letters.length ? "" : verdict());
@@ -98,7 +101,9 @@ export const mount = async (root, options) => {
     typed.error(wrong);
     steps.stop();
     if (wrong) {
-      said.set(`${wrong} The picture still shows “${text}”.`);
+      const shown = `The picture still shows “${text}”.`;
+      setText(said.element, shown);
+      say(root, `${wrong} ${shown}`);
       return;
     }
     text = date;
