@@ -62,7 +62,7 @@ hits = {}
 for k in WIDTHS:
     found = np.array([best_of_beam(writer, k) for writer in writers])
     hits[k] = np.isclose(found, likeliest, rtol=0, atol=1e-9).mean()
-    print(f"k = {k:2}: finds the likeliest answer in {hits[k]:.1%}")
+    print(f"k = {k}: finds the likeliest answer in {hits[k]:.1%}")
 
 # %%
 # Found, against the width
