@@ -3,7 +3,7 @@
 
 /** @typedef {{chars: string, merges: string}} PieceTable `merges`: "h|e/ |t", in order */
 
-export const LONGEST_TEXT = 240; // characters
+export const LONGEST_TO_CUT = 240; // characters
 
 /** @param {string} merges @returns {[string, string][]} */
 export const pairsOf = (merges) =>

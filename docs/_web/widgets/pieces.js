@@ -1,7 +1,7 @@
 // The part `pieces`: type a text, and it falls into pieces of words, by pairs that a novel joined.
 // docs/_ext/live/pieces.py made the table. Its options are the `text` and the `merges` at first.
 import { number, show } from "../core/formats.js";
-import { cutIntoPieces, LONGEST_TEXT, pairsOf, troubleWithText } from "../core/pieces.js";
+import { cutIntoPieces, LONGEST_TO_CUT, pairsOf, troubleWithText } from "../core/pieces.js";
 import { el } from "../ui/elements.js";
 import { field } from "../ui/fields.js";
 import { load } from "../ui/load.js";
@@ -35,7 +35,7 @@ export const mount = async (root, options) => {
   const first = Math.max(0, stops.findLastIndex((stop) => stop <= wanted));
   let at = first;
   const input = el("input", {
-    maxlength: LONGEST_TEXT,
+    maxlength: LONGEST_TO_CUT,
     autocomplete: "off",
     spellcheck: "false",
     value: options.get("text") ?? "",
