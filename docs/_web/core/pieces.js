@@ -10,7 +10,7 @@ export const pairsOf = (merges) =>
   merges.split("/").map((line) => /** @type {[string, string]} */ (line.split("|")));
 
 /** Letters with the space before them, or any other character. @param {string} text */
-export const splitIntoWords = (text) => text.match(/ ?[A-Za-z]+|[^A-Za-z]/gu) ?? [];
+const splitIntoWords = (text) => text.match(/ ?[A-Za-z]+|[^A-Za-z]/gu) ?? [];
 
 /** Join each such pair of neighbors. @param {string[]} pieces @param {[string, string]} pair */
 const joinPair = (pieces, [first, second]) => {
