@@ -49,7 +49,7 @@ def test_each_merge_joins_two_pieces_and_says_which(part):
     assert "Nothing is joined yet." in assert_shows(part, text, 0)["said"]
     part.get_by_role("button", name="Step").click()
     seen = assert_shows(part, text, 1)
-    assert "Merge 1 joined “h” and “e” to “he”." in seen["said"]
+    assert "Merge 1 joined “h” and “e” into “he”." in seen["said"]
     assert seen["fresh"] == ["he", "he"]
     slider.press("End")
     seen = assert_shows(part, text, pieces.MOST)

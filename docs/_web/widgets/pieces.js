@@ -66,7 +66,7 @@ export const mount = async (root, options) => {
         `${number(length / pieces.length, 2)} characters per token.`
       : "";
     const joined = last
-      ? `Merge ${count} joined “${shown(last[0])}” and “${shown(last[1])}” to ` +
+      ? `Merge ${count} joined “${shown(last[0])}” and “${shown(last[1])}” into ` +
         `“${shown(last.join(""))}”.`
       : "Nothing is joined yet.";
     said.set([counts, joined, trouble].filter(Boolean).join(" "));
