@@ -42,7 +42,7 @@ CUTS = (0, 50, 100, 200, 500, 1000, 2000, "words")  # merges, or words
 H, E, ROWS, LENGTH, RATE = 64, 32, 32, 32, 0.005
 PLAN = {  # what is recorded
     "once": {"cuts": CUTS, "seeds": range(5)},
-    "four times": {"cuts": (0, 200, 1000, 2000, "words"), "seeds": range(1), "passes": 4},
+    "four times": {"cuts": (0, 200, 1000, 2000, "words"), "seeds": range(2), "passes": 4},
     "large": {"cuts": (0,), "seeds": range(1), "units": 360},  # as many weights as for words
 }
 TENTH, TENTH_PASSES = 0.1, 5
