@@ -34,7 +34,8 @@ BUDGETS = {
     # eases 1,500. Five figures and five parts.
     "chapter": Budget("learn/*", "learn/gates.html", 41_000, 147_500, 28),
     "fix": Budget("fix/*", "fix/expected-hidden-size.html", 23_000, 64_500, 16),
-    "questions": Budget("questions/*", "questions/shapes.html", 27_000, 55_200, 12),
+    # The index lists all questions; some fifty came with the chapters on tasks.
+    "questions": Budget("questions/*", "questions/shapes.html", 29_000, 55_200, 12),
     "gallery": Budget("gallery/*", "gallery/limits/gradient_flow.html", 13_000, 88_500, 21),
     "reference of the package": Budget("api/*", "api/equations.html", 20_500, 84_500, 16),
     "playground": Budget("playground.html", "playground.html", 12_800, 121_200, 19),
