@@ -137,6 +137,23 @@ def check_lengths(states: Array, lengths: ArrayLike) -> Array:
     return array
 
 
+def check_forecast(q: Array, y: Array) -> None:
+    """Raise unless there is a number in `y` for each forecast in `q`."""
+    if np.shape(q) != np.shape(y):
+        raise ValueError(
+            f"expected as many values as forecasts, got {np.shape(y)} and {np.shape(q)}"
+        )
+    if not np.size(q):
+        raise ValueError("there is no forecast: expected at least one")
+    for name, numbers in (("q", q), ("y", y)):
+        missing = np.flatnonzero(np.isnan(numbers))
+        if len(missing):
+            raise ValueError(
+                f"{name} holds nan in {len(missing)} of {np.size(numbers)} places, first in place "
+                f"{missing[0]}: leave the gaps out of both"
+            )
+
+
 def check_linear_steps(a: Array, b: Array) -> None:
     """Raise unless a and b hold the same number of steps, and at least one."""
     check_shape("a", a, ("B", "T", "H"))

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from charseq._checks import (
     check_at_least,
     check_choice,
+    check_forecast,
     check_last_axis,
     check_lengths,
     check_linear_steps,
@@ -51,6 +52,7 @@ __all__ = [
     "output_layer",
     "output_layer_backward",
     "parallel_scan",
+    "pinball_loss",
     "pool_states",
     "pool_states_backward",
     "rnn_backward",
@@ -1642,6 +1644,49 @@ def loss_floor(vocab_size: int, bound: float = 1.0) -> float:
     if not bound >= 0:
         raise ValueError(f"bound must be 0 or more, got {bound}")
     return float(np.log1p((vocab_size - 1) * np.exp(-2 * bound)))
+
+
+def pinball_loss(q: Array, y: Array, level: float) -> float:
+    r"""Price a forecast that the truth should stay below with a given probability, :eq:`pinball-loss`.
+
+    Parameters
+    ----------
+    q : ndarray
+        Forecasts, of any shape.
+    y : ndarray
+        What happened, of the same shape.
+    level : float
+        The share of cases in which `y` should be below `q`, between 0 and 1.
+
+    Returns
+    -------
+    float
+        The mean price. It is lowest where `q` is that quantile of `y`; at 0.5 it is half the mean
+        distance, and lowest at the median.
+
+    Raises
+    ------
+    ValueError
+        If `q` and `y` differ in shape or are empty, one of them holds nan, or `level` is not
+        between 0 and 1.
+
+    Notes
+    -----
+    Quantile regression is due to :cite:t:`koenker1978regression`.
+
+    Examples
+    --------
+    >>> pinball_loss(np.array([10.0]), np.array([12.0]), 0.9)  # too low by 2
+    1.8
+    >>> round(pinball_loss(np.array([14.0]), np.array([12.0]), 0.9), 3)  # too high by 2
+    0.2
+    """
+    check_forecast(q, y)
+    if not 0 < level < 1:
+        raise ValueError(f"level must be between 0 and 1, got {level}")
+    missed = y - q  # above 0 where the truth was higher
+    prices = np.maximum(level * missed, (level - 1) * missed)
+    return float(prices.mean())
 
 
 def sgd_momentum(

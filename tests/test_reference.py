@@ -42,6 +42,7 @@ from charseq.reference import (
     output_layer,
     output_layer_backward,
     parallel_scan,
+    pinball_loss,
     pool_states,
     pool_states_backward,
     rnn_backward,
@@ -1039,6 +1040,46 @@ def test_loss_floor_of_ten_characters_is_the_number_in_the_chapter():
 
 def test_loss_floor_is_zero_for_unbounded_logits():
     assert loss_floor(10, math.inf) == 0
+
+
+# --- pinball-loss -----------------------------------------------------------------------------
+
+
+@given(seed=seeds, shape=st.lists(st.integers(1, 5), max_size=3), level=st.floats(0.01, 0.99))
+def test_pinball_loss_is_the_price_written_out_number_by_number(seed, shape, level):
+    q, y = normal(seed, *shape), normal(seed + 1, *shape)
+    prices = [
+        level * (truth - said) if truth > said else (1 - level) * (said - truth)
+        for said, truth in zip(np.ravel(q), np.ravel(y), strict=True)
+    ]
+    assert pinball_loss(q, y, level) == pytest.approx(math.fsum(prices) / len(prices), rel=1e-12)
+    half = nn.functional.l1_loss(as_torch(np.asarray(q)), as_torch(np.asarray(y))).item() / 2
+    assert pinball_loss(q, y, 0.5) == pytest.approx(half, rel=1e-12)
+
+
+@given(seed=seeds, level=st.sampled_from([0.05, 0.1, 0.5, 0.9, 0.99]))
+def test_pinball_loss_is_lowest_at_the_quantile(seed, level):
+    y = normal(seed, 101)
+    quantile = np.quantile(y, level, method="inverted_cdf")
+    least = pinball_loss(np.full(101, quantile), y, level)
+    for other in y:
+        assert least <= pinball_loss(np.full(101, other), y, level) + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("q", "y", "level", "message"),
+    [
+        ([1.0, 2], [1.0, 2, 3], 0.5, r"as many values as forecasts, got \(3,\) and \(2,\)"),
+        ([], [], 0.5, "there is no forecast"),
+        ([1.0, 2], [1.0, math.nan], 0.5, "y holds nan in 1 of 2 places, first in place 1"),
+        ([math.nan, 2], [1.0, 2], 0.5, "q holds nan in 1 of 2 places, first in place 0"),
+        ([1.0], [1.0], 1.0, "level must be between 0 and 1, got 1.0"),
+        ([1.0], [1.0], math.nan, "level must be between 0 and 1, got nan"),
+    ],
+)
+def test_pinball_loss_refuses_gaps_and_other_lengths_with_what_was_found(q, y, level, message):
+    with pytest.raises(ValueError, match=message):
+        pinball_loss(np.array(q), np.array(y), level)
 
 
 # --- sgd-momentum -----------------------------------------------------------------------------

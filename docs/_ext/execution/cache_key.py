@@ -13,7 +13,7 @@ from pathlib import Path
 
 LIBRARIES = ("torch", "numpy", "matplotlib", "ipython")
 # Folders of the package.
-DATA = ("austen", "names", "pride-and-prejudice", "python-reference")
+DATA = ("austen", "names", "pride-and-prejudice", "python-reference", "series")
 # How examples and cells are run and how their figures are drawn.
 RUNNERS = ("cells.py", "figures.py", "gallery.py", "workers.py", "questions.py")
 
