@@ -1647,7 +1647,7 @@ def loss_floor(vocab_size: int, bound: float = 1.0) -> float:
 
 
 def pinball_loss(q: Array, y: Array, level: float) -> float:
-    r"""Price a forecast that the truth should stay below with a given probability, :eq:`pinball-loss`.
+    r"""Price a forecast that the truth should stay below so often, :eq:`pinball-loss`.
 
     Parameters
     ----------

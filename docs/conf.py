@@ -77,6 +77,7 @@ extensions = [
     "readers",
     "align",
     "pieces",
+    "forecast",
     "exercises",
     "anchors",
     "figure_links",

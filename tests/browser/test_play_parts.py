@@ -800,6 +800,7 @@ EMBEDDED = [
     ("learn/gru.html", "valves"),
     ("learn/translate.html", "align"),
     ("learn/words.html", "pieces"),
+    ("learn/forecast.html", "forecast"),
 ]
 
 
@@ -830,6 +831,8 @@ def test_a_chapters_part_loads_when_it_comes_near_and_is_accessible(quiet, site,
         part.get_by_label("A date").fill("March 3, 1998")
     elif play == "pieces":
         part.get_by_label("A text").fill("It is a truth")
+    elif play == "forecast":
+        part.get_by_role("slider", name="months ahead").fill("6")
     elif play == "quiz":
         part.get_by_label("What is the shape of").fill("1, 2")
         quiet.keyboard.press("Enter")

@@ -23,7 +23,7 @@ ORDER = (
     *("batch_scramble", "detach_graph", "baselines", "temperature", "embeddings"),
     *("compression", "scaling", "real_text", "mistakes", "states_over_text"),
     *("unit_ranking", "packing", "where_to_pool", "mask_attention", "beam_misses"),
-    "loss_per_token",
+    *("error_piles_up", "loss_per_token"),
 )
 
 

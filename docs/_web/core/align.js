@@ -35,10 +35,14 @@ const MOST = 14; // letters that it may write
 const [PAD, START] = ["∅", "⊢"];
 
 /** @param {NetworkFile["weights"][string]} weight @returns {Matrix} */
-const matrix = ({ shape: [rows, columns], data }) => ({ rows, columns, data: decode(data) });
+export const matrixOf = ({ shape: [rows, columns], data }) => ({
+  rows,
+  columns,
+  data: decode(data),
+});
 
 /** W @ x + b @param {Matrix} W @param {ArrayLike<number>} x @param {Float64Array} b */
-const affine = ({ rows, columns, data }, x, b) => {
+export const affine = ({ rows, columns, data }, x, b) => {
   const result = b.slice();
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < columns; j++) result[i] += data[i * columns + j] * x[j];
@@ -49,7 +53,7 @@ const affine = ({ rows, columns, data }, x, b) => {
 const sigmoid = (/** @type {number} */ a) => 1 / (1 + Math.exp(-a));
 
 /** reference.gru_step @param {Layer} layer @param {Float64Array} x @param {Float64Array} h */
-const step = ({ W_ih, W_hh, b_ih, b_hh }, x, h) => {
+export const gruStep = ({ W_ih, W_hh, b_ih, b_hh }, x, h) => {
   const [fromInput, fromMemory] = [affine(W_ih, x, b_ih), affine(W_hh, h, b_hh)];
   const H = h.length;
   return h.map((was, j) => {
@@ -77,30 +81,30 @@ const attend = (query, memory) => {
 export const translatorOf = ({ read, written, hidden, weights }) => {
   /** @param {string} name @returns {Layer} */
   const layer = (name) => ({
-    W_ih: matrix(weights[`${name}.weight_ih_l0`]),
-    W_hh: matrix(weights[`${name}.weight_hh_l0`]),
+    W_ih: matrixOf(weights[`${name}.weight_ih_l0`]),
+    W_hh: matrixOf(weights[`${name}.weight_hh_l0`]),
     b_ih: decode(weights[`${name}.bias_ih_l0`].data),
     b_hh: decode(weights[`${name}.bias_hh_l0`].data),
   });
   /** @param {string} name */
   const vectors = (name) => {
-    const { columns, data } = matrix(weights[`${name}.weight`]);
+    const { columns, data } = matrixOf(weights[`${name}.weight`]);
     return (/** @type {number} */ id) => data.subarray(id * columns, (id + 1) * columns);
   };
   const [encoder, decoder] = [layer("encoder"), layer("decoder")];
   const [reading, writing] = [vectors("read_vectors"), vectors("written_vectors")];
-  const [W, b] = [matrix(weights["head.weight"]), decode(weights["head.bias"].data)];
+  const [W, b] = [matrixOf(weights["head.weight"]), decode(weights["head.bias"].data)];
   return (/** @type {string} */ text) => {
     let h = new Float64Array(hidden);
     const memory = Array.from(
       text,
-      (letter) => h = step(encoder, reading(read.indexOf(letter)), h),
+      (letter) => h = gruStep(encoder, reading(read.indexOf(letter)), h),
     );
     /** @type {Writing} */
     const done = { answer: "", ended: false, letters: [], weights: [], sure: [] };
     let id = written.indexOf(START);
     while (done.letters.length < MOST && !done.ended) {
-      h = step(decoder, writing(id), h);
+      h = gruStep(decoder, writing(id), h);
       const { weights, found } = attend(h, memory);
       const p = probabilities(Array.from(affine(W, [...h, ...found], b)));
       id = p.indexOf(Math.max(...p));
