@@ -54,7 +54,7 @@ def test_the_errors_are_those_of_torch_wherever_the_reader_begins(part, forecast
 def test_the_picture_can_be_dragged(part, forecasts, trained):
     box = part.locator(".play-forecast > svg").bounding_box()
     middle = box["y"] + box["height"] / 2
-    step = box["width"] / 660 * 606 / 60  # pixels for a month
+    step = box["width"] / 660 * 594 / 60  # pixels for a month
     part.mouse.move(box["x"] + 300, middle)
     part.mouse.down()
     part.mouse.move(box["x"] + 300 - 5.5 * step, middle)

@@ -32,7 +32,7 @@ export const mount = async (root, options) => {
   let origin = asked < FIRST || asked > latest ? end - 1 : asked;
   let ahead = Math.min(most, Math.max(1, Math.round(Number(options.get("ahead"))) || most));
 
-  const xOf = (/** @type {number} */ k) => 44 + ((k + PAST) / (PAST + most)) * (WIDE - 54);
+  const xOf = (/** @type {number} */ k) => 56 + ((k + PAST) / (PAST + most)) * (WIDE - 66);
   let level = 0;
   const yOf = (/** @type {number} */ ppm) =>
     6 + ((level + ABOVE - ppm) / (BELOW + ABOVE)) * (HIGH - 30);
@@ -118,8 +118,8 @@ export const mount = async (root, options) => {
           return svg(
             "g",
             {},
-            svg("path", { d: `M44 ${y}H${WIDE}` }),
-            svg("text", { x: 38, y: y + 5, "text-anchor": "end" }, String(first + up)),
+            svg("path", { d: `M56 ${y}H${WIDE}` }),
+            svg("text", { x: 50, y: y + 6, "text-anchor": "end" }, String(first + up)),
           );
         },
       ),
