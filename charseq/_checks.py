@@ -162,6 +162,38 @@ def check_linear_steps(a: Array, b: Array) -> None:
         raise ValueError(f"a and b have no time steps: expected T of at least 1, got {a.shape}")
 
 
+def check_alignment(log_p: Array, labels: ArrayLike) -> Array:
+    """Return the labels of one text as an array; raise unless they fit the frames."""
+    check_shape("log_p", log_p, ("T", "V"))
+    if 0 in np.shape(log_p):
+        raise ValueError(f"log_p has shape {np.shape(log_p)}: expected at least one frame")
+    array = np.asarray(labels)
+    if array.size and array.dtype.kind not in "iu":
+        raise TypeError(f"labels must be integers, got {array.dtype}")
+    check_shape("labels", array, ("S",))
+    classes = np.shape(log_p)[1]
+    wrong = np.flatnonzero((array < 1) | (array >= classes))
+    if len(wrong):
+        raise ValueError(
+            f"label {int(array[wrong[0]])} at position {int(wrong[0])}: expected 1 to "
+            f"{classes - 1}, since 0 is the blank"
+        )
+    return array.astype(int)
+
+
+def check_enough_frames(loss: float, frames: int, labels: ArrayLike) -> None:
+    """Raise if no path of this many frames can spell the labels."""
+    array = np.asarray(labels)
+    least = len(array) + int((array[1:] == array[:-1]).sum())
+    if frames < least:
+        raise ValueError(
+            f"{frames} frames are too few for {len(array)} labels: expected at least {least}, "
+            "one for each label and one for each that follows its like"
+        )
+    if not np.isfinite(loss):
+        raise ValueError(f"the loss is {loss}: expected a path whose probability is above 0")
+
+
 def check_queries(q: Array, k: Array, v: Array) -> None:
     """Raise unless queries, keys and values have one shape, with at least one position."""
     if np.ndim(q) < 2:

@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from charseq._checks import (
+    check_alignment,
     check_at_least,
     check_choice,
+    check_enough_frames,
     check_forecast,
     check_last_axis,
     check_lengths,
@@ -35,6 +37,9 @@ __all__ = [
     "bptt_jacobian",
     "cross_entropy",
     "cross_entropy_backward",
+    "ctc_backward",
+    "ctc_forward",
+    "ctc_loss",
     "decoder_step",
     "decoder_step_backward",
     "gru_backward",
@@ -1019,6 +1024,96 @@ def cross_entropy(logits: Array, targets: ArrayLike) -> float:
     return float(np.mean(log_total - of_target))
 
 
+def ctc_forward(log_p: Array, labels: ArrayLike) -> Array:
+    r"""Add up the ways through a line of labels, frame by frame, :eq:`ctc-forward`.
+
+    Parameters
+    ----------
+    log_p : ndarray of shape (T, V)
+        Logarithms of the probabilities at each frame. Class 0 is the blank.
+    labels : array_like of int, shape (S,)
+        What was said, without blanks, for example ids of letters from 1 to V - 1.
+
+    Returns
+    -------
+    ndarray of shape (T, 2S + 1)
+        For each frame and each place of the line, which has a blank before, between and after the
+        labels: the logarithm of what all ways that are there at this frame have cost so far.
+
+    Raises
+    ------
+    TypeError
+        If the labels are not integers.
+    ValueError
+        If a shape does not fit, T is 0, or a label is the blank or no class.
+
+    Notes
+    -----
+    The recursion is that of :cite:t:`graves2006connectionist`.
+
+    Examples
+    --------
+    >>> log_alpha = ctc_forward(np.log(np.full((5, 3), 1 / 3)), [1, 2, 2])
+    >>> np.exp(log_alpha[-1] + 5 * np.log(3)).round(1)  # ways to each place after five frames
+    array([ 1.,  5., 10., 20., 15.,  6.,  1.])
+    """
+    labels = check_alignment(log_p, labels)
+    line = np.zeros(2 * len(labels) + 1, dtype=int)
+    line[1::2] = labels  # blank, label, blank, label, …, blank
+    # Leave out a blank, but only between two different labels.
+    skips = (line[2:] != 0) & (line[2:] != line[:-2])
+    log_alpha = np.full((len(log_p), len(line)), -np.inf)
+    log_alpha[0, :2] = log_p[0, line[:2]]
+    for t in range(1, len(log_p)):
+        before = log_alpha[t - 1]
+        ways = before.copy()  # stay
+        ways[1:] = np.logaddexp(ways[1:], before[:-1])  # one place on
+        two_on = np.where(skips, before[:-2], -np.inf)
+        ways[2:] = np.logaddexp(ways[2:], two_on)
+        log_alpha[t] = ways + log_p[t, line]  # (2S + 1,)
+    return log_alpha
+
+
+def ctc_loss(log_p: Array, labels: ArrayLike) -> float:
+    r"""Return what labels cost if any alignment will do, in nats, :eq:`ctc-loss`.
+
+    Parameters
+    ----------
+    log_p : ndarray of shape (T, V)
+        Logarithms of the probabilities at each frame. Class 0 is the blank.
+    labels : array_like of int, shape (S,)
+        What was said, without blanks.
+
+    Returns
+    -------
+    float
+        Minus the logarithm of the sum over all alignments, and inf if there is none.
+
+    Raises
+    ------
+    TypeError
+        If the labels are not integers.
+    ValueError
+        If a shape does not fit, T is 0, or a label is the blank or no class.
+
+    See Also
+    --------
+    torch.nn.functional.ctc_loss : The same in torch, for a batch of shape (T, B, V) and with
+        ``reduction="sum"``.
+
+    Examples
+    --------
+    >>> log_p = np.log(np.full((5, 3), 1 / 3))
+    >>> loss = ctc_loss(log_p, [1, 2, 2])  # 7 of 243 paths
+    >>> round(loss, 3), round(float(np.log(243 / 7)), 3)
+    (3.547, 3.547)
+    >>> ctc_loss(log_p[:3], [1, 2, 2])
+    inf
+    """
+    ends = ctc_forward(log_p, labels)[-1, -2:]  # last label, last blank
+    return -float(np.logaddexp.reduce(ends))
+
+
 def cross_entropy_backward(logits: Array, targets: ArrayLike) -> Array:
     r"""Gradient of the mean cross-entropy with respect to the logits, :eq:`cross-entropy-backward`.
 
@@ -1051,6 +1146,54 @@ def cross_entropy_backward(logits: Array, targets: ArrayLike) -> Array:
     check_targets(logits, targets)
     is_target = np.arange(logits.shape[-1]) == targets[..., None]  # (..., V)
     return (softmax(logits) - is_target) / targets.size  # (..., V)
+
+
+def ctc_backward(log_p: Array, labels: ArrayLike) -> Array:
+    r"""Backward pass of softmax and CTC loss together, :eq:`ctc-backward`.
+
+    Parameters
+    ----------
+    log_p : ndarray of shape (T, V)
+        Logarithms of the probabilities at each frame, the log-softmax of the logits.
+    labels : array_like of int, shape (S,)
+        What was said, without blanks.
+
+    Returns
+    -------
+    ndarray of shape (T, V)
+        Gradient of the loss with respect to the logits.
+
+    Raises
+    ------
+    TypeError
+        If the labels are not integers.
+    ValueError
+        If a shape does not fit, T is 0, a label is the blank or no class, or the frames are too few
+        for the labels.
+
+    Examples
+    --------
+    >>> log_p = np.log(np.full((4, 3), 1 / 3))
+    >>> ctc_backward(log_p, [1, 2, 2]).round(3)  # four frames leave a single way
+    array([[ 0.333, -0.667,  0.333],
+           [ 0.333,  0.333, -0.667],
+           [-0.667,  0.333,  0.333],
+           [ 0.333,  0.333, -0.667]])
+    """
+    loss = ctc_loss(log_p, labels)
+    check_enough_frames(loss, len(log_p), labels)
+    labels = np.asarray(labels)
+    log_alpha = ctc_forward(log_p, labels)
+    from_the_end = ctc_forward(log_p[::-1], labels[::-1])
+    log_beta = from_the_end[::-1, ::-1]
+    line = np.zeros(2 * len(labels) + 1, dtype=int)
+    line[1::2] = labels
+    # Both count frame t. The sum over a row of `share` is 1.
+    share = np.exp(log_alpha + log_beta - log_p[:, line] + loss)
+    dlogits = np.exp(log_p)  # (T, V)
+    for place, label in enumerate(line):
+        dlogits[:, label] -= share[:, place]
+    return dlogits
 
 
 def output_layer_backward(

@@ -74,6 +74,7 @@ extensions = [
     "guess",
     "writing",
     "classify",
+    "tag",
     "readers",
     "align",
     "pieces",

@@ -5,6 +5,7 @@ differences.
 """
 
 import functools
+import itertools
 import math
 import subprocess
 import sys
@@ -25,6 +26,9 @@ from charseq.reference import (
     bptt_jacobian,
     cross_entropy,
     cross_entropy_backward,
+    ctc_backward,
+    ctc_forward,
+    ctc_loss,
     decoder_step,
     decoder_step_backward,
     gru_backward,
@@ -883,6 +887,126 @@ def test_pool_states_name_what_they_refuse(shape, lengths, how, error, message):
         pool_states(np.zeros(shape), lengths, how)
     with pytest.raises(error, match=message):
         pool_states_backward(np.zeros(shape), lengths, np.zeros((2, 4)), how)
+
+
+# --- ctc-forward, ctc-loss, ctc-backward ------------------------------------------------------
+
+
+def read_off(path):
+    """Return what a path of classes says: runs become one label each, and blanks go."""
+    return [label for label, _ in itertools.groupby(path) if label]
+
+
+def frames_for(labels):
+    """Return the fewest frames that can spell labels: one more for each that is doubled."""
+    return len(labels) + sum(a == b for a, b in itertools.pairwise(labels))
+
+
+@st.composite
+def alignments(draw, most_frames=12):
+    """Logits (T, V) with labels that may or may not fit into the frames."""
+    T, V = draw(st.integers(1, most_frames)), draw(st.integers(2, 5))
+    labels = draw(st.lists(st.integers(1, V - 1), max_size=5))
+    return normal(draw(seeds), T, V) * draw(st.sampled_from([0.1, 1.0, 5.0])), labels
+
+
+def ctc_in_torch(logits, labels):
+    """Return log-softmax and CTC loss of torch, for one text."""
+    log_p = logits.log_softmax(dim=-1)
+    sizes = torch.tensor([len(log_p)]), torch.tensor([len(labels)])
+    targets = torch.tensor([labels], dtype=torch.long)
+    loss = nn.functional.ctc_loss(log_p[:, None], targets, *sizes, reduction="sum")
+    return log_p, loss
+
+
+@settings(max_examples=100)
+@given(case=alignments())
+def test_ctc_loss_and_ctc_backward_match_torch(case):
+    logits, labels = case
+    variable = leaf(logits)
+    log_p, expected = ctc_in_torch(variable, labels)
+    loss = ctc_loss(log_p.detach().numpy(), labels)
+    if len(logits) < frames_for(labels):
+        assert loss == expected == math.inf
+        return
+    np.testing.assert_allclose(loss, expected.item(), rtol=1e-10, atol=1e-10)
+    (gradient,) = torch.autograd.grad(expected, variable)
+    ours = ctc_backward(log_p.detach().numpy(), labels)
+    np.testing.assert_allclose(ours, gradient, rtol=1e-10, atol=1e-10)
+
+
+@settings(max_examples=100)
+@given(case=alignments(most_frames=5))
+def test_ctc_loss_is_minus_the_logarithm_of_all_paths_that_say_the_labels(case):
+    logits, labels = case
+    p = softmax(logits)
+    T, V = p.shape
+    total = math.fsum(
+        math.prod(p[t, label] for t, label in enumerate(path))
+        for path in itertools.product(range(V), repeat=T)
+        if read_off(path) == labels
+    )
+    assert (total == 0) == (frames_for(labels) > T)
+    expected = -math.log(total) if total else math.inf
+    np.testing.assert_allclose(ctc_loss(np.log(p), labels), expected, rtol=1e-10, atol=1e-10)
+
+
+@settings(max_examples=100)
+@given(case=alignments())
+def test_ctc_backward_gives_the_slopes_of_the_loss(case):
+    logits, labels = case
+    if len(logits) < frames_for(labels):
+        return
+
+    def loss(z):
+        return ctc_loss(as_torch(z).log_softmax(dim=-1).numpy(), labels)
+
+    log_p = as_torch(logits).log_softmax(dim=-1).numpy()
+    assert_gradients_are_slopes(loss, (logits,), (ctc_backward(log_p, labels),))
+
+
+def test_ctc_forward_counts_the_ways_to_each_place_if_all_classes_cost_the_same():
+    log_alpha = ctc_forward(np.zeros((5, 3)), [1, 2, 2])
+    assert np.exp(log_alpha).round(9).tolist() == [
+        [1, 1, 0, 0, 0, 0, 0],
+        [1, 2, 1, 1, 0, 0, 0],
+        [1, 3, 3, 4, 1, 0, 0],
+        [1, 4, 6, 10, 5, 1, 0],
+        [1, 5, 10, 20, 15, 6, 1],
+    ]
+
+
+def test_ctc_backward_sums_to_zero_at_every_frame_and_keeps_its_arguments():
+    log_p = np.log(softmax(normal(0, 7, 4)))
+    before = log_p.copy()
+    np.testing.assert_allclose(ctc_backward(log_p, [3, 1, 1]).sum(axis=1), 0, atol=1e-12)
+    np.testing.assert_array_equal(log_p, before)
+
+
+@pytest.mark.parametrize(
+    ("shape", "labels", "error", "message"),
+    [
+        ((3,), [1], ValueError, r"^log_p must have shape \(T, V\), got \(3,\)$"),
+        ((0, 3), [1], ValueError, r"^log_p has shape \(0, 3\): expected at least one frame$"),
+        ((3, 3), [1.0], TypeError, r"^labels must be integers, got float64$"),
+        ((3, 3), [[1]], ValueError, r"^labels must have shape \(S,\), got \(1, 1\)$"),
+        ((3, 3), [1, 0], ValueError, r"^label 0 at position 1: expected 1 to 2, since 0 is the bl"),
+        ((3, 3), [3], ValueError, r"^label 3 at position 0: expected 1 to 2, since 0 is the blan"),
+    ],
+)
+def test_ctc_loss_names_what_it_refuses(shape, labels, error, message):
+    for function in (ctc_forward, ctc_loss, ctc_backward):
+        with pytest.raises(error, match=message):
+            function(np.zeros(shape), labels)
+
+
+def test_ctc_backward_says_how_many_frames_the_labels_need():
+    message = r"^3 frames are too few for 3 labels: expected at least 4, one for each label and one"
+    with pytest.raises(ValueError, match=message):
+        ctc_backward(np.zeros((3, 3)), [1, 2, 2])
+    never = np.array([[0, -1, -np.inf]] * 4)  # class 2 has the probability 0
+    with pytest.raises(ValueError, match=r"^the loss is inf: expected a path whose probability"):
+        ctc_backward(never, [1, 2])
 
 
 # --- bptt-jacobian, rnn-backward, lstm-backward, gru-backward ---------------------------------

@@ -801,6 +801,7 @@ EMBEDDED = [
     ("learn/translate.html", "align"),
     ("learn/words.html", "pieces"),
     ("learn/forecast.html", "forecast"),
+    ("learn/tag.html", "tag"),
 ]
 
 
@@ -827,6 +828,8 @@ def test_a_chapters_part_loads_when_it_comes_near_and_is_accessible(quiet, site,
         part.get_by_role("slider", name="Epoch").fill("40")
     elif play == "valves":
         part.get_by_label("weights, lid held open").check()
+    elif play == "tag":
+        part.get_by_label("A sentence in small letters").fill("it was darcy")
     elif play == "align":
         part.get_by_label("A date").fill("March 3, 1998")
     elif play == "pieces":
@@ -908,6 +911,7 @@ def test_without_scripts_a_table_stands_in_the_parts_place(browser, site, name, 
         "learn/seeds",
         "learn/use-it",
         "learn/after-rnns",
+        "learn/tag",
     ],
 )
 def test_a_live_part_has_its_room_before_it_loads(quiet, site, name, width):

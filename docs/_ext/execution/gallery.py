@@ -22,7 +22,7 @@ ORDER = (
     *("gradient_flow", "memory_length", "attention_cost", "linear_recurrence"),
     *("batch_scramble", "detach_graph", "baselines", "temperature", "embeddings"),
     *("compression", "scaling", "real_text", "mistakes", "states_over_text"),
-    *("unit_ranking", "packing", "where_to_pool", "mask_attention", "beam_misses"),
+    *("unit_ranking", "packing", "where_to_pool", "answer_later", "mask_attention", "beam_misses"),
     *("error_piles_up", "loss_per_token"),
 )
 

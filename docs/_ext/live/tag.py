@@ -1,0 +1,23 @@
+"""The part `tag`: two networks give a sentence its capitals. benchmarks/tagging.py trained them."""
+
+import json
+from pathlib import Path
+
+import widgets
+
+FILE = "tag.js"
+RECORD = Path(__file__).with_name("tag.json")
+EXAMPLES = [  # for the button; none is in the book
+    "mr bennet and may",
+]
+
+
+def read_networks():
+    record = json.loads(RECORD.read_text("utf-8"))
+    networks = {name: {"weights": kept["weights"]} for name, kept in record["networks"].items()}
+    return {"chars": record["chars"], "networks": networks, "examples": EXAMPLES}
+
+
+def setup(app):
+    widgets.hand_over(FILE, read_networks)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
