@@ -188,7 +188,7 @@ def check_enough_frames(loss: float, frames: int, labels: ArrayLike) -> None:
     if frames < least:
         raise ValueError(
             f"{frames} frames are too few for {len(array)} labels: expected at least {least}, "
-            "one for each label and one for each that follows its like"
+            "one for each label and one for each that equals the one before it"
         )
     if not np.isfinite(loss):
         raise ValueError(f"the loss is {loss}: expected a path whose probability is above 0")

@@ -37,7 +37,8 @@ BUDGETS = {
     # The index lists all questions; some fifty came with the chapters on tasks.
     "questions": Budget("questions/*", "questions/shapes.html", 29_000, 55_200, 12),
     "gallery": Budget("gallery/*", "gallery/limits/gradient_flow.html", 13_000, 88_500, 21),
-    "reference of the package": Budget("api/*", "api/equations.html", 20_500, 84_500, 16),
+    # CTC, its loss and its gradient brought 600 bytes, and the loss of a quantile some more.
+    "reference of the package": Budget("api/*", "api/equations.html", 21_500, 84_500, 16),
     "playground": Budget("playground.html", "playground.html", 12_800, 121_200, 19),
     "glossary": Budget("glossary.html", "glossary.html", 14_000, 77_500, 13),
     # Whoever opens it wants to search, so it loads the index at once. MiniSearch's has 23,000 bytes

@@ -8,6 +8,9 @@ import widgets
 FILE = "tag.js"
 RECORD = Path(__file__).with_name("tag.json")
 EXAMPLES = [  # for the button; none is in the book
+    "he said it was darcy, and i said it was dark",
+    "the king will see lady catherine and her lady at noon",
+    "do you think that i will marry kitty?",
     "mr bennet and may",
 ]
 
