@@ -1,10 +1,10 @@
 """A network that writes dates anew: core/align.js against PyTorch, with the recorded weights."""
 
-import base64
 import datetime
 
 import numpy as np
 import pytest
+import recorded
 import torch
 from javascript import WEB, calling
 from test_readers import ROOT
@@ -17,27 +17,14 @@ DATES = ["3 March 1998", "September 27, 2041", "3. Mar 1998", "Feb 9 2000", "30 
 @pytest.fixture(scope="session")
 def translate():
     """Return the module that trained it."""
-    from importlib.util import module_from_spec, spec_from_file_location
-
-    spec = spec_from_file_location("translate", ROOT / "benchmarks" / "translate.py")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return recorded.script("translate")
 
 
 @pytest.fixture(scope="session")
 def net(translate):
     """Return the recorded network, in float64."""
-    record, net = align.read_record(), translate.Translator(E=translate.SMALL)
-    net.load_state_dict(
-        {
-            name: torch.tensor(
-                np.frombuffer(base64.b64decode(weight["data"]), "<f2").astype(float)
-            ).reshape(weight["shape"])
-            for name, weight in record["weights"].items()
-        }
-    )
-    return net
+    net = translate.Translator(E=translate.SMALL)
+    return recorded.with_weights(net, align.read_record()["weights"])
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,11 @@
 """The network that names a language: what is recorded of it, and core/classify.js against torch."""
 
-import base64
 import json
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
 import pytest
+import recorded
 import torch
 from javascript import WEB, calling
 
@@ -20,10 +19,7 @@ NETWORK_BYTES = 60_000  # of its weights, in base64
 @pytest.fixture(scope="module")
 def trained():
     """Return the module that trained the networks."""
-    spec = spec_from_file_location("trained_names", ROOT / "benchmarks" / "names.py")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return recorded.script("names")
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +43,8 @@ def in_torch(trained, record):
     """Return a function: the probabilities after each letter of a name, (T, 12)."""
     network = record["network"]
     settings = {k: v for k, v in trained.KINDS["every letter"].items() if k != "updates"}
-    net = trained.Classifier(len(network["chars"]) + 1, **settings).double().eval()
-    net.load_state_dict({
-        name: torch.tensor(np.frombuffer(base64.b64decode(weight["data"]), "<f2").astype(float))
-        .reshape(weight["shape"])
-        for name, weight in network["weights"].items()
-    })  # fmt: skip
+    net = trained.Classifier(len(network["chars"]) + 1, **settings)
+    net = recorded.with_weights(net, network["weights"])
 
     def probabilities(name):
         ids = torch.tensor([[network["chars"].index(char) + 1 for char in name]])

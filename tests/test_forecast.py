@@ -1,13 +1,11 @@
 """A series, a network that forecasts it, and two rules: core/forecast.js against PyTorch."""
 
-import base64
 import hashlib
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+import recorded
 from javascript import WEB, calling
 
 import forecast
@@ -18,10 +16,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture(scope="session")
 def trained():
     """Return the module that trained the network."""
-    spec = spec_from_file_location("trained_forecast", ROOT / "benchmarks" / "forecast.py")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return recorded.script("forecast")
 
 
 @pytest.fixture(scope="session")
@@ -32,15 +27,7 @@ def series():
 @pytest.fixture(scope="session")
 def forecasts(trained, series):
     """Return a function: what the recorded network and the rules say from a month on."""
-    net = trained.Forecaster(2, 1)
-    net.load_state_dict(
-        {
-            name: torch.tensor(
-                np.frombuffer(base64.b64decode(weight["data"]), "<f2").astype(float)
-            ).reshape(weight["shape"])
-            for name, weight in series["weights"].items()
-        }
-    )
+    net = recorded.with_weights(trained.Forecaster(2, 1), series["weights"])
     ppm, _, inputs, mean, spread = trained.read_table()
     assert (series["mean"], series["spread"]) == (mean, spread)
 

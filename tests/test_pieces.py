@@ -3,11 +3,11 @@
 import json
 import random
 from collections import Counter
-from importlib.util import module_from_spec, spec_from_file_location
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import recorded
 import torch
 from javascript import WEB, calling
 
@@ -28,10 +28,7 @@ def code():
 @pytest.fixture(scope="module")
 def measured():
     """Return the module that trained the networks."""
-    spec = spec_from_file_location("trained_words", ROOT / "benchmarks" / "words.py")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return recorded.script("words")
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,11 @@
 """Four readers of one line: core/readers.js against PyTorch, with the recorded weights."""
 
-import base64
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+import recorded
 import torch
 from javascript import WEB, calling
 from torch.nn.functional import one_hot
@@ -24,12 +24,7 @@ def record():
 @pytest.fixture(scope="module")
 def trained():
     """Return the module that trained them; its name is that of the extension, too."""
-    from importlib.util import module_from_spec, spec_from_file_location
-
-    spec = spec_from_file_location("trained", ROOT / "benchmarks" / "readers.py")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return recorded.script("readers")
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +35,7 @@ def js():
 
 def network(trained, record, name):
     """Return a recorded network, in float64."""
-    model = trained.create(name, 0).double()
-    weights = {
-        key: torch.tensor(
-            np.frombuffer(base64.b64decode(weight["data"]), "<f2").astype(float)
-        ).reshape(weight["shape"])
-        for key, weight in record["networks"][name]["weights"].items()
-    }
-    model.load_state_dict(weights)
-    return model
+    return recorded.with_weights(trained.create(name, 0), record["networks"][name]["weights"])
 
 
 def by_torch(trained, model, ids, right):

@@ -1,13 +1,12 @@
 """The networks that give a text its capitals, as recorded, and core/tagging.js against torch."""
 
-import base64
 import json
 import re
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
 import pytest
+import recorded
 import torch
 from javascript import WEB, calling
 
@@ -20,10 +19,7 @@ NETWORK_BYTES = 60_000  # of the weights of both, in base64
 @pytest.fixture(scope="module")
 def trained():
     """Return the module that trained the networks."""
-    spec = spec_from_file_location("trained_taggers", ROOT / "benchmarks" / "tagging.py")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return recorded.script("tagging")
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +39,7 @@ def in_torch(trained, record):
     nets = {}
     for name, kept in record["networks"].items():
         net = trained.Tagger(trained.LONG["hidden"], both=name == "both")
-        net.load_state_dict({
-            key: torch.tensor(
-                np.frombuffer(base64.b64decode(weight["data"]), "<f2").astype(float)
-            ).reshape(weight["shape"])
-            for key, weight in kept["weights"].items()
-        })  # fmt: skip
-        nets[name] = net
+        nets[name] = recorded.with_weights(net, kept["weights"])
 
     def probabilities(text):
         x = torch.nn.functional.one_hot(trained.encode("\n" + text), trained.V).double()
