@@ -99,6 +99,13 @@ def test_the_table_is_small_and_its_characters_are_the_novels():
     assert len(pairs) == pieces.MOST
 
 
+def test_four_in_five_words_of_a_text_are_one_token(code):
+    words = [word for word in code["split_words"](pieces.texts()[1]) if word[-1].isalpha()]
+    tokens = {word: code["encode"](word, pieces.merges()) for word in {*words}}
+    assert round(5 * sum(len(tokens[word]) == 1 for word in words) / len(words)) == 4
+    assert "four in five words of a text are one token" in pieces.PAGE.read_text("utf-8")
+
+
 @pytest.mark.parametrize(
     ("text", "trouble"),
     [
