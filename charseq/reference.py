@@ -1080,7 +1080,7 @@ def ctc_loss(log_p: Array, labels: ArrayLike) -> float:
     Parameters
     ----------
     log_p : ndarray of shape (T, V)
-        Logarithms of the probabilities at each frame. Class 0 is the blank.
+        Logarithms of the probabilities at each frame, those of the blank in column 0.
     labels : array_like of int, shape (S,)
         What was said, without blanks.
 
@@ -1094,7 +1094,7 @@ def ctc_loss(log_p: Array, labels: ArrayLike) -> float:
     TypeError
         If the labels are not integers.
     ValueError
-        If a shape does not fit, T is 0, or a label is the blank or no class.
+        If a shape does not fit, T is 0, or a label is not from 1 to V - 1.
 
     See Also
     --------

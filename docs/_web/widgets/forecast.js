@@ -57,7 +57,7 @@ export const mount = async (root, options) => {
   const month = svg("text", { x: xOf(0), y: HIGH - 4, "text-anchor": "middle" });
   const picture = svg(
     "svg",
-    { role: "img", viewBox: `0 0 ${WIDE} ${HIGH}` },
+    { role: "img", "aria-label": "the series and its forecasts", viewBox: `0 0 ${WIDE} ${HIGH}` },
     grid,
     later,
     known,
