@@ -2,12 +2,10 @@
 // twelve languages. benchmarks/names.py trained it. Its option is the `name` to begin with.
 import { classifierOf, LONGEST_NAME, settledAt } from "../core/classify.js";
 import { number, show } from "../core/formats.js";
-import { el } from "../ui/elements.js";
-import { button, field } from "../ui/fields.js";
 import { boxLine } from "../ui/line.js";
 import { load } from "../ui/load.js";
-import { player } from "../ui/player.js";
 import { readout } from "../ui/readout.js";
+import { textReader } from "../ui/text-reader.js";
 
 /** @import { Classifier, Said } from "../core/classify.js" */
 
@@ -18,20 +16,10 @@ export const mount = async (root, options) => {
   const { languages, spoken, examples } = record;
   const C = languages.length;
   const read = classifierOf(record);
-  let example = 0;
   let done = 0; // letters that are read
   /** @type {Said} */
   let said = read("");
 
-  const input = el("input", {
-    maxlength: 4 * LONGEST_NAME,
-    autocapitalize: "off",
-    autocomplete: "off",
-    spellcheck: "false",
-    value: options.get("name") ?? examples[0][0],
-    oninput: () => begin(Infinity),
-  });
-  const box = field("Place or language", "", input, null, input);
   const line = boxLine({
     label: "The name, and how probable each language is after each letter",
     rows: [
@@ -39,10 +27,10 @@ export const mount = async (root, options) => {
       { name: "says", kind: "words", title: "says", longest: 2 },
       { name: "table", kind: "heat", names: spoken, height: 18 },
     ],
-    onPick: (k) => steps.jump(k + 1),
+    onPick: (k) => reader.jump(k + 1),
   });
   const words = readout(root);
-  const truth = () => examples.find(([name]) => name === input.value)?.[1];
+  const truth = () => examples.find(([name]) => name === reader.input.value)?.[1];
 
   const sentence = () => {
     const { letters, known, best, table, trouble } = said;
@@ -98,38 +86,22 @@ export const mount = async (root, options) => {
     });
     words.set(text);
   };
-  const steps = player({
-    label: "letters read",
-    least: 0,
-    most: 1,
-    value: 0,
+  const reader = textReader({
+    label: "Place or language",
+    value: options.get("name") ?? examples[0][0],
+    longest: 4 * LONGEST_NAME,
+    another: "Another name",
+    examples: examples.map(([name]) => name),
     pace: 500,
-    onInput(n) {
+    take(text) {
+      said = read(text);
+      return said.letters.length;
+    },
+    show(n) {
       done = n;
       draw();
     },
   });
-  /** Read what is in the field, so many letters of it. @param {number} most */
-  const begin = (most) => {
-    said = read(input.value);
-    const { length } = said.letters;
-    done = Math.min(most, length);
-    steps.stop();
-    steps.most(length);
-    steps.set(done);
-    draw();
-  };
-  const another = button("Another name", () => {
-    example = (example + 1) % examples.length;
-    input.value = examples[example][0];
-    begin(0);
-    steps.play();
-  });
-  root.append(
-    el("div", { class: "play-classify-name" }, box.element, another),
-    steps.element,
-    line.element,
-    words.element,
-  );
-  begin(0);
+  root.append(...reader.elements, line.element, words.element);
+  reader.begin(0);
 };

@@ -5,11 +5,10 @@
 import { number, show } from "../core/formats.js";
 import { capitalized, MOST_LETTERS, taggerOf } from "../core/tagging.js";
 import { el, setText } from "../ui/elements.js";
-import { button, field } from "../ui/fields.js";
 import { boxLine } from "../ui/line.js";
 import { load } from "../ui/load.js";
-import { player } from "../ui/player.js";
 import { readout } from "../ui/readout.js";
+import { textReader } from "../ui/text-reader.js";
 
 /** @import { Tagged, Taggers } from "../core/tagging.js" */
 /** @import { Row } from "../ui/line.js" */
@@ -35,21 +34,11 @@ export const mount = async (root, options) => {
   const { examples } = record;
   const read = taggerOf(record);
   const most = matchMedia("(max-width: 40rem)").matches ? 24 : 44; // letters in the picture
-  let example = 0;
   let done = 0; // letters that are read
   let chosen = -1; // the letter that is spoken of, or -1 for the one that changed most
   /** @type {Tagged} */
   let whole = read("");
 
-  const input = el("input", {
-    maxlength: 4 * MOST_LETTERS,
-    autocapitalize: "off",
-    autocomplete: "off",
-    spellcheck: "false",
-    value: options.get("text") ?? examples[0],
-    oninput: () => begin(Infinity),
-  });
-  const box = field("A sentence in small letters", "", input, null, input);
   const line = boxLine({
     label: "The sentence, and how probable a capital is at each letter",
     rows: [
@@ -121,41 +110,23 @@ export const mount = async (root, options) => {
         `“${letters[changed]}”: from ${p(before.both[changed])} to ${p(both[changed])}.`;
     return [here, moved, whole.trouble].filter(Boolean).join(" ");
   };
-  const steps = player({
-    label: "letters read",
-    least: 0,
-    most: 1,
-    value: 0,
+  const reader = textReader({
+    label: "A sentence in small letters",
+    value: options.get("text") ?? examples[0],
+    longest: 4 * MOST_LETTERS,
+    another: "Another sentence",
+    examples,
     pace: 450,
-    onInput(n) {
+    take(text) {
+      whole = read(text);
+      return whole.letters.length;
+    },
+    show(n) {
       done = n;
       chosen = -1;
       draw();
     },
   });
-  /** Read what is in the field, so many letters of it. @param {number} upTo */
-  const begin = (upTo) => {
-    whole = read(input.value);
-    chosen = -1;
-    const { length } = whole.letters;
-    done = Math.min(upTo, length);
-    steps.stop();
-    steps.most(length);
-    steps.set(done);
-    draw();
-  };
-  const another = button("Another sentence", () => {
-    example = (example + 1) % examples.length;
-    input.value = examples[example];
-    begin(0);
-    steps.play();
-  });
-  root.append(
-    el("div", { class: "play-classify-name" }, box.element, another),
-    steps.element,
-    line.element,
-    result,
-    words.element,
-  );
-  begin(0);
+  root.append(...reader.elements, line.element, result, words.element);
+  reader.begin(0);
 };
