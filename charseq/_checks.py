@@ -204,6 +204,27 @@ def check_queries(q: Array, k: Array, v: Array) -> None:
         raise ValueError(f"q is empty: expected T and H of at least 1, got shape {q.shape}")
 
 
+def check_block(x: Array, params: Any, heads: int) -> None:
+    """Raise unless x, the shapes of a :class:`~charseq.reference.BlockParams` and heads fit."""
+    if np.ndim(x) < 2:
+        raise ValueError(f"x must have shape (..., T, E), got {np.shape(x)}")
+    if 0 in np.shape(x)[-2:]:
+        raise ValueError(f"x is empty: expected T and E of at least 1, got shape {np.shape(x)}")
+    E = np.shape(x)[-1]
+    check_shape("W_1", params.W_1, ("F", E))
+    F = len(params.W_1)
+    for name, array, shape in zip(
+        params._fields,
+        params,
+        ((3 * E, E), (3 * E,), (E, E), (E,), (F, E), (F,), (E, F), *5 * [(E,)]),
+        strict=True,
+    ):
+        check_shape(name, array, shape)
+    check_integers(1, heads=heads)
+    if E % heads:
+        raise ValueError(f"heads must divide E, the width of x: got {heads} heads and E = {E}")
+
+
 def check_memory(q: Array, k: Array, v: Array, real: Array) -> None:
     """Raise unless there are a key, a value and a True or False for each letter that was read."""
     check_shape("q", q, ("B", "T", "H"))

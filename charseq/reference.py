@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from charseq._checks import (
     check_alignment,
     check_at_least,
+    check_block,
     check_choice,
     check_enough_frames,
     check_forecast,
@@ -29,6 +30,7 @@ from charseq._checks import (
 )
 
 __all__ = [
+    "BlockParams",
     "RNNParams",
     "attend",
     "attend_backward",
@@ -54,6 +56,7 @@ __all__ = [
     "lstm_forward",
     "lstm_gates",
     "lstm_step",
+    "multi_head_attention",
     "output_layer",
     "output_layer_backward",
     "parallel_scan",
@@ -66,6 +69,7 @@ __all__ = [
     "sgd_momentum",
     "sigmoid",
     "softmax",
+    "transformer_block",
 ]
 
 Array = NDArray[Any]
@@ -177,6 +181,129 @@ class RNNParams(NamedTuple):
         ):
             raise TypeError(f"expected a layer with tanh that reads one way, got {layer}")
         return cls(*(getattr(layer, name).numpy(force=True).copy() for name in names))
+
+
+class BlockParams(NamedTuple):
+    """The twelve parameters of a transformer block, laid out as in torch.
+
+    E is the width of the vectors that go in and come out, and F that of the layer between.
+
+    Attributes
+    ----------
+    W_qkv : ndarray of shape (3E, E)
+        From a vector to the queries, keys and values of all heads, E rows each; torch's
+        ``self_attn.in_proj_weight``.
+    b_qkv : ndarray of shape (3E,)
+        Their bias, ``self_attn.in_proj_bias``.
+    W_o : ndarray of shape (E, E)
+        Mixes what the heads have found, ``self_attn.out_proj.weight``.
+    b_o : ndarray of shape (E,)
+        Its bias, ``self_attn.out_proj.bias``.
+    W_1 : ndarray of shape (F, E)
+        First layer of the network for each position, ``linear1.weight``.
+    b_1 : ndarray of shape (F,)
+        Its bias, ``linear1.bias``.
+    W_2 : ndarray of shape (E, F)
+        Second layer of that network, ``linear2.weight``.
+    b_2 : ndarray of shape (E,)
+        Its bias, ``linear2.bias``.
+    scale_1 : ndarray of shape (E,)
+        Factors of the normalization before the attention, ``norm1.weight``.
+    shift_1 : ndarray of shape (E,)
+        Offsets of that normalization, ``norm1.bias``.
+    scale_2 : ndarray of shape (E,)
+        Factors of the normalization before the network, ``norm2.weight``.
+    shift_2 : ndarray of shape (E,)
+        Offsets of that normalization, ``norm2.bias``.
+
+    See Also
+    --------
+    torch.nn.TransformerEncoderLayer : The same with ``norm_first=True`` and a causal mask.
+
+    Examples
+    --------
+    >>> from charseq.reference import BlockParams
+    >>> params = BlockParams.random(E=4, F=16, rng=np.random.default_rng(0))
+    >>> params.W_qkv.shape, params.W_1.shape, sum(p.size for p in params)
+    ((12, 4), (16, 4), 244)
+    """
+
+    W_qkv: Array
+    b_qkv: Array
+    W_o: Array
+    b_o: Array
+    W_1: Array
+    b_1: Array
+    W_2: Array
+    b_2: Array
+    scale_1: Array
+    shift_1: Array
+    scale_2: Array
+    shift_2: Array
+
+    @classmethod
+    def random(cls, E: int, F: int, rng: np.random.Generator) -> "BlockParams":
+        r"""Draw weights uniformly between :math:`\pm 1/\sqrt{n}`, for n numbers that go in.
+
+        Parameters
+        ----------
+        E : int
+            Width of the vectors that go in and come out.
+        F : int
+            Width of the layer between.
+        rng : numpy.random.Generator
+            Draws the numbers; for example ``np.random.default_rng(seed)``.
+
+        Returns
+        -------
+        BlockParams
+            Parameters in float64. Biases and offsets are 0, and factors are 1.
+
+        Raises
+        ------
+        ValueError
+            If a size is below 1.
+        """
+        check_at_least(1, E=E, F=F)
+        W_qkv, W_o, W_1, W_2 = (
+            rng.uniform(-1, 1, shape) / shape[1] ** 0.5
+            for shape in ((3 * E, E), (E, E), (F, E), (E, F))
+        )
+        zero, one = np.zeros(E), np.ones(E)
+        of_attention = (W_qkv, np.zeros(3 * E), W_o, zero)
+        return cls(*of_attention, W_1, np.zeros(F), W_2, zero, one, zero, one, zero)
+
+    @classmethod
+    def from_torch(cls, layer: Any) -> "BlockParams":
+        """Copy the parameters of a transformer layer from torch.
+
+        Parameters
+        ----------
+        layer : torch.nn.TransformerEncoderLayer
+            A layer with ``norm_first=True``, ReLU and biases.
+
+        Returns
+        -------
+        BlockParams
+            Copies, in the layer's own precision.
+
+        Raises
+        ------
+        TypeError
+            If `layer` is another one.
+        """
+        expected = "expected a torch.nn.TransformerEncoderLayer"
+        if not hasattr(layer, "self_attn") or not hasattr(layer, "norm_first"):
+            raise TypeError(f"{expected}, got {type(layer).__name__}")
+        if not layer.norm_first:
+            raise TypeError(f"{expected} with norm_first=True, got one that normalizes last")
+        if getattr(layer.activation, "__name__", "") != "relu" or layer.linear1.bias is None:
+            raise TypeError(f"{expected} with ReLU and biases, got {layer}")
+        attention = layer.self_attn
+        parameters = [attention.in_proj_weight, attention.in_proj_bias]
+        for part in (attention.out_proj, layer.linear1, layer.linear2, layer.norm1, layer.norm2):
+            parameters += [part.weight, part.bias]
+        return cls(*(parameter.numpy(force=True).copy() for parameter in parameters))
 
 
 def rnn_step(x: Array, h: Array, params: RNNParams) -> Array:
@@ -685,6 +812,108 @@ def attention(q: Array, k: Array, v: Array) -> Array:
     seen = np.tri(T, dtype=bool)  # (T, T), True at the position and before it
     weights = softmax(np.where(seen, scores, -np.inf))  # (..., T, T)
     return weights @ v  # (..., T, T) @ (..., T, H) -> (..., T, H)
+
+
+def multi_head_attention(x: Array, params: BlockParams, heads: int) -> Array:
+    r"""Several heads of causal attention, side by side, and a layer that mixes what they find.
+
+    Each head has a share of the queries, keys and values, :eq:`multi-head-attention`.
+
+    Parameters
+    ----------
+    x : ndarray of shape (..., T, E)
+        A vector for each position.
+    params : BlockParams
+        Weights and biases. Only `W_qkv`, `b_qkv`, `W_o` and `b_o` are used.
+    heads : int
+        How many heads there are. It has to divide E.
+
+    Returns
+    -------
+    ndarray of shape (..., T, E)
+        For each position what its heads have found, mixed.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an axis has length 0, or `heads` does not divide E.
+
+    See Also
+    --------
+    attention : One head.
+    torch.nn.MultiheadAttention : The same in torch, with ``attn_mask`` True above the diagonal.
+
+    Notes
+    -----
+    From :cite:t:`vaswani2017attention`.
+
+    Examples
+    --------
+    >>> params = BlockParams.random(4, 16, np.random.default_rng(0))
+    >>> x = np.random.default_rng(1).normal(size=(3, 4))
+    >>> found = multi_head_attention(x, params, heads=2)
+    >>> start = multi_head_attention(x[:2], params, heads=2)  # no position looks ahead
+    >>> found.shape, np.allclose(found[:2], start)
+    ((3, 4), True)
+    """
+    check_block(x, params, heads)
+    together = x @ params.W_qkv.T + params.b_qkv  # (..., T, 3E)
+    # each head has E / heads = H numbers of a query, of a key and of a value
+    apart = together.reshape(*x.shape[:-1], 3 * heads, -1)  # (..., T, 3A, H)
+    q, k, v = np.split(np.swapaxes(apart, -2, -3), 3, axis=-3)
+    found = attention(q, k, v)  # (..., A, T, H), each head by itself
+    side_by_side = np.swapaxes(found, -2, -3).reshape(x.shape)  # (..., T, E)
+    return side_by_side @ params.W_o.T + params.b_o  # (..., T, E)
+
+
+def transformer_block(x: Array, params: BlockParams, heads: int) -> Array:
+    r"""Look at what came before, and think about it at each position, :eq:`transformer-block`.
+
+    Both times the result is added to the vector that went in, which is normalized only for the
+    part that reads it (pre-norm).
+
+    Parameters
+    ----------
+    x : ndarray of shape (..., T, E)
+        A vector for each position.
+    params : BlockParams
+        Weights and biases.
+    heads : int
+        How many heads there are. It has to divide E.
+
+    Returns
+    -------
+    ndarray of shape (..., T, E)
+        A vector for each position, which depends on that position and those before it.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an axis has length 0, or `heads` does not divide E.
+
+    See Also
+    --------
+    torch.nn.TransformerEncoderLayer : The same in torch, with ``norm_first=True`` and a causal
+        mask.
+
+    Notes
+    -----
+    From :cite:t:`vaswani2017attention`, whose block normalizes after the sum. That it is done
+    before is the form of :cite:t:`xiong2020layer`.
+
+    Examples
+    --------
+    >>> params = BlockParams.random(4, 16, np.random.default_rng(0))
+    >>> idle = params._replace(W_o=np.zeros((4, 4)), W_2=np.zeros((4, 16)))
+    >>> transformer_block(np.array([[1.0, 2, 3, 4]]), idle, heads=2)  # nothing is added
+    array([[1., 2., 3., 4.]])
+    """
+    check_block(x, params, heads)
+    seen = layer_norm(x, params.scale_1, params.shift_1)  # (..., T, E)
+    x = x + multi_head_attention(seen, params, heads)
+    seen = layer_norm(x, params.scale_2, params.shift_2)
+    inside = np.maximum(seen @ params.W_1.T + params.b_1, 0)  # (..., T, F)
+    return x + inside @ params.W_2.T + params.b_2  # (..., T, E)
 
 
 def attend(q: Array, k: Array, v: Array, real: Array) -> tuple[Array, Array]:

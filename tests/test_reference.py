@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from charseq.reference import (
+    BlockParams,
     RNNParams,
     attend,
     attend_backward,
@@ -43,6 +44,7 @@ from charseq.reference import (
     lstm_forward,
     lstm_gates,
     lstm_step,
+    multi_head_attention,
     output_layer,
     output_layer_backward,
     parallel_scan,
@@ -55,6 +57,7 @@ from charseq.reference import (
     sgd_momentum,
     sigmoid,
     softmax,
+    transformer_block,
 )
 
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
@@ -451,6 +454,141 @@ def test_attention_does_not_overflow_and_keeps_float32():
     result = attention(huge, huge, np.ones_like(huge))
     assert result.dtype == np.float32
     assert np.all(result == 1)
+
+
+# --- multi-head-attention, transformer-block --------------------------------------------------
+
+
+class Block:
+    """Random vectors and a random block of torch, with the same block for the reference."""
+
+    def __init__(self, seed, batch_shape=(2,), T=4, heads=2, H=3, F=5):
+        E, torch_seed = heads * H, seed % 2**31
+        torch.manual_seed(torch_seed)
+        self.layer = nn.TransformerEncoderLayer(
+            E, heads, F, dropout=0, activation="relu", batch_first=True, norm_first=True
+        ).double()
+        for parameter in self.layer.parameters():  # torch starts biases at 0, and scales at 1
+            nn.init.normal_(parameter, std=0.7)
+        self.params, self.heads = BlockParams.from_torch(self.layer), heads
+        self.x = normal(seed, *batch_shape, T, E)
+        self.ahead = torch.ones(T, T, dtype=torch.bool).triu(1)  # what torch leaves out
+
+
+blocks = st.builds(
+    Block,
+    seeds,
+    st.lists(st.integers(1, 3), min_size=1, max_size=1),
+    T=sizes,
+    heads=small,
+    H=small,
+    F=sizes,
+)
+
+
+@settings(max_examples=100)
+@given(block=blocks)
+def test_multi_head_attention_matches_torch(block):
+    x = as_torch(block.x)
+    for how in ({"need_weights": True}, {"need_weights": False, "is_causal": True}):
+        expected, _ = block.layer.self_attn(x, x, x, attn_mask=block.ahead, **how)
+        found = multi_head_attention(block.x, block.params, block.heads)
+        np.testing.assert_allclose(found, expected.detach(), rtol=1e-10, atol=1e-10)
+
+
+@settings(max_examples=100)
+@given(block=blocks)
+def test_transformer_block_matches_torch(block):
+    expected = block.layer(as_torch(block.x), src_mask=block.ahead, is_causal=True).detach()
+    found = transformer_block(block.x, block.params, block.heads)
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
+
+
+@given(T=sizes, E=sizes, seed=seeds)
+def test_multi_head_attention_with_one_head_that_is_not_mixed_is_attention(T, E, seed):
+    params = BlockParams.random(E, 1, np.random.default_rng(seed))._replace(W_o=np.eye(E))
+    x = normal(seed, T, E)
+    q, k, v = (x @ part.T for part in np.split(params.W_qkv, 3))
+    np.testing.assert_allclose(multi_head_attention(x, params, 1), attention(q, k, v), **EXACT)
+
+
+@given(block=blocks)
+def test_multi_head_attention_is_its_heads_one_by_one(block):
+    W_q, W_k, W_v, b_q, b_k, b_v = (
+        part for whole in block.params[:2] for part in np.split(whole, 3)
+    )
+    E, mixed = len(W_q), block.params.b_o
+    for rows in np.split(np.arange(E), block.heads):
+        q, k, v = (block.x @ W[rows].T + b[rows] for W, b in ((W_q, b_q), (W_k, b_k), (W_v, b_v)))
+        mixed = mixed + attention(q, k, v) @ block.params.W_o[:, rows].T
+    found = multi_head_attention(block.x, block.params, block.heads)
+    np.testing.assert_allclose(found, mixed, rtol=1e-10, atol=1e-10)
+
+
+@given(block=blocks, seed=seeds)
+def test_transformer_block_does_not_look_ahead(block, seed):
+    T = block.x.shape[-2]
+    cut = np.random.default_rng(seed).integers(0, T)
+    other = block.x.copy()
+    other[..., cut:, :] += normal(seed, *other[..., cut:, :].shape)
+    before, after = (transformer_block(x, block.params, block.heads) for x in (block.x, other))
+    np.testing.assert_array_equal(before[..., :cut, :], after[..., :cut, :])
+    assert (before[..., cut:, :] != after[..., cut:, :]).any()
+
+
+def test_transformer_block_that_adds_nothing_returns_what_it_reads():
+    block = Block(0)
+    last = ("W_o", "b_o", "W_2", "b_2")
+    idle = block.params._replace(**{name: 0 * getattr(block.params, name) for name in last})
+    np.testing.assert_array_equal(transformer_block(block.x, idle, 2), block.x)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_blocks_keep_the_dtype_and_do_not_change_their_arguments(dtype):
+    block = Block(0)
+    for function in (multi_head_attention, transformer_block):
+        assert_keeps(
+            lambda x, *params, function=function: function(x, BlockParams(*params), block.heads),
+            (block.x, *block.params),
+            dtype,
+        )
+
+
+@pytest.mark.parametrize("function", [multi_head_attention, transformer_block])
+@pytest.mark.parametrize(
+    ("x", "changed", "heads", "message"),
+    [
+        ((4,), {}, 2, r"^x must have shape \(\.\.\., T, E\), got \(4,\)$"),
+        ((0, 4), {}, 2, r"^x is empty: expected T and E of at least 1, got shape \(0, 4\)$"),
+        ((3, 5), {}, 1, r"^W_1 must have shape \(F, 5\), got \(6, 4\)$"),
+        ((3, 4), {"W_qkv": (4, 12)}, 2, r"^W_qkv must have shape \(12, 4\), got \(4, 12\)$"),
+        ((3, 4), {"b_qkv": (4,)}, 2, r"^b_qkv must have shape \(12,\), got \(4,\)$"),
+        ((3, 4), {"W_2": (6, 4)}, 2, r"^W_2 must have shape \(4, 6\), got \(6, 4\)$"),
+        ((3, 4), {"shift_2": (4, 1)}, 2, r"^shift_2 must have shape \(4,\), got \(4, 1\)$"),
+        ((3, 4), {}, 3, r"^heads must divide E, .*: got 3 heads and E = 4$"),
+        ((3, 4), {}, 0, r"^heads must be an integer of at least 1, got 0$"),
+        ((3, 4), {}, 2.0, r"^heads must be an integer of at least 1, got 2\.0$"),
+    ],
+)
+def test_blocks_name_what_has_the_wrong_shape(function, x, changed, heads, message):
+    params = BlockParams.random(4, 6, np.random.default_rng(0))
+    params = params._replace(**{name: np.zeros(shape) for name, shape in changed.items()})
+    with pytest.raises(ValueError, match=message):
+        function(np.zeros(x), params, heads)
+
+
+def test_block_params_take_only_layers_that_compute_the_same():
+    made = functools.partial(nn.TransformerEncoderLayer, 4, 2, 6, batch_first=True)
+    for layer, message in (
+        (nn.Linear(4, 4), "expected a torch.nn.TransformerEncoderLayer, got Linear"),
+        (made(), "with norm_first=True, got one that normalizes last"),
+        (made(norm_first=True, activation="gelu"), "with ReLU and biases"),
+        (made(norm_first=True, bias=False), "with ReLU and biases"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            BlockParams.from_torch(layer)
+    with pytest.raises(ValueError, match="F must be at least 1, got 0"):
+        BlockParams.random(4, 0, np.random.default_rng(0))
 
 
 # --- attend, decoder-step, and their backward passes ------------------------------------------
