@@ -115,10 +115,10 @@ fig.set_label(
 # **What to notice.** Two heads need not choose. One head may give its
 # two places unequal shares, so that what it finds tells them apart a
 # little, and it is not without hope. Of twenty seeds, none gets beyond 0.7
-# with one head, and 13 get to 0.99 with two (``benchmarks/transformer.py``).
-# This is a matter of what the values know: if vectors of positions are
-# added to the letters, the values say where they come from, and one head
-# was enough when we tried.
+# with one head, and 13 get to 0.99 with two heads
+# (``benchmarks/transformer.py``). This is a matter of what the values
+# know: if vectors of positions are added to the letters, the values say
+# where they come from, and one head was enough when we tried.
 
 assert sizes[1] == sizes[2]
 assert curves[2][-1] > 0.95
