@@ -162,6 +162,18 @@ def check_linear_steps(a: Array, b: Array) -> None:
         raise ValueError(f"a and b have no time steps: expected T of at least 1, got {a.shape}")
 
 
+def check_matrix_steps(q: Array, k: Array, v: Array, S: Array, **strengths: Array) -> None:
+    """Raise unless each step has a query, a key, a value and its gate, and the state fits them."""
+    check_shape("q", q, ("B", "T", "K"))
+    check_shape("k", k, q.shape)
+    check_shape("v", v, (*q.shape[:2], "H"))
+    check_shape("S", S, (q.shape[0], v.shape[2], q.shape[2]))
+    for name, strength in strengths.items():
+        check_shape(name, strength, q.shape[:2])
+    if q.shape[1] == 0:
+        raise ValueError(f"q has no time steps: expected T of at least 1, got shape {q.shape}")
+
+
 def check_alignment(log_p: Array, labels: ArrayLike) -> Array:
     """Return the labels of one text as an array; raise unless they fit the frames."""
     check_shape("log_p", log_p, ("T", "V"))

@@ -20,6 +20,7 @@ from charseq._checks import (
     check_last_axis,
     check_lengths,
     check_linear_steps,
+    check_matrix_steps,
     check_memory,
     check_pair,
     check_params,
@@ -44,6 +45,10 @@ __all__ = [
     "ctc_loss",
     "decoder_step",
     "decoder_step_backward",
+    "delta_state",
+    "delta_state_attention",
+    "delta_state_backward",
+    "delta_state_chunks",
     "gru_backward",
     "gru_forward",
     "gru_gates",
@@ -56,6 +61,10 @@ __all__ = [
     "lstm_forward",
     "lstm_gates",
     "lstm_step",
+    "matrix_state",
+    "matrix_state_attention",
+    "matrix_state_backward",
+    "matrix_state_chunks",
     "multi_head_attention",
     "output_layer",
     "output_layer_backward",
@@ -1114,6 +1123,357 @@ def parallel_scan(a: Array, b: Array) -> tuple[Array, Array]:
     return a, b
 
 
+def matrix_state(
+    q: Array,
+    k: Array,
+    v: Array,
+    a: Array,
+    S: Array,
+) -> tuple[Array, Array]:
+    r"""Write each value into a matrix, under its key, and read with the query, :eq:`matrix-state`.
+
+    Parameters
+    ----------
+    q, k : ndarray of shape (B, T, K)
+        Queries and keys of the steps.
+    v : ndarray of shape (B, T, H)
+        Values: what each step writes.
+    a : ndarray of shape (B, T)
+        Gates: how much of the old state each step keeps, from 0 to 1.
+    S : ndarray of shape (B, H, K)
+        State before the first step, usually zeros.
+
+    Returns
+    -------
+    outputs : ndarray of shape (B, T, H)
+        What each query reads from the state after its step.
+    S : ndarray of shape (B, H, K)
+        State after the last step.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, or T is 0.
+
+    See Also
+    --------
+    matrix_state_attention : The same as a table of all steps at once.
+    matrix_state_chunks : Tables of a few steps, with the state carried from one to the next.
+    delta_state : Writes the difference from what is stored already.
+
+    Examples
+    --------
+    >>> k, q = np.array([[[1.0, 0], [0, 1]]]), np.array([[[1.0, 0], [1, 0]]])
+    >>> v = np.array([[[3.0], [5.0]]])  # 3 under the first key, 5 under the second
+    >>> outputs, S = matrix_state(q, k, v, np.ones((1, 2)), np.zeros((1, 1, 2)))
+    >>> outputs.ravel(), S
+    (array([3., 3.]), array([[[3., 5.]]]))
+    """
+    check_matrix_steps(q, k, v, S, a=a)
+    outputs = []
+    for t in range(q.shape[1]):
+        # (B, H, 1) * (B, 1, K) -> (B, H, K): each row is the key, times a value
+        written = v[:, t, :, None] * k[:, t, None, :]
+        S = a[:, t, None, None] * S + written  # (B, H, K)
+        outputs.append(S @ q[:, t, :, None])  # (B, H, K) @ (B, K, 1)
+    return np.stack(outputs, axis=1)[..., 0], S  # (B, T, H), (B, H, K)
+
+
+def matrix_state_attention(
+    q: Array,
+    k: Array,
+    v: Array,
+    a: Array,
+    S: Array,
+) -> tuple[Array, Array]:
+    r"""Read all steps of a matrix state from one table of scores, :eq:`matrix-state-attention`.
+
+    Parameters
+    ----------
+    q, k : ndarray of shape (B, T, K)
+        Queries and keys of the steps.
+    v : ndarray of shape (B, T, H)
+        Values: what each step writes.
+    a : ndarray of shape (B, T)
+        Gates: how much of the old state each step keeps, from 0 to 1.
+    S : ndarray of shape (B, H, K)
+        State before the first step, usually zeros.
+
+    Returns
+    -------
+    outputs : ndarray of shape (B, T, H)
+        What each query reads from the state after its step.
+    S : ndarray of shape (B, H, K)
+        State after the last step.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, or T is 0.
+
+    See Also
+    --------
+    matrix_state : The same, one step after the other.
+
+    Notes
+    -----
+    The table holds products of gates, each made of its own factors. Nothing is divided, so gates
+    of 0 do no harm.
+
+    Examples
+    --------
+    >>> q = k = np.ones((1, 3, 1))
+    >>> v = np.array([[[1.0], [1], [1]]])
+    >>> matrix_state_attention(q, k, v, np.full((1, 3), 0.5), np.zeros((1, 1, 1)))[0].ravel()
+    array([1.  , 1.5 , 1.75])
+    """
+    check_matrix_steps(q, k, v, S, a=a)
+    kept = _products_of_gates(a)  # (B, T, T)
+    scores = kept * (q @ np.swapaxes(k, 1, 2))  # (B, T, K) @ (B, K, T)
+    start = a.cumprod(axis=1)[..., None]  # (B, T, 1): left of S
+    outputs = scores @ v + start * (q @ np.swapaxes(S, 1, 2))  # (B, T, H)
+    left = kept[:, -1, :, None] * v  # (B, T, H): of each value, at the end
+    S = start[:, -1:] * S + np.swapaxes(left, 1, 2) @ k  # (B, H, T) @ (B, T, K)
+    return outputs, S
+
+
+def _products_of_gates(a: Array) -> Array:
+    """Return the table of a_{j+1} * ... * a_t, with 1 for j = t and 0 for j > t."""
+    T = a.shape[1]
+    later = np.tri(T, k=-1, dtype=bool)  # (T, T), True where t > j
+    products = np.where(later, a[:, :, None], 1).cumprod(axis=1)  # (B, T, T)
+    return np.where(np.tri(T, dtype=bool), products, 0)
+
+
+def matrix_state_chunks(
+    q: Array,
+    k: Array,
+    v: Array,
+    a: Array,
+    S: Array,
+    size: int,
+) -> tuple[Array, Array]:
+    r"""Cut the steps into chunks, and carry the state between them, :eq:`matrix-state-chunks`.
+
+    Parameters
+    ----------
+    q, k : ndarray of shape (B, T, K)
+        Queries and keys of the steps.
+    v : ndarray of shape (B, T, H)
+        Values: what each step writes.
+    a : ndarray of shape (B, T)
+        Gates: how much of the old state each step keeps, from 0 to 1.
+    S : ndarray of shape (B, H, K)
+        State before the first step, usually zeros.
+    size : int
+        Steps of a chunk; the last one may be shorter.
+
+    Returns
+    -------
+    outputs : ndarray of shape (B, T, H)
+        What each query reads from the state after its step.
+    S : ndarray of shape (B, H, K)
+        State after the last step.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, T is 0, or `size` is below 1.
+
+    Examples
+    --------
+    >>> q = k = np.ones((1, 3, 1))
+    >>> v = np.array([[[1.0], [1], [1]]])
+    >>> matrix_state_chunks(q, k, v, np.full((1, 3), 0.5), np.zeros((1, 1, 1)), 2)[0].ravel()
+    array([1.  , 1.5 , 1.75])
+    """
+    check_matrix_steps(q, k, v, S, a=a)
+    check_at_least(1, size=size)
+    outputs = []
+    for start in range(0, q.shape[1], size):
+        now = slice(start, start + size)  # the steps of the chunk
+        read, S = matrix_state_attention(
+            q[:, now], k[:, now], v[:, now], a[:, now], S
+        )  # (B, size, H), (B, H, K)
+        outputs.append(read)
+    return np.concatenate(outputs, axis=1), S  # (B, T, H), (B, H, K)
+
+
+def delta_state(
+    q: Array,
+    k: Array,
+    v: Array,
+    a: Array,
+    beta: Array,
+    S: Array,
+) -> tuple[Array, Array]:
+    r"""Look up what is stored under the key, and write the difference, :eq:`delta-state`.
+
+    Parameters
+    ----------
+    q, k : ndarray of shape (B, T, K)
+        Queries and keys of the steps; keys have the length 1.
+    v : ndarray of shape (B, T, H)
+        Values: what each step writes.
+    a : ndarray of shape (B, T)
+        Gates: how much of the old state each step keeps, from 0 to 1.
+    beta : ndarray of shape (B, T)
+        How much of the difference each step writes, from 0 to 1.
+    S : ndarray of shape (B, H, K)
+        State before the first step, usually zeros.
+
+    Returns
+    -------
+    outputs : ndarray of shape (B, T, H)
+        What each query reads from the state after its step.
+    S : ndarray of shape (B, H, K)
+        State after the last step.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, or T is 0.
+
+    See Also
+    --------
+    matrix_state : Adds the value to what is stored.
+    delta_state_attention : The same as a table of all steps at once.
+
+    Examples
+    --------
+    >>> q = k = np.array([[[1.0, 0], [1, 0]]])  # twice the same key
+    >>> v, ones = np.array([[[3.0], [5.0]]]), np.ones((1, 2))
+    >>> outputs, S = delta_state(q, k, v, ones, ones, np.zeros((1, 1, 2)))
+    >>> outputs.ravel()  # a matrix state reads 8 in the end
+    array([3., 5.])
+    """
+    check_matrix_steps(q, k, v, S, a=a, beta=beta)
+    outputs = []
+    for t in range(q.shape[1]):
+        kept = a[:, t, None, None] * S  # (B, H, K)
+        found = kept @ k[:, t, :, None]  # (B, H, K) @ (B, K, 1) -> (B, H, 1)
+        error = v[:, t, :, None] - found  # (B, H, 1)
+        written = beta[:, t, None, None] * error * k[:, t, None, :]
+        S = kept + written  # (B, H, K)
+        outputs.append(S @ q[:, t, :, None])  # (B, H, K) @ (B, K, 1)
+    return np.stack(outputs, axis=1)[..., 0], S  # (B, T, H), (B, H, K)
+
+
+def delta_state_attention(
+    q: Array,
+    k: Array,
+    v: Array,
+    a: Array,
+    beta: Array,
+    S: Array,
+) -> tuple[Array, Array]:
+    r"""Solve for all differences at once, then read as before, :eq:`delta-state-attention`.
+
+    Parameters
+    ----------
+    q, k : ndarray of shape (B, T, K)
+        Queries and keys of the steps; keys have the length 1.
+    v : ndarray of shape (B, T, H)
+        Values: what each step writes.
+    a : ndarray of shape (B, T)
+        Gates: how much of the old state each step keeps, from 0 to 1.
+    beta : ndarray of shape (B, T)
+        How much of the difference each step writes, from 0 to 1.
+    S : ndarray of shape (B, H, K)
+        State before the first step, usually zeros.
+
+    Returns
+    -------
+    outputs : ndarray of shape (B, T, H)
+        What each query reads from the state after its step.
+    S : ndarray of shape (B, H, K)
+        State after the last step.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, or T is 0.
+
+    See Also
+    --------
+    delta_state : The same, one step after the other.
+
+    Examples
+    --------
+    >>> q = k = np.array([[[1.0, 0], [1, 0]]])
+    >>> v, ones = np.array([[[3.0], [5.0]]]), np.ones((1, 2))
+    >>> delta_state_attention(q, k, v, ones, ones, np.zeros((1, 1, 2)))[0].ravel()
+    array([3., 5.])
+    """
+    check_matrix_steps(q, k, v, S, a=a, beta=beta)
+    T = q.shape[1]
+    before = np.tri(T, k=-1, dtype=bool)  # (T, T), True where j < t
+    # (B, T, K) @ (B, K, T): what step t finds of the error of step j
+    found = _products_of_gates(a) * (k @ np.swapaxes(k, 1, 2))
+    table = np.where(before, found * beta[:, None], np.eye(T, dtype=a.dtype))
+    start = a.cumprod(axis=1)[..., None]  # (B, T, 1): left of S
+    missing = v - start * (k @ np.swapaxes(S, 1, 2))  # (B, T, H)
+    error = np.linalg.solve(table, missing)  # (B, T, H)
+    return matrix_state_attention(q, k, beta[..., None] * error, a, S)
+
+
+def delta_state_chunks(
+    q: Array,
+    k: Array,
+    v: Array,
+    a: Array,
+    beta: Array,
+    S: Array,
+    size: int,
+) -> tuple[Array, Array]:
+    r"""Cut the steps into chunks, and carry the state between them, :eq:`delta-state-chunks`.
+
+    Parameters
+    ----------
+    q, k : ndarray of shape (B, T, K)
+        Queries and keys of the steps; keys have the length 1.
+    v : ndarray of shape (B, T, H)
+        Values: what each step writes.
+    a : ndarray of shape (B, T)
+        Gates: how much of the old state each step keeps, from 0 to 1.
+    beta : ndarray of shape (B, T)
+        How much of the difference each step writes, from 0 to 1.
+    S : ndarray of shape (B, H, K)
+        State before the first step, usually zeros.
+    size : int
+        Steps of a chunk; the last one may be shorter.
+
+    Returns
+    -------
+    outputs : ndarray of shape (B, T, H)
+        What each query reads from the state after its step.
+    S : ndarray of shape (B, H, K)
+        State after the last step.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, T is 0, or `size` is below 1.
+
+    Examples
+    --------
+    >>> q = k = np.array([[[1.0, 0], [1, 0]]])
+    >>> v, ones = np.array([[[3.0], [5.0]]]), np.ones((1, 2))
+    >>> delta_state_chunks(q, k, v, ones, ones, np.zeros((1, 1, 2)), 1)[0].ravel()
+    array([3., 5.])
+    """
+    check_matrix_steps(q, k, v, S, a=a, beta=beta)
+    check_at_least(1, size=size)
+    outputs = []
+    for start in range(0, q.shape[1], size):
+        now = slice(start, start + size)  # the steps of the chunk
+        read, S = delta_state_attention(
+            q[:, now], k[:, now], v[:, now], a[:, now], beta[:, now], S
+        )  # (B, size, H), (B, H, K)
+        outputs.append(read)
+    return np.concatenate(outputs, axis=1), S  # (B, T, H), (B, H, K)
+
+
 def pool_states(states: Array, lengths: ArrayLike, how: str = "mean") -> Array:
     r"""Make one vector of the states of a text, whatever its length, :eq:`pool-states`.
 
@@ -1981,6 +2341,147 @@ def linear_recurrence_backward(
     backwards = linear_recurrence(later[:, ::-1], doutputs[:, ::-1], dlast)
     dstates = backwards[:, ::-1]  # (B, T, H)
     return before * dstates, dstates, a[:, 0] * dstates[:, 0]
+
+
+def matrix_state_backward(
+    q: Array,
+    k: Array,
+    v: Array,
+    a: Array,
+    S: Array,
+    doutputs: Array,
+    dlast: Array,
+) -> tuple[Array, ...]:
+    r"""Backward pass of a matrix state, :eq:`matrix-state-backward`.
+
+    Parameters
+    ----------
+    q, k : ndarray of shape (B, T, K)
+        Queries and keys of the steps.
+    v : ndarray of shape (B, T, H)
+        Values: what each step writes.
+    a : ndarray of shape (B, T)
+        Gates: how much of the old state each step keeps, from 0 to 1.
+    S : ndarray of shape (B, H, K)
+        State before the first step, usually zeros.
+    doutputs : ndarray of shape (B, T, H)
+        Gradient with respect to what each query reads.
+    dlast : ndarray of shape (B, H, K)
+        Gradient with respect to the last state; zeros if nothing uses it after the sequence.
+
+    Returns
+    -------
+    dq, dk, dv, da, dS : ndarray
+        Gradients, each of the shape of its argument; `dS` is that of the state before step 1.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit.
+
+    Examples
+    --------
+    >>> q = k = v = np.ones((1, 2, 1))
+    >>> a, S = np.full((1, 2), 0.5), np.zeros((1, 1, 1))
+    >>> doutputs = np.array([[[0.0], [1.0]]])  # the loss is what is read last
+    >>> _, _, dv, _, _ = matrix_state_backward(q, k, v, a, S, doutputs, S)
+    >>> dv.ravel()  # the first value went through a gate of 0.5
+    array([0.5, 1. ])
+    """
+    check_matrix_steps(q, k, v, S, a=a)
+    check_shape("doutputs", doutputs, v.shape)
+    check_shape("dlast", dlast, S.shape)
+    states = [S]  # (B, H, K) each, before step 1 and after every step
+    for t in range(q.shape[1]):
+        now = slice(t, t + 1)  # a single step
+        step = q[:, now], k[:, now], v[:, now], a[:, now]
+        states.append(matrix_state(*step, states[-1])[1])
+    dq, dk, dv, da = map(np.zeros_like, (q, k, v, a))
+    dS = dlast
+    for t in reversed(range(q.shape[1])):
+        # (B, H, 1) * (B, 1, K) -> (B, H, K), and what came from step t + 1
+        dS = doutputs[:, t, :, None] * q[:, t, None, :] + dS
+        dq[:, t] = (doutputs[:, t, None] @ states[t + 1])[:, 0]  # (B, K)
+        dk[:, t] = (v[:, t, None] @ dS)[:, 0]  # (B, 1, H) @ (B, H, K)
+        dv[:, t] = (dS @ k[:, t, :, None])[..., 0]  # (B, H, K) @ (B, K, 1)
+        da[:, t] = (states[t] * dS).sum(axis=(1, 2))  # (B,)
+        dS = a[:, t, None, None] * dS  # (B, H, K)
+    return dq, dk, dv, da, dS
+
+
+def delta_state_backward(
+    q: Array,
+    k: Array,
+    v: Array,
+    a: Array,
+    beta: Array,
+    S: Array,
+    doutputs: Array,
+    dlast: Array,
+) -> tuple[Array, ...]:
+    r"""Backward pass of a matrix state with the delta rule, :eq:`delta-state-backward`.
+
+    Parameters
+    ----------
+    q, k : ndarray of shape (B, T, K)
+        Queries and keys of the steps; keys have the length 1.
+    v : ndarray of shape (B, T, H)
+        Values: what each step writes.
+    a : ndarray of shape (B, T)
+        Gates: how much of the old state each step keeps, from 0 to 1.
+    beta : ndarray of shape (B, T)
+        How much of the difference each step writes, from 0 to 1.
+    S : ndarray of shape (B, H, K)
+        State before the first step, usually zeros.
+    doutputs : ndarray of shape (B, T, H)
+        Gradient with respect to what each query reads.
+    dlast : ndarray of shape (B, H, K)
+        Gradient with respect to the last state; zeros if nothing uses it after the sequence.
+
+    Returns
+    -------
+    dq, dk, dv, da, dbeta, dS : ndarray
+        Gradients, each of the shape of its argument; `dS` is that of the state before step 1.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit.
+
+    Examples
+    --------
+    >>> q = k = np.array([[[1.0, 0], [1, 0]]])  # twice the same key
+    >>> v, ones, S = np.array([[[3.0], [5.0]]]), np.ones((1, 2)), np.zeros((1, 1, 2))
+    >>> doutputs = np.array([[[0.0], [1.0]]])
+    >>> _, _, dv, *_ = delta_state_backward(q, k, v, ones, ones, S, doutputs, S)
+    >>> dv.ravel()  # the first value was overwritten, and gets no blame
+    array([0., 1.])
+    """
+    check_matrix_steps(q, k, v, S, a=a, beta=beta)
+    check_shape("doutputs", doutputs, v.shape)
+    check_shape("dlast", dlast, S.shape)
+    states = [S]  # (B, H, K) each, before step 1 and after every step
+    for t in range(q.shape[1]):
+        now = slice(t, t + 1)  # a single step
+        step = q[:, now], k[:, now], v[:, now], a[:, now], beta[:, now]
+        states.append(delta_state(*step, states[-1])[1])
+    dq, dk, dv, da, dbeta = map(np.zeros_like, (q, k, v, a, beta))
+    dS = dlast
+    for t in reversed(range(q.shape[1])):
+        row, strength = k[:, t, None], beta[:, t, None]  # (B, 1, K), (B, 1)
+        kept = a[:, t, None, None] * states[t]  # (B, H, K)
+        error = v[:, t] - (kept @ k[:, t, :, None])[..., 0]  # (B, H)
+        dS = doutputs[:, t, :, None] * q[:, t, None, :] + dS  # (B, H, K)
+        along = (dS @ k[:, t, :, None])[..., 0]  # (B, H): dS in the direction k
+        dq[:, t] = (doutputs[:, t, None] @ states[t + 1])[:, 0]  # (B, K)
+        dv[:, t] = strength * along  # (B, H)
+        dbeta[:, t] = (error * along).sum(axis=1)  # (B,)
+        through = error[:, None] @ dS - along[:, None] @ kept  # (B, 1, K)
+        dk[:, t] = strength * through[:, 0]
+        dkept = dS - dv[:, t, :, None] * row  # (B, H, K): not along the key
+        da[:, t] = (states[t] * dkept).sum(axis=(1, 2))  # (B,)
+        dS = a[:, t, None, None] * dkept  # (B, H, K)
+    return dq, dk, dv, da, dbeta, dS
 
 
 def loss_floor(vocab_size: int, bound: float = 1.0) -> float:

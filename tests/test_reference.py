@@ -32,6 +32,10 @@ from charseq.reference import (
     ctc_loss,
     decoder_step,
     decoder_step_backward,
+    delta_state,
+    delta_state_attention,
+    delta_state_backward,
+    delta_state_chunks,
     gru_backward,
     gru_forward,
     gru_gates,
@@ -44,6 +48,10 @@ from charseq.reference import (
     lstm_forward,
     lstm_gates,
     lstm_step,
+    matrix_state,
+    matrix_state_attention,
+    matrix_state_backward,
+    matrix_state_chunks,
     multi_head_attention,
     output_layer,
     output_layer_backward,
@@ -831,6 +839,216 @@ def test_parallel_scan_waits_for_a_logarithm_of_the_steps_and_the_loop_for_all(T
     scan = max(waited(part).max() for part in parallel_scan(a, b))
     assert scan == 2 * joins
     assert joins <= 2 * math.log2(T)
+
+
+# --- matrix-state, delta-state, their other forms and their backward passes -------------------
+
+
+class Steps:
+    """Random steps for a matrix state: q, k, v, gates, with the delta rule beta, and a state."""
+
+    def __init__(self, rule, B=2, T=5, K=3, H=2, size=2, seed=0, gates="any"):
+        rng = np.random.default_rng(seed)
+        q, k, v = (rng.normal(size=(B, T, width)) for width in (K, K, H))
+        k /= np.linalg.norm(k, axis=2, keepdims=True)
+        a = rng.uniform(size=(B, T))
+        if gates == "shut":
+            a[rng.random((B, T)) < 0.4] = 0  # steps that erase everything
+        elif gates == "tiny":
+            a **= 300  # products of a few underflow
+        elif gates == "open":
+            a[:] = 1
+        beta = [rng.uniform(size=(B, T))] if rule == "delta" else []
+        self.rule, self.size = rule, size
+        self.arguments = q, k, v, a, *beta, rng.normal(size=(B, H, K))
+        self.upstream = rng.normal(size=(B, T, H)), rng.normal(size=(B, H, K))
+
+    def forms(self):
+        """Return the loop, the table and the chunks as functions of the same arguments."""
+        loop, table, chunks = FORMS[self.rule]
+        return loop, table, lambda *arguments: chunks(*arguments, self.size)
+
+
+FORMS = {
+    "sum": (matrix_state, matrix_state_attention, matrix_state_chunks),
+    "delta": (delta_state, delta_state_attention, delta_state_chunks),
+}
+STATE_BACKWARD = {"sum": matrix_state_backward, "delta": delta_state_backward}
+NEAR = {"rtol": 1e-10, "atol": 1e-10}
+
+
+def steps_of(rule):
+    gates = st.sampled_from(["any", "shut", "tiny", "open"])
+    return st.builds(
+        Steps, st.just(rule), small, st.integers(1, 12), small, small, sizes, seeds, gates
+    )
+
+
+def matrix_states_in_torch(q, k, v, a, *rest):
+    """Read and write a matrix in a loop over torch tensors; the last argument is the state."""
+    *beta, S = rest
+    read = []
+    for t in range(q.shape[1]):
+        S = a[:, t, None, None] * S
+        change = v[:, t]
+        if beta:
+            found = torch.einsum("bhk,bk->bh", S, k[:, t])
+            change = beta[0][:, t, None] * (change - found)
+        S = S + torch.einsum("bh,bk->bhk", change, k[:, t])
+        read.append(torch.einsum("bhk,bk->bh", S, q[:, t]))
+    return torch.stack(read, 1), S
+
+
+def check_forms(case):
+    expected = matrix_states_in_torch(*map(as_torch, case.arguments))
+    for form in case.forms():
+        assert_close(form(*case.arguments), expected, NEAR)
+
+
+@settings(max_examples=200)
+@given(case=steps_of("sum"))
+def test_matrix_state_matches_torch_by_steps_by_chunks_and_as_a_table(case):
+    check_forms(case)
+
+
+@settings(max_examples=200)
+@given(case=steps_of("delta"))
+def test_delta_state_matches_torch_by_steps_by_chunks_and_as_a_table(case):
+    check_forms(case)
+
+
+@given(T=sizes, K=small, H=small, seed=seeds)
+def test_matrix_state_attention_is_masked_attention_without_its_softmax(T, K, H, seed):
+    q, k, v = normal(seed, 1, T, K), normal(seed + 1, 1, T, K), normal(seed + 2, 1, T, H)
+    read, S = matrix_state_attention(q, k, v, np.ones((1, T)), np.zeros((1, H, K)))
+    np.testing.assert_allclose(read[0], np.tril(q[0] @ k[0].T) @ v[0], **NEAR)
+    np.testing.assert_allclose(S[0], v[0].T @ k[0], **NEAR)
+
+
+@pytest.mark.parametrize("rule", FORMS)
+def test_matrix_state_chunks_of_every_size_give_the_same(rule):
+    case = Steps(rule, T=7)
+    expected = matrix_states_in_torch(*map(as_torch, case.arguments))
+    for case.size in range(1, 10):
+        assert_close(case.forms()[2](*case.arguments), expected, NEAR)
+
+
+@given(K=small, seed=seeds)
+def test_delta_state_chunks_and_loop_read_the_latest_value_of_a_key(K, seed):
+    rng = np.random.default_rng(seed)
+    k = np.eye(K)[rng.integers(0, K, (1, 12))]  # keys at right angles, written more than once
+    v, ones = rng.normal(size=(1, 12, 2)), np.ones((1, 12))
+    S = np.zeros((1, 2, K))
+    for read, _ in (
+        delta_state(k, k, v, ones, ones, S),
+        delta_state_chunks(k, k, v, ones, ones, S, 5),
+    ):
+        np.testing.assert_allclose(read, v, **EXACT)
+
+
+@given(K=small, H=small, seed=seeds)
+def test_delta_state_is_a_step_of_gradient_descent(K, H, seed):
+    q, k, v, a, beta, S = Steps("delta", 1, 1, K, H, seed=seed).arguments
+    kept = leaf(a[0, 0] * S[0])
+    loss = ((kept @ as_torch(k[0, 0]) - as_torch(v[0, 0])) ** 2).sum() / 2
+    loss.backward()
+    expected = kept - beta[0, 0] * kept.grad
+    assert_close(delta_state(q, k, v, a, beta, S)[1][0], expected.detach())
+
+
+def test_delta_state_attention_and_the_sum_survive_a_thousand_shut_or_tiny_gates():
+    for rule in FORMS:
+        for gates in ("shut", "tiny"):
+            case = Steps(rule, B=1, T=1000, size=64, gates=gates)
+            results = [form(*case.arguments) for form in case.forms()]
+            assert all(np.isfinite(part).all() for part in flatten(results))
+            for result in results[1:]:
+                assert_close(result, results[0], NEAR)
+
+
+def complex_slopes(function, arguments, upstream):
+    """Return the gradient of a weighted sum of results; the function runs on complex numbers.
+
+    Each number of each argument gets a tiny imaginary part in a batch of its own.
+    """
+    size, slopes = 1e-200, [np.zeros_like(part) for part in arguments]
+    for b in range(len(arguments[0])):
+        row = [part[b] for part in arguments]
+        flat = np.concatenate([part.ravel() for part in row])
+        moved = flat + 1j * size * np.eye(flat.size)  # a batch of as many as there are numbers
+        cuts = np.cumsum([part.size for part in row])[:-1]
+        parts = np.split(moved, cuts, axis=1)
+        results = function(
+            *(new.reshape(-1, *part.shape) for new, part in zip(parts, row, strict=True))
+        )
+        loss = sum(
+            (result * up[b]).reshape(flat.size, -1).sum(axis=1)
+            for result, up in zip(results, upstream, strict=True)
+        )
+        found = np.split(loss.imag / size, cuts)
+        for slope, new in zip(slopes, found, strict=True):
+            slope[b] = new.reshape(slope[b].shape)
+    return slopes
+
+
+def check_gradients(case):
+    gradients = STATE_BACKWARD[case.rule](*case.arguments, *case.upstream)
+    leaves = list(map(leaf, case.arguments))
+    loss = weighted_sum(matrix_states_in_torch(*leaves), case.upstream)
+    expected = torch.autograd.grad(loss, leaves, allow_unused=True)
+    assert_close(gradients, expected, NEAR)
+    for form in case.forms():
+        assert_close(complex_slopes(form, case.arguments, case.upstream), gradients, NEAR)
+
+
+@pytest.mark.slow
+@settings(max_examples=200)
+@given(case=steps_of("sum"))
+def test_matrix_state_backward_matches_autograd_and_the_slopes_of_all_three_forms(case):
+    check_gradients(case)
+
+
+@pytest.mark.slow
+@settings(max_examples=200)
+@given(case=steps_of("delta"))
+def test_delta_state_backward_matches_autograd_and_the_slopes_of_all_three_forms(case):
+    check_gradients(case)
+
+
+@pytest.mark.parametrize("rule", FORMS)
+def test_matrix_state_functions_keep_float32_and_their_arguments(rule):
+    case = Steps(rule)
+    for form in case.forms():
+        assert_keeps(form, case.arguments, np.float32)
+    assert_keeps(STATE_BACKWARD[rule], (*case.arguments, *case.upstream), np.float32)
+
+
+@pytest.mark.parametrize("rule", FORMS)
+def test_matrix_state_functions_name_what_has_the_wrong_shape(rule):
+    case = Steps(rule)
+    for place, bad, message in (
+        (0, lambda q: q[0], r"^q must have shape \(B, T, K\), got \(5, 3\)"),
+        (1, lambda k: k[:, :4], r"^k must have shape \(2, 5, 3\), got \(2, 4, 3\)"),
+        (2, lambda v: v[:1], r"^v must have shape \(2, 5, H\), got \(1, 5, 2\)"),
+        (3, lambda a: a[..., None], r"^a must have shape \(2, 5\), got \(2, 5, 1\)"),
+        (-2, lambda last: last[:, 0], r"^(a|beta) must have shape \(2, 5\), got \(2,\)"),
+        (-1, lambda S: S[:, 0], r"^S must have shape \(2, 2, 3\), got \(2, 3\)"),
+    ):
+        wrong = list(case.arguments)
+        wrong[place] = bad(wrong[place])
+        for form in (*case.forms(), lambda *a: STATE_BACKWARD[rule](*a, *case.upstream)):
+            with pytest.raises(ValueError, match=message):
+                form(*wrong)
+    empty = [part[:, :0] for part in case.arguments[:-1]]
+    with pytest.raises(ValueError, match=r"^q has no time steps"):
+        FORMS[rule][0](*empty, case.arguments[-1])
+    with pytest.raises(ValueError, match=r"^size must be at least 1, got 0"):
+        FORMS[rule][2](*case.arguments, 0)
+    doutputs, dlast = case.upstream
+    with pytest.raises(ValueError, match=r"^doutputs must have shape \(2, 5, 2\), got \(2, 2\)"):
+        STATE_BACKWARD[rule](*case.arguments, doutputs[:, 0], dlast)
+    with pytest.raises(ValueError, match=r"^dlast must have shape \(2, 2, 3\), got \(1, 2, 3\)"):
+        STATE_BACKWARD[rule](*case.arguments, doutputs, dlast[:1])
 
 
 # --- output-layer, softmax, cross-entropy -----------------------------------------------------
