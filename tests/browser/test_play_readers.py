@@ -1,10 +1,12 @@
-"""Four readers of one line, in the browser: their answers and bars are what PyTorch computes."""
+"""Five readers of one line, in the browser: their answers and bars are what PyTorch computes."""
+
+import re
 
 import numpy as np
 import pytest
 from accessible import problems_in_each_look
 from test_pages import quiet  # noqa: F401 - a fixture
-from test_readers import by_torch, network, trained  # noqa: F401 - a fixture
+from test_readers import by_loop, by_torch, network, trained  # noqa: F401 - a fixture
 
 import readers
 
@@ -16,8 +18,16 @@ SEEN = """() => ({
     rows: [...document.querySelectorAll(".play-readers tbody tr")].map(row =>
         [...row.children].map(cell => cell.textContent)),
     wrong: [...document.querySelectorAll(".play-readers .play-wrong-answer")].length,
-    square: document.querySelector(".play-readers-square")?.width,
+    squares: [...document.querySelectorAll(".play-readers-square")].map(({width}) => width),
+    said: document.querySelector(".play-readers .play-readout").textContent,
 })"""
+COLORS = """count => { // of the cells of the matrix, row by row: how red, green and blue
+    const canvas = [...document.querySelectorAll(".play-readers-square")].at(-1);
+    const side = canvas.width / count, pen = canvas.getContext("2d");
+    return Array.from({length: count * count}, (_, k) => [
+        ...pen.getImageData(side * (k % count) + 1, side * Math.floor(k / count) + 1, 1, 1).data,
+    ].slice(0, 3));
+}"""
 ROOM = 44  # of the bars, in pixels
 
 
@@ -51,27 +61,62 @@ def assert_shows(page, trained, names):
 
 
 def test_readers_answer_as_in_torch_and_attention_does_not_wait(opened, trained):
-    page, names = opened("after-rnns"), ["RNN", "GRU", "LSTM", "attention"]
+    page, names = opened("after-rnns"), ["RNN", "GRU", "LSTM", "attention", "matrix"]
     seen = assert_shows(page, trained, names)
     T = len(seen["letters"])
-    assert [row[2] for row in seen["rows"]] == [f"{T - 1} of {T - 1}"] * 3 + ["0"]
-    assert [row[4] for row in seen["rows"]] == ["0", "0", "0", f"{T * (T + 1) // 2}"]
+    waits = f"{T - 1} of {T - 1}"
+    assert [row[2] for row in seen["rows"]] == [waits, waits, waits, "0", waits]
+    assert [row[3] for row in seen["rows"]] == ["16", "16", "32", f"{2 * 16 * T:,}", "256"]
+    assert [row[4] for row in seen["rows"]] == ["0", "0", "0", f"{T * (T + 1) // 2}", "0"]
     page.locator(".play-readers .play-input rect").nth(T - 3).click(force=True)
     seen = assert_shows(page, trained, names)
     assert seen["letters"][T - 3].isupper()
     page.get_by_role("slider", name="Length of the line").fill("12")
     seen = assert_shows(page, trained, names)
     assert len(seen["letters"]) == 12
-    assert seen["square"] == 12 * 12
+    assert seen["squares"] == [12 * 12, 12 * 16]
     page.get_by_role("slider", name="letters read").press("Home")
     page.get_by_role("button", name="Step").press("Enter")
     seen = page.evaluate(SEEN)
-    assert [row[1][0] for row in seen["rows"][:3]] == ["…"] * 3
-    assert seen["rows"][3][1][0] in readers.read_record()["chars"]
+    attention = seen["rows"].pop(3)
+    assert [row[1][0] for row in seen["rows"]] == ["…"] * 4
+    assert attention[1][0] in readers.read_record()["chars"]
+    assert "The matrix need not" in seen["said"]
     assert problems_in_each_look(page, ".play", whole=["light, 320 px"]) == []
+
+
+def test_the_matrix_has_a_color_for_each_sign(opened, trained):
+    page, record = opened("after-rnns"), readers.read_record()
+    ids = [record["chars"].index(letter) for letter in page.evaluate(SEEN)["letters"]]
+    *_, (state, _) = by_loop(trained, record, ids)
+    most = max(abs(matrix).max() for matrix, _ in by_loop(trained, record, ids))
+    strong = (abs(state) > 0.1 * most).ravel()
+    assert strong.sum() > 50
+    red, _, blue = np.transpose(page.evaluate(COLORS, trained.H)).astype(int)
+    assert ((red > blue) == (state.ravel() > 0))[strong].all()
+
+
+def test_two_letters_change_places_and_attention_does_not_notice(opened, trained):
+    page, names = opened("after-rnns"), ["RNN", "GRU", "LSTM", "attention", "matrix"]
+    page.locator(".play-readers .play-input rect").nth(5).click(force=True)
+    for _ in range(4):
+        before = assert_shows(page, trained, names)
+        page.get_by_role("button", name="Swap two letters").click()
+        after = assert_shows(page, trained, names)
+        numbers = re.match(r"Letters (\d+) and (\d+) are swapped", after["said"]).groups()
+        i, j = (int(one) - 1 for one in numbers)
+        letters = [*before["letters"]]
+        assert letters[i] != letters[j]
+        letters[i], letters[j] = letters[j], letters[i]
+        assert "".join(letters) == after["letters"]
+        assert "attention 0," in after["said"]
+        ends = [[bars[-1] for bars in seen["bars"]] for seen in (before, after)]
+        assert abs(ends[0][3] - ends[1][3]) < 1e-9
+    page.locator(".play-readers .play-input rect").nth(0).click(force=True)
+    assert_shows(page, trained, names)  # there is one capital
 
 
 def test_chapter_9_shows_the_three_cells(opened, trained):
     page = opened("gates")
     page.get_by_role("button", name="Other letters").click()
-    assert assert_shows(page, trained, ["RNN", "GRU", "LSTM"])["square"] is None
+    assert assert_shows(page, trained, ["RNN", "GRU", "LSTM"])["squares"] == []
