@@ -23,10 +23,12 @@ SEEN = """() => ({
 })"""
 COLORS = """count => { // of the cells of the matrix, row by row: how red, green and blue
     const canvas = [...document.querySelectorAll(".play-readers-square")].at(-1);
-    const side = canvas.width / count, pen = canvas.getContext("2d");
-    return Array.from({length: count * count}, (_, k) => [
-        ...pen.getImageData(side * (k % count) + 1, side * Math.floor(k / count) + 1, 1, 1).data,
-    ].slice(0, 3));
+    const {width} = canvas, side = width / count;
+    const {data} = canvas.getContext("2d").getImageData(0, 0, width, width);
+    return Array.from({length: count * count}, (_, k) => {
+        const [x, y] = [side * (k % count) + 1, side * Math.floor(k / count) + 1];
+        return [...data.subarray(4 * (y * width + x), 4 * (y * width + x) + 3)];
+    });
 }"""
 ROOM = 44  # of the bars, in pixels
 
