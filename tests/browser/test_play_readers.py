@@ -114,8 +114,12 @@ def test_two_letters_change_places_and_attention_does_not_notice(opened, trained
         assert "attention 0," in after["said"]
         ends = [[bars[-1] for bars in seen["bars"]] for seen in (before, after)]
         assert abs(ends[0][3] - ends[1][3]) < 1e-9
-    page.locator(".play-readers .play-input rect").nth(0).click(force=True)
-    assert_shows(page, trained, names)  # there is one capital
+    page.get_by_role("slider", name="Length of the line").fill("3")
+    page.locator(".play-readers .play-input rect").nth(1).click(force=True)
+    page.get_by_role("button", name="Swap two letters").click()
+    assert page.evaluate(SEEN)["letters"][0].isupper()  # no other pair is there
+    page.locator(".play-readers .play-input rect").nth(1).click(force=True)
+    assert_shows(page, trained, names)  # one capital, not two
 
 
 def test_chapter_9_shows_the_three_cells(opened, trained):
