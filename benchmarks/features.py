@@ -21,6 +21,7 @@ import argparse
 import base64
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -238,7 +239,7 @@ def without(net, ids, sparse, feature, unit):
         np.zeros(H), sparse.decoder[feature].numpy(), other / np.linalg.norm(other), np.zeros(H)
     ])  # fmt: skip
     state, bits, on = net.start(4), [], []
-    for now, following in zip(ids[:-1], ids[1:], strict=True):
+    for now, following in pairwise(ids):
         _, state = net.step([now] * 4, state)
         h = state[-1]
         scores = np.maximum((h - mean) @ encoder.T + offsets, 0)
