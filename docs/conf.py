@@ -156,7 +156,7 @@ numpydoc_xref_ignore = {
     "color",
     "iterator",
     "gH",
-    *"BTSVEHLDK",
+    *"BTSVEHLDKF",
 }
 numpydoc_xref_aliases = {name: f"charseq.{name}" for name in charseq.__all__} | {
     "RunFolderError": "charseq.checkpoint.RunFolderError",
