@@ -148,13 +148,13 @@ def test_the_network_that_is_shown_is_the_middle_one(record):
         assert totals[kept["shown"]] == np.median(totals)
 
 
-@pytest.mark.parametrize("page", ["after-rnns", "gates"])
+@pytest.mark.parametrize("page", ["attention", "gates"])
 def test_the_page_counts_the_seeds_that_are_right(record, page):
     text = (ROOT / "docs" / "learn" / f"{page}.md").read_text("utf-8")
     heads = re.search(r"^\| letters after the capital \|(.*)\|$", text, re.M)[1]
     assert [int(head) for head in heads.split("|")] == record["back"]
     rows = re.findall(r"^\| (RNN|GRU|LSTM|attention|matrix) \|((?: \d+ \|){6})$", text, re.M)
-    assert len(rows) == (5 if page == "after-rnns" else 3)
+    assert len(rows) == (5 if page == "attention" else 3)
     for name, counts in rows:
         right = np.array(record["networks"][name]["right"]) >= RIGHT  # (seed, distance)
         assert [int(count) for count in counts.split("|")[:-1]] == right.sum(axis=0).tolist()

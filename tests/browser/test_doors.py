@@ -122,7 +122,7 @@ def test_a_chapter_shows_its_place_and_what_it_builds_on(visit):
 
 
 def test_the_menu_shows_the_entry_of_the_page_however_far_down_it_is(visit):
-    page = visit("learn/after-rnns.html", height=600)
+    page = visit("learn/which-network.html", height=600)
     entry = page.locator(".sidebar-tree .current-page > a")
     expect(entry).to_be_in_viewport()
     assert page.evaluate("scrollY") == 0

@@ -910,7 +910,7 @@ def test_without_scripts_a_table_stands_in_the_parts_place(browser, site, name, 
         "learn/translate",
         "learn/seeds",
         "learn/use-it",
-        "learn/after-rnns",
+        "learn/attention",
         "learn/tag",
     ],
 )

@@ -63,7 +63,7 @@ def assert_shows(page, trained, names):
 
 
 def test_readers_answer_as_in_torch_and_attention_does_not_wait(opened, trained):
-    page, names = opened("after-rnns"), ["RNN", "GRU", "LSTM", "attention", "matrix"]
+    page, names = opened("attention"), ["RNN", "GRU", "LSTM", "attention", "matrix"]
     seen = assert_shows(page, trained, names)
     T = len(seen["letters"])
     waits = f"{T - 1} of {T - 1}"
@@ -88,7 +88,7 @@ def test_readers_answer_as_in_torch_and_attention_does_not_wait(opened, trained)
 
 
 def test_the_matrix_has_a_color_for_each_sign(opened, trained):
-    page, record = opened("after-rnns"), readers.read_record()
+    page, record = opened("attention"), readers.read_record()
     ids = [record["chars"].index(letter) for letter in page.evaluate(SEEN)["letters"]]
     *_, (state, _) = by_loop(trained, record, ids)
     most = max(abs(matrix).max() for matrix, _ in by_loop(trained, record, ids))
@@ -99,7 +99,7 @@ def test_the_matrix_has_a_color_for_each_sign(opened, trained):
 
 
 def test_two_letters_change_places_and_attention_does_not_notice(opened, trained):
-    page, names = opened("after-rnns"), ["RNN", "GRU", "LSTM", "attention", "matrix"]
+    page, names = opened("attention"), ["RNN", "GRU", "LSTM", "attention", "matrix"]
     page.locator(".play-readers .play-input rect").nth(5).click(force=True)
     for _ in range(4):
         before = assert_shows(page, trained, names)
