@@ -20,7 +20,7 @@ ORDER = (
     *("rnn_from_scratch", "gru_from_scratch", "lstm_from_scratch"),
     *("loss_floor", "context_needed", "add_head", "seed_distribution"),
     *("gradient_flow", "memory_length", "attention_cost", "two_heads"),
-    *("linear_recurrence", "delta_rule"),
+    *("linear_recurrence", "delta_rule", "larger_matrix"),
     *("batch_scramble", "detach_graph", "baselines", "temperature", "embeddings"),
     *("compression", "scaling", "real_text", "mistakes", "states_over_text"),
     *("unit_ranking", "packing", "where_to_pool", "answer_later", "mask_attention", "beam_misses"),
