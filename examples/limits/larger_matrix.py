@@ -1,12 +1,11 @@
 r"""
-How many pairs does a matrix hold?
-==================================
+How much more does a larger matrix hold?
+========================================
 
 A matrix of :math:`K` rows and columns keeps pairs of a key and a value: it
-adds the product of each pair, and is read by a key. Keys that are not at
-right angles find a part of what others have brought, so somewhere it is
-full. Does a matrix with twice as many rows and columns, four times as many
-numbers, hold four times as many pairs?
+adds the product of each pair, and is read by a key. Does a matrix with
+twice as many rows and columns, four times as many numbers, hold twice as
+many pairs, or four times as many?
 
 Nothing is trained. Keys and values are directions at random, and a reading
 is answered by the value that it is most similar to.
