@@ -31,6 +31,8 @@ READERS = (
 SEEDS, TUNING_SEED = range(5), 100
 RATES = (0.003, 0.01)
 UPDATES, TUNING_UPDATES, ROWS = 2500, 800, 32
+QUICK = (1000, 300)  # updates of the readers that learn at once: matrices and attention
+BY_HAND = {"rnn": 0.003, "gru": 0.003, "minimal gru": 0.01}  # short runs show nothing of them
 
 KEEPERS = {  # reader: (kind, layers)
     "rnn": ("rnn", 1),
@@ -170,7 +172,7 @@ def recalled(net, pairs, twice, rows=200):
     return float((net(shown, values, asked).argmax(dim=2) == answers).double().mean())
 
 
-def recall_record(kind, seed, rate, updates=UPDATES):
+def recall_record(kind, seed, rate, updates):
     start = time.process_time()
     net = train_recall(kind, seed, rate, updates)
     record = {"reader": kind, "seed": seed, "rate": rate}
@@ -182,10 +184,12 @@ def recall_record(kind, seed, rate, updates=UPDATES):
     return record
 
 
-def tuned(make, kind, updates):
+def tuned(make, kind, updates, shorter):
     """Return a shorter run of one more seed for each rate, and a run for each seed."""
-    tries = [make(kind, TUNING_SEED, rate, updates) for rate in RATES]
-    return tries, [make(kind, seed, better(tries)["rate"]) for seed in SEEDS]
+    rates = [] if kind in BY_HAND else RATES
+    tries = [make(kind, TUNING_SEED, rate, shorter) for rate in rates]
+    rate = better(tries)["rate"] if tries else BY_HAND[kind]
+    return tries, [make(kind, seed, rate, updates) for seed in SEEDS]
 
 
 def better(tries):
@@ -292,7 +296,7 @@ def kept(net, task, length, rows=200):
     return float((net(x).argmax(dim=2) == y)[:, -LAST:].double().mean())
 
 
-def mirror_record(name_and_task, seed, rate, updates=MIRROR_UPDATES):
+def mirror_record(name_and_task, seed, rate, updates):
     name, task = name_and_task
     start = time.process_time()
     net = train_keeper(*KEEPERS[name], task, seed, rate, updates)
@@ -374,12 +378,13 @@ def step_record(kept, T, rounds=9):
 
 def recalls():
     for kind in READERS:
-        yield tuned(recall_record, kind, TUNING_UPDATES)
+        updates = QUICK if READERS.index(kind) > 3 else (UPDATES, TUNING_UPDATES)
+        yield tuned(recall_record, kind, *updates)
 
 
 def mirrors():
     for name_and_task in product(KEEPERS, TASKS):
-        yield tuned(mirror_record, name_and_task, MIRROR_TUNING)
+        yield tuned(mirror_record, name_and_task, MIRROR_UPDATES, MIRROR_TUNING)
 
 
 def steps():
