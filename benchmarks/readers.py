@@ -1,8 +1,8 @@
 """Train the five readers of the part `readers`, and record them: docs/_ext/live/readers.json.
 
 A line has small letters and, somewhere among them, a capital; after its last letter the reader says
-which capital it was. `python benchmarks/readers.py` takes three minutes. With names of kinds, it
-trains only these, and leaves the others as they are recorded: `python benchmarks/readers.py matrix`.
+which capital it was. `python benchmarks/readers.py` takes three minutes. With names of kinds,
+it trains only these, and leaves the others as they are: `python benchmarks/readers.py matrix`.
 """
 
 import argparse
@@ -65,7 +65,8 @@ class MatrixState(nn.Module):
         keys, values = normalize(self.key(x), dim=-1), self.value(x)  # (B, T, H)
         keep, write = self.gates(x).sigmoid()[..., None].unbind(dim=2)  # (B, T, 1)
         state = x.new_zeros(len(x), values.shape[-1], keys.shape[-1])  # (B, H, H)
-        for a, beta, k, v in zip(*(part.unbind(dim=1) for part in (keep, write, keys, values))):
+        steps = [part.unbind(dim=1) for part in (keep, write, keys, values)]
+        for a, beta, k, v in zip(*steps, strict=True):
             state = a[:, None] * state
             found = (state @ k[:, :, None])[:, :, 0]  # under this key: (B, H)
             state = state + (beta * (v - found))[:, :, None] * k[:, None]

@@ -82,7 +82,7 @@ promised = np.array(
     ]
 )
 print("pairs     sum  formula   delta  formula")
-for N, ours, theirs in zip(counts, measured, promised):
+for N, ours, theirs in zip(counts, measured, promised, strict=False):
     print(
         f"{N:5} {ours[0]:7.3f}  {theirs[0]:7.3f} "
         f"{ours[1]:7.3f}  {theirs[1]:7.3f}"
@@ -101,7 +101,7 @@ ax.set(xlabel=f"pairs stored in {K} columns", ylabel="mean squared error")
 ax.spines[["top", "right"]].set_visible(False)
 fig.set_label(
     "Mean squared error of all stored pairs against their number, 1 to 64. "
-    "The sum rises in a straight line, passes 1 at 17 pairs and ends near 4. "
+    "The sum is a straight line that passes 1 at 17 pairs and ends near 4. "
     "The delta rule rises more slowly and bends below 2. Dots lie on lines."
 )
 
@@ -113,7 +113,9 @@ fig.set_label(
 # better than nobody, and the last one without error.
 
 assert np.allclose(measured, promised, rtol=0.1, atol=1e-12)
-assert promised[counts == 16, 0] < 1 and of_the_sum(17)[0] == 1
+assert promised[counts == 16, 0] < 1
+assert of_the_sum(17)[0] == 1
 assert promised[:, 1].max() < 2
 assert errors[64][1][0] < 1e-12
-assert (errors[64][1][:10] < 1).all() and (errors[64][1][14:] > 1).all()
+assert (errors[64][1][:10] < 1).all()
+assert (errors[64][1][14:] > 1).all()
