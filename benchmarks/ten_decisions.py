@@ -87,7 +87,9 @@ def train(settings: dict[str, Any], seed: int) -> tuple[CharRNN, dict[str, Any]]
     model = CharRNN(len(vocab), **of_model, embedding_size=32, seed=seed, fast=True)
     every = max(1, settings["steps"] // 8)
     start = time.process_time()
-    run = Run(model, vocab, Settings(**of_training, evaluate_every=every, seed=seed))
+    run = Run(
+        model, vocab, Settings(**of_training, evaluate_every=every, evaluate_on="all", seed=seed)
+    )
     for _ in language_model_steps(run, learned, held_back):
         pass
     return model, {

@@ -257,7 +257,8 @@ def _load_run(path: Path) -> tuple["Run", History]:
     model, step = _read_model(path / "weights.safetensors", config)
     _check_vocab(path, vocab, model.vocab_size)
     try:
-        settings = Settings(**config["settings"])
+        # Before there were samples, a run measured on all of its held-back text.
+        settings = Settings(**{"evaluate_on": "all", **config["settings"]})
     except (TypeError, ValueError) as error:
         raise RunFolderError(f"{path / 'config.json'} is damaged: {error}") from None
     if not (state := path / f"state-{step}.safetensors").exists() and is_float16(path):

@@ -66,6 +66,12 @@ def train(
     clip_norm: Annotated[float, typer.Option(help="Largest gradient norm; 0 for no limit.")] = 1.0,
     valid: Annotated[float, typer.Option(help="Share of the text held back to measure on.")] = 0.1,
     evaluate_every: Annotated[int, typer.Option(help="Updates between measurements.")] = 100,
+    evaluate_on: Annotated[
+        str,
+        typer.Option(
+            help="Characters to measure on; all, or sample: so many that it takes little time."
+        ),
+    ] = "sample",
     patience: Annotated[
         int, typer.Option(help="Stop after so many measurements without a new best; 0 for never.")
     ] = 0,
@@ -97,6 +103,7 @@ def train(
         warmup=warmup,
         clip_norm=clip_norm or None,
         evaluate_every=evaluate_every,
+        evaluate_on=int(evaluate_on) if evaluate_on.isdecimal() else evaluate_on,
         patience=patience or None,
         seed=seed,
     )
@@ -230,7 +237,16 @@ def shrink(
 @app.command("eval")
 def evaluate_(
     run: RunFolder,
-    text: Text,
+    text: Annotated[
+        str | None,
+        typer.Argument(
+            help="A text file, or a text such as pride-test; else what the run has held back.",
+            show_default=False,
+        ),
+    ] = None,
+    rows: Annotated[
+        int, typer.Option(help="Pieces that the text is cut into: faster, with nearly that result.")
+    ] = 1,
     encoding: Annotated[str, typer.Option(help="Encoding of the text file.")] = "utf-8",
     last: Annotated[bool, typer.Option("--last", help="Use the latest weights.")] = False,
     as_json: Json = False,
@@ -240,12 +256,17 @@ def evaluate_(
     from charseq.corpus import Corpus
     from charseq.language_model import evaluate
     from charseq.texts import load_text
+    from charseq.trainer import WARM_UP, load_held_back, measuring_bar
 
     model, vocab = load_model(run, best=not last)
-    characters = load_text(text, encoding)
-    _check_known("the text", characters, vocab)
-    corpus = Corpus.from_text(characters, vocab)
-    loss = evaluate(model, corpus)
+    if text is None:
+        corpus = load_held_back(run)
+    else:
+        characters = load_text(text, encoding)
+        _check_known("the text", characters, vocab)
+        corpus = Corpus.from_text(characters, vocab)
+    with measuring_bar() as watch:
+        loss = evaluate(model, corpus, batch_size=rows, warm_up=WARM_UP, watch=watch)
     results = {
         "characters": len(corpus),
         "loss": loss,

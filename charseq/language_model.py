@@ -1,8 +1,8 @@
 """Training a language model on a corpus by truncated backpropagation through time."""
 
 import math
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -31,6 +31,15 @@ from charseq.vocab import Vocabulary
 __all__ = ["Run", "Settings", "evaluate", "language_model_steps", "learning_rate"]
 
 OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+
+# What a measurement costs is judged by counts, not by a clock, so that it is the same on each
+# machine: to read a character takes less than half of the time that it takes to learn from one.
+TRAINED_PER_MEASURED = 10
+LEAST_SAMPLE = 10_000  # with fewer characters, chance would decide which weights are the best
+PIECES = 16  # read side by side
+WARM_UP = 256  # characters that each piece of a sample reads first, without being measured
+
+Watch = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,11 @@ class Settings:
         Shorten gradients to this norm if they are longer. None leaves them as they are.
     evaluate_every : int, default=100
         Training steps from one measurement on the held-back text to the next; 0 for none.
+    evaluate_on : {"sample", "all"} or int, default="sample"
+        How much of the held-back text a measurement reads. With "sample", a tenth of the characters
+        that are learned from between two measurements, but at least 10,000, which takes less than
+        a twentieth of the time; a shorter held-back text is read whole. A number of characters is
+        at most read. The sample is drawn from the seed, and is the same each time.
     patience : int or None, default=None
         Stop after this many measurements in a row without a new best loss. None never stops early.
     seed : int, default=0
@@ -93,6 +107,7 @@ class Settings:
     warmup: int = 0
     clip_norm: float | None = 1.0
     evaluate_every: int = 100
+    evaluate_on: str | int = "sample"
     patience: int | None = None
     seed: int = 0
 
@@ -119,6 +134,13 @@ class Settings:
         }
         for name, allowed in choices.items():
             check_choice(name, getattr(self, name), allowed)
+        if self.evaluate_on not in ("sample", "all"):
+            number = self.evaluate_on
+            if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+                raise ValueError(
+                    "evaluate_on must be 'sample', 'all' or a number of characters of at least 1, "
+                    f"got {number!r}"
+                )
         if not (self.lr > 0 and math.isfinite(self.lr)):
             raise ValueError(f"lr must be positive and finite, got {self.lr}")
         if not 0 <= self.momentum < 1:
@@ -226,7 +248,7 @@ class Run:
 
 
 def language_model_steps(
-    run: Run, train: Corpus, valid: Corpus | None = None
+    run: Run, train: Corpus, valid: Corpus | None = None, *, watch: Watch | None = None
 ) -> Iterator[UpdateRecord]:
     r"""Train by truncated backpropagation through time, and yield one record per update.
 
@@ -247,6 +269,9 @@ def language_model_steps(
         The text to learn from.
     valid : Corpus, optional
         The text to measure on, every ``settings.evaluate_every`` training steps and after the last.
+        If it is long, each measurement reads the same sample of it, see ``settings.evaluate_on``.
+    watch : callable, optional
+        Called during each measurement with the number of characters read and the number to read.
 
     Yields
     ------
@@ -283,10 +308,12 @@ def language_model_steps(
     if valid is not None and len(valid) < 2:
         raise ValueError(f"the held-back text needs at least 2 characters, got {len(valid)}")
     check_enough_rows(run.settings.batch_size)
-    return _language_model_steps(run, train, valid)
+    return _language_model_steps(run, train, valid, watch)
 
 
-def _language_model_steps(run: Run, train: Corpus, valid: Corpus | None) -> Iterator[UpdateRecord]:
+def _language_model_steps(
+    run: Run, train: Corpus, valid: Corpus | None, watch: Watch | None
+) -> Iterator[UpdateRecord]:
     settings, model, optimizer = run.settings, run.model, run.optimizer
     assert optimizer is not None
     parameters = list(model.parameters())
@@ -313,14 +340,93 @@ def _language_model_steps(run: Run, train: Corpus, valid: Corpus | None) -> Iter
         run.step, run.hidden = step, map_state(Tensor.detach, state)
         every = settings.evaluate_every
         if valid is not None and every and (step % every == 0 or step == settings.steps):
-            valid_loss = from_rank_0(partial(evaluate, model, valid))
+            valid_loss = from_rank_0(partial(measure, model, valid, settings, watch=watch))
             run.since_best = 0 if valid_loss < run.best_loss else run.since_best + 1
             run.best_loss = min(run.best_loss, valid_loss)
             record = replace(record, valid_loss=valid_loss)
         yield record
 
 
-def evaluate(model: CharRNN, corpus: Corpus, *, batch_size: int = 16, length: int = 256) -> float:
+def sample_size(settings: Settings, characters: int) -> int:
+    """Return how many of a held-back text's characters each measurement of a run predicts.
+
+    Parameters
+    ----------
+    settings : Settings
+        Its `evaluate_on` is used; for a "sample", also the size of a batch and the number of
+        training steps between two measurements.
+    characters : int
+        The number of characters of the held-back text.
+
+    Returns
+    -------
+    int
+        All but the first, or else a multiple of 16.
+
+    Examples
+    --------
+    >>> from charseq import Settings
+    >>> from charseq.language_model import sample_size
+    >>> sample_size(Settings(), 8_000), sample_size(Settings(), 10_000_000)
+    (7999, 20480)
+    """
+    predictions = characters - 1
+    if settings.evaluate_on == "all":
+        return predictions
+    if isinstance(settings.evaluate_on, int):
+        wanted = settings.evaluate_on
+    else:
+        steps = settings.evaluate_every or settings.steps
+        learned = min(steps, settings.steps) * settings.batch_size * settings.length
+        wanted = max(LEAST_SAMPLE, learned // TRAINED_PER_MEASURED)
+    wanted = max(PIECES, wanted - wanted % PIECES)
+    # A sample also reads what comes before its pieces; if it does not pay, the whole is read.
+    return wanted if wanted + PIECES * WARM_UP < predictions else predictions
+
+
+def measure(
+    model: CharRNN, corpus: Corpus, settings: Settings, *, watch: Watch | None = None
+) -> float:
+    """Measure the loss on a held-back text as a run does, on a sample of it if it is long.
+
+    Parameters
+    ----------
+    model : CharRNN
+        The model.
+    corpus : Corpus
+        The held-back text, at least two characters.
+    settings : Settings
+        :func:`sample_size` says how much is read. The seed decides from where: one place at random
+        in each sixteenth of the text. There, the 256 characters before the place are read first.
+    watch : callable, optional
+        As in :func:`evaluate`.
+
+    Returns
+    -------
+    float
+        As from :func:`evaluate`; the same number, if the whole text is read.
+    """
+    size = sample_size(settings, len(corpus))
+    if size == len(corpus) - 1:
+        return evaluate(model, corpus, watch=watch)
+    columns, part = size // PIECES, (len(corpus) - 1) // PIECES
+    rng = np.random.default_rng([settings.seed, 0])  # the steps draw with their number, from 1
+    starts = rng.integers(WARM_UP, part - columns, size=PIECES, endpoint=True)
+    starts += part * np.arange(PIECES)
+    with _reading(model, corpus.ids, 256, watch, size + PIECES * WARM_UP) as read:
+        _, state = read(starts - WARM_UP, WARM_UP, None)
+        return read(starts, columns, state)[0] / size
+
+
+def evaluate(
+    model: CharRNN,
+    corpus: Corpus,
+    *,
+    batch_size: int = 16,
+    length: int = 256,
+    warm_up: int = 0,
+    watch: Watch | None = None,
+) -> float:
     """Measure the loss on a text, predicting each character but the first once.
 
     Parameters
@@ -331,9 +437,17 @@ def evaluate(model: CharRNN, corpus: Corpus, *, batch_size: int = 16, length: in
         The text, at least two characters.
     batch_size : int, default=16
         The number of pieces that the text is cut into, to be read side by side, each from a state
-        of zeros. With 1, the text is read as a whole.
+        of zeros. With 1, the text is read in one piece, as a reader would.
     length : int, default=256
         The number of time steps per call of the model. It affects the time, not the result.
+    warm_up : int, default=0
+        The number of characters before each piece that are read first, without being measured, so
+        that the piece does not begin from a state of zeros. Of the first piece there are none. With
+        1000, the loss hardly differs from that of a text in one piece. If the pieces would be
+        shorter than that, there are fewer pieces.
+    watch : callable, optional
+        Called after each call of the model with the number of characters read so far, and the
+        number to read.
 
     Returns
     -------
@@ -344,31 +458,64 @@ def evaluate(model: CharRNN, corpus: Corpus, *, batch_size: int = 16, length: in
     ------
     ValueError
         If the text has fewer than two characters, an id is out of the model's range, or a number
-        is below 1.
+        is below 1, or `warm_up` below 0.
     """
     check_at_least(1, batch_size=batch_size, length=length)
-    ids = corpus.ids
-    if len(ids) < 2:
-        raise ValueError(f"evaluation needs at least 2 characters, got {len(ids)}")
-    predictions = len(ids) - 1
-    rows = min(batch_size, predictions)
+    check_at_least(0, warm_up=warm_up)
+    if len(corpus) < 2:
+        raise ValueError(f"evaluation needs at least 2 characters, got {len(corpus)}")
+    predictions = len(corpus) - 1
+    rows = min(batch_size, max(1, predictions // max(1, warm_up)))
     columns = predictions // rows
-    was_training = model.training
-    model.eval()
-    with torch.no_grad():
-        total = 0.0
+    starts = columns * np.arange(rows)
+    before = warm_up * (rows - 1)
+    with _reading(model, corpus.ids, length, watch, predictions + before) as read:
         state: State | None = None
+        if before:
+            _, of_others = read(starts[1:] - warm_up, warm_up, None)
+            assert of_others is not None
+            state = map_state(lambda part: nn.functional.pad(part, (0, 0, 1, 0)), of_others)
+        total, state = read(starts, columns, state)
+        if rows * columns < predictions:  # the last row goes on to the end of the text
+            last_row = None if state is None else rows_of(state, slice(-1, None))
+            total += read(np.array([rows * columns]), predictions - rows * columns, last_row)[0]
+    return total / predictions
+
+
+Read = Callable[[NDArray[Any], int, State | None], tuple[float, State | None]]
+
+
+@contextmanager
+def _reading(
+    model: CharRNN, ids: NDArray[Any], length: int, watch: Watch | None, to_read: int
+) -> Iterator[Read]:
+    """Yield a function that reads pieces of a text side by side, without gradient or dropout.
+
+    It takes the starts of the pieces (B,), the number of characters in each, and the state before
+    them. It returns the sum of their losses and the state after them.
+    """
+    done = 0
+
+    def read(starts: NDArray[Any], columns: int, state: State | None) -> tuple[float, State | None]:
+        nonlocal done
+        total = 0.0
         for start in range(0, columns, length):
-            stop = min(start + length, columns)
-            positions = np.arange(start, stop) + columns * np.arange(rows)[:, None]  # (B, T)
+            steps = np.arange(start, min(start + length, columns))
+            positions = steps + starts[:, None]  # (B, T)
             loss, state = _summed_loss(model, ids, positions, state)
             total += loss
-        if rows * columns < predictions:  # the last row goes on to the end of the text
-            positions = np.arange(rows * columns, predictions)[None]  # (1, T)
-            last_row = None if state is None else rows_of(state, slice(-1, None))
-            total += _summed_loss(model, ids, positions, last_row)[0]
-    model.train(was_training)
-    return total / predictions
+            done += positions.size
+            if watch is not None:
+                watch(done, to_read)
+        return total, state
+
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield read
+    finally:
+        model.train(was_training)
 
 
 def _summed_loss(

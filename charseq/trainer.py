@@ -18,6 +18,7 @@ from charseq._checks import check_integers
 from charseq._terminal import escape_line, escape_text
 from charseq.checkpoint import (
     RunFolderError,
+    load_model,
     load_run,
     lock_run,
     read_config,
@@ -27,7 +28,15 @@ from charseq.checkpoint import (
 from charseq.corpus import Corpus
 from charseq.files import write_whole
 from charseq.history import History, UpdateRecord, json_line
-from charseq.language_model import Run, Settings, language_model_steps
+from charseq.language_model import (
+    TRAINED_PER_MEASURED,
+    Run,
+    Settings,
+    Watch,
+    evaluate,
+    language_model_steps,
+    sample_size,
+)
 from charseq.model import CharRNN
 from charseq.net import NumpyNet
 from charseq.processes import any_process, rank_and_world_size
@@ -35,8 +44,12 @@ from charseq.sampling import generate
 from charseq.shapes import LayerShapes
 from charseq.texts import load_text, texts
 from charseq.training import Diverged
+from charseq.vocab import Vocabulary
 
-__all__ = ["Reporting", "resume_folder", "train_folder"]
+__all__ = ["Reporting", "load_held_back", "resume_folder", "train_folder"]
+
+READ_AT_THE_END = 50_000  # characters; that much held-back text is read in seconds, so always
+WARM_UP = 1000  # characters; a piece that first reads them has the loss of a text in one piece
 
 
 @dataclass(frozen=True)
@@ -120,11 +133,11 @@ def train_folder(
     options = {"vocab_size": len(corpus.vocab), **options}
     _check_memory(options)
     run = Run(CharRNN(**options), corpus.vocab, settings)
-    new_records = language_model_steps(run, *parts)  # raises if the text is too short
+    training = _Training(folder, run, (), parts, reporting or Reporting())  # raises: text too short
     with _lock_if_rank_0(folder, make=True):
         if rank_and_world_size()[0] == 0:
             start_folder(folder, run, source)
-        return _train_and_save(folder, run, (), new_records, reporting or Reporting())
+        return training.train_and_save()
 
 
 def resume_folder(folder: Path, reporting: Reporting | None = None) -> bool:
@@ -158,20 +171,52 @@ def resume_folder(folder: Path, reporting: Reporting | None = None) -> bool:
 
 def _resume(folder: Path, source: dict[str, Any], reporting: Reporting) -> bool:
     run, history = load_run(folder)
+    parts = _load_text_of_run(source, run.vocab)
+    return _Training(folder, run, history, parts, reporting).train_and_save()
+
+
+def load_held_back(folder: str | os.PathLike[str]) -> Corpus:
+    """Load the text that a run has held back, and never learned from.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        A run folder.
+
+    Returns
+    -------
+    Corpus
+        The held-back text.
+
+    Raises
+    ------
+    RunFolderError
+        If the folder is not a run folder, or is damaged.
+    ValueError, OSError
+        If the run has held nothing back, or its text is missing or has changed.
+    """
+    source, vocab = _read_source(Path(folder)), load_model(folder)[1]
+    held_back = _load_text_of_run(source, vocab)[1]
+    if held_back is None:
+        raise ValueError(f"the run in {folder} has held no text back: name a text to measure on")
+    return held_back
+
+
+def _load_text_of_run(source: dict[str, Any], vocab: Vocabulary) -> tuple[Corpus, Corpus | None]:
+    """Load the parts of a run's text, to learn from and to measure on; refuse another text."""
     corpus, parts = _load_and_split(source)
-    if corpus.vocab != run.vocab or len(corpus) != source["characters"]:
+    if corpus.vocab != vocab or len(corpus) != source["characters"]:
         raise ValueError(
             f"{source['text']} is not the text that this run learns from: it has {len(corpus)} "
             f"characters and a vocabulary of {len(corpus.vocab)}, but the text of the run has "
-            f"{source['characters']} characters and a vocabulary of {len(run.vocab)}"
+            f"{source['characters']} characters and a vocabulary of {len(vocab)}"
         )
     if "sha256" in source and source["sha256"] != corpus.digest():  # the oldest folders lack it
         raise ValueError(
             f"{source['text']} is not the text that this run learns from: it has as many "
             "characters, but not the same ones"
         )
-    new_records = language_model_steps(run, *parts)
-    return _train_and_save(folder, run, history, new_records, reporting)
+    return parts
 
 
 def _lock_if_rank_0(folder: Path, *, make: bool = False) -> AbstractContextManager[None]:
@@ -230,54 +275,111 @@ def _check_memory(options: dict[str, Any]) -> None:
 # --- training -------------------------------------------------------------------------------------
 
 
-def _train_and_save(
-    folder: Path,
-    run: Run,
-    earlier_records: Iterable[UpdateRecord],
-    new_records: Iterator[UpdateRecord],
-    reporting: Reporting,
-) -> bool:
-    """Train until the run is finished or interrupted, and return whether it was interrupted.
+class _Training:
+    """A run that is trained in its folder, from where it is to its end or to an interrupt."""
 
-    `new_records` is the generator that trains. The run is saved at intervals and at the end. With
-    several processes, only rank 0 prints and writes. All processes stop after the same training
-    step, and exit after rank 0 has saved.
-    """
-    records = list(earlier_records)
-    is_rank_0 = rank_and_world_size()[0] == 0
+    def __init__(
+        self,
+        folder: Path,
+        run: Run,
+        earlier_records: Iterable[UpdateRecord],
+        parts: tuple[Corpus, Corpus | None],
+        reporting: Reporting,
+    ) -> None:
+        self.folder, self.run, self.reporting = folder, run, reporting
+        self.records, self.valid = list(earlier_records), parts[1]
+        self.is_rank_0 = rank_and_world_size()[0] == 0
+        self._new_records = language_model_steps(run, *parts, watch=self._say_that_it_measures)
 
-    def save(best: bool = False) -> None:
-        if is_rank_0:
-            save_run(folder, run, History(tuple(records)), best=best)
+    def train_and_save(self) -> bool:
+        """Train until the run is finished or interrupted, and return whether it was interrupted.
 
-    stopped = False
-    with _delay_interrupts() as interrupts, _progress_bar(run, is_rank_0, reporting) as bar:
-        try:
-            for record in new_records:
-                records.append(record)
-                bar.update(run.settings.batch_size * run.settings.length)
-                bar.set_postfix_str(record.losses, refresh=False)
-                if is_rank_0:
-                    _report(run, record, bar, reporting)
-                is_best = record.valid_loss == run.best_loss
-                if record.step % reporting.save_every == 0 or is_best:
-                    save(is_best)
-                if stopped := any_process(bool(interrupts)):
-                    break
-        except BrokenPipeError:  # nobody reads the output; the run is between two training steps
-            save()
-            raise
-        except Diverged:
-            save()
-            any_process(False)  # wait until rank 0 has saved
-            raise
-        save()
-    interrupted = stopped and not run.finished
-    if is_rank_0:
-        _plot_loss(folder, History(tuple(records)))
-        _print_ending(folder, run, interrupted, reporting)
-    any_process(False)  # wait until rank 0 has saved
-    return interrupted
+        The run is saved at intervals and at the end. With several processes, only rank 0 prints and
+        writes. All processes stop after the same training step, and exit after rank 0 has saved.
+        """
+        run, stopped = self.run, False
+        with _delay_interrupts() as interrupts, self._progress_bar() as self._bar:
+            try:
+                for record in self._new_records:
+                    self.records.append(record)
+                    self._bar.update(run.settings.batch_size * run.settings.length)
+                    self._bar.set_postfix_str(record.losses, refresh=False)
+                    if self.is_rank_0:
+                        _report(run, record, self._bar, self.reporting)
+                    is_best = record.valid_loss == run.best_loss
+                    if record.step % self.reporting.save_every == 0 or is_best:
+                        self._save(is_best)
+                    if stopped := any_process(bool(interrupts)):
+                        break
+            except BrokenPipeError:  # nobody reads the output; the run is between two steps
+                self._save()
+                raise
+            except Diverged:
+                self._save()
+                any_process(False)  # wait until rank 0 has saved
+                raise
+            self._save()
+            interrupted = stopped and not run.finished
+            measured = "" if interrupted or not self.is_rank_0 else self._measure_whole()
+        if self.is_rank_0:
+            _plot_loss(self.folder, History(tuple(self.records)))
+            if measured:
+                print(measured)
+            _print_ending(self.folder, run, interrupted, self.reporting)
+        any_process(False)  # wait until rank 0 has saved
+        return interrupted
+
+    def _save(self, best: bool = False) -> None:
+        if self.is_rank_0:
+            save_run(self.folder, self.run, History(tuple(self.records)), best=best)
+
+    def _measure_whole(self) -> str:
+        """Measure the best weights on the whole held-back text, and return what is to be printed.
+
+        A text that would take long for a run of this length is not read.
+        """
+        settings, valid = self.run.settings, self.valid
+        if valid is None or not settings.evaluate_every or self.reporting.as_json:
+            return ""
+        learned = self.run.step * settings.batch_size * settings.length
+        if len(valid) > max(READ_AT_THE_END, learned // TRAINED_PER_MEASURED):
+            return (
+                f"held back: {len(valid)} characters, of which each measurement read "
+                f"{sample_size(settings, len(valid))}; charseq eval {escape_line(self.folder)} "
+                "reads all"
+            )
+        best = load_model(self.folder)[0]
+        loss = evaluate(best, valid, warm_up=WARM_UP, watch=self._say_that_it_measures)
+        return f"held back: {loss / math.log(2):.3f} bits per character, with the best weights"
+
+    def _progress_bar(self) -> "tqdm[Any]":
+        settings = self.run.settings
+        return tqdm(
+            total=settings.steps * settings.batch_size * settings.length,
+            initial=self.run.step * settings.batch_size * settings.length,
+            unit="char",
+            unit_scale=True,
+            # None: show the bar only in a terminal
+            disable=None if self.is_rank_0 and not self.reporting.as_json else True,
+            leave=False,
+        )
+
+    def _say_that_it_measures(self, done: int, to_read: int) -> None:
+        _say_in_bar(self._bar, done, to_read)
+
+
+@contextmanager
+def measuring_bar() -> Iterator[Watch]:
+    """Show in a terminal how far a measurement has come, by the function that is yielded."""
+    with tqdm(bar_format="{postfix}", disable=None, leave=False) as bar:
+        yield lambda done, to_read: _say_in_bar(bar, done, to_read)
+
+
+def _say_in_bar(bar: "tqdm[Any]", done: int, to_read: int) -> None:
+    """Say in a progress bar that held-back text is read, and how much of it has been."""
+    text = f"measuring, {100 * done // to_read} % read"
+    if not bar.disable and bar.postfix != text:  # so it is drawn at most a hundred times
+        bar.set_postfix_str(text)
 
 
 @contextmanager
@@ -300,19 +402,6 @@ def _delay_interrupts() -> Iterator[list[int]]:
         yield interrupts
     finally:
         signal.signal(signal.SIGINT, handler_before)
-
-
-def _progress_bar(run: Run, is_rank_0: bool, reporting: Reporting) -> "tqdm[Any]":
-    characters_per_update = run.settings.batch_size * run.settings.length
-    return tqdm(
-        total=run.settings.steps * characters_per_update,
-        initial=run.step * characters_per_update,
-        unit="char",
-        unit_scale=True,
-        # None: show the bar only in a terminal
-        disable=None if is_rank_0 and not reporting.as_json else True,
-        leave=False,
-    )
 
 
 def _report(run: Run, record: UpdateRecord, bar: "tqdm[Any]", reporting: Reporting) -> None:

@@ -119,6 +119,13 @@ def test_a_resumed_run_ends_exactly_like_an_uninterrupted_one(kind, step, tmp_pa
     assert_ends_like(uninterrupted, loaded, records)
 
 
+def test_a_run_from_before_there_were_samples_goes_on_measuring_the_whole_text(tmp_path):
+    train_and_save(tmp_path, run_of(), steps=1)
+    assert load_run(tmp_path)[0].settings.evaluate_on == "sample"
+    edit_config(tmp_path, settings__evaluate_on=REMOVED)
+    assert load_run(tmp_path)[0].settings.evaluate_on == "all"
+
+
 def test_saving_and_loading_after_every_step_changes_nothing(tmp_path):
     start_folder(tmp_path, run_of(model={"cell": "LSTM"}))
     for _ in range(SMALL["steps"]):

@@ -130,7 +130,7 @@ def test_train_reduces_the_loss_and_saves_everything_in_a_folder(finished_run):
 
 def test_train_saves_at_intervals_at_each_new_best_and_at_the_end(text, tmp_path, monkeypatch):
     saves, measured = [], iter([3.0, 2.0, 2.5, 2.2, 1.9, 9.0, 1.0])  # after 3, 6, … 18 and 20 steps
-    monkeypatch.setattr("charseq.language_model.evaluate", lambda *_: next(measured))
+    monkeypatch.setattr("charseq.language_model.evaluate", lambda *_, **__: next(measured))
     monkeypatch.setattr(
         "charseq.trainer.save_run", lambda _, run, __, best: saves.append((run.step, best))
     )
@@ -142,7 +142,7 @@ def test_train_saves_at_intervals_at_each_new_best_and_at_the_end(text, tmp_path
 def test_train_prints_each_measurement_and_suggests_the_next_command(text, tmp_path):
     out = train(text, tmp_path / "run").splitlines()
     _, history = load_run(tmp_path / "run")
-    assert out[:-1] == [str(history[step - 1]) for step in (5, 10, 15, 20)]
+    assert out[:-2] == [str(history[step - 1]) for step in (5, 10, 15, 20)]
     assert out[-1] == (
         f"20 steps; the run is in {tmp_path / 'run'}. Next: charseq sample {tmp_path / 'run'}"
     )
@@ -154,7 +154,7 @@ def test_train_saves_every_option_in_the_configuration(text, tmp_path):
         "forget-bias": 1.5, "steps": 3, "batch-size": 3, "length": 7, "order": "windows",
         "optimizer": "sgd", "lr": 0.125, "momentum": 0.5, "weight-decay": 0.25,
         "schedule": "linear", "warmup": 2, "clip-norm": 0.75, "valid": 0.2,
-        "evaluate-every": 2, "patience": 9, "seed": 11,
+        "evaluate-every": 2, "evaluate-on": 20, "patience": 9, "seed": 11,
     }  # fmt: skip
     flags = [str(part) for name, value in options.items() for part in (f"--{name}", value)]
     run_ok("train", text, "--out", tmp_path / "run", "--tied", *flags)
@@ -167,7 +167,7 @@ def test_train_saves_every_option_in_the_configuration(text, tmp_path):
     assert config["settings"] == {
         "steps": 3, "batch_size": 3, "length": 7, "order": "windows", "optimizer": "sgd",
         "lr": 0.125, "momentum": 0.5, "weight_decay": 0.25, "schedule": "linear", "warmup": 2,
-        "clip_norm": 0.75, "evaluate_every": 2, "patience": 9, "seed": 11,
+        "clip_norm": 0.75, "evaluate_every": 2, "evaluate_on": 20, "patience": 9, "seed": 11,
     }  # fmt: skip
     read = text.read_text()
     assert config["text"] == {
@@ -219,7 +219,7 @@ def test_sample_every_prints_samples_and_does_not_change_training(text, tmp_path
     assert len(out) > 2 * 195
     net, vocab = load_net(tmp_path / "run", best=False)
     (last,) = generate(net, vocab, length=200, rng=np.random.default_rng(20))
-    assert f"{last}\n20 steps;" in out
+    assert f"{last}\nheld back: " in out
 
 
 def test_train_with_json_prints_one_line_per_step_and_nothing_else(text, tmp_path):
@@ -239,7 +239,8 @@ def test_progress_in_a_terminal_shows_loss_speed_and_time_left(text, tmp_path, m
     assert code == 0
     rest = r" \[\d\d:\d\d<\d\d:\d\d, +[\d.]+char/s, loss:\d\.\d+  bpc:\d"
     assert len(re.findall(rf" \d+%\|.*?\| [\d.]+/800{rest}", err)) > 5
-    assert out.count("\n") == 5
+    assert out.count("\n") == 6
+    assert re.search(r"measuring, \d+ % read", err)
     edit_config(folder, settings__steps=40)
     _, _, err = run_main("resume", folder, err=Terminal())
     assert re.findall(r"\| ([\d.]+k?)/1\.60k", err)[0] == "800"  # not from 0
@@ -339,9 +340,9 @@ def default_interrupts():
 
 @pytest.mark.usefixtures("default_interrupts")
 def test_an_interrupt_takes_effect_after_the_current_step(text, tmp_path, monkeypatch):
-    def interrupt(*arguments):
+    def interrupt(*arguments, **options):
         os.kill(os.getpid(), signal.SIGINT)
-        return evaluate(*arguments)
+        return evaluate(*arguments, **options)
 
     monkeypatch.setattr("charseq.language_model.evaluate", interrupt)
     code, out, err = run_main("train", text, "--out", tmp_path / "run", *SMALL)
@@ -546,7 +547,8 @@ def test_one_or_three_processes_can_finish_a_run_that_two_began(
     assert ran.returncode == 0, ran.stderr
     (expected, history), (run, records) = single_process_run, load_run(folder)
     last = f"60 steps; the run is in {folder}. Next: charseq sample {folder}"
-    assert ran.stdout.splitlines()[-2:] == [str(records[-1]), last]
+    *_, measured, whole, end = ran.stdout.splitlines()
+    assert (measured, whole[:10], end) == (str(records[-1]), "held back:", last)
     assert run.step == len(records) == 60
     np.testing.assert_allclose(records.losses, history.losses, rtol=0, atol=1e-9)
     assert run.best_loss == pytest.approx(expected.best_loss, abs=1e-9)
@@ -583,7 +585,7 @@ def store(monkeypatch):
 def test_only_rank_0_prints_and_writes(rank, store, text, tmp_path, monkeypatch):
     monkeypatch.setattr("charseq.trainer.rank_and_world_size", lambda: (rank, 2))
     out = train(text, tmp_path / "run")
-    assert out.count("\n") == (0 if rank else 5)
+    assert out.count("\n") == (0 if rank else 6)
     assert (tmp_path / "run").exists() == (tmp_path / "run" / "loss.svg").exists() == (rank == 0)
 
 
@@ -758,12 +760,18 @@ def test_samples_of_a_training_run_are_escaped_in_a_terminal(tmp_path):
 # --- measuring, shapes, info ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("last", [False, True])
-def test_eval_prints_what_evaluate_returns(last, finished_run, text):
-    flags = ["--last"] if last else []
+@pytest.mark.parametrize(
+    ("flags", "how"),
+    [
+        ([], {"batch_size": 1}),  # in one piece
+        (["--last"], {"batch_size": 1}),
+        (["--rows", 2], {"batch_size": 2, "warm_up": 1000}),
+    ],
+)
+def test_eval_prints_what_evaluate_returns(flags, how, finished_run, text):
     printed = json.loads(run_ok("eval", finished_run, text, "--json", *flags))
-    model, vocab = load_model(finished_run, best=not last)
-    loss = evaluate(model, Corpus.from_text(text.read_text(), vocab))
+    model, vocab = load_model(finished_run, best="--last" not in flags)
+    loss = evaluate(model, Corpus.from_text(text.read_text(), vocab), **how)
     assert printed == {
         "characters": len(text.read_text()),
         "loss": loss,
@@ -773,6 +781,34 @@ def test_eval_prints_what_evaluate_returns(last, finished_run, text):
     table = run_ok("eval", finished_run, text, *flags)
     assert f"bits per character  {loss / math.log(2):.4f}\n" in table
     assert table.count("\n") == 4
+
+
+def test_eval_without_a_text_measures_what_the_run_has_held_back(finished_run, text, tmp_path):
+    characters = text.read_text()
+    (tmp_path / "end.txt").write_text(characters[-int(len(characters) * 0.1) :])
+    assert run_ok("eval", finished_run) == run_ok("eval", finished_run, tmp_path / "end.txt")
+    train(text, tmp_path / "all", "--valid=0")
+    refused("all has held no text back: name a text to measure on", "eval", tmp_path / "all")
+
+
+def test_train_ends_with_the_number_that_eval_prints(text, tmp_path):
+    long = tmp_path / "long.txt"
+    long.write_text(text.read_text() * 12)
+    out = train(long, tmp_path / "run", "--valid=0.5").splitlines()
+    bits = json.loads(run_ok("eval", tmp_path / "run", "--json"))["bits_per_character"]
+    assert out[-2] == f"held back: {bits:.3f} bits per character, with the best weights"
+
+
+def test_held_back_text_that_takes_long_is_not_read_at_the_end(text, tmp_path, monkeypatch):
+    monkeypatch.setattr("charseq.trainer.READ_AT_THE_END", 79)
+    held_back = int(0.1 * len(text.read_text()))
+    out = train(text, tmp_path / "short").splitlines()
+    assert out[-2] == (
+        f"held back: {held_back} characters, of which each measurement read {held_back - 1}; "
+        f"charseq eval {tmp_path / 'short'} reads all"
+    )
+    # 80 steps learn from 3200 characters, and held_back is less than a tenth of that.
+    assert "with the best weights" in train(text, tmp_path / "long", "--steps=80")
 
 
 def test_an_infinite_perplexity_is_null_in_json(run, tmp_path):

@@ -24,7 +24,7 @@ from torch import nn
 
 from charseq import Corpus, Diverged, Run, Settings, Vocabulary, evaluate, language_model_steps
 from charseq.corpus import windows
-from charseq.language_model import learning_rate
+from charseq.language_model import PIECES, WARM_UP, learning_rate, measure, sample_size
 
 BATCHES_PER_EPOCH = (len(LONG) - 1) // 4 // 11  # 8, so that 20 steps begin three epochs
 
@@ -220,6 +220,114 @@ def test_evaluate_counts_every_character_after_the_first_exactly_once(cell, batc
         assert loss == pytest.approx(total / (size - 1), abs=1e-10)
 
 
+@pytest.mark.parametrize("cell", ["GRU", "LSTM"])
+@pytest.mark.parametrize(("rows", "pieces"), [(1, 1), (2, 2), (3, 3), (5, 3)])
+def test_with_a_warm_up_each_piece_starts_after_the_characters_before_it(cell, rows, pieces):
+    model = language_model(cell=cell, num_layers=2).double()
+    ids = torch.from_numpy(CORPUS.ids.astype(np.int64))
+    predictions, columns, total = len(ids) - 1, (len(ids) - 1) // pieces, 0.0
+    for row in range(pieces):
+        stop = predictions if row == pieces - 1 else (row + 1) * columns
+        before = 100 if row else 0
+        piece = ids[row * columns - before : stop + 1]
+        with torch.no_grad():
+            logits = model(piece[None, :-1])[0][0][before:]
+        total += nn.functional.cross_entropy(logits, piece[before + 1 :], reduction="sum").item()
+    for length in (1, 7, 256):
+        calls = []
+        loss = evaluate(
+            model, CORPUS, batch_size=rows, length=length, warm_up=100,
+            watch=lambda *numbers, calls=calls: calls.append(numbers),
+        )  # fmt: skip
+        assert loss == pytest.approx(total / predictions, abs=1e-10)
+        to_read = predictions + 100 * (pieces - 1)
+        assert calls[-1] == (to_read, to_read)
+        assert calls == sorted(set(calls))
+
+
+# --- the held-back text of a run ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "characters", "size"),
+    [
+        ({}, 10**8, 20_480),  # a tenth of 100 steps of 32 x 64
+        ({}, 20_480 + PIECES * WARM_UP + 2, 20_480),
+        ({}, 20_480 + PIECES * WARM_UP + 1, 20_480 + PIECES * WARM_UP),  # that is the whole text
+        ({}, 2, 1),
+        ({"evaluate_every": 1000}, 10**8, 204_800),
+        ({"evaluate_every": 0, "steps": 1000}, 10**8, 204_800),
+        ({"evaluate_every": 10**6, "steps": 1000}, 10**8, 204_800),
+        ({"batch_size": 1}, 10**8, 10_000),  # never fewer
+        ({"evaluate_on": "all"}, 10**8, 10**8 - 1),
+        ({"evaluate_on": 5000}, 10**8, 4992),
+        ({"evaluate_on": 1}, 10**8, 16),
+        ({"evaluate_on": 5000}, 4000, 3999),
+    ],
+    ids=str,
+)
+def test_the_size_of_a_sample_follows_from_counts(settings, characters, size):
+    assert sample_size(Settings(**settings), characters) == size
+
+
+def long_corpus(size):
+    ids = np.random.default_rng(0).integers(len(CORPUS.vocab), size=size)
+    return Corpus(CORPUS.vocab, ids.astype(np.uint8))
+
+
+def test_a_sample_has_a_piece_of_each_sixteenth_read_after_what_comes_before_it():
+    corpus, settings = long_corpus(12_000), Settings(evaluate_on=1600)
+    model, seen = language_model().double(), []
+    states = model.states
+
+    def remember(ids, state=None):
+        seen.append((ids, state))
+        return states(ids, state)
+
+    model.states = remember
+    loss = measure(model, corpus, settings)
+    (before, start), (ids, after) = seen
+    assert (before.shape, ids.shape) == ((16, WARM_UP), (16, 100))
+    assert start is None
+    assert after is not None
+    text, total = corpus.ids.astype(int), 0.0
+    for row in range(16):
+        piece = torch.cat([before[row], ids[row]]).numpy()
+        part = text[row * 749 : (row + 1) * 749 + 1]
+        (place,) = np.flatnonzero(
+            (np.lib.stride_tricks.sliding_window_view(part, 356) == piece).all(1)
+        )
+        y = torch.from_numpy(part[place + 1 :][:356])
+        with torch.no_grad():
+            logits = model(torch.from_numpy(piece)[None])[0][0]
+        total += nn.functional.cross_entropy(logits[WARM_UP:], y[WARM_UP:], reduction="sum").item()
+    assert loss == pytest.approx(total / 1600, abs=1e-10)
+
+
+def test_a_run_measures_the_same_sample_each_time_and_another_seed_another_one():
+    corpus = long_corpus(12_000)
+    run = run_of(evaluate_every=10, evaluate_on=1600)
+    *_, last = language_model_steps(run, CORPUS, corpus)
+    assert last.valid_loss == run.best_loss or run.since_best
+    assert last.valid_loss == measure(run.model, corpus, run.settings)
+    other = Settings(**{**SMALL, "evaluate_on": 1600, "seed": 4})
+    assert measure(run.model, corpus, other) != last.valid_loss
+    whole = Settings(**{**SMALL, "evaluate_on": "all"})
+    assert measure(run.model, corpus, whole) == evaluate(run.model, corpus)
+    assert measure(run.model, corpus, Settings()) == evaluate(run.model, corpus)  # short enough
+    assert last.valid_loss == pytest.approx(evaluate(run.model, corpus), rel=0.1)
+
+
+def test_a_measurement_is_watched():
+    calls = []
+    run = run_of(evaluate_every=10, evaluate_on=1600)
+    steps = language_model_steps(
+        run, CORPUS, long_corpus(12_000), watch=lambda *numbers: calls.append(numbers)
+    )
+    assert len(list(steps)) == 20
+    assert calls == [(4096, 5696), (5696, 5696)] * 2
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_evaluate_does_not_change_the_model(training):
     model = language_model(dropout=0.5, num_layers=2).train(training)
@@ -237,6 +345,7 @@ def test_evaluate_does_not_change_the_model(training):
         ({"batch_size": 0}, "the", "batch_size must be at least 1, got 0"),
         ({"length": 0}, "the", "length must be at least 1, got 0"),
         ({"length": -5}, "the", "length must be at least 1, got -5"),
+        ({"warm_up": -1}, "the", "warm_up must be at least 0, got -1"),
     ],
 )
 def test_evaluate_refuses_too_short_texts_and_sizes_below_one(options, text, message):
@@ -261,7 +370,7 @@ def test_held_back_text_is_evaluated_every_n_steps_and_after_the_last(every, mea
 
 def test_training_stops_when_patience_runs_out(monkeypatch):
     losses = iter([3.0, 2.0, 2.5, 2.0, 1.9, 5.0, math.nan, 1.9, 0.1])
-    monkeypatch.setattr("charseq.language_model.evaluate", lambda *_: next(losses))
+    monkeypatch.setattr("charseq.language_model.evaluate", lambda *_, **__: next(losses))
     run = run_of(evaluate_every=2, patience=3)
     seen = [
         (run.best_loss, run.since_best)
@@ -276,7 +385,7 @@ def test_training_stops_when_patience_runs_out(monkeypatch):
 
 
 def test_without_patience_a_run_makes_all_its_steps(monkeypatch):
-    monkeypatch.setattr("charseq.language_model.evaluate", lambda *_: 1.0)
+    monkeypatch.setattr("charseq.language_model.evaluate", lambda *_, **__: 1.0)
     run = run_of(evaluate_every=1)
     assert len(list(language_model_steps(run, CORPUS, CORPUS))) == 20
     assert run.since_best == 19
@@ -295,6 +404,14 @@ def test_without_patience_a_run_makes_all_its_steps(monkeypatch):
                 ("evaluate_every", 0), ("seed", 0), ("patience", 1),
             ]
             for value in (least - 1, 2.0, "3", True)
+        ),
+        *(
+            (
+                {"evaluate_on": value},
+                "evaluate_on must be 'sample', 'all' or a number of characters of at least 1, got "
+                + repr(value),
+            )
+            for value in ("half", 0, 2.0, True, None)
         ),
         ({"order": "random"}, "order must be one of streams, windows, got 'random'"),
         ({"optimizer": "lion"}, "optimizer must be one of sgd, adam, adamw, got 'lion'"),
