@@ -6,7 +6,7 @@ vocab.json             the vocabulary
 weights.safetensors    the model's state dict, and the number of its training step
 state-N.safetensors    the optimizer's state and the hidden state after training step N
 best.safetensors       the weights with the smallest loss on the held-back text, if there is one
-history.csv            one row per training step
+history.csv            one row per training step, with the seconds that it took
 =====================  =====================================================================
 
 Each file is replaced as a whole or not at all, except the history, which grows by rows. A save
@@ -116,6 +116,29 @@ def start_folder(folder: Folder, run: "Run", source: dict[str, Any] | None = Non
             for name in (*FILES, f"state-{run.step}.safetensors"):
                 (path / name).unlink(missing_ok=True)
             raise
+
+
+def change_config(folder: Folder, run: "Run", source: dict[str, Any]) -> None:
+    """Write other settings, or another place of the text, into ``config.json``.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        A run folder.
+    run : Run
+        The run, with its new settings.
+    source : dict
+        Where the text is now.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written. The old one is still there.
+    """
+    path = Path(folder)
+    config = {**read_config(path), "settings": asdict(run.settings), "text": source}
+    with lock_run(path), _explain_write_errors(path):
+        write_whole(path / "config.json", (json.dumps(config, indent=2) + "\n").encode())
 
 
 def _check_new(path: Path) -> None:
@@ -420,6 +443,28 @@ def load_net(folder: Folder, *, best: bool = True) -> tuple[NumpyNet, Vocabulary
     net = _make_net(file, read_arrays(file)[0], config["model"])
     _check_vocab(path, vocab, net.vocab_size)
     return net, vocab
+
+
+def count_parameters(folder: Folder) -> int:
+    """Count the numbers that a network has learned, without torch.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        A run folder.
+
+    Returns
+    -------
+    int
+        The number of weights and biases. Weights that two layers share count once.
+
+    Raises
+    ------
+    RunFolderError
+        If the file of the weights is missing or damaged.
+    """
+    arrays, _ = read_arrays(_path_of(folder) / "weights.safetensors")
+    return sum(array.size for array in arrays.values())
 
 
 def read_config(folder: Folder) -> dict[str, Any]:

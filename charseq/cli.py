@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+NETWORK_OPTIONS = {  # and how CharRNN calls them
+    "cell": "cell",
+    "hidden": "hidden_size",
+    "layers": "num_layers",
+    "embedding": "embedding_size",
+    "tied": "tied",
+    "forget_bias": "forget_bias",
+}
 MAX_LAYERS = 1000  # far more than anybody can train, and too few to fill the memory
 
 app = typer.Typer(
@@ -40,6 +48,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 @app.command()
 def train(
+    context: typer.Context,
     text: Text,
     out: Annotated[Path, typer.Option(help="The run folder to make.")] = Path("run"),
     cell: Annotated[str, typer.Option(help="rnn, gru or lstm.")] = "lstm",
@@ -82,6 +91,12 @@ def train(
         bool,
         typer.Option("--plain", help="Use PyTorch's own layers; the default is often faster."),
     ] = False,
+    init_from: Annotated[
+        str | None,
+        typer.Option(
+            help="A run folder, or austen: start with its network; the vocabulary may grow."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of all random choices.")] = 0,
     as_json: Json = False,
 ) -> None:
@@ -118,11 +133,27 @@ def train(
         "seed": seed,
         "fast": not plain,
     }
+    if init_from is not None:  # the network is there already, so what was not given is as it was
+        given = {"dropout": "dropout", "fast": "plain"} | {
+            name: option for option, name in NETWORK_OPTIONS.items()
+        }
+        options = {
+            name: options[name]
+            for name, option in given.items()
+            if str(getattr(context.get_parameter_source(option), "name", "")) != "DEFAULT"
+        }
     interrupted = train_folder(
-        out, text, options, settings, valid=valid, encoding=encoding, reporting=reporting
+        out,
+        text,
+        options,
+        settings,
+        valid=valid,
+        encoding=encoding,
+        init_from=init_from,
+        reporting=reporting,
     )
     if interrupted:
-        raise typer.Exit(130)
+        raise typer.Exit(128 + interrupted)
 
 
 @app.command()
@@ -130,13 +161,31 @@ def resume(
     run: RunFolder,
     save_every: Annotated[int, typer.Option(help="Updates between saves.")] = 100,
     sample_every: Annotated[int, typer.Option(help="Updates between samples; 0 for none.")] = 0,
+    steps: Annotated[
+        int | None, typer.Option(help="Go on until this training step.", show_default=False)
+    ] = None,
+    lr: Annotated[
+        float | None, typer.Option(help="New largest learning rate.", show_default=False)
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(help="New patience, which begins anew; 0 for never.", show_default=False),
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Where the text is now.", show_default=False)
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Continue a run as if it had never stopped."""
+    """Continue a run as if it had never stopped, or for longer, or at another rate."""
     from charseq.trainer import Reporting, resume_folder
 
-    if resume_folder(Path(run), Reporting(save_every, sample_every, as_json)):
-        raise typer.Exit(130)
+    changes: dict[str, Any] = {"steps": steps, "lr": lr}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if patience is not None:
+        changes["patience"] = patience or None
+    reporting = Reporting(save_every, sample_every, as_json)
+    if interrupted := resume_folder(Path(run), reporting, text=text, **changes):
+        raise typer.Exit(128 + interrupted)
 
 
 @app.command()
@@ -317,7 +366,9 @@ def shapes(
 @app.command()
 def info(run: RunFolder, as_json: Json = False) -> None:
     """Show what is in a run folder: its network, settings, text and progress."""
-    from charseq.checkpoint import load_net, read_config, read_history
+    from statistics import median
+
+    from charseq.checkpoint import count_parameters, load_net, read_config, read_history
 
     config = read_config(run)
     net, vocab = load_net(run, best=False)
@@ -325,16 +376,35 @@ def info(run: RunFolder, as_json: Json = False) -> None:
     step = history[-1].step if len(history) else 0
     facts: dict[str, Any] = {
         "network": f"{net.cell} {'×'.join([str(net.hidden_size)] * len(net.layers))}",
+        "parameters": count_parameters(run),
         "vocabulary": len(vocab),
         "text": config["text"].get("text"),
+        "characters": config["text"].get("characters"),
         "steps": f"{step} of {config['settings'].get('steps')}",
+        "epochs": _count_epochs(config, step),
     }
+    facts = {name: value for name, value in facts.items() if value is not None or name == "text"}
+    if seconds := [record.seconds for record in history if not math.isnan(record.seconds)]:
+        facts["seconds_per_step"] = round(median(seconds), 6)
     if len(history):
         facts["loss"] = round(float(history.losses[-1]), 4)
     valid_losses = [record.valid_loss for record in history if not math.isnan(record.valid_loss)]
     if valid_losses:
         facts["best_valid_bits_per_character"] = round(min(valid_losses) / math.log(2), 4)
     _print_facts({**facts, **({"settings": config["settings"]} if as_json else {})}, as_json)
+
+
+def _count_epochs(config: dict[str, Any], step: int) -> float | None:
+    """Return how often a run has read the text that it learns from; None if it is unknown."""
+    numbers = {**config["settings"], **config["text"]}
+    sizes: list[Any] = [
+        numbers.get(name) for name in ("batch_size", "length", "characters", "valid")
+    ]
+    if not all(isinstance(size, (int, float)) for size in sizes):
+        return None
+    rows, length, characters, valid = sizes
+    learned_from = characters - int(characters * valid)
+    return round(step * rows * length / learned_from, 2) if learned_from > 0 else None
 
 
 def _print_facts(facts: dict[str, Any], as_json: bool) -> None:

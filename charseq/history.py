@@ -8,7 +8,7 @@ import os
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,9 @@ class UpdateRecord:
     valid_loss : float
         Mean cross-entropy of the held-back text after the update, in nats per character. NaN if it
         was not measured.
+    seconds : float
+        Time that the update took, without the measurement. NaN if it is unknown. Two records are
+        equal also if this differs.
 
     Examples
     --------
@@ -83,6 +86,7 @@ class UpdateRecord:
     gradient_norm: float
     lr: float
     valid_loss: float = math.nan
+    seconds: float = field(default=math.nan, compare=False, repr=False)
 
     @property
     def losses(self) -> str:
@@ -311,9 +315,10 @@ class History:
             head = next(reader, [])
             record_type = RECORD_TYPES.get(head[0] if head else "", EpochRecord)
             columns = [field.name for field in fields(record_type)]
-            if head != columns:
+            # The column of seconds came later, so an older file may lack it.
+            if head not in (columns, [name for name in columns if name != "seconds"]):
                 raise ValueError(f"expected the columns {columns}, got {head}")
-            records = [_parse_record(record_type, row) for row in reader]
+            records = [_parse_record(record_type, row, len(head)) for row in reader]
         except (csv.Error, ValueError) as error:
             raise ValueError(f"{path}, line {max(1, reader.line_num)}: {error}") from None
         finally:
@@ -331,10 +336,10 @@ RECORD_TYPES: dict[str, type[EpochRecord] | type[UpdateRecord]] = {
 
 
 def _parse_record(
-    record_type: type[EpochRecord] | type[UpdateRecord], row: list[str]
+    record_type: type[EpochRecord] | type[UpdateRecord], row: list[str], count: int
 ) -> EpochRecord | UpdateRecord:
-    """Turn one row of a CSV file into a record."""
-    columns = fields(record_type)
+    """Turn one row of a CSV file, which has the first `count` columns, into a record."""
+    columns = fields(record_type)[:count]
     try:
         cells = zip(columns, row, strict=True)
         return record_type(*(column.type(cell) for column, cell in cells))  # type: ignore[operator]

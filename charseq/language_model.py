@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -151,6 +152,49 @@ class Settings:
             raise ValueError(f"clip_norm must be positive, got {self.clip_norm}")
 
 
+def grow(model: CharRNN, vocab_size: int, *, seed: int | None = None) -> CharRNN:
+    """Make a copy of a trained model that knows more characters.
+
+    Parameters
+    ----------
+    model : CharRNN
+        The model, which is not changed.
+    vocab_size : int
+        V of the copy. The characters that the model knows keep their ids, and the new ones follow.
+    seed : int, optional
+        Draws the weights of the new characters, as :class:`charseq.CharRNN` draws them.
+
+    Returns
+    -------
+    CharRNN
+        A model with the same weights, bit for bit, and new ones for the new characters only.
+
+    Raises
+    ------
+    ValueError
+        If the model knows more characters than that, or has no output layer.
+
+    Examples
+    --------
+    >>> from charseq import CharRNN
+    >>> from charseq.language_model import grow
+    >>> model = CharRNN(vocab_size=5, hidden_size=3)
+    >>> grow(model, 7).head.weight.shape
+    torch.Size([7, 3])
+    """
+    if vocab_size < model.vocab_size:
+        raise ValueError(f"the model knows {model.vocab_size} characters, got {vocab_size}")
+    if vocab_size > model.vocab_size and model.head is None:
+        raise ValueError("a model without an output layer cannot learn more characters")
+    options: dict[str, Any] = {**model.options, "vocab_size": vocab_size, "seed": seed}
+    larger = CharRNN(**options)
+    larger.to(model.rnn.weight_ih_l0.dtype)
+    with torch.no_grad():
+        for weight, trained in zip(larger.parameters(), model.parameters(), strict=True):
+            weight[tuple(map(slice, trained.shape))] = trained
+    return larger.train(model.training)
+
+
 def learning_rate(settings: Settings, step: int) -> float:
     """Return the learning rate of a training step, which depends on nothing but its number.
 
@@ -241,10 +285,13 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether all training steps have been made, or the patience has run out."""
+        return self.step >= self.settings.steps or self.out_of_patience
+
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether too many measurements in a row have brought no new best loss."""
         patience = self.settings.patience
-        return self.step >= self.settings.steps or (
-            patience is not None and self.since_best >= patience
-        )
+        return patience is not None and self.since_best >= patience
 
 
 def language_model_steps(
@@ -322,6 +369,7 @@ def _language_model_steps(
     for starts_from_zeros, x, y in _batches(train, settings, run.step):
         if run.finished:
             return
+        start = perf_counter()
         model.train()
         step = run.step + 1
         rate = learning_rate(settings, step)
@@ -338,6 +386,7 @@ def _language_model_steps(
         # Here backpropagation through time is truncated: the next training step starts from the
         # values of this state, but no gradient goes back into the steps that made it.
         run.step, run.hidden = step, map_state(Tensor.detach, state)
+        record = replace(record, seconds=round(perf_counter() - start, 6))
         every = settings.evaluate_every
         if valid is not None and every and (step % every == 0 or step == settings.steps):
             valid_loss = from_rank_0(partial(measure, model, valid, settings, watch=watch))

@@ -7,7 +7,8 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from charseq._checks import check_integers
 from charseq._terminal import escape_line, escape_text
 from charseq.checkpoint import (
     RunFolderError,
+    change_config,
     load_model,
     load_run,
     lock_run,
@@ -34,6 +36,7 @@ from charseq.language_model import (
     Settings,
     Watch,
     evaluate,
+    grow,
     language_model_steps,
     sample_size,
 )
@@ -88,8 +91,9 @@ def train_folder(
     *,
     valid: float = 0.1,
     encoding: str = "utf-8",
+    init_from: str | None = None,
     reporting: Reporting | None = None,
-) -> bool:
+) -> int:
     """Make a run folder, and train in it until the run is finished or interrupted.
 
     Parameters
@@ -99,20 +103,25 @@ def train_folder(
     text : str
         A name from :func:`charseq.texts.texts`, or the path of a text file.
     options : dict
-        The options of :class:`charseq.CharRNN`, without `vocab_size`.
+        The options of :class:`charseq.CharRNN`, without `vocab_size`. With `init_from`, those that
+        differ from the options of that run; only ``dropout`` and ``fast`` may.
     settings : Settings
         How to train.
     valid : float, default=0.1
         Share of the text that is held back to measure on; 0 for none.
     encoding : str, default="utf-8"
         Encoding of the text file.
+    init_from : str, optional
+        A run folder: start with its network, and not with random weights. Its vocabulary grows by
+        the characters of the text that it lacks.
     reporting : Reporting, optional
         When to save and what to print.
 
     Returns
     -------
-    bool
-        Whether the run was interrupted before it was finished. It is saved either way.
+    int
+        The number of the signal that interrupted the run before it was finished, or 0. The run is
+        saved either way.
 
     Raises
     ------
@@ -128,11 +137,21 @@ def train_folder(
     # The path is made absolute, so that the run can be resumed from another directory.
     name_or_path = text if text in texts() else os.path.abspath(text)  # noqa: PTH100 - never raises
     source: dict[str, Any] = {"text": name_or_path, "encoding": encoding, "valid": valid}
-    corpus, parts = _load_and_split(source)
+    if init_from is None:
+        corpus = _load(source)
+        options = {"vocab_size": len(corpus.vocab), **options}
+        _check_memory(options)
+        model = CharRNN(**options)
+    else:
+        source["init_from"] = init_from
+        model, known = load_model(init_from)
+        corpus = _load(source, known)
+        changed = {**model.options, **options, "vocab_size": len(corpus.vocab)}
+        _check_memory(changed)
+        model = _with_options(grow(model, len(corpus.vocab), seed=settings.seed), changed)
+    parts = _split(corpus, source)
     source |= {"characters": len(corpus), "sha256": corpus.digest()}
-    options = {"vocab_size": len(corpus.vocab), **options}
-    _check_memory(options)
-    run = Run(CharRNN(**options), corpus.vocab, settings)
+    run = Run(model, corpus.vocab, settings)
     training = _Training(folder, run, (), parts, reporting or Reporting())  # raises: text too short
     with _lock_if_rank_0(folder, make=True):
         if rank_and_world_size()[0] == 0:
@@ -140,8 +159,14 @@ def train_folder(
         return training.train_and_save()
 
 
-def resume_folder(folder: Path, reporting: Reporting | None = None) -> bool:
-    """Continue a run as if it had never stopped.
+def resume_folder(
+    folder: Path,
+    reporting: Reporting | None = None,
+    *,
+    text: str | None = None,
+    **changes: Any,
+) -> int:
+    """Continue a run as if it had never stopped, or with other settings.
 
     Parameters
     ----------
@@ -149,10 +174,17 @@ def resume_folder(folder: Path, reporting: Reporting | None = None) -> bool:
         A run folder.
     reporting : Reporting, optional
         When to save and what to print.
+    text : str, optional
+        Where the text of the run is now. A file that was only moved together with the folder, or
+        into the current directory, is found by itself.
+    **changes
+        New values of :class:`charseq.Settings`, such as `steps`, `lr` or `patience`. They are saved
+        in the folder. Whoever gives a run more steps wants it to go on, so its patience begins
+        anew.
 
     Returns
     -------
-    bool
+    int
         As from :func:`train_folder`.
 
     Raises
@@ -160,19 +192,27 @@ def resume_folder(folder: Path, reporting: Reporting | None = None) -> bool:
     RunFolderError
         If the folder is not a run folder, or is damaged.
     ValueError, OSError
-        If the text is missing, or is not the text that the run learns from.
+        If the text is missing, or is not the text that the run learns from, or if a new value is
+        out of range.
     Diverged
         As from :func:`train_folder`.
     """
     source = _read_source(folder)
     with _lock_if_rank_0(folder):
-        return _resume(folder, source, reporting or Reporting())
-
-
-def _resume(folder: Path, source: dict[str, Any], reporting: Reporting) -> bool:
-    run, history = load_run(folder)
-    parts = _load_text_of_run(source, run.vocab)
-    return _Training(folder, run, history, parts, reporting).train_and_save()
+        run, history = load_run(folder)
+        source, parts = _load_text_of_run(source, run.vocab, folder, text)
+        run.settings = replace(run.settings, **changes)
+        if changes.get("steps", 0) < run.step and "steps" in changes:
+            raise ValueError(
+                f"the run has made {run.step} steps already: steps={changes['steps']} is too few"
+            )
+        if {"steps", "patience"} & changes.keys():
+            run.since_best = 0
+        training = _Training(folder, run, history, parts, reporting or Reporting())
+        if (changes or text) and training.is_rank_0:
+            save_run(folder, run, history)
+            change_config(folder, run, source)
+        return training.train_and_save()
 
 
 def load_held_back(folder: str | os.PathLike[str]) -> Corpus:
@@ -195,16 +235,24 @@ def load_held_back(folder: str | os.PathLike[str]) -> Corpus:
     ValueError, OSError
         If the run has held nothing back, or its text is missing or has changed.
     """
-    source, vocab = _read_source(Path(folder)), load_model(folder)[1]
-    held_back = _load_text_of_run(source, vocab)[1]
+    path, vocab = Path(folder), load_model(folder)[1]
+    _, (_, held_back) = _load_text_of_run(_read_source(path), vocab, path, None)
     if held_back is None:
         raise ValueError(f"the run in {folder} has held no text back: name a text to measure on")
     return held_back
 
 
-def _load_text_of_run(source: dict[str, Any], vocab: Vocabulary) -> tuple[Corpus, Corpus | None]:
-    """Load the parts of a run's text, to learn from and to measure on; refuse another text."""
-    corpus, parts = _load_and_split(source)
+def _load_text_of_run(
+    source: dict[str, Any], vocab: Vocabulary, folder: Path, text: str | None
+) -> tuple[dict[str, Any], tuple[Corpus, Corpus | None]]:
+    """Load the parts of a run's text, to learn from and to measure on; refuse another text.
+
+    Also return the source, with the place where the text is now.
+    """
+    source = {**source, "text": text or _find_text(source["text"], folder)}
+    if text and text not in texts():
+        source["text"] = os.path.abspath(text)  # noqa: PTH100 - never raises
+    corpus = _load(source, vocab if "init_from" in source else None)
     if corpus.vocab != vocab or len(corpus) != source["characters"]:
         raise ValueError(
             f"{source['text']} is not the text that this run learns from: it has {len(corpus)} "
@@ -216,7 +264,21 @@ def _load_text_of_run(source: dict[str, Any], vocab: Vocabulary) -> tuple[Corpus
             f"{source['text']} is not the text that this run learns from: it has as many "
             "characters, but not the same ones"
         )
-    return parts
+    return source, _split(corpus, source)
+
+
+def _find_text(text: str, folder: Path) -> str:
+    """Return where the text of a run is. If it has moved, look beside the run, in it, and here."""
+    places = (folder.parent, folder, Path())
+    if text in texts() or os.path.exists(text):  # noqa: PTH110 - never raises
+        return text
+    for place in places:
+        if (moved := place / Path(text).name).is_file():
+            return os.path.abspath(moved)  # noqa: PTH100 - never raises
+    raise FileNotFoundError(
+        f"the text that this run learns from is not in {text!r} any more: if it has moved, say "
+        "where it is (--text)"
+    )
 
 
 def _lock_if_rank_0(folder: Path, *, make: bool = False) -> AbstractContextManager[None]:
@@ -228,16 +290,29 @@ def _lock_if_rank_0(folder: Path, *, make: bool = False) -> AbstractContextManag
 # --- before the first training step ---------------------------------------------------------------
 
 
-def _load_and_split(source: dict[str, Any]) -> tuple[Corpus, tuple[Corpus, Corpus | None]]:
-    """Load a run's text. Return the whole text, and the parts to learn from and to measure on."""
+def _load(source: dict[str, Any], known: Vocabulary | None = None) -> Corpus:
+    """Load a run's text.
+
+    The vocabulary is that of the text. If `known` is given, it is this one, followed by the
+    characters that it lacks.
+    """
     if source["text"] in texts():
-        corpus = Corpus.from_text(load_text(source["text"]))
+        load = partial(Corpus.from_text, load_text(source["text"]))
     else:
-        corpus = Corpus.from_file(source["text"], encoding=source["encoding"])
+        load = partial(Corpus.from_file, source["text"], encoding=source["encoding"])
+    corpus = load()
+    if known is not None:
+        new = [char for char in corpus.vocab.chars if char not in known]
+        corpus = load(vocab=Vocabulary("".join([*known.chars, *new])))
+    return corpus
+
+
+def _split(corpus: Corpus, source: dict[str, Any]) -> tuple[Corpus, Corpus | None]:
+    """Return the parts of a run's text to learn from and to measure on."""
     if source["valid"] == 0:
-        return corpus, (corpus, None)
+        return corpus, None
     train, valid = corpus.split(valid=source["valid"])
-    return corpus, (train, valid)
+    return train, valid
 
 
 def _read_source(folder: Path) -> dict[str, Any]:
@@ -251,6 +326,19 @@ def _read_source(folder: Path) -> dict[str, Any]:
                 f"is {source.get(name)!r}"
             )
     return source
+
+
+def _with_options(model: CharRNN, options: dict[str, Any]) -> CharRNN:
+    """Return a model with the same weights and with other options, which have no weights."""
+    if unlike := {name for name in options if options[name] != model.options[name]} - {
+        "dropout", "fast", "seed"
+    }:  # fmt: skip
+        raise ValueError(
+            f"the network of the run has {', '.join(sorted(unlike))} of its own: leave it out"
+        )
+    changed = CharRNN(**options).to(model.rnn.weight_ih_l0.dtype)
+    changed.load_state_dict(model.state_dict())
+    return changed
 
 
 def _check_memory(options: dict[str, Any]) -> None:
@@ -291,13 +379,13 @@ class _Training:
         self.is_rank_0 = rank_and_world_size()[0] == 0
         self._new_records = language_model_steps(run, *parts, watch=self._say_that_it_measures)
 
-    def train_and_save(self) -> bool:
-        """Train until the run is finished or interrupted, and return whether it was interrupted.
+    def train_and_save(self) -> int:
+        """Train until the run is finished or interrupted, and return the signal, or 0.
 
         The run is saved at intervals and at the end. With several processes, only rank 0 prints and
         writes. All processes stop after the same training step, and exit after rank 0 has saved.
         """
-        run, stopped = self.run, False
+        run, stopped, was_over = self.run, False, self.run.finished
         with _delay_interrupts() as interrupts, self._progress_bar() as self._bar:
             try:
                 for record in self._new_records:
@@ -320,14 +408,16 @@ class _Training:
                 raise
             self._save()
             interrupted = stopped and not run.finished
-            measured = "" if interrupted or not self.is_rank_0 else self._measure_whole()
+            measured = (
+                "" if interrupted or was_over or not self.is_rank_0 else self._measure_whole()
+            )
         if self.is_rank_0:
             _plot_loss(self.folder, History(tuple(self.records)))
             if measured:
                 print(measured)
-            _print_ending(self.folder, run, interrupted, self.reporting)
+            _print_ending(self.folder, run, interrupted, was_over, self.reporting)
         any_process(False)  # wait until rank 0 has saved
-        return interrupted
+        return (interrupts or [signal.SIGINT])[0] if interrupted else 0
 
     def _save(self, best: bool = False) -> None:
         if self.is_rank_0:
@@ -386,22 +476,32 @@ def _say_in_bar(bar: "tqdm[Any]", done: int, to_read: int) -> None:
 def _delay_interrupts() -> Iterator[list[int]]:
     """Collect the first interrupt, so that a training step can be completed.
 
-    A second interrupt takes effect at once.
+    It is Ctrl+C, or SIGTERM, with which a system that shuts down asks a process to end. A second
+    one takes effect at once.
     """
     interrupts: list[int] = []
-    handler_before = signal.getsignal(signal.SIGINT)
+    signals = (signal.SIGINT, signal.SIGTERM)
+    # If this process was started with a signal ignored, it stays ignored.
+    before = {
+        number: handler
+        for number in signals
+        if (handler := signal.getsignal(number)) in (signal.default_int_handler, signal.SIG_DFL)
+    }
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
     def collect(number: int, frame: Any) -> None:
         interrupts.append(number)
-        signal.signal(signal.SIGINT, handler_before)
+        restore()
 
-    # If this process was started with interrupts ignored, they stay ignored.
-    if handler_before is signal.default_int_handler:
-        signal.signal(signal.SIGINT, collect)
+    for number in before:
+        signal.signal(number, collect)
     try:
         yield interrupts
     finally:
-        signal.signal(signal.SIGINT, handler_before)
+        restore()
 
 
 def _report(run: Run, record: UpdateRecord, bar: "tqdm[Any]", reporting: Reporting) -> None:
@@ -418,7 +518,9 @@ def _report(run: Run, record: UpdateRecord, bar: "tqdm[Any]", reporting: Reporti
         bar.write(escape_text(text) if sys.stdout.isatty() else text, file=sys.stdout)
 
 
-def _print_ending(folder: Path, run: Run, interrupted: bool, reporting: Reporting) -> None:
+def _print_ending(
+    folder: Path, run: Run, interrupted: bool, was_over: bool, reporting: Reporting
+) -> None:
     name = escape_line(folder)
     if interrupted:
         print(
@@ -426,8 +528,20 @@ def _print_ending(folder: Path, run: Run, interrupted: bool, reporting: Reportin
             f"`charseq resume {name}` goes on from there",
             file=sys.stderr,
         )
-    elif not reporting.as_json:
-        print(f"{run.step} steps; the run is in {name}. Next: charseq sample {name}")
+        return
+    if reporting.as_json:
+        return
+    if run.out_of_patience and run.step < run.settings.steps:
+        print(
+            f"patience: {run.since_best} measurements in a row without a new best loss, so the run "
+            f"{'was over' if was_over else 'ended'} at step {run.step} of {run.settings.steps}"
+        )
+    elif was_over:
+        print(
+            f"the run was over: all its {run.settings.steps} steps had been made; "
+            f"charseq resume {name} --steps N goes on until step N"
+        )
+    print(f"{run.step} steps; the run is in {name}. Next: charseq sample {name}")
 
 
 def _plot_loss(folder: Path, history: History) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import pickle
 import random
@@ -12,6 +13,7 @@ import stat
 import struct
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -26,6 +28,7 @@ import charseq
 from charseq import CharRNN, Corpus, Run, Settings, checkpoint, language_model_steps
 from charseq.checkpoint import (
     RunFolderError,
+    change_config,
     load_model,
     load_net,
     load_run,
@@ -40,6 +43,12 @@ from charseq.history import History
 TEXT = "to be or not to be, that is the question: " * 12
 CORPUS = Corpus.from_text(TEXT)
 SMALL = {"steps": 10, "batch_size": 4, "length": 12, "evaluate_every": 3, "seed": 5}
+
+
+@pytest.fixture(autouse=True)
+def no_clock(monkeypatch):
+    """Let each training step take no time, so that equal runs have equal histories."""
+    monkeypatch.setattr("charseq.language_model.perf_counter", lambda: 0.0)
 
 
 def run_of(model=(), *, double=False, **settings):
@@ -144,6 +153,33 @@ def test_equal_runs_write_the_documented_files_with_equal_bytes(tmp_path):
     config = read_config(tmp_path / "one")
     assert config == json.loads(files["config.json"])
     assert list(config) == ["format", "charseq", "model", "settings", "text"]
+
+
+def test_a_history_without_seconds_is_read_and_gets_the_column(tmp_path):
+    run = run_of()
+    history = train_and_save(tmp_path, run, steps=3)
+    file = tmp_path / "history.csv"
+    rows = file.read_text().splitlines()
+    file.write_text("\r\n".join(row.rpartition(",")[0] for row in rows) + "\r\n", newline="")
+    loaded, records = load_run(tmp_path)
+    assert repr(records) == repr(history)
+    assert all(math.isnan(record.seconds) for record in records)
+    save_run(tmp_path, loaded, continue_training(loaded, records, steps=1))
+    records = load_run(tmp_path)[1]
+    assert [math.isnan(record.seconds) for record in records] == [True, True, True, False]
+
+
+def test_other_settings_and_another_place_of_the_text_are_saved(tmp_path):
+    run = run_of()
+    history = train_and_save(tmp_path, run, steps=3)
+    run.settings = replace(run.settings, steps=50)
+    change_config(tmp_path, run, {"text": "b.txt"})
+    assert read_config(tmp_path)["text"] == {"text": "b.txt"}
+    loaded, records = load_run(tmp_path)
+    assert loaded.settings == run.settings
+    assert repr(records) == repr(history)
+    with another_writer(tmp_path), pytest.raises(BlockingIOError):
+        change_config(tmp_path, run, {})
 
 
 def test_empty_optimizer_state_is_not_saved(tmp_path):

@@ -22,9 +22,19 @@ import torch
 from safetensors.torch import save_file
 from small_runs import REMOVED, another_writer, contents, edit_config
 
-from charseq import Corpus, LayerShapes, Settings, Vocabulary, _terminal, evaluate, generate
+from charseq import (
+    Corpus,
+    LayerShapes,
+    Settings,
+    Vocabulary,
+    _terminal,
+    evaluate,
+    generate,
+    trainer,
+)
 from charseq.checkpoint import load_model, load_net, load_run
 from charseq.cli import main
+from charseq.language_model import learning_rate
 
 WORDS = ["the", "net", "reads", "a", "text", "and", "writes", "as", "it", "is", "read"]
 SMALL = [
@@ -32,6 +42,14 @@ SMALL = [
     "--save-every=4", "--lr=0.05",
 ]  # fmt: skip
 COMMAND = [sys.executable, "-c", "from charseq.cli import main; main()"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_clock():
+    """Let each training step take no time, so that equal runs have equal histories."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("charseq.language_model.perf_counter", lambda: 0.0)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -257,8 +275,10 @@ INTERRUPTED = """\
 import os, signal, sys
 from threading import Event
 import torch
+import charseq.language_model
 from charseq.cli import main
 
+charseq.language_model.perf_counter = lambda: 0.0
 torch.set_default_dtype(torch.float64)
 # A shell that starts pytest in the background has its children ignore interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -377,6 +397,149 @@ def test_sigint_stays_ignored_if_it_was(text, tmp_path):
         train(text, tmp_path / "run")
     finally:
         assert signal.signal(signal.SIGINT, before) is signal.SIG_IGN
+
+
+@posix
+@pytest.mark.usefixtures("default_interrupts")
+def test_a_signal_to_terminate_saves_and_ends_like_an_interrupt(text, tmp_path, monkeypatch):
+    def terminate(*arguments, **options):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return evaluate(*arguments, **options)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("charseq.language_model.evaluate", terminate)
+    code, _, err = run_main("train", text, "--out", tmp_path / "run", *SMALL)
+    assert code == 128 + signal.SIGTERM
+    assert "interrupted; the run is saved at step 5, and `charseq resume " in err
+    assert load_run(tmp_path / "run")[0].step == 5
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+# --- other settings, another place, another text --------------------------------------------------
+
+
+def test_resume_says_that_a_run_was_over(run):
+    before = contents(run)
+    out = run_ok("resume", run)
+    assert out.splitlines() == [
+        "the run was over: all its 20 steps had been made; "
+        f"charseq resume {run} --steps N goes on until step N",
+        f"20 steps; the run is in {run}. Next: charseq sample {run}",
+    ]
+    assert contents(run)["weights.safetensors"] == before["weights.safetensors"]
+
+
+def test_a_run_goes_on_for_more_steps_as_if_it_had_had_them_from_the_start(text, tmp_path):
+    constant = ["--schedule=constant"]
+    train(text, tmp_path / "whole", *constant, "--steps=30")
+    train(text, tmp_path / "longer", *constant)
+    out = run_ok("resume", tmp_path / "longer", "--steps=30")
+    assert "was over" not in out
+    whole, longer = contents(tmp_path / "whole"), contents(tmp_path / "longer")
+    assert all(whole[name] == longer[name] for name in whole if name != "loss.svg")
+
+
+def test_resume_changes_the_rate_and_saves_it(run):
+    run_ok("resume", run, "--steps=24", "--lr=0.5", "--patience=7")
+    loaded, history = load_run(run)
+    assert (loaded.settings.lr, loaded.settings.patience, loaded.step) == (0.5, 7, 24)
+    rates = [learning_rate(loaded.settings, step) for step in range(21, 25)]
+    assert [record.lr for record in history][20:] == rates
+    run_ok("resume", run, "--patience=0")
+    assert load_run(run)[0].settings.patience is None
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--steps=19", "the run has made 20 steps already: steps=19 is too few"),
+        ("--steps=0", "steps must be an integer of at least 1, got 0"),
+        ("--lr=-1", "lr must be positive and finite, got -1.0"),
+        ("--text=absent.txt", "'.*absent.txt' is not a file"),
+    ],
+)
+def test_resume_refuses_a_change_that_is_out_of_range(flag, message, run):
+    with unchanged(run):
+        refused(message, "resume", run, flag)
+
+
+def test_when_patience_ends_a_run_both_commands_say_so(text, tmp_path, monkeypatch):
+    losses = iter([1.0, 2.0, 3.0])
+    monkeypatch.setattr("charseq.language_model.evaluate", lambda *_, **__: next(losses))
+    out = train(text, tmp_path / "run", "--patience=2", "--steps=100")
+    ended = "patience: 2 measurements in a row without a new best loss, so the run {} at step 15 of"
+    assert ended.format("ended") in out
+    assert ended.format("was over") in run_ok("resume", tmp_path / "run")
+    assert "15 of 100" in run_ok("info", tmp_path / "run")
+    monkeypatch.setattr("charseq.language_model.evaluate", lambda *_, **__: 5.0)
+    out = run_ok("resume", tmp_path / "run", "--steps=20")  # its patience begins anew
+    assert "patience: " not in out
+    assert load_run(tmp_path / "run")[0].step == 20
+
+
+@pytest.mark.parametrize("place", ["beside", "inside", "here", "said"])
+def test_a_text_that_has_moved_is_found(place, text, tmp_path, monkeypatch):
+    old, new = tmp_path / "old.txt", tmp_path / "runs" / "run"
+    shutil.copy(text, old)
+    train(old, new, "--steps=4")
+    folder = {"beside": new.parent, "inside": new, "here": tmp_path / "here"}.get(place, tmp_path)
+    folder.mkdir(exist_ok=True)
+    moved = folder / ("new.txt" if place == "said" else "old.txt")
+    flags = ["--text", moved] if place == "said" else []
+    shutil.move(old, tmp_path / "away.txt")
+    refused(r"'.*old.txt' any more: if it has moved, say where it is \(--text\)", "resume", new)
+    shutil.move(tmp_path / "away.txt", moved)
+    monkeypatch.chdir(tmp_path / ("here" if place == "here" else ""))
+    run_ok("resume", new, "--steps=6", *flags)
+    assert load_run(new)[0].step == 6
+    if place == "said":
+        assert "6 steps" in run_ok("resume", new)  # the new place is saved
+    with unchanged(new):
+        (tmp_path / "other.txt").write_text("another text")
+        refused(
+            "other.txt is not the text that this run",
+            "resume",
+            new,
+            "--text",
+            "../other.txt" if place == "here" else tmp_path / "other.txt",
+        )
+
+
+# --- starting from a network ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("network", [[], ["--embedding=8"], ["--embedding=8", "--tied"]], ids=str)
+def test_a_run_starts_from_another_and_keeps_all_that_it_has_learned(network, text, tmp_path):
+    train(text, tmp_path / "old", *network)
+    other = tmp_path / "other.txt"
+    other.write_text("Über the Übung and so on. " * 40)
+    flags = ["--out", tmp_path / "new", *SMALL[1:], "--init-from", tmp_path / "old", "--dropout=.2"]
+    run_ok("train", other, *flags, "--steps=1", "--lr=1e-30")
+    old, known = load_model(tmp_path / "old")
+    new, vocab = load_model(tmp_path / "new")
+    assert vocab.chars[: len(known)] == known.chars
+    assert set(vocab.chars) == {*known.chars, *other.read_text()}
+    assert new.options == old.options | {
+        "vocab_size": len(vocab), "dropout": 0.2, "seed": new.options["seed"],
+    }  # fmt: skip
+    for name, weight in new.state_dict().items():
+        trained = old.state_dict()[name]
+        torch.testing.assert_close(
+            weight[tuple(map(slice, trained.shape))], trained, rtol=0, atol=1e-28
+        )
+    run_ok("resume", tmp_path / "new", "--steps=5", "--lr=0.01")
+    assert load_run(tmp_path / "new")[0].step == 5
+    assert json.loads(run_ok("eval", tmp_path / "new", "--json"))["characters"] == 104
+
+
+def test_a_network_that_starts_from_another_has_its_size(finished_run, text, tmp_path):
+    flags = ["--out", tmp_path / "new", "--init-from", finished_run]
+    refused(
+        "the network of the run has hidden_size of its own: leave it out",
+        "train", text, *flags, "--hidden=9",
+    )  # fmt: skip
+    refused("absent does not exist", "train", text, *flags[:3], tmp_path / "absent")
+    assert not (tmp_path / "new").exists()
 
 
 def test_resume_works_from_another_directory(text, tmp_path, monkeypatch):
@@ -800,7 +963,7 @@ def test_train_ends_with_the_number_that_eval_prints(text, tmp_path):
 
 
 def test_held_back_text_that_takes_long_is_not_read_at_the_end(text, tmp_path, monkeypatch):
-    monkeypatch.setattr("charseq.trainer.READ_AT_THE_END", 79)
+    monkeypatch.setattr(trainer, "READ_AT_THE_END", 79)
     held_back = int(0.1 * len(text.read_text()))
     out = train(text, tmp_path / "short").splitlines()
     assert out[-2] == (
@@ -844,15 +1007,19 @@ def test_info_prints_what_is_in_the_folder(finished_run, text):
     assert facts.pop("settings")["steps"] == 20
     assert facts == {
         "network": "LSTM 8",
+        "parameters": sum(p.numel() for p in load_model(finished_run)[0].parameters()),
         "vocabulary": len(set(text.read_text())),
         "text": str(text),
+        "characters": len(text.read_text()),
         "steps": "20 of 20",
+        "epochs": round(20 * 4 * 10 / (0.9 * len(text.read_text())), 2),
+        "seconds_per_step": 0.0,
         "loss": round(history[-1].loss, 4),
         "best_valid_bits_per_character": round(best, 4),
     }
     table = run_ok("info", finished_run)
     assert f"best valid bits per character  {best:.4f}\n" in table
-    assert table.count("\n") == 6
+    assert table.count("\n") == 10
 
 
 def test_info_ignores_steps_after_the_saved_one(run):

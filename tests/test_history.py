@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from charseq import EpochRecord, History, UpdateRecord
 
 HEAD = "epoch,loss,gradient_norm,prediction\r\n"
-STEP_HEAD = "step,loss,gradient_norm,lr,valid_loss\r\n"
+STEP_HEAD = "step,loss,gradient_norm,lr,valid_loss,seconds\r\n"
 texts = st.text(st.characters(exclude_categories=()))  # lone surrogates as well
 records = st.builds(EpochRecord, st.integers(), st.floats(), st.floats(), texts)
-steps = st.builds(UpdateRecord, st.integers(), *[st.floats()] * 4)
+steps = st.builds(UpdateRecord, st.integers(), *[st.floats()] * 5)
 
 
 def run_of(epochs, **fields):
@@ -27,7 +27,8 @@ def run_of(epochs, **fields):
 
 def identical(first, second):
     """Compare field by field, with NaN equal to NaN, and the types, too."""
-    return repr(first) == repr(second)
+    seconds = [[getattr(record, "seconds", None) for record in rows] for rows in (first, second)]
+    return repr((first, seconds[0])) == repr((second, seconds[1]))
 
 
 # --- rows -----------------------------------------------------------------------------------------
@@ -143,9 +144,9 @@ def test_csv_stores_texts_longer_than_the_csv_module_allows(tmp_path):
 def test_a_csv_file_has_the_expected_text_and_quotes_in_the_standard_way(tmp_path):
     run_of(1, prediction='a,"b').to_csv(str(tmp_path / "run.csv"))
     assert (tmp_path / "run.csv").read_bytes().decode() == HEAD + '1,1.5,0.5,"a,""b"\r\n'
-    steps = UpdateRecord(1, 0.5, 2.0, 1e-3), UpdateRecord(2, 0.25, 1.0, 1e-3, 0.75)
+    steps = UpdateRecord(1, 0.5, 2.0, 1e-3), UpdateRecord(2, 0.25, 1.0, 1e-3, 0.75, 0.004)
     History(steps).to_csv(tmp_path / "steps.csv")
-    rows = "1,0.5,2.0,0.001,nan\r\n2,0.25,1.0,0.001,0.75\r\n"
+    rows = "1,0.5,2.0,0.001,nan,nan\r\n2,0.25,1.0,0.001,0.75,0.004\r\n"
     assert (tmp_path / "steps.csv").read_bytes().decode() == STEP_HEAD + rows
 
 
@@ -201,9 +202,10 @@ EPOCH, STEP = HEAD.encode(), STEP_HEAD.encode()
         (EPOCH + b'1,1,1,"a\nb"\r\nx,1,1,a\r\n', "line 4: expected epoch"),
         (EPOCH + b'1,1,1,a\r\n2,1,1,"cut of', "line 3: unexpected end of data"),
         (EPOCH + b'1,1,1,"a"b\r\n', "line 2: .*expected after"),
-        (b"step,loss\r\n", r"line 1: expected .* \['step', .*'valid_loss'\], got \['step', "),
-        (STEP + b"1,1,1,1\r\n", r"line 2: expected step \(int\), .*, valid_loss \(float\), got"),
-        (STEP + b"1,1,1,1,1\r\n1,1,1,1,x\r\n", "line 3: expected step"),
+        (b"step,loss\r\n", r"line 1: expected .* \['step', .*'seconds'\], got \['step', "),
+        (STEP + b"1,1,1,1,1\r\n", r"line 2: expected step \(int\), .*, seconds \(float\), got"),
+        (STEP + b"1,1,1,1,1,1\r\n1,1,1,1,x,1\r\n", "line 3: expected step"),
+        (STEP + b"1,1,1,1,1,1\r\n1,1,1,1,1,x\r\n", "line 3: expected step"),
     ],
 )
 def test_an_invalid_file_is_refused_and_its_line_named(content, message, tmp_path):
@@ -230,6 +232,12 @@ def test_the_log_line_of_a_training_step_has_the_expected_text():
     assert str(UpdateRecord(7, math.log(2), 9, 0.1)) == "step 7       loss:0.693  bpc:1.000"
     measured = UpdateRecord(123456, 2 * math.log(2), 9, 0.1, 3 * math.log(2))
     assert str(measured) == "step 123456  loss:1.386  bpc:2.000  valid:3.000"
+
+
+def test_equal_steps_may_take_unequal_time():
+    first, second = (UpdateRecord(1, 2.0, 1.0, 0.1, seconds=n) for n in (0.5, 0.7))
+    assert first == second
+    assert repr(first) == repr(second)
 
 
 def test_a_history_of_training_steps_counts_steps():

@@ -22,9 +22,18 @@ from small_runs import (
 )
 from torch import nn
 
-from charseq import Corpus, Diverged, Run, Settings, Vocabulary, evaluate, language_model_steps
+from charseq import (
+    CharRNN,
+    Corpus,
+    Diverged,
+    Run,
+    Settings,
+    Vocabulary,
+    evaluate,
+    language_model_steps,
+)
 from charseq.corpus import windows
-from charseq.language_model import PIECES, WARM_UP, learning_rate, measure, sample_size
+from charseq.language_model import PIECES, WARM_UP, grow, learning_rate, measure, sample_size
 
 BATCHES_PER_EPOCH = (len(LONG) - 1) // 4 // 11  # 8, so that 20 steps begin three epochs
 
@@ -193,6 +202,43 @@ def test_each_step_uses_its_own_learning_rate():
         assert record.lr == learning_rate(run.settings, record.step)
         assert moved.item() == pytest.approx(record.lr * record.gradient_norm, rel=1e-9)
         before = after
+
+
+# --- more characters, and time --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"embedding_size": 5}, {"embedding_size": 7, "tied": True}]
+)
+def test_a_grown_model_computes_the_same_logits_and_has_new_ones(options):
+    model = language_model(**options).double()
+    known = len(CORPUS.vocab)
+    grown = grow(model, known + 3, seed=4)
+    assert grown.vocab_size == known + 3
+    ids = torch.from_numpy(CORPUS.ids.astype(np.int64))[None, :50]
+    assert torch.equal(grown(ids)[0][..., :known], model(ids)[0])
+    new = torch.full((1, 2), known + 2)
+    assert grown(new)[0].isfinite().all()
+    fresh = CharRNN(**{**model.options, "seed": 4, "vocab_size": known + 3})
+    assert torch.equal(grown.head.weight[known:], fresh.head.weight[known:].double())
+    assert model.vocab_size == known
+
+
+def test_grow_refuses_fewer_characters_and_a_model_without_an_output_layer():
+    with pytest.raises(ValueError, match=r"knows \d+ characters, got 2"):
+        grow(language_model(), 2)
+    model = language_model(hidden_size=len(CORPUS.vocab), output_layer=False)
+    with pytest.raises(ValueError, match="without an output layer"):
+        grow(model, 100)
+    assert grow(model, len(CORPUS.vocab)).head is None
+
+
+def test_each_record_has_the_seconds_of_its_step_without_the_measurement(monkeypatch):
+    clock = iter(range(1000))
+    monkeypatch.setattr("charseq.language_model.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("charseq.language_model.evaluate", lambda *_, **__: float(next(clock)))
+    run = run_of(evaluate_every=1)
+    assert {record.seconds for record in language_model_steps(run, CORPUS, CORPUS)} == {1}
 
 
 # --- evaluation -----------------------------------------------------------------------------------
