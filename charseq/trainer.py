@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from statistics import fmean as mean
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,7 @@ from charseq.language_model import (
     language_model_steps,
     sample_size,
 )
+from charseq.layers import parts_of
 from charseq.model import CharRNN
 from charseq.net import NumpyNet
 from charseq.processes import any_process, rank_and_world_size
@@ -51,6 +54,7 @@ from charseq.vocab import Vocabulary
 
 __all__ = ["Reporting", "load_held_back", "resume_folder", "train_folder"]
 
+FIRST_STEPS = 100  # after so many, a network should know more than nothing
 READ_AT_THE_END = 50_000  # characters; that much held-back text is read in seconds, so always
 WARM_UP = 1000  # characters; a piece that first reads them has the loss of a text in one piece
 
@@ -377,6 +381,7 @@ class _Training:
         self.folder, self.run, self.reporting = folder, run, reporting
         self.records, self.valid = list(earlier_records), parts[1]
         self.is_rank_0 = rank_and_world_size()[0] == 0
+        self._warned: set[str] = set()
         self._new_records = language_model_steps(run, *parts, watch=self._say_that_it_measures)
 
     def train_and_save(self) -> int:
@@ -394,6 +399,7 @@ class _Training:
                     self._bar.set_postfix_str(record.losses, refresh=False)
                     if self.is_rank_0:
                         _report(run, record, self._bar, self.reporting)
+                        self._warn(record)
                     is_best = record.valid_loss == run.best_loss
                     if record.step % self.reporting.save_every == 0 or is_best:
                         self._save(is_best)
@@ -422,6 +428,19 @@ class _Training:
     def _save(self, best: bool = False) -> None:
         if self.is_rank_0:
             save_run(self.folder, self.run, History(tuple(self.records)), best=best)
+
+    def _warn(self, record: UpdateRecord) -> None:
+        """Say in one sentence, and only once, what seems to have gone wrong with the learning."""
+        at_check = record.step == FIRST_STEPS or (self.run.finished and record.step > FIRST_STEPS)
+        warning = find_rising_loss(self.records) if not math.isnan(record.valid_loss) else ""
+        if at_check:
+            warning = find_high_loss(self.records, self.run.model.vocab_size) or (
+                find_saturated_units(self.run) or warning
+            )
+        kind = warning.partition(":")[0]
+        if warning and kind not in self._warned:
+            self._warned.add(kind)
+            self._bar.write(f"charseq: {warning.partition(':')[2].strip()}", file=sys.stderr)
 
     def _measure_whole(self) -> str:
         """Measure the best weights on the whole held-back text, and return what is to be printed.
@@ -456,6 +475,52 @@ class _Training:
 
     def _say_that_it_measures(self, done: int, to_read: int) -> None:
         _say_in_bar(self._bar, done, to_read)
+
+
+# --- what goes wrong ------------------------------------------------------------------------------
+# Each of these functions returns a sentence after the kind of fault and a colon, or nothing.
+
+
+def find_high_loss(records: list[UpdateRecord], vocab_size: int) -> str:
+    """Find a loss far above that of a network that knows nothing, ln V."""
+    loss, of_nothing = mean(record.loss for record in records[-10:]), math.log(vocab_size)
+    if loss <= 1.25 * of_nothing or vocab_size < 2:
+        return ""
+    return (
+        f"loss: after step {records[-1].step} the loss is {loss:.2f}, but a network that knows "
+        f"nothing has {of_nothing:.2f}, which is ln {vocab_size}; try a tenth of the learning rate "
+        "(Error messages: The loss explodes because the learning rate is too high)"
+    )
+
+
+def find_saturated_units(run: Run) -> str:
+    """Find a state in which nearly all units are at -1, 0 or 1, where the gradient vanishes."""
+    if run.hidden is None:
+        return ""
+    sizes = parts_of(run.hidden)[0].abs()
+    share = float((sizes.minimum((1 - sizes).abs()) < 0.01).double().mean())
+    if share < 0.95:
+        return ""
+    return (
+        f"units: after step {run.step}, {100 * share:.0f} % of the units are saturated, at -1, 0 "
+        "or 1, where they hardly learn; try a tenth of the learning rate (Error messages: The loss "
+        "explodes because the learning rate is too high)"
+    )
+
+
+def find_rising_loss(records: list[UpdateRecord]) -> str:
+    """Find a loss on held-back text that has only risen, four measurements in a row."""
+    measured = [record.valid_loss for record in records if not math.isnan(record.valid_loss)]
+    if len(measured) < 4 or any(a >= b for a, b in pairwise(measured)):
+        return ""
+    return (
+        f"held back: the loss on the held-back text only rises, from "
+        f"{measured[0] / math.log(2):.3f} to {measured[-1] / math.log(2):.3f} bits per character "
+        "(Error messages: Training gets better, and held-back text doesn't)"
+    )
+
+
+# --- what is printed ------------------------------------------------------------------------------
 
 
 @contextmanager

@@ -23,8 +23,10 @@ from safetensors.torch import save_file
 from small_runs import REMOVED, another_writer, contents, edit_config
 
 from charseq import (
+    CharRNN,
     Corpus,
     LayerShapes,
+    Run,
     Settings,
     Vocabulary,
     _terminal,
@@ -34,8 +36,10 @@ from charseq import (
 )
 from charseq.checkpoint import load_model, load_net, load_run
 from charseq.cli import main
+from charseq.history import UpdateRecord
 from charseq.language_model import learning_rate
 
+FIX = Path(__file__).parent.parent / "docs" / "fix"
 WORDS = ["the", "net", "reads", "a", "text", "and", "writes", "as", "it", "is", "read"]
 SMALL = [
     "--hidden=8", "--batch-size=4", "--length=10", "--steps=20", "--evaluate-every=5",
@@ -580,6 +584,81 @@ def test_a_diverging_run_says_so_and_saves_its_last_good_step(text, tmp_path):
     refused("step [23]: the loss is .* try a lower", "train", text, "--out", folder, *SMALL, *wild)
     loaded, history = load_run(folder)
     assert loaded.step == len(history) >= 1
+
+
+# --- learning goes wrong --------------------------------------------------------------------------
+
+
+def test_a_rate_that_is_too_high_is_told_at_step_100_and_the_run_goes_on(text, tmp_path):
+    flags = ["--schedule=constant", "--steps=103", "--evaluate-every=0", "--lr=100"]
+    code, out, err = run_main("train", text, "--out", tmp_path / "run", *SMALL, *flags)
+    assert code == 0
+    assert "103 steps; " in out
+    assert re.fullmatch(
+        r"charseq: after step 100 the loss is \d+\.\d\d, but a network that knows nothing has "
+        r"2\.\d\d, which is ln \d+; try a tenth of the learning rate \(Error messages: .*\)\n",
+        err,
+    )
+
+
+@pytest.mark.parametrize("cell", ["GRU", "LSTM"])
+@pytest.mark.parametrize(("free", "told"), [(0, True), (1, True), (2, False)])
+def test_saturated_units_are_told(cell, free, told, text):
+    corpus = Corpus.from_text(text.read_text())
+    run = Run(CharRNN(len(corpus.vocab), 5, cell=cell), corpus.vocab, Settings(), step=100)
+    assert trainer.find_saturated_units(run) == ""
+    h = torch.tensor([-1.0, 0.0, 1.0, 0.995, -0.005] * 5).reshape(1, 5, 5)
+    h[0, :free, 0] = 0.5
+    run.hidden = (h, torch.full_like(h, 9.0)) if cell == "LSTM" else h
+    warning = trainer.find_saturated_units(run)
+    assert bool(warning) is told
+    assert not told or f"after step 100, {100 - 4 * free} % of the units are saturated" in warning
+
+
+def record_of(step, valid_bits=math.nan, loss=1.0):
+    return UpdateRecord(step, loss, 1.0, 0.1, valid_bits * math.log(2))
+
+
+@pytest.mark.parametrize(
+    ("bits", "told"),
+    [
+        ([1, 2, 3, 4], True),
+        ([1, math.nan, 2, 3, 4, 5], True),
+        ([1, 2, 3], False),
+        ([2, 1, 3, 4, 5], False),  # it has fallen first, so there is a best
+        ([1, 2, 2, 4], False),
+    ],
+)
+def test_a_held_back_loss_that_only_rises_is_told(bits, told):
+    warning = trainer.find_rising_loss([record_of(n, b) for n, b in enumerate(bits, 1)])
+    assert bool(warning) is told
+    assert not told or f"from 1.000 to {bits[-1]}.000 bits" in warning
+
+
+def test_the_sentences_name_pages_that_exist(text):
+    corpus = Corpus.from_text(text.read_text())
+    run = Run(CharRNN(len(corpus.vocab), 5), corpus.vocab, Settings(), hidden=torch.ones(1, 4, 5))
+    titles = {page.read_text().split("\n# ", 1)[1].partition("\n")[0] for page in FIX.glob("*.md")
+              if page.name != "index.md"}  # fmt: skip
+    sentences = [
+        trainer.find_high_loss([record_of(100, loss=9.0)], 3),
+        trainer.find_rising_loss([record_of(n, n) for n in range(5)]),
+        trainer.find_saturated_units(run),
+    ]
+    named = re.findall(r"\(Error messages: (.*?)\)", " ".join(sentences))
+    assert len(named) == 3
+    assert set(named) <= titles
+    assert trainer.find_high_loss([record_of(100, loss=1.1)], 3) == ""
+    assert trainer.find_high_loss([record_of(100, loss=9.0)], 1) == ""
+
+
+def test_a_warning_is_printed_once_and_in_json_runs_too(text, tmp_path, monkeypatch):
+    losses = iter(range(1, 100))
+    monkeypatch.setattr("charseq.language_model.evaluate", lambda *_, **__: float(next(losses)))
+    flags = [*SMALL, "--steps=40", "--json"]
+    code, out, err = run_main("train", text, "--out", tmp_path / "run", *flags)
+    assert (code, out.count("\n")) == (0, 40)
+    assert re.fullmatch(r"charseq: the loss on the held-back text only rises, from .*\n", err)
 
 
 # --- two writers ----------------------------------------------------------------------------------
