@@ -1,6 +1,8 @@
 """Read the files of a run folder; an error names the file and says what is wrong with it."""
 
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_safetensors
 
 from charseq.files import check_regular
 
@@ -40,6 +43,28 @@ def explain_read_errors(file: Path, if_missing: str) -> Iterator[None]:
         raise RunFolderError(f"{file} is damaged: {error}") from None
 
 
+def write_arrays(arrays: Mapping[str, NDArray[Any]], **metadata: str) -> bytes:
+    """Return the bytes of a file of arrays, with metadata and a checksum of the arrays."""
+    metadata["sha256"] = _checksum(arrays)
+    data = to_safetensors(dict(arrays), metadata=metadata)
+    # The library writes metadata in any order, but equal runs should write equal files.
+    size = int.from_bytes(data[:8], "little")
+    head = json.loads(data[8 : 8 + size])
+    head["__metadata__"] = dict(sorted(metadata.items()))
+    text = json.dumps(head, separators=(",", ":"), ensure_ascii=False).encode()
+    return data[:8] + text.ljust(size) + data[8 + size :]
+
+
+def _checksum(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Return the SHA-256 of arrays: their names, types, shapes and numbers."""
+    checksum = hashlib.sha256()
+    for name in sorted(arrays):
+        array = arrays[name]
+        checksum.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+        checksum.update(array.tobytes())
+    return checksum.hexdigest()
+
+
 def read_arrays(file: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     try:
         check_regular(file)
@@ -52,9 +77,15 @@ def read_arrays(file: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
                 )
             # Copies, because arrays that are mapped from the file would change with the file.
             arrays = {name: np.array(tensors.get_tensor(name)) for name in tensors.keys()}  # noqa: SIM118
+            metadata = tensors.metadata() or {}
+            # Folders of older versions have no checksum.
+            if "sha256" in metadata and metadata["sha256"] != _checksum(arrays):
+                raise RunFolderError(
+                    f"{file} is damaged: its numbers are not those that were saved (SHA-256)"
+                )
             if types == {"F16"}:  # made by `shrink`
                 arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
-            return arrays, tensors.metadata() or {}
+            return arrays, metadata
     except FileNotFoundError:
         raise RunFolderError(f"{file.parent} is damaged: it has no {file.name}") from None
     except OSError as error:

@@ -15,6 +15,9 @@ holds all files and rows of the training step saved before, so a run can be resu
 training step, even if it is killed or the power fails. The files are JSON, CSV and safetensors, so
 loading them executes no code.
 
+The metadata of each safetensors file hold a checksum of its arrays, and those of the weights one of
+the vocabulary. So a changed bit in either is found when the folder is read.
+
 A folder has one writer at a time, which holds a lock on the file ``run.lock``. The file is there
 only during writing. Readers take no lock: whatever they read belongs to one save.
 
@@ -25,6 +28,7 @@ network ``austen``, which comes with the package, is such a folder.
 Torch is imported only where a run is saved or resumed, so that sampling does not need it.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -36,7 +40,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save as to_safetensors
 
 from charseq._run_files import (
     RunFolderError,
@@ -45,6 +48,7 @@ from charseq._run_files import (
     parse_step,
     read_arrays,
     read_saved_step,
+    write_arrays,
 )
 from charseq._version import __version__
 from charseq.files import LOCK, check_regular, lock_folder, write_whole
@@ -189,6 +193,10 @@ def save_run(folder: Folder, run: "Run", history: History, *, best: bool = False
         If another process is writing in the folder.
     FileExistsError
         If the folder holds a later training step, which another process must have saved.
+    ValueError
+        If the run could be saved but not resumed, because it is not as its settings say: it has
+        another optimizer, or one with other options or of other parameters, or weights that are
+        frozen, or of another type than float32 and float64. Nothing is written.
     OSError
         If a file cannot be written. The training step saved before remains complete.
     """
@@ -207,10 +215,14 @@ def save_run(folder: Folder, run: "Run", history: History, *, best: bool = False
 def _write_files(
     path: Path, run: "Run", history: History, best: bool, saved_step: int | None
 ) -> None:
-    weights = to_safetensors(_collect_weights(run), metadata={"step": str(run.step)})
+    # This also refuses a run that could not be resumed, before anything is written.
+    arrays = collect_state(run)
+    weights = write_arrays(
+        _collect_weights(run), step=str(run.step), vocab=_vocab_checksum(run.vocab)
+    )
     history.to_csv(path / "history.csv", after=saved_step)
     state = path / f"state-{run.step}.safetensors"
-    write_whole(state, to_safetensors(collect_state(run), metadata={"step": str(run.step)}))
+    write_whole(state, write_arrays(arrays, step=str(run.step)))
     if best:
         write_whole(path / "best.safetensors", weights)
     write_whole(path / "weights.safetensors", weights)
@@ -277,8 +289,7 @@ def _load_run(path: Path) -> tuple["Run", History]:
     from charseq.language_model import Run, Settings
 
     config, vocab = read_config(path), _read_vocab(path)
-    model, step = _read_model(path / "weights.safetensors", config)
-    _check_vocab(path, vocab, model.vocab_size)
+    model, step = _read_model(path / "weights.safetensors", config, vocab)
     try:
         # Before there were samples, a run measured on all of its held-back text.
         settings = Settings(**{"evaluate_on": "all", **config["settings"]})
@@ -342,7 +353,7 @@ def shrink(folder: Folder, target: Folder, *, best: bool = True) -> None:
         if {file.name for file in target.iterdir()} - {LOCK}:
             raise FileExistsError(f"{target} exists already: choose a new folder")
         write_whole(target / "vocab.json", vocab.to_json().encode())
-        write_whole(target / "weights.safetensors", to_safetensors(small, metadata=metadata))
+        write_whole(target / "weights.safetensors", write_arrays(small, **metadata))
         measured.to_csv(target / "history.csv")
         write_whole(target / "config.json", (json.dumps(config, indent=2) + "\n").encode())
 
@@ -409,8 +420,7 @@ def load_model(folder: Folder, *, best: bool = True) -> tuple["CharRNN", Vocabul
     """
     path = _path_of(folder)
     config, vocab = read_config(path), _read_vocab(path)
-    model, _ = _read_model(_choose_weights_file(path, best), config)
-    _check_vocab(path, vocab, model.vocab_size)
+    model, _ = _read_model(_choose_weights_file(path, best), config, vocab)
     return model.eval(), vocab
 
 
@@ -440,8 +450,9 @@ def load_net(folder: Folder, *, best: bool = True) -> tuple[NumpyNet, Vocabulary
     path = _path_of(folder)
     config, vocab = read_config(path), _read_vocab(path)
     file = _choose_weights_file(path, best)
-    net = _make_net(file, read_arrays(file)[0], config["model"])
-    _check_vocab(path, vocab, net.vocab_size)
+    arrays, metadata = read_arrays(file)
+    net = _make_net(file, arrays, config["model"])
+    _check_vocab(path, vocab, net.vocab_size, metadata)
     return net, vocab
 
 
@@ -511,7 +522,7 @@ def _choose_weights_file(path: Path, best: bool) -> Path:
     return file if best and file.exists() else path / "weights.safetensors"
 
 
-def _read_model(file: Path, config: dict[str, Any]) -> tuple["CharRNN", int]:
+def _read_model(file: Path, config: dict[str, Any], vocab: Vocabulary) -> tuple["CharRNN", int]:
     """Make a run's model with the weights of a file; also return the weights' training step."""
     import torch
 
@@ -527,6 +538,7 @@ def _read_model(file: Path, config: dict[str, Any]) -> tuple["CharRNN", int]:
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     if model.options["tied"]:
         tensors["head.weight"] = tensors["embedding.weight"]
+    _check_vocab(file.parent, vocab, model.vocab_size, metadata)
     model.to(torch.from_numpy(net.layers[0].W_ih).dtype).load_state_dict(tensors)
     return model, parse_step(file, metadata)
 
@@ -544,10 +556,21 @@ def _make_net(file: Path, arrays: Mapping[str, NDArray[Any]], options: dict[str,
         raise RunFolderError(f"{file} does not fit config.json: {error.args[0]}") from None
 
 
-def _check_vocab(path: Path, vocab: Vocabulary, vocab_size: int) -> None:
+def _vocab_checksum(vocab: Vocabulary) -> str:
+    return hashlib.sha256(vocab.to_json().encode()).hexdigest()
+
+
+def _check_vocab(
+    path: Path, vocab: Vocabulary, vocab_size: int, metadata: Mapping[str, str]
+) -> None:
     if len(vocab) != vocab_size:
         raise RunFolderError(
             f"{path / 'vocab.json'} has {len(vocab)} characters and the network {vocab_size}"
+        )
+    if "vocab" in metadata and metadata["vocab"] != _vocab_checksum(vocab):
+        raise RunFolderError(
+            f"{path / 'vocab.json'} is damaged: its characters, or their order, are not those that "
+            "the network has learned (SHA-256)"
         )
 
 

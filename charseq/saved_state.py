@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []  # only the module checkpoint uses this one
 
+# Options of an optimizer that say how it computes, and not what.
+HOW = ("fused", "foreach", "capturable", "differentiable")
+
 # The arrays that each optimizer stores per parameter after its first update.
 OPTIMIZER_ARRAYS = {
     "sgd": ("momentum_buffer",),
@@ -43,8 +46,14 @@ def collect_state(run: "Run") -> dict[str, NDArray[Any]]:
         The arrays by name. Those of the optimizer have the shape of their parameter, except
         ``step``. The hidden state and the cell state have shape (L, B, H). Single numbers, such as
         ``step``, have shape ().
+
+    Raises
+    ------
+    ValueError
+        If the run could not be resumed from them.
     """
     assert run.optimizer is not None
+    _check_resumable(run)
     arrays = {
         "best_loss": np.array(run.best_loss, dtype=np.float64),
         "since_best": np.array(run.since_best, dtype=np.float64),
@@ -59,6 +68,47 @@ def collect_state(run: "Run") -> dict[str, NDArray[Any]]:
         for index, part in enumerate(parts_of(run.hidden)):
             arrays[f"hidden.{index}"] = np.ascontiguousarray(part.numpy())
     return arrays
+
+
+def _check_resumable(run: "Run") -> None:
+    """Refuse a run that is not as its settings say, because loading makes it from them."""
+    import torch
+
+    from charseq.language_model import Run
+
+    types = {parameter.dtype for parameter in run.model.parameters()}
+    if types not in ({torch.float32}, {torch.float64}):
+        names = ", ".join(sorted(str(dtype).removeprefix("torch.") for dtype in types))
+        raise ValueError(f"a run in {names} could not be resumed: make it float32 or float64")
+    if not all(parameter.requires_grad for parameter in run.model.parameters()):
+        raise ValueError(
+            "the run has frozen weights, of which its settings know nothing, so it could not be "
+            "resumed: let all weights require a gradient, or save the state dict"
+        )
+    made = Run(run.model, run.vocab, run.settings).optimizer
+    kind, wanted = type(run.optimizer).__name__, type(made).__name__
+    if kind != wanted:
+        raise ValueError(
+            f"the run has the optimizer {kind}, and its settings say {wanted}: it could not be "
+            "resumed; choose one of the settings, or save the state dicts"
+        )
+    assert run.optimizer is not None
+    assert made is not None
+    groups, expected = run.optimizer.param_groups, made.param_groups
+    if [list(map(id, group["params"])) for group in groups] != [
+        list(map(id, group["params"])) for group in expected
+    ]:
+        raise ValueError(
+            "the run's optimizer has groups of parameters of its own, so it could not be resumed: "
+            "give it model.parameters(), all in one group"
+        )
+    for name, value in expected[0].items():
+        # The rate follows from the step; how an update is computed changes at most its rounding.
+        if name not in ("params", "lr", "initial_lr", *HOW) and groups[0].get(name) != value:
+            raise ValueError(
+                f"the run's optimizer has {name}={groups[0].get(name)!r}, and one made from its "
+                f"settings has {value!r}: it could not be resumed"
+            )
 
 
 def restore_state(run: "Run", arrays: dict[str, NDArray[Any]]) -> None:

@@ -889,9 +889,107 @@ def rewrite(file, change, **metadata):
     """Write a safetensors file again, with its arrays and its metadata changed."""
     arrays = {name: array.copy() for name, array in load_file(file).items()}
     with safe_open(file, framework="numpy") as opened:
-        metadata = {**opened.metadata(), **metadata}
+        metadata = {**opened.metadata(), "sha256": None, **metadata}
     change(arrays)
     save_file(arrays, file, {key: value for key, value in metadata.items() if value is not None})
+
+
+@pytest.mark.parametrize("name", ["weights", "best", "state-3"])
+def test_each_changed_bit_in_an_array_is_found(name, folder):
+    file = folder / f"{name}.safetensors"
+    data = file.read_bytes()
+    start = 8 + int.from_bytes(data[:8], "little")
+    for _ in range(20):
+        rng = random.Random(_)
+        changed = bytearray(data)
+        changed[rng.randrange(start, len(data))] ^= 1 << rng.randrange(8)
+        file.write_bytes(changed)
+        load = load_run if name != "best" else load_net
+        with pytest.raises(
+            RunFolderError, match=rf"{name}.safetensors is damaged: its numbers are"
+        ):
+            load(folder)
+    file.write_bytes(data)
+    load_run(folder)
+
+
+@pytest.mark.parametrize("loader", [load_run, load_model, load_net])
+def test_exchanged_characters_are_found(loader, folder):
+    file = folder / "vocab.json"
+    vocab = charseq.Vocabulary.from_json(file.read_text())
+    first, second, *rest = vocab.chars
+    file.write_text(charseq.Vocabulary("".join([second, first, *rest])).to_json())
+    with pytest.raises(RunFolderError, match=r"vocab.json is damaged: its characters, or their or"):
+        loader(folder)
+    for weights in ("weights", "best"):  # an older folder has no checksums
+        rewrite(folder / f"{weights}.safetensors", lambda _: None, vocab=None)
+    loader(folder)
+
+
+# --- runs that are not as their settings say ------------------------------------------------------
+
+
+def frozen(run):
+    run.model.head.bias.requires_grad_(requires_grad=False)
+
+
+def with_optimizer(make):
+    def change(run):
+        run.optimizer = make(run.model)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (frozen, "the run has frozen weights"),
+        (lambda run: run.model.half(), "a run in float16 could not be resumed"),
+        (lambda run: run.model.bfloat16(), "a run in bfloat16 could not be resumed"),
+        (with_optimizer(lambda model: torch.optim.RMSprop(model.parameters())),
+         "has the optimizer RMSprop, and its settings say AdamW"),
+        (with_optimizer(lambda model: torch.optim.Adam(model.parameters())),
+         "has the optimizer Adam, and its settings say AdamW"),
+        (with_optimizer(
+            lambda model: torch.optim.AdamW(model.parameters(), betas=(0.5, 0.9), weight_decay=0)),
+         r"has betas=\(0.5, 0.9\), and one made from its settings has \(0.9, 0.999\)"),
+        (with_optimizer(lambda model: torch.optim.AdamW(model.parameters())),
+         "has weight_decay=0.01, and one made from its settings has 0.0"),
+        (with_optimizer(
+            lambda model: torch.optim.AdamW(model.parameters(), amsgrad=True, weight_decay=0)),
+         "has amsgrad=True"),
+        (with_optimizer(lambda model: torch.optim.AdamW(
+            [{"params": [p]} for p in model.parameters()], weight_decay=0)),
+         "groups of parameters of its own"),
+        (with_optimizer(lambda model: torch.optim.AdamW(
+            list(model.parameters())[1:], weight_decay=0)), "groups of parameters of its own"),
+    ],
+)  # fmt: skip
+def test_a_run_that_could_not_be_resumed_is_not_saved(change, message, tmp_path):
+    run = run_of()
+    change(run)
+    with pytest.raises(ValueError, match=message):
+        start_folder(tmp_path / "run", run)
+    assert not (tmp_path / "run").exists()
+    run = run_of()
+    history = train_and_save(tmp_path, run, steps=2)
+    before = contents(tmp_path)
+    change(run)
+    with pytest.raises(ValueError, match=message):
+        save_run(tmp_path, run, history)
+    assert contents(tmp_path) == before
+
+
+def test_an_optimizer_of_ones_own_that_is_as_the_settings_say_is_resumed(tmp_path):
+    def with_own_optimizer():
+        run = run_of()
+        parameters = run.model.parameters()
+        run.optimizer = torch.optim.AdamW(parameters, lr=9.0, weight_decay=0, foreach=False)
+        return run
+
+    train_and_save(tmp_path, with_own_optimizer(), steps=4)
+    loaded, records = load_run(tmp_path)
+    assert loaded.step == len(records) == 4
 
 
 BIASES = {  # how the bias of the output layer is changed, and what is said

@@ -475,7 +475,7 @@ def test_when_patience_ends_a_run_both_commands_say_so(text, tmp_path, monkeypat
     assert ended.format("ended") in out
     assert ended.format("was over") in run_ok("resume", tmp_path / "run")
     assert "15 of 100" in run_ok("info", tmp_path / "run")
-    monkeypatch.setattr("charseq.language_model.evaluate", lambda *_, **__: 5.0)
+    monkeypatch.setattr("charseq.language_model.evaluate", lambda *_, **__: 2.5)
     out = run_ok("resume", tmp_path / "run", "--steps=20")  # its patience begins anew
     assert "patience: " not in out
     assert load_run(tmp_path / "run")[0].step == 20
