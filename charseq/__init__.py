@@ -6,12 +6,12 @@ it: ``vocab`` (characters to ids to one-hot), ``files`` (writing a file whole or
 ``baselines`` (n-grams), ``reference`` (the equations in NumPy), ``shapes`` (the parameters and
 tensors of a layer), ``plotting`` (figures of results), ``diagrams`` (figures of the network),
 ``history`` (the records of a run), ``net`` (a trained network in NumPy), ``conversions`` (weights
-of other libraries), ``sampling`` (from logits to text), ``layers`` (torch's layers, faster),
-``model`` (the torch module), ``training`` (training on one sentence), ``processes`` (training in
-several processes), ``language_model`` (training on a corpus), ``saved_state`` (a run's state as
-arrays), ``checkpoint`` (saving and loading a run folder), ``trainer`` (training in a run folder)
-and ``cli`` (the command). You can read the core in an hour: ``vocab``, ``reference``, ``model``,
-``training`` and ``history``.
+of other libraries), ``sampling`` (from logits to text), ``scoring`` (how surprising a text is),
+``layers`` (torch's layers, faster), ``model`` (the torch module), ``training`` (training on one
+sentence), ``processes`` (training in several processes), ``language_model`` (training on a corpus),
+``saved_state`` (a run's state as arrays), ``checkpoint`` (saving and loading a run folder),
+``trainer`` (training in a run folder) and ``cli`` (the command). You can read the core in an hour:
+``vocab``, ``reference``, ``model``, ``training`` and ``history``.
 
 Shapes, code and prose use the same letters everywhere:
 
@@ -46,6 +46,7 @@ if TYPE_CHECKING:  # only editors and type checkers need these imports; __getatt
     from charseq.plotting import plot_loss, plot_predictions, plot_states
     from charseq.reference import RNNParams, rnn_forward, rnn_step
     from charseq.sampling import generate
+    from charseq.scoring import Score, score
     from charseq.shapes import LayerShapes
     from charseq.texts import load_text
     from charseq.training import Diverged, train, training_steps
@@ -70,6 +71,8 @@ _MODULE_OF = {
     "History": "history",
     "NumpyNet": "net",
     "generate": "sampling",
+    "Score": "scoring",
+    "score": "scoring",
     "CharRNN": "model",
     "Diverged": "training",
     "training_steps": "training",
@@ -105,6 +108,8 @@ __all__ = [  # noqa: RUF022 - in the order in which data flows
     "History",
     "NumpyNet",
     "generate",
+    "Score",
+    "score",
     "CharRNN",
     "Diverged",
     "training_steps",

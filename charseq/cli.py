@@ -1,4 +1,4 @@
-"""The command ``charseq``: train, resume, sample, shrink, eval, shapes, info.
+"""The command ``charseq``: train, resume, sample, score, shrink, eval, shapes, info.
 
 Only typer is imported here. Each command imports what it needs, so that help appears at once.
 """
@@ -37,6 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # importing rich takes longer than the rest of the help
     pretty_exceptions_enable=False,
 )
+
 
 RunFolder = Annotated[str, typer.Argument(help="A run folder, or austen.", show_default=False)]
 Text = Annotated[
@@ -254,20 +255,86 @@ def _print_texts(prompt: str, pieces: Iterator[list[str]]) -> None:
         print_text([prompt, *text])
 
 
-def _check_known(name: str, text: str, vocab: "Vocabulary") -> None:
-    """Refuse a text with a character that the network does not know."""
+def _check_known(name: str, text: str, vocab: "Vocabulary", skip: str = "") -> None:
+    """Refuse a text with a character that the network does not know; `skip` says what skips it."""
     from unicodedata import normalize
 
     unknown = next((place for place, char in enumerate(text) if char not in vocab), None)
     if unknown is None:
         return
-    char, hint = text[unknown], "leave it out"
+    char, hint = text[unknown], f"leave it out{skip}"
     for form in ("NFC", "NFD"):
         if all(c in vocab for c in normalize(form, text)):
             hint = f"the network knows it in another encoding, the Unicode form {form}"
     raise ValueError(
         f"{name} has {char!r} (U+{ord(char):04X}) at position {unknown}, which is not among the "
         f"{len(vocab)} characters that this network has learned: {hint}"
+    )
+
+
+@app.command("score")
+def score_(
+    run: RunFolder,
+    text: Annotated[
+        str,
+        typer.Argument(
+            help="A text file, a text such as pride-test, or - for standard input.",
+            show_default=False,
+        ),
+    ],
+    worst: Annotated[
+        int, typer.Option(help="Only so many lines, the most surprising first; 0 for all.")
+    ] = 0,
+    by: Annotated[
+        str,
+        typer.Option(help="mean, or excess: the character that most exceeds what was expected."),
+    ] = "mean",
+    alone: Annotated[bool, typer.Option("--alone", help="Read each line by itself.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a colored page to this file.")] = None,
+    skip_unknown: Annotated[
+        bool, typer.Option("--skip-unknown", help="Leave out unknown characters, and count them.")
+    ] = False,
+    encoding: Annotated[str, typer.Option(help="Encoding of the text file.")] = "utf-8",
+    last: Annotated[bool, typer.Option("--last", help="Use the latest weights.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line each.")] = False,
+) -> None:
+    """Say how surprising each line of a text is, in bits per character, without torch."""
+    from charseq._checks import check_at_least
+    from charseq.checkpoint import load_net
+    from charseq.scoring import json_report, most_surprising, score, text_report
+    from charseq.texts import load_text
+
+    check_at_least(0, worst=worst)
+    net, vocab = load_net(run, best=not last)
+    characters = load_text(text, encoding)
+    if not skip_unknown:
+        _check_known("the text", characters, vocab, ", or add --skip-unknown")
+    scored = score(net, vocab, characters, alone=alone, skip_unknown=skip_unknown)
+    if html is not None:
+        from charseq.files import write_whole
+
+        write_whole(html, scored.to_html(f"{text}, read by {run}").encode())
+        print(f"charseq: the page is in {html}", file=sys.stderr)
+        return
+    lines = scored.lines()
+    if worst:
+        lines = most_surprising(lines, worst, by)
+    if as_json:
+        for part in json_report(scored, lines):
+            print(part)
+        return
+    from charseq._terminal import escape_line
+
+    for row in text_report(lines):
+        print(escape_line(row))
+    print()
+    _print_facts(
+        {
+            "characters": len(scored),
+            **({"skipped": sum(scored.skipped.values())} if scored.skipped else {}),
+            "bits_per_character": scored.bits_per_character,
+        },
+        as_json=False,
     )
 
 

@@ -99,15 +99,32 @@ class NumpyNet:
         Parameters
         ----------
         model : CharRNN
-            The model, trained or not.
+            The model, trained or not, on any device. Weights in bfloat16 become float32.
 
         Returns
         -------
         NumpyNet
             A network that computes the same logits.
         """
-        weights = {name: tensor.numpy().copy() for name, tensor in model.state_dict().items()}
+        weights = {name: _to_array(tensor) for name, tensor in model.state_dict().items()}
         return cls(model.options, weights)
+
+    def double(self) -> "NumpyNet":
+        """Return a copy of the network that computes in float64.
+
+        Returns
+        -------
+        NumpyNet
+            The copy, or the network itself if all its weights are float64.
+
+        Examples
+        --------
+        >>> from charseq import CharRNN, NumpyNet
+        >>> net = NumpyNet.from_model(CharRNN(vocab_size=4, hidden_size=8, seed=0))
+        >>> net.vectors.dtype, net.double().vectors.dtype
+        (dtype('float32'), dtype('float64'))
+        """
+        return self._in_float64
 
     def start(self, batch_size: int = 1) -> list[Any]:
         """Return the state before the first character, which is all zeros.
@@ -231,14 +248,32 @@ class NumpyNet:
                 )
         if self.head is None:
             raise ValueError("without an output layer each unit is the score of a character")
-        net = copy(self)
-        net.__dict__.pop("_fused_weights", None)
+        net = self._copy()
         top, (W_hy, b_y) = self.layers[-1], self.head
         W_hh, W_hy = top.W_hh.copy(), W_hy.copy()
         W_hh[:, columns] = 0
         W_hy[:, columns] = 0
         net.layers = [*self.layers[:-1], top._replace(W_hh=W_hh)]
         net.head = (W_hy, b_y)
+        return net
+
+    def _copy(self) -> "NumpyNet":
+        """Return a copy whose weights may be replaced, without what was computed from them."""
+        net = copy(self)
+        for name in ("_fused_weights", "_in_float64"):
+            net.__dict__.pop(name, None)
+        return net
+
+    @cached_property
+    def _in_float64(self) -> "NumpyNet":
+        arrays = [self.vectors, *(w for params in self.layers for w in params), *(self.head or ())]
+        if all(array.dtype == np.float64 for array in arrays):
+            return self
+        net = self._copy()
+        net.vectors = self.vectors.astype(np.float64)
+        net.layers = [RNNParams(*(w.astype(np.float64) for w in params)) for params in self.layers]
+        if self.head is not None:
+            net.head = (self.head[0].astype(np.float64), self.head[1].astype(np.float64))
         return net
 
     @cached_property
@@ -275,6 +310,24 @@ class NumpyNet:
             fused.append(_align_rows(joined.T.astype(dtype, copy=False)))
         table = (W if self._one_hot else self.vectors @ W) + b
         return np.ascontiguousarray(table, dtype=fused[0].dtype), fused
+
+
+def as_numpy_net(net: Any) -> NumpyNet:
+    """Return a network in NumPy: the one given, or the copy of a torch model."""
+    if isinstance(net, NumpyNet):
+        return net
+    if not hasattr(net, "state_dict") or not hasattr(net, "options"):
+        raise TypeError(
+            f"expected a NumpyNet or a CharRNN, got {type(net).__name__}; load_net(folder) and "
+            "load_run(folder) return such networks with their vocabularies"
+        )
+    return NumpyNet.from_model(net)
+
+
+def _to_array(tensor: Any) -> Array:
+    """Copy a tensor of any device; NumPy has no bfloat16, so that becomes float32."""
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy().copy()
 
 
 def _check_options(options: Mapping[str, Any]) -> None:

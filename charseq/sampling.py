@@ -191,7 +191,7 @@ class Writer:
             )
         check_at_least(1, streams=texts)
         if prompt is None:
-            prompt = next((char for char in "\n " if char in vocab), vocab.chars[0])
+            prompt = vocab.line_start()
         if not prompt:
             raise ValueError("the prompt is empty: the net needs a character to continue")
         probabilities(np.zeros(net.vocab_size), **options)  # raises if an option is out of range

@@ -9,7 +9,9 @@ files a form feed separates two chapters or topics, and :func:`load_text` makes 
 """
 
 import codecs
+import io
 import os
+import sys
 import unicodedata
 import zoneinfo
 from collections.abc import Callable, Iterator
@@ -189,7 +191,7 @@ def load_text(source: str | Path, encoding: str = "utf-8") -> str:
     ----------
     source : str or pathlib.Path
         A name from :func:`charseq.texts.texts`, or the path of a file. To read a file that has such
-        a name, write ``"./name"``.
+        a name, write ``"./name"``. The source ``"-"`` is standard input.
     encoding : str, default="utf-8"
         The encoding of the file. It is ignored if `source` is a name.
 
@@ -220,6 +222,8 @@ def load_text(source: str | Path, encoding: str = "utf-8") -> str:
     """
     if isinstance(source, str) and source in _TEXTS:
         return _TEXTS[source][0]()
+    if source == "-":
+        return "".join(text_chunks(_open_standard_input(encoding), "standard input", encoding))
     with open_text(source, f" nor one of the texts {', '.join(_TEXTS)}") as file:
         return "".join(text_chunks(file, quote_path(source), encoding))
 
@@ -231,6 +235,13 @@ def quote_path(path: object) -> str:
     """Quote a path for an error message; shorten it, since it may be a whole text by mistake."""
     quoted = repr(str(path))
     return quoted if len(quoted) <= 200 else quoted[:60] + "…'"
+
+
+def _open_standard_input(encoding: str) -> IO[bytes]:
+    """Return standard input as a file of bytes, also where a program has put a text there."""
+    if hasattr(sys.stdin, "buffer"):
+        return sys.stdin.buffer
+    return io.BytesIO(sys.stdin.read().encode(encoding))
 
 
 def open_text(source: str | Path, nor: str = "") -> IO[bytes]:

@@ -126,6 +126,21 @@ class Vocabulary:
         """Return whether `char` is a character of the vocabulary."""
         return isinstance(char, str) and len(char) == 1 and char in self.chars
 
+    def line_start(self) -> str:
+        r"""Return what comes before a new line: ``"\n"``, or else a space, or the first character.
+
+        Returns
+        -------
+        str
+            The character that a network reads before a text, if nothing else is asked for.
+
+        Examples
+        --------
+        >>> Vocabulary.from_text("a b").line_start(), Vocabulary("ab").line_start()
+        (' ', 'a')
+        """
+        return next((char for char in "\n " if char in self), self.chars[0])
+
     def encode(self, text: str) -> NDArray[np.int64]:
         """Turn a text into ids, one per character.
 

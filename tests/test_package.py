@@ -22,8 +22,8 @@ FOLDER = Path(charseq.__file__).parent
 PRIVATE = ["_version", "_checks", "_errors", "_run_files", "_terminal"]
 MODULES = [
     "vocab", "files", "texts", "corpus", "baselines", "reference", "shapes", "plotting", "diagrams",
-    "history", "net", "conversions", "sampling", "layers", "model", "training", "processes",
-    "language_model", "saved_state", "checkpoint", "trainer", "cli",
+    "history", "net", "conversions", "sampling", "scoring", "layers", "model", "training",
+    "processes", "language_model", "saved_state", "checkpoint", "trainer", "cli",
 ]  # fmt: skip
 HEAVY = {"torch", "matplotlib"}
 
@@ -45,7 +45,7 @@ def test_torch_and_matplotlib_are_imported_only_where_they_are_needed():
         "from charseq import LayerShapes; str(LayerShapes('LSTM', 4, 2))",
         "import charseq.reference",
         "from charseq import History, plot_loss",
-        "from charseq import NumpyNet, generate",
+        "from charseq import NumpyNet, generate, score",
         "import charseq.checkpoint",
         "import charseq.cli",
         "from charseq import CharRNN",  # which is a module of torch

@@ -1,0 +1,448 @@
+r"""How surprising is a text? The bits of each character, and what a network expected there.
+
+A network gives each character a probability before it reads it. The *surprise* of a character is
+:math:`-\log_2` of that probability, in bits: 1 bit for one of two equal chances, 10 bits for one
+of a thousand. The mean over a text is what ``charseq eval`` measures. One character at a time, it
+shows where a text leaves what the network knows: a slip, a name, a line of a log that nobody has
+seen.
+"""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html import escape
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charseq._checks import check_choice, check_same_vocab_size, check_text
+from charseq._terminal import escape_line, escape_text
+from charseq.net import NumpyNet, Reader, as_numpy_net
+from charseq.vocab import Vocabulary
+
+__all__ = ["Score", "ScoredLine", "score"]
+
+Array = NDArray[Any]
+SHOWN = 3  # the likeliest characters that are kept at each place
+SIDE_BY_SIDE = 64  # the lines that are read together, if each is read alone
+BLOCK = 256  # the characters whose logits are kept at once
+
+
+class ScoredLine(NamedTuple):
+    """One line of a scored text.
+
+    Attributes
+    ----------
+    number : int
+        Its number, from 1.
+    start : int
+        The position of its first character in the text.
+    text : str
+        The line, without the character that ends it.
+    bits : ndarray
+        The surprise of each of its characters in bits, also of the character that ends it.
+    bits_per_character : float
+        The mean of `bits`; NaN if no character of the line was scored.
+    excess : float
+        By how many bits a character exceeded what the network expected to pay there, its entropy:
+        the largest excess in the line. NaN if no character of the line was scored.
+    place : int
+        The position of that character in `text`; its length, if it is the character at the end.
+    char : str
+        That character.
+    expected : str
+        What the network held likeliest there.
+    """
+
+    number: int
+    start: int
+    text: str
+    bits: Array
+    bits_per_character: float
+    excess: float
+    place: int
+    char: str
+    expected: str
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Score:
+    """A text of T characters with the surprise of each of them.
+
+    Attributes
+    ----------
+    text : str
+        The text.
+    bits : ndarray of shape (T,)
+        The surprise of each character, in bits; NaN for a character that was skipped.
+    entropy : ndarray of shape (T,)
+        The surprise that the network itself expected there: the mean of the surprises of all
+        characters, each weighted with its probability. It is low where the network was sure. So a
+        character whose bits are far above it contradicts what the network was sure of.
+    likeliest : tuple of str
+        For each character, the three that the network held likeliest there, the likeliest first;
+        an empty string where a character was skipped.
+    chances : ndarray of shape (T, 3)
+        Their probabilities.
+    skipped : dict
+        How often each character was skipped because the network does not know it.
+    """
+
+    text: str
+    bits: Array
+    entropy: Array
+    likeliest: tuple[str, ...]
+    chances: Array
+    skipped: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def bits_per_character(self) -> float:
+        """The mean surprise, in bits."""
+        return _mean(self.bits)
+
+    @property
+    def loss(self) -> float:
+        """The mean surprise in nats, the loss that networks are trained to lower."""
+        return self.bits_per_character * math.log(2)
+
+    def __len__(self) -> int:
+        """Return T, the number of characters."""
+        return len(self.text)
+
+    def __repr__(self) -> str:
+        """Return the number of characters and their mean surprise."""
+        return f"Score({len(self):,} characters, {self.bits_per_character:.3f} bits each)"
+
+    def lines(self) -> list[ScoredLine]:
+        r"""Return the lines of the text, each with its own surprise.
+
+        Returns
+        -------
+        list of ScoredLine
+            A line ends with ``"\n"``, which counts as its last character.
+
+        Examples
+        --------
+        >>> from charseq import load_net, score
+        >>> lines = score(*load_net("austen"), "It is a truth.\nIt is a trqth.\n").lines()
+        >>> [(line.number, line.char, line.expected) for line in lines]
+        [(1, 't', 's'), (2, 'q', 'u')]
+        """
+        lines, start = [], 0
+        for number, line in enumerate(self.text.split("\n"), start=1):
+            stop = min(start + len(line) + 1, len(self))
+            if start < stop:
+                bits = self.bits[start:stop]
+                excess = np.nan_to_num(bits - self.entropy[start:stop], nan=-np.inf)
+                place = int(excess.argmax())
+                lines.append(
+                    ScoredLine(
+                        number,
+                        start,
+                        line,
+                        bits,
+                        _mean(bits),
+                        float(excess[place]) if np.isfinite(excess[place]) else math.nan,
+                        place,
+                        self.text[start + place],
+                        self.likeliest[start + place][:1],
+                    )
+                )
+            start = stop
+        return lines
+
+    def to_html(self, title: str = "Score") -> str:
+        """Return a page that shows the text, the more surprising characters in stronger color.
+
+        Parameters
+        ----------
+        title : str, default="Score"
+            The title of the page.
+
+        Returns
+        -------
+        str
+            HTML that needs no other file and runs no script. Point at a character to read its bits
+            and what the network expected.
+
+        Examples
+        --------
+        >>> from charseq import load_net, score
+        >>> page = score(*load_net("austen"), "a trqth").to_html("One typing error")
+        >>> page[:15], "<title>One typing error</title>" in page
+        ('<!DOCTYPE html>', True)
+        """
+        rows = []
+        for line in self.lines():
+            places = range(line.start, line.start + len(line.bits))
+            text = "".join(map(self._span, places))
+            rows.append(
+                f"<p><b>{line.number}</b><i>{_decimals(line.bits_per_character)}</i>"
+                f"<span>{text}</span></p>"
+            )
+        summary = f"{len(self):,} characters, {self.bits_per_character:.3f} bits per character"
+        if self.skipped:
+            summary += f"; {sum(self.skipped.values()):,} unknown characters were skipped"
+        return PAGE.format(title=escape(title), summary=summary, rows="\n".join(rows))
+
+    def _span(self, place: int) -> str:
+        """Return the HTML of one character."""
+        char, bits = self.text[place], float(self.bits[place])
+        shown = "↵" if char == "\n" else escape(escape_text(char))
+        if math.isnan(bits):
+            return f'<a class="x" title="skipped: the network does not know it">{shown}</a>'
+        chances = zip(self.likeliest[place], self.chances[place], strict=False)
+        expected = ", ".join(f"{_name(other)} {100 * p:.0f} %" for other, p in chances)
+        title = escape(f"{_name(char)}: {bits:.1f} bits; expected {expected}")
+        return f'<a class="s{min(9, int(bits))}" title="{title}">{shown}</a>'
+
+
+def score(
+    net: Any,
+    vocab: Vocabulary,
+    text: str,
+    *,
+    before: str | None = None,
+    alone: bool = False,
+    skip_unknown: bool = False,
+) -> Score:
+    r"""Measure how much each character of a text surprises a network, in bits.
+
+    The arithmetic is done in float64, whatever the type of the weights, so that each processor
+    gives the same digits. PyTorch is not needed.
+
+    Parameters
+    ----------
+    net : NumpyNet or CharRNN
+        The network.
+    vocab : Vocabulary
+        Its characters.
+    text : str
+        One character or more.
+    before : str, optional
+        What the network reads before the first character; it is not scored. The default is that of
+        :func:`charseq.generate`: a line end, or else a space, or else the vocabulary's first
+        character.
+    alone : bool, default=False
+        Read each line by itself, as if it were the first. By default the network reads on, and what
+        it has read in earlier lines helps it with later ones.
+    skip_unknown : bool, default=False
+        Leave out the characters that the network does not know, and count them.
+
+    Returns
+    -------
+    Score
+        The bits of each character, and what the network expected there.
+
+    Raises
+    ------
+    TypeError
+        If `text` is not a string, or `net` is not a network.
+    ValueError
+        If `text` or `before` is empty, a character is not in the vocabulary, or the vocabulary and
+        the network differ in size.
+
+    See Also
+    --------
+    charseq.evaluate : The mean only, and faster, with torch.
+
+    Examples
+    --------
+    >>> from charseq import load_net, score
+    >>> scored = score(*load_net("austen"), "Elizabeth")
+    >>> scored.bits.round(1)  # after "E", the rest is no surprise
+    array([5.6, 0.1, 0. , 0. , 0. , 0.1, 0. , 0. , 0. ])
+    >>> scored.likeliest[0]  # what it held likeliest at the start of a line
+    'twM'
+    """
+    check_text(text)
+    net = as_numpy_net(net).double()
+    check_same_vocab_size(vocab, net)
+    before = vocab.line_start() if before is None else before
+    if not text or not before:
+        raise ValueError(f"{'before' if text else 'the text'} is empty: expected one character")
+    unknown = Counter(char for char in text if char not in vocab)
+    known = np.ones(len(text), dtype=bool)
+    if unknown and skip_unknown:
+        known = np.array([char in vocab for char in text])
+        if not known.any():
+            raise ValueError(f"the network knows none of the {len(text)} characters of the text")
+    ids = vocab.encode(
+        "".join(char for char in text if char not in unknown) if skip_unknown else text
+    )
+    scored = _Arrays(len(ids))
+    starts = _line_starts(text, known) if alone else [0, len(ids)]
+    rows = [np.arange(*bounds) for bounds in pairwise(starts)]
+    rows.sort(key=len)
+    first = vocab.encode(before)
+    for k in range(0, len(rows), SIDE_BY_SIDE):
+        _score_rows(net, ids, rows[k : k + SIDE_BY_SIDE], first, scored)
+    return _spread(text, known, scored, vocab, dict(unknown))
+
+
+class _Arrays:
+    """What is found out about N characters."""
+
+    def __init__(self, count: int) -> None:
+        self.bits, self.entropy = np.empty(count), np.empty(count)
+        self.likeliest = np.empty((count, SHOWN), dtype=np.int64)
+        self.chances = np.empty((count, SHOWN))
+
+
+def _line_starts(text: str, known: NDArray[np.bool_]) -> list[int]:
+    """Return where each line starts among the known characters, and at the end their number."""
+    ends = np.array([char == "\n" for char in text])
+    after_end = np.cumsum(known)[ends].tolist()
+    return sorted({0, *after_end, int(known.sum())})
+
+
+def _score_rows(net: NumpyNet, ids: Array, rows: list[Array], first: Array, out: _Arrays) -> None:
+    """Read some rows of the text side by side, each after the ids `first`, and score them."""
+    reader = Reader(net, len(rows))
+    longest = max(map(len, rows))
+    places = np.full((longest, len(rows)), -1)
+    for column, row in enumerate(rows):
+        places[: len(row), column] = row
+    # The row that is over reads its last character again, and nobody looks at the result.
+    inputs = ids[np.where(places < 0, 0, places)]
+    for char in first:
+        reader.read(char if len(rows) == 1 else np.full(len(rows), char))
+    for start in range(0, longest, BLOCK):
+        block = places[start : start + BLOCK]
+        logits = np.empty((*block.shape, net.vocab_size))
+        for t in range(len(block)):
+            logits[t] = reader.logits
+            row = inputs[start + t]
+            reader.read(row[0] if len(rows) == 1 else row)
+        real = block >= 0
+        _score_block(logits[real], ids[block[real]], block[real], out)
+
+
+def _score_block(logits: Array, ids: Array, places: Array, out: _Arrays) -> None:
+    """Fill in what the logits (N, V) say of the characters at some places."""
+    largest = logits.max(axis=1, keepdims=True)
+    if not np.isfinite(largest).all():
+        raise ValueError(
+            "the largest logit is not a finite number: did the weights grow without bound in "
+            "training?"
+        )
+    log_p = logits - largest
+    log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))
+    p = np.exp(log_p)
+    out.bits[places] = -log_p[np.arange(len(ids)), ids] / math.log(2)
+    # 0 log 0 is 0: log_p is -inf only for a logit that is -inf, and its p is 0.
+    out.entropy[places] = -(p * np.maximum(log_p, -1e300)).sum(axis=1) / math.log(2)
+    order = np.argsort(-p, axis=1, kind="stable")[:, :SHOWN]
+    shown = order.shape[1]  # fewer than SHOWN if the vocabulary is smaller
+    out.likeliest[places, :shown], out.likeliest[places, shown:] = order, -1
+    out.chances[places, :shown] = np.take_along_axis(p, order, axis=1)
+    out.chances[places, shown:] = 0
+
+
+def _spread(
+    text: str, known: Array, scored: _Arrays, vocab: Vocabulary, unknown: dict[str, int]
+) -> Score:
+    """Put what was found out about the known characters at their places in the text."""
+    bits, entropy = np.full(len(text), np.nan), np.full(len(text), np.nan)
+    chances = np.zeros((len(text), SHOWN))
+    bits[known], entropy[known], chances[known] = scored.bits, scored.entropy, scored.chances
+    found = iter(scored.likeliest.tolist())
+    likeliest = tuple(
+        "".join(vocab.chars[k] for k in next(found) if k >= 0) if is_known else ""
+        for is_known in known
+    )
+    return Score(text, bits, entropy, likeliest, chances, unknown)
+
+
+def _mean(bits: Array) -> float:
+    known = bits[~np.isnan(bits)]
+    return float(known.mean()) if len(known) else math.nan
+
+
+def _name(char: str) -> str:
+    """Return a character as a message shows it."""
+    return {" ": "space", "\n": "line end"}.get(char) or f"'{escape_line(char)}'"
+
+
+def _decimals(bits: float) -> str:
+    return "" if math.isnan(bits) else f"{bits:.2f}"
+
+
+def most_surprising(lines: list[ScoredLine], count: int, by: str = "mean") -> list[ScoredLine]:
+    """Return `count` lines, the most surprising first; those of which nothing is known come last.
+
+    They are compared `by` their mean bits per character, or by their largest excess.
+    """
+    check_choice("by", by, ("mean", "excess"))
+
+    def key(line: ScoredLine) -> float:
+        value = line.bits_per_character if by == "mean" else line.excess
+        return math.inf if math.isnan(value) else -value
+
+    return sorted(lines, key=key)[:count]
+
+
+def text_report(lines: list[ScoredLine]) -> Iterator[str]:
+    """Yield lines as rows of a table: bits per character, number, most surprising place, text."""
+    yield " bits  line  most surprising               text"
+    for line in lines:
+        if math.isnan(line.bits_per_character):
+            where = "nothing was known"
+        else:
+            what = f"{_name(line.char)} for {_name(line.expected)}"
+            where = f"{line.bits[line.place]:4.1f} at {line.place + 1}, {what}"
+        mean = _decimals(line.bits_per_character)
+        yield f"{mean:>5}  {line.number:>4}  {where:28}  {escape_line(line.text)}"
+
+
+def json_report(scored: Score, lines: list[ScoredLine]) -> Iterator[str]:
+    """Yield each line as JSON: its characters, their bits, and what was expected in their place."""
+    for line in lines:
+        places = slice(line.start, line.start + len(line.bits))
+        mean = line.bits_per_character
+        yield json.dumps(
+            {
+                "line": line.number,
+                "text": line.text,
+                "bits_per_character": None if math.isnan(mean) else round(mean, 4),
+                "bits": [None if math.isnan(b) else round(b, 4) for b in line.bits.tolist()],
+                "expected": [likeliest[:1] for likeliest in scored.likeliest[places]],
+                "chances": scored.chances[places, 0].round(4).tolist(),
+            }
+        )
+
+
+PAGE = """\
+<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }}
+body {{ margin: 1rem auto; max-width: 60rem; padding: 0 1rem; }}
+p {{ display: flex; gap: 1ch; margin: 0; font-family: ui-monospace, monospace; }}
+p b, p i {{ flex: none; width: 5ch; text-align: right; font-style: normal; font-weight: 400; }}
+p b {{ opacity: 0.7; }}
+p span {{ overflow-wrap: anywhere; white-space: pre-wrap; }}
+.s2 {{ background: rgb(213 94 0 / 12%); }}
+.s3 {{ background: rgb(213 94 0 / 20%); }}
+.s4 {{ background: rgb(213 94 0 / 28%); }}
+.s5 {{ background: rgb(213 94 0 / 36%); }}
+.s6 {{ background: rgb(213 94 0 / 44%); }}
+.s7 {{ background: rgb(213 94 0 / 52%); }}
+.s8, .s9 {{ background: rgb(213 94 0 / 60%); text-decoration: underline 2px; }}
+.x {{ outline: 1px dashed; }}
+</style>
+<h1>{title}</h1>
+<div>{summary}.
+Columns: the line's number, its bits per character, its text.
+The stronger the color, the more a character surprised the network; from 8 bits on it is underlined.
+Point at a character to read what was expected there.</div>
+<hr>
+{rows}
+"""
