@@ -1,7 +1,15 @@
 """What the user of the command is told about an error, if it is not a fault of charseq."""
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
+# What Python calls an argument, where the option of the command has another name.
+ARGUMENTS = {"hidden_size": "hidden", "num_layers": "layers", "embedding_size": "embedding"}
+ARGUMENTS |= {"mode": "layer"}
+OR_ZERO = ("embedding", "patience", "clip_norm", "top_k")  # their options mean "none" by 0
+# Something in quotes, or a name; also the sign after it, or, at the beginning, the limit after it.
+NAME = re.compile(r"'[^']*'|\b(?P<name>[a-z]\w*)\b((?P<sign>=)|(?P<must> must (not )?be [^,;]*))?")
 ONLY_FOR_TRAINING = ("torch", "matplotlib", "tqdm")  # a trained network writes without them
 
 
@@ -42,3 +50,31 @@ def comes_from_a_check(error: Exception) -> bool:
     return Path(last.filename).parent == Path(__file__).parent and str(last.line).startswith(
         "raise"
     )
+
+
+def in_words_of_the_shell(sentence: str, options: Mapping[str, str]) -> str:
+    """Call the arguments in a message by the names that they have at the shell.
+
+    `options` maps each argument of the command to what the shell calls it, such as ``--hidden``.
+    What the message quotes is left as it is, because it may be the name of a file.
+    """
+    if encoding := options.get("encoding"):
+        sentence = re.sub(
+            r"give (the encoding,|that, for example) '([\w-]+)'", rf"add {encoding} \2", sentence
+        )
+    if embedding := options.get("embedding"):
+        sentence = sentence.replace("embedding_size None", f"{embedding} 0")
+
+    def rename(match: re.Match[str]) -> str:
+        name = match["name"] or ""
+        argument = name if name in options else ARGUMENTS.get(name, name)
+        # A plain word is an argument only before its value, or if the sentence begins with it.
+        plain = "_" not in name and not match["sign"] and not match["must"]
+        if argument not in options or plain:
+            return match[0]
+        limit = NAME.sub(rename, match["must"] or "")
+        if limit and argument in OR_ZERO:
+            limit += ", or 0"
+        return options[argument] + (" " if match["sign"] else limit)
+
+    return NAME.sub(rename, sentence)

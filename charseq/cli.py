@@ -39,6 +39,26 @@ app = typer.Typer(
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        from charseq._version import __version__
+
+        print(f"charseq {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options_of_all(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Recurrent networks that read characters."""
+
+
 RunFolder = Annotated[str, typer.Argument(help="A run folder, or austen.", show_default=False)]
 Text = Annotated[
     str,
@@ -345,9 +365,12 @@ def shrink(
     last: Annotated[bool, typer.Option("--last", help="Use the latest weights.")] = False,
 ) -> None:
     """Copy what a trained network needs in order to write, with weights in float16."""
+    from charseq._terminal import escape_line
     from charseq.checkpoint import shrink as shrink_run
 
     shrink_run(run, out, best=not last)
+    name = escape_line(out)
+    print(f"the network is in {name}. Next: charseq sample {name}")
 
 
 @app.command("eval")
@@ -497,6 +520,18 @@ def _join_processes_if_any() -> Any:
     return join_processes()
 
 
+def _names_of_options() -> dict[str, str]:
+    """Map each argument of the command that was given to what the shell calls it."""
+    commands: dict[str, Any] = getattr(typer.main.get_command(app), "commands", {})
+    command = commands.get(next(iter(sys.argv[1:]), ""))
+    return {
+        parameter.name: next(
+            (o for o in parameter.opts if o.startswith("--")), parameter.name.upper()
+        )
+        for parameter in (command.params if command else ())
+    }
+
+
 def main() -> None:
     """Run the command. Errors that the user can fix end it with one sentence and exit code 1.
 
@@ -507,11 +542,12 @@ def main() -> None:
         with _join_processes_if_any():
             app(prog_name="charseq")
     except Exception as error:
-        from charseq._errors import explain
+        from charseq._errors import explain, in_words_of_the_shell
 
         sentence = "" if os.environ.get("CHARSEQ_DEBUG") else explain(error)
         if not sentence:
             raise
+        sentence = in_words_of_the_shell(sentence, _names_of_options())
     from charseq._terminal import escape_line
 
     print("charseq:", escape_line(sentence.replace("\n", " ")), file=sys.stderr)

@@ -26,6 +26,13 @@ PYTHON_REFERENCE = PACKAGE / "python-reference" / "topics.txt"
 NAMES = PACKAGE / "names" / "names.txt"  # its README, too
 NOVEL_TEST = range(7, 61, 10)  # the numbers of the novel's chapters that no network has read,
 NOVEL_HELD_BACK = range(12, 61, 12)  # and of those that chose its settings
+PACKED = {
+    b"\x1f\x8b": "a gzip archive",
+    b"BZh": "a bzip2 archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"PK\x03\x04": "a ZIP archive or a document of an office program",
+    b"%PDF": "a PDF",
+}
 CHUNK = 1 << 18  # bytes per read, so that a file of any size takes little memory
 
 
@@ -259,11 +266,23 @@ def open_text(source: str | Path, nor: str = "") -> IO[bytes]:
             ) from None
         if isinstance(error, FileNotFoundError):
             problem = f"neither a file{nor}" if nor else "not a file"
-            raise FileNotFoundError(f"{quoted_path} is {problem}") from None
+            raise FileNotFoundError(
+                f"{quoted_path} is {problem}{_suggest_text(path.name, bool(nor))}"
+            ) from None
         if isinstance(error, PermissionError):
             raise PermissionError(f"{quoted_path} may not be read: permission denied") from None
         reason = getattr(error, "strerror", None) or error
         raise OSError(f"{quoted_path} cannot be opened: {reason}") from None
+
+
+def _suggest_text(name: str, listed: bool) -> str:
+    """Suggest the text whose name is nearly this; or list all if it looks like such a name."""
+    from difflib import get_close_matches
+
+    for text in get_close_matches(name, _TEXTS, 1, 0.7):
+        return f"; did you mean {text}?"
+    looks_like_a_name = not listed and "." not in name
+    return f", nor is it one of the texts {', '.join(_TEXTS)}" if looks_like_a_name else ""
 
 
 def _make_decoder(encoding: str) -> codecs.IncrementalDecoder:
@@ -316,6 +335,9 @@ def text_chunks(file: IO[bytes], quoted_path: str, encoding: str) -> Iterator[st
 
 def _suggest_encoding(head: bytes) -> str:
     """Suggest what the file may be instead, judging by its first bytes."""
+    for beginning, kind in PACKED.items():
+        if head.startswith(beginning):
+            return f"it begins as {kind} does: take the text out of it, and give the text's file"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "it begins as text in UTF-16 does: give the encoding, 'utf-16'"
     if b"\0" in head:

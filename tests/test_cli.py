@@ -1121,7 +1121,8 @@ def test_what_a_run_has_not_measured_is_left_out(text, tmp_path):
 
 
 def test_shrink_makes_a_folder_that_writes_and_shows_its_step(finished_run, tmp_path):
-    assert run_ok("shrink", finished_run, "--out", tmp_path / "small") == ""
+    out = run_ok("shrink", finished_run, "--out", tmp_path / "small")
+    assert out.endswith(f"small. Next: charseq sample {tmp_path / 'small'}\n")
     assert len(run_ok("sample", tmp_path / "small", "--length", 30, "--prompt", "the")) == 34
     assert "20 of 20" in run_ok("info", tmp_path / "small")
     message = "small exists already: choose a new folder"
@@ -1193,7 +1194,7 @@ def test_a_trained_network_writes_where_torch_is_not_installed(finished_run, tmp
         ["shapes", "gru", 3, 4],
     )
     assert (codes, err) == (["0"] * 5, "")
-    assert [len(out) > 30 for out in outputs] == [False] + [True] * 4
+    assert min(map(len, outputs)) > 30
 
 
 def test_what_needs_torch_says_so_where_it_is_not_installed(finished_run, text, tmp_path):

@@ -1,0 +1,150 @@
+"""What the command says of a mistake to who knows only the shell, and what Python says."""
+
+import gzip
+import re
+
+import pytest
+from test_cli import run_main, run_ok
+
+import charseq
+from charseq import Corpus, load_text
+from charseq._errors import in_words_of_the_shell
+
+TRAIN = [
+    (["--hidden=0"], r"--hidden must be at least 1, got 0"),
+    (["--layers=0"], r"--layers must be at least 1, got 0"),
+    (["--embedding=-3"], r"--embedding must be at least 1, or 0, got -3"),
+    (["--batch-size=0"], r"--batch-size must be an integer of at least 1, got 0"),
+    (["--batch-size=99999"], r"the largest --batch-size that fits is \d+"),
+    (["--lr=-1"], r"--lr must be positive and finite, got -1.0"),
+    (["--cell=foo"], r"--cell must be one of RNN, GRU, LSTM, got 'FOO'"),
+    (["--optimizer=foo"], r"--optimizer must be one of .*, got 'foo'"),
+    (["--valid=1.5"], r"--valid must be at least 0 and below 1, got 1.5"),
+    (["--valid=0.0001"], r"--valid 0.0001 of \d+ characters leaves 0 for valid"),
+    (["--dropout=1"], r"--dropout must be at least 0 and below 1"),
+    (["--tied"], r"wide as the state: got --embedding 0 and --hidden 128"),
+    (["--forget-bias=1", "--cell=gru"], r"got --forget-bias for cell 'GRU'"),
+    (["--clip-norm=-1"], r"--clip-norm must be positive, or 0, got -1.0"),
+    (["--patience=-1"], r"--patience must be an integer of at least 1, or 0, got -1"),
+    (["--save-every=0"], r"--save-every must be an integer of at least 1, got 0"),
+    (["--evaluate-every=-1"], r"--evaluate-every must be an integer of at least 0, got -1"),
+    (["--weight-decay=-1"], r"--weight-decay must be 0 or more and finite"),
+]
+OTHERS = [
+    ("sample austen --temperature=-1", r"--temperature must be 0 or more and finite, got -1.0"),
+    ("sample austen --top-k=-1", r"--top-k must be at least 1, or 0, got -1"),
+    ("sample austen --top-p=1.5", r"--top-p must be above 0 and at most 1, got 1.5"),
+    ("sample austen --length=-1", r"--length must not be negative, got -1"),
+    ("sample austen --streams=0", r"--streams must be at least 1, got 0"),
+    ("score austen names --worst=-1", r"--worst must be at least 0, got -1"),
+    ("shapes foo 1 1", r"LAYER must be RNN, GRU or LSTM, got 'foo'"),
+    ("shapes lstm 3 0", r"HIDDEN_SIZE must be at least 1, got 0"),
+    ("shapes lstm 3 4 --proj-size 9", r"--proj-size must be smaller than HIDDEN_SIZE, got 9 and 4"),
+]
+
+
+def message_of(*arguments):
+    code, out, err = run_main(*arguments)
+    assert (code, out) == (1, "")
+    assert re.fullmatch(r"charseq: [^\n]+\n", err)
+    return err.removeprefix("charseq: ").rstrip()
+
+
+@pytest.fixture
+def text(tmp_path):
+    (tmp_path / "t.txt").write_text("what you see is what you said\n" * 30)
+    return tmp_path / "t.txt"
+
+
+# --- arguments ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("options", "message"), TRAIN)
+def test_train_calls_an_option_what_the_shell_calls_it(options, message, text, tmp_path):
+    said = message_of("train", text, "--out", tmp_path / "run", *options)
+    assert re.search(message, said), said
+    assert not re.search(r"\w_\w", said.replace(str(text), ""))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("command", "message"), OTHERS)
+def test_other_commands_do_so_too(command, message):
+    said = message_of(*command.split())
+    assert re.match(message, said), said
+
+
+def test_python_is_told_the_names_of_arguments():
+    with pytest.raises(ValueError, match=r"^hidden_size must be at least 1, got 0"):
+        charseq.CharRNN(3, 0)
+    with pytest.raises(ValueError, match=r"^top_k must be at least 1, got 0"):
+        charseq.sampling.probabilities([1.0, 2.0], top_k=0)
+
+
+def test_what_a_message_quotes_is_left_as_it_is():
+    options = {"hidden": "--hidden", "length": "--length", "seed": "--seed"}
+    for before, after in {
+        "'hidden_size' is a file": "'hidden_size' is a file",
+        "length must be 1, got 0": "--length must be 1, got 0",
+        "a length of 3 and seed=4": "a length of 3 and --seed 4",
+        "num_layers and top_k": "num_layers and top_k",  # options that this command lacks
+    }.items():
+        assert in_words_of_the_shell(before, options) == after
+
+
+# --- texts ----------------------------------------------------------------------------------------
+
+
+def test_a_misspelt_text_finds_the_one_that_was_meant(tmp_path):
+    assert message_of("train", "python-referense", "--out", tmp_path / "run").endswith(
+        "python-referense' is not a file; did you mean python-reference?"
+    )
+    assert message_of("eval", "austen", "pride_tst").endswith("did you mean pride-test?")
+    with pytest.raises(FileNotFoundError, match=r"time-zones; did you mean time-zones\?$"):
+        load_text("timezones")
+
+
+def test_a_name_unlike_any_text_lists_them_all(tmp_path):
+    said = message_of("train", "shakespeare", "--out", tmp_path / "run")
+    assert re.search("is not a file, nor is it one of the texts .*pride-train.*names", said)
+    said = message_of("train", "shakespeare.txt", "--out", tmp_path / "run")
+    assert said.endswith("shakespeare.txt' is not a file")
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (gzip.compress(b"a text" * 50), "a gzip archive"),
+        (b"PK\x03\x04\x14\x00\xff\xfe", "a ZIP archive or a document of an office program"),
+        (b"%PDF-1.7\n\xe2\xe3", "a PDF"),
+    ],
+)
+def test_a_packed_text_is_recognized(data, kind, tmp_path):
+    (tmp_path / "t").write_bytes(data)
+    message = f"it begins as {kind} does: take the text out of it, and give the text's file$"
+    for read in (load_text, Corpus.from_file):
+        with pytest.raises(ValueError, match=message):
+            read(tmp_path / "t")
+
+
+def test_another_encoding_is_advised_as_an_option(tmp_path):
+    (tmp_path / "t.txt").write_bytes("Wörter ".encode("latin-1") * 30)
+    said = message_of("train", tmp_path / "t.txt", "--out", tmp_path / "run")
+    assert said.endswith("if it is text in another encoding, add --encoding cp1252")
+    with pytest.raises(ValueError, match=r"give that, for example 'cp1252'$"):
+        load_text(tmp_path / "t.txt")
+    (tmp_path / "t.txt").write_bytes("words ".encode("utf-16-le") * 30)
+    said = message_of("train", tmp_path / "t.txt", "--out", tmp_path / "run")
+    assert said.endswith("if it is text in UTF-16, add --encoding utf-16-le")
+
+
+# --- what succeeds says so ------------------------------------------------------------------------
+
+
+def test_the_version_is_printed():
+    assert run_ok("--version") == f"charseq {charseq.__version__}\n"
+
+
+def test_shrink_says_where_the_network_is(tmp_path):
+    out = tmp_path / "net"
+    said = run_ok("shrink", "austen", "--out", out)
+    assert said == f"the network is in {out}. Next: charseq sample {out}\n"
