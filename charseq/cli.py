@@ -7,6 +7,7 @@ import json
 import math
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -64,6 +65,9 @@ Text = Annotated[
     str,
     typer.Argument(help="A text file, or a text such as pride-train.", show_default=False),
 ]
+SkipUnknown = Annotated[
+    bool, typer.Option("--skip-unknown", help="Leave out unknown characters, and count them.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -108,6 +112,9 @@ def train(
     save_every: Annotated[int, typer.Option(help="Updates between saves.")] = 100,
     sample_every: Annotated[int, typer.Option(help="Updates between samples; 0 for none.")] = 0,
     encoding: Annotated[str, typer.Option(help="Encoding of the text file.")] = "utf-8",
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Keep a byte order mark and carriage returns.")
+    ] = False,
     plain: Annotated[
         bool,
         typer.Option("--plain", help="Use PyTorch's own layers; the default is often faster."),
@@ -171,6 +178,7 @@ def train(
         valid=valid,
         encoding=encoding,
         init_from=init_from,
+        raw=raw,
         reporting=reporting,
     )
     if interrupted:
@@ -222,6 +230,7 @@ def sample(
     stop: Annotated[list[str] | None, typer.Option(help="End the text before this.")] = None,
     streams: Annotated[int, typer.Option(help="Number of texts to write.")] = 1,
     seed: Annotated[int | None, typer.Option(help="The same seed writes the same text.")] = None,
+    skip_unknown: SkipUnknown = False,
     last: Annotated[bool, typer.Option("--last", help="Use the latest weights.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -234,7 +243,7 @@ def sample(
 
     check_at_least(0, seed=seed or 0)
     net, vocab = load_net(run, best=not last)
-    _check_known("the prompt", prompt or "", vocab)
+    prompt = prompt and _known_part("the prompt", prompt, vocab, skip_unknown)[0]
     with np.errstate(all="ignore"):  # if numbers overflow, one error message replaces the warnings
         pieces = generate_pieces(
             net,
@@ -275,14 +284,20 @@ def _print_texts(prompt: str, pieces: Iterator[list[str]]) -> None:
         print_text([prompt, *text])
 
 
-def _check_known(name: str, text: str, vocab: "Vocabulary", skip: str = "") -> None:
-    """Refuse a text with a character that the network does not know; `skip` says what skips it."""
+def _known_part(name: str, text: str, vocab: "Vocabulary", skip: bool) -> tuple[str, int]:
+    """Return what a network knows of a text, and how many characters it doesn't.
+
+    Without `skip`, refuse a text with a character that the network does not know.
+    """
     from unicodedata import normalize
 
-    unknown = next((place for place, char in enumerate(text) if char not in vocab), None)
-    if unknown is None:
-        return
-    char, hint = text[unknown], f"leave it out{skip}"
+    known, skipped = vocab.skip_unknown(text)
+    if skip and not known:
+        raise ValueError(f"the network knows none of the {len(text)} characters of {name}")
+    if skip or not skipped:
+        return known, sum(skipped.values())
+    unknown = text.index(next(iter(skipped)))
+    char, hint = text[unknown], "leave it out, or add --skip-unknown"
     for form in ("NFC", "NFD"):
         if all(c in vocab for c in normalize(form, text)):
             hint = f"the network knows it in another encoding, the Unicode form {form}"
@@ -311,9 +326,7 @@ def score_(
     ] = "mean",
     alone: Annotated[bool, typer.Option("--alone", help="Read each line by itself.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write a colored page to this file.")] = None,
-    skip_unknown: Annotated[
-        bool, typer.Option("--skip-unknown", help="Leave out unknown characters, and count them.")
-    ] = False,
+    skip_unknown: SkipUnknown = False,
     encoding: Annotated[str, typer.Option(help="Encoding of the text file.")] = "utf-8",
     last: Annotated[bool, typer.Option("--last", help="Use the latest weights.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line each.")] = False,
@@ -326,9 +339,9 @@ def score_(
 
     check_at_least(0, worst=worst)
     net, vocab = load_net(run, best=not last)
-    characters = load_text(text, encoding)
+    characters = load_text(text, encoding, raw="\r" in vocab)
     if not skip_unknown:
-        _check_known("the text", characters, vocab, ", or add --skip-unknown")
+        _known_part("the text", characters, vocab, skip=False)
     scored = score(net, vocab, characters, alone=alone, skip_unknown=skip_unknown)
     if html is not None:
         from charseq.files import write_whole
@@ -386,6 +399,7 @@ def evaluate_(
     rows: Annotated[
         int, typer.Option(help="Pieces that the text is cut into: faster, with nearly that result.")
     ] = 1,
+    skip_unknown: SkipUnknown = False,
     encoding: Annotated[str, typer.Option(help="Encoding of the text file.")] = "utf-8",
     last: Annotated[bool, typer.Option("--last", help="Use the latest weights.")] = False,
     as_json: Json = False,
@@ -398,16 +412,18 @@ def evaluate_(
     from charseq.trainer import WARM_UP, load_held_back, measuring_bar
 
     model, vocab = load_model(run, best=not last)
+    skipped = 0
     if text is None:
         corpus = load_held_back(run)
     else:
-        characters = load_text(text, encoding)
-        _check_known("the text", characters, vocab)
+        characters = load_text(text, encoding, raw="\r" in vocab)
+        characters, skipped = _known_part("the text", characters, vocab, skip_unknown)
         corpus = Corpus.from_text(characters, vocab)
     with measuring_bar() as watch:
         loss = evaluate(model, corpus, batch_size=rows, warm_up=WARM_UP, watch=watch)
     results = {
         "characters": len(corpus),
+        **({"skipped": skipped} if skip_unknown else {}),
         "loss": loss,
         "bits_per_character": loss / math.log(2),
         "perplexity": math.exp(loss) if loss < 700 else math.inf,
@@ -532,6 +548,22 @@ def _names_of_options() -> dict[str, str]:
     }
 
 
+def _show_warning(message: Warning | str, category: type[Warning], *where: Any) -> None:
+    """Show a warning of this package in one line, as errors are, and others as ever."""
+    if not category.__module__.startswith("charseq"):
+        _show_other_warning(message, category, *where)
+        return
+    from charseq._terminal import escape_line
+
+    # The other commands keep them where the network knows them.
+    advice = ": --raw keeps them" if "train" in sys.argv[1:2] else ""
+    sentence = str(message).replace(": raw=True keeps them", advice)
+    print("charseq:", escape_line(sentence), file=sys.stderr)
+
+
+_show_other_warning = warnings.showwarning
+
+
 def main() -> None:
     """Run the command. Errors that the user can fix end it with one sentence and exit code 1.
 
@@ -539,7 +571,8 @@ def main() -> None:
     environment variable ``CHARSEQ_DEBUG`` is set.
     """
     try:
-        with _join_processes_if_any():
+        with _join_processes_if_any(), warnings.catch_warnings():
+            warnings.showwarning = _show_warning  # type: ignore[assignment]
             app(prog_name="charseq")
     except Exception as error:
         from charseq._errors import explain, in_words_of_the_shell

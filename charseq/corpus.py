@@ -117,6 +117,7 @@ class Corpus:
         *,
         vocab: Vocabulary | None = None,
         encoding: str = "utf-8",
+        raw: bool = False,
         cache: str | Path | None = None,
     ) -> "Corpus":
         """Encode a file of any size in constant memory.
@@ -128,16 +129,18 @@ class Corpus:
         Parameters
         ----------
         path : str or pathlib.Path
-            A file of text; nothing is stripped or translated.
+            A file of text.
         vocab : Vocabulary, optional
             By default the distinct characters of the file, sorted.
         encoding : str, default="utf-8"
             The encoding of the file.
+        raw : bool, default=False
+            Keep a byte order mark and carriage returns, as in :func:`charseq.load_text`.
         cache : str or pathlib.Path, optional
             A folder that stores the ids for the next call. The file is then read again only if its
-            size, its modification time, `encoding` or `vocab` has changed, or if the stored ids are
-            damaged. By default the ids are in a temporary file, which is deleted together with the
-            corpus.
+            size, its modification time, `encoding`, `raw` or `vocab` has changed, or if the stored
+            ids are damaged. By default the ids are in a temporary file, which is deleted together
+            with the corpus.
 
         Returns
         -------
@@ -172,14 +175,14 @@ class Corpus:
             if cache is None:
                 # The system deletes the temporary file when it is no longer mapped.
                 with tempfile.TemporaryFile(buffering=0) as target:
-                    vocab, count, _ = _write_ids(source, target, path, vocab, encoding)
+                    vocab, count, _ = _write_ids(source, target, path, vocab, encoding, raw)
                     return _map_ids(target, vocab, count)
             status = os.fstat(source.fileno())
             size_and_time = [status.st_size, status.st_mtime_ns]
-            cache_file = _cache_path(Path(cache), path, vocab, encoding)
+            cache_file = _cache_path(Path(cache), path, vocab, encoding, raw)
             corpus = _read_cache(cache_file, size_and_time)
             if corpus is None:
-                _write_cache(cache_file, source, path, vocab, encoding, size_and_time)
+                _write_cache(cache_file, source, path, vocab, encoding, raw, size_and_time)
                 corpus = _read_cache(cache_file, size_and_time)
             if corpus is None:
                 raise OSError(f"the ids in {quote_path(cache_file)} are not those just written")
@@ -443,10 +446,12 @@ def _smallest_dtype(vocab: Vocabulary) -> np.dtype[Any]:
     return np.min_scalar_type(len(vocab) - 1)
 
 
-def _collect_vocabulary(source: IO[bytes], quoted_path: str, encoding: str) -> Vocabulary:
+def _collect_vocabulary(
+    source: IO[bytes], quoted_path: str, encoding: str, raw: bool
+) -> Vocabulary:
     """Collect the distinct characters of a file, sorted by code point."""
     seen = np.zeros(0x110000, dtype=bool)  # one entry per code point
-    for text in text_chunks(source, quoted_path, encoding):
+    for text in text_chunks(source, quoted_path, encoding, raw=raw, warn=False):
         seen[np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")] = True
     return Vocabulary("".join(map(chr, np.flatnonzero(seen).tolist())))
 
@@ -457,14 +462,15 @@ def _write_ids(
     path: str | Path,
     vocab: Vocabulary | None,
     encoding: str,
+    raw: bool,
 ) -> tuple[Vocabulary, int, str]:
     """Write the ids of a text file to another; return the vocabulary, their number and digest."""
     quoted_path, count, digest = quote_path(path), 0, hashlib.sha256()
     source.seek(0)
     if vocab is None:
-        vocab = _collect_vocabulary(source, quoted_path, encoding)
+        vocab = _collect_vocabulary(source, quoted_path, encoding, raw)
         source.seek(0)
-    for text in text_chunks(source, quoted_path, encoding):
+    for text in text_chunks(source, quoted_path, encoding, raw=raw):
         try:
             ids = vocab.encode(text).astype(_smallest_dtype(vocab))
         except ValueError:
@@ -532,8 +538,10 @@ def _make_unchecked_corpus(vocab: Vocabulary, ids: NDArray[Any]) -> Corpus:
     return corpus
 
 
-def _cache_path(cache: Path, path: str | Path, vocab: Vocabulary | None, encoding: str) -> Path:
-    key = repr([str(Path(path).resolve()), encoding, vocab and vocab.chars])
+def _cache_path(
+    cache: Path, path: str | Path, vocab: Vocabulary | None, encoding: str, raw: bool
+) -> Path:
+    key = repr([str(Path(path).resolve()), encoding, raw, vocab and vocab.chars])
     digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return cache / f"{Path(path).stem[:40]}-{digest}.ids"
 
@@ -544,12 +552,13 @@ def _write_cache(
     path: str | Path,
     vocab: Vocabulary | None,
     encoding: str,
+    raw: bool,
     size_and_time: list[int],
 ) -> None:
     with _name_text_in_errors(path):
         cache_file.parent.mkdir(parents=True, exist_ok=True)
         with replace_file(cache_file) as target:
-            vocab, count, digest = _write_ids(source, target, path, vocab, encoding)
+            vocab, count, digest = _write_ids(source, target, path, vocab, encoding, raw)
             about = json.dumps(
                 {
                     "file": size_and_time,

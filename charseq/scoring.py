@@ -9,7 +9,6 @@ seen.
 
 import json
 import math
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
@@ -130,7 +129,7 @@ class Score:
         >>> from charseq import load_net, score
         >>> lines = score(*load_net("austen"), "It is a truth.\nIt is a trqth.\n").lines()
         >>> [(line.number, line.char, line.expected) for line in lines]
-        [(1, 't', 's'), (2, 'q', 'u')]
+        [(1, '\n', ' '), (2, 'q', 'u')]
         """
         lines, start = [], 0
         for number, line in enumerate(self.text.split("\n"), start=1):
@@ -265,15 +264,11 @@ def score(
     before = vocab.line_start() if before is None else before
     if not text or not before:
         raise ValueError(f"{'before' if text else 'the text'} is empty: expected one character")
-    unknown = Counter(char for char in text if char not in vocab)
-    known = np.ones(len(text), dtype=bool)
-    if unknown and skip_unknown:
-        known = np.array([char in vocab for char in text])
-        if not known.any():
-            raise ValueError(f"the network knows none of the {len(text)} characters of the text")
-    ids = vocab.encode(
-        "".join(char for char in text if char not in unknown) if skip_unknown else text
-    )
+    known_text, skipped = vocab.skip_unknown(text) if skip_unknown else (text, {})
+    if not known_text:
+        raise ValueError(f"the network knows none of the {len(text)} characters of the text")
+    ids = vocab.encode(known_text)
+    known = np.array([char not in skipped for char in text])
     scored = _Arrays(len(ids))
     starts = _line_starts(text, known) if alone else [0, len(ids)]
     rows = [np.arange(*bounds) for bounds in pairwise(starts)]
@@ -281,7 +276,7 @@ def score(
     first = vocab.encode(before)
     for k in range(0, len(rows), SIDE_BY_SIDE):
         _score_rows(net, ids, rows[k : k + SIDE_BY_SIDE], first, scored)
-    return _spread(text, known, scored, vocab, dict(unknown))
+    return _spread(text, known, scored, vocab, skipped)
 
 
 class _Arrays:
@@ -344,7 +339,7 @@ def _score_block(logits: Array, ids: Array, places: Array, out: _Arrays) -> None
 
 
 def _spread(
-    text: str, known: Array, scored: _Arrays, vocab: Vocabulary, unknown: dict[str, int]
+    text: str, known: Array, scored: _Arrays, vocab: Vocabulary, skipped: dict[str, int]
 ) -> Score:
     """Put what was found out about the known characters at their places in the text."""
     bits, entropy = np.full(len(text), np.nan), np.full(len(text), np.nan)
@@ -355,7 +350,7 @@ def _spread(
         "".join(vocab.chars[k] for k in next(found) if k >= 0) if is_known else ""
         for is_known in known
     )
-    return Score(text, bits, entropy, likeliest, chances, unknown)
+    return Score(text, bits, entropy, likeliest, chances, skipped)
 
 
 def _mean(bits: Array) -> float:

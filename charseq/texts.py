@@ -13,12 +13,13 @@ import io
 import os
 import sys
 import unicodedata
+import warnings
 import zoneinfo
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-__all__ = ["load_text", "texts"]
+__all__ = ["CleanedText", "load_text", "texts"]
 
 PACKAGE = Path(__file__).parent
 NOVEL = PACKAGE / "pride-and-prejudice" / "chapters.txt"  # see the README beside it
@@ -33,6 +34,7 @@ PACKED = {
     b"PK\x03\x04": "a ZIP archive or a document of an office program",
     b"%PDF": "a PDF",
 }
+MARK = "\ufeff"  # the byte order mark
 CHUNK = 1 << 18  # bytes per read, so that a file of any size takes little memory
 
 
@@ -188,11 +190,16 @@ def texts() -> dict[str, str]:
     return {name: description for name, (_, description) in _TEXTS.items()}
 
 
-def load_text(source: str | Path, encoding: str = "utf-8") -> str:
+class CleanedText(UserWarning):
+    """A warning that says what was left out of a text, and how to keep it."""
+
+
+def load_text(source: str | Path, encoding: str = "utf-8", *, raw: bool = False) -> str:
     r"""Read a text, given its name or its path.
 
-    Nothing is stripped or translated, so a line may end in ``"\r\n"``. A file that is too large
-    for memory can be read with :meth:`charseq.Corpus.from_file`.
+    A byte order mark at the beginning is left out, and each line ends in ``"\n"``, unless `raw` is
+    True; a warning says so. A file that is too large for memory can be read with
+    :meth:`charseq.Corpus.from_file`.
 
     Parameters
     ----------
@@ -201,6 +208,9 @@ def load_text(source: str | Path, encoding: str = "utf-8") -> str:
         a name, write ``"./name"``. The source ``"-"`` is standard input.
     encoding : str, default="utf-8"
         The encoding of the file. It is ignored if `source` is a name.
+    raw : bool, default=False
+        Keep a byte order mark, ``"\ufeff"``, and the carriage returns of line ends, ``"\r\n"`` or
+        ``"\r"``, which editors of Windows write. A network would have to learn them.
 
     Returns
     -------
@@ -217,6 +227,11 @@ def load_text(source: str | Path, encoding: str = "utf-8") -> str:
         If the file is empty, binary, or not in this encoding, or the encoding is unknown. The
         message names the offending byte and its offset.
 
+    Warns
+    -----
+    CleanedText
+        If something was left out.
+
     Examples
     --------
     >>> from charseq import load_text
@@ -230,9 +245,10 @@ def load_text(source: str | Path, encoding: str = "utf-8") -> str:
     if isinstance(source, str) and source in _TEXTS:
         return _TEXTS[source][0]()
     if source == "-":
-        return "".join(text_chunks(_open_standard_input(encoding), "standard input", encoding))
+        file = _open_standard_input(encoding)
+        return "".join(text_chunks(file, "standard input", encoding, raw=raw))
     with open_text(source, f" nor one of the texts {', '.join(_TEXTS)}") as file:
-        return "".join(text_chunks(file, quote_path(source), encoding))
+        return "".join(text_chunks(file, quote_path(source), encoding, raw=raw))
 
 
 # --- files ----------------------------------------------------------------------------------------
@@ -296,8 +312,48 @@ def _make_decoder(encoding: str) -> codecs.IncrementalDecoder:
         ) from None
 
 
-def text_chunks(file: IO[bytes], quoted_path: str, encoding: str) -> Iterator[str]:
-    """Yield the text of a file in one or more chunks, each of at least one character."""
+def text_chunks(
+    file: IO[bytes], quoted_path: str, encoding: str, *, raw: bool = False, warn: bool = True
+) -> Iterator[str]:
+    """Yield the text of a file in one or more chunks, each of at least one character.
+
+    Unless `raw` is True, a byte order mark is left out, each line ends in a line feed, and a
+    warning says at the end what was left out, if `warn` is True.
+    """
+    chunks = _raw_chunks(file, quoted_path, encoding)
+    if raw:
+        yield from chunks
+        return
+    ends = io.IncrementalNewlineDecoder(None, translate=True)  # it waits for "\n" after "\r"
+    marks, returns, is_first, is_empty = 0, 0, True, True
+    for chunk in chunks:
+        marks += is_first and chunk.startswith(MARK)
+        text = chunk[1:] if is_first and marks else chunk
+        is_first = False
+        returns += text.count("\r")
+        if "\r" in text or returns:
+            text = ends.decode(text)
+        if text:
+            is_empty = False
+            yield text
+    if rest := ends.decode("", final=True):
+        is_empty = False
+        yield rest
+    if is_empty:
+        raise ValueError(f"{quoted_path} holds nothing but a byte order mark")
+    if warn and (marks or returns):
+        found = ["a byte order mark"] * marks
+        found += [f"{returns:,} carriage return{'s' * (returns > 1)}"] * (returns > 0)
+        # This function's caller is in this package; the warning is about the file, not about code.
+        warnings.warn(
+            f"{quoted_path} has {' and '.join(found)}, left out here: raw=True keeps them",
+            CleanedText,
+            stacklevel=3,
+        )
+
+
+def _raw_chunks(file: IO[bytes], quoted_path: str, encoding: str) -> Iterator[str]:
+    """Yield the text of a file as it is, in one or more chunks of at least one character."""
     decoder = _make_decoder(encoding)
     head, bytes_before, chars_before = b"", 0, 0
     while True:

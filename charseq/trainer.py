@@ -96,6 +96,7 @@ def train_folder(
     valid: float = 0.1,
     encoding: str = "utf-8",
     init_from: str | None = None,
+    raw: bool = False,
     reporting: Reporting | None = None,
 ) -> int:
     """Make a run folder, and train in it until the run is finished or interrupted.
@@ -118,6 +119,8 @@ def train_folder(
     init_from : str, optional
         A run folder: start with its network, and not with random weights. Its vocabulary grows by
         the characters of the text that it lacks.
+    raw : bool, default=False
+        Keep a byte order mark and carriage returns, as in :func:`charseq.load_text`.
     reporting : Reporting, optional
         When to save and what to print.
 
@@ -141,6 +144,7 @@ def train_folder(
     # The path is made absolute, so that the run can be resumed from another directory.
     name_or_path = text if text in texts() else os.path.abspath(text)  # noqa: PTH100 - never raises
     source: dict[str, Any] = {"text": name_or_path, "encoding": encoding, "valid": valid}
+    source["raw"] = raw
     if init_from is None:
         corpus = _load(source)
         options = {"vocab_size": len(corpus.vocab), **options}
@@ -303,7 +307,8 @@ def _load(source: dict[str, Any], known: Vocabulary | None = None) -> Corpus:
     if source["text"] in texts():
         load = partial(Corpus.from_text, load_text(source["text"]))
     else:
-        load = partial(Corpus.from_file, source["text"], encoding=source["encoding"])
+        how = {"encoding": source["encoding"], "raw": source.get("raw", True)}
+        load = partial(Corpus.from_file, source["text"], **how)
     corpus = load()
     if known is not None:
         new = [char for char in corpus.vocab.chars if char not in known]

@@ -141,6 +141,38 @@ class Vocabulary:
         """
         return next((char for char in "\n " if char in self), self.chars[0])
 
+    def skip_unknown(self, text: str) -> tuple[str, dict[str, int]]:
+        """Leave the characters out of a text that are not in the vocabulary.
+
+        Parameters
+        ----------
+        text : str
+            Any text.
+
+        Returns
+        -------
+        known : str
+            What is left.
+        skipped : dict
+            How often each character was left out, in the order in which they appear.
+
+        Raises
+        ------
+        TypeError
+            If `text` is not a string.
+
+        Examples
+        --------
+        >>> Vocabulary.from_text("hello").skip_unknown("hello, hello")
+        ('hellohello', {',': 1, ' ': 1})
+        """
+        check_text(text)
+        unknown = set(text) - set(self.chars)
+        skipped: dict[str, int] = {}
+        for char in filter(unknown.__contains__, text):
+            skipped[char] = skipped.get(char, 0) + 1
+        return text.translate(dict.fromkeys(map(ord, unknown))), skipped
+
     def encode(self, text: str) -> NDArray[np.int64]:
         """Turn a text into ids, one per character.
 

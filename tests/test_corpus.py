@@ -44,7 +44,7 @@ def test_a_corpus_has_a_length_and_a_short_repr_and_is_frozen():
 )
 def test_ids_use_the_smallest_dtype_that_fits_the_vocabulary(V, dtype, write):
     text = "".join(chr(i) for i in [*range(1, 0xD800), *range(0xE000, 0x20000)][:V])
-    for encoded in (Corpus.from_text(text), Corpus.from_file(write(text))):
+    for encoded in (Corpus.from_text(text), Corpus.from_file(write(text), raw=True)):
         assert encoded.ids.dtype == dtype
         np.testing.assert_array_equal(encoded.ids, np.arange(V))
 
@@ -264,7 +264,9 @@ def reads(monkeypatch):
     """Record each time that a file is decoded."""
     counted = []
     text_chunks = corpus.text_chunks
-    monkeypatch.setattr(corpus, "text_chunks", lambda *a: counted.append(a) or text_chunks(*a))
+    monkeypatch.setattr(
+        corpus, "text_chunks", lambda *a, **o: counted.append(a) or text_chunks(*a, **o)
+    )
     return counted
 
 

@@ -1,9 +1,11 @@
 """What the command says of a mistake to who knows only the shell, and what Python says."""
 
 import gzip
+import json
 import re
 
 import pytest
+from small_runs import REMOVED, edit_config
 from test_cli import run_main, run_ok
 
 import charseq
@@ -148,3 +150,61 @@ def test_shrink_says_where_the_network_is(tmp_path):
     out = tmp_path / "net"
     said = run_ok("shrink", "austen", "--out", out)
     assert said == f"the network is in {out}. Next: charseq sample {out}\n"
+
+
+# --- unknown characters, byte order marks and carriage returns ------------------------------------
+
+
+def test_eval_skips_unknown_characters_and_counts_them(tmp_path):
+    (tmp_path / "a.txt").write_text("It is a truth that is known.\n" * 4)
+    (tmp_path / "b.txt").write_text("It is ☃a truthü that is known.\n" * 4, "utf-8")
+    said = message_of("eval", "austen", tmp_path / "b.txt")
+    assert "has '☃' (U+2603) at position 6" in said
+    assert said.endswith("leave it out, or add --skip-unknown")
+    whole = json.loads(run_ok("eval", "austen", tmp_path / "a.txt", "--json"))
+    part = json.loads(run_ok("eval", "austen", tmp_path / "b.txt", "--skip-unknown", "--json"))
+    assert part == whole | {"skipped": 8}
+    (tmp_path / "b.txt").write_text("☃ü☃", "utf-8")
+    said = message_of("eval", "austen", tmp_path / "b.txt", "--skip-unknown")
+    assert said == "the network knows none of the 3 characters of the text"
+
+
+def test_a_prompt_skips_unknown_characters():
+    arguments = ["sample", "austen", "--length=9", "--seed=1", "--json"]
+    plain = json.loads(run_ok(*arguments, "--prompt=Elizabeth"))
+    assert json.loads(run_ok(*arguments, "--prompt=Eli☃zabeth", "--skip-unknown")) == plain
+    assert "add --skip-unknown" in message_of("sample", "austen", "--prompt=☃")
+
+
+@pytest.mark.filterwarnings("always::charseq.texts.CleanedText")
+def test_train_says_what_it_leaves_out_and_keeps_it_if_asked(tmp_path):
+    file, run, kept = tmp_path / "t.txt", tmp_path / "run", tmp_path / "kept"
+    file.write_bytes(("\ufeff" + "some words\r\n" * 40).encode())
+    small = ["--hidden=4", "--batch-size=2", "--length=8", "--steps=2", "--evaluate-every=0"]
+    code, out, err = run_main("train", file, "--out", run, *small)
+    assert (code, err) == (
+        0,
+        f"charseq: '{file}' has a byte order mark and 40 carriage returns, left out here: "
+        "--raw keeps them\n",
+    )
+    assert read_vocabulary(run) == set("some words\n")
+    assert run_main("train", file, "--out", kept, *small, "--raw")[2] == ""
+    assert read_vocabulary(kept) == set("some words\r\n\ufeff")
+    # A text to measure on is read as the network's own text was.
+    code, out, err = run_main("eval", run, file, "--json")
+    assert (code, err.count("left out here\n")) == (0, 1)
+    assert json.loads(out)["characters"] == 11 * 40
+    assert json.loads(run_ok("eval", kept, file, "--json"))["characters"] == 12 * 40 + 1
+
+
+def test_a_run_from_before_keeps_its_carriage_returns(tmp_path):
+    file, run = tmp_path / "t.txt", tmp_path / "run"
+    file.write_bytes(b"some words\r\n" * 40)
+    small = ["--hidden=4", "--batch-size=2", "--length=8", "--steps=2", "--evaluate-every=0"]
+    run_ok("train", file, "--out", run, *small, "--raw")
+    edit_config(run, text__raw=REMOVED)
+    assert run_main("resume", run)[0] == 0
+
+
+def read_vocabulary(run):
+    return set(json.loads((run / "vocab.json").read_bytes())["chars"])

@@ -2,11 +2,13 @@
 
 import codecs
 import hashlib
+import io
 import os
 import re
 import subprocess
 import sys
 import unicodedata
+import warnings
 import zoneinfo
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -23,6 +25,7 @@ from charseq.texts import (
     NAMES,
     NOVEL,
     PYTHON_REFERENCE,
+    CleanedText,
     novel_chapters,
     python_topics,
     quote_path,
@@ -229,11 +232,61 @@ def test_a_file_in_any_encoding_is_read_without_changes(tmp_path_factory, text, 
     path.write_bytes(text.encode(encoding))
     for size in (1, 3, 1 << 18):
         with chunks_of(size):
-            assert load_text(path, encoding) == load_text(str(path), encoding) == text
-            corpus = Corpus.from_file(path, encoding=encoding)
+            assert load_text(path, encoding, raw=True) == text
+            corpus = Corpus.from_file(path, encoding=encoding, raw=True)
             assert corpus.vocab == same.vocab == Vocabulary.from_text(text)
             assert corpus.ids.dtype == same.ids.dtype
             assert corpus.ids.tolist() == same.ids.tolist()
+
+
+@given(texts_in_utf8)
+@example("\ufeffa\r\nb\rc\n\ufeff")
+@example("\r\r\n\r")
+@example("\ufeff\r")
+@pytest.mark.filterwarnings("ignore::charseq.texts.CleanedText")
+def test_a_byte_order_mark_and_carriage_returns_are_left_out(tmp_path_factory, text):
+    path = tmp_path_factory.getbasetemp() / "any.txt"
+    path.write_bytes(text.encode())
+    clean = io.StringIO(text.removeprefix("\ufeff"), newline=None).read()
+    for size in (1, 3, 1 << 18):
+        with chunks_of(size):
+            if clean:
+                assert load_text(path) == load_text(str(path)) == clean
+                assert Corpus.from_file(path).decode() == clean
+            else:
+                with pytest.raises(ValueError, match="nothing but a byte order mark"):
+                    load_text(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("\ufeffa", "a byte order mark"),
+        ("a\r\nb", "1 carriage return"),
+        ("\ufeff" + "a\r\n" * 1200, "a byte order mark and 1,200 carriage returns"),
+    ],
+)
+def test_what_was_left_out_is_said_once_at_the_line_that_asked(text, found, write):
+    path = write(text)
+    for read in (load_text, Corpus.from_file):
+        with pytest.warns(CleanedText) as caught:
+            read(path)
+        (warning,) = caught
+        message = str(warning.message)
+        assert message == f"'{path}' has {found}, left out here: raw=True keeps them"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert load_text(path, raw=True) == text
+        load_text("names")
+
+
+def test_a_cache_keeps_both_readings_of_a_file(write, tmp_path):
+    path = write("a\r\nb")
+    for _ in range(2):
+        assert Corpus.from_file(path, raw=True, cache=tmp_path / "cache").decode() == "a\r\nb"
+    with pytest.warns(CleanedText):
+        assert Corpus.from_file(path, cache=tmp_path / "cache").decode() == "a\nb"
+    assert Corpus.from_file(path, cache=tmp_path / "cache").decode() == "a\nb"
 
 
 def test_a_file_named_like_a_built_in_text_is_read_by_its_path(write, monkeypatch):
@@ -355,14 +408,14 @@ def test_any_bytes_are_decoded_or_refused_at_the_same_offset_as_in_python(
             else:
                 message = f"at offset {error.start} is wrong|is binary"
             with chunks_of(size), pytest.raises(ValueError, match=message):
-                load_text(path, encoding)
+                load_text(path, encoding, raw=True)
         else:
             if "\0" in expected or not expected:
                 with pytest.raises(ValueError, match=r"is binary|is empty"):
-                    load_text(path, encoding)
+                    load_text(path, encoding, raw=True)
             else:
                 with chunks_of(size):
-                    assert load_text(path, encoding) == expected
+                    assert load_text(path, encoding, raw=True) == expected
 
 
 def test_the_error_for_an_unknown_name_lists_the_known_ones():
