@@ -8,8 +8,8 @@ import math
 import os
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,7 +63,9 @@ def options_of_all(
 RunFolder = Annotated[str, typer.Argument(help="A run folder, or austen.", show_default=False)]
 Text = Annotated[
     str,
-    typer.Argument(help="A text file, or a text such as pride-train.", show_default=False),
+    typer.Argument(
+        help="A text file, a text such as pride-train, or - for standard input.", show_default=False
+    ),
 ]
 SkipUnknown = Annotated[
     bool, typer.Option("--skip-unknown", help="Leave out unknown characters, and count them.")
@@ -170,19 +172,46 @@ def train(
             for name, option in given.items()
             if str(getattr(context.get_parameter_source(option), "name", "")) != "DEFAULT"
         }
-    interrupted = train_folder(
-        out,
-        text,
-        options,
-        settings,
-        valid=valid,
-        encoding=encoding,
-        init_from=init_from,
-        raw=raw,
-        reporting=reporting,
-    )
+    with _keep_standard_input(text, out) as source:
+        interrupted = train_folder(
+            out,
+            source,
+            options,
+            settings,
+            valid=valid,
+            encoding=encoding,
+            init_from=init_from,
+            raw=raw,
+            reporting=reporting,
+        )
     if interrupted:
         raise typer.Exit(128 + interrupted)
+
+
+@contextmanager
+def _keep_standard_input(text: str, out: Path) -> Iterator[str]:
+    """If the text is standard input, keep it in the run folder, so that the run can be resumed."""
+    if text != "-":
+        yield text
+        return
+    import shutil
+
+    from charseq.texts import open_standard_input
+
+    if (out / "config.json").exists():
+        raise FileExistsError(f"{out} holds a run already: choose another folder for a new one")
+    is_new, file = not out.exists(), out / "text.txt"
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        with file.open("xb") as target:
+            shutil.copyfileobj(open_standard_input(), target)
+        yield str(file)
+    finally:
+        if not (out / "config.json").exists():  # the run could not begin
+            file.unlink(missing_ok=True)
+            if is_new:
+                with suppress(OSError):
+                    out.rmdir()
 
 
 @app.command()
@@ -220,7 +249,15 @@ def resume(
 @app.command()
 def sample(
     run: RunFolder,
-    prompt: Annotated[str | None, typer.Option(help="Text to continue.")] = None,
+    prompt: Annotated[
+        list[str] | None, typer.Option(help="Text to continue; may be given several times.")
+    ] = None,
+    prompts: Annotated[
+        str | None, typer.Option(help="A file of texts to continue, one per line; - for a pipe.")
+    ] = None,
+    interactive: Annotated[
+        bool, typer.Option("--interactive", help="Ask for a text to continue, again and again.")
+    ] = False,
     length: Annotated[int, typer.Option(help="Characters to write.")] = 400,
     temperature: Annotated[float, typer.Option(help="0 takes the likeliest character.")] = 1.0,
     top_k: Annotated[int, typer.Option(help="Keep the k likeliest; 0 for all.")] = 0,
@@ -243,9 +280,10 @@ def sample(
 
     check_at_least(0, seed=seed or 0)
     net, vocab = load_net(run, best=not last)
-    prompt = prompt and _known_part("the prompt", prompt, vocab, skip_unknown)[0]
-    with np.errstate(all="ignore"):  # if numbers overflow, one error message replaces the warnings
-        pieces = generate_pieces(
+    rng = np.random.default_rng(seed)
+
+    def write(prompt: str | None) -> Iterator[list[str]]:
+        return generate_pieces(
             net,
             vocab,
             prompt,
@@ -255,13 +293,56 @@ def sample(
             temperature=temperature,
             top_k=top_k or None,
             top_p=None if top_p == 1 else top_p,
-            rng=np.random.default_rng(seed),
+            rng=rng,
         )
-        if as_json:
-            texts = ["".join(parts) for parts in zip([""] * streams, *pieces, strict=True)]
-            print(json.dumps({"prompt": prompt, "texts": texts}))
-        else:
-            _print_texts(prompt or "", pieces)
+
+    def known(text: str) -> str:
+        return _known_part("the prompt", text, vocab, skip_unknown)[0]
+
+    with np.errstate(all="ignore"):  # if numbers overflow, one error message replaces the warnings
+        if interactive:
+            _converse(write, known)
+            return
+        given = [*(prompt or ()), *(_read_prompts(prompts, vocab) if prompts else ())]
+        texts_to_continue: list[str | None] = [*map(known, given)] or [None]
+        for number, text in enumerate(texts_to_continue):
+            if as_json:
+                texts = ["".join(parts) for parts in zip([""] * streams, *write(text), strict=True)]
+                print(json.dumps({"prompt": text, "texts": texts}))
+                continue
+            if number:
+                print("-" * 60)
+            _print_texts(text or "", write(text))
+
+
+def _read_prompts(file: str, vocab: "Vocabulary") -> list[str]:
+    """Return the lines of a file, or of standard input, that are not empty."""
+    from charseq.texts import load_text
+
+    lines = load_text(file, raw="\r" in vocab).split("\n")
+    return list(filter(None, lines))
+
+
+def _converse(
+    write: Callable[[str | None], Iterator[list[str]]], known: Callable[[str], str]
+) -> None:
+    """Ask for a text, continue it, and ask again, until there is no more input."""
+    if sys.stdin.isatty():
+        with suppress(ImportError):
+            import readline  # noqa: F401 - then the arrow keys edit the line and find earlier ones
+        print("Type a text to continue, or Ctrl-D to end.", file=sys.stderr)
+    while True:
+        try:
+            text = input("> " if sys.stdin.isatty() else "")
+        except (EOFError, KeyboardInterrupt):
+            print(file=sys.stderr)
+            return
+        try:
+            text = known(text)
+        except ValueError as error:  # a slip in one line doesn't end the conversation
+            print("charseq:", error, file=sys.stderr)
+            continue
+        _print_texts(text, write(text or None))
 
 
 def _print_texts(prompt: str, pieces: Iterator[list[str]]) -> None:

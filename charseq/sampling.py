@@ -10,7 +10,7 @@ from numpy import add
 from numpy.typing import NDArray
 
 from charseq._checks import check_at_least
-from charseq.net import NumpyNet, Reader
+from charseq.net import Reader, as_numpy_net
 from charseq.reference import softmax
 from charseq.vocab import Vocabulary
 
@@ -116,7 +116,7 @@ def probabilities(
 
 
 def sampling_steps(
-    net: NumpyNet,
+    net: Any,
     vocab: Vocabulary,
     prompt: str | None = None,
     *,
@@ -130,8 +130,9 @@ def sampling_steps(
 
     Parameters
     ----------
-    net : NumpyNet
-        The network.
+    net : NumpyNet or CharRNN
+        The network. The weights of a :class:`charseq.CharRNN` are copied, so what it learns later
+        does not change the text.
     vocab : Vocabulary
         Its characters.
     prompt : str, optional
@@ -178,13 +179,14 @@ class Writer:
 
     def __init__(
         self,
-        net: NumpyNet,
+        net: Any,
         vocab: Vocabulary,
         prompt: str | None,
         texts: int,
         options: dict[str, Any],
         rng: np.random.Generator | None,
     ) -> None:
+        net = as_numpy_net(net)
         if len(vocab) != net.vocab_size:
             raise ValueError(
                 f"the vocabulary has {len(vocab)} characters and the net {net.vocab_size}"
@@ -258,9 +260,9 @@ class Writer:
 
 
 def generate(
-    net: NumpyNet,
+    net: Any,
     vocab: Vocabulary,
-    prompt: str | None = None,
+    prompt: str | Sequence[str] | None = None,
     *,
     length: int = 200,
     stop: Sequence[str] = (),
@@ -274,8 +276,11 @@ def generate(
 
     Parameters
     ----------
-    net, vocab, prompt : NumpyNet, Vocabulary, str
+    net, vocab : NumpyNet or CharRNN, Vocabulary
         As in :func:`charseq.sampling.sampling_steps`.
+    prompt : str or sequence of str, optional
+        As in :func:`charseq.sampling.sampling_steps`; or several prompts, each of which is
+        continued on its own, one after the other.
     length : int, default=200
         Characters to write after the prompt.
     stop : sequence of str, optional
@@ -286,44 +291,52 @@ def generate(
     Returns
     -------
     list of str
-        As many texts as `streams`, without the prompt and without the stop string.
+        As many texts as `streams`, without the prompt and without the stop string; of several
+        prompts, first all texts of the first one.
 
     Raises
     ------
     ValueError
-        As in :func:`charseq.sampling.sampling_steps`; also if `length` is negative or a stop
-        string is empty.
+        As in :func:`charseq.sampling.sampling_steps`; also if `length` is negative, a stop string
+        is empty, or there is no prompt in the sequence.
 
     Examples
     --------
-    >>> from charseq import CharRNN, NumpyNet, Vocabulary, generate
+    >>> from charseq import CharRNN, Vocabulary, generate
     >>> vocab = Vocabulary("ab")
-    >>> net = NumpyNet.from_model(CharRNN(vocab_size=2, hidden_size=4, seed=0))
-    >>> texts = generate(net, vocab, "a", length=5, streams=3, rng=np.random.default_rng(0))
+    >>> model = CharRNN(vocab_size=2, hidden_size=4, seed=0)
+    >>> texts = generate(model, vocab, "a", length=5, streams=3, rng=np.random.default_rng(0))
     >>> [len(text) for text in texts]
     [5, 5, 5]
+    >>> len(generate(model, vocab, ["a", "ab"], length=5))
+    2
     """
-    pieces = generate_pieces(
-        net,
-        vocab,
-        prompt,
-        length=length,
-        stop=stop,
-        streams=streams,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        rng=rng,
-    )
-    texts: list[list[str]] = [[] for _ in range(streams)]
-    for piece in pieces:
-        for text, part in zip(texts, piece, strict=True):
-            text.append(part)
-    return ["".join(text) for text in texts]
+    net = as_numpy_net(net)  # once, and not once for each prompt
+    rng = np.random.default_rng() if rng is None else rng
+    prompts = [prompt] if prompt is None or isinstance(prompt, str) else list(prompt)
+    if not prompts:
+        raise ValueError("there is no prompt: expected a text, a list of texts, or None")
+    texts: list[str] = []
+    for one in prompts:
+        pieces = generate_pieces(
+            net,
+            vocab,
+            one,
+            length=length,
+            stop=stop,
+            streams=streams,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            rng=rng,
+        )
+        parts = zip([""] * streams, *pieces, strict=True)
+        texts += ["".join(of_one) for of_one in parts]
+    return texts
 
 
 def generate_pieces(
-    net: NumpyNet,
+    net: Any,
     vocab: Vocabulary,
     prompt: str | None = None,
     *,
@@ -339,7 +352,7 @@ def generate_pieces(
 
     Parameters
     ----------
-    net, vocab, prompt : NumpyNet, Vocabulary, str
+    net, vocab, prompt : NumpyNet or CharRNN, Vocabulary, str
         As in :func:`charseq.sampling.sampling_steps`.
     length, stop, streams : int, sequence of str, int
         As in :func:`charseq.generate`.

@@ -245,7 +245,7 @@ def load_text(source: str | Path, encoding: str = "utf-8", *, raw: bool = False)
     if isinstance(source, str) and source in _TEXTS:
         return _TEXTS[source][0]()
     if source == "-":
-        file = _open_standard_input(encoding)
+        file = open_standard_input(encoding)
         return "".join(text_chunks(file, "standard input", encoding, raw=raw))
     with open_text(source, f" nor one of the texts {', '.join(_TEXTS)}") as file:
         return "".join(text_chunks(file, quote_path(source), encoding, raw=raw))
@@ -260,7 +260,7 @@ def quote_path(path: object) -> str:
     return quoted if len(quoted) <= 200 else quoted[:60] + "…'"
 
 
-def _open_standard_input(encoding: str) -> IO[bytes]:
+def open_standard_input(encoding: str = "utf-8") -> IO[bytes]:
     """Return standard input as a file of bytes, also where a program has put a text there."""
     if hasattr(sys.stdin, "buffer"):
         return sys.stdin.buffer
