@@ -14,6 +14,9 @@ processors
         that have changed since they passed (tests/processors.txt)
 downloads
         run each notebook and script that the built site offers, with its wheel alone
+release build the source archive and the wheel, check them as a package index would, and try the
+        wheel in a new environment of each Python of this machine; with --whole, install PyTorch
+        there, too, and train; this task needs the network, and uploads nothing
 bench   compare charseq's speed with that of other programs (benchmarks/README.md);
         .venv/bin/pip install -c lock.txt -e .[bench] installs those that come as packages
 addresses
@@ -105,6 +108,10 @@ def addresses():
 
 def downloads(*options):
     return run("tests.downloads", *options)
+
+
+def release(*options):
+    return run("tests.release", *options)
 
 
 def lint():
@@ -225,7 +232,13 @@ def oldest_releases():
 
 TASKS = {"docs": docs, "books": books, "test": test, "processors": processors, "bench": bench}
 TASKS |= {"live": live, "addresses": addresses, "links": links, "lint": lint, "clean": clean}
-TASKS |= {"downloads": downloads, "interop": interop, "lock": lock, "drift": drift}
+TASKS |= {
+    "downloads": downloads,
+    "release": release,
+    "interop": interop,
+    "lock": lock,
+    "drift": drift,
+}
 TASKS |= {"oldest": oldest}
 EXTRAS = {"docs": ["docs"], "links": ["docs"], "interop": ["dev", "interop"]}
 # Compiling all modules would double the time, and most of them are never imported.

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from charseq._checks import check_choice, check_same_vocab_size, check_text
 from charseq._terminal import escape_line, escape_text
 from charseq.net import NumpyNet, Reader, as_numpy_net
+from charseq.sampling import OUT_OF_BOUNDS
 from charseq.vocab import Vocabulary
 
 __all__ = ["Score", "ScoredLine", "score"]
@@ -42,7 +43,7 @@ class ScoredLine(NamedTuple):
         The position of its first character in the text.
     text : str
         The line, without the character that ends it.
-    bits : ndarray
+    bits : ndarray of shape (T,)
         The surprise of each of its characters in bits, also of the character that ends it.
     bits_per_character : float
         The mean of `bits`; NaN if no character of the line was scored.
@@ -321,10 +322,7 @@ def _score_block(logits: Array, ids: Array, places: Array, out: _Arrays) -> None
     """Fill in what the logits (N, V) say of the characters at some places."""
     largest = logits.max(axis=1, keepdims=True)
     if not np.isfinite(largest).all():
-        raise ValueError(
-            "the largest logit is not a finite number: did the weights grow without bound in "
-            "training?"
-        )
+        raise ValueError(OUT_OF_BOUNDS)
     log_p = logits - largest
     log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))
     p = np.exp(log_p)

@@ -366,6 +366,7 @@ EXCEPTIONS = {
         (
             *("reference.BlockParams", "reference.RNNParams"),
             *("shapes.Parameter", "shapes.Tensor", "sampling.Draw"),
+            *("scoring.Score", "scoring.ScoredLine"),
         ),
         ("PR01", "its fields are attributes"),
     ),
