@@ -260,7 +260,7 @@ class CharRNN(nn.Module):
         ids = self._valid_ids(ids)
         if state is not None:
             self._check_state(state, len(ids))
-        if self.fast:
+        if self.fast and not is_recorded():
             stop_malloc_returning_memory()
             if is_faster(self.rnn, len(ids)):
                 table = None if self.embedding is None else self.embedding.weight  # (V, E)
@@ -304,6 +304,8 @@ class CharRNN(nn.Module):
         if ids.numel() == 0:
             raise ValueError(f"there is nothing to read: ids have shape {tuple(ids.shape)}")
         ids = ids.long()
+        if is_recorded():  # a record of operations cannot hold a decision about their values
+            return ids
         low, high = int(ids.min()), int(ids.max())
         if low < 0 or high >= self.vocab_size:
             raise ValueError(
@@ -311,6 +313,11 @@ class CharRNN(nn.Module):
                 "vocabulary used to encode the text?"
             )
         return ids
+
+
+def is_recorded() -> bool:
+    """Return whether torch is recording the model now: to export, compile or trace it."""
+    return torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
 
 
 def _check_options(options: dict[str, Any]) -> None:

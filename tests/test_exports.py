@@ -1,0 +1,71 @@
+"""The package's own models in the forms that run without its code."""
+
+import warnings
+
+import pytest
+import torch
+
+from charseq import CharRNN
+
+KINDS = [(cell, fast) for cell in ("RNN", "GRU", "LSTM") for fast in (False, True)]
+# Torch's layers check their input with Python's `if`, whatever module they are in; and tracing is
+# what torch calls deprecated, although it is the only form that keeps the length free.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Converting a tensor to a Python boolean"),
+    pytest.mark.filterwarnings("ignore:`torch.jit.trace"),
+    pytest.mark.filterwarnings("ignore:The tensor attributes self.rnn._flat_weights"),
+]
+
+
+def model_of(cell, fast, **options):
+    return CharRNN(10, 8, cell=cell, fast=fast, seed=0, **options).double().eval()
+
+
+def ids_of(*shape):
+    return torch.randint(10, shape, generator=torch.Generator().manual_seed(0))
+
+
+def flat(state):
+    return state if isinstance(state, tuple) else (state,)
+
+
+@pytest.mark.parametrize(("cell", "fast"), KINDS)
+def test_a_traced_model_reads_any_length_and_batch(cell, fast):
+    model = model_of(cell, fast)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the deprecation has another class in each release
+        traced = torch.jit.trace(model, (ids_of(2, 7),), check_trace=False)
+    for shape in ((2, 7), (2, 11), (5, 3)):
+        torch.testing.assert_close(traced(ids_of(*shape)), model(ids_of(*shape)))
+
+
+@pytest.mark.parametrize(("cell", "fast"), KINDS)
+def test_an_exported_step_reads_a_text_as_the_model_does(cell, fast):
+    model = model_of(cell, fast, embedding_size=4, num_layers=2)
+    ids = ids_of(1, 9)
+    with torch.no_grad():
+        whole, _ = model(ids)
+        _, state = model(ids[:, :1])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            step = torch.export.export(model, (ids[:, :1], state), strict=False).module()
+        logits, state = model(ids[:, :1])
+        for t in range(1, 9):
+            torch.testing.assert_close(logits, whole[:, t - 1 : t])
+            logits, state = step(ids[:, t : t + 1], state)
+    torch.testing.assert_close(logits, whole[:, 8:])
+
+
+@pytest.mark.parametrize(("cell", "fast"), KINDS)
+def test_a_compiled_model_computes_the_same(cell, fast):
+    model = model_of(cell, fast)
+    compiled = torch.compile(model, backend="eager")  # in two graphs: torch never compiles nn.GRU
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(ids_of(2, 7)), model(ids_of(2, 7)))
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_what_is_not_recorded_is_still_checked(fast):
+    model = model_of("GRU", fast)
+    with pytest.raises(ValueError, match="ids must lie in 0 to 9, got 0 to 10"):
+        model(torch.tensor([[0, 10]]))
