@@ -193,7 +193,7 @@ def test_train_saves_every_option_in_the_configuration(text, tmp_path):
     }  # fmt: skip
     read = text.read_text()
     assert config["text"] == {
-        "text": str(text), "encoding": "utf-8", "valid": 0.2, "characters": len(read),
+        "text": str(text), "encoding": "utf-8", "valid": 0.2, "raw": False, "characters": len(read),
         "sha256": hashlib.sha256(Corpus.from_text(read).ids.tobytes()).hexdigest(),
     }  # fmt: skip
 
@@ -539,7 +539,7 @@ def test_a_run_starts_from_another_and_keeps_all_that_it_has_learned(network, te
 def test_a_network_that_starts_from_another_has_its_size(finished_run, text, tmp_path):
     flags = ["--out", tmp_path / "new", "--init-from", finished_run]
     refused(
-        "the network of the run has hidden_size of its own: leave it out",
+        "the network of the run has --hidden of its own: leave it out",
         "train", text, *flags, "--hidden=9",
     )  # fmt: skip
     refused("absent does not exist", "train", text, *flags[:3], tmp_path / "absent")
@@ -953,7 +953,7 @@ def escaping_run(folder):
     """Make a folder whose network writes every control character that a file of text may hold."""
     characters = "".join(map(chr, range(1, 0xA0))) + "\u2028"
     (folder / "t.txt").write_text(characters * 9, "utf-8", newline="")
-    train(folder / "t.txt", folder / "run", "--steps=1", "--valid=0")
+    train(folder / "t.txt", folder / "run", "--steps=1", "--valid=0", "--raw")
     return folder / "run"
 
 
@@ -991,7 +991,7 @@ def test_the_end_of_a_line_may_be_cut_between_two_pieces(pieces, shown, monkeypa
 
 def test_samples_of_a_training_run_are_escaped_in_a_terminal(tmp_path):
     escaping_run(tmp_path)
-    arguments = [tmp_path / "t.txt", *SMALL, "--steps=2", "--valid=0", "--sample-every=1"]
+    arguments = [tmp_path / "t.txt", *SMALL, "--steps=2", "--valid=0", "--sample-every=1", "--raw"]
     for out, escaped in ((io.StringIO(), False), (Terminal(), True)):
         folder = tmp_path / f"{escaped}"
         assert run_main("train", *arguments, "--out", folder, out=out)[0] == 0
@@ -1268,28 +1268,28 @@ BAD_INPUTS = {
     "name with a zero byte": (lambda place: "a\0b", [], "."),
     "name too long": (lambda place: "x" * 5000, [], "."),
     "length beyond the text": (good, ["--length", 10_000], "length 10000 needs 10001"),
-    "batch beyond the text": (good, ["--batch-size", 10_000], "largest batch_size that fi"),
-    "hidden size 0": (good, ["--hidden", 0], "hidden_size must be at least 1, got 0"),
+    "batch beyond the text": (good, ["--batch-size", 10_000], "largest --batch-size that fi"),
+    "hidden size 0": (good, ["--hidden", 0], "--hidden must be at least 1, got 0"),
     "hidden size beyond memory": (good, ["--hidden", 10**9], "not enough memory"),
     "hidden size beyond 64 bits": (good, ["--hidden", 10**30], "."),
     "layers beyond memory": (good, ["--layers", 1000, "--hidden", 9000], "not enough mem"),
-    "no layers": (good, ["--layers", 0], "num_layers must be at least 1, got 0"),
-    "negative embedding": (good, ["--embedding", -1], "embedding_size must be at least 1"),
+    "no layers": (good, ["--layers", 0], "--layers must be at least 1, got 0"),
+    "negative embedding": (good, ["--embedding", -1], "--embedding must be at least 1"),
     "unknown cell": (good, ["--cell", "cnn"], "one of RNN, GRU, LSTM, got 'CNN'"),
     "dropout of all": (good, ["--dropout", 1], "dropout must be at least 0 and below 1"),
     "tied without embedding": (good, ["--tied"], "tied weights need"),
-    "forget bias is no number": (good, ["--forget-bias", "nan"], "forget_bias must be fin"),
+    "forget bias is no number": (good, ["--forget-bias", "nan"], "--forget-bias must be fin"),
     "rate is no number": (good, ["--lr", "nan"], "lr must be positive and finite, got nan"),
     "no steps": (good, ["--steps", 0], "steps must be an integer of at least 1, got 0"),
-    "negative clip": (good, ["--clip-norm", -1], "clip_norm must be positive"),
+    "negative clip": (good, ["--clip-norm", -1], "--clip-norm must be positive"),
     "negative patience": (good, ["--patience", -1], "patience must be"),
     "negative seed": (good, ["--seed", -1], "seed must be an integer of at least 0"),
     "seed beyond 64 bits": (good, ["--seed", 2**64], "seed must fit into 64 bits"),
     "all held back": (good, ["--valid", 1], "valid must be at least 0 and below 1, got 1"),
     "less than nothing held back": (good, ["--valid", -0.5], "valid must be .*, got -0.5"),
     "no share held back": (good, ["--valid", "nan"], "valid must be .*, got nan"),
-    "no saves": (good, ["--save-every", 0], "save_every must be an integer of at least 1"),
-    "negative samples": (good, ["--sample-every", -1], "sample_every must be an integer of"),
+    "no saves": (good, ["--save-every", 0], "--save-every must be an integer of at least 1"),
+    "negative samples": (good, ["--sample-every", -1], "--sample-every must be an integer of"),
 }
 
 
@@ -1419,12 +1419,15 @@ def test_a_folder_that_does_not_name_its_text_cannot_be_resumed(name, run):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--prompt", "the Ω"], r"the prompt has 'Ω' \(U\+03A9\) at position 4, .*: leave it out$"),
+        (
+            ["--prompt", "the Ω"],
+            r"the prompt has 'Ω' \(U\+03A9\) at position 4, .* --skip-unknown$",
+        ),
         (["--prompt", ""], "the prompt is empty"),
         (["--length", -1], "length must not be negative"),
         (["--temperature", "nan"], "temperature must be 0 or more and finite, got nan"),
-        (["--top-k", -1], "top_k must be at least 1, got -1"),
-        (["--top-p", 0], "top_p must be above 0 and at most 1, got 0.0"),
+        (["--top-k", -1], "--top-k must be at least 1, or 0, got -1"),
+        (["--top-p", 0], "--top-p must be above 0 and at most 1, got 0.0"),
         (["--streams", 0], "streams must be at least 1, got 0"),
         (["--stop", ""], "a stop string is empty"),
         (["--seed", -1], "seed must be at least 0, got -1"),
