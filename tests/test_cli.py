@@ -456,7 +456,7 @@ def test_resume_changes_the_rate_and_saves_it(run):
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("--steps=19", "the run has made 20 steps already: steps=19 is too few"),
+        ("--steps=19", "the run has made 20 steps already: --steps 19 is too few"),
         ("--steps=0", "steps must be an integer of at least 1, got 0"),
         ("--lr=-1", "lr must be positive and finite, got -1.0"),
         ("--text=absent.txt", "'.*absent.txt' is not a file"),
