@@ -13,8 +13,10 @@ of five seeds, and one for an untrained network of each of five seeds.
 Labels of ``pride-test`` then judge single units, single features, single directions at random
 (an autoencoder before its training), and a probe: which column, with which threshold, finds a label
 best? All are chosen on the first half of the text and measured on the second, by the AUC of the
-chapter *Look inside* and by F1. `MEANINGS` was written down before anything was measured. One
-feature is then taken out of the state after each character, to see which predictions need it.
+chapter *Look inside* and by F1. `MEANINGS` was not written down blindly: a pilot with three
+autoencoders of 768 features had tried nearly the same labels on the same two halves. One feature is
+then taken out of the state after each character, to see which predictions need it; that feature,
+and all of `shown`, come from seed 0 alone.
 """
 
 import argparse

@@ -142,7 +142,7 @@ def test_what_the_page_says_of_all_labels_is_the_record(record, page):
     assert (len(record["features"]), len(better), len(remain)) == (5, 15, 8)
     assert "-ed" in remain
     assert "15 of the 41 labels" in page
-    assert "eight remain" in page
+    assert "eight remain where the worst trained seed" in page
     assert "all 41 rows" in page
     shown = record["shown"]
     assert (shown["feature"], shown["unit"]) == (579, 147)
@@ -150,6 +150,19 @@ def test_what_the_page_says_of_all_labels_is_the_record(record, page):
     assert f"{shown['change elsewhere'][1]:.2f}" == "0.02"
     assert f"{shown['AUC of the rebuilt unit']:.2f}" == "0.95"
     assert f"{shown['most often on']:.0%}" == "28%"
+    assert shown["places"] == 415
     for one in record["features"]:
         assert f"{one['left out']:.0%}" == "24%"
         assert 1.82 < one["bits"] < 1.84
+        assert one["auc"][names.index("in quotation marks")][1] < 0.6
+    assert all(f"{one['left out']:.0%}" == "1%" for one in record["untrained"])
+
+
+def test_an_alarm_everywhere_scores_what_the_page_says(script, page):
+    labels, names = script.describe(load_text("pride-test"))
+    share = script.halves(labels)[1].mean(axis=0)
+    scores = dict(zip(names, 2 * share / (1 + share), strict=True))
+    first, *others = (scores[name] for name in ROWS.values())
+    assert (f"{first:.2f}", f"{max(others):.2f}") == ("0.80", "0.21")
+    assert "would score 0.80" in page
+    assert "0.21 at most" in page
