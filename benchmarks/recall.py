@@ -30,9 +30,7 @@ READERS = (
 )
 SEEDS, TUNING_SEED = range(5), 100
 RATES = (0.003, 0.01)
-UPDATES, TUNING_UPDATES, ROWS = 2500, 800, 32
-QUICK = (1000, 300)  # updates of the readers that learn at once: matrices and attention
-BY_HAND = {"rnn": 0.003, "gru": 0.003, "minimal gru": 0.01}  # short runs show nothing of them
+UPDATES, ROWS = 2500, 32
 
 KEEPERS = {  # reader: (kind, layers)
     "rnn": ("rnn", 1),
@@ -47,7 +45,7 @@ KEEPERS = {  # reader: (kind, layers)
 }
 UNITS, TRAINED, LENGTHS = 32, 20, (20, 40, 80, 160)
 DEEPEST, LAST = 7, 10  # brackets open at most; places at the end of a line that are counted
-MIRROR_UPDATES, MIRROR_TUNING = 600, 300
+MIRROR_UPDATES = 600
 
 LONG = (100, 316, 1000, 3162, 10_000, 31_623, 100_000)
 KEPT = ("gru", "matrix", "cache", "nothing")
@@ -184,12 +182,10 @@ def recall_record(kind, seed, rate, updates):
     return record
 
 
-def tuned(make, kind, updates, shorter):
-    """Return a shorter run of one more seed for each rate, and a run for each seed."""
-    rates = [] if kind in BY_HAND else RATES
-    tries = [make(kind, TUNING_SEED, rate, shorter) for rate in rates]
-    rate = better(tries)["rate"] if tries else BY_HAND[kind]
-    return tries, [make(kind, seed, rate, updates) for seed in SEEDS]
+def tuned(make, kind, updates):
+    """Return a run of one more seed for each rate, and with the better one a run for each seed."""
+    tries = [make(kind, TUNING_SEED, rate, updates) for rate in RATES]
+    return tries, [make(kind, seed, better(tries)["rate"], updates) for seed in SEEDS]
 
 
 def better(tries):
@@ -378,13 +374,12 @@ def step_record(kept, T, rounds=9):
 
 def recalls():
     for kind in READERS:
-        updates = QUICK if READERS.index(kind) > 3 else (UPDATES, TUNING_UPDATES)
-        yield tuned(recall_record, kind, *updates)
+        yield tuned(recall_record, kind, UPDATES)
 
 
 def mirrors():
     for name_and_task in product(KEEPERS, TASKS):
-        yield tuned(mirror_record, name_and_task, MIRROR_UPDATES, MIRROR_TUNING)
+        yield tuned(mirror_record, name_and_task, MIRROR_UPDATES)
 
 
 def steps():

@@ -84,13 +84,10 @@ def test_the_record_has_five_seeds_of_each_with_the_better_rate(record):
             of_reader.setdefault((run["reader"], run[name]), []).append(run)
         for key, runs in of_reader.items():
             assert [run["seed"] for run in runs] == [*recall.SEEDS]
-            rate = recall.BY_HAND.get(key[0]) if part == "recall" else None
-            if rate is None:
-                tries = [t for t in record[f"{part} tries"] if (t["reader"], t[name]) == key]
-                assert [t["rate"] for t in tries] == [*recall.RATES]
-                assert {t["seed"] for t in tries} == {recall.TUNING_SEED}
-                rate = recall.better(tries)["rate"]
-            assert {run["rate"] for run in runs} == {rate}
+            tries = [t for t in record[f"{part} tries"] if (t["reader"], t[name]) == key]
+            assert [t["rate"] for t in tries] == [*recall.RATES]
+            assert {t["seed"] for t in tries} == {recall.TUNING_SEED}
+            assert {run["rate"] for run in runs} == {recall.better(tries)["rate"]}
     assert {run["reader"] for run in record["recall"]} == {*recall.READERS}
     assert len(record["mirror"]) == len(recall.KEEPERS) * len(recall.TASKS) * 5
 

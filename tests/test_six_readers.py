@@ -2,6 +2,7 @@
 
 import json
 import math
+from importlib.resources import files
 from itertools import pairwise
 from statistics import mean, stdev
 
@@ -10,7 +11,6 @@ import recorded
 import torch
 from torch.nn.functional import cross_entropy
 
-FILE = recorded.BENCHMARKS / "six_readers.json"
 READERS = ("RNN", "GRU", "LSTM", "minimal GRU", "attention", "delta rule")
 V = 68  # characters of the novel
 
@@ -23,7 +23,7 @@ def six():
 
 @pytest.fixture(scope="module")
 def record():
-    return json.loads(FILE.read_text("utf-8"))
+    return json.loads((files("charseq") / "readers/six_readers.json").read_text("utf-8"))
 
 
 def mixer_of(six, name, **options):
@@ -229,3 +229,49 @@ def test_attention_breaks_beyond_its_windows(record):
 def test_tables_of_five_characters_are_still_better(record):
     order_5 = next(row["bits"] for row in record["ngrams"] if row["order"] == 5)
     assert all(mean(bits_of(record, name)) > order_5 for name in READERS)
+
+
+@pytest.fixture(scope="module")
+def tries(record):
+    """Return the bits of seed 0 by what was changed, and the main runs as "nothing"."""
+    runs = [{"what": "nothing"} | run for run in record["runs"]] + record["tries"]
+    return {(run["what"], run["reader"]): run["bits"] for run in runs if run["seed"] == 0}
+
+
+def test_the_tries_are_those_of_the_script(six, record):
+    wanted = [
+        (what, name, seed)
+        for what, names, seeds, _ in six.TRIES
+        for seed in seeds
+        for name in names
+    ]
+    assert sorted((run["what"], run["reader"], run["seed"]) for run in record["tries"]) == sorted(
+        wanted
+    )
+    for run in record["tries"]:
+        assert run["rate"] == record["rates"][run["reader"]]
+
+
+def test_more_updates_close_the_gap(tries):
+    gap = {
+        what: tries[what, "attention"] - tries[what, "GRU"]
+        for what in ("nothing", "four times", "short convolution", "short convolution, four times")
+    }
+    assert gap["four times"] < gap["nothing"] / 4
+    assert gap["short convolution, four times"] < gap["short convolution"] / 4
+    assert gap["short convolution, four times"] < gap["four times"] / 2
+
+
+def test_a_short_convolution_helps_those_that_have_no_recurrence_of_vectors(tries):
+    saved = {
+        name: tries["nothing", name] - tries["short convolution", name]
+        for name in ("attention", "delta rule", "GRU")
+    }
+    assert saved["attention"] > 0.06
+    assert saved["delta rule"] > 0.06
+    assert abs(saved["GRU"]) < 0.01
+
+
+def test_rotary_positions_and_a_forget_gate_pay(tries):
+    assert tries["learned positions", "attention"] > tries["nothing", "attention"] + 0.1
+    assert tries["no forget gate", "delta rule"] > tries["nothing", "delta rule"] + 0.1
