@@ -166,5 +166,5 @@ def test_an_alarm_everywhere_scores_what_the_page_says(script, page):
     scores = dict(zip(names, 2 * share / (1 + share), strict=True))
     first, *others = (scores[name] for name in ROWS.values())
     assert (f"{first:.2f}", f"{max(others):.2f}") == ("0.80", "0.21")
-    assert "would score 0.80" in page
+    assert "would get 0.80" in page
     assert "0.21 at most" in page
