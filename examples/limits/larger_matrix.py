@@ -22,7 +22,7 @@ from charseq.plotting import BLUE, GRAY
 # All products of a line are one product of two matrices, values times keys.
 # The error of a reading is what the other keys brought along: each adds its
 # value, times a cosine whose square is :math:`1 / K` on average, so
-# :math:`N` pairs should leave an error of :math:`(N - 1) / K`, squared.
+# :math:`N` pairs should leave a squared error of :math:`(N - 1) / K`.
 
 
 def directions(rng, *shape):
