@@ -160,6 +160,8 @@ numpydoc_xref_ignore = {
 }
 numpydoc_xref_aliases = {name: f"charseq.{name}" for name in charseq.__all__} | {
     "RunFolderError": "charseq.checkpoint.RunFolderError",
+    "ScoredLine": "charseq.scoring.ScoredLine",
+    "CleanedText": "charseq.texts.CleanedText",
     "ndarray": "numpy.ndarray",
     "array_like": "numpy.typing.ArrayLike",
     "Tensor": "torch.Tensor",
