@@ -300,7 +300,7 @@ def main():
     if arguments.show:
         record = json.loads(FILE.read_text("utf-8"))
         sparse = Sparse(torch.zeros(1, H), 0)
-        sparse.load_state_dict(torch.load(arguments.show))
+        sparse.load_state_dict(torch.load(arguments.show, weights_only=True))
         record["shown"] = show(net, text, ids, sparse.requires_grad_(requires_grad=False), record)
         FILE.write_text(json.dumps(record) + "\n", "utf-8")
         return
