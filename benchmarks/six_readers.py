@@ -363,8 +363,14 @@ def save(record):
     FILE.write_text("{\n" + ",\n".join(parts) + "\n}\n", "utf-8")
 
 
+def beyond_the_edge(bits):
+    """Return the next rate to try, if the best one so far is the lowest or the highest."""
+    best = min(bits, key=bits.get)
+    return {min(bits): best / 2, max(bits): best * 2}.get(best)
+
+
 def tune(book, record):
-    """Try all rates for each reader, and more where the best is the lowest or the highest."""
+    """Try all rates for each reader, and go on until the best is neither lowest nor highest."""
     tuned = record.setdefault("tuning", [])
 
     def bits(name):
@@ -375,11 +381,9 @@ def tune(book, record):
             if rate not in bits(name):
                 tuned.append(book.run(name, TUNING_SEED, rate, TUNING_UPDATES, 3, whole=False))
                 save(record)
-        best = min(bits(name), key=bits(name).get)
-        for edge, rate in ((min(RATES), min(RATES) / 2), (max(RATES), max(RATES) * 2)):
-            if best == edge and rate not in bits(name):
-                tuned.append(book.run(name, TUNING_SEED, rate, TUNING_UPDATES, 3, whole=False))
-                save(record)
+        while (rate := beyond_the_edge(bits(name))) is not None:
+            tuned.append(book.run(name, TUNING_SEED, rate, TUNING_UPDATES, 3, whole=False))
+            save(record)
     record["rates"] = {name: min(bits(name), key=bits(name).get) for name in MIXERS}
     save(record)
 
