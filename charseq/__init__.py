@@ -10,8 +10,10 @@ of other libraries), ``sampling`` (from logits to text), ``scoring`` (how surpri
 ``layers`` (torch's layers, faster), ``model`` (the torch module), ``training`` (training on one
 sentence), ``processes`` (training in several processes), ``language_model`` (training on a corpus),
 ``saved_state`` (a run's state as arrays), ``checkpoint`` (saving and loading a run folder),
-``trainer`` (training in a run folder) and ``cli`` (the command). You can read the core in an hour:
-``vocab``, ``reference``, ``model``, ``training`` and ``history``.
+``monitor`` (what a run says, also of faults), ``trainer`` (training in a run folder), ``cli_train``
+(commands that train), ``cli_infer`` (commands that use a trained network) and ``cli`` (the
+command). You can read the core in an hour: ``vocab``, ``reference``, ``model``, ``training`` and
+``history``.
 
 Shapes, code and prose use the same letters everywhere:
 

@@ -18,7 +18,8 @@ sys.path[:0] = [str(Path(__file__).parent)]
 from conftest import ROOT, copy_sources  # noqa: E402 - where its folder is known
 
 EXTENSIONS = "execution content questions lint hosting search_index"
-TESTS = {"trainer": "cli", "diagrams": "plotting", "saved_state": "checkpoint", "files": "files"}
+TESTS = dict.fromkeys(("trainer", "monitor", "cli_train", "cli_infer", "_run_text"), "cli")
+TESTS |= {"diagrams": "plotting", "saved_state": "checkpoint", "files": "files"}
 TESTS |= {"_checks": "vocab shapes", "_version": "package", "__init__": "package"}
 CONFIG = """\
 [cosmic-ray]

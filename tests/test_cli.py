@@ -32,6 +32,7 @@ from charseq import (
     _terminal,
     evaluate,
     generate,
+    monitor,
     trainer,
 )
 from charseq.checkpoint import load_model, load_net, load_run
@@ -606,11 +607,11 @@ def test_a_rate_that_is_too_high_is_told_at_step_100_and_the_run_goes_on(text, t
 def test_saturated_units_are_told(cell, free, told, text):
     corpus = Corpus.from_text(text.read_text())
     run = Run(CharRNN(len(corpus.vocab), 5, cell=cell), corpus.vocab, Settings(), step=100)
-    assert trainer.find_saturated_units(run) == ""
+    assert monitor.find_saturated_units(run) == ""
     h = torch.tensor([-1.0, 0.0, 1.0, 0.995, -0.005] * 5).reshape(1, 5, 5)
     h[0, :free, 0] = 0.5
     run.hidden = (h, torch.full_like(h, 9.0)) if cell == "LSTM" else h
-    warning = trainer.find_saturated_units(run)
+    warning = monitor.find_saturated_units(run)
     assert bool(warning) is told
     assert not told or f"after step 100, {100 - 4 * free} % of the units are saturated" in warning
 
@@ -630,7 +631,7 @@ def record_of(step, valid_bits=math.nan, loss=1.0):
     ],
 )
 def test_a_held_back_loss_that_only_rises_is_told(bits, told):
-    warning = trainer.find_rising_loss([record_of(n, b) for n, b in enumerate(bits, 1)])
+    warning = monitor.find_rising_loss([record_of(n, b) for n, b in enumerate(bits, 1)])
     assert bool(warning) is told
     assert not told or f"from 1.000 to {bits[-1]}.000 bits" in warning
 
@@ -641,15 +642,15 @@ def test_the_sentences_name_pages_that_exist(text):
     titles = {page.read_text().split("\n# ", 1)[1].partition("\n")[0] for page in FIX.glob("*.md")
               if page.name != "index.md"}  # fmt: skip
     sentences = [
-        trainer.find_high_loss([record_of(100, loss=9.0)], 3),
-        trainer.find_rising_loss([record_of(n, n) for n in range(5)]),
-        trainer.find_saturated_units(run),
+        monitor.find_high_loss([record_of(100, loss=9.0)], 3),
+        monitor.find_rising_loss([record_of(n, n) for n in range(5)]),
+        monitor.find_saturated_units(run),
     ]
     named = re.findall(r"\(Error messages: (.*?)\)", " ".join(sentences))
     assert len(named) == 3
     assert set(named) <= titles
-    assert trainer.find_high_loss([record_of(100, loss=1.1)], 3) == ""
-    assert trainer.find_high_loss([record_of(100, loss=9.0)], 1) == ""
+    assert monitor.find_high_loss([record_of(100, loss=1.1)], 3) == ""
+    assert monitor.find_high_loss([record_of(100, loss=9.0)], 1) == ""
 
 
 def test_a_warning_is_printed_once_and_in_json_runs_too(text, tmp_path, monkeypatch):
@@ -1132,17 +1133,18 @@ def test_shrink_makes_a_folder_that_writes_and_shows_its_step(finished_run, tmp_
 # --- help -----------------------------------------------------------------------------------------
 
 
-WRITING = {
-    "_checks", "_run_files", "_terminal", "_version", "cli", "checkpoint", "files", "history",
-    "net", "reference", "sampling", "saved_state", "shapes", "vocab",
+COMMANDS = {"_options", "_version", "cli", "cli_infer", "cli_train"}
+WRITING = COMMANDS | {
+    "_checks", "_run_files", "_terminal", "checkpoint", "files", "history", "net", "reference",
+    "sampling", "saved_state", "shapes", "vocab",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("arguments", "heavy", "modules"),
     [
-        (["--help"], set(), {"_version", "cli"}),
-        (["train", "--help"], set(), {"_version", "cli"}),
+        (["--help"], set(), COMMANDS),
+        (["train", "--help"], set(), COMMANDS),
         (["shapes", "lstm", "3", "4"], {"numpy"}, None),
         (["sample", "RUN", "--length", "3"], {"numpy"}, WRITING),
         (["info", "RUN"], {"numpy"}, None),

@@ -19,11 +19,12 @@ from charseq.shapes import Parameter, Tensor
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(charseq.__file__).parent
-PRIVATE = ["_version", "_checks", "_errors", "_run_files", "_terminal"]
+PRIVATE = ["_version", "_checks", "_errors", "_options", "_run_files", "_run_text", "_terminal"]
 MODULES = [
     "vocab", "files", "texts", "corpus", "baselines", "reference", "shapes", "plotting", "diagrams",
     "history", "net", "conversions", "sampling", "scoring", "layers", "model", "training",
-    "processes", "language_model", "saved_state", "checkpoint", "trainer", "cli",
+    "processes", "language_model", "saved_state", "checkpoint", "monitor", "trainer",
+    "cli_train", "cli_infer", "cli",
 ]  # fmt: skip
 HEAVY = {"torch", "matplotlib"}
 

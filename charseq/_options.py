@@ -1,0 +1,10 @@
+"""Arguments and options that several commands have."""
+
+from typing import Annotated
+
+import typer
+
+MAX_LAYERS = 1000  # far more than anybody can train, and too few to fill the memory
+
+RunFolder = Annotated[str, typer.Argument(help="A run folder, or austen.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

@@ -1,0 +1,89 @@
+"""The text of a run: where it came from, where it is now, and which part of it is held back."""
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from charseq.checkpoint import RunFolderError, read_config
+from charseq.corpus import Corpus
+from charseq.texts import load_text, texts
+from charseq.vocab import Vocabulary
+
+
+def read_source(folder: Path) -> dict[str, Any]:
+    """Read where the text of a run came from."""
+    source: dict[str, Any] = read_config(folder)["text"]
+    types: dict[str, Any] = {"text": str, "encoding": str, "valid": (int, float), "characters": int}
+    for name, expected_type in types.items():
+        if not isinstance(source.get(name), expected_type):
+            raise RunFolderError(
+                f"{folder / 'config.json'} does not say where the text came from: its {name!r} "
+                f"is {source.get(name)!r}"
+            )
+    return source
+
+
+def load_source(source: dict[str, Any], known: Vocabulary | None = None) -> Corpus:
+    """Load a run's text.
+
+    The vocabulary is that of the text. If `known` is given, it is this one, followed by the
+    characters that it lacks.
+    """
+    if source["text"] in texts():
+        load = partial(Corpus.from_text, load_text(source["text"]))
+    else:
+        how = {"encoding": source["encoding"], "raw": source.get("raw", True)}
+        load = partial(Corpus.from_file, source["text"], **how)
+    corpus = load()
+    if known is not None:
+        new = [char for char in corpus.vocab.chars if char not in known]
+        corpus = load(vocab=Vocabulary("".join([*known.chars, *new])))
+    return corpus
+
+
+def split_text(corpus: Corpus, source: dict[str, Any]) -> tuple[Corpus, Corpus | None]:
+    """Return the parts of a run's text to learn from and to measure on."""
+    if source["valid"] == 0:
+        return corpus, None
+    train, valid = corpus.split(valid=source["valid"])
+    return train, valid
+
+
+def load_text_of_run(
+    source: dict[str, Any], vocab: Vocabulary, folder: Path, text: str | None
+) -> tuple[dict[str, Any], tuple[Corpus, Corpus | None]]:
+    """Load the parts of a run's text, to learn from and to measure on; refuse another text.
+
+    Also return the source, with the place where the text is now.
+    """
+    source = {**source, "text": text or _find_text(source["text"], folder)}
+    if text and text not in texts():
+        source["text"] = os.path.abspath(text)  # noqa: PTH100 - never raises
+    corpus = load_source(source, vocab if "init_from" in source else None)
+    if corpus.vocab != vocab or len(corpus) != source["characters"]:
+        raise ValueError(
+            f"{source['text']} is not the text that this run learns from: it has {len(corpus)} "
+            f"characters and a vocabulary of {len(corpus.vocab)}, but the text of the run has "
+            f"{source['characters']} characters and a vocabulary of {len(vocab)}"
+        )
+    if "sha256" in source and source["sha256"] != corpus.digest():  # the oldest folders lack it
+        raise ValueError(
+            f"{source['text']} is not the text that this run learns from: it has as many "
+            "characters, but not the same ones"
+        )
+    return source, split_text(corpus, source)
+
+
+def _find_text(text: str, folder: Path) -> str:
+    """Return where the text of a run is. If it has moved, look beside the run, in it, and here."""
+    places = (folder.parent, folder, Path())
+    if text in texts() or os.path.exists(text):  # noqa: PTH110 - never raises
+        return text
+    for place in places:
+        if (moved := place / Path(text).name).is_file():
+            return os.path.abspath(moved)  # noqa: PTH100 - never raises
+    raise FileNotFoundError(
+        f"the text that this run learns from is not in {text!r} any more: if it has moved, say "
+        "where it is (--text)"
+    )

@@ -1,0 +1,301 @@
+"""The commands that use a trained network: sample, score, shrink and eval.
+
+Only typer is imported here. Each command imports what it needs, so that help appears at once.
+"""
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from charseq._options import Json, RunFolder
+
+if TYPE_CHECKING:
+    from charseq.vocab import Vocabulary
+
+SkipUnknown = Annotated[
+    bool, typer.Option("--skip-unknown", help="Leave out unknown characters, and count them.")
+]
+
+
+def sample(
+    run: RunFolder,
+    prompt: Annotated[
+        list[str] | None, typer.Option(help="Text to continue; may be given several times.")
+    ] = None,
+    prompts: Annotated[
+        str | None, typer.Option(help="A file of texts to continue, one per line; - for a pipe.")
+    ] = None,
+    interactive: Annotated[
+        bool, typer.Option("--interactive", help="Ask for a text to continue, again and again.")
+    ] = False,
+    length: Annotated[int, typer.Option(help="Characters to write.")] = 400,
+    temperature: Annotated[float, typer.Option(help="0 takes the likeliest character.")] = 1.0,
+    top_k: Annotated[int, typer.Option(help="Keep the k likeliest; 0 for all.")] = 0,
+    top_p: Annotated[
+        float, typer.Option(help="Keep the likeliest with this total probability.")
+    ] = 1.0,
+    stop: Annotated[list[str] | None, typer.Option(help="End the text before this.")] = None,
+    streams: Annotated[int, typer.Option(help="Number of texts to write.")] = 1,
+    seed: Annotated[int | None, typer.Option(help="The same seed writes the same text.")] = None,
+    skip_unknown: SkipUnknown = False,
+    last: Annotated[bool, typer.Option("--last", help="Use the latest weights.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write text with a trained network, without torch."""
+    import numpy as np
+
+    from charseq._checks import check_at_least
+    from charseq.checkpoint import load_net
+    from charseq.sampling import generate_pieces
+
+    check_at_least(0, seed=seed or 0)
+    net, vocab = load_net(run, best=not last)
+    rng = np.random.default_rng(seed)
+
+    def write(prompt: str | None) -> Iterator[list[str]]:
+        return generate_pieces(
+            net,
+            vocab,
+            prompt,
+            length=length,
+            stop=tuple(stop or ()),
+            streams=streams,
+            temperature=temperature,
+            top_k=top_k or None,
+            top_p=None if top_p == 1 else top_p,
+            rng=rng,
+        )
+
+    def known(text: str) -> str:
+        return _known_part("the prompt", text, vocab, skip_unknown)[0]
+
+    with np.errstate(all="ignore"):  # if numbers overflow, one error message replaces the warnings
+        if interactive:
+            _converse(write, known)
+            return
+        given = [*(prompt or ()), *(_read_prompts(prompts, vocab) if prompts else ())]
+        texts_to_continue: list[str | None] = [*map(known, given)] or [None]
+        for number, text in enumerate(texts_to_continue):
+            if as_json:
+                texts = ["".join(parts) for parts in zip([""] * streams, *write(text), strict=True)]
+                print(json.dumps({"prompt": text, "texts": texts}))
+                continue
+            if number:
+                print("-" * 60)
+            _print_texts(text or "", write(text))
+
+
+def _read_prompts(file: str, vocab: "Vocabulary") -> list[str]:
+    """Return the lines of a file, or of standard input, that are not empty."""
+    from charseq.texts import load_text
+
+    lines = load_text(file, raw="\r" in vocab).split("\n")
+    return list(filter(None, lines))
+
+
+def _converse(
+    write: Callable[[str | None], Iterator[list[str]]], known: Callable[[str], str]
+) -> None:
+    """Ask for a text, continue it, and ask again, until there is no more input."""
+    if sys.stdin.isatty():
+        with suppress(ImportError):
+            import readline  # noqa: F401 - then the arrow keys edit the line and find earlier ones
+        print("Type a text to continue, or Ctrl-D to end.", file=sys.stderr)
+    while True:
+        try:
+            text = input("> " if sys.stdin.isatty() else "")
+        except (EOFError, KeyboardInterrupt):
+            print(file=sys.stderr)
+            return
+        try:
+            text = known(text)
+        except ValueError as error:  # a slip in one line doesn't end the conversation
+            print("charseq:", error, file=sys.stderr)
+            continue
+        _print_texts(text, write(text or None))
+
+
+def _print_texts(prompt: str, pieces: Iterator[list[str]]) -> None:
+    """Print texts below each other; of several, the first while they are written."""
+    from charseq._terminal import print_text
+
+    others: list[list[str]] = []
+
+    def first_text() -> Iterator[str]:
+        before = prompt  # it is printed with the first piece, which may raise an error
+        for first, *rest in pieces:
+            others.append(rest)
+            yield before + first
+            before = ""
+        yield before
+
+    print_text(first_text())
+    for text in zip(*others, strict=True):
+        print("-" * 60)
+        print_text([prompt, *text])
+
+
+def _known_part(name: str, text: str, vocab: "Vocabulary", skip: bool) -> tuple[str, int]:
+    """Return what a network knows of a text, and how many characters it doesn't.
+
+    Without `skip`, refuse a text with a character that the network does not know.
+    """
+    from unicodedata import normalize
+
+    known, skipped = vocab.skip_unknown(text)
+    if skip and not known:
+        raise ValueError(f"the network knows none of the {len(text)} characters of {name}")
+    if skip or not skipped:
+        return known, sum(skipped.values())
+    unknown = text.index(next(iter(skipped)))
+    char, hint = text[unknown], "leave it out, or add --skip-unknown"
+    for form in ("NFC", "NFD"):
+        if all(c in vocab for c in normalize(form, text)):
+            hint = f"the network knows it in another encoding, the Unicode form {form}"
+    raise ValueError(
+        f"{name} has {char!r} (U+{ord(char):04X}) at position {unknown}, which is not among the "
+        f"{len(vocab)} characters that this network has learned: {hint}"
+    )
+
+
+def score_(
+    run: RunFolder,
+    text: Annotated[
+        str,
+        typer.Argument(
+            help="A text file, a text such as pride-test, or - for standard input.",
+            show_default=False,
+        ),
+    ],
+    worst: Annotated[
+        int, typer.Option(help="Only so many lines, the most surprising first; 0 for all.")
+    ] = 0,
+    by: Annotated[
+        str,
+        typer.Option(help="mean, or excess: the character that most exceeds what was expected."),
+    ] = "mean",
+    alone: Annotated[bool, typer.Option("--alone", help="Read each line by itself.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a colored page to this file.")] = None,
+    skip_unknown: SkipUnknown = False,
+    encoding: Annotated[str, typer.Option(help="Encoding of the text file.")] = "utf-8",
+    last: Annotated[bool, typer.Option("--last", help="Use the latest weights.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line each.")] = False,
+) -> None:
+    """Say how surprising each line of a text is, in bits per character, without torch."""
+    from charseq._checks import check_at_least
+    from charseq.checkpoint import load_net
+    from charseq.scoring import json_report, most_surprising, score, text_report
+    from charseq.texts import load_text
+
+    check_at_least(0, worst=worst)
+    net, vocab = load_net(run, best=not last)
+    characters = load_text(text, encoding, raw="\r" in vocab)
+    if not skip_unknown:
+        _known_part("the text", characters, vocab, skip=False)
+    scored = score(net, vocab, characters, alone=alone, skip_unknown=skip_unknown)
+    if html is not None:
+        from charseq.files import write_whole
+
+        write_whole(html, scored.to_html(f"{text}, read by {run}").encode())
+        print(f"charseq: the page is in {html}", file=sys.stderr)
+        return
+    lines = scored.lines()
+    if worst:
+        lines = most_surprising(lines, worst, by)
+    if as_json:
+        for part in json_report(scored, lines):
+            print(part)
+        return
+    from charseq._terminal import escape_line
+
+    for row in text_report(lines):
+        print(escape_line(row))
+    print()
+    print_facts(
+        {
+            "characters": len(scored),
+            **({"skipped": sum(scored.skipped.values())} if scored.skipped else {}),
+            "bits_per_character": scored.bits_per_character,
+        },
+        as_json=False,
+    )
+
+
+def shrink(
+    run: RunFolder,
+    out: Annotated[Path, typer.Option(help="The folder to make.")],
+    last: Annotated[bool, typer.Option("--last", help="Use the latest weights.")] = False,
+) -> None:
+    """Copy what a trained network needs in order to write, with weights in float16."""
+    from charseq._terminal import escape_line
+    from charseq.checkpoint import shrink as shrink_run
+
+    shrink_run(run, out, best=not last)
+    name = escape_line(out)
+    print(f"the network is in {name}. Next: charseq sample {name}")
+
+
+def evaluate_(
+    run: RunFolder,
+    text: Annotated[
+        str | None,
+        typer.Argument(
+            help="A text file, or a text such as pride-test; else what the run has held back.",
+            show_default=False,
+        ),
+    ] = None,
+    rows: Annotated[
+        int, typer.Option(help="Pieces that the text is cut into: faster, with nearly that result.")
+    ] = 1,
+    skip_unknown: SkipUnknown = False,
+    encoding: Annotated[str, typer.Option(help="Encoding of the text file.")] = "utf-8",
+    last: Annotated[bool, typer.Option("--last", help="Use the latest weights.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure a trained network on a text, in bits per character and perplexity."""
+    from charseq.checkpoint import load_model
+    from charseq.corpus import Corpus
+    from charseq.language_model import evaluate
+    from charseq.monitor import measuring_bar
+    from charseq.texts import load_text
+    from charseq.trainer import WARM_UP, load_held_back
+
+    model, vocab = load_model(run, best=not last)
+    skipped = 0
+    if text is None:
+        corpus = load_held_back(run)
+    else:
+        characters = load_text(text, encoding, raw="\r" in vocab)
+        characters, skipped = _known_part("the text", characters, vocab, skip_unknown)
+        corpus = Corpus.from_text(characters, vocab)
+    with measuring_bar() as watch:
+        loss = evaluate(model, corpus, batch_size=rows, warm_up=WARM_UP, watch=watch)
+    results = {
+        "characters": len(corpus),
+        **({"skipped": skipped} if skip_unknown else {}),
+        "loss": loss,
+        "bits_per_character": loss / math.log(2),
+        "perplexity": math.exp(loss) if loss < 700 else math.inf,
+    }
+    print_facts(results, as_json)
+
+
+def print_facts(facts: dict[str, Any], as_json: bool) -> None:
+    """Print names and values below each other, or as JSON."""
+    if as_json:
+        from charseq.history import json_line
+
+        print(json_line(facts))
+        return
+    from charseq._terminal import escape_line
+
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        text = f"{value:.4f}" if isinstance(value, float) else escape_line(value)
+        print(f"{name.replace('_', ' '):{width}}  {text}")

@@ -1,0 +1,205 @@
+"""The commands that train: train and resume.
+
+Only typer is imported here. Each command imports what it needs, so that help appears at once.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from charseq._options import MAX_LAYERS, Json, RunFolder
+
+NETWORK_OPTIONS = {  # and how CharRNN calls them
+    "cell": "cell",
+    "hidden": "hidden_size",
+    "layers": "num_layers",
+    "embedding": "embedding_size",
+    "tied": "tied",
+    "forget_bias": "forget_bias",
+}
+
+Text = Annotated[
+    str,
+    typer.Argument(
+        help="A text file, a text such as pride-train, or - for standard input.", show_default=False
+    ),
+]
+
+
+def train(
+    context: typer.Context,
+    text: Text,
+    out: Annotated[Path, typer.Option(help="The run folder to make.")] = Path("run"),
+    cell: Annotated[str, typer.Option(help="rnn, gru or lstm.")] = "lstm",
+    hidden: Annotated[int, typer.Option(help="Hidden units.")] = 128,
+    layers: Annotated[int, typer.Option(help="Stacked layers.", max=MAX_LAYERS)] = 1,
+    embedding: Annotated[int, typer.Option(help="Length of embeddings; 0 for one-hot.")] = 0,
+    dropout: Annotated[float, typer.Option(help="Share of states set to zero.")] = 0.0,
+    tied: Annotated[bool, typer.Option("--tied", help="Tie embedding and output layer.")] = False,
+    forget_bias: Annotated[float | None, typer.Option(help="Bias of the forget gate.")] = None,
+    steps: Annotated[int, typer.Option(help="Training steps, one update each.")] = 1000,
+    batch_size: Annotated[int, typer.Option(help="Texts read side by side.")] = 32,
+    length: Annotated[
+        int, typer.Option(help="Characters that the gradient goes back through.")
+    ] = 64,
+    order: Annotated[
+        str, typer.Option(help="How the text is read: streams (in order) or windows.")
+    ] = "streams",
+    optimizer: Annotated[str, typer.Option(help="adamw, adam or sgd.")] = "adamw",
+    lr: Annotated[float, typer.Option(help="Largest learning rate.")] = 2e-3,
+    momentum: Annotated[float, typer.Option(help="Momentum of SGD.")] = 0.9,
+    weight_decay: Annotated[float, typer.Option(help="Weight decay.")] = 0.0,
+    schedule: Annotated[str, typer.Option(help="cosine, linear or constant.")] = "cosine",
+    warmup: Annotated[int, typer.Option(help="Updates until the rate is largest.")] = 0,
+    clip_norm: Annotated[float, typer.Option(help="Largest gradient norm; 0 for no limit.")] = 1.0,
+    valid: Annotated[float, typer.Option(help="Share of the text held back to measure on.")] = 0.1,
+    evaluate_every: Annotated[int, typer.Option(help="Updates between measurements.")] = 100,
+    evaluate_on: Annotated[
+        str,
+        typer.Option(
+            help="Characters to measure on; all, or sample: so many that it takes little time."
+        ),
+    ] = "sample",
+    patience: Annotated[
+        int, typer.Option(help="Stop after so many measurements without a new best; 0 for never.")
+    ] = 0,
+    save_every: Annotated[int, typer.Option(help="Updates between saves.")] = 100,
+    sample_every: Annotated[int, typer.Option(help="Updates between samples; 0 for none.")] = 0,
+    encoding: Annotated[str, typer.Option(help="Encoding of the text file.")] = "utf-8",
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Keep a byte order mark and carriage returns.")
+    ] = False,
+    plain: Annotated[
+        bool,
+        typer.Option("--plain", help="Use PyTorch's own layers; the default is often faster."),
+    ] = False,
+    init_from: Annotated[
+        str | None,
+        typer.Option(
+            help="A run folder, or austen: start with its network; the vocabulary may grow."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of all random choices.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Learn from a text and save the run in a folder; you can interrupt it at any time."""
+    from charseq.language_model import Settings
+    from charseq.trainer import Reporting, train_folder
+
+    reporting = Reporting(save_every, sample_every, as_json)
+    settings = Settings(
+        steps=steps,
+        batch_size=batch_size,
+        length=length,
+        order=order,
+        optimizer=optimizer,
+        lr=lr,
+        momentum=momentum,
+        weight_decay=weight_decay,
+        schedule=schedule,
+        warmup=warmup,
+        clip_norm=clip_norm or None,
+        evaluate_every=evaluate_every,
+        evaluate_on=int(evaluate_on) if evaluate_on.isdecimal() else evaluate_on,
+        patience=patience or None,
+        seed=seed,
+    )
+    options = {
+        "hidden_size": hidden,
+        "cell": cell.upper(),
+        "num_layers": layers,
+        "embedding_size": embedding or None,
+        "dropout": dropout,
+        "tied": tied,
+        "forget_bias": forget_bias,
+        "seed": seed,
+        "fast": not plain,
+    }
+    if init_from is not None:  # the network is there already, so what was not given is as it was
+        options = _only_given(options, context)
+    with _keep_standard_input(text, out) as source:
+        interrupted = train_folder(
+            out,
+            source,
+            options,
+            settings,
+            valid=valid,
+            encoding=encoding,
+            init_from=init_from,
+            raw=raw,
+            reporting=reporting,
+        )
+    if interrupted:
+        raise typer.Exit(128 + interrupted)
+
+
+def _only_given(options: dict[str, Any], context: typer.Context) -> dict[str, Any]:
+    """Return those options of a network that the user has given, and that a trained one may get."""
+    given = {"dropout": "dropout", "fast": "plain"} | {
+        name: option for option, name in NETWORK_OPTIONS.items()
+    }
+    return {
+        name: options[name]
+        for name, option in given.items()
+        if str(getattr(context.get_parameter_source(option), "name", "")) != "DEFAULT"
+    }
+
+
+@contextmanager
+def _keep_standard_input(text: str, out: Path) -> Iterator[str]:
+    """If the text is standard input, keep it in the run folder, so that the run can be resumed."""
+    if text != "-":
+        yield text
+        return
+    import shutil
+
+    from charseq.texts import open_standard_input
+
+    if (out / "config.json").exists():
+        raise FileExistsError(f"{out} holds a run already: choose another folder for a new one")
+    is_new, file = not out.exists(), out / "text.txt"
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        with file.open("xb") as target:
+            shutil.copyfileobj(open_standard_input(), target)
+        yield str(file)
+    finally:
+        if not (out / "config.json").exists():  # the run could not begin
+            file.unlink(missing_ok=True)
+            if is_new:
+                with suppress(OSError):
+                    out.rmdir()
+
+
+def resume(
+    run: RunFolder,
+    save_every: Annotated[int, typer.Option(help="Updates between saves.")] = 100,
+    sample_every: Annotated[int, typer.Option(help="Updates between samples; 0 for none.")] = 0,
+    steps: Annotated[
+        int | None, typer.Option(help="Go on until this training step.", show_default=False)
+    ] = None,
+    lr: Annotated[
+        float | None, typer.Option(help="New largest learning rate.", show_default=False)
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(help="New patience, which begins anew; 0 for never.", show_default=False),
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Where the text is now.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Continue a run as if it had never stopped, or for longer, or at another rate."""
+    from charseq.trainer import Reporting, resume_folder
+
+    changes: dict[str, Any] = {"steps": steps, "lr": lr}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if patience is not None:
+        changes["patience"] = patience or None
+    reporting = Reporting(save_every, sample_every, as_json)
+    if interrupted := resume_folder(Path(run), reporting, text=text, **changes):
+        raise typer.Exit(128 + interrupted)
