@@ -10,10 +10,10 @@ of other libraries), ``sampling`` (from logits to text), ``scoring`` (how surpri
 ``layers`` (torch's layers, faster), ``model`` (the torch module), ``training`` (training on one
 sentence), ``processes`` (training in several processes), ``language_model`` (training on a corpus),
 ``saved_state`` (a run's state as arrays), ``checkpoint`` (saving and loading a run folder),
-``monitor`` (what a run says, also of faults), ``trainer`` (training in a run folder), ``cli_train``
-(commands that train), ``cli_infer`` (commands that use a trained network) and ``cli`` (the
-command). You can read the core in an hour: ``vocab``, ``reference``, ``model``, ``training`` and
-``history``.
+``monitor`` (what a run says, also of faults), ``trainer`` (training in a run folder),
+``cli_train`` (commands that train), ``cli_infer`` (commands that use a trained network) and
+``cli`` (the command). You can read the core in an hour: ``vocab``, ``reference``, ``model``,
+``training`` and ``history``.
 
 Shapes, code and prose use the same letters everywhere:
 
@@ -89,7 +89,15 @@ _MODULE_OF = {
     "load_net": "checkpoint",
 }
 _OLD_NAMES = {"Net": "NumpyNet", "Record": "EpochRecord", "Step": "UpdateRecord"}
-_OTHER_MODULES = ("conversions", "files", "layers", "processes", "saved_state", "trainer")
+_OTHER_MODULES = (
+    "conversions",
+    "files",
+    "layers",
+    "monitor",
+    "processes",
+    "saved_state",
+    "trainer",
+)
 
 __all__ = [  # noqa: RUF022 - in the order in which data flows
     "Vocabulary",

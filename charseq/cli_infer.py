@@ -18,6 +18,8 @@ from charseq._options import Json, RunFolder
 if TYPE_CHECKING:
     from charseq.vocab import Vocabulary
 
+__all__: list[str] = []  # only the rest of the command uses it
+
 SkipUnknown = Annotated[
     bool, typer.Option("--skip-unknown", help="Leave out unknown characters, and count them.")
 ]

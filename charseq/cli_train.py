@@ -12,6 +12,8 @@ import typer
 
 from charseq._options import MAX_LAYERS, Json, RunFolder
 
+__all__: list[str] = []  # only the rest of the command uses it
+
 NETWORK_OPTIONS = {  # and how CharRNN calls them
     "cell": "cell",
     "hidden": "hidden_size",

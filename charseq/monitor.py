@@ -22,6 +22,8 @@ from charseq.layers import parts_of
 from charseq.net import NumpyNet
 from charseq.sampling import generate
 
+__all__: list[str] = []  # only the rest of the command uses it
+
 FIRST_STEPS = 100  # after so many, a network should know more than nothing
 
 # --- what goes wrong ------------------------------------------------------------------------------

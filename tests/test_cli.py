@@ -687,7 +687,7 @@ def test_a_second_writer_is_refused_and_readers_are_not(run, text, tmp_path):
 def test_a_run_is_locked_from_its_first_step_to_its_last(command, text, tmp_path, monkeypatch):
     folder, tries = tmp_path / "run", []
 
-    def try_to_lock(*_):
+    def try_to_lock(*_, **__):
         with pytest.raises(BlockingIOError), another_writer(folder):
             tries.append("locked twice")
         tries.append("refused")
@@ -697,7 +697,7 @@ def test_a_run_is_locked_from_its_first_step_to_its_last(command, text, tmp_path
         run_ok("train", *arguments)
         edit_config(folder, settings__steps=8)
         arguments = [folder]
-    for function in ("_report", "_plot_loss"):
+    for function in ("print_record", "plot_loss_of_run"):
         monkeypatch.setattr(f"charseq.trainer.{function}", try_to_lock)
     run_ok(command, *arguments)
     assert tries == ["refused"] * 5

@@ -23,7 +23,8 @@ import workers
 
 CODE = '''"""What it is for."""\n\nx = 1\n'''
 SOURCES = {
-    **dict.fromkeys(("charseq/vocab.py", "charseq/_checks.py", "charseq/cli.py"), CODE),
+    **dict.fromkeys(("charseq/vocab.py", "charseq/_checks.py"), CODE),
+    **{f"charseq/{name}.py": CODE for name in cache_key.COMMAND},
     **{f"docs/_ext/execution/{name}": CODE for name in cache_key.RUNNERS},
 }
 DATA = {f"charseq/{folder}/{name}": name for folder in cache_key.DATA for name in ("a", "b.json")}
@@ -59,10 +60,12 @@ def test_results_depend_on_the_data_of_the_package(name, key, key_with):
     assert key_with(name, DATA[name]) == key
 
 
-def test_results_depend_on_the_help_of_the_command_line_and_no_other_docstring(key, key_with):
+@pytest.mark.parametrize("name", cache_key.COMMAND)
+def test_results_depend_on_the_help_of_the_command_line_and_no_other_docstring(name, key, key_with):
+    assert (ROOT / f"charseq/{name}.py").exists()
     other = CODE.replace("is for", "does") + "# why\n"
     assert key_with("charseq/vocab.py", other) == key
-    assert key_with("charseq/cli.py", other) != key
+    assert key_with(f"charseq/{name}.py", other) != key
     assert key_with("charseq/notes.txt", "what lies about") == key
 
 
