@@ -183,6 +183,7 @@ def test_each_rate_is_the_best_of_an_equal_search(six, record):
         }
         assert bits.keys() >= set(six.RATES)
         assert record["rates"][name] == min(bits, key=bits.get)
+        assert min(bits) < record["rates"][name] < max(bits)
         assert not {run["seed"] for run in record["tuning"]} & set(six.SEEDS)
 
 
