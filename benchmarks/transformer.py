@@ -15,10 +15,11 @@ SEEDS = range(20)
 EXACT = {"dtype": torch.float64}
 
 
-def turned(a):
-    """Turn pairs of numbers by angles that grow with the position."""
+def turned(a, place=None):
+    """Turn pairs of numbers by angles that grow with the position, or all to one place."""
     half = a.shape[-1] // 2
-    place = torch.arange(a.shape[-2], **EXACT)[:, None]
+    if place is None:
+        place = torch.arange(a.shape[-2], **EXACT)[:, None]
     angle = place / 100 ** (torch.arange(half, **EXACT) / half)
     x, y, c, s = a[..., :half], a[..., half:], angle.cos(), angle.sin()
     return torch.cat([x * c - y * s, x * s + y * c], dim=-1)
@@ -30,6 +31,7 @@ class Block(nn.Module):
     def __init__(self, E, heads):
         super().__init__()
         self.heads, self.window = heads, None  # how many letters are looked at
+        self.farthest = None  # whoever is farther back counts as this far
         self.norm_1 = nn.LayerNorm(E, **EXACT)
         self.qkv = nn.Linear(E, 3 * E, **EXACT)
         self.mix = nn.Linear(E, E, **EXACT)
@@ -42,15 +44,17 @@ class Block(nn.Module):
             part.unflatten(2, (self.heads, -1)).transpose(1, 2)
             for part in self.qkv(self.norm_1(x)).chunk(3, dim=2)
         )
-        if self.turns:
-            q, k = turned(q), turned(k)
         T = q.shape[2]
+        products = turned(q) @ turned(k).mT if self.turns else q @ k.mT
+        if self.farthest:
+            near = torch.ones(T, T, dtype=torch.bool).triu(-self.farthest)
+            products = products.where(near, turned(q, self.farthest) @ k.mT)
         seen = torch.ones(T, T, dtype=torch.bool)
         if not self.looks_ahead:
             seen = seen.tril()
         if self.window:
             seen = seen.triu(1 - self.window)
-        scores = (q @ k.mT / q.shape[3] ** 0.5).masked_fill(~seen, -torch.inf)
+        scores = (products / q.shape[3] ** 0.5).masked_fill(~seen, -torch.inf)
         weights = scores.softmax(dim=3)
         x = x + self.mix((weights @ v).transpose(1, 2).flatten(2))
         return x + self.down(self.up(self.norm_2(x)).relu()), weights
@@ -126,6 +130,15 @@ def share_right(net, draw, *sizes):
 
 
 @torch.no_grad()
+def by_length(net):
+    """Return the share of right answers for words of 4 to 10 letters."""
+    ids, targets = words(np.random.default_rng(99), 200)
+    right, asked = net(ids)[0].argmax(dim=2) == targets, targets >= 0
+    length = (~asked).sum(dim=1)
+    return {n: right[length == n][asked[length == n]].double().mean().item() for n in range(4, 11)}
+
+
+@torch.no_grad()
 def looks(net):
     """Return the largest share of a head on the letter before, and on those after its like."""
     ids, targets = words(np.random.default_rng(99), 200)
@@ -153,6 +166,8 @@ def main():
             for T in (24, 48, 96):
                 found.setdefault(f"lines of {T}", []).append(share_right(net, words, T))
             if blocks == 1:
+                for n, share in by_length(net).items():
+                    found.setdefault(f"words of {n}", []).append(share)
                 continue
             for name, share in zip(("one back", "after its like"), looks(net), strict=True):
                 found.setdefault(name, []).append(share)
@@ -163,6 +178,10 @@ def main():
             for block in net.blocks:
                 block.window = 24
             found.setdefault("lines of 96, window", []).append(share_right(net, words, 96))
+            for block in net.blocks:
+                block.window, block.farthest = None, 23
+            name = "lines of 96, no farther than 23"
+            found.setdefault(name, []).append(share_right(net, words, 96))
         for name, shares in found.items():
             report(f"{blocks} blocks, {name}", shares)
     for heads, places in ((1, 0), (2, 0), (1, 16)):
