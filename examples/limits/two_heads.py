@@ -91,7 +91,7 @@ curves, sizes = {}, {}
 for heads in (1, 2):
     curves[heads], sizes[heads] = curve_of(heads)
     print(f"heads: {heads}, weights: {sizes[heads]:,}", end=", ")
-    print(f"pairs right: {curves[heads][-1]:.3f}")
+    print(f"pairs right: {curves[heads][-1]:.1f}")
 
 # %%
 # Two curves
