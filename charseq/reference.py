@@ -200,14 +200,14 @@ class BlockParams(NamedTuple):
     Attributes
     ----------
     W_qkv : ndarray of shape (3E, E)
-        From a vector to the queries, keys and values of all heads, E rows each; torch's
-        ``self_attn.in_proj_weight``.
+        From a vector to the queries, keys and values of all heads, E rows each; in torch
+        ``in_proj_weight`` of ``self_attn``, as the three that follow.
     b_qkv : ndarray of shape (3E,)
-        Their bias, ``self_attn.in_proj_bias``.
+        Their bias, ``in_proj_bias``.
     W_o : ndarray of shape (E, E)
-        Mixes what the heads have found, ``self_attn.out_proj.weight``.
+        Mixes what the heads have found, the weight of ``out_proj``.
     b_o : ndarray of shape (E,)
-        Its bias, ``self_attn.out_proj.bias``.
+        Its bias.
     W_1 : ndarray of shape (F, E)
         First layer of the network for each position, ``linear1.weight``.
     b_1 : ndarray of shape (F,)
