@@ -145,22 +145,30 @@ class Recall(nn.Module):
         return self.head(self.inside(h).relu())
 
 
-def train_recall(kind, seed, rate, updates):
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    net = Recall(kind)
+def fit(net, rate, updates, loss_of):
+    """Train a network; `loss_of` draws new lines for an update, and returns its loss on them."""
     adam = torch.optim.Adam(net.parameters(), lr=rate)
     slower = torch.optim.lr_scheduler.LinearLR(adam, 1, 0.1, updates)
     for update in range(updates):
-        pairs, twice = PAIRS[update % len(PAIRS)], update // len(PAIRS) % 2 == 1
-        shown, values, asked, answers = draw_pairs(rng, pairs, twice)
-        loss = cross_entropy(net(shown, values, asked).flatten(0, 1), answers.flatten())
+        loss = loss_of(update)
         adam.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         adam.step()
         slower.step()
     return net
+
+
+def train_recall(kind, seed, rate, updates):
+    torch.manual_seed(seed)
+    rng, net = np.random.default_rng(seed), Recall(kind)
+
+    def loss_of(update):
+        pairs, twice = PAIRS[update % len(PAIRS)], update // len(PAIRS) % 2 == 1
+        shown, values, asked, answers = draw_pairs(rng, pairs, twice)
+        return cross_entropy(net(shown, values, asked).flatten(0, 1), answers.flatten())
+
+    return fit(net, rate, updates, loss_of)
 
 
 @torch.no_grad()
@@ -270,19 +278,13 @@ class Keeper(nn.Module):
 def train_keeper(kind, layers, task, seed, rate, updates):
     draw, classes = TASKS[task]
     torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    net = Keeper(kind, layers, classes)
-    adam = torch.optim.Adam(net.parameters(), lr=rate)
-    slower = torch.optim.lr_scheduler.LinearLR(adam, 1, 0.1, updates)
-    for _ in range(updates):
+    rng, net = np.random.default_rng(seed), Keeper(kind, layers, classes)
+
+    def loss_of(_):
         x, y = draw(rng, TRAINED)
-        loss = cross_entropy(net(x).flatten(0, 1), y.flatten())
-        adam.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        adam.step()
-        slower.step()
-    return net
+        return cross_entropy(net(x).flatten(0, 1), y.flatten())
+
+    return fit(net, rate, updates, loss_of)
 
 
 @torch.no_grad()

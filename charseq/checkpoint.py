@@ -115,7 +115,7 @@ def start_folder(folder: Folder, run: "Run", source: dict[str, Any] | None = Non
                 write_whole(path / "vocab.json", run.vocab.to_json().encode())
                 _write_files(path, run, History(()), best=False, saved_step=None)
                 # config.json comes last, because it marks the folder as a run.
-                write_whole(path / "config.json", (json.dumps(config, indent=2) + "\n").encode())
+                _write_config(path, config)
         except BaseException:  # includes KeyboardInterrupt
             for name in (*FILES, f"state-{run.step}.safetensors"):
                 (path / name).unlink(missing_ok=True)
@@ -142,7 +142,7 @@ def change_config(folder: Folder, run: "Run", source: dict[str, Any]) -> None:
     path = Path(folder)
     config = {**read_config(path), "settings": asdict(run.settings), "text": source}
     with lock_run(path), _explain_write_errors(path):
-        write_whole(path / "config.json", (json.dumps(config, indent=2) + "\n").encode())
+        _write_config(path, config)
 
 
 def _check_new(path: Path) -> None:
@@ -355,7 +355,7 @@ def shrink(folder: Folder, target: Folder, *, best: bool = True) -> None:
         write_whole(target / "vocab.json", vocab.to_json().encode())
         write_whole(target / "weights.safetensors", write_arrays(small, **metadata))
         measured.to_csv(target / "history.csv")
-        write_whole(target / "config.json", (json.dumps(config, indent=2) + "\n").encode())
+        _write_config(target, config)
 
 
 def read_history(folder: Folder) -> History:
@@ -579,6 +579,10 @@ def _read_vocab(path: Path) -> Vocabulary:
     with explain_read_errors(file, f"{path} is damaged: it has no vocab.json"):
         check_regular(file)
         return Vocabulary.from_json(file.read_text("utf-8"))
+
+
+def _write_config(path: Path, config: dict[str, Any]) -> None:
+    write_whole(path / "config.json", (json.dumps(config, indent=2) + "\n").encode())
 
 
 def _collect_weights(run: "Run") -> dict[str, NDArray[Any]]:

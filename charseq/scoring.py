@@ -48,8 +48,8 @@ class ScoredLine(NamedTuple):
     bits_per_character : float
         The mean of `bits`; NaN if no character of the line was scored.
     excess : float
-        By how many bits a character exceeded what the network expected to pay there, its entropy:
-        the largest excess in the line. NaN if no character of the line was scored.
+        The largest excess in the line: the bits of a character less its entropy, which is what the
+        network expected them to be. NaN if no character of the line was scored.
     place : int
         The position of that character in `text`; its length, if it is the character at the end.
     char : str

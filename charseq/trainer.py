@@ -198,7 +198,7 @@ def resume_folder(
         run, history = load_run(folder)
         source, parts = load_text_of_run(source, run.vocab, folder, text)
         run.settings = replace(run.settings, **changes)
-        if changes.get("steps", 0) < run.step and "steps" in changes:
+        if changes.get("steps", run.step) < run.step:
             raise ValueError(
                 f"the run has made {run.step} steps already: steps={changes['steps']} is too few"
             )
