@@ -90,8 +90,9 @@ def prepare(section):
             fold.decompose()
             continue
         fold.name, fold["class"] = "div", "unfolded"
-        fold.summary.clear()
-        fold.summary.append(re.sub("^Show t", "T", title))
+        if not fold.summary.math:
+            fold.summary.clear()
+            fold.summary.append(re.sub("^Show t", "T", title))
         fold.summary.name = "p"
     for formula in section.select("math"):
         formula["xmlns"] = "http://www.w3.org/1998/Math/MathML"
