@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
-from charseq.files import check_regular
+from charseq.files import check_regular, write_whole
+from charseq.vocab import Vocabulary
 
 # The types of numbers that NumPy has, by their names in a safetensors file. The bfloat16 and the
 # smaller floats of other programs are not among them.
@@ -23,6 +24,10 @@ TYPES = {
     "F32",
     "F64",
 }
+# What the metadata of a safetensors file may say; `format` is what other programs say.
+METADATA = {"format", "history", "history_bytes", "sha256", "step", "vocab"}
+PARTS_OF_CONFIG = ("format", "charseq", "model", "settings", "text")
+NO_CHECKSUM = "0" * 64
 
 
 class RunFolderError(ValueError):
@@ -43,9 +48,12 @@ def explain_read_errors(file: Path, if_missing: str) -> Iterator[None]:
         raise RunFolderError(f"{file} is damaged: {error}") from None
 
 
+# --- safetensors ----------------------------------------------------------------------------------
+
+
 def write_arrays(arrays: Mapping[str, NDArray[Any]], **metadata: str) -> bytes:
-    """Return the bytes of a file of arrays, with metadata and a checksum of the arrays."""
-    metadata["sha256"] = _checksum(arrays)
+    """Return the bytes of a file of arrays, with metadata and a checksum of both."""
+    metadata["sha256"] = _checksum(arrays, metadata)
     data = to_safetensors(dict(arrays), metadata=metadata)
     # The library writes metadata in any order, but equal runs should write equal files.
     size = int.from_bytes(data[:8], "little")
@@ -55,14 +63,33 @@ def write_arrays(arrays: Mapping[str, NDArray[Any]], **metadata: str) -> bytes:
     return data[:8] + text.ljust(size) + data[8 + size :]
 
 
-def _checksum(arrays: Mapping[str, NDArray[Any]]) -> str:
-    """Return the SHA-256 of arrays: their names, types, shapes and numbers."""
+def _checksum(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> str:
+    """Return the SHA-256 of arrays, their names, types, shapes and numbers, and of metadata."""
     checksum = hashlib.sha256()
     for name in sorted(arrays):
         array = arrays[name]
         checksum.update(f"{name} {array.dtype.str} {array.shape} ".encode())
         checksum.update(array.tobytes())
+    for name in sorted(metadata.keys() - {"sha256"}):
+        checksum.update(f"{name}={metadata[name]}\n".encode())
     return checksum.hexdigest()
+
+
+def _check_arrays(
+    file: Path, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]
+) -> None:
+    """Refuse what was not saved so. Folders of older versions have no checksum."""
+    if unknown := metadata.keys() - METADATA:  # perhaps a checksum that is not called one any more
+        raise RunFolderError(
+            f"{file} is damaged: its metadata have an unknown name {sorted(unknown)[0]!r}"
+        )
+    if "sha256" not in metadata:
+        return
+    # The first checksums were those of the arrays alone.
+    if all(metadata["sha256"] != _checksum(arrays, about) for about in (metadata, {})):
+        raise RunFolderError(
+            f"{file} is damaged: its numbers are not those that were saved (SHA-256)"
+        )
 
 
 def read_arrays(file: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
@@ -78,11 +105,7 @@ def read_arrays(file: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
             # Copies, because arrays that are mapped from the file would change with the file.
             arrays = {name: np.array(tensors.get_tensor(name)) for name in tensors.keys()}  # noqa: SIM118
             metadata = tensors.metadata() or {}
-            # Folders of older versions have no checksum.
-            if "sha256" in metadata and metadata["sha256"] != _checksum(arrays):
-                raise RunFolderError(
-                    f"{file} is damaged: its numbers are not those that were saved (SHA-256)"
-                )
+            _check_arrays(file, arrays, metadata)
             if types == {"F16"}:  # made by `shrink`
                 arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
             return arrays, metadata
@@ -99,11 +122,13 @@ def is_float16(path: Path) -> bool:
         return any(tensors.get_slice(name).get_dtype() == "F16" for name in tensors.keys())  # noqa: SIM118
 
 
-def parse_step(file: Path, metadata: dict[str, str]) -> int:
-    step = metadata.get("step", "")
-    if not (step.isascii() and step.isdecimal() and len(step) < 19):
-        raise RunFolderError(f"{file} is damaged: step should be a whole number, got {step[:40]!r}")
-    return int(step)
+def parse_number(file: Path, metadata: Mapping[str, str], name: str = "step") -> int:
+    number = metadata.get(name, "")
+    if not (number.isascii() and number.isdecimal() and len(number) < 19):
+        raise RunFolderError(
+            f"{file} is damaged: {name} should be a whole number, got {number[:40]!r}"
+        )
+    return int(number)
 
 
 def read_saved_step(path: Path) -> int | None:
@@ -112,8 +137,97 @@ def read_saved_step(path: Path) -> int | None:
     The history's rows up to this step belong to the last save, so they must not be rewritten.
     """
     try:
-        check_regular(path / "weights.safetensors")
-        with safe_open(path / "weights.safetensors", framework="numpy") as tensors:
-            return int(tensors.metadata()["step"])
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        return int(read_metadata(path / "weights.safetensors")["step"])
+    except (KeyError, ValueError):
         return None
+
+
+def read_metadata(file: Path) -> dict[str, str]:
+    """Return the metadata of a file of arrays, which are not checked; none if it is unreadable."""
+    try:
+        check_regular(file)
+        with safe_open(file, framework="numpy") as tensors:
+            return tensors.metadata() or {}
+    except (OSError, SafetensorError, TypeError, ValueError):
+        return {}
+
+
+# --- the other files ------------------------------------------------------------------------------
+
+
+def write_config(path: Path, config: Mapping[str, Any]) -> None:
+    """Write config.json with its checksum: the SHA-256 of the file with zeros in its place."""
+    text = json.dumps({**config, "sha256": NO_CHECKSUM}, indent=2) + "\n"
+    checksum = hashlib.sha256(text.encode()).hexdigest()
+    write_whole(path / "config.json", text.replace(NO_CHECKSUM, checksum).encode())
+
+
+def read_config_file(path: Path) -> Any:
+    """Read config.json. It is refused if it has a checksum and is not as it was saved."""
+    file = path / "config.json"
+    with explain_read_errors(file, f"{path} is not a run folder: it has no config.json"):
+        check_regular(file)
+        data = file.read_bytes()
+        config = json.loads(data)
+    if not isinstance(config, dict):
+        return config
+    if "sha256" in config:
+        checksum = str(config.pop("sha256"))
+        as_hashed = data.replace(checksum.encode(errors="replace"), NO_CHECKSUM.encode())
+        if hashlib.sha256(as_hashed).hexdigest() != checksum:
+            raise RunFolderError(
+                f"{file} is not the one that was saved (SHA-256), so it is damaged or was edited: "
+                "put the old one back, and change a run by `charseq resume` and its options "
+                "--steps, --lr, --patience and --text"
+            )
+    elif unknown := config.keys() - set(PARTS_OF_CONFIG):
+        raise RunFolderError(f"{file} is damaged: it has an unknown part {sorted(unknown)[0]!r}")
+    return config
+
+
+def read_vocab(path: Path) -> Vocabulary:
+    file = path / "vocab.json"
+    with explain_read_errors(file, f"{path} is damaged: it has no vocab.json"):
+        check_regular(file)
+        return Vocabulary.from_json(file.read_text("utf-8"))
+
+
+def checksum_of_vocab(vocab: Vocabulary) -> str:
+    """Return the SHA-256 of the file that a vocabulary is written to."""
+    return hashlib.sha256(vocab.to_json().encode()).hexdigest()
+
+
+def check_vocab(
+    path: Path, vocab: Vocabulary, vocab_size: int, metadata: Mapping[str, str]
+) -> None:
+    """Refuse a vocabulary that is not the one of the weights with these metadata."""
+    file = path / "vocab.json"
+    if len(vocab) != vocab_size:
+        raise RunFolderError(f"{file} has {len(vocab)} characters and the network {vocab_size}")
+    if "vocab" in metadata and metadata["vocab"] != hashlib.sha256(file.read_bytes()).hexdigest():
+        raise RunFolderError(
+            f"{file} is damaged: its characters, or their order, are not as they were when the "
+            "network learned them (SHA-256)"
+        )
+
+
+def describe_history(path: Path) -> dict[str, str]:
+    """Return what metadata say of the history as it is now: its size and its checksum."""
+    data = (path / "history.csv").read_bytes()
+    return {"history": hashlib.sha256(data).hexdigest(), "history_bytes": str(len(data))}
+
+
+def read_history_file(path: Path, source: Path, metadata: Mapping[str, str]) -> tuple[bytes, bool]:
+    """Read what belongs to a save of the history; also return whether it is as it was saved.
+
+    The metadata are those of `source`, a file of that save. Behind the rows of the save, there may
+    be others, which a killed process has added. They are left out if the metadata have the size.
+    """
+    file = path / "history.csv"
+    with explain_read_errors(file, f"{path} is damaged: it has no history.csv"):
+        check_regular(file)
+        data = file.read_bytes()
+    if "history" not in metadata:  # an older folder
+        return data, True
+    data = data[: parse_number(source, metadata, "history_bytes")]
+    return data, hashlib.sha256(data).hexdigest() == metadata["history"]

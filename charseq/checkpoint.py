@@ -15,8 +15,11 @@ holds all files and rows of the training step saved before, so a run can be resu
 training step, even if it is killed or the power fails. The files are JSON, CSV and safetensors, so
 loading them executes no code.
 
-The metadata of each safetensors file hold a checksum of its arrays, and those of the weights one of
-the vocabulary. So a changed bit in either is found when the folder is read.
+Each file has a checksum, so a changed bit is found when the file is read. ``config.json`` and the
+safetensors files hold their own. That of the vocabulary is in the metadata of the weights, and that
+of the history, up to the step of a save, in those of its state file. Without a state file, as in a
+folder that :func:`shrink` has made, it is in those of the weights. Folders of the first version
+have no checksums.
 
 A folder has one writer at a time, which holds a lock on the file ``run.lock``. The file is there
 only during writing. Readers take no lock: whatever they read belongs to one save.
@@ -28,31 +31,37 @@ network ``austen``, which comes with the package, is such a folder.
 Torch is imported only where a run is saved or resumed, so that sampling does not need it.
 """
 
-import hashlib
-import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charseq._run_files import (
+    PARTS_OF_CONFIG,
     RunFolderError,
-    explain_read_errors,
+    check_vocab,
+    checksum_of_vocab,
+    describe_history,
     is_float16,
-    parse_step,
+    parse_number,
     read_arrays,
+    read_config_file,
+    read_history_file,
+    read_metadata,
     read_saved_step,
+    read_vocab,
     write_arrays,
+    write_config,
 )
 from charseq._version import __version__
-from charseq.files import LOCK, check_regular, lock_folder, write_whole
-from charseq.history import History, UpdateRecord
+from charseq.files import LOCK, lock_folder, write_whole
+from charseq.history import History, UpdateRecord, parse_csv
 from charseq.net import NumpyNet
 from charseq.saved_state import collect_state, restore_state
 from charseq.vocab import Vocabulary
@@ -77,6 +86,7 @@ NETWORKS = ("austen",)  # folders of the package, each with a README
 FORMAT = 1
 FILES = ("config.json", "vocab.json", "weights.safetensors", "best.safetensors", "history.csv")
 Folder = str | os.PathLike[str]
+T = TypeVar("T")
 
 
 def start_folder(folder: Folder, run: "Run", source: dict[str, Any] | None = None) -> None:
@@ -109,13 +119,13 @@ def start_folder(folder: Folder, run: "Run", source: dict[str, Any] | None = Non
         "text": source or {},
     }
     with lock_run(path, make=True):
-        _check_new(path)
+        check_new(path)
         try:
-            with _explain_write_errors(path):
+            with explain_write_errors(path):
                 write_whole(path / "vocab.json", run.vocab.to_json().encode())
                 _write_files(path, run, History(()), best=False, saved_step=None)
                 # config.json comes last, because it marks the folder as a run.
-                _write_config(path, config)
+                write_config(path, config)
         except BaseException:  # includes KeyboardInterrupt
             for name in (*FILES, f"state-{run.step}.safetensors"):
                 (path / name).unlink(missing_ok=True)
@@ -141,20 +151,21 @@ def change_config(folder: Folder, run: "Run", source: dict[str, Any]) -> None:
     """
     path = Path(folder)
     config = {**read_config(path), "settings": asdict(run.settings), "text": source}
-    with lock_run(path), _explain_write_errors(path):
-        _write_config(path, config)
+    with lock_run(path), explain_write_errors(path):
+        write_config(path, config)
 
 
-def _check_new(path: Path) -> None:
-    """Refuse a folder that holds a run, or a file that a run would replace."""
-    taken = [name for name in FILES if (path / name).exists()]
+def check_new(path: Path, *more: str) -> None:
+    """Refuse a folder that holds a run, or a file that a run would replace, or one more file."""
+    taken = [name for name in (*FILES, *more) if (path / name).exists()]
     if "config.json" in taken:
         raise FileExistsError(
             f"{path} holds a run already: resume it, or choose another folder for a new one"
         )
     if taken:
         raise FileExistsError(
-            f"{path} holds a file {taken[0]}, which a new run would replace: choose another folder"
+            f"{path} holds a file {taken[0]}, which a new run would replace: choose another "
+            "folder, or remove what a killed command has left in this one"
         )
 
 
@@ -168,7 +179,7 @@ def lock_run(folder: Folder, *, make: bool = False) -> Iterator[None]:
     if path.exists() and not path.is_dir():
         raise FileExistsError(f"{path} is a file: a run needs a folder, so choose another name")
     with ExitStack() as stack:
-        with _explain_write_errors(path):
+        with explain_write_errors(path):
             stack.enter_context(lock_folder(path, make=make))
         yield
 
@@ -208,7 +219,7 @@ def save_run(folder: Folder, run: "Run", history: History, *, best: bool = False
                 f"{path} holds step {saved_step} of a run and would lose it: this run is at step "
                 f"{run.step}; go on from the later step with load_run, or choose another folder"
             )
-        with _explain_write_errors(path):
+        with explain_write_errors(path):
             _write_files(path, run, history, best, saved_step)
 
 
@@ -218,11 +229,13 @@ def _write_files(
     # This also refuses a run that could not be resumed, before anything is written.
     arrays = collect_state(run)
     weights = write_arrays(
-        _collect_weights(run), step=str(run.step), vocab=_vocab_checksum(run.vocab)
+        _collect_weights(run), step=str(run.step), vocab=checksum_of_vocab(run.vocab)
     )
-    history.to_csv(path / "history.csv", after=saved_step)
+    _write_history(path, history, saved_step)
+    # A history without rows has nothing to check, and its head changes with the first row.
+    about_history = describe_history(path) if run.step else {}
     state = path / f"state-{run.step}.safetensors"
-    write_whole(state, write_arrays(arrays, step=str(run.step)))
+    write_whole(state, write_arrays(arrays, step=str(run.step), **about_history))
     if best:
         write_whole(path / "best.safetensors", weights)
     write_whole(path / "weights.safetensors", weights)
@@ -232,8 +245,18 @@ def _write_files(
             old.unlink()
 
 
+def _write_history(path: Path, history: History, saved_step: int | None) -> None:
+    """Add the rows that are new. Write all of them if those on the disk have been damaged."""
+    state = path / f"state-{saved_step}.safetensors"
+    try:
+        _, as_saved = read_history_file(path, state, read_metadata(state))
+    except RunFolderError:
+        as_saved = False
+    history.to_csv(path / "history.csv", after=saved_step if as_saved else None)
+
+
 @contextmanager
-def _explain_write_errors(folder: Folder) -> Iterator[None]:
+def explain_write_errors(folder: Folder) -> Iterator[None]:
     try:
         yield
     except BlockingIOError:  # its message is complete
@@ -274,11 +297,14 @@ def load_run(folder: Folder) -> tuple["Run", History]:
     RunFolderError
         If a file is missing, is damaged, or does not fit the others.
     """
-    path = _path_of(folder)
+    return _read_one_save(_path_of(folder), _load_run)
+
+
+def _read_one_save(path: Path, read: Callable[[Path], T]) -> T:
     while True:
         step_before = read_saved_step(path)
         try:
-            return _load_run(path)
+            return read(path)
         except RunFolderError:
             # A save between two reads removes the older state. Then the newer one is there.
             if read_saved_step(path) == step_before:
@@ -288,7 +314,7 @@ def load_run(folder: Folder) -> tuple["Run", History]:
 def _load_run(path: Path) -> tuple["Run", History]:
     from charseq.language_model import Run, Settings
 
-    config, vocab = read_config(path), _read_vocab(path)
+    config, vocab = read_config(path), read_vocab(path)
     model, step = _read_model(path / "weights.safetensors", config, vocab)
     try:
         # Before there were samples, a run measured on all of its held-back text.
@@ -301,13 +327,13 @@ def _load_run(path: Path) -> tuple["Run", History]:
         )
     run = Run(model, vocab, settings, step=step)
     arrays, metadata = read_arrays(state)
-    if parse_step(state, metadata) != step:
+    if parse_number(state, metadata) != step:
         raise RunFolderError(f"{state} is damaged: it belongs to step {metadata['step']}")
     try:
         restore_state(run, arrays)
     except ValueError as error:
         raise RunFolderError(f"{state} {error}") from None
-    return run, _read_history(path, step)
+    return run, _read_history(path, step, state, metadata)
 
 
 def shrink(folder: Folder, target: Folder, *, best: bool = True) -> None:
@@ -335,7 +361,7 @@ def shrink(folder: Folder, target: Folder, *, best: bool = True) -> None:
         If a file cannot be written.
     """
     path, target = _path_of(folder), Path(target)
-    config, vocab = read_config(path), _read_vocab(path)
+    config, vocab = read_config(path), read_vocab(path)
     file = _choose_weights_file(path, best)
     arrays, metadata = read_arrays(file)
     _make_net(file, arrays, config["model"])  # raises if they do not fit
@@ -345,7 +371,8 @@ def shrink(folder: Folder, target: Folder, *, best: bool = True) -> None:
         if not np.isfinite(array).all():
             largest = abs(arrays[name]).max()
             raise RunFolderError(f"{file}: {name} holds {largest:g}, float16 ends at 65504")
-    history = _read_history(path, parse_step(file, metadata))
+    read_history(path)  # raises if it is damaged
+    history = _read_history(path, parse_number(file, metadata), file, {})
     measured = History(tuple(record for record in history if not math.isnan(record.valid_loss)))
     if target.exists() and not target.is_dir():
         raise FileExistsError(f"{target} exists already: choose a new folder")
@@ -353,9 +380,10 @@ def shrink(folder: Folder, target: Folder, *, best: bool = True) -> None:
         if {file.name for file in target.iterdir()} - {LOCK}:
             raise FileExistsError(f"{target} exists already: choose a new folder")
         write_whole(target / "vocab.json", vocab.to_json().encode())
-        write_whole(target / "weights.safetensors", write_arrays(small, **metadata))
         measured.to_csv(target / "history.csv")
-        _write_config(target, config)
+        metadata |= describe_history(target)
+        write_whole(target / "weights.safetensors", write_arrays(small, **metadata))
+        write_config(target, config)
 
 
 def read_history(folder: Folder) -> History:
@@ -376,25 +404,31 @@ def read_history(folder: Folder) -> History:
     RunFolderError
         If a file is missing or damaged.
     """
-    path = _path_of(folder)
+    return _read_one_save(_path_of(folder), _read_history_of_save)
+
+
+def _read_history_of_save(path: Path) -> History:
     file = path / "weights.safetensors"
-    return _read_history(path, parse_step(file, read_arrays(file)[1]))
+    metadata = read_arrays(file)[1]
+    step = parse_number(file, metadata)
+    if (state := path / f"state-{step}.safetensors").exists():  # a folder that is shrunk has none
+        file, metadata = state, read_arrays(state)[1]
+    return _read_history(path, step, file, metadata)
 
 
-def _read_history(path: Path, step: int) -> History:
+def _read_history(path: Path, step: int, saved: Path, metadata: Mapping[str, str]) -> History:
+    """Read the rows up to a step. The metadata are those of a file that was saved with them."""
     file = path / "history.csv"
+    data, as_saved = read_history_file(path, saved, metadata)
     try:
-        check_regular(file)
         # A run that was killed during a save may have left rows of later training steps.
-        history = History.from_csv(file, upto=step)
-    except FileNotFoundError:
-        raise RunFolderError(f"{path} is damaged: it has no history.csv") from None
-    except OSError as error:
-        raise RunFolderError(f"{file} cannot be read: {error.strerror}") from None
+        history = parse_csv(data, file, upto=step)
     except ValueError as error:  # its message already names the file and the line
         raise RunFolderError(str(error)) from None
     if not all(isinstance(record, UpdateRecord) for record in history):
         raise RunFolderError(f"{file} is the history of another kind of run: it has no steps")
+    if not as_saved:
+        raise RunFolderError(f"{file} is damaged: its rows are not those that were saved (SHA-256)")
     return history
 
 
@@ -419,7 +453,7 @@ def load_model(folder: Folder, *, best: bool = True) -> tuple["CharRNN", Vocabul
         As in :func:`charseq.load_net`.
     """
     path = _path_of(folder)
-    config, vocab = read_config(path), _read_vocab(path)
+    config, vocab = read_config(path), read_vocab(path)
     model, _ = _read_model(_choose_weights_file(path, best), config, vocab)
     return model.eval(), vocab
 
@@ -448,11 +482,11 @@ def load_net(folder: Folder, *, best: bool = True) -> tuple[NumpyNet, Vocabulary
         If a file is missing, is damaged, or does not fit the others.
     """
     path = _path_of(folder)
-    config, vocab = read_config(path), _read_vocab(path)
+    config, vocab = read_config(path), read_vocab(path)
     file = _choose_weights_file(path, best)
     arrays, metadata = read_arrays(file)
     net = _make_net(file, arrays, config["model"])
-    _check_vocab(path, vocab, net.vocab_size, metadata)
+    check_vocab(path, vocab, net.vocab_size, metadata)
     return net, vocab
 
 
@@ -501,9 +535,7 @@ def read_config(folder: Folder) -> dict[str, Any]:
         problem = "is a file" if path.exists() else "does not exist"
         raise RunFolderError(f"{path} {problem}; expected a run folder made by charseq train")
     file = path / "config.json"
-    with explain_read_errors(file, f"{path} is not a run folder: it has no config.json"):
-        check_regular(file)
-        config = json.loads(file.read_bytes())
+    config = read_config_file(path)
     if not isinstance(config, dict) or "format" not in config:
         raise RunFolderError(f"{file} is not the configuration of a run: it names no format")
     if config["format"] != FORMAT:
@@ -511,7 +543,7 @@ def read_config(folder: Folder) -> dict[str, Any]:
             f"{file} has format {config['format']!r}, made by charseq {config.get('charseq')}; "
             f"this is charseq {__version__}, which reads format {FORMAT}"
         )
-    for name in ("model", "settings", "text"):
+    for name in PARTS_OF_CONFIG[2:]:
         if not isinstance(config.get(name), dict):
             raise RunFolderError(f"{file} is damaged: {name!r} should be an object")
     return config
@@ -538,9 +570,9 @@ def _read_model(file: Path, config: dict[str, Any], vocab: Vocabulary) -> tuple[
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     if model.options["tied"]:
         tensors["head.weight"] = tensors["embedding.weight"]
-    _check_vocab(file.parent, vocab, model.vocab_size, metadata)
+    check_vocab(file.parent, vocab, model.vocab_size, metadata)
     model.to(torch.from_numpy(net.layers[0].W_ih).dtype).load_state_dict(tensors)
-    return model, parse_step(file, metadata)
+    return model, parse_number(file, metadata)
 
 
 def _make_net(file: Path, arrays: Mapping[str, NDArray[Any]], options: dict[str, Any]) -> NumpyNet:
@@ -554,35 +586,6 @@ def _make_net(file: Path, arrays: Mapping[str, NDArray[Any]], options: dict[str,
         return NumpyNet(options, arrays)
     except (KeyError, ValueError) as error:
         raise RunFolderError(f"{file} does not fit config.json: {error.args[0]}") from None
-
-
-def _vocab_checksum(vocab: Vocabulary) -> str:
-    return hashlib.sha256(vocab.to_json().encode()).hexdigest()
-
-
-def _check_vocab(
-    path: Path, vocab: Vocabulary, vocab_size: int, metadata: Mapping[str, str]
-) -> None:
-    if len(vocab) != vocab_size:
-        raise RunFolderError(
-            f"{path / 'vocab.json'} has {len(vocab)} characters and the network {vocab_size}"
-        )
-    if "vocab" in metadata and metadata["vocab"] != _vocab_checksum(vocab):
-        raise RunFolderError(
-            f"{path / 'vocab.json'} is damaged: its characters, or their order, are not those that "
-            "the network has learned (SHA-256)"
-        )
-
-
-def _read_vocab(path: Path) -> Vocabulary:
-    file = path / "vocab.json"
-    with explain_read_errors(file, f"{path} is damaged: it has no vocab.json"):
-        check_regular(file)
-        return Vocabulary.from_json(file.read_text("utf-8"))
-
-
-def _write_config(path: Path, config: dict[str, Any]) -> None:
-    write_whole(path / "config.json", (json.dumps(config, indent=2) + "\n").encode())
 
 
 def _collect_weights(run: "Run") -> dict[str, NDArray[Any]]:

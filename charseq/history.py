@@ -300,39 +300,43 @@ class History:
         ValueError
             If the file is not a table that `to_csv` writes. The message gives the line.
         """
-        data = Path(path).read_bytes()
-        if upto is not None:
-            data = data[: data.rfind(b"\r\n") + 2]
-        try:
-            text = data.decode("utf-8", "surrogatepass")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            byte = data[error.start]
-            raise ValueError(f"{path}, line {line}: expected UTF-8 text, got {byte:#x}") from None
-        reader = csv.reader(io.StringIO(text, newline="\n"), strict=True)
-        limit = csv.field_size_limit(2**31 - 1)  # the prediction for a long text is a long field
-        try:
-            head = next(reader, [])
-            record_type = RECORD_TYPES.get(head[0] if head else "", EpochRecord)
-            columns = [field.name for field in fields(record_type)]
-            # The column of seconds came later, so an older file may lack it.
-            if head not in (columns, [name for name in columns if name != "seconds"]):
-                raise ValueError(f"expected the columns {columns}, got {head}")
-            records = [_parse_record(record_type, row, len(head)) for row in reader]
-        except (csv.Error, ValueError) as error:
-            raise ValueError(f"{path}, line {max(1, reader.line_num)}: {error}") from None
-        finally:
-            csv.field_size_limit(limit)
-        history = cls(tuple(records))
-        if upto is None:
-            return history
-        return cls(tuple(record for record in history if getattr(record, history.unit) <= upto))
+        return parse_csv(Path(path).read_bytes(), path, upto=upto)
 
 
 RECORD_TYPES: dict[str, type[EpochRecord] | type[UpdateRecord]] = {
     "epoch": EpochRecord,
     "step": UpdateRecord,
 }
+
+
+def parse_csv(data: bytes, path: str | os.PathLike[str], *, upto: int | None = None) -> History:
+    """Turn the bytes of a file into a history, as :meth:`History.from_csv` does."""
+    if upto is not None:
+        data = data[: data.rfind(b"\r\n") + 2]
+    try:
+        text = data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        byte = data[error.start]
+        raise ValueError(f"{path}, line {line}: expected UTF-8 text, got {byte:#x}") from None
+    reader = csv.reader(io.StringIO(text, newline="\n"), strict=True)
+    limit = csv.field_size_limit(2**31 - 1)  # the prediction for a long text is a long field
+    try:
+        head = next(reader, [])
+        record_type = RECORD_TYPES.get(head[0] if head else "", EpochRecord)
+        columns = [field.name for field in fields(record_type)]
+        # The column of seconds came later, so an older file may lack it.
+        if head not in (columns, [name for name in columns if name != "seconds"]):
+            raise ValueError(f"expected the columns {columns}, got {head}")
+        records = [_parse_record(record_type, row, len(head)) for row in reader]
+    except (csv.Error, ValueError) as error:
+        raise ValueError(f"{path}, line {max(1, reader.line_num)}: {error}") from None
+    finally:
+        csv.field_size_limit(limit)
+    history = History(tuple(records))
+    if upto is None:
+        return history
+    return History(tuple(record for record in history if getattr(record, history.unit) <= upto))
 
 
 def _parse_record(

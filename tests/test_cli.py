@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from small_runs import REMOVED, another_writer, contents, edit_config
+from small_runs import REMOVED, another_writer, contents, edit_config, forget_checksums
 
 from charseq import (
     CharRNN,
@@ -1114,6 +1114,7 @@ def test_what_a_run_has_not_measured_is_left_out(text, tmp_path):
     facts = json.loads(run_ok("info", folder, "--json"))
     assert facts["network"] == "LSTM 8×8"
     assert "best_valid_bits_per_character" not in facts
+    forget_checksums(folder)
     (folder / "history.csv").write_text("step,loss,gradient_norm,lr,valid_loss\r\n", newline="")
     assert "loss" not in json.loads(run_ok("info", folder, "--json"))
     (folder / "loss.svg").unlink()
@@ -1398,6 +1399,9 @@ DAMAGES = {  # the tests of checkpoint.py have many more
         folder / "vocab.json"
     ).write_text(Vocabulary("abc").to_json()),
     "does not exist; expected a run folder": shutil.rmtree,
+    r"put the old one back, .* by `charseq resume` and its options --steps": lambda folder: (
+        folder / "config.json"
+    ).write_text((folder / "config.json").read_text().replace('"steps": 20', '"steps": 40')),
 }
 
 
