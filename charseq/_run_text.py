@@ -1,14 +1,45 @@
 """The text of a run: where it came from, where it is now, and which part of it is held back."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from charseq.checkpoint import RunFolderError, read_config
+from charseq.checkpoint import (
+    RunFolderError,
+    check_new,
+    explain_write_errors,
+    lock_run,
+    read_config,
+)
 from charseq.corpus import Corpus
+from charseq.files import replace_file, write_all
 from charseq.texts import load_text, texts
 from charseq.vocab import Vocabulary
+
+KEPT = "text.txt"  # the file of a run folder that keeps a text from standard input
+CHUNK = 2**20  # bytes
+
+
+@contextmanager
+def keep_text(folder: Path, stream: IO[bytes]) -> Iterator[Path]:
+    """Keep a text in the folder of a new run, which begins in the block, so that it can be resumed.
+
+    The folder is locked as long. A text whose run could not begin is removed.
+    """
+    file = folder / KEPT
+    with lock_run(folder, make=True):
+        check_new(folder, KEPT)
+        try:
+            with explain_write_errors(folder), replace_file(file) as target:
+                for data in iter(partial(stream.read, CHUNK), b""):
+                    write_all(target, memoryview(data))
+            yield file
+        finally:
+            if not (folder / "config.json").exists():
+                file.unlink(missing_ok=True)
 
 
 def read_source(folder: Path) -> dict[str, Any]:

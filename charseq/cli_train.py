@@ -4,7 +4,7 @@ Only typer is imported here. Each command imports what it needs, so that help ap
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -156,24 +156,11 @@ def _keep_standard_input(text: str, out: Path) -> Iterator[str]:
     if text != "-":
         yield text
         return
-    import shutil
-
+    from charseq._run_text import keep_text
     from charseq.texts import open_standard_input
 
-    if (out / "config.json").exists():
-        raise FileExistsError(f"{out} holds a run already: choose another folder for a new one")
-    is_new, file = not out.exists(), out / "text.txt"
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        with file.open("xb") as target:
-            shutil.copyfileobj(open_standard_input(), target)
+    with keep_text(out, open_standard_input()) as file:
         yield str(file)
-    finally:
-        if not (out / "config.json").exists():  # the run could not begin
-            file.unlink(missing_ok=True)
-            if is_new:
-                with suppress(OSError):
-                    out.rmdir()
 
 
 def resume(

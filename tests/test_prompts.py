@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from small_runs import another_writer, contents
 from test_cli import Terminal, run_main, run_ok
 from torch import nn
 
@@ -119,6 +120,26 @@ def test_a_text_through_a_pipe_is_kept_in_the_run_which_can_be_resumed(tmp_path)
     code, _, err = typed("another text", "train", "-", "--out", run, *small)
     assert (code, "holds a run already" in err) == (1, True)
     assert (run / "text.txt").read_text() == text
+
+
+def test_a_text_of_ones_own_and_that_of_another_run_outlive_a_pipe_that_is_refused(tmp_path):
+    (tmp_path / "text.txt").write_text("precious")
+    small = ["--hidden=4", "--batch-size=2", "--length=8", "--steps=2", "--evaluate-every=0"]
+    code, _, err = typed("words " * 99, "train", "-", "--out", tmp_path, *small)
+    assert (code, "holds a file text.txt, which a new run would replace" in err) == (1, True)
+    assert contents(tmp_path) == {"text.txt": b"precious"}
+    with another_writer(tmp_path):  # it is about to begin with this text
+        code, _, err = typed("words " * 99, "train", "-", "--out", tmp_path, *small)
+        assert (code, "another process is writing in" in err) == (1, True)
+    assert contents(tmp_path) == {"text.txt": b"precious"}
+
+
+def test_what_a_killed_pipe_has_left_stops_nobody(tmp_path):
+    (tmp_path / ".text.txt.7-7.part").write_text("some wo")
+    small = ["--hidden=4", "--batch-size=2", "--length=8", "--steps=2", "--evaluate-every=0"]
+    assert typed("some words " * 60, "train", "-", "--out", tmp_path, *small)[0] == 0
+    assert (tmp_path / "text.txt").read_text() == "some words " * 60
+    assert not list(tmp_path.glob("*.part"))
 
 
 def test_a_pipe_leaves_nothing_behind_if_the_run_cannot_begin(tmp_path):
