@@ -6,6 +6,7 @@ Only typer is imported here. Each command imports what it needs, so that help ap
 import json
 import math
 import os
+import signal
 import sys
 import warnings
 from contextlib import nullcontext
@@ -187,6 +188,8 @@ def main() -> None:
         with _join_processes_if_any(), warnings.catch_warnings():
             warnings.showwarning = _show_warning  # type: ignore[assignment]
             app(prog_name="charseq")
+    except KeyboardInterrupt:  # typer ends so, too, but it came before or after its part
+        sys.exit(128 + signal.SIGINT)
     except Exception as error:
         from charseq._errors import explain, in_words_of_the_shell
 

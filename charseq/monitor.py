@@ -149,4 +149,11 @@ def plot_loss_of_run(folder: Path, history: History) -> None:
     history.plot(figure.add_subplot())
     image = io.BytesIO()
     figure.savefig(image, format="svg")
-    write_whole(folder / "loss.svg", image.getvalue())
+    try:
+        write_whole(folder / "loss.svg", image.getvalue())
+    except OSError as error:  # only the figure is missing
+        print(
+            f"charseq: the run is saved, but not the figure {escape_line(folder / 'loss.svg')} "
+            f"({error.strerror})",
+            file=sys.stderr,
+        )

@@ -149,10 +149,10 @@ def train_folder(
     source |= {"characters": len(corpus), "sha256": corpus.digest()}
     run = Run(model, corpus.vocab, settings)
     training = _Training(folder, run, (), parts, reporting or Reporting())  # raises: text too short
-    with _lock_if_rank_0(folder, make=True):
-        if rank_and_world_size()[0] == 0:
+    with _lock_if_rank_0(folder, make=True), _delay_interrupts() as interrupts:
+        if training.is_rank_0:
             start_folder(folder, run, source)
-        return training.train_and_save()
+        return training.train_and_save(interrupts)
 
 
 def resume_folder(
@@ -205,10 +205,11 @@ def resume_folder(
         if {"steps", "patience"} & changes.keys():
             run.since_best = 0
         training = _Training(folder, run, history, parts, reporting or Reporting())
-        if (changes or text) and training.is_rank_0:
-            save_run(folder, run, history)
-            change_config(folder, run, source)
-        return training.train_and_save()
+        with _delay_interrupts() as interrupts:
+            if (changes or text) and training.is_rank_0:
+                save_run(folder, run, history)
+                change_config(folder, run, source)
+            return training.train_and_save(interrupts)
 
 
 def load_held_back(folder: str | os.PathLike[str]) -> Corpus:
@@ -299,15 +300,16 @@ class _Training:
         self._warned: set[str] = set()
         self._new_records = language_model_steps(run, *parts, watch=self._say_that_it_measures)
 
-    def train_and_save(self) -> int:
+    def train_and_save(self, interrupts: list[int]) -> int:
         """Train until the run is finished or interrupted, and return the signal, or 0.
 
-        The run is saved at intervals and at the end. With several processes, only rank 0 prints and
-        writes. All processes stop after the same training step, and exit after rank 0 has saved.
+        `interrupts` is the list of :func:`_delay_interrupts`. The run is saved at intervals and at
+        the end. With several processes, only rank 0 prints and writes. All processes stop after the
+        same training step, and exit after rank 0 has saved.
         """
         run, stopped, was_over = self.run, False, self.run.finished
         sample_every, as_json = self.reporting.sample_every, self.reporting.as_json
-        with _delay_interrupts() as interrupts, self._progress_bar() as self._bar:
+        with self._progress_bar() as self._bar:
             try:
                 for record in self._new_records:
                     self.records.append(record)
@@ -394,7 +396,7 @@ class _Training:
 
 @contextmanager
 def _delay_interrupts() -> Iterator[list[int]]:
-    """Collect the first interrupt, so that a training step can be completed.
+    """Collect the first interrupt, so that a training step, or a save, can be completed.
 
     It is Ctrl+C, or SIGTERM, with which a system that shuts down asks a process to end. A second
     one takes effect at once.

@@ -379,6 +379,14 @@ def test_an_interrupt_takes_effect_after_the_current_step(text, tmp_path, monkey
     assert loaded.best_loss == history[-1].valid_loss
 
 
+def test_an_interrupt_before_anything_has_begun_shows_no_traceback(monkeypatch):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("charseq.cli._join_processes_if_any", interrupt)
+    assert run_main("info", "run") == (130, "", "")
+
+
 @pytest.mark.usefixtures("default_interrupts")
 def test_a_second_interrupt_takes_effect_at_once(text, tmp_path, monkeypatch):
     calls = []
@@ -418,6 +426,45 @@ def test_a_signal_to_terminate_saves_and_ends_like_an_interrupt(text, tmp_path, 
     assert "interrupted; the run is saved at step 5, and `charseq resume " in err
     assert load_run(tmp_path / "run")[0].step == 5
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@posix
+@pytest.mark.usefixtures("default_interrupts")
+def test_a_signal_before_the_first_step_and_one_at_the_end_leave_a_whole_run(
+    text, tmp_path, monkeypatch
+):
+    def terminate_at(name):
+        """Let the first call of a function begin with a signal to the process."""
+        real, signals = getattr(trainer, name), [signal.SIGTERM]
+
+        def call(*arguments, **options):
+            if signals:
+                os.kill(os.getpid(), signals.pop())
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(f"charseq.trainer.{name}", call)
+
+    folder = tmp_path / "run"
+    terminate_at("start_folder")
+    code, _, err = run_main("train", text, "--out", folder, *SMALL)
+    assert code == 128 + signal.SIGTERM
+    assert "interrupted; the run is saved at step 1, and `charseq resume " in err
+    terminate_at("plot_loss_of_run")
+    assert "20 steps; the run is in" in run_ok("resume", folder)
+    terminate_at("change_config")
+    code, _, err = run_main("resume", folder, "--steps", 30)
+    assert code == 128 + signal.SIGTERM
+    assert "interrupted; the run is saved at step 21, and `charseq resume " in err
+    assert "30 steps; the run is in" in run_ok("resume", folder)
+
+
+def test_a_figure_that_cannot_be_saved_is_said_and_the_run_is_over(text, tmp_path):
+    (tmp_path / "run" / "loss.svg").mkdir(parents=True)
+    code, out, err = run_main("train", text, "--out", tmp_path / "run", *SMALL)
+    assert (code, "20 steps; the run is in" in out) == (0, True)
+    assert re.fullmatch(
+        r"charseq: the run is saved, but not the figure .*loss.svg \(Is a directory\)\n", err
+    )
 
 
 # --- other settings, another place, another text --------------------------------------------------
