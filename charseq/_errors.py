@@ -1,5 +1,6 @@
 """What the user of the command is told about an error, if it is not a fault of charseq."""
 
+import errno
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,18 @@ ARGUMENTS |= {"mode": "layer"}
 OR_ZERO = ("embedding", "patience", "clip_norm", "top_k")  # their options mean "none" by 0
 # Something in quotes, or a name; also the sign after it, or, at the beginning, the limit after it.
 NAME = re.compile(r"'[^']*'|\b(?P<name>[a-z]\w*)\b((?P<sign>=)|(?P<must> must (not )?be [^,;]*))?")
+SMALLER = "make the network, the batch or the number of texts smaller"
+# What can be done about an error of the operating system.
+ADVICE = {
+    errno.EACCES: "choose another place, or change the permissions",
+    errno.EROFS: "choose a place that can be written to",
+    errno.ENOSPC: "free some space on the disk",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+    errno.ENOTDIR: "choose another name, because a part of this path is a file",
+}
+IS_DAMAGED = re.compile(
+    r"\bdamaged\b|does not fit|vocab.json has|\.csv, line |history of another|where the text came"
+)
 ONLY_FOR_TRAINING = ("torch", "matplotlib", "tqdm")  # a trained network writes without them
 
 
@@ -28,13 +41,21 @@ def explain(error: Exception) -> str:
             f"pip install {' '.join(ONLY_FOR_TRAINING)}"
         )
     if isinstance(error, OSError):
-        if error.strerror:
-            return error.strerror + (f": {error.filename}" if error.filename else "")
-        return message
+        if error.strerror and error.filename:
+            message = f"{error.strerror}: {error.filename}"
+        elif error.strerror:
+            message = error.strerror
+        advice = ADVICE.get(error.errno or 0, "") if error.strerror else ""
+        return f"{message}; {advice}" if advice else message
     if isinstance(error, MemoryError):
-        return message or "there is not enough memory"
+        return message if comes_from_a_check(error) else f"there is not enough memory: {SMALLER}"
     if isinstance(error, RuntimeError) and "allocate" in message:
-        return "there is not enough memory for this network and batch"
+        return f"there is not enough memory: {SMALLER}"
+    if type(error).__name__ == "RunFolderError" and IS_DAMAGED.search(message):
+        advice = "put back a copy of the file, or train again"
+        if "best.safetensors" in message:
+            advice += ", or use the latest weights (--last)"
+        return f"{message}; {advice}"
     return message if comes_from_a_check(error) else ""
 
 
@@ -62,6 +83,8 @@ def in_words_of_the_shell(sentence: str, options: Mapping[str, str]) -> str:
         sentence = re.sub(
             r"give (the encoding,|that, for example) '([\w-]+)'", rf"add {encoding} \2", sentence
         )
+    if out := options.get("out"):
+        sentence = sentence.replace("choose another folder", f"choose another folder ({out})")
     if embedding := options.get("embedding"):
         sentence = sentence.replace("embedding_size None", f"{embedding} 0")
 

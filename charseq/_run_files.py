@@ -110,6 +110,8 @@ def read_arrays(file: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
                 arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
             return arrays, metadata
     except FileNotFoundError:
+        if file.exists():  # the library says so, too, if it may not read the file
+            raise RunFolderError(f"{file} cannot be read: permission denied") from None
         raise RunFolderError(f"{file.parent} is damaged: it has no {file.name}") from None
     except OSError as error:
         raise RunFolderError(f"{file} cannot be read: {error.strerror or error}") from None
@@ -165,7 +167,10 @@ def write_config(path: Path, config: Mapping[str, Any]) -> None:
 def read_config_file(path: Path) -> Any:
     """Read config.json. It is refused if it has a checksum and is not as it was saved."""
     file = path / "config.json"
-    with explain_read_errors(file, f"{path} is not a run folder: it has no config.json"):
+    missing = f"{path} is not a run folder made by charseq train: it has no config.json"
+    if (path / "weights.safetensors").exists():
+        missing = f"{path} is damaged: it has no config.json"
+    with explain_read_errors(file, missing):
         check_regular(file)
         data = file.read_bytes()
         config = json.loads(data)

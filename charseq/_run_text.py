@@ -48,9 +48,10 @@ def read_source(folder: Path) -> dict[str, Any]:
     types: dict[str, Any] = {"text": str, "encoding": str, "valid": (int, float), "characters": int}
     for name, expected_type in types.items():
         if not isinstance(source.get(name), expected_type):
+            found = repr(source[name]) if name in source else "missing"
             raise RunFolderError(
                 f"{folder / 'config.json'} does not say where the text came from: its {name!r} "
-                f"is {source.get(name)!r}"
+                f"is {found}"
             )
     return source
 
@@ -82,11 +83,16 @@ def split_text(corpus: Corpus, source: dict[str, Any]) -> tuple[Corpus, Corpus |
 
 
 def load_text_of_run(
-    source: dict[str, Any], vocab: Vocabulary, folder: Path, text: str | None
+    source: dict[str, Any],
+    vocab: Vocabulary,
+    folder: Path,
+    text: str | None,
+    advice: str = "bring it back as it was, or begin a new run with train --init-from",
 ) -> tuple[dict[str, Any], tuple[Corpus, Corpus | None]]:
     """Load the parts of a run's text, to learn from and to measure on; refuse another text.
 
-    Also return the source, with the place where the text is now.
+    Also return the source, with the place where the text is now. A message that refuses a text
+    ends with the `advice`.
     """
     source = {**source, "text": text or _find_text(source["text"], folder)}
     if text and text not in texts():
@@ -96,12 +102,12 @@ def load_text_of_run(
         raise ValueError(
             f"{source['text']} is not the text that this run learns from: it has {len(corpus)} "
             f"characters and a vocabulary of {len(corpus.vocab)}, but the text of the run has "
-            f"{source['characters']} characters and a vocabulary of {len(vocab)}"
+            f"{source['characters']} characters and a vocabulary of {len(vocab)}; {advice}"
         )
     if "sha256" in source and source["sha256"] != corpus.digest():  # the oldest folders lack it
         raise ValueError(
             f"{source['text']} is not the text that this run learns from: it has as many "
-            "characters, but not the same ones"
+            f"characters, but not the same ones; {advice}"
         )
     return source, split_text(corpus, source)
 

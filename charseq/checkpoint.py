@@ -178,6 +178,10 @@ def lock_run(folder: Folder, *, make: bool = False) -> Iterator[None]:
     path = _path_of(folder)
     if path.exists() and not path.is_dir():
         raise FileExistsError(f"{path} is a file: a run needs a folder, so choose another name")
+    if path.is_symlink() and not path.exists():
+        raise FileNotFoundError(
+            f"{path} is a link to '{path.readlink()}', which does not exist: choose another name"
+        )
     with ExitStack() as stack:
         with explain_write_errors(path):
             stack.enter_context(lock_folder(path, make=make))
@@ -320,10 +324,11 @@ def _load_run(path: Path) -> tuple["Run", History]:
         # Before there were samples, a run measured on all of its held-back text.
         settings = Settings(**{"evaluate_on": "all", **config["settings"]})
     except (TypeError, ValueError) as error:
-        raise RunFolderError(f"{path / 'config.json'} is damaged: {error}") from None
+        raise _damaged_config(path, error) from None
     if not (state := path / f"state-{step}.safetensors").exists() and is_float16(path):
         raise RunFolderError(
-            f"{path} holds a network that was shrunk: it can write, but its run cannot be resumed"
+            f"{path} holds a network that was shrunk: it can write, but its run cannot be resumed; "
+            "charseq train --init-from starts a new run with it"
         )
     run = Run(model, vocab, settings, step=step)
     arrays, metadata = read_arrays(state)
@@ -532,21 +537,34 @@ def read_config(folder: Folder) -> dict[str, Any]:
     """
     path = _path_of(folder)
     if not path.is_dir():
+        from charseq.texts import suggest_name
+
         problem = "is a file" if path.exists() else "does not exist"
-        raise RunFolderError(f"{path} {problem}; expected a run folder made by charseq train")
-    file = path / "config.json"
+        meant = suggest_name(path, NETWORKS, folders=True)
+        raise RunFolderError(
+            f"{path} {problem}{meant or '; expected a run folder made by charseq train'}"
+        )
     config = read_config_file(path)
+    file = path / "config.json"
     if not isinstance(config, dict) or "format" not in config:
         raise RunFolderError(f"{file} is not the configuration of a run: it names no format")
     if config["format"] != FORMAT:
         raise RunFolderError(
             f"{file} has format {config['format']!r}, made by charseq {config.get('charseq')}; "
-            f"this is charseq {__version__}, which reads format {FORMAT}"
+            f"this is charseq {__version__}, which reads format {FORMAT}: use the other version"
         )
     for name in PARTS_OF_CONFIG[2:]:
         if not isinstance(config.get(name), dict):
             raise RunFolderError(f"{file} is damaged: {name!r} should be an object")
     return config
+
+
+def _damaged_config(path: Path, error: Exception) -> RunFolderError:
+    """Return the error of a configuration with a wrong value, or with a setting that is unknown."""
+    problem = str(error)
+    if isinstance(error, TypeError) and "unexpected keyword" in problem:
+        problem = f"this version knows no setting {problem.rpartition(' ')[2]}"
+    return RunFolderError(f"{path / 'config.json'} is damaged: {problem}")
 
 
 def _choose_weights_file(path: Path, best: bool) -> Path:
@@ -566,7 +584,7 @@ def _read_model(file: Path, config: dict[str, Any], vocab: Vocabulary) -> tuple[
     try:
         model = CharRNN(**config["model"])
     except (TypeError, ValueError) as error:
-        raise RunFolderError(f"{file.parent / 'config.json'} is damaged: {error}") from None
+        raise _damaged_config(file.parent, error) from None
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     if model.options["tied"]:
         tensors["head.weight"] = tensors["embedding.weight"]

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from charseq._options import MAX_LAYERS, Json, RunFolder
+from charseq._usage import Commands
 from charseq.cli_infer import evaluate_, print_facts, sample, score_, shrink
 from charseq.cli_train import resume, train
 
@@ -22,6 +23,7 @@ __all__ = ["main"]
 
 app = typer.Typer(
     name="charseq",
+    cls=Commands,
     help="Recurrent networks that read characters.",
     no_args_is_help=True,
     add_completion=False,
@@ -80,8 +82,10 @@ def shapes(
     as_json: Json = False,
 ) -> None:
     """Show the shape of every parameter and tensor of a layer."""
+    from charseq._checks import check_at_least
     from charseq.shapes import LayerShapes
 
+    check_at_least(0, batch=batch)
     layer_shapes = LayerShapes(
         layer,
         input_size,
@@ -178,6 +182,16 @@ def _show_warning(message: Warning | str, category: type[Warning], *where: Any) 
 _show_other_warning = warnings.showwarning
 
 
+def _discard_output_if_it_fails() -> None:
+    """If what was printed cannot be written, discard it, or Python would try again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except AttributeError:  # there is no output
+        pass
+
+
 def main() -> None:
     """Run the command. Errors that the user can fix end it with one sentence and exit code 1.
 
@@ -187,7 +201,11 @@ def main() -> None:
     try:
         with _join_processes_if_any(), warnings.catch_warnings():
             warnings.showwarning = _show_warning  # type: ignore[assignment]
-            app(prog_name="charseq")
+            try:
+                app(prog_name="charseq")
+            finally:
+                if sys.stdout is not None:  # as it is if the shell has closed it
+                    sys.stdout.flush()  # here its errors can still be explained
     except KeyboardInterrupt:  # typer ends so, too, but it came before or after its part
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
@@ -196,7 +214,9 @@ def main() -> None:
         sentence = "" if os.environ.get("CHARSEQ_DEBUG") else explain(error)
         if not sentence:
             raise
-        sentence = in_words_of_the_shell(sentence, _names_of_options())
+        if type(error).__name__ != "RunFolderError":  # a file calls settings as Python does
+            sentence = in_words_of_the_shell(sentence, _names_of_options())
+        _discard_output_if_it_fails()
     from charseq._terminal import escape_line
 
     print("charseq:", escape_line(sentence.replace("\n", " ")), file=sys.stderr)

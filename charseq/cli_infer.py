@@ -57,6 +57,8 @@ def sample(
     from charseq.sampling import generate_pieces
 
     check_at_least(0, seed=seed or 0)
+    if interactive and (as_json or prompt or prompts):
+        raise ValueError("--interactive asks for each text: leave out --json and the prompts")
     net, vocab = load_net(run, best=not last)
     rng = np.random.default_rng(seed)
 
@@ -74,15 +76,16 @@ def sample(
             rng=rng,
         )
 
-    def known(text: str) -> str:
-        return _known_part("the prompt", text, vocab, skip_unknown)[0]
+    def known(text: str, name: str = "the prompt") -> str:
+        return _known_part(name, text, vocab, skip_unknown)[0]
 
     with np.errstate(all="ignore"):  # if numbers overflow, one error message replaces the warnings
         if interactive:
             _converse(write, known)
             return
         given = [*(prompt or ()), *(_read_prompts(prompts, vocab) if prompts else ())]
-        texts_to_continue: list[str | None] = [*map(known, given)] or [None]
+        names = [f"the prompt {text!r}" for text in given] if len(given) > 1 else ["the prompt"]
+        texts_to_continue: list[str | None] = [*map(known, given, names)] or [None]
         for number, text in enumerate(texts_to_continue):
             if as_json:
                 texts = ["".join(parts) for parts in zip([""] * streams, *write(text), strict=True)]
@@ -105,6 +108,8 @@ def _converse(
     write: Callable[[str | None], Iterator[list[str]]], known: Callable[[str], str]
 ) -> None:
     """Ask for a text, continue it, and ask again, until there is no more input."""
+    if sys.stdin is None:
+        raise OSError("--interactive reads standard input, which is closed")
     if sys.stdin.isatty():
         with suppress(ImportError):
             import readline  # noqa: F401 - then the arrow keys edit the line and find earlier ones
@@ -190,12 +195,15 @@ def score_(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line each.")] = False,
 ) -> None:
     """Say how surprising each line of a text is, in bits per character, without torch."""
-    from charseq._checks import check_at_least
+    from charseq._checks import check_at_least, check_choice
     from charseq.checkpoint import load_net
     from charseq.scoring import json_report, most_surprising, score, text_report
     from charseq.texts import load_text
 
     check_at_least(0, worst=worst)
+    check_choice("by", by, ("mean", "excess"))
+    if html is not None and as_json:
+        raise ValueError("--html and --json each ask for another output: give one of them")
     net, vocab = load_net(run, best=not last)
     characters = load_text(text, encoding, raw="\r" in vocab)
     if not skip_unknown:
@@ -261,6 +269,7 @@ def evaluate_(
     as_json: Json = False,
 ) -> None:
     """Measure a trained network on a text, in bits per character and perplexity."""
+    from charseq._checks import check_at_least
     from charseq.checkpoint import load_model
     from charseq.corpus import Corpus
     from charseq.language_model import evaluate
@@ -268,6 +277,7 @@ def evaluate_(
     from charseq.texts import load_text
     from charseq.trainer import WARM_UP, load_held_back
 
+    check_at_least(1, rows=rows)
     model, vocab = load_model(run, best=not last)
     skipped = 0
     if text is None:

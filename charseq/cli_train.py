@@ -3,6 +3,7 @@
 Only typer is imported here. Each command imports what it needs, so that help appears at once.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -159,8 +160,15 @@ def _keep_standard_input(text: str, out: Path) -> Iterator[str]:
     from charseq._run_text import keep_text
     from charseq.texts import open_standard_input
 
-    with keep_text(out, open_standard_input()) as file:
-        yield str(file)
+    file = out / "text.txt"
+    try:
+        with keep_text(out, open_standard_input()):
+            yield str(file)
+    except (OSError, ValueError) as error:  # the file is no more when the message is read
+        message = str(error).replace(repr(os.path.abspath(file)), "standard input")  # noqa: PTH100
+        if message == str(error):
+            raise
+        raise type(error)(message) from None
 
 
 def resume(

@@ -280,7 +280,7 @@ class Corpus:
                 asked = f"valid={valid}" + (f" and test={test}" if test else "")
                 raise ValueError(
                     f"{asked} of {len(self)} characters leaves {size} for {name}: each part needs "
-                    "2, one to read and one to predict"
+                    "2, one to read and one to predict, so take a longer text or another share"
                 )
         stops = np.cumsum(sizes).tolist()
         return tuple(
@@ -419,10 +419,10 @@ def _check_sizes(text: NDArray[Any], batch_size: int, length: int) -> tuple[int,
     check_at_least(1, batch_size=batch_size, length=length)
     if length >= len(text):
         raise ValueError(
-            f"length {length} needs {length + 1} characters, the last one to predict, but the text "
-            f"has {len(text)}: "
+            f"length={length} needs {length + 1} characters, the last one to predict, but the text "
+            f"to learn from has {len(text)}: "
             + (
-                f"the largest length that fits is {len(text) - 1}"
+                f"take a longer text, or length={len(text) - 1} at most"
                 if len(text) > 1
                 else "expected 2 or more, one to read and one to predict"
             )

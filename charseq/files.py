@@ -53,6 +53,8 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     target = Path(path)
     if not target.parent.is_dir():
         raise FileNotFoundError(f"cannot write {target}: there is no folder {target.parent}")
+    if target.is_dir():
+        raise IsADirectoryError(f"cannot write {target}: it is a folder, so choose another name")
     # Each process and thread writes to a different file. The file is in the target's folder because
     # a rename works only within one file system.
     writer = f"{os.getpid()}-{threading.get_ident()}"

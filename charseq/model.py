@@ -346,10 +346,12 @@ def _check_options(options: dict[str, Any]) -> None:
     if options["tied"] and (not options["output_layer"] or embedding_size != hidden_size):
         raise ValueError(
             "tied weights need an output layer and an embedding as wide as the state: got "
-            f"embedding_size {embedding_size} and hidden_size {hidden_size}"
+            f"embedding_size {embedding_size} and hidden_size {hidden_size}, make them equal"
         )
     if forget_bias is not None and cell != "LSTM":
-        raise ValueError(f"only an LSTM has a forget gate, got forget_bias for cell {cell!r}")
+        raise ValueError(
+            f"only an LSTM has a forget gate, got forget_bias for cell {cell!r}: leave it out"
+        )
     if forget_bias is not None and not math.isfinite(forget_bias):
         raise ValueError(f"forget_bias must be finite, got {forget_bias}")
 

@@ -36,7 +36,9 @@ def find_fault(run: Run, records: list[UpdateRecord]) -> str:
     at_check = step == FIRST_STEPS or (run.finished and step > FIRST_STEPS)
     fault = find_rising_loss(records) if not math.isnan(records[-1].valid_loss) else ""
     if at_check:
-        fault = find_high_loss(records, run.model.vocab_size) or find_saturated_units(run) or fault
+        fault = find_saturated_units(run) or fault
+    if at_check or run.finished:  # a run of few steps can explode, too
+        fault = find_high_loss(records, run.model.vocab_size) or fault
     return fault
 
 

@@ -15,7 +15,8 @@ import sys
 import unicodedata
 import warnings
 import zoneinfo
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -262,6 +263,8 @@ def quote_path(path: object) -> str:
 
 def open_standard_input(encoding: str = "utf-8") -> IO[bytes]:
     """Return standard input as a file of bytes, also where a program has put a text there."""
+    if sys.stdin is None:
+        raise OSError("standard input is closed: expected a text from a pipe or a file")
     if hasattr(sys.stdin, "buffer"):
         return sys.stdin.buffer
     return io.BytesIO(sys.stdin.read().encode(encoding))
@@ -283,7 +286,7 @@ def open_text(source: str | Path, nor: str = "") -> IO[bytes]:
         if isinstance(error, FileNotFoundError):
             problem = f"neither a file{nor}" if nor else "not a file"
             raise FileNotFoundError(
-                f"{quoted_path} is {problem}{_suggest_text(path.name, bool(nor))}"
+                f"{quoted_path} is {problem}{_suggest_text(path, bool(nor))}"
             ) from None
         if isinstance(error, PermissionError):
             raise PermissionError(f"{quoted_path} may not be read: permission denied") from None
@@ -291,12 +294,27 @@ def open_text(source: str | Path, nor: str = "") -> IO[bytes]:
         raise OSError(f"{quoted_path} cannot be opened: {reason}") from None
 
 
-def _suggest_text(name: str, listed: bool) -> str:
-    """Suggest the text whose name is nearly this; or list all if it looks like such a name."""
+def suggest_name(path: Path, names: Iterable[str], *, folders: bool = False) -> str:
+    """Suggest one of these names, or of the files beside a path, that is nearly its name."""
     from difflib import get_close_matches
 
-    for text in get_close_matches(name, _TEXTS, 1, 0.7):
-        return f"; did you mean {text}?"
+    try:
+        beside = [entry.name for entry in os.scandir(path.parent) if entry.is_dir() == folders]
+    except (OSError, ValueError):
+        beside = []
+    same_stem = [name for name in beside if Path(name).stem == path.name]
+    for name in [*same_stem, *get_close_matches(path.name, [*names, *beside], 1, 0.7)][:1]:
+        return f"; did you mean {name if name in names else path.with_name(name)}?"
+    return ""
+
+
+def _suggest_text(path: Path, listed: bool) -> str:
+    """Suggest the text whose name is nearly this; or list all if it looks like such a name."""
+    if path.is_symlink():
+        return f": it is a link to {os.readlink(path)!r}, which does not exist"  # noqa: PTH115
+    if meant := suggest_name(path, _TEXTS):
+        return meant
+    name = path.name
     looks_like_a_name = not listed and "." not in name
     return f", nor is it one of the texts {', '.join(_TEXTS)}" if looks_like_a_name else ""
 
@@ -369,10 +387,14 @@ def _raw_chunks(file: IO[bytes], quoted_path: str, encoding: str) -> Iterator[st
             offset = bytes_before + len(data) - len(error.object) + error.start
             raise ValueError(
                 f"{quoted_path} is not {encoding} text: byte 0x{error.object[error.start]:02x} at "
-                f"offset {offset} is wrong there ({error.reason}); {_suggest_encoding(head)}"
+                f"offset {offset} is wrong there ({error.reason}); "
+                + _suggest_encoding(head, encoding)
             ) from None
         except UnicodeError as error:
-            raise ValueError(f"{quoted_path} is not {encoding} text: {error}") from None
+            raise ValueError(
+                f"{quoted_path} is not {encoding} text ({error}); "
+                + _suggest_encoding(head, encoding)
+            ) from None
         if "\0" in text:
             position = chars_before + text.index("\0")
             raise ValueError(
@@ -389,7 +411,7 @@ def _raw_chunks(file: IO[bytes], quoted_path: str, encoding: str) -> Iterator[st
         raise ValueError(f"{quoted_path} is empty: expected one character or more")
 
 
-def _suggest_encoding(head: bytes) -> str:
+def _suggest_encoding(head: bytes, encoding: str) -> str:
     """Suggest what the file may be instead, judging by its first bytes."""
     for beginning, kind in PACKED.items():
         if head.startswith(beginning):
@@ -398,7 +420,11 @@ def _suggest_encoding(head: bytes) -> str:
         return "it begins as text in UTF-16 does: give the encoding, 'utf-16'"
     if b"\0" in head:
         return (
-            "it holds zero bytes, so it is probably binary; if it is text in UTF-16, give the "
-            "encoding, 'utf-16-le'"
+            "it holds zero bytes, so it is probably binary: expected a file of text; if it is text "
+            "in UTF-16, give the encoding, 'utf-16-le'"
         )
+    if codecs.lookup(encoding).name != "utf-8":
+        with suppress(UnicodeDecodeError):
+            codecs.getincrementaldecoder("utf-8")().decode(head)
+            return "it may be in UTF-8: give the encoding, 'utf-8'"
     return "if it is text in another encoding, give that, for example 'cp1252'"

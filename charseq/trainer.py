@@ -129,6 +129,7 @@ def train_folder(
     """
     if not 0 <= valid < 1:
         raise ValueError(f"valid must be at least 0 and below 1, got {valid}")
+    _check_patience(settings, valid)
     # The path is made absolute, so that the run can be resumed from another directory.
     name_or_path = text if text in texts() else os.path.abspath(text)  # noqa: PTH100 - never raises
     source: dict[str, Any] = {"text": name_or_path, "encoding": encoding, "valid": valid}
@@ -198,6 +199,8 @@ def resume_folder(
         run, history = load_run(folder)
         source, parts = load_text_of_run(source, run.vocab, folder, text)
         run.settings = replace(run.settings, **changes)
+        if "patience" in changes:
+            _check_patience(run.settings, source["valid"])
         if changes.get("steps", run.step) < run.step:
             raise ValueError(
                 f"the run has made {run.step} steps already: steps={changes['steps']} is too few"
@@ -233,7 +236,11 @@ def load_held_back(folder: str | os.PathLike[str]) -> Corpus:
         If the run has held nothing back, or its text is missing or has changed.
     """
     path, vocab = Path(folder), load_model(folder)[1]
-    _, (_, held_back) = load_text_of_run(read_source(path), vocab, path, None)
+    source, advice = read_source(path), "name a text to measure on"
+    try:
+        _, (_, held_back) = load_text_of_run(source, vocab, path, None, advice)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{str(error).partition(':')[0]}: {advice}") from None
     if held_back is None:
         raise ValueError(f"the run in {folder} has held no text back: name a text to measure on")
     return held_back
@@ -253,12 +260,23 @@ def _with_options(model: CharRNN, options: dict[str, Any]) -> CharRNN:
     if unlike := {name for name in options if options[name] != model.options[name]} - {
         "dropout", "fast", "seed"
     }:  # fmt: skip
+        own = " and ".join(f"{name}={model.options[name]}" for name in sorted(unlike))
         raise ValueError(
-            f"the network of the run has {', '.join(sorted(unlike))} of its own: leave it out"
+            f"the network to start from has {own}, which stays as it is: leave that option out"
         )
     changed = CharRNN(**options).to(model.rnn.weight_ih_l0.dtype)
     changed.load_state_dict(model.state_dict())
     return changed
+
+
+def _check_patience(settings: Settings, valid: float) -> None:
+    """Refuse a patience that could never end, because nothing is measured."""
+    never = "valid=0 holds nothing back" if valid == 0 else "evaluate_every=0 never measures"
+    if settings.patience is not None and (valid == 0 or settings.evaluate_every == 0):
+        raise ValueError(
+            f"patience={settings.patience} counts measurements on held-back text, and {never}: "
+            "change one of the two"
+        )
 
 
 def _check_memory(options: dict[str, Any]) -> None:
@@ -276,7 +294,8 @@ def _check_memory(options: dict[str, Any]) -> None:
         if 16 * weights > memory:  # 4 bytes each: weight, gradient and Adam's two averages
             raise MemoryError(
                 f"there is not enough memory: training takes 16 bytes for each of the network's "
-                f"{weights:,} weights, and this machine has {memory:,} bytes"
+                f"{weights:,} weights, and this machine has {memory:,} bytes; give it fewer units "
+                "or layers"
             )
 
 

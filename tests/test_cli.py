@@ -587,7 +587,7 @@ def test_a_run_starts_from_another_and_keeps_all_that_it_has_learned(network, te
 def test_a_network_that_starts_from_another_has_its_size(finished_run, text, tmp_path):
     flags = ["--out", tmp_path / "new", "--init-from", finished_run]
     refused(
-        "the network of the run has --hidden of its own: leave it out",
+        "the network to start from has --hidden 8, which stays as it is: leave that option out",
         "train", text, *flags, "--hidden=9",
     )  # fmt: skip
     refused("absent does not exist", "train", text, *flags[:3], tmp_path / "absent")
@@ -1317,7 +1317,7 @@ BAD_INPUTS = {
     "absent": (lambda place: place / "absent.txt", [], "absent.txt' is not a file"),
     "name with a zero byte": (lambda place: "a\0b", [], "."),
     "name too long": (lambda place: "x" * 5000, [], "."),
-    "length beyond the text": (good, ["--length", 10_000], "length 10000 needs 10001"),
+    "length beyond the text": (good, ["--length", 10_000], "--length 10000 needs 10001"),
     "batch beyond the text": (good, ["--batch-size", 10_000], "largest --batch-size that fi"),
     "hidden size 0": (good, ["--hidden", 0], "--hidden must be at least 1, got 0"),
     "hidden size beyond memory": (good, ["--hidden", 10**9], "not enough memory"),
@@ -1393,6 +1393,7 @@ def test_a_full_disk_prints_one_sentence(run_exists, text, finished_run, tmp_pat
         arguments = ["resume", folder]
     monkeypatch.setattr("charseq.files.write_all", raise_no_space)
     rest = "; the step saved before is still complete" if run_exists else ""
+    rest += "; free some space on the disk"
     with unchanged(tmp_path):
         refused(f"could not be saved in .* \\(No space left on device\\){rest}\n$", *arguments)
 

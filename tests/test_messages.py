@@ -1,17 +1,21 @@
 """What the command says of a mistake to who knows only the shell, and what Python says."""
 
 import gzip
+import io
 import json
 import re
+import sys
+from pathlib import Path
 
 import pytest
 from small_runs import REMOVED, edit_config
-from test_cli import run_main, run_ok
+from test_cli import run_in_new_process, run_main, run_ok
 
 import charseq
 from charseq import Corpus, load_text
 from charseq._errors import in_words_of_the_shell
 
+TO_FULL = '"$0" -c "from charseq.cli import main; main()" "$@" > /dev/full'
 TRAIN = [
     (["--hidden=0"], r"--hidden must be at least 1, got 0"),
     (["--layers=0"], r"--layers must be at least 1, got 0"),
@@ -24,7 +28,7 @@ TRAIN = [
     (["--valid=1.5"], r"--valid must be at least 0 and below 1, got 1.5"),
     (["--valid=0.0001"], r"--valid 0.0001 of \d+ characters leaves 0 for valid"),
     (["--dropout=1"], r"--dropout must be at least 0 and below 1"),
-    (["--tied"], r"wide as the state: got --embedding 0 and --hidden 128"),
+    (["--tied"], r"wide as the state: got --embedding 0 and --hidden 128, make them equal"),
     (["--forget-bias=1", "--cell=gru"], r"got --forget-bias for cell 'GRU'"),
     (["--clip-norm=-1"], r"--clip-norm must be positive, or 0, got -1.0"),
     (["--patience=-1"], r"--patience must be an integer of at least 1, or 0, got -1"),
@@ -38,6 +42,10 @@ OTHERS = [
     ("sample austen --top-p=1.5", r"--top-p must be above 0 and at most 1, got 1.5"),
     ("sample austen --length=-1", r"--length must not be negative, got -1"),
     ("sample austen --streams=0", r"--streams must be at least 1, got 0"),
+    ("sample austen --streams=1000000000", r"there is not enough memory: make the network, the "),
+    ("eval austen names --rows=0", r"--rows must be at least 1, got 0"),
+    ("score austen names --worst=3 --by=men", r"--by must be one of mean, excess, got 'men'"),
+    ("shapes lstm 3 4 --batch=-1", r"--batch must be at least 0, got -1"),
     ("score austen names --worst=-1", r"--worst must be at least 0, got -1"),
     ("shapes foo 1 1", r"LAYER must be RNN, GRU or LSTM, got 'foo'"),
     ("shapes lstm 3 0", r"HIDDEN_SIZE must be at least 1, got 0"),
@@ -137,6 +145,159 @@ def test_another_encoding_is_advised_as_an_option(tmp_path):
     (tmp_path / "t.txt").write_bytes("words ".encode("utf-16-le") * 30)
     said = message_of("train", tmp_path / "t.txt", "--out", tmp_path / "run")
     assert said.endswith("if it is text in UTF-16, add --encoding utf-16-le")
+
+
+def test_a_misspelt_file_or_folder_finds_the_one_beside_it(text, tmp_path):
+    (tmp_path / "novel-run").mkdir()
+    for name, meant in (("tt.txt", "t.txt"), ("t", "t.txt")):
+        said = message_of("train", tmp_path / name, "--out", tmp_path / "run")
+        assert said.endswith(f"did you mean {tmp_path / meant}?")
+    said = message_of("sample", tmp_path / "novl-run")
+    assert said.endswith(f"does not exist; did you mean {tmp_path / 'novel-run'}?")
+    assert message_of("sample", "austin") == "austin does not exist; did you mean austen?"
+    said = message_of("info", tmp_path / "novel-run")
+    assert said.endswith("is not a run folder made by charseq train: it has no config.json")
+
+
+def test_a_link_that_leads_nowhere_says_where_it_leads(text, tmp_path):
+    (tmp_path / "l").symlink_to("gone")
+    said = message_of("train", tmp_path / "l", "--out", tmp_path / "run")
+    assert said.endswith("is not a file: it is a link to 'gone', which does not exist")
+    said = message_of("train", text, "--out", tmp_path / "l", "--batch-size=2")
+    assert said.endswith("is a link to 'gone', which does not exist: choose another name")
+
+
+def test_text_in_utf_8_is_recognized_if_another_encoding_was_given(tmp_path):
+    (tmp_path / "t.txt").write_text("Wörter " * 30, "utf-8")
+    for encoding in ("ascii", "utf-16"):
+        said = message_of("train", tmp_path / "t.txt", "--encoding", encoding)
+        assert said.endswith("it may be in UTF-8: add --encoding utf-8")
+
+
+def test_a_text_from_a_pipe_is_called_standard_input(tmp_path):
+    for text in ("", "\0"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.stdin", io.StringIO(text))
+            said = message_of("train", "-", "--out", tmp_path / "run")
+        assert said.startswith("standard input is ")
+        assert not (tmp_path / "run").exists()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdin", None)  # as Python has it if the shell has closed it
+        said = message_of("train", "-", "--out", tmp_path / "run")
+        assert said == "standard input is closed: expected a text from a pipe or a file"
+        said = message_of("sample", "austen", "--interactive")
+        assert said == "--interactive reads standard input, which is closed"
+
+
+def test_of_several_prompts_the_one_that_is_refused_is_named():
+    said = message_of("sample", "austen", "--prompt=It", "--prompt=a☃", "--length=1")
+    assert said.startswith("the prompt 'a☃' has '☃' (U+2603) at position 1")
+
+
+# --- usage ----------------------------------------------------------------------------------------
+
+USAGE = [
+    ("train", "text is missing: expected a text file, a text such as pride-train, or - for sta.*"),
+    ("trian x", r"there is no command 'trian'; did you mean train\?"),
+    ("help", "there is no command 'help'; the commands are train, resume, .*"),
+    ("train x --hiden 5", r"charseq train has no option --hiden; did you mean --hidden\?"),
+    ("train x -hidden 5", r"charseq train has no option -hidden; did you mean --hidden\?"),
+    ("train x --learning-rate 1", r"charseq train has no option --learning-rate; .* --lr\?"),
+    ("train x -h", r"charseq train has no option -h; did you mean --help\?"),
+    ("resume x --hidden 5", "charseq resume has no option --hidden, only charseq train has"),
+    ("--hidden 5 train x", "--hidden belongs behind the command, as in charseq train ... --hidden"),
+    ("train x --hidden abc", "--hidden must be a whole number such as 5, got 'abc'"),
+    ("train x --lr=0,01", "--lr must be a number such as 0.5, got '0,01'"),
+    ("train x --layers 5000", "--layers must be less than or equal to 1000, got '5000'"),
+    ("shapes lstm 3 four", "hidden_size must be a whole number such as 5, got 'four'"),
+    ("train x --out", "--out needs a value: the run folder to make"),
+    ("shrink x", "--out is missing: expected the folder to make"),
+    ("train x --out=", "--out is empty; if you gave a variable of the shell, it is not set"),
+    (
+        "sample x y",
+        "too many arguments, 'y': a value .* and a text to continue comes after --prompt",
+    ),
+]
+
+
+@pytest.mark.parametrize(("command", "message"), USAGE)
+def test_wrong_usage_says_what_was_given_and_what_was_expected(command, message):
+    code, out, err = run_main(*command.split())
+    assert (code, out) == (2, "")
+    assert re.fullmatch(
+        f"(Usage: charseq [^§]+\nTry 'charseq [^§]+\n\n)?Error: {message}\n", err
+    ), err
+
+
+def test_an_empty_argument_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for arguments in (["train", ""], ["sample", ""], ["train", "names", "--out", ""]):
+        code, _, err = run_main(*arguments)
+        assert code == 2
+        assert err.endswith("is empty; if you gave a variable of the shell, it is not set\n")
+    assert message_of("sample", "austen", "--prompt", "").startswith("the prompt is empty")
+
+
+# --- what cannot be ------------------------------------------------------------------------------
+
+
+def test_options_that_contradict_each_other_are_refused(text, tmp_path):
+    run = ["train", text, "--out", tmp_path / "run", "--patience=3"]
+    assert "--patience 3 counts measurements" in message_of(*run, "--valid=0")
+    assert "--evaluate-every 0 never measures" in message_of(*run, "--evaluate-every=0")
+    assert not (tmp_path / "run").exists()
+    said = message_of("score", "austen", text, "--json", "--html", tmp_path / "page.html")
+    assert said == "--html and --json each ask for another output: give one of them"
+    said = message_of("sample", "austen", "--interactive", "--json")
+    assert said.startswith("--interactive asks for each text: leave out")
+
+
+def test_a_run_of_few_steps_says_that_its_loss_has_exploded(text, tmp_path):
+    small = ["--hidden=4", "--batch-size=2", "--length=8", "--steps=9", "--evaluate-every=0"]
+    code, _, err = run_main("train", text, "--out", tmp_path / "run", *small, "--lr=1e4")
+    assert code == 0
+    assert re.search(r"after step 9 the loss is \d+\.\d\d, but a network that knows nothing", err)
+    assert run_main("train", text, "--out", tmp_path / "good", *small)[2] == ""
+
+
+def test_output_that_cannot_be_written_ends_with_one_sentence(monkeypatch):
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    code, _, err = run_in_new_process("info", "austen", start=["sh", "-c", TO_FULL, sys.executable])
+    assert (code, err) == (1, "charseq: No space left on device; free some space on the disk\n")
+
+
+def test_a_file_in_place_of_a_folder_and_the_reverse(text, tmp_path):
+    said = message_of("train", text, "--out", text / "run", "--batch-size=2")
+    assert said.endswith("choose another name, because a part of this path is a file")
+    said = message_of("score", "austen", text, "--html", tmp_path)
+    assert said == f"cannot write {tmp_path}: it is a folder, so choose another name"
+
+
+def test_a_damaged_run_says_what_can_be_done(text, tmp_path):
+    run, small = tmp_path / "run", ["--hidden=4", "--batch-size=2", "--length=8", "--steps=2"]
+    run_ok("train", text, "--out", run, *small, "--evaluate-every=0")
+    edit_config(run, settings__pace=3)
+    said = message_of("resume", run)
+    assert said.endswith(
+        "is damaged: this version knows no setting 'pace'; put back a copy of the file, or train "
+        "again"
+    )
+    edit_config(run, settings__pace=REMOVED, settings__steps="many")
+    # A file calls a setting as it does, and not as the shell does.
+    assert "damaged: steps must be an integer of at least 1, got" in message_of("resume", run)
+    edit_config(run, settings__steps=2)
+    (run / "best.safetensors").write_bytes(b"")
+    assert message_of("sample", run).endswith("or use the latest weights (--last)")
+    (run / "best.safetensors").unlink()
+    text.write_text("another text\n" * 30)
+    assert message_of("resume", run).endswith("or begin a new run with train --init-from")
+    assert message_of("eval", run).endswith("; name a text to measure on")
+    text.unlink()
+    assert message_of("eval", run).endswith("any more: name a text to measure on")
+    (run / "config.json").unlink()
+    assert "is damaged: it has no config.json; put back" in message_of("sample", run)
 
 
 # --- what succeeds says so ------------------------------------------------------------------------
