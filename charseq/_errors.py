@@ -52,10 +52,7 @@ def explain(error: Exception) -> str:
     if isinstance(error, RuntimeError) and "allocate" in message:
         return f"there is not enough memory: {SMALLER}"
     if type(error).__name__ == "RunFolderError" and IS_DAMAGED.search(message):
-        advice = "put back a copy of the file, or train again"
-        if "best.safetensors" in message:
-            advice += ", or use the latest weights (--last)"
-        return f"{message}; {advice}"
+        return f"{message}; put back a copy of the file, or train again"
     return message if comes_from_a_check(error) else ""
 
 

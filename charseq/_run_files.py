@@ -167,7 +167,7 @@ def write_config(path: Path, config: Mapping[str, Any]) -> None:
 def read_config_file(path: Path) -> Any:
     """Read config.json. It is refused if it has a checksum and is not as it was saved."""
     file = path / "config.json"
-    missing = f"{path} is not a run folder made by charseq train: it has no config.json"
+    missing = f"{path} is not a run folder: it has no config.json, as charseq train writes it"
     if (path / "weights.safetensors").exists():
         missing = f"{path} is damaged: it has no config.json"
     with explain_read_errors(file, missing):

@@ -87,7 +87,7 @@ def load_text_of_run(
     vocab: Vocabulary,
     folder: Path,
     text: str | None,
-    advice: str = "bring it back as it was, or begin a new run with train --init-from",
+    advice: str = "give the text as it was then, or begin a new run with train --init-from",
 ) -> tuple[dict[str, Any], tuple[Corpus, Corpus | None]]:
     """Load the parts of a run's text, to learn from and to measure on; refuse another text.
 

@@ -188,8 +188,6 @@ def _discard_output_if_it_fails() -> None:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except AttributeError:  # there is no output
-        pass
 
 
 def main() -> None:
@@ -198,14 +196,16 @@ def main() -> None:
     Any other error is a fault of charseq and shows its traceback. So does each error if the
     environment variable ``CHARSEQ_DEBUG`` is set.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # the shell has closed it
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
     try:
         with _join_processes_if_any(), warnings.catch_warnings():
             warnings.showwarning = _show_warning  # type: ignore[assignment]
             try:
                 app(prog_name="charseq")
             finally:
-                if sys.stdout is not None:  # as it is if the shell has closed it
-                    sys.stdout.flush()  # here its errors can still be explained
+                sys.stdout.flush()  # here its errors can still be explained
     except KeyboardInterrupt:  # typer ends so, too, but it came before or after its part
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
@@ -214,8 +214,11 @@ def main() -> None:
         sentence = "" if os.environ.get("CHARSEQ_DEBUG") else explain(error)
         if not sentence:
             raise
+        options = _names_of_options()
         if type(error).__name__ != "RunFolderError":  # a file calls settings as Python does
-            sentence = in_words_of_the_shell(sentence, _names_of_options())
+            sentence = in_words_of_the_shell(sentence, options)
+        elif "best.safetensors is damaged" in sentence and "last" in options:
+            sentence += ", or use the latest weights (--last)"
         _discard_output_if_it_fails()
     from charseq._terminal import escape_line
 

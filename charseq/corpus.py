@@ -495,8 +495,10 @@ def _name_text_in_errors(path: str | Path) -> Iterator[None]:
         if error.strerror is None:  # not from the system: this package has written its message
             raise
         target = f" to {error.filename!r}" if error.filename else ""
+        advice = "; make space in the cache or, without one, for temporary files (TMPDIR)"
+        advice = "" if error.filename else advice
         raise type(error)(
-            f"the ids of {quote_path(path)} cannot be written{target}: {error.strerror}"
+            f"the ids of {quote_path(path)} cannot be written{target}: {error.strerror}{advice}"
         ) from error
 
 

@@ -65,6 +65,10 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())  # the content must be on disk before it gets the name
         temporary.replace(target)
         sync_folder(target.parent)
+    except OSError as error:
+        if error.filename == str(temporary):  # a name that nobody has asked for
+            error.filename = str(target)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

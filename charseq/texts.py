@@ -303,6 +303,7 @@ def suggest_name(path: Path, names: Iterable[str], *, folders: bool = False) -> 
     except (OSError, ValueError):
         beside = []
     same_stem = [name for name in beside if Path(name).stem == path.name]
+    same_stem.sort(key=lambda name: not name.endswith(".txt"))
     for name in [*same_stem, *get_close_matches(path.name, [*names, *beside], 1, 0.7)][:1]:
         return f"; did you mean {name if name in names else path.with_name(name)}?"
     return ""

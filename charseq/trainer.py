@@ -260,10 +260,12 @@ def _with_options(model: CharRNN, options: dict[str, Any]) -> CharRNN:
     if unlike := {name for name in options if options[name] != model.options[name]} - {
         "dropout", "fast", "seed"
     }:  # fmt: skip
-        own = " and ".join(f"{name}={model.options[name]}" for name in sorted(unlike))
-        raise ValueError(
-            f"the network to start from has {own}, which stays as it is: leave that option out"
+        values = {name: model.options[name] for name in sorted(unlike)}
+        own = " and ".join(
+            f"{name}={value if isinstance(value, str) else str(value).lower()}"
+            for name, value in values.items()
         )
+        raise ValueError(f"the network to start from keeps its {own}: leave that out")
     changed = CharRNN(**options).to(model.rnn.weight_ih_l0.dtype)
     changed.load_state_dict(model.state_dict())
     return changed

@@ -587,7 +587,7 @@ def test_a_run_starts_from_another_and_keeps_all_that_it_has_learned(network, te
 def test_a_network_that_starts_from_another_has_its_size(finished_run, text, tmp_path):
     flags = ["--out", tmp_path / "new", "--init-from", finished_run]
     refused(
-        "the network to start from has --hidden 8, which stays as it is: leave that option out",
+        "the network to start from keeps its --hidden 8: leave that out",
         "train", text, *flags, "--hidden=9",
     )  # fmt: skip
     refused("absent does not exist", "train", text, *flags[:3], tmp_path / "absent")
@@ -1181,7 +1181,7 @@ def test_shrink_makes_a_folder_that_writes_and_shows_its_step(finished_run, tmp_
 # --- help -----------------------------------------------------------------------------------------
 
 
-COMMANDS = {"_options", "_version", "cli", "cli_infer", "cli_train"}
+COMMANDS = {"_options", "_usage", "_version", "cli", "cli_infer", "cli_train"}
 WRITING = COMMANDS | {
     "_checks", "_run_files", "_terminal", "checkpoint", "files", "history", "net", "reference",
     "sampling", "saved_state", "shapes", "vocab",
@@ -1356,7 +1356,7 @@ def test_more_than_1000_layers_are_refused_at_once(command, tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     code, out, err = run_main(*command, "--layers", 10**8)
     assert (code, out) == (2, "")
-    assert re.search("Invalid value for '--layers': .*1000", err)
+    assert re.search("--layers must be less than or equal to 1000, got", err)
     assert contents(tmp_path) == {}
 
 

@@ -149,6 +149,7 @@ def test_another_encoding_is_advised_as_an_option(tmp_path):
 
 def test_a_misspelt_file_or_folder_finds_the_one_beside_it(text, tmp_path):
     (tmp_path / "novel-run").mkdir()
+    (tmp_path / "t.doc").touch()
     for name, meant in (("tt.txt", "t.txt"), ("t", "t.txt")):
         said = message_of("train", tmp_path / name, "--out", tmp_path / "run")
         assert said.endswith(f"did you mean {tmp_path / meant}?")
@@ -156,7 +157,7 @@ def test_a_misspelt_file_or_folder_finds_the_one_beside_it(text, tmp_path):
     assert said.endswith(f"does not exist; did you mean {tmp_path / 'novel-run'}?")
     assert message_of("sample", "austin") == "austin does not exist; did you mean austen?"
     said = message_of("info", tmp_path / "novel-run")
-    assert said.endswith("is not a run folder made by charseq train: it has no config.json")
+    assert said.endswith("is not a run folder: it has no config.json, as charseq train writes it")
 
 
 def test_a_link_that_leads_nowhere_says_where_it_leads(text, tmp_path):
@@ -248,6 +249,8 @@ def test_options_that_contradict_each_other_are_refused(text, tmp_path):
     assert not (tmp_path / "run").exists()
     said = message_of("score", "austen", text, "--json", "--html", tmp_path / "page.html")
     assert said == "--html and --json each ask for another output: give one of them"
+    said = message_of("train", text, *run[2:4], "--init-from=austen", "--tied", "--forget-bias=1")
+    assert re.fullmatch("the .* its --forget-bias none and --tied false: leave that out", said)
     said = message_of("sample", "austen", "--interactive", "--json")
     assert said.startswith("--interactive asks for each text: leave out")
 
@@ -266,6 +269,16 @@ def test_output_that_cannot_be_written_ends_with_one_sentence(monkeypatch):
         pytest.skip("this system has no /dev/full")
     code, _, err = run_in_new_process("info", "austen", start=["sh", "-c", TO_FULL, sys.executable])
     assert (code, err) == (1, "charseq: No space left on device; free some space on the disk\n")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_output_that_the_shell_has_closed_is_discarded(closed):
+    command = TO_FULL.replace("> /dev/full", closed)
+    start = ["sh", "-c", command, sys.executable]
+    assert run_in_new_process("sample", "austen", "--length=9", start=start)[::2] == (0, "")
+    code, out, err = run_in_new_process("sample", "austin", start=start)
+    assert (code, out) == (1, "")
+    assert ("did you mean austen?" in err) == (closed == ">&-")
 
 
 def test_a_file_in_place_of_a_folder_and_the_reverse(text, tmp_path):
