@@ -192,6 +192,30 @@ class NGram:
         return array.astype(np.int64)
 
 
+class NGramReader:
+    """Reads B texts side by side, one character of each at a time, like :class:`charseq.net.Reader`.
+
+    Attributes
+    ----------
+    logits : ndarray of shape (B, V), or (V,) for a single text
+        The logarithms of the probabilities of the next character. Each call of :meth:`read`
+        overwrites them.
+    """
+
+    def __init__(self, ngram: NGram, texts: int) -> None:
+        self._ngram = ngram
+        self._contexts: list[tuple[int, ...]] = [()] * texts
+        self.logits = np.tile(np.log(ngram.probabilities([])), texts if texts == 1 else (texts, 1))
+
+    def read(self, ids: ArrayLike) -> None:
+        """Read one character in each text: an array of ids (B,), or one id for a single text."""
+        rows = self.logits.reshape(len(self._contexts), -1)
+        for k, char in enumerate(np.atleast_1d(ids).tolist()):
+            context = (*self._contexts[k], char)
+            self._contexts[k] = context[max(0, len(context) - self._ngram.order + 1) :]
+            rows[k] = np.log(self._ngram.probabilities(self._contexts[k]))
+
+
 def _count_strings(ids: NDArray[np.int64], V: int, order: int) -> list[_Table]:
     """Count the strings of 1 to `order` characters, and turn the counts into weights."""
     indices = np.zeros(len(ids) + 1, dtype=np.int64)  # the empty string, at each position

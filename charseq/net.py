@@ -312,13 +312,13 @@ class NumpyNet:
         return np.ascontiguousarray(table, dtype=fused[0].dtype), fused
 
 
-def as_numpy_net(net: Any) -> NumpyNet:
+def as_numpy_net(net: Any, expected: str = "a NumpyNet or a CharRNN") -> NumpyNet:
     """Return a network in NumPy: the one given, or the copy of a torch model."""
     if isinstance(net, NumpyNet):
         return net
     if not hasattr(net, "state_dict") or not hasattr(net, "options"):
         raise TypeError(
-            f"expected a NumpyNet or a CharRNN, got {type(net).__name__}; load_net(folder) and "
+            f"expected {expected}, got {type(net).__name__}; load_net(folder) and "
             "load_run(folder) return such networks with their vocabularies"
         )
     return NumpyNet.from_model(net)

@@ -10,7 +10,7 @@ from numpy import add
 from numpy.typing import NDArray
 
 from charseq._checks import check_at_least
-from charseq.net import Reader, as_numpy_net
+from charseq.net import NumpyNet, Reader, as_numpy_net
 from charseq.reference import softmax
 from charseq.vocab import Vocabulary
 
@@ -130,9 +130,9 @@ def sampling_steps(
 
     Parameters
     ----------
-    net : NumpyNet or CharRNN
-        The network. The weights of a :class:`charseq.CharRNN` are copied, so what it learns later
-        does not change the text.
+    net : NumpyNet, CharRNN or NGram
+        The network, or a table of counts. The weights of a :class:`charseq.CharRNN`, on whatever
+        device, are copied, so what it learns later does not change the text.
     vocab : Vocabulary
         Its characters.
     prompt : str, optional
@@ -153,6 +153,8 @@ def sampling_steps(
 
     Raises
     ------
+    TypeError
+        If `net` is none of these.
     ValueError
         If the prompt is empty or has a character that is not in the vocabulary, if the vocabulary
         and the network differ in size, or if a number is out of range.
@@ -173,7 +175,7 @@ class Writer:
 
     Attributes
     ----------
-    reader : Reader
+    reader : Reader or NGramReader
         It has read the prompt and all drawn characters except the last.
     """
 
@@ -186,7 +188,7 @@ class Writer:
         options: dict[str, Any],
         rng: np.random.Generator | None,
     ) -> None:
-        net = as_numpy_net(net)
+        net = _as_writer(net)
         if len(vocab) != net.vocab_size:
             raise ValueError(
                 f"the vocabulary has {len(vocab)} characters and the net {net.vocab_size}"
@@ -197,7 +199,7 @@ class Writer:
         if not prompt:
             raise ValueError("the prompt is empty: the net needs a character to continue")
         probabilities(np.zeros(net.vocab_size), **options)  # raises if an option is out of range
-        self.reader = Reader(net, texts)
+        self.reader = _make_reader(net, texts)
         self._prompt = [k if texts == 1 else np.full(texts, k) for k in vocab.encode(prompt)]
         self._texts, self._options = texts, options
         # From 1e30 on, all characters are equally likely. The bound keeps the noise finite.
@@ -259,6 +261,25 @@ class Writer:
         raise ValueError(OUT_OF_BOUNDS)
 
 
+def _as_writer(net: Any) -> Any:
+    """Return what can write: the network in NumPy, a copy of a torch model, or an n-gram."""
+    if isinstance(net, NumpyNet):
+        return net
+    from charseq.baselines import NGram  # a network writes without this module
+
+    if isinstance(net, NGram):
+        return net
+    return as_numpy_net(net, "a NumpyNet, a CharRNN or an NGram")
+
+
+def _make_reader(net: Any, texts: int) -> Any:
+    if isinstance(net, NumpyNet):
+        return Reader(net, texts)
+    from charseq.baselines import NGramReader
+
+    return NGramReader(net, texts)
+
+
 def generate(
     net: Any,
     vocab: Vocabulary,
@@ -276,7 +297,7 @@ def generate(
 
     Parameters
     ----------
-    net, vocab : NumpyNet or CharRNN, Vocabulary
+    net, vocab : NumpyNet, CharRNN or NGram, and Vocabulary
         As in :func:`charseq.sampling.sampling_steps`.
     prompt : str or sequence of str, optional
         As in :func:`charseq.sampling.sampling_steps`; or several prompts, each of which is
@@ -296,6 +317,8 @@ def generate(
 
     Raises
     ------
+    TypeError
+        As in :func:`charseq.sampling.sampling_steps`.
     ValueError
         As in :func:`charseq.sampling.sampling_steps`; also if `length` is negative, a stop string
         is empty, or there is no prompt in the sequence.
@@ -311,7 +334,7 @@ def generate(
     >>> len(generate(model, vocab, ["a", "ab"], length=5))
     2
     """
-    net = as_numpy_net(net)  # once, and not once for each prompt
+    net = _as_writer(net)  # once, and not once for each prompt
     rng = np.random.default_rng() if rng is None else rng
     prompts = [prompt] if prompt is None or isinstance(prompt, str) else list(prompt)
     if not prompts:
@@ -352,7 +375,7 @@ def generate_pieces(
 
     Parameters
     ----------
-    net, vocab, prompt : NumpyNet or CharRNN, Vocabulary, str
+    net, vocab, prompt : NumpyNet, CharRNN or NGram, Vocabulary, and str
         As in :func:`charseq.sampling.sampling_steps`.
     length, stop, streams : int, sequence of str, int
         As in :func:`charseq.generate`.
@@ -366,7 +389,7 @@ def generate_pieces(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         As in :func:`charseq.generate`.
 
     Examples

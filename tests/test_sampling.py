@@ -9,7 +9,7 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from charseq import CharRNN, NumpyNet, Vocabulary, generate, sampling
+from charseq import CharRNN, Corpus, NGram, NumpyNet, Vocabulary, generate, sampling
 from charseq.sampling import Draw, generate_pieces, probabilities, sampling_steps
 
 VOCAB = Vocabulary("\n abcdefg")
@@ -422,3 +422,72 @@ def test_invalid_arguments_are_refused_at_the_call(changed, message):
     if {"temperature", "top_k", "top_p"} & changed.keys():
         with pytest.raises(ValueError, match=f"^{message}$"):
             probabilities(LOGITS, **changed)
+
+
+# --- every model of the package -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def ngram():
+    """Return a table of counts of texts with the characters of VOCAB, and none of them alike."""
+    text = "".join(rng().choice(list(VOCAB.chars), size=3000, p=[0.2, *[0.1] * 8]))
+    return NGram(3, Corpus.from_text(text, VOCAB))
+
+
+@pytest.mark.parametrize("streams", [1, 4])
+@pytest.mark.parametrize("prompt", ["a", "cab", "fedcba"])
+def test_an_ngram_draws_from_its_table(ngram, prompt, streams):
+    written = [VOCAB.encode(prompt).tolist() for _ in range(streams)]
+    for draw in islice(sampling_steps(ngram, VOCAB, prompt, streams=streams, rng=rng()), 40):
+        expected = [ngram.probabilities(ids) for ids in written]
+        # The logarithm, the exponential and the sum round once for each character.
+        np.testing.assert_allclose(draw.probabilities, expected, rtol=1e-13)
+        for ids, drawn in zip(written, draw.ids.tolist(), strict=True):
+            ids.append(drawn)
+
+
+def test_the_texts_of_an_ngram_have_the_frequencies_of_its_table(ngram):
+    texts = generate(ngram, VOCAB, "a", length=1, streams=20_000, rng=rng())
+    counts = np.array([texts.count(char) for char in VOCAB.chars])
+    expected = 20_000 * ngram.probabilities(VOCAB.encode("a"))
+    chi_squared = ((counts - expected) ** 2 / expected).sum()
+    assert chi_squared < 30  # of 8 degrees of freedom; by chance larger once in 5,000 seeds
+
+
+def test_an_ngram_takes_the_options_that_networks_take(ngram):
+    after = {ids: int(ngram.probabilities(ids).argmax()) for ids in ((2, 3), (3, 2))}
+    (likeliest,) = generate(ngram, VOCAB, "ab", length=1, temperature=0)
+    assert likeliest == VOCAB.decode([after[2, 3]])
+    assert generate(ngram, VOCAB, "ab", length=9, top_k=1) == generate(
+        ngram, VOCAB, "ab", length=9, top_p=1e-9
+    )
+    one, other = (generate(ngram, VOCAB, ["ab", "ba"], streams=3, rng=rng(5)) for _ in range(2))
+    assert one == other
+    assert len(set(one)) == 6
+    assert [len(text) for text in one] == [200] * 6
+    stopped = generate(ngram, VOCAB, ["ab", "ba"], streams=3, stop=("c",), rng=rng(5))
+    assert stopped == [text.split("c")[0] for text in one]
+
+
+def test_an_ngram_writes_the_same_text_in_blocks_of_any_size(ngram):
+    options = {"prompt": "a", "streams": 2, "length": 300}
+    texts = generate(ngram, VOCAB, **options, rng=rng())
+    draws = islice(sampling_steps(ngram, VOCAB, "a", streams=2, rng=rng()), 300)
+    ids = np.array([draw.ids for draw in draws])
+    assert [VOCAB.decode(of_one) for of_one in ids.T] == texts
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_torch_model_writes_what_its_copy_in_numpy_writes(dtype):
+    model = model_of(cell="GRU").to(dtype)
+    texts = [generate(net, VOCAB, rng=rng()) for net in (model, NumpyNet.from_model(model))]
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("model", [None, "austen", VOCAB, torch.nn.Linear(2, 2), object()])
+def test_what_cannot_write_is_refused(model):
+    name = type(model).__name__
+    with pytest.raises(
+        TypeError, match=f"expected a NumpyNet, a CharRNN or an NGram, got {name}; load_net"
+    ):
+        generate(model, VOCAB)
