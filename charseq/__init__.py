@@ -1,8 +1,9 @@
 """Character-level recurrent networks, from the equation to the trained network.
 
 The modules are listed here in the order in which data flows. Each imports only from modules before
-it: ``vocab`` (characters to ids to one-hot), ``files`` (writing a file whole or not at all),
-``texts`` (loading a text by name or path), ``corpus`` (a text as ids, and its batches),
+it: ``vocab`` (characters to ids to one-hot), ``tokens`` (pieces of words), ``files`` (writing a
+file whole or not at all), ``texts`` (loading a text by name or path), ``corpus`` (a text as ids,
+and its batches),
 ``baselines`` (n-grams), ``reference`` (the equations in NumPy), ``shapes`` (the parameters and
 tensors of a layer), ``plotting`` (figures of results), ``diagrams`` (figures of the network),
 ``history`` (the records of a run), ``net`` (a trained network in NumPy), ``conversions`` (weights
@@ -51,11 +52,13 @@ if TYPE_CHECKING:  # only editors and type checkers need these imports; __getatt
     from charseq.scoring import Score, score
     from charseq.shapes import LayerShapes
     from charseq.texts import load_text
+    from charseq.tokens import BytePairEncoding
     from charseq.training import Diverged, train, training_steps
     from charseq.vocab import Vocabulary
 
 _MODULE_OF = {
     "Vocabulary": "vocab",
+    "BytePairEncoding": "tokens",
     "load_text": "texts",
     "Corpus": "corpus",
     "NGram": "baselines",
@@ -101,6 +104,7 @@ _OTHER_MODULES = (
 
 __all__ = [  # noqa: RUF022 - in the order in which data flows
     "Vocabulary",
+    "BytePairEncoding",
     "load_text",
     "Corpus",
     "NGram",

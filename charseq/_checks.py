@@ -52,7 +52,7 @@ def check_text(text: object) -> None:
         raise TypeError(f"expected text (str), got {type(text).__name__}{hint}")
 
 
-def check_ids(ids: ArrayLike, vocab_size: int) -> Array:
+def check_ids(ids: ArrayLike, vocab_size: int, unit: str = "characters") -> Array:
     """Return ids of any shape as an array; raise unless each is in ``range(vocab_size)``."""
     array = np.asarray(ids)
     if array.size == 0:
@@ -69,7 +69,7 @@ def check_ids(ids: ArrayLike, vocab_size: int) -> Array:
         position = index[0] if len(index) == 1 else index
         raise ValueError(
             f"id {int(array[index])} at position {position} is out of range: expected 0 to "
-            f"{vocab_size - 1} for a vocabulary of {vocab_size} characters"
+            f"{vocab_size - 1} for a vocabulary of {vocab_size} {unit}"
         )
     return array
 

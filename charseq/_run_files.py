@@ -194,7 +194,12 @@ def read_vocab(path: Path) -> Vocabulary:
     file = path / "vocab.json"
     with explain_read_errors(file, f"{path} is damaged: it has no vocab.json"):
         check_regular(file)
-        return Vocabulary.from_json(file.read_text("utf-8"))
+        text = file.read_text("utf-8")
+        if '"merges"' in text:  # pieces of words; no other run needs the module
+            from charseq.tokens import BytePairEncoding
+
+            return BytePairEncoding.from_json(text)
+        return Vocabulary.from_json(text)
 
 
 def checksum_of_vocab(vocab: Vocabulary) -> str:
@@ -208,7 +213,7 @@ def check_vocab(
     """Refuse a vocabulary that is not the one of the weights with these metadata."""
     file = path / "vocab.json"
     if len(vocab) != vocab_size:
-        raise RunFolderError(f"{file} has {len(vocab)} characters and the network {vocab_size}")
+        raise RunFolderError(f"{file} has {len(vocab)} {vocab.unit} and the network {vocab_size}")
     if "vocab" in metadata and metadata["vocab"] != hashlib.sha256(file.read_bytes()).hexdigest():
         raise RunFolderError(
             f"{file} is damaged: its characters, or their order, are not as they were when the "

@@ -89,11 +89,12 @@ class NGram:
             )
         self.order = order
         self.vocab_size = len(corpus.vocab)
+        self._vocab = corpus.vocab
         self._tables = _count_strings(corpus.ids.astype(np.int64), self.vocab_size, order)
 
     def __repr__(self) -> str:
         """Return the order and the number of characters."""
-        return f"NGram(order {self.order}, {self.vocab_size} characters)"
+        return f"NGram(order {self.order}, {self.vocab_size} {self._vocab.unit})"
 
     def loss(self, ids: ArrayLike) -> float:
         """Return the mean cross-entropy of a text, the loss that networks are trained to lower.
@@ -124,7 +125,8 @@ class NGram:
             contexts = indices[:-1]
             indices = table.find(contexts * self.vocab_size + text[k:])
             p[k:] = table.own[indices] + table.rest[contexts] * p[k:]
-        return float(-np.log(p).mean())
+        per_token = float(-np.log(p).mean())
+        return per_token * (len(text) / self._vocab.count_characters(text))
 
     def bits_per_character(self, ids: ArrayLike) -> float:
         """Return the mean cross-entropy of a text in bits per character.
@@ -193,7 +195,7 @@ class NGram:
 
 
 class NGramReader:
-    """Reads B texts side by side, one character of each at a time, like :class:`charseq.net.Reader`.
+    """Reads B texts side by side, one character of each at a time, as a network's reader does.
 
     Attributes
     ----------

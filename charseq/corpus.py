@@ -77,7 +77,7 @@ class Corpus:
         if lowest < 0 or highest >= len(self.vocab):
             raise ValueError(
                 f"id {lowest if lowest < 0 else highest} is out of range: expected 0 to "
-                f"{len(self.vocab) - 1} for a vocabulary of {len(self.vocab)} characters"
+                f"{len(self.vocab) - 1} for a vocabulary of {len(self.vocab)} {self.vocab.unit}"
             )
         object.__setattr__(self, "ids", ids)
 
@@ -149,6 +149,8 @@ class Corpus:
 
         Raises
         ------
+        TypeError
+            If `vocab` has tokens of several characters.
         OSError
             If the file cannot be read, or the ids cannot be written.
         ValueError
@@ -166,6 +168,11 @@ class Corpus:
         >>> Corpus.from_file(charseq.vocab.__file__).decode(0, 44)
         '\"\"\"Text to ids to one-hot vectors, and back.'
         """
+        if vocab is not None and vocab.unit != "characters":
+            raise TypeError(
+                "from_file reads characters: for pieces of words, use "
+                "Corpus.from_text(load_text(path), vocab)"
+            )
         if _is_pipe_or_device(path):  # even to open a pipe may wait for ever
             raise ValueError(
                 f"{quote_path(path)} is a pipe or a device, but the text is read twice: "
@@ -194,7 +201,7 @@ class Corpus:
 
     def __repr__(self) -> str:
         """Return a summary: the length of the text and of its vocabulary."""
-        return f"Corpus({len(self):,} characters, {len(self.vocab):,} distinct)"
+        return f"Corpus({len(self):,} {self.vocab.unit}, {len(self.vocab):,} distinct)"
 
     def decode(self, start: int | None = None, stop: int | None = None) -> str:
         """Return a piece of the text.
@@ -279,8 +286,9 @@ class Corpus:
             if size < 2:
                 asked = f"valid={valid}" + (f" and test={test}" if test else "")
                 raise ValueError(
-                    f"{asked} of {len(self)} characters leaves {size} for {name}: each part needs "
-                    "2, one to read and one to predict, so take a longer text or another share"
+                    f"{asked} of {len(self)} {self.vocab.unit} leaves {size} for {name}: each part "
+                    "needs 2, one to read and one to predict, so take a longer text or another "
+                    "share"
                 )
         stops = np.cumsum(sizes).tolist()
         return tuple(
@@ -428,6 +436,15 @@ def _check_sizes(text: NDArray[Any], batch_size: int, length: int) -> tuple[int,
             )
         )
     return batch_size, length
+
+
+@contextmanager
+def in_unit_of(vocab: Vocabulary) -> Iterator[None]:
+    """Let the message of an error count what the ids of a vocabulary stand for."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(str(error).replace("characters", vocab.unit)) from None
 
 
 # --- from a file to ids ---------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from charseq._checks import (
     check_numbers,
     check_same_vocab_size,
 )
-from charseq.corpus import Corpus, streams, windows
+from charseq.corpus import Corpus, in_unit_of, streams, windows
 from charseq.history import UpdateRecord
 from charseq.layers import State, map_state
 from charseq.model import CharRNN, drawing_from
@@ -46,6 +46,8 @@ Watch = Callable[[int, int], None]
 @dataclass(frozen=True)
 class Settings:
     """The settings that a language model is trained with. A run folder stores them as JSON.
+
+    With a :class:`charseq.BytePairEncoding`, what is said of characters here counts tokens.
 
     Parameters
     ----------
@@ -351,9 +353,10 @@ def language_model_steps(
         if corpus is not None and corpus.vocab != run.vocab:
             raise ValueError("the text was not encoded with the vocabulary of the run")
     # The checks stand outside the generator, so that they run at the call, not at the first step.
-    next(_batches(train, run.settings, run.step))  # raises if the text is too short
+    with in_unit_of(run.vocab):
+        next(_batches(train, run.settings, run.step))  # raises if the text is too short
     if valid is not None and len(valid) < 2:
-        raise ValueError(f"the held-back text needs at least 2 characters, got {len(valid)}")
+        raise ValueError(f"the held-back text needs at least 2 {run.vocab.unit}, got {len(valid)}")
     check_enough_rows(run.settings.batch_size)
     return _language_model_steps(run, train, valid, watch)
 
@@ -379,7 +382,8 @@ def _language_model_steps(
         with _seed_dropout(settings.seed, step, replica.rows.start, model):
             loss, state = replica.backward(x, y, None if starts_from_zeros else run.hidden)
         norm = nn.utils.clip_grad_norm_(parameters, max_norm)
-        record = UpdateRecord(step, loss.item(), norm.item(), rate)
+        per_character = loss.item() * (y.numel() / run.vocab.count_characters(y))
+        record = UpdateRecord(step, per_character, norm.item(), rate)
         if not (math.isfinite(record.loss) and math.isfinite(record.gradient_norm)):
             raise Diverged(what_to_try(f"step {step}", record, optimizer, settings.clip_norm))
         optimizer.step()
@@ -464,7 +468,9 @@ def measure(
     starts += part * np.arange(PIECES)
     with _reading(model, corpus.ids, 256, watch, size + PIECES * WARM_UP) as read:
         _, state = read(starts - WARM_UP, WARM_UP, None)
-        return read(starts, columns, state)[0] / size
+        total, _ = read(starts, columns, state)
+    predicted = corpus.ids[starts[:, None] + np.arange(1, columns + 1)]
+    return total / corpus.vocab.count_characters(predicted)
 
 
 def evaluate(
@@ -477,6 +483,9 @@ def evaluate(
     watch: Watch | None = None,
 ) -> float:
     """Measure the loss on a text, predicting each character but the first once.
+
+    If the text is read in tokens of several characters, each token but the first is predicted, and
+    the sum is divided by the characters of these tokens.
 
     Parameters
     ----------
@@ -528,7 +537,7 @@ def evaluate(
         if rows * columns < predictions:  # the last row goes on to the end of the text
             last_row = None if state is None else rows_of(state, slice(-1, None))
             total += read(np.array([rows * columns]), predictions - rows * columns, last_row)[0]
-    return total / predictions
+    return total / corpus.vocab.count_characters(corpus.ids[1:])
 
 
 Read = Callable[[NDArray[Any], int, State | None], tuple[float, State | None]]

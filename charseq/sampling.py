@@ -191,7 +191,7 @@ class Writer:
         net = _as_writer(net)
         if len(vocab) != net.vocab_size:
             raise ValueError(
-                f"the vocabulary has {len(vocab)} characters and the net {net.vocab_size}"
+                f"the vocabulary has {len(vocab)} {vocab.unit} and the net {net.vocab_size}"
             )
         check_at_least(1, streams=texts)
         if prompt is None:

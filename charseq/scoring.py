@@ -242,7 +242,7 @@ def score(
     Raises
     ------
     TypeError
-        If `text` is not a string, or `net` is not a network.
+        If `text` is not a string, `net` is not a network, or it reads pieces of words.
     ValueError
         If `text` or `before` is empty, a character is not in the vocabulary, or the vocabulary and
         the network differ in size.
@@ -263,6 +263,11 @@ def score(
     check_text(text)
     net = as_numpy_net(net).double()
     check_same_vocab_size(vocab, net)
+    if vocab.unit != "characters":
+        raise TypeError(
+            "score says what each character costs, and this network reads pieces of words: "
+            "charseq eval measures it"
+        )
     before = vocab.line_start() if before is None else before
     if not text or not before:
         raise ValueError(f"{'before' if text else 'the text'} is empty: expected one character")

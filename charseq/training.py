@@ -91,7 +91,7 @@ def training_steps(
     # The checks stand outside the generator, so that they run at the call, not at the first epoch.
     if not isinstance(model, CharRNN):
         raise TypeError(f"model must be a CharRNN, got {type(model).__name__}")
-    if not isinstance(vocab, Vocabulary):
+    if not isinstance(vocab, Vocabulary) or vocab.unit != "characters":
         raise TypeError(f"vocab must be a Vocabulary, got {type(vocab).__name__}")
     check_same_vocab_size(vocab, model)
     ids = torch.from_numpy(vocab.encode(text))  # (T + 1,)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 from unicodedata import normalize
 
 import numpy as np
@@ -56,6 +56,7 @@ class Vocabulary:
     """
 
     chars: str
+    unit: ClassVar[str] = "characters"  # what the ids stand for
 
     def __post_init__(self) -> None:
         entries: Sequence[str] = self.chars
@@ -252,6 +253,21 @@ class Vocabulary:
             )
         return "".join([self.chars[i] for i in array.tolist()])
 
+    def count_characters(self, ids: ArrayLike) -> int:
+        """Return how many characters some ids stand for: one each.
+
+        Parameters
+        ----------
+        ids : array_like of int, shape (...)
+            Ids.
+
+        Returns
+        -------
+        int
+            Their number. A vocabulary of pieces, :class:`charseq.BytePairEncoding`, has more.
+        """
+        return np.asarray(ids).size
+
     def one_hot(
         self,
         ids: ArrayLike,
@@ -284,7 +300,7 @@ class Vocabulary:
         (2, 2, 4)
         """
         identity = np.eye(len(self), dtype=dtype)
-        return identity[check_ids(ids, len(self))]  # (...) -> (..., V)
+        return identity[check_ids(ids, len(self), self.unit)]  # (...) -> (..., V)
 
     def from_one_hot(self, vectors: ArrayLike) -> NDArray[np.int64]:
         """Turn one-hot vectors back into ids.

@@ -21,9 +21,9 @@ ROOT = Path(__file__).parents[1]
 FOLDER = Path(charseq.__file__).parent
 PRIVATE = ["_version", "_checks", "_errors", "_options", "_run_files", "_run_text", "_terminal"]
 MODULES = [
-    "vocab", "files", "texts", "corpus", "baselines", "reference", "shapes", "plotting", "diagrams",
-    "history", "net", "conversions", "sampling", "scoring", "layers", "model", "training",
-    "processes", "language_model", "saved_state", "checkpoint", "monitor", "trainer",
+    "vocab", "tokens", "files", "texts", "corpus", "baselines", "reference", "shapes", "plotting",
+    "diagrams", "history", "net", "conversions", "sampling", "scoring", "layers", "model",
+    "training", "processes", "language_model", "saved_state", "checkpoint", "monitor", "trainer",
     "cli_train", "cli_infer", "cli",
 ]  # fmt: skip
 HEAVY = {"torch", "matplotlib"}

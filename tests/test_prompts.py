@@ -55,7 +55,9 @@ def test_a_model_in_bfloat16_or_in_training_mode_writes():
 
 
 def test_what_is_no_network_is_refused():
-    with pytest.raises(TypeError, match="expected a NumpyNet, a CharRNN or an NGram, got GRU; load_net"):
+    with pytest.raises(
+        TypeError, match="expected a NumpyNet, a CharRNN or an NGram, got GRU; load_net"
+    ):
         generate(nn.GRU(3, 4), VOCAB)
 
 
