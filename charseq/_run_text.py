@@ -16,11 +16,11 @@ from charseq.checkpoint import (
 )
 from charseq.corpus import Corpus
 from charseq.files import replace_file, write_all
-from charseq.texts import load_text, texts
+from charseq.texts import CHUNK, load_text, texts
+from charseq.tokens import BytePairEncoding, parse_tokens
 from charseq.vocab import Vocabulary
 
 KEPT = "text.txt"  # the file of a run folder that keeps a text from standard input
-CHUNK = 2**20  # bytes
 
 
 @contextmanager
@@ -74,12 +74,29 @@ def load_source(source: dict[str, Any], known: Vocabulary | None = None) -> Corp
     return corpus
 
 
-def split_text(corpus: Corpus, source: dict[str, Any]) -> tuple[Corpus, Corpus | None]:
-    """Return the parts of a run's text to learn from and to measure on."""
-    if source["valid"] == 0:
-        return corpus, None
-    train, valid = corpus.split(valid=source["valid"])
-    return train, valid
+def split_text(
+    corpus: Corpus, source: dict[str, Any], vocab: Vocabulary | None = None
+) -> tuple[Corpus, Corpus | None]:
+    """Return the parts of a run's text to learn from and to measure on.
+
+    If the run's vocabulary has pieces of words, the parts are cut into these. A new run has no
+    vocabulary yet: if its source asks for pieces, they are learned from the first part alone.
+    """
+    train, valid = corpus, None
+    if source["valid"] != 0:
+        train, valid = corpus.split(valid=source["valid"])
+    if vocab is None and (most := parse_tokens(source.get("tokens", "characters"))):
+        vocab = BytePairEncoding.learn(_decode(train), most, more_chars=corpus.vocab.chars)
+    if not isinstance(vocab, BytePairEncoding):
+        return train, valid
+    held_back = None if valid is None else Corpus.from_text(_decode(valid), vocab)
+    return Corpus.from_text(_decode(train), vocab), held_back
+
+
+def _decode(corpus: Corpus) -> str:
+    """Return a text that may be long, without a list of all its characters."""
+    starts = range(0, len(corpus), CHUNK)
+    return "".join(corpus.decode(start, start + CHUNK) for start in starts)
 
 
 def load_text_of_run(
@@ -98,18 +115,18 @@ def load_text_of_run(
     if text and text not in texts():
         source["text"] = os.path.abspath(text)  # noqa: PTH100 - never raises
     corpus = load_source(source, vocab if "init_from" in source else None)
-    if corpus.vocab != vocab or len(corpus) != source["characters"]:
+    if corpus.vocab.chars != vocab.chars or len(corpus) != source["characters"]:
         raise ValueError(
             f"{source['text']} is not the text that this run learns from: it has {len(corpus)} "
             f"characters and a vocabulary of {len(corpus.vocab)}, but the text of the run has "
-            f"{source['characters']} characters and a vocabulary of {len(vocab)}; {advice}"
+            f"{source['characters']} characters and a vocabulary of {len(vocab.chars)}; {advice}"
         )
     if "sha256" in source and source["sha256"] != corpus.digest():  # the oldest folders lack it
         raise ValueError(
             f"{source['text']} is not the text that this run learns from: it has as many "
             f"characters, but not the same ones; {advice}"
         )
-    return source, split_text(corpus, source)
+    return source, split_text(corpus, source, vocab)
 
 
 def _find_text(text: str, folder: Path) -> str:

@@ -116,6 +116,7 @@ def info(run: RunFolder, as_json: Json = False) -> None:
         "network": f"{net.cell} {'×'.join([str(net.hidden_size)] * len(net.layers))}",
         "parameters": count_parameters(run),
         "vocabulary": len(vocab),
+        "tokens": config["text"].get("tokens"),
         "text": config["text"].get("text"),
         "characters": config["text"].get("characters"),
         "steps": f"{step} of {config['settings'].get('steps')}",
@@ -141,7 +142,7 @@ def _count_epochs(config: dict[str, Any], step: int) -> float | None:
     if not all(isinstance(size, (int, float)) for size in sizes):
         return None
     rows, length, characters, valid = sizes
-    learned_from = characters - int(characters * valid)
+    learned_from = numbers.get("train_tokens") or characters - int(characters * valid)
     return round(step * rows * length / learned_from, 2) if learned_from > 0 else None
 
 

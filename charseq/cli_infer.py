@@ -36,7 +36,7 @@ def sample(
     interactive: Annotated[
         bool, typer.Option("--interactive", help="Ask for a text to continue, again and again.")
     ] = False,
-    length: Annotated[int, typer.Option(help="Characters to write.")] = 400,
+    length: Annotated[int, typer.Option(help="Characters, or pieces, to write.")] = 400,
     temperature: Annotated[float, typer.Option(help="0 takes the likeliest character.")] = 1.0,
     top_k: Annotated[int, typer.Option(help="Keep the k likeliest; 0 for all.")] = 0,
     top_p: Annotated[
@@ -167,7 +167,7 @@ def _known_part(name: str, text: str, vocab: "Vocabulary", skip: bool) -> tuple[
             hint = f"the network knows it in another encoding, the Unicode form {form}"
     raise ValueError(
         f"{name} has {char!r} (U+{ord(char):04X}) at position {unknown}, which is not among the "
-        f"{len(vocab)} characters that this network has learned: {hint}"
+        f"{len(vocab.chars)} characters that this network has learned: {hint}"
     )
 
 
@@ -289,7 +289,8 @@ def evaluate_(
     with measuring_bar() as watch:
         loss = evaluate(model, corpus, batch_size=rows, warm_up=WARM_UP, watch=watch)
     results = {
-        "characters": len(corpus),
+        "characters": vocab.count_characters(corpus.ids),
+        **({"tokens": len(corpus)} if vocab.unit == "tokens" else {}),
         **({"skipped": skipped} if skip_unknown else {}),
         "loss": loss,
         "bits_per_character": loss / math.log(2),

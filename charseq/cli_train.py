@@ -39,6 +39,13 @@ def train(
     cell: Annotated[str, typer.Option(help="rnn, gru or lstm.")] = "lstm",
     hidden: Annotated[int, typer.Option(help="Hidden units.")] = 128,
     layers: Annotated[int, typer.Option(help="Stacked layers.", max=MAX_LAYERS)] = 1,
+    tokens: Annotated[
+        str | None,
+        typer.Option(
+            help="characters, or bpe:N: pieces of words, made by N merges; add --embedding.",
+            show_default="characters",
+        ),
+    ] = None,
     embedding: Annotated[int, typer.Option(help="Length of embeddings; 0 for one-hot.")] = 0,
     dropout: Annotated[float, typer.Option(help="Share of states set to zero.")] = 0.0,
     tied: Annotated[bool, typer.Option("--tied", help="Tie embedding and output layer.")] = False,
@@ -133,6 +140,7 @@ def train(
             encoding=encoding,
             init_from=init_from,
             raw=raw,
+            tokens=tokens,
             reporting=reporting,
         )
     if interrupted:

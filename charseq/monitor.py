@@ -30,27 +30,32 @@ FIRST_STEPS = 100  # after so many, a network should know more than nothing
 # Each of these functions returns a sentence after the kind of fault and a colon, or nothing.
 
 
-def find_fault(run: Run, records: list[UpdateRecord]) -> str:
-    """Find what seems to have gone wrong with the learning, as far as the last of the records."""
+def find_fault(run: Run, records: list[UpdateRecord], per_character: float = 1.0) -> str:
+    """Find what seems to have gone wrong with the learning, as far as the last of the records.
+
+    The text to learn from has `per_character` tokens for each of its characters.
+    """
     step = records[-1].step
     at_check = step == FIRST_STEPS or (run.finished and step > FIRST_STEPS)
     fault = find_rising_loss(records) if not math.isnan(records[-1].valid_loss) else ""
     if at_check:
         fault = find_saturated_units(run) or fault
     if at_check or run.finished:  # a run of few steps can explode, too
-        fault = find_high_loss(records, run.model.vocab_size) or fault
+        fault = find_high_loss(records, run.model.vocab_size, per_character) or fault
     return fault
 
 
-def find_high_loss(records: list[UpdateRecord], vocab_size: int) -> str:
-    """Find a loss far above that of a network that knows nothing, ln V."""
+def find_high_loss(records: list[UpdateRecord], vocab_size: int, per_character: float = 1.0) -> str:
+    """Find a loss far above that of a network that knows nothing, ln V for each token."""
     loss, of_nothing = mean(record.loss for record in records[-10:]), math.log(vocab_size)
+    of_nothing *= per_character
+    tokens = "" if per_character == 1 else f" for each of {per_character:.2f} tokens per character"
     if loss <= 1.25 * of_nothing or vocab_size < 2:
         return ""
     return (
         f"loss: after step {records[-1].step} the loss is {loss:.2f}, but a network that knows "
-        f"nothing has {of_nothing:.2f}, which is ln {vocab_size}; try a tenth of the learning rate "
-        "(Error messages: The loss explodes because the learning rate is too high)"
+        f"nothing has {of_nothing:.2f}, which is ln {vocab_size}{tokens}; try a tenth of the "
+        "learning rate (Error messages: The loss explodes because the learning rate is too high)"
     )
 
 

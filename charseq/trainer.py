@@ -39,7 +39,9 @@ from charseq.monitor import find_fault, plot_loss_of_run, print_ending, print_re
 from charseq.processes import any_process, rank_and_world_size
 from charseq.shapes import LayerShapes
 from charseq.texts import texts
+from charseq.tokens import name_of_tokens, parse_tokens
 from charseq.training import Diverged
+from charseq.vocab import Vocabulary
 
 __all__ = ["Reporting", "load_held_back", "resume_folder", "train_folder"]
 
@@ -85,6 +87,7 @@ def train_folder(
     encoding: str = "utf-8",
     init_from: str | None = None,
     raw: bool = False,
+    tokens: str | None = None,
     reporting: Reporting | None = None,
 ) -> int:
     """Make a run folder, and train in it until the run is finished or interrupted.
@@ -109,6 +112,10 @@ def train_folder(
         the characters of the text that it lacks.
     raw : bool, default=False
         Keep a byte order mark and carriage returns, as in :func:`charseq.load_text`.
+    tokens : str, optional
+        What the network reads in one step: ``"characters"``, the default, or ``"bpe:500"`` for
+        pieces of words that 500 merges make, see :class:`charseq.BytePairEncoding`. With
+        `init_from`, those of that run.
     reporting : Reporting, optional
         When to save and what to print.
 
@@ -135,20 +142,26 @@ def train_folder(
     source: dict[str, Any] = {"text": name_or_path, "encoding": encoding, "valid": valid}
     source["raw"] = raw
     if init_from is None:
+        source |= {"tokens": tokens} if parse_tokens(tokens or "characters") else {}
         corpus = load_source(source)
-        options = {"vocab_size": len(corpus.vocab), **options}
+        parts = split_text(corpus, source)
+        options = {"vocab_size": len(parts[0].vocab), **options}
         _check_memory(options)
         model = CharRNN(**options)
     else:
         source["init_from"] = init_from
         model, known = load_model(init_from)
         corpus = load_source(source, known)
-        changed = {**model.options, **options, "vocab_size": len(corpus.vocab)}
+        _check_tokens(init_from, known, corpus, tokens)
+        parts = split_text(corpus, source, known)
+        changed = {**model.options, **options, "vocab_size": len(parts[0].vocab)}
         _check_memory(changed)
-        model = _with_options(grow(model, len(corpus.vocab), seed=settings.seed), changed)
-    parts = split_text(corpus, source)
+        model = _with_options(grow(model, len(parts[0].vocab), seed=settings.seed), changed)
+    vocab = parts[0].vocab
     source |= {"characters": len(corpus), "sha256": corpus.digest()}
-    run = Run(model, corpus.vocab, settings)
+    if vocab.unit == "tokens":
+        source |= {"tokens": name_of_tokens(vocab), "train_tokens": len(parts[0])}
+    run = Run(model, vocab, settings)
     training = _Training(folder, run, (), parts, reporting or Reporting())  # raises: text too short
     with _lock_if_rank_0(folder, make=True), _delay_interrupts() as interrupts:
         if training.is_rank_0:
@@ -281,6 +294,21 @@ def _check_patience(settings: Settings, valid: float) -> None:
         )
 
 
+def _check_tokens(init_from: str, known: Vocabulary, corpus: Corpus, tokens: str | None) -> None:
+    """Refuse a text in other tokens than the network reads, or with characters it cannot get."""
+    if tokens not in (None, name_of_tokens(known)):
+        raise ValueError(
+            f"got tokens={tokens!r}, but the network of {init_from} reads {name_of_tokens(known)}: "
+            "leave it out"
+        )
+    new = corpus.vocab.chars[len(known.chars) :]
+    if new and known.unit == "tokens":
+        raise ValueError(
+            f"the text has {new[0]!r} (U+{ord(new[0]):04X}), which the network of {init_from} has "
+            "never seen, and a vocabulary of pieces cannot grow: leave it out of the text"
+        )
+
+
 def _check_memory(options: dict[str, Any]) -> None:
     """Refuse a network that cannot fit into memory, before torch starts to allocate its layers."""
     input_size = options["embedding_size"] or options["vocab_size"]
@@ -319,6 +347,8 @@ class _Training:
         self.records, self.valid = list(earlier_records), parts[1]
         self.is_rank_0 = rank_and_world_size()[0] == 0
         self._warned: set[str] = set()
+        train = parts[0]
+        self._tokens_per_character = len(train) / train.vocab.count_characters(train.ids)
         self._new_records = language_model_steps(run, *parts, watch=self._say_that_it_measures)
 
     def train_and_save(self, interrupts: list[int]) -> int:
@@ -372,7 +402,8 @@ class _Training:
 
     def _warn(self) -> None:
         """Say in one sentence, and only once, what seems to have gone wrong with the learning."""
-        kind, _, sentence = find_fault(self.run, self.records).partition(":")
+        fault = find_fault(self.run, self.records, self._tokens_per_character)
+        kind, _, sentence = fault.partition(":")
         if sentence and kind not in self._warned:
             self._warned.add(kind)
             self._bar.write(f"charseq: {sentence.strip()}", file=sys.stderr)
@@ -388,7 +419,7 @@ class _Training:
         learned = self.run.step * settings.batch_size * settings.length
         if len(valid) > max(READ_AT_THE_END, learned // TRAINED_PER_MEASURED):
             return (
-                f"held back: {len(valid)} characters, of which each measurement read "
+                f"held back: {len(valid)} {valid.vocab.unit}, of which each measurement read "
                 f"{sample_size(settings, len(valid))}; charseq eval {escape_line(self.folder)} "
                 "reads all"
             )
@@ -397,11 +428,11 @@ class _Training:
         return f"held back: {loss / math.log(2):.3f} bits per character, with the best weights"
 
     def _progress_bar(self) -> "tqdm[Any]":
-        settings = self.run.settings
+        run, settings = self.run, self.run.settings
         return tqdm(
             total=settings.steps * settings.batch_size * settings.length,
-            initial=self.run.step * settings.batch_size * settings.length,
-            unit="char",
+            initial=run.step * settings.batch_size * settings.length,
+            unit="char" if run.vocab.unit == "characters" else "token",
             unit_scale=True,
             # None: show the bar only in a terminal
             disable=None if self.is_rank_0 and not self.reporting.as_json else True,
