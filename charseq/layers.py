@@ -25,9 +25,9 @@ __all__ = ["fast_forward", "is_faster"]
 
 State = Tensor | tuple[Tensor, Tensor]  # (L, B, H); for an LSTM, a pair (h, c) of such tensors
 
-# Torch's own LSTM is a single node as well. It is faster if the batch has fewer than LSTM_ROWS rows
-# or the layer has at least LSTM_UNITS units.
-LSTM_ROWS, LSTM_UNITS = 64, 512
+# Torch's own LSTM is a single node as well, and only the look-up is missing there. So it is slower
+# only if the input is at least LSTM_WIDTH numbers wide, and LSTM_NUMBERS in all rows of a batch.
+LSTM_WIDTH, LSTM_NUMBERS = 128, 8192
 
 # These multiply a gradient by the derivative of sigmoid or tanh, computed from the function's
 # value: σ' = σ (1 - σ), tanh' = 1 - tanh². They read the numbers once instead of three times.
@@ -48,31 +48,43 @@ def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:
     return function(state)
 
 
-def is_faster(layer: nn.Module, batch_size: int) -> bool:
+def is_faster(layer: nn.Module, ids: Tensor, embedding: Tensor | None = None) -> bool:
     """Return whether :func:`fast_forward` is faster than the layer itself.
 
     Parameters
     ----------
     layer : torch.nn.RNN, torch.nn.GRU or torch.nn.LSTM
         The layer.
-    batch_size : int
-        B, the rows of the batch.
+    ids : torch.Tensor of shape (B, T)
+        The characters.
+    embedding : torch.Tensor of shape (V, E), optional
+        As in :func:`fast_forward`.
 
     Returns
     -------
     bool
-        For an RNN or a GRU, always True. For an LSTM, True if it has fewer than 512 units, the
-        batch has at least 64 rows, and gradients are recorded.
+        For an RNN or a GRU, always True. For an LSTM, True if what it reads at a time step is wide:
+        V numbers per row, or E with an embedding. There must be 128 or more, half as many as units
+        or more, and 8192 or more in all B rows together. With L layers, the last two are L times as
+        many. Without gradients, all three are twice as many. With an embedding, the batch must also
+        have at least four times as many characters as the vocabulary.
 
     Examples
     --------
     >>> import torch
-    >>> [is_faster(torch.nn.LSTM(5, 8, batch_first=True), rows) for rows in (32, 64)]
+    >>> ids = torch.zeros(32, 64, dtype=torch.int64)
+    >>> [is_faster(torch.nn.LSTM(V, 8, batch_first=True), ids) for V in (80, 5000)]
     [False, True]
     """
     if isinstance(layer, nn.LSTM):
-        fits = batch_size >= LSTM_ROWS and layer.hidden_size < LSTM_UNITS
-        return fits and torch.is_grad_enabled()
+        if embedding is not None and 4 * len(embedding) > ids.numel():
+            return False  # a table of products for all characters would save too few
+        width = layer.input_size if torch.is_grad_enabled() else layer.input_size // 2
+        return (
+            width >= LSTM_WIDTH
+            and width * len(ids) >= LSTM_NUMBERS * layer.num_layers
+            and 2 * width >= layer.hidden_size * layer.num_layers
+        )
     return True
 
 
@@ -140,11 +152,15 @@ def fast_forward(
         if isinstance(layer, nn.GRU):  # b_hn is not added to b_ih: r scales it, r ⊙ (W h + b_hn)
             b_hr_hz, b_hn = b_hh[: 2 * H], b_hh[2 * H :]
             b_hh, b_n = nn.functional.pad(b_hr_hz, (0, H)), (b_hn,)
-        if k == 0:  # V products, one per row of a table, instead of B T products
+        if k == 0 and (embedding is None or len(embedding) <= ids.numel()):
+            # V products, one per row of a table, instead of B T products
             table = W_ih.T if embedding is None else embedding @ W_ih.T  # (V, gH)
             from_input = _apply(_LookUp, table + (b_ih + b_hh), x)  # (T, B, gH)
         else:
-            x = nn.functional.dropout(x, layer.dropout, layer.training)
+            if k == 0 and embedding is not None:  # a table would cost more
+                x = nn.functional.embedding(x, embedding)  # (T, B) -> (T, B, E)
+            else:
+                x = nn.functional.dropout(x, layer.dropout, layer.training)
             from_input = nn.functional.linear(x, W_ih, b_ih + b_hh)  # (T, B, gH)
         x, *last_state = _apply(STEPS[layer.mode], from_input, *first_states[k], W_hh, *b_n)
         last_states.append(last_state)

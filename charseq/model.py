@@ -262,8 +262,8 @@ class CharRNN(nn.Module):
             self._check_state(state, len(ids))
         if self.fast and not is_recorded():
             stop_malloc_returning_memory()
-            if is_faster(self.rnn, len(ids)):
-                table = None if self.embedding is None else self.embedding.weight  # (V, E)
+            table = None if self.embedding is None else self.embedding.weight  # (V, E)
+            if is_faster(self.rnn, ids, table):
                 return fast_forward(self.rnn, ids, state, table)
         if self.embedding is None:
             vectors = nn.functional.one_hot(ids, self.vocab_size)  # (B, T) -> (B, T, V)

@@ -19,8 +19,8 @@ OPTIONS = {
 
 
 @pytest.fixture(autouse=True)
-def fast_lstm_for_every_batch_size(monkeypatch):
-    monkeypatch.setattr(layers, "LSTM_ROWS", 1)
+def fast_layers_for_every_size(monkeypatch):
+    monkeypatch.setattr("charseq.model.is_faster", lambda *arguments: True)
 
 
 def pair(cell, dtype=torch.float64, **options):
@@ -124,21 +124,54 @@ def test_fast_and_plain_models_can_load_each_others_weights(cell):
 
 
 def test_the_fast_lstm_is_used_only_where_it_is_faster(monkeypatch):
-    monkeypatch.setattr(layers, "LSTM_ROWS", 64)
-    model = CharRNN(5, 8, cell="LSTM", fast=True)
+    monkeypatch.undo()
 
-    def node(rows):
+    def node(vocab_size, rows):
+        model = CharRNN(vocab_size, 8, cell="LSTM", fast=True)
         states, _ = model.states(torch.zeros(rows, 2, dtype=torch.int64))
         return type(states.grad_fn.next_functions[0][0]).__name__
 
-    assert node(64) == "_LSTMStepsBackward"
-    assert node(63) != "_LSTMStepsBackward"
-    monkeypatch.setattr(layers, "LSTM_UNITS", 8)
-    assert node(64) != "_LSTMStepsBackward"
-    monkeypatch.setattr(layers, "LSTM_UNITS", 9)
+    assert node(128, 64) == "_LSTMStepsBackward"
+    assert node(128, 63) != "_LSTMStepsBackward"
+    assert node(127, 65) != "_LSTMStepsBackward"
+
+
+@pytest.mark.parametrize(
+    ("width", "rows", "options", "faster"),
+    [
+        (128, 64, {}, True),
+        (127, 65, {}, False),  # too narrow
+        (128, 63, {}, False),  # too little work in a time step
+        (128, 64, {"hidden_size": 257}, False),  # too small a part of the work
+        (256, 64, {"num_layers": 2}, True),
+        (256, 63, {"num_layers": 2}, False),
+        (256, 64, {"num_layers": 2, "hidden_size": 257}, False),
+    ],
+)
+def test_an_lstm_must_read_many_numbers_to_be_faster(width, rows, options, faster):
+    layer = nn.LSTM(width, **{"hidden_size": 256, "batch_first": True, **options})
+    ids = torch.zeros(rows, 16, dtype=torch.int64)
+    assert layers.is_faster(layer, ids) is faster
+    assert layers.is_faster(nn.GRU(3, 4), ids[:1])
+    embedding = torch.zeros(4 * rows, width)
+    assert layers.is_faster(layer, ids, embedding) is faster
+    assert not layers.is_faster(layer, ids[:, 1:], embedding)
     with torch.no_grad():
-        assert not layers.is_faster(model.rnn, 64)
-    assert layers.is_faster(nn.GRU(3, 4), 1)
+        assert not layers.is_faster(layer, ids)
+        twice = nn.LSTM(2 * width, **{"hidden_size": 256, "batch_first": True, **options})
+        assert layers.is_faster(twice, ids) is faster
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_more_embeddings_than_characters_in_a_batch_make_no_table(cell, monkeypatch):
+    def refuse(*arguments):
+        raise AssertionError("a table of products was made")
+
+    model = CharRNN(11, 8, cell=cell, embedding_size=5, fast=True, seed=0)
+    monkeypatch.setattr(layers._LookUp, "forward", refuse)
+    model.states(torch.arange(10).reshape(2, 5))
+    with pytest.raises(AssertionError, match="table"):
+        model.states(torch.arange(11)[None])
 
 
 def test_fast_is_an_option_and_can_be_switched_at_any_time():
