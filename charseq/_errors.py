@@ -17,7 +17,7 @@ ADVICE = {
     errno.EACCES: "choose another place, or change the permissions",
     errno.EROFS: "choose a place that can be written to",
     errno.ENOSPC: "free some space on the disk",
-    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+    errno.EFBIG: "the system allows no larger file: raise that limit",
     errno.ENOTDIR: "choose another name, because a part of this path is a file",
 }
 IS_DAMAGED = re.compile(

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
-from charseq.files import check_regular, write_whole
+from charseq.files import check_regular, suggest_name, write_whole
 from charseq.vocab import Vocabulary
 
 # The types of numbers that NumPy has, by their names in a safetensors file. The bfloat16 and the
@@ -34,6 +34,34 @@ class RunFolderError(ValueError):
     """A folder is not a run folder, or is damaged. The message names the file and the problem."""
 
     __module__ = "charseq.checkpoint"  # where users find it
+
+
+def damaged_config(path: Path, error: Exception) -> RunFolderError:
+    """Return the error of a configuration with a wrong value, or with a setting that is unknown."""
+    problem = str(error)
+    if isinstance(error, TypeError) and "unexpected keyword" in problem:
+        problem = f"this version knows no setting {problem.rpartition(' ')[2]}"
+    return RunFolderError(f"{path / 'config.json'} is damaged: {problem}")
+
+
+def check_folder(path: Path, networks: Iterable[str]) -> None:
+    """Raise unless a path leads to a folder; suggest one of these names, or of those beside it."""
+    if not path.is_dir():
+        problem = "is a file" if path.exists() else "does not exist"
+        meant = suggest_name(path, networks, folders=True)
+        raise RunFolderError(
+            f"{path} {problem}{meant or '; expected a run folder made by charseq train'}"
+        )
+
+
+def check_place(path: Path) -> None:
+    """Raise unless a run can be at a path, which need not exist yet."""
+    if path.exists() and not path.is_dir():
+        raise FileExistsError(f"{path} is a file: a run needs a folder, so choose another name")
+    if path.is_symlink() and not path.exists():
+        raise FileNotFoundError(
+            f"{path} is a link to '{path.readlink()}', which does not exist: choose another name"
+        )
 
 
 @contextmanager
@@ -167,9 +195,10 @@ def write_config(path: Path, config: Mapping[str, Any]) -> None:
 def read_config_file(path: Path) -> Any:
     """Read config.json. It is refused if it has a checksum and is not as it was saved."""
     file = path / "config.json"
-    missing = f"{path} is not a run folder: it has no config.json, as charseq train writes it"
+    hint = "expected one made by charseq train"
     if (path / "weights.safetensors").exists():
-        missing = f"{path} is damaged: it has no config.json"
+        hint = "it has weights, so put back a copy of that file, or train again"
+    missing = f"{path} is not a run folder: it has no config.json; {hint}"
     with explain_read_errors(file, missing):
         check_regular(file)
         data = file.read_bytes()

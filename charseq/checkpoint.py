@@ -45,8 +45,11 @@ from numpy.typing import NDArray
 from charseq._run_files import (
     PARTS_OF_CONFIG,
     RunFolderError,
+    check_folder,
+    check_place,
     check_vocab,
     checksum_of_vocab,
+    damaged_config,
     describe_history,
     is_float16,
     parse_number,
@@ -176,12 +179,7 @@ def lock_run(folder: Folder, *, make: bool = False) -> Iterator[None]:
     With `make`, the folder is made if it does not exist.
     """
     path = _path_of(folder)
-    if path.exists() and not path.is_dir():
-        raise FileExistsError(f"{path} is a file: a run needs a folder, so choose another name")
-    if path.is_symlink() and not path.exists():
-        raise FileNotFoundError(
-            f"{path} is a link to '{path.readlink()}', which does not exist: choose another name"
-        )
+    check_place(path)
     with ExitStack() as stack:
         with explain_write_errors(path):
             stack.enter_context(lock_folder(path, make=make))
@@ -324,7 +322,7 @@ def _load_run(path: Path) -> tuple["Run", History]:
         # Before there were samples, a run measured on all of its held-back text.
         settings = Settings(**{"evaluate_on": "all", **config["settings"]})
     except (TypeError, ValueError) as error:
-        raise _damaged_config(path, error) from None
+        raise damaged_config(path, error) from None
     if not (state := path / f"state-{step}.safetensors").exists() and is_float16(path):
         raise RunFolderError(
             f"{path} holds a network that was shrunk: it can write, but its run cannot be resumed; "
@@ -536,14 +534,7 @@ def read_config(folder: Folder) -> dict[str, Any]:
         If the file is missing or damaged, or has another format.
     """
     path = _path_of(folder)
-    if not path.is_dir():
-        from charseq.texts import suggest_name
-
-        problem = "is a file" if path.exists() else "does not exist"
-        meant = suggest_name(path, NETWORKS, folders=True)
-        raise RunFolderError(
-            f"{path} {problem}{meant or '; expected a run folder made by charseq train'}"
-        )
+    check_folder(path, NETWORKS)
     config = read_config_file(path)
     file = path / "config.json"
     if not isinstance(config, dict) or "format" not in config:
@@ -557,14 +548,6 @@ def read_config(folder: Folder) -> dict[str, Any]:
         if not isinstance(config.get(name), dict):
             raise RunFolderError(f"{file} is damaged: {name!r} should be an object")
     return config
-
-
-def _damaged_config(path: Path, error: Exception) -> RunFolderError:
-    """Return the error of a configuration with a wrong value, or with a setting that is unknown."""
-    problem = str(error)
-    if isinstance(error, TypeError) and "unexpected keyword" in problem:
-        problem = f"this version knows no setting {problem.rpartition(' ')[2]}"
-    return RunFolderError(f"{path / 'config.json'} is damaged: {problem}")
 
 
 def _choose_weights_file(path: Path, best: bool) -> Path:
@@ -584,7 +567,7 @@ def _read_model(file: Path, config: dict[str, Any], vocab: Vocabulary) -> tuple[
     try:
         model = CharRNN(**config["model"])
     except (TypeError, ValueError) as error:
-        raise _damaged_config(file.parent, error) from None
+        raise damaged_config(file.parent, error) from None
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     if model.options["tied"]:
         tensors["head.weight"] = tensors["embedding.weight"]

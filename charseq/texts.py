@@ -15,10 +15,12 @@ import sys
 import unicodedata
 import warnings
 import zoneinfo
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
+
+from charseq.files import suggest_name
 
 __all__ = ["CleanedText", "load_text", "texts"]
 
@@ -289,30 +291,17 @@ def open_text(source: str | Path, nor: str = "") -> IO[bytes]:
                 f"{quoted_path} is {problem}{_suggest_text(path, bool(nor))}"
             ) from None
         if isinstance(error, PermissionError):
-            raise PermissionError(f"{quoted_path} may not be read: permission denied") from None
+            raise PermissionError(
+                f"{quoted_path} may not be read: permission denied; change its permissions"
+            ) from None
         reason = getattr(error, "strerror", None) or error
         raise OSError(f"{quoted_path} cannot be opened: {reason}") from None
-
-
-def suggest_name(path: Path, names: Iterable[str], *, folders: bool = False) -> str:
-    """Suggest one of these names, or of the files beside a path, that is nearly its name."""
-    from difflib import get_close_matches
-
-    try:
-        beside = [entry.name for entry in os.scandir(path.parent) if entry.is_dir() == folders]
-    except (OSError, ValueError):
-        beside = []
-    same_stem = [name for name in beside if Path(name).stem == path.name]
-    same_stem.sort(key=lambda name: not name.endswith(".txt"))
-    for name in [*same_stem, *get_close_matches(path.name, [*names, *beside], 1, 0.7)][:1]:
-        return f"; did you mean {name if name in names else path.with_name(name)}?"
-    return ""
 
 
 def _suggest_text(path: Path, listed: bool) -> str:
     """Suggest the text whose name is nearly this; or list all if it looks like such a name."""
     if path.is_symlink():
-        return f": it is a link to {os.readlink(path)!r}, which does not exist"  # noqa: PTH115
+        return f": it is a link to '{path.readlink()}', which does not exist; give the file itself"
     if meant := suggest_name(path, _TEXTS):
         return meant
     name = path.name
@@ -327,7 +316,7 @@ def _make_decoder(encoding: str) -> codecs.IncrementalDecoder:
     except (LookupError, UnicodeError):
         raise ValueError(
             f"no text encoding is called {encoding!r}: expected 'utf-8', 'utf-16', 'latin-1' "
-            "or another that Python knows"
+            "or the name of another encoding"
         ) from None
 
 

@@ -216,7 +216,8 @@ def resume_folder(
             _check_patience(run.settings, source["valid"])
         if changes.get("steps", run.step) < run.step:
             raise ValueError(
-                f"the run has made {run.step} steps already: steps={changes['steps']} is too few"
+                f"the run has made {run.step} steps already: steps={changes['steps']} is too few, "
+                f"expected {run.step} or more"
             )
         if {"steps", "patience"} & changes.keys():
             run.since_best = 0

@@ -157,13 +157,15 @@ def test_a_misspelt_file_or_folder_finds_the_one_beside_it(text, tmp_path):
     assert said.endswith(f"does not exist; did you mean {tmp_path / 'novel-run'}?")
     assert message_of("sample", "austin") == "austin does not exist; did you mean austen?"
     said = message_of("info", tmp_path / "novel-run")
-    assert said.endswith("is not a run folder: it has no config.json, as charseq train writes it")
+    assert said.endswith(
+        "is not a run folder: it has no config.json; expected one made by charseq train"
+    )
 
 
 def test_a_link_that_leads_nowhere_says_where_it_leads(text, tmp_path):
     (tmp_path / "l").symlink_to("gone")
     said = message_of("train", tmp_path / "l", "--out", tmp_path / "run")
-    assert said.endswith("is not a file: it is a link to 'gone', which does not exist")
+    assert said.endswith("it is a link to 'gone', which does not exist; give the file itself")
     said = message_of("train", text, "--out", tmp_path / "l", "--batch-size=2")
     assert said.endswith("is a link to 'gone', which does not exist: choose another name")
 

@@ -315,7 +315,13 @@ class TestFilesThatAreNotText:
     def test_a_file_without_read_permission_is_reported(self, read, write):
         path = write("secret")
         path.chmod(0)
-        with nobody(), pytest.raises(PermissionError, match=r"may not be read: permission denied$"):
+        with (
+            nobody(),
+            pytest.raises(
+                PermissionError,
+                match=r"may not be read: permission denied; change its permissions$",
+            ),
+        ):
             read(path)
 
     def test_a_text_given_as_a_path_is_shortened_in_the_error(self, read):
