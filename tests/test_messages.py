@@ -312,7 +312,7 @@ def test_a_damaged_run_says_what_can_be_done(text, tmp_path):
     text.unlink()
     assert message_of("eval", run).endswith("any more: name a text to measure on")
     (run / "config.json").unlink()
-    assert "is damaged: it has no config.json; put back" in message_of("sample", run)
+    assert "no config.json; it has weights, so put back a copy" in message_of("sample", run)
 
 
 # --- what succeeds says so ------------------------------------------------------------------------
