@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 __all__: list[str] = []  # only the command uses it
 
 MAY_BE_EMPTY = ("--prompt", "--stop")  # they say themselves what an empty one would mean
-KINDS = {"integer": "a whole number such as 5", "number": "a number such as 0.5"}
+KINDS = {"integer": "a whole number such as 5", "number": "a number such as 0.01"}
 
 
 class Commands(TyperGroup):

@@ -542,7 +542,7 @@ def read_config(folder: Folder) -> dict[str, Any]:
     if config["format"] != FORMAT:
         raise RunFolderError(
             f"{file} has format {config['format']!r}, made by charseq {config.get('charseq')}; "
-            f"this is charseq {__version__}, which reads format {FORMAT}: use the other version"
+            f"this is charseq {__version__}, which reads format {FORMAT}: use that version"
         )
     for name in PARTS_OF_CONFIG[2:]:
         if not isinstance(config.get(name), dict):

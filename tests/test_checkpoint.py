@@ -840,7 +840,7 @@ def test_json_with_other_contents_is_refused_and_named(name, data, folder):
 def test_another_format_is_refused_and_both_versions_are_named(number, folder):
     edit_config(folder, format=number, charseq="9.8.7")
     message = re.escape(f"has format {number!r}, made by charseq 9.8.7; this is charseq 0.")
-    assert_refused(folder, "config.json", f"{message}.*reads format 1: use the other version$")
+    assert_refused(folder, "config.json", f"{message}.*reads format 1: use that version$")
 
 
 @pytest.mark.parametrize("part", ["model", "settings", "text"])

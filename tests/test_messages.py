@@ -210,7 +210,7 @@ USAGE = [
     ("resume x --hidden 5", "charseq resume has no option --hidden, only charseq train has"),
     ("--hidden 5 train x", "--hidden belongs behind the command, as in charseq train ... --hidden"),
     ("train x --hidden abc", "--hidden must be a whole number such as 5, got 'abc'"),
-    ("train x --lr=0,01", "--lr must be a number such as 0.5, got '0,01'"),
+    ("train x --lr=0,01", "--lr must be a number such as 0.01, got '0,01'"),
     ("train x --layers 5000", "--layers must be less than or equal to 1000, got '5000'"),
     ("shapes lstm 3 four", "hidden_size must be a whole number such as 5, got 'four'"),
     ("train x --out", "--out needs a value: the run folder to make"),
