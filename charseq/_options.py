@@ -8,3 +8,7 @@ MAX_LAYERS = 1000  # far more than anybody can train, and too few to fill the me
 
 RunFolder = Annotated[str, typer.Argument(help="A run folder, or austen.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Threads = Annotated[
+    int | None,
+    typer.Option(help="Threads; by default as many as pay.", min=1, show_default=False),
+]

@@ -274,6 +274,7 @@ def evaluate_(
     from charseq.corpus import Corpus
     from charseq.language_model import evaluate
     from charseq.monitor import measuring_bar
+    from charseq.processes import use_threads
     from charseq.texts import load_text
     from charseq.trainer import WARM_UP, load_held_back
 
@@ -286,7 +287,7 @@ def evaluate_(
         characters = load_text(text, encoding, raw="\r" in vocab)
         characters, skipped = _known_part("the text", characters, vocab, skip_unknown)
         corpus = Corpus.from_text(characters, vocab)
-    with measuring_bar() as watch:
+    with measuring_bar() as watch, use_threads(model, rows):
         loss = evaluate(model, corpus, batch_size=rows, warm_up=WARM_UP, watch=watch)
     results = {
         "characters": vocab.count_characters(corpus.ids),

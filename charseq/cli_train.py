@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from charseq._options import MAX_LAYERS, Json, RunFolder
+from charseq._options import MAX_LAYERS, Json, RunFolder, Threads
 
 __all__: list[str] = []  # only the rest of the command uses it
 
@@ -93,6 +93,7 @@ def train(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of all random choices.")] = 0,
+    threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Learn from a text and save the run in a folder; you can interrupt it at any time."""
@@ -141,6 +142,7 @@ def train(
             init_from=init_from,
             raw=raw,
             tokens=tokens,
+            threads=threads,
             reporting=reporting,
         )
     if interrupted:
@@ -196,6 +198,7 @@ def resume(
     text: Annotated[
         str | None, typer.Option(help="Where the text is now.", show_default=False)
     ] = None,
+    threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Continue a run as if it had never stopped, or for longer, or at another rate."""
@@ -206,5 +209,5 @@ def resume(
     if patience is not None:
         changes["patience"] = patience or None
     reporting = Reporting(save_every, sample_every, as_json)
-    if interrupted := resume_folder(Path(run), reporting, text=text, **changes):
+    if interrupted := resume_folder(Path(run), reporting, text=text, threads=threads, **changes):
         raise typer.Exit(128 + interrupted)

@@ -4,8 +4,11 @@ PyTorch's DistributedDataParallel averages the gradients during the backward pas
 shares the rest: the loss, the state that the next batch starts from, and numbers that only one
 process knows. It adds each up over the processes, with zeros for what a process does not know.
 After each training step, every process holds the whole run, so any of them could save it.
+
+How many threads a process computes with is decided here, too.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -17,6 +20,10 @@ from charseq.layers import State, map_state, parts_of
 from charseq.model import CharRNN, drawing_from
 
 __all__: list[str] = []  # only language_model_steps and the command use this module
+
+# A thread must have so many products per time step: about a fifth of a millisecond of work. With
+# less, it waits for the others longer than it works, and far longer on a machine that is busy.
+PRODUCTS_PER_THREAD = 8_000_000
 
 
 def rank_and_world_size() -> tuple[int, int]:
@@ -201,3 +208,53 @@ def _explain_lost_connection() -> Iterator[None]:
         if rank_and_world_size()[1] == 1 or "allocate" in str(error):
             raise
         raise ConnectionError("another process has ended, or cannot be reached") from error
+
+
+# --- threads --------------------------------------------------------------------------------------
+
+
+def threads_that_pay(model: CharRNN, rows: int) -> int:
+    """Return how many threads have enough to do, from the sizes of the network alone.
+
+    Parameters
+    ----------
+    model : CharRNN
+        The network.
+    rows : int
+        B, the rows of a batch.
+
+    Returns
+    -------
+    int
+        At least 1. The first layer's W_ih does not count: its columns can be looked up.
+    """
+    weights = [w for name, w in model.rnn.named_parameters() if name != "weight_ih_l0"]
+    if model.head is not None:
+        weights.append(model.head.weight)
+    products = rows * sum(w.numel() for w in weights if w.ndim == 2)
+    return max(1, products // PRODUCTS_PER_THREAD)
+
+
+@contextmanager
+def use_threads(model: CharRNN, rows: int, threads: int | None = None) -> Iterator[None]:
+    """Compute with as many threads as pay, but not more than torch would use, within the block.
+
+    Parameters
+    ----------
+    model : CharRNN
+        The network.
+    rows : int
+        B, the rows of a batch.
+    threads : int, optional
+        So many instead, or as many as there are cores, if these are fewer. By default, the
+        environment variable ``OMP_NUM_THREADS`` decides if it is set.
+    """
+    before = torch.get_num_threads()
+    if threads is not None:
+        torch.set_num_threads(min(threads, os.cpu_count() or 1))
+    elif not os.environ.get("OMP_NUM_THREADS"):
+        torch.set_num_threads(min(before, threads_that_pay(model, rows)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

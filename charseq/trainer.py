@@ -36,7 +36,7 @@ from charseq.language_model import (
 )
 from charseq.model import CharRNN
 from charseq.monitor import find_fault, plot_loss_of_run, print_ending, print_record, say_in_bar
-from charseq.processes import any_process, rank_and_world_size
+from charseq.processes import any_process, rank_and_world_size, use_threads
 from charseq.shapes import LayerShapes
 from charseq.texts import texts
 from charseq.tokens import name_of_tokens, parse_tokens
@@ -88,6 +88,7 @@ def train_folder(
     init_from: str | None = None,
     raw: bool = False,
     tokens: str | None = None,
+    threads: int | None = None,
     reporting: Reporting | None = None,
 ) -> int:
     """Make a run folder, and train in it until the run is finished or interrupted.
@@ -116,6 +117,9 @@ def train_folder(
         What the network reads in one step: ``"characters"``, the default, or ``"bpe:500"`` for
         pieces of words that 500 merges make, see :class:`charseq.BytePairEncoding`. With
         `init_from`, those of that run.
+    threads : int, optional
+        How many threads compute. By default, as many as pay with a network of this size, unless
+        the environment variable ``OMP_NUM_THREADS`` is set.
     reporting : Reporting, optional
         When to save and what to print.
 
@@ -166,7 +170,8 @@ def train_folder(
     with _lock_if_rank_0(folder, make=True), _delay_interrupts() as interrupts:
         if training.is_rank_0:
             start_folder(folder, run, source)
-        return training.train_and_save(interrupts)
+        with use_threads(model, settings.batch_size, threads):
+            return training.train_and_save(interrupts)
 
 
 def resume_folder(
@@ -174,6 +179,7 @@ def resume_folder(
     reporting: Reporting | None = None,
     *,
     text: str | None = None,
+    threads: int | None = None,
     **changes: Any,
 ) -> int:
     """Continue a run as if it had never stopped, or with other settings.
@@ -187,6 +193,8 @@ def resume_folder(
     text : str, optional
         Where the text of the run is now. A file that was only moved together with the folder, or
         into the current directory, is found by itself.
+    threads : int, optional
+        As in :func:`train_folder`.
     **changes
         New values of :class:`charseq.Settings`, such as `steps`, `lr` or `patience`. They are saved
         in the folder. Whoever gives a run more steps wants it to go on, so its patience begins
@@ -226,7 +234,8 @@ def resume_folder(
             if (changes or text) and training.is_rank_0:
                 save_run(folder, run, history)
                 change_config(folder, run, source)
-            return training.train_and_save(interrupts)
+            with use_threads(run.model, run.settings.batch_size, threads):
+                return training.train_and_save(interrupts)
 
 
 def load_held_back(folder: str | os.PathLike[str]) -> Corpus:

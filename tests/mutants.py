@@ -19,7 +19,12 @@ from conftest import ROOT, copy_sources  # noqa: E402 - where its folder is know
 
 EXTENSIONS = "execution content questions lint hosting search_index"
 TESTS = dict.fromkeys(("trainer", "monitor", "cli_train", "cli_infer", "_run_text"), "cli")
-TESTS |= {"diagrams": "plotting", "saved_state": "checkpoint", "files": "files"}
+TESTS |= {
+    "diagrams": "plotting",
+    "saved_state": "checkpoint",
+    "files": "files",
+    "processes": "processes threads",
+}
 TESTS |= {"_checks": "vocab shapes", "_version": "package", "__init__": "package"}
 CONFIG = """\
 [cosmic-ray]
