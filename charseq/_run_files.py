@@ -250,10 +250,18 @@ def check_vocab(
         )
 
 
-def describe_history(path: Path) -> dict[str, str]:
-    """Return what metadata say of the history as it is now: its size and its checksum."""
-    data = (path / "history.csv").read_bytes()
-    return {"history": hashlib.sha256(data).hexdigest(), "history_bytes": str(len(data))}
+def describe_history(path: Path, before: Mapping[str, str]) -> tuple[dict[str, str], bool]:
+    """Return what metadata say of the history as it is now: its size and its checksum.
+
+    Also return whether it still begins as the metadata of the save before say, if there are any.
+    """
+    data = memoryview((path / "history.csv").read_bytes())
+    size = before.get("history_bytes", "")
+    begin = int(size) if size.isdecimal() else 0
+    checksum = hashlib.sha256(data[:begin])
+    as_before = before.get("history") in (None, checksum.hexdigest())
+    checksum.update(data[begin:])  # the history may be long, so it is read and hashed only once
+    return {"history": checksum.hexdigest(), "history_bytes": str(len(data))}, as_before
 
 
 def read_history_file(path: Path, source: Path, metadata: Mapping[str, str]) -> tuple[bytes, bool]:

@@ -233,9 +233,9 @@ def _write_files(
     weights = write_arrays(
         _collect_weights(run), step=str(run.step), vocab=checksum_of_vocab(run.vocab)
     )
-    _write_history(path, history, saved_step)
-    # A history without rows has nothing to check, and its head changes with the first row.
-    about_history = describe_history(path) if run.step else {}
+    about_history = _write_history(path, history, saved_step)
+    if run.step == 0:  # there are no rows to check, and the head changes with the first one
+        about_history = {}
     state = path / f"state-{run.step}.safetensors"
     write_whole(state, write_arrays(arrays, step=str(run.step), **about_history))
     if best:
@@ -247,14 +247,15 @@ def _write_files(
             old.unlink()
 
 
-def _write_history(path: Path, history: History, saved_step: int | None) -> None:
-    """Add the rows that are new. Write all of them if those on the disk have been damaged."""
-    state = path / f"state-{saved_step}.safetensors"
-    try:
-        _, as_saved = read_history_file(path, state, read_metadata(state))
-    except RunFolderError:
-        as_saved = False
-    history.to_csv(path / "history.csv", after=saved_step if as_saved else None)
+def _write_history(path: Path, history: History, saved_step: int | None) -> dict[str, str]:
+    """Add the rows that are new, and return what the metadata of the save say of the file."""
+    file, state = path / "history.csv", path / f"state-{saved_step}.safetensors"
+    history.to_csv(file, after=saved_step)
+    about, as_before = describe_history(path, read_metadata(state))
+    if not as_before:  # the rows on the disk have been damaged
+        history.to_csv(file)
+        about, _ = describe_history(path, {})
+    return about
 
 
 @contextmanager
@@ -384,7 +385,7 @@ def shrink(folder: Folder, target: Folder, *, best: bool = True) -> None:
             raise FileExistsError(f"{target} exists already: choose a new folder")
         write_whole(target / "vocab.json", vocab.to_json().encode())
         measured.to_csv(target / "history.csv")
-        metadata |= describe_history(target)
+        metadata |= describe_history(target, {})[0]
         write_whole(target / "weights.safetensors", write_arrays(small, **metadata))
         write_config(target, config)
 
