@@ -123,16 +123,23 @@ def start_folder(folder: Folder, run: "Run", source: dict[str, Any] | None = Non
     }
     with lock_run(path, make=True):
         check_new(path)
-        try:
-            with explain_write_errors(path):
-                write_whole(path / "vocab.json", run.vocab.to_json().encode())
-                _write_files(path, run, History(()), best=False, saved_step=None)
-                # config.json comes last, because it marks the folder as a run.
-                write_config(path, config)
-        except BaseException:  # includes KeyboardInterrupt
-            for name in (*FILES, f"state-{run.step}.safetensors"):
-                (path / name).unlink(missing_ok=True)
-            raise
+        with _all_or_none(path, *FILES, f"state-{run.step}.safetensors"):
+            write_whole(path / "vocab.json", run.vocab.to_json().encode())
+            _write_files(path, run, History(()), best=False, saved_step=None)
+            # config.json comes last, because it marks the folder as a run.
+            write_config(path, config)
+
+
+@contextmanager
+def _all_or_none(path: Path, *names: str) -> Iterator[None]:
+    """Remove the files with these names if not all that the block writes can be written."""
+    try:
+        with explain_write_errors(path):
+            yield
+    except BaseException:  # includes KeyboardInterrupt
+        for name in names:
+            (path / name).unlink(missing_ok=True)
+        raise
 
 
 def change_config(folder: Folder, run: "Run", source: dict[str, Any]) -> None:
@@ -178,7 +185,7 @@ def lock_run(folder: Folder, *, make: bool = False) -> Iterator[None]:
 
     With `make`, the folder is made if it does not exist.
     """
-    path = _path_of(folder)
+    path = Path(folder) if make else _path_of(folder)
     check_place(path)
     with ExitStack() as stack:
         with explain_write_errors(path):
@@ -268,7 +275,7 @@ def explain_write_errors(folder: Folder) -> Iterator[None]:
         has_run = os.path.exists(Path(folder) / "config.json")  # noqa: PTH110 - it never raises
         rest = "; the step saved before is still complete" if has_run else ""
         raise OSError(
-            error.errno, f"the run could not be saved in {folder} ({error.strerror}){rest}"
+            error.errno, f"the run could not be saved in {folder} ({error.strerror or error}){rest}"
         ) from error
 
 
@@ -380,14 +387,15 @@ def shrink(folder: Folder, target: Folder, *, best: bool = True) -> None:
     measured = History(tuple(record for record in history if not math.isnan(record.valid_loss)))
     if target.exists() and not target.is_dir():
         raise FileExistsError(f"{target} exists already: choose a new folder")
-    with lock_folder(target, make=True):
+    with lock_run(target, make=True):
         if {file.name for file in target.iterdir()} - {LOCK}:
             raise FileExistsError(f"{target} exists already: choose a new folder")
-        write_whole(target / "vocab.json", vocab.to_json().encode())
-        measured.to_csv(target / "history.csv")
-        metadata |= describe_history(target, {})[0]
-        write_whole(target / "weights.safetensors", write_arrays(small, **metadata))
-        write_config(target, config)
+        with _all_or_none(target, *FILES):
+            write_whole(target / "vocab.json", vocab.to_json().encode())
+            measured.to_csv(target / "history.csv")
+            metadata |= describe_history(target, {})[0]
+            write_whole(target / "weights.safetensors", write_arrays(small, **metadata))
+            write_config(target, config)
 
 
 def read_history(folder: Folder) -> History:

@@ -284,6 +284,13 @@ def test_start_folder_refuses_to_replace_a_file(name, message, tmp_path):
     assert contents(tmp_path) == {name: b"precious"}
 
 
+def test_a_folder_with_the_name_of_a_network_of_the_package_can_be_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    train_and_save("austen", run_of(), steps=2)
+    assert load_run("austen")[0].step == 2
+    assert contents(tmp_path / "austen").keys() >= {"config.json", "history.csv"}
+
+
 def test_saving_does_not_touch_other_files_in_the_folder(tmp_path):
     for name in ("notes.txt", "state-of-the-art.md"):
         (tmp_path / name).write_text(name)
@@ -439,6 +446,26 @@ def test_start_folder_leaves_nothing_behind_if_a_write_fails(part, tmp_path, mon
             assert disk.count <= failing_call
             break
         assert load_run(folder)[0].step == 0
+
+
+@pytest.mark.parametrize("part", ["nothing", "a part", "all"])
+def test_shrink_leaves_nothing_behind_if_a_write_fails(part, valid_folder, tmp_path, monkeypatch):
+    messages = set()
+    for failing_call in range(100):
+        target = tmp_path / f"{failing_call}"
+        with monkeypatch.context() as patched:
+            disk = FailingDisk(patched, failing_call, part)
+            try:
+                shrink(valid_folder, target)
+            except OSError as error:
+                messages.add(error.strerror.partition(" in ")[0])
+                assert not target.exists()
+                continue
+        assert disk.count <= failing_call
+        break
+    assert failing_call >= 8  # it writes and renames four files
+    assert messages == {"the run could not be saved"}
+    assert read_history(target)
 
 
 def test_the_previous_step_survives_a_full_disk(tmp_path):
