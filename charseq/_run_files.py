@@ -264,17 +264,20 @@ def describe_history(path: Path, before: Mapping[str, str]) -> tuple[dict[str, s
     return {"history": checksum.hexdigest(), "history_bytes": str(len(data))}, as_before
 
 
-def read_history_file(path: Path, source: Path, metadata: Mapping[str, str]) -> tuple[bytes, bool]:
-    """Read what belongs to a save of the history; also return whether it is as it was saved.
+def read_history_file(path: Path, source: Path, metadata: Mapping[str, str]) -> bytes:
+    """Read the history of a save; the metadata are those of `source`, another file of that save.
 
-    The metadata are those of `source`, a file of that save. Behind the rows of the save, there may
-    be others, which a killed process has added. They are left out if the metadata have the size.
+    Behind the rows of the save, there may be others, which a killed process has added. They are
+    left out if the metadata have the size; those of older folders have neither it nor a checksum.
     """
     file = path / "history.csv"
     with explain_read_errors(file, f"{path} is damaged: it has no history.csv"):
         check_regular(file)
         data = file.read_bytes()
-    if "history" not in metadata:  # an older folder
-        return data, True
-    data = data[: parse_number(source, metadata, "history_bytes")]
-    return data, hashlib.sha256(data).hexdigest() == metadata["history"]
+    if "history" in metadata:
+        data = data[: parse_number(source, metadata, "history_bytes")]
+        if hashlib.sha256(data).hexdigest() != metadata["history"]:
+            raise RunFolderError(
+                f"{file} is damaged: its rows are not those that were saved (SHA-256)"
+            )
+    return data

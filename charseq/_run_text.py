@@ -115,13 +115,15 @@ def load_text_of_run(
     if text and text not in texts():
         source["text"] = os.path.abspath(text)  # noqa: PTH100 - never raises
     corpus = load_source(source, vocab if "init_from" in source else None)
-    if corpus.vocab.chars != vocab.chars or len(corpus) != source["characters"]:
+    if (len(corpus), len(corpus.vocab)) != (source["characters"], len(vocab.chars)):
         raise ValueError(
             f"{source['text']} is not the text that this run learns from: it has {len(corpus)} "
             f"characters and a vocabulary of {len(corpus.vocab)}, but the text of the run has "
             f"{source['characters']} characters and a vocabulary of {len(vocab.chars)}; {advice}"
         )
-    if "sha256" in source and source["sha256"] != corpus.digest():  # the oldest folders lack it
+    digest = corpus.digest()
+    # The oldest folders lack the digest, which is one of ids: other characters may have the same.
+    if corpus.vocab.chars != vocab.chars or source.get("sha256", digest) != digest:
         raise ValueError(
             f"{source['text']} is not the text that this run learns from: it has as many "
             f"characters, but not the same ones; {advice}"

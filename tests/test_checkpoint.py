@@ -1158,6 +1158,7 @@ def test_the_state_of_another_optimizer_is_refused(folder):
     ],
 )
 def test_an_invalid_history_file_is_refused(text, message, folder):
+    forget_checksums(folder)
     (folder / "history.csv").write_bytes(text.encode())
     assert_refused(folder, "history.csv", message)
 

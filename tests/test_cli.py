@@ -611,6 +611,7 @@ def test_resume_works_from_another_directory(text, tmp_path, monkeypatch):
         (lambda t: t[:-1], r"it has \d+ characters and a vocabulary of"),
         (lambda t: "Z" + t[1:], r"it has \d+ characters and a vocabulary of"),
         (lambda t: t[1] + t[0] + t[2:], "it has as many characters, but not the same ones"),
+        (lambda t: t.replace("x", "z"), "it has as many characters, but not the same ones"),
     ],
 )
 def test_resume_refuses_another_text(change, message, run, text, tmp_path):
