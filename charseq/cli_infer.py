@@ -197,7 +197,7 @@ def score_(
     """Say how surprising each line of a text is, in bits per character, without torch."""
     from charseq._checks import check_at_least, check_choice
     from charseq.checkpoint import load_net
-    from charseq.scoring import json_report, most_surprising, score, text_report
+    from charseq.scoring import json_report, most_surprising, score, skipped_where, text_report
     from charseq.texts import load_text
 
     check_at_least(0, worst=worst)
@@ -215,7 +215,7 @@ def score_(
         write_whole(html, scored.to_html(f"{text}, read by {run}").encode())
         print(f"charseq: the page is in {html}", file=sys.stderr)
         return
-    lines = scored.lines()
+    lines = all_lines = scored.lines()
     if worst:
         lines = most_surprising(lines, worst, by)
     if as_json:
@@ -231,6 +231,7 @@ def score_(
         {
             "characters": len(scored),
             **({"skipped": sum(scored.skipped.values())} if scored.skipped else {}),
+            **({"in_lines": skipped_where(scored, all_lines)} if scored.skipped else {}),
             "bits_per_character": scored.bits_per_character,
         },
         as_json=False,

@@ -29,6 +29,7 @@ __all__ = ["Score", "ScoredLine", "score"]
 Array = NDArray[Any]
 SHOWN = 3  # the likeliest characters that are kept at each place
 SIDE_BY_SIDE = 64  # the lines that are read together, if each is read alone
+SHOWN_LINES = 10  # of those with characters that were skipped
 BLOCK = 256  # the characters whose logits are kept at once
 
 
@@ -396,6 +397,18 @@ def text_report(lines: list[ScoredLine]) -> Iterator[str]:
             where = f"{line.bits[line.place]:4.1f} at {line.place + 1}, {what}"
         mean = _decimals(line.bits_per_character)
         yield f"{mean:>5}  {line.number:>4}  {where:28}  {escape_line(line.text)}"
+
+
+def skipped_where(scored: Score, lines: list[ScoredLine]) -> str:
+    """Name the first lines with characters that were skipped, and these characters."""
+    found = []
+    for line in lines:
+        if np.isnan(line.bits).any():
+            characters = scored.text[line.start : line.start + len(line.bits)]
+            unknown = dict.fromkeys(c for c in characters if c in scored.skipped)
+            found.append(f"{line.number} ({' '.join(map(_name, unknown))})")
+    more = f", and {len(found) - SHOWN_LINES} more" if len(found) > SHOWN_LINES else ""
+    return ", ".join(found[:SHOWN_LINES]) + more
 
 
 def json_report(scored: Score, lines: list[ScoredLine]) -> Iterator[str]:

@@ -288,7 +288,7 @@ def test_unknown_characters_are_refused_or_skipped(file):
     assert (code, out) == (1, "")
     assert "--skip-unknown" in err
     out = run_ok("score", "austen", file, "--skip-unknown", "--worst", 2)
-    assert re.search("skipped +2\n", out)
+    assert re.search("skipped +2\nin lines +1 \\('☃'\\), 2 \\('☃'\\)\n", out)
     assert "nothing was known" in out
     rows = run_ok("score", "austen", file, "--skip-unknown", "--json").splitlines()
     assert json.loads(rows[1])["bits_per_character"] is None
