@@ -244,7 +244,7 @@ class Corpus:
             release_pages(self.ids)
         return digest.hexdigest()
 
-    def split(self, valid: float = 0.1, test: float = 0.0) -> tuple["Corpus", ...]:
+    def split(self, *, valid: float = 0.1, test: float = 0.0) -> tuple["Corpus", ...]:
         """Cut the text into a part for training and one or two held-back parts.
 
         The parts are contiguous, in the order train, valid, test, and do not overlap, so no batch

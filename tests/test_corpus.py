@@ -144,7 +144,7 @@ def test_ids_may_be_a_list_or_an_array_and_an_array_is_not_copied():
 def test_split_parts_cover_the_text_and_share_no_inputs_or_targets(N, valid, test):
     whole = Corpus(Vocabulary([chr(256 + i) for i in range(N)]), np.arange(N))
     try:
-        parts = whole.split(valid, test)
+        parts = whole.split(valid=valid, test=test)
     except ValueError:
         sizes = [
             N - int(N * valid) - int(N * test),
@@ -181,6 +181,8 @@ def test_split_parts_cover_the_text_and_share_no_inputs_or_targets(N, valid, tes
 def test_split_refuses_shares_that_leave_too_few_characters(shares, message):
     hello = Corpus.from_text("hello world!")
     assert [len(part) for part in hello.split(valid=0.9)] == [2, 10]
+    with pytest.raises(TypeError, match="positional"):  # 0.9 of what, and for whom?
+        hello.split(0.9)
     with pytest.raises(ValueError, match=message):
         hello.split(**shares)
 
