@@ -417,4 +417,7 @@ def _suggest_encoding(head: bytes, encoding: str) -> str:
         with suppress(UnicodeDecodeError):
             codecs.getincrementaldecoder("utf-8")().decode(head)
             return "it may be in UTF-8: give the encoding, 'utf-8'"
-    return "if it is text in another encoding, give that, for example 'cp1252'"
+    return (
+        "if it is text in another encoding, give that, for example 'cp1252', or cp1251 for "
+        "Cyrillic letters"
+    )

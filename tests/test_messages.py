@@ -139,8 +139,9 @@ def test_a_packed_text_is_recognized(data, kind, tmp_path):
 def test_another_encoding_is_advised_as_an_option(tmp_path):
     (tmp_path / "t.txt").write_bytes("Wörter ".encode("latin-1") * 30)
     said = message_of("train", tmp_path / "t.txt", "--out", tmp_path / "run")
-    assert said.endswith("if it is text in another encoding, add --encoding cp1252")
-    with pytest.raises(ValueError, match=r"give that, for example 'cp1252'$"):
+    advice = "or cp1251 for Cyrillic letters"
+    assert said.endswith(f"if it is text in another encoding, add --encoding cp1252, {advice}")
+    with pytest.raises(ValueError, match=rf"give that, for example 'cp1252', {advice}$"):
         load_text(tmp_path / "t.txt")
     (tmp_path / "t.txt").write_bytes("words ".encode("utf-16-le") * 30)
     said = message_of("train", tmp_path / "t.txt", "--out", tmp_path / "run")

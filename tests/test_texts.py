@@ -368,7 +368,7 @@ class TestFilesThatAreNotText:
 
     def test_the_error_for_an_invalid_byte_suggests_the_likely_cause(self, read, write):
         for content, guess in [
-            ("café".encode("cp1252"), "another encoding, .* for example 'cp1252'$"),
+            ("café".encode("cp1252"), "'cp1252', or cp1251 for Cyrillic letters$"),
             (
                 "café".encode("utf-16"),
                 "begins as text in UTF-16 does: give the encoding, 'utf-16'$",
