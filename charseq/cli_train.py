@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from charseq._options import MAX_LAYERS, Json, RunFolder, Threads
+from charseq._options import MAX_LAYERS, Json, Threads
 
 __all__: list[str] = []  # only the rest of the command uses it
 
@@ -182,7 +182,7 @@ def _keep_standard_input(text: str, out: Path) -> Iterator[str]:
 
 
 def resume(
-    run: RunFolder,
+    run: Annotated[str, typer.Argument(help="A run folder.", show_default=False)],
     save_every: Annotated[int, typer.Option(help="Updates between saves.")] = 100,
     sample_every: Annotated[int, typer.Option(help="Updates between samples; 0 for none.")] = 0,
     steps: Annotated[
