@@ -62,6 +62,8 @@ def build():
     with tempfile.TemporaryDirectory() as folder:
         python = make_environment(sys.executable, Path(folder), ["twine"])
         call([python, "-m", "twine", "check", "--strict", *sorted(DIST.iterdir())])
+    if links := unresolved_links((ROOT / "README.md").read_text("utf-8")):
+        print(f"An index cannot show what README.md links to beside it: {', '.join(links)}")
     (wheel,) = DIST.glob("*.whl")
     return wheel
 
