@@ -597,7 +597,7 @@ def _make_net(file: Path, arrays: Mapping[str, NDArray[Any]], options: dict[str,
 
 
 def _collect_weights(run: "Run") -> dict[str, NDArray[Any]]:
-    weights = {name: tensor.numpy() for name, tensor in run.model.state_dict().items()}
+    weights = {name: tensor.cpu().numpy() for name, tensor in run.model.state_dict().items()}
     if run.model.options["tied"]:
         del weights["head.weight"]  # the same array as embedding.weight
     return weights

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charseq._options import Json, RunFolder
+from charseq._options import Device, Json, RunFolder
 
 if TYPE_CHECKING:
     from charseq.vocab import Vocabulary
@@ -47,19 +47,19 @@ def sample(
     seed: Annotated[int | None, typer.Option(help="The same seed writes the same text.")] = None,
     skip_unknown: SkipUnknown = False,
     last: Annotated[bool, typer.Option("--last", help="Use the latest weights.")] = False,
+    device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
-    """Write text with a trained network, without torch."""
+    """Write text with a trained network; on a CPU, without torch."""
     import numpy as np
 
     from charseq._checks import check_at_least
-    from charseq.checkpoint import load_net
     from charseq.sampling import generate_pieces
 
     check_at_least(0, seed=seed or 0)
     if interactive and (as_json or prompt or prompts):
         raise ValueError("--interactive asks for each text: leave out --json and the prompts")
-    net, vocab = load_net(run, best=not last)
+    net, vocab = _load_on(device, run, best=not last)
     rng = np.random.default_rng(seed)
 
     def write(prompt: str | None) -> Iterator[list[str]]:
@@ -94,6 +94,20 @@ def sample(
             if number:
                 print("-" * 60)
             _print_texts(text or "", write(text))
+
+
+def _load_on(device: str, run: str, best: bool) -> tuple[Any, "Vocabulary"]:
+    """Load a network: on the CPU in NumPy, which starts at once, and elsewhere in torch."""
+    from charseq.checkpoint import load_model, load_net
+
+    if device != "cpu":
+        from charseq._devices import take_device
+
+        where = take_device(device)
+        if where.type != "cpu":
+            model, vocab = load_model(run, best=best)
+            return model.to(where), vocab
+    return load_net(run, best=best)
 
 
 def _read_prompts(file: str, vocab: "Vocabulary") -> list[str]:
@@ -192,11 +206,11 @@ def score_(
     skip_unknown: SkipUnknown = False,
     encoding: Annotated[str, typer.Option(help="Encoding of the text file.")] = "utf-8",
     last: Annotated[bool, typer.Option("--last", help="Use the latest weights.")] = False,
+    device: Device = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line each.")] = False,
 ) -> None:
-    """Say how surprising each line of a text is, in bits per character, without torch."""
+    """Say how surprising each line of a text is, in bits per character; on a CPU, without torch."""
     from charseq._checks import check_at_least, check_choice
-    from charseq.checkpoint import load_net
     from charseq.scoring import json_report, most_surprising, score, skipped_where, text_report
     from charseq.texts import load_text
 
@@ -204,7 +218,7 @@ def score_(
     check_choice("by", by, ("mean", "excess"))
     if html is not None and as_json:
         raise ValueError("--html and --json each ask for another output: give one of them")
-    net, vocab = load_net(run, best=not last)
+    net, vocab = _load_on(device, run, best=not last)
     characters = load_text(text, encoding, raw="\r" in vocab)
     if not skip_unknown:
         _known_part("the text", characters, vocab, skip=False)
@@ -267,10 +281,12 @@ def evaluate_(
     skip_unknown: SkipUnknown = False,
     encoding: Annotated[str, typer.Option(help="Encoding of the text file.")] = "utf-8",
     last: Annotated[bool, typer.Option("--last", help="Use the latest weights.")] = False,
+    device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
     """Measure a trained network on a text, in bits per character and perplexity."""
     from charseq._checks import check_at_least
+    from charseq._devices import take_device
     from charseq.checkpoint import load_model
     from charseq.corpus import Corpus
     from charseq.language_model import evaluate
@@ -280,7 +296,9 @@ def evaluate_(
     from charseq.trainer import WARM_UP, load_held_back
 
     check_at_least(1, rows=rows)
+    where = take_device(device)
     model, vocab = load_model(run, best=not last)
+    model.to(where)
     skipped = 0
     if text is None:
         corpus = load_held_back(run)

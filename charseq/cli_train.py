@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from charseq._options import MAX_LAYERS, Json, Threads
+from charseq._options import MAX_LAYERS, Device, Json, Threads
 
 __all__: list[str] = []  # only the rest of the command uses it
 
@@ -93,13 +93,19 @@ def train(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of all random choices.")] = 0,
+    device: Device = "cpu",
+    precision: Annotated[
+        str, typer.Option(help="float32, or bfloat16 to multiply in 16 bits.")
+    ] = "float32",
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Learn from a text and save the run in a folder; you can interrupt it at any time."""
+    from charseq._devices import take_device
     from charseq.language_model import Settings
     from charseq.trainer import Reporting, train_folder
 
+    where = take_device(device)
     reporting = Reporting(save_every, sample_every, as_json)
     settings = Settings(
         steps=steps,
@@ -117,6 +123,7 @@ def train(
         evaluate_on=int(evaluate_on) if evaluate_on.isdecimal() else evaluate_on,
         patience=patience or None,
         seed=seed,
+        precision=precision,
     )
     options = {
         "hidden_size": hidden,
@@ -142,6 +149,7 @@ def train(
             init_from=init_from,
             raw=raw,
             tokens=tokens,
+            device=where,
             threads=threads,
             reporting=reporting,
         )
@@ -198,16 +206,24 @@ def resume(
     text: Annotated[
         str | None, typer.Option(help="Where the text is now.", show_default=False)
     ] = None,
+    device: Device = "cpu",
+    precision: Annotated[
+        str | None, typer.Option(help="float32 or bfloat16 from here on.", show_default=False)
+    ] = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Continue a run as if it had never stopped, or for longer, or at another rate."""
+    from charseq._devices import take_device
     from charseq.trainer import Reporting, resume_folder
 
-    changes: dict[str, Any] = {"steps": steps, "lr": lr}
+    where = take_device(device)
+    changes: dict[str, Any] = {"steps": steps, "lr": lr, "precision": precision}
     changes = {name: value for name, value in changes.items() if value is not None}
     if patience is not None:
         changes["patience"] = patience or None
     reporting = Reporting(save_every, sample_every, as_json)
-    if interrupted := resume_folder(Path(run), reporting, text=text, threads=threads, **changes):
+    if interrupted := resume_folder(
+        Path(run), reporting, text=text, device=where, threads=threads, **changes
+    ):
         raise typer.Exit(128 + interrupted)

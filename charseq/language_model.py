@@ -21,10 +21,11 @@ from charseq._checks import (
     check_numbers,
     check_same_vocab_size,
 )
+from charseq._devices import FUSED, PRECISIONS, cast_to, device_of, drawing_from, in_float64
 from charseq.corpus import Corpus, in_unit_of, streams, windows
 from charseq.history import UpdateRecord
 from charseq.layers import State, map_state
-from charseq.model import CharRNN, drawing_from
+from charseq.model import CharRNN
 from charseq.processes import Replica, check_enough_rows, from_rank_0, rows_of
 from charseq.training import Diverged, what_to_try
 from charseq.vocab import Vocabulary
@@ -85,6 +86,9 @@ class Settings:
         Stop after this many measurements in a row without a new best loss. None never stops early.
     seed : int, default=0
         All random choices of the run derive from it.
+    precision : {"float32", "bfloat16"}, default="float32"
+        With "bfloat16", training steps and their measurements run under ``torch.autocast``, which
+        multiplies matrices in 16 bits. Weights, gradients and the optimizer stay in float32.
 
     Raises
     ------
@@ -113,6 +117,7 @@ class Settings:
     evaluate_on: str | int = "sample"
     patience: int | None = None
     seed: int = 0
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         lower_bounds = {
@@ -134,6 +139,7 @@ class Settings:
             "order": ("streams", "windows"),
             "optimizer": tuple(OPTIMIZERS),
             "schedule": ("cosine", "linear", "constant"),
+            "precision": PRECISIONS,
         }
         for name, allowed in choices.items():
             check_choice(name, getattr(self, name), allowed)
@@ -190,7 +196,7 @@ def grow(model: CharRNN, vocab_size: int, *, seed: int | None = None) -> CharRNN
         raise ValueError("a model without an output layer cannot learn more characters")
     options: dict[str, Any] = {**model.options, "vocab_size": vocab_size, "seed": seed}
     larger = CharRNN(**options)
-    larger.to(model.rnn.weight_ih_l0.dtype)
+    larger.to(model.rnn.weight_ih_l0)
     with torch.no_grad():
         for weight, trained in zip(larger.parameters(), model.parameters(), strict=True):
             weight[tuple(map(slice, trained.shape))] = trained
@@ -280,8 +286,9 @@ class Run:
                 options["momentum"] = self.settings.momentum
             make = OPTIMIZERS[self.settings.optimizer]
             # fused=True updates all weights in one call: 3 % less time for a small network
+            fused = device_of(self.model).type in FUSED
             self.optimizer = make(
-                self.model.parameters(), lr=self.settings.lr, fused=True, **options
+                self.model.parameters(), lr=self.settings.lr, fused=fused, **options
             )
 
     @property
@@ -305,6 +312,9 @@ def language_model_steps(
     sends the gradient back through these T time steps, and updates the weights. The next training
     step starts from the values of the last state, which is detached from the graph, so that the
     gradient goes no further back.
+
+    The run is trained on the device of its model. ``run.model.to(device)`` may move it before this
+    function is called; whatever else the run holds follows.
 
     If ``torch.distributed`` has been initialized, each process reads its share of the B rows. All
     processes make the same update, with the gradient of the whole batch.
@@ -358,7 +368,22 @@ def language_model_steps(
     if valid is not None and len(valid) < 2:
         raise ValueError(f"the held-back text needs at least 2 {run.vocab.unit}, got {len(valid)}")
     check_enough_rows(run.settings.batch_size)
+    _follow_model(run)
     return _language_model_steps(run, train, valid, watch)
+
+
+def _follow_model(run: Run) -> None:
+    """Bring all that a run holds to the device of its model."""
+    device, optimizer = device_of(run.model), run.optimizer
+    assert optimizer is not None
+    if run.hidden is not None:
+        run.hidden = map_state(lambda part: part.to(device), run.hidden)
+    for group in optimizer.param_groups:
+        if group.get("fused"):
+            group["fused"] = device.type in FUSED
+    kept = [value for of_one in optimizer.state.values() for value in of_one.values()]
+    if any(isinstance(value, Tensor) and value.device != device for value in kept):
+        optimizer.load_state_dict(optimizer.state_dict())  # it moves each array to its parameter
 
 
 def _language_model_steps(
@@ -368,7 +393,7 @@ def _language_model_steps(
     assert optimizer is not None
     parameters = list(model.parameters())
     max_norm = math.inf if settings.clip_norm is None else settings.clip_norm
-    replica = Replica(model, settings.batch_size, run.step)
+    replica = Replica(model, settings.batch_size, run.step, settings.precision)
     for starts_from_zeros, x, y in _batches(train, settings, run.step):
         if run.finished:
             return
@@ -459,6 +484,11 @@ def measure(
     float
         As from :func:`evaluate`; the same number, if the whole text is read.
     """
+    with cast_to(settings.precision, device_of(model)):
+        return _measure(model, corpus, settings, watch)
+
+
+def _measure(model: CharRNN, corpus: Corpus, settings: Settings, watch: Watch | None) -> float:
     size = sample_size(settings, len(corpus))
     if size == len(corpus) - 1:
         return evaluate(model, corpus, watch=watch)
@@ -583,8 +613,9 @@ def _summed_loss(
     x, y = (
         torch.from_numpy(np.asarray(ids[positions + shift], dtype=np.int64)) for shift in (0, 1)
     )
-    logits, state = model(x, state)  # (B, T) -> (B, T, V)
-    loss = nn.functional.cross_entropy(logits.flatten(0, 1).double(), y.flatten(), reduction="sum")
+    logits, state = model(x.to(device_of(model)), state)  # (B, T) -> (B, T, V)
+    logits = in_float64(logits.flatten(0, 1))
+    loss = nn.functional.cross_entropy(logits, y.flatten().to(logits.device), reduction="sum")
     return loss.item(), state
 
 
@@ -622,4 +653,5 @@ def _seed_dropout(
     if model.dropout.p == 0:
         return nullcontext()
     entropy = [seed, step, first_row] if first_row else [seed, step]
-    return drawing_from(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
+    seed_of_step = int(np.random.SeedSequence(entropy).generate_state(1)[0])
+    return drawing_from(seed_of_step, device_of(model))

@@ -63,11 +63,12 @@ def is_faster(layer: nn.Module, ids: Tensor, embedding: Tensor | None = None) ->
     Returns
     -------
     bool
-        For an RNN or a GRU, always True. For an LSTM, True if what it reads at a time step is wide:
-        V numbers per row, or E with an embedding. There must be 128 or more, half as many as units
-        or more, and 8192 or more in all B rows together. With L layers, the last two are L times as
-        many. Without gradients, all three are twice as many. With an embedding, the batch must also
-        have at least four times as many characters as the vocabulary.
+        For an RNN or a GRU on a CPU, True. For an LSTM, also only if what it reads at a time step
+        is wide: V numbers per row, or E with an embedding. There must be 128 or more, half as many
+        as units or more, and 8192 or more in all B rows together. With L layers, the last two are L
+        times as many. Without gradients, all three are twice as many. With an embedding, the batch
+        must also have at least four times as many characters as the vocabulary. On other devices,
+        and under ``torch.autocast``, always False.
 
     Examples
     --------
@@ -76,6 +77,10 @@ def is_faster(layer: nn.Module, ids: Tensor, embedding: Tensor | None = None) ->
     >>> [is_faster(torch.nn.LSTM(V, 8, batch_first=True), ids) for V in (80, 5000)]
     [False, True]
     """
+    # Elsewhere, each small step would be sent to the device by itself; and what autocast converts
+    # are torch's functions, so it would not reach into those of this module.
+    if layer.weight_hh_l0.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
+        return False
     if isinstance(layer, nn.LSTM):
         if embedding is not None and 4 * len(embedding) > ids.numel():
             return False  # a table of products for all characters would save too few

@@ -1,18 +1,18 @@
 """The network: it turns ids into vectors, vectors into states, and states into logits."""
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from charseq._checks import check_at_least, check_choice
+from charseq._devices import DeviceNet, drawing_from, without_misfit
 from charseq.layers import (
     State,
     fast_forward,
     is_faster,
+    map_state,
     parts_of,
     stop_malloc_returning_memory,
 )
@@ -270,7 +270,22 @@ class CharRNN(nn.Module):
             vectors = vectors.to(self.rnn.weight_ih_l0.dtype)
         else:
             vectors = self.embedding(ids)  # (B, T) -> (B, T, E)
-        return self.rnn(vectors, state)  # (B, T, V or E) -> (B, T, H), (L, B, H)
+        with without_misfit(self.rnn):
+            outputs, state = self.rnn(vectors, state)  # (B, T, V or E) -> (B, T, H), (L, B, H)
+        # Under autocast, the state may have 16 bits; what goes on has the type of the weights.
+        dtype = self.rnn.weight_ih_l0.dtype
+        return outputs, map_state(lambda part: part.to(dtype), state)
+
+    def reading_copy(self) -> DeviceNet:
+        """Return a copy that writes and scores text on the device where the weights are.
+
+        Returns
+        -------
+        DeviceNet
+            What :func:`charseq.generate` and :func:`charseq.score` make of a model that is not on
+            the CPU. There they are faster with a :class:`charseq.NumpyNet`.
+        """
+        return DeviceNet(self)
 
     def _check_state(self, state: Any, batch_size: int) -> None:
         """Refuse a state whose type, shape or dtype does not fit the model."""
@@ -304,7 +319,8 @@ class CharRNN(nn.Module):
         if ids.numel() == 0:
             raise ValueError(f"there is nothing to read: ids have shape {tuple(ids.shape)}")
         ids = ids.long()
-        if is_recorded():  # a record of operations cannot hold a decision about their values
+        # A record of operations can't hold a decision about their values, and "meta" has no values.
+        if is_recorded() or ids.is_meta:
             return ids
         low, high = int(ids.min()), int(ids.max())
         if low < 0 or high >= self.vocab_size:
@@ -354,17 +370,3 @@ def _check_options(options: dict[str, Any]) -> None:
         )
     if forget_bias is not None and not math.isfinite(forget_bias):
         raise ValueError(f"forget_bias must be finite, got {forget_bias}")
-
-
-@contextmanager
-def drawing_from(seed: int | None) -> Iterator[None]:
-    """Seed torch's global generator within the block, and restore it afterwards.
-
-    Torch's layers draw their weights and dropout from the global generator only.
-    """
-    if seed is None:
-        yield
-        return
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield

@@ -64,7 +64,7 @@ def find_saturated_units(run: Run) -> str:
     if run.hidden is None:
         return ""
     sizes = parts_of(run.hidden)[0].abs()
-    share = float((sizes.minimum((1 - sizes).abs()) < 0.01).double().mean())
+    share = float((sizes.minimum((1 - sizes).abs()) < 0.01).cpu().double().mean())
     if share < 0.95:
         return ""
     return (

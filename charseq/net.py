@@ -312,16 +312,26 @@ class NumpyNet:
         return np.ascontiguousarray(table, dtype=fused[0].dtype), fused
 
 
-def as_numpy_net(net: Any, expected: str = "a NumpyNet or a CharRNN") -> NumpyNet:
-    """Return a network in NumPy: the one given, or the copy of a torch model."""
-    if isinstance(net, NumpyNet):
+def as_net(net: Any, expected: str = "a NumpyNet or a CharRNN") -> Any:
+    """Return a network that reads: one in NumPy, or the copy of a torch model.
+
+    The copy is in NumPy, too, unless the model is on another device than the CPU.
+    """
+    if isinstance(net, NumpyNet) or hasattr(net, "reader"):
         return net
     if not hasattr(net, "state_dict") or not hasattr(net, "options"):
         raise TypeError(
             f"expected {expected}, got {type(net).__name__}; load_net(folder) and "
             "load_run(folder) return such networks with their vocabularies"
         )
-    return NumpyNet.from_model(net)
+    if next(iter(net.state_dict().values())).device.type == "cpu":
+        return NumpyNet.from_model(net)
+    return net.reading_copy()
+
+
+def reader_of(net: Any, texts: int) -> Any:
+    """Return what reads B texts side by side with a network, a :class:`Reader` or its like."""
+    return Reader(net, texts) if isinstance(net, NumpyNet) else net.reader(texts)
 
 
 def _to_array(tensor: Any) -> Array:
@@ -410,6 +420,17 @@ class Reader:
             step(*x)
             dot(state, W, product)
             x = x_above
+
+    def read_block(self, ids: Array) -> Array:
+        """Read several characters in each text, (T, B); return the logits before each of them.
+
+        The logits have the shape (T, B, V).
+        """
+        logits = np.empty((*ids.shape, self.logits.shape[-1]), self.logits.dtype)
+        for before, row in zip(logits, ids, strict=True):
+            before[...] = self.logits
+            self.read(row if self._batch else row[0])
+        return logits
 
     def _split_gates(self, sums: Array) -> tuple[Array, ...]:
         """View sums (..., gH) as arguments of a step function.

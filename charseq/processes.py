@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from charseq._devices import cast_to, device_of, drawing_from
 from charseq.layers import State, map_state, parts_of
-from charseq.model import CharRNN, drawing_from
+from charseq.model import CharRNN
 
 __all__: list[str] = []  # only language_model_steps and the command use this module
 
@@ -54,7 +55,10 @@ def join_processes() -> Iterator[None]:
     from torch.distributed.rendezvous import rendezvous
 
     store, rank, world_size = next(rendezvous("env://"))
-    distributed.init_process_group("gloo", store=store, rank=rank, world_size=world_size)
+    # What lies on a card is sent by NCCL, and everything else by Gloo.
+    has_cards = torch.cuda.is_available() and distributed.is_nccl_available()
+    backend = "cpu:gloo,cuda:nccl" if has_cards else "gloo"
+    distributed.init_process_group(backend, store=store, rank=rank, world_size=world_size)
     try:
         yield
     except BaseException as error:
@@ -106,6 +110,8 @@ class Replica:
         B, the rows of a batch in all processes together.
     step : int
         The number of training steps made so far. It must be the same in each process.
+    precision : {"float32", "bfloat16"}, default="float32"
+        As in :class:`charseq.Settings`.
 
     Attributes
     ----------
@@ -113,8 +119,11 @@ class Replica:
         The rows of a batch that this process reads.
     """
 
-    def __init__(self, model: CharRNN, batch_size: int, step: int) -> None:
+    def __init__(
+        self, model: CharRNN, batch_size: int, step: int, precision: str = "float32"
+    ) -> None:
         rank, world_size = rank_and_world_size()
+        self._device, self._precision = device_of(model), precision
         self.rows = slice(batch_size * rank // world_size, batch_size * (rank + 1) // world_size)
         self._batch_size, self._world_size, self._loss = batch_size, world_size, model.loss
         if world_size > 1:
@@ -126,6 +135,8 @@ class Replica:
                     f"the processes are at different steps, {', '.join(map(str, distinct))}: give "
                     "each an up-to-date copy of the same run folder"
                 )
+            if self._device.type == "cuda":
+                torch.cuda.set_device(self._device)  # NCCL sends from the current card
             with _explain_lost_connection():
                 self._loss = DistributedDataParallel(_Loss(model))  # sends the weights of rank 0
                 self._fix_order_of_messages(model)
@@ -137,8 +148,8 @@ class Replica:
         gradients into messages. The grouping decides the order of additions. After this pass a
         resumed run adds in the same order as one that was never interrupted.
         """
-        ids = torch.zeros(1, 1, dtype=torch.int64)
-        with drawing_from(0):
+        ids = torch.zeros(1, 1, dtype=torch.int64, device=self._device)
+        with drawing_from(0, self._device):
             self._loss(ids, ids, None)[0].backward()  # type: ignore[no-untyped-call]
         model.zero_grad()
 
@@ -162,7 +173,9 @@ class Replica:
         rows = self.rows
         if state is not None:
             state = rows_of(state, rows)
-        loss, state = self._loss(ids[rows], targets[rows], state)
+        inputs, targets = ids[rows].to(self._device), targets[rows].to(self._device)
+        with cast_to(self._precision, self._device):
+            loss, state = self._loss(inputs, targets, state)
         # DistributedDataParallel averages over processes as if all had equally many rows.
         share = (rows.stop - rows.start) / self._batch_size
         with _explain_lost_connection():
@@ -205,7 +218,8 @@ def _explain_lost_connection() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if rank_and_world_size()[1] == 1 or "allocate" in str(error):
+        known = ("allocate", "backend type")  # what torch says of memory, or of the group
+        if rank_and_world_size()[1] == 1 or any(words in str(error) for words in known):
             raise
         raise ConnectionError("another process has ended, or cannot be reached") from error
 

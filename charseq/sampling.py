@@ -10,7 +10,7 @@ from numpy import add
 from numpy.typing import NDArray
 
 from charseq._checks import check_at_least
-from charseq.net import NumpyNet, Reader, as_numpy_net
+from charseq.net import NumpyNet, as_net, reader_of
 from charseq.reference import softmax
 from charseq.vocab import Vocabulary
 
@@ -269,12 +269,12 @@ def _as_writer(net: Any) -> Any:
 
     if isinstance(net, NGram):
         return net
-    return as_numpy_net(net, "a NumpyNet, a CharRNN or an NGram")
+    return as_net(net, "a NumpyNet, a CharRNN or an NGram")
 
 
 def _make_reader(net: Any, texts: int) -> Any:
-    if isinstance(net, NumpyNet):
-        return Reader(net, texts)
+    if isinstance(net, NumpyNet) or hasattr(net, "reader"):
+        return reader_of(net, texts)
     from charseq.baselines import NGramReader
 
     return NGramReader(net, texts)

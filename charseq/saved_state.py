@@ -61,12 +61,12 @@ def collect_state(run: "Run") -> dict[str, NDArray[Any]]:
     for index, of_parameter in run.optimizer.state_dict()["state"].items():
         for name, value in of_parameter.items():
             if value is not None:  # SGD without momentum stores None
-                arrays[f"optimizer.{index}.{name}"] = value.numpy()
+                arrays[f"optimizer.{index}.{name}"] = value.cpu().numpy()
     if run.hidden is not None:
         from charseq.layers import parts_of
 
         for index, part in enumerate(parts_of(run.hidden)):
-            arrays[f"hidden.{index}"] = np.ascontiguousarray(part.numpy())
+            arrays[f"hidden.{index}"] = np.ascontiguousarray(part.cpu().numpy())
     return arrays
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from charseq._checks import check_choice, check_same_vocab_size, check_text
 from charseq._terminal import escape_line, escape_text
-from charseq.net import NumpyNet, Reader, as_numpy_net
+from charseq.net import as_net, reader_of
 from charseq.sampling import OUT_OF_BOUNDS
 from charseq.vocab import Vocabulary
 
@@ -262,7 +262,7 @@ def score(
     'twM'
     """
     check_text(text)
-    net = as_numpy_net(net).double()
+    net = as_net(net).double()
     check_same_vocab_size(vocab, net)
     if vocab.unit != "characters":
         raise TypeError(
@@ -303,9 +303,9 @@ def _line_starts(text: str, known: NDArray[np.bool_]) -> list[int]:
     return sorted({0, *after_end, int(known.sum())})
 
 
-def _score_rows(net: NumpyNet, ids: Array, rows: list[Array], first: Array, out: _Arrays) -> None:
+def _score_rows(net: Any, ids: Array, rows: list[Array], first: Array, out: _Arrays) -> None:
     """Read some rows of the text side by side, each after the ids `first`, and score them."""
-    reader = Reader(net, len(rows))
+    reader = reader_of(net, len(rows))
     longest = max(map(len, rows))
     places = np.full((longest, len(rows)), -1)
     for column, row in enumerate(rows):
@@ -316,11 +316,7 @@ def _score_rows(net: NumpyNet, ids: Array, rows: list[Array], first: Array, out:
         reader.read(char if len(rows) == 1 else np.full(len(rows), char))
     for start in range(0, longest, BLOCK):
         block = places[start : start + BLOCK]
-        logits = np.empty((*block.shape, net.vocab_size))
-        for t in range(len(block)):
-            logits[t] = reader.logits
-            row = inputs[start + t]
-            reader.read(row[0] if len(rows) == 1 else row)
+        logits = reader.read_block(inputs[start : start + BLOCK]).astype(np.float64, copy=False)
         real = block >= 0
         _score_block(logits[real], ids[block[real]], block[real], out)
 

@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from tqdm import tqdm
 
 from charseq._checks import check_integers
+from charseq._devices import device_of, find_device
 from charseq._run_text import load_source, load_text_of_run, read_source, split_text
 from charseq._terminal import escape_line
 from charseq.checkpoint import (
@@ -88,6 +90,7 @@ def train_folder(
     init_from: str | None = None,
     raw: bool = False,
     tokens: str | None = None,
+    device: str | torch.device = "cpu",
     threads: int | None = None,
     reporting: Reporting | None = None,
 ) -> int:
@@ -117,6 +120,9 @@ def train_folder(
         What the network reads in one step: ``"characters"``, the default, or ``"bpe:500"`` for
         pieces of words that 500 merges make, see :class:`charseq.BytePairEncoding`. With
         `init_from`, those of that run.
+    device : str or torch.device, default="cpu"
+        Where to train; a name is one of :func:`charseq._devices.find_device`. It is not saved, so
+        the run may be resumed on another one. All start from the same weights, drawn on the CPU.
     threads : int, optional
         How many threads compute. By default, as many as pay with a network of this size, unless
         the environment variable ``OMP_NUM_THREADS`` is set.
@@ -138,6 +144,7 @@ def train_folder(
     Diverged
         If the loss or its gradient becomes NaN or infinite. The last good training step is saved.
     """
+    device = find_device(device) if isinstance(device, str) else device
     if not 0 <= valid < 1:
         raise ValueError(f"valid must be at least 0 and below 1, got {valid}")
     _check_patience(settings, valid)
@@ -165,7 +172,7 @@ def train_folder(
     source |= {"characters": len(corpus), "sha256": corpus.digest()}
     if vocab.unit == "tokens":
         source |= {"tokens": name_of_tokens(vocab), "train_tokens": len(parts[0])}
-    run = Run(model, vocab, settings)
+    run = Run(model.to(device), vocab, settings)
     training = _Training(folder, run, (), parts, reporting or Reporting())  # raises: text too short
     with _lock_if_rank_0(folder, make=True), _delay_interrupts() as interrupts:
         if training.is_rank_0:
@@ -179,6 +186,7 @@ def resume_folder(
     reporting: Reporting | None = None,
     *,
     text: str | None = None,
+    device: str | torch.device = "cpu",
     threads: int | None = None,
     **changes: Any,
 ) -> int:
@@ -193,6 +201,8 @@ def resume_folder(
     text : str, optional
         Where the text of the run is now. A file that was only moved together with the folder, or
         into the current directory, is found by itself.
+    device : str or torch.device, default="cpu"
+        Where to train, as in :func:`train_folder`.
     threads : int, optional
         As in :func:`train_folder`.
     **changes
@@ -215,6 +225,7 @@ def resume_folder(
     Diverged
         As from :func:`train_folder`.
     """
+    device = find_device(device) if isinstance(device, str) else device
     source = read_source(folder)
     with _lock_if_rank_0(folder):
         run, history = load_run(folder)
@@ -222,6 +233,7 @@ def resume_folder(
         run.settings = replace(run.settings, **changes)
         if "patience" in changes:
             _check_patience(run.settings, source["valid"])
+        run.model.to(device)
         if changes.get("steps", run.step) < run.step:
             raise ValueError(
                 f"the run has made {run.step} steps already: steps={changes['steps']} is too few, "
@@ -433,7 +445,7 @@ class _Training:
                 f"{sample_size(settings, len(valid))}; charseq eval {escape_line(self.folder)} "
                 "reads all"
             )
-        best = load_model(self.folder)[0]
+        best = load_model(self.folder)[0].to(device_of(self.run.model))
         loss = evaluate(best, valid, warm_up=WARM_UP, watch=self._say_that_it_measures)
         return f"held back: {loss / math.log(2):.3f} bits per character, with the best weights"
 

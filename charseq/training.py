@@ -8,6 +8,7 @@ from torch import nn
 from tqdm import tqdm
 
 from charseq._checks import check_at_least, check_same_vocab_size
+from charseq._devices import device_of
 from charseq.history import EpochRecord, History, UpdateRecord
 from charseq.model import CharRNN
 from charseq.vocab import Vocabulary
@@ -94,7 +95,7 @@ def training_steps(
     if not isinstance(vocab, Vocabulary) or vocab.unit != "characters":
         raise TypeError(f"vocab must be a Vocabulary, got {type(vocab).__name__}")
     check_same_vocab_size(vocab, model)
-    ids = torch.from_numpy(vocab.encode(text))  # (T + 1,)
+    ids = torch.from_numpy(vocab.encode(text)).to(device_of(model))  # (T + 1,)
     if len(ids) < 2:
         raise ValueError(
             f"training needs at least 2 characters, one to read and one to predict: got {text!r}"
@@ -136,7 +137,7 @@ def _train_epochs(
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(parameters, math.inf if clip_norm is None else clip_norm)
-        record = EpochRecord(epoch, loss.item(), norm.item(), vocab.decode(logits.argmax(1)))
+        record = EpochRecord(epoch, loss.item(), norm.item(), vocab.decode(logits.argmax(1).cpu()))
         if not (math.isfinite(record.loss) and math.isfinite(record.gradient_norm)):
             raise Diverged(what_to_try(f"epoch {epoch}", record, optimizer, clip_norm))
         optimizer.step()

@@ -178,6 +178,7 @@ def test_train_saves_every_option_in_the_configuration(text, tmp_path):
         "optimizer": "sgd", "lr": 0.125, "momentum": 0.5, "weight-decay": 0.25,
         "schedule": "linear", "warmup": 2, "clip-norm": 0.75, "valid": 0.2,
         "evaluate-every": 2, "evaluate-on": 20, "patience": 9, "seed": 11,
+        "precision": "bfloat16",
     }  # fmt: skip
     flags = [str(part) for name, value in options.items() for part in (f"--{name}", value)]
     run_ok("train", text, "--out", tmp_path / "run", "--tied", *flags)
@@ -191,6 +192,7 @@ def test_train_saves_every_option_in_the_configuration(text, tmp_path):
         "steps": 3, "batch_size": 3, "length": 7, "order": "windows", "optimizer": "sgd",
         "lr": 0.125, "momentum": 0.5, "weight_decay": 0.25, "schedule": "linear", "warmup": 2,
         "clip_norm": 0.75, "evaluate_every": 2, "evaluate_on": 20, "patience": 9, "seed": 11,
+        "precision": "bfloat16",
     }  # fmt: skip
     read = text.read_text()
     assert config["text"] == {

@@ -20,7 +20,8 @@ from charseq.shapes import Parameter, Tensor
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(charseq.__file__).parent
 PRIVATE = [
-    "_version", "_checks", "_errors", "_options", "_run_files", "_run_text", "_terminal", "_usage",
+    "_version", "_checks", "_devices", "_errors", "_options", "_run_files", "_run_text",
+    "_terminal", "_usage",
 ]  # fmt: skip
 MODULES = [
     "vocab", "tokens", "files", "texts", "corpus", "baselines", "reference", "shapes", "plotting",
