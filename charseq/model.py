@@ -276,14 +276,14 @@ class CharRNN(nn.Module):
         dtype = self.rnn.weight_ih_l0.dtype
         return outputs, map_state(lambda part: part.to(dtype), state)
 
-    def reading_copy(self) -> DeviceNet:
+    def reading_copy(self) -> Any:
         """Return a copy that writes and scores text on the device where the weights are.
 
         Returns
         -------
-        DeviceNet
+        object
             What :func:`charseq.generate` and :func:`charseq.score` make of a model that is not on
-            the CPU. There they are faster with a :class:`charseq.NumpyNet`.
+            the CPU, and take in its place. On the CPU, a :class:`charseq.NumpyNet` is faster.
         """
         return DeviceNet(self)
 
