@@ -215,7 +215,7 @@ def score_(
     from charseq.texts import load_text
 
     check_at_least(0, worst=worst)
-    check_choice("by", by, ("mean", "excess"))
+    check_choice("by", by, ("mean", "excess"))  # also if all lines are printed, in their order
     if html is not None and as_json:
         raise ValueError("--html and --json each ask for another output: give one of them")
     net, vocab = _load_on(device, run, best=not last)

@@ -310,3 +310,10 @@ def test_score_and_eval_agree_on_a_text(file):
     loss = evaluate(model, Corpus.from_text(text, vocab), batch_size=1)
     scored = score(*load_net("austen"), text[1:], before=text[0])
     assert scored.loss == pytest.approx(loss, abs=1e-5)
+
+
+@pytest.mark.parametrize("which", [(), ("--worst", "1")])
+def test_an_order_that_does_not_exist_is_refused_although_all_lines_are_printed(which, file):
+    code, out, err = run_main("score", "austen", file, "--by", "median", *which)
+    assert (code, out) == (1, "")
+    assert "--by must be one of mean, excess, got 'median'" in err
