@@ -297,7 +297,7 @@ def generate(
 
     Parameters
     ----------
-    net, vocab : NumpyNet, CharRNN or NGram, and Vocabulary
+    net, vocab : NumpyNet or CharRNN or NGram, Vocabulary
         As in :func:`charseq.sampling.sampling_steps`.
     prompt : str or sequence of str, optional
         As in :func:`charseq.sampling.sampling_steps`; or several prompts, each of which is
@@ -375,7 +375,7 @@ def generate_pieces(
 
     Parameters
     ----------
-    net, vocab, prompt : NumpyNet, CharRNN or NGram, Vocabulary, and str
+    net, vocab, prompt : NumpyNet or CharRNN or NGram, Vocabulary, str
         As in :func:`charseq.sampling.sampling_steps`.
     length, stop, streams : int, sequence of str, int
         As in :func:`charseq.generate`.

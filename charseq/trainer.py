@@ -121,8 +121,8 @@ def train_folder(
         pieces of words that 500 merges make, see :class:`charseq.BytePairEncoding`. With
         `init_from`, those of that run.
     device : str or torch.device, default="cpu"
-        Where to train; a name is one of :func:`charseq._devices.find_device`. It is not saved, so
-        the run may be resumed on another one. All start from the same weights, drawn on the CPU.
+        Where to train; names are as in torch, or ``"auto"``. It is not saved, so the run may be
+        resumed on another one. All start from the same weights, drawn on the CPU.
     threads : int, optional
         How many threads compute. By default, as many as pay with a network of this size, unless
         the environment variable ``OMP_NUM_THREADS`` is set.
