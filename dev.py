@@ -26,7 +26,7 @@ links   follow each link that leads out of the site; this task needs the network
 lint    check the form of everything: ruff and mypy for Python, deno for JavaScript, and
         tests/lint.py for Markdown, spelling, and the parts of pages, examples and docstrings
 clean   delete everything that was built, except .venv
-interop compare charseq's conversions with Keras, JAX and Flax, which it installs (1 GB)
+interop compare charseq's conversions with Keras, JAX, Flax and ONNX, which it installs (1 GB)
 lock    write lock.txt anew with the newest releases that pyproject.toml admits; with names of
         packages, move only these and what they need
 drift   print each package in .venv whose release is not that of lock.txt
@@ -164,7 +164,8 @@ def clean():
 
 def interop(*options):
     # Elsewhere a test without its library is skipped. Here the libraries are installed.
-    return run("pytest", "--no-skips", *options, "tests/test_conversions.py")
+    files = ("tests/test_conversions.py", "tests/test_exports.py")
+    return run("pytest", "--no-skips", *options, *files)
 
 
 # -- Releases: what pyproject.toml admits, and what lock.txt names ---------------------------------
