@@ -7,8 +7,9 @@ from pathlib import Path
 
 # What Python calls an argument, where the option of the command has another name.
 ARGUMENTS = {"hidden_size": "hidden", "num_layers": "layers", "embedding_size": "embedding"}
-ARGUMENTS |= {"mode": "layer"}
-OR_ZERO = ("embedding", "patience", "clip_norm", "top_k")  # their options mean "none" by 0
+ARGUMENTS |= {"mode": "layer", "min_count": "unknown"}
+# The options of these mean "none" by 0.
+OR_ZERO = ("embedding", "patience", "clip_norm", "top_k", "unknown")
 # Something in quotes, or a name; also the sign after it, or, at the beginning, the limit after it.
 NAME = re.compile(r"'[^']*'|\b(?P<name>[a-z]\w*)\b((?P<sign>=)|(?P<must> must (not )?be [^,;]*))?")
 SMALLER = "make the network, the batch or the number of texts smaller"

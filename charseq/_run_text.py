@@ -1,12 +1,13 @@
 """The text of a run: where it came from, where it is now, and which part of it is held back."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from charseq._documents import DocumentBatches, places_of
 from charseq.checkpoint import (
     RunFolderError,
     check_new,
@@ -16,6 +17,7 @@ from charseq.checkpoint import (
 )
 from charseq.corpus import Corpus
 from charseq.files import replace_file, write_all
+from charseq.language_model import Settings
 from charseq.texts import CHUNK, load_text, texts
 from charseq.tokens import BytePairEncoding, parse_tokens
 from charseq.vocab import Vocabulary
@@ -45,7 +47,9 @@ def keep_text(folder: Path, stream: IO[bytes]) -> Iterator[Path]:
 def read_source(folder: Path) -> dict[str, Any]:
     """Read where the text of a run came from."""
     source: dict[str, Any] = read_config(folder)["text"]
-    types: dict[str, Any] = {"text": str, "encoding": str, "valid": (int, float), "characters": int}
+    types: dict[str, Any] = {
+        "text": (str, list), "encoding": str, "valid": (int, float), "characters": int
+    }  # fmt: skip
     for name, expected_type in types.items():
         if not isinstance(source.get(name), expected_type):
             found = repr(source[name]) if name in source else "missing"
@@ -56,22 +60,64 @@ def read_source(folder: Path) -> dict[str, Any]:
     return source
 
 
+def locate(text: str | Sequence[str]) -> str | list[str]:
+    """Return where a text is, from whatever folder; several files, or a folder, as a list."""
+    names = [text] if isinstance(text, str) else list(text)
+    several = len(names) > 1 or (names[0] not in texts() and os.path.isdir(names[0]))  # noqa: PTH112
+    for name in names:
+        if several and name in texts():
+            raise ValueError(f"{name} comes with charseq, and is no file: train on it alone")
+    places = [name if name in texts() else os.path.abspath(name) for name in names]  # noqa: PTH100
+    return places if several else places[0]
+
+
+def check_outside(folder: Path, text: str | list[str]) -> None:
+    """Refuse a run folder within a folder of texts, where its files would be texts, too."""
+    for place in text if isinstance(text, list) else []:
+        if folder.resolve().is_relative_to(Path(place).resolve()):
+            raise ValueError(
+                f"the run folder {folder} is within the folder of the text, {place}, so its files "
+                "would be read as texts: choose another folder for the run"
+            )
+
+
+def check_one_text(source: dict[str, Any], tokens: str) -> None:
+    """Refuse pieces of words where there are documents, or unknown characters."""
+    if parse_tokens(tokens) and (isinstance(source["text"], list) or "unknown" in source):
+        raise ValueError(
+            f"tokens={tokens!r} takes one file with all its characters: it goes neither with "
+            "several files nor with unknown characters"
+        )
+
+
 def load_source(source: dict[str, Any], known: Vocabulary | None = None) -> Corpus:
     """Load a run's text.
 
     The vocabulary is that of the text. If `known` is given, it is this one, followed by the
-    characters that it lacks.
+    characters that it lacks; or, if it has an unknown character, only by those that are asked for.
     """
-    if source["text"] in texts():
-        load = partial(Corpus.from_text, load_text(source["text"]))
+    text, min_count = source["text"], source.get("unknown")
+    how = {"encoding": source["encoding"], "raw": source.get("raw", True)}
+    if isinstance(text, list):
+        load = partial(Corpus.from_files, text, min_count=min_count, **how)
+    elif text in texts():
+        characters = load_text(text)
+        vocab = Vocabulary.from_text(characters, min_count)
+        load = partial(Corpus.from_text, characters, vocab=vocab)
     else:
-        how = {"encoding": source["encoding"], "raw": source.get("raw", True)}
-        load = partial(Corpus.from_file, source["text"], **how)
+        load = partial(Corpus.from_file, text, min_count=min_count, **how)
     corpus = load()
-    if known is not None:
-        new = [char for char in corpus.vocab.chars if char not in known]
-        corpus = load(vocab=Vocabulary("".join([*known.chars, *new])))
-    return corpus
+    if known is None:
+        return corpus
+    of_text = corpus.vocab
+    wanted = of_text.chars if known.unknown is None or min_count else of_text.border or ""
+    return load(
+        vocab=Vocabulary(
+            "".join([*known.chars, *(char for char in wanted if char not in known)]),
+            border=known.border or of_text.border,
+            unknown=known.unknown or of_text.unknown,
+        )
+    )
 
 
 def split_text(
@@ -103,7 +149,7 @@ def load_text_of_run(
     source: dict[str, Any],
     vocab: Vocabulary,
     folder: Path,
-    text: str | None,
+    text: str | Sequence[str] | None,
     advice: str = "give the text as it was then, or begin a new run with train --init-from",
 ) -> tuple[dict[str, Any], tuple[Corpus, Corpus | None]]:
     """Load the parts of a run's text, to learn from and to measure on; refuse another text.
@@ -111,13 +157,19 @@ def load_text_of_run(
     Also return the source, with the place where the text is now. A message that refuses a text
     ends with the `advice`.
     """
-    source = {**source, "text": text or _find_text(source["text"], folder)}
-    if text and text not in texts():
-        source["text"] = os.path.abspath(text)  # noqa: PTH100 - never raises
+    source = {**source, "text": locate(text) if text else _find_text(source["text"], folder)}
     corpus = load_source(source, vocab if "init_from" in source else None)
+    name = ", ".join(source["text"]) if isinstance(source["text"], list) else source["text"]
+    documents = corpus.count_documents()
+    if source.get("documents", 1) != documents:
+        raise ValueError(
+            f"{name} is not the text that this run learns from: it has {documents} documents, but "
+            f"the text of the run has {source['documents']}, so files were added or removed; "
+            f"{advice}"
+        )
     if (len(corpus), len(corpus.vocab)) != (source["characters"], len(vocab.chars)):
         raise ValueError(
-            f"{source['text']} is not the text that this run learns from: it has {len(corpus)} "
+            f"{name} is not the text that this run learns from: it has {len(corpus)} "
             f"characters and a vocabulary of {len(corpus.vocab)}, but the text of the run has "
             f"{source['characters']} characters and a vocabulary of {len(vocab.chars)}; {advice}"
         )
@@ -125,19 +177,70 @@ def load_text_of_run(
     # The oldest folders lack the digest, which is one of ids: other characters may have the same.
     if corpus.vocab.chars != vocab.chars or source.get("sha256", digest) != digest:
         raise ValueError(
-            f"{source['text']} is not the text that this run learns from: it has as many "
+            f"{name} is not the text that this run learns from: it has as many "
             f"characters, but not the same ones; {advice}"
         )
     return source, split_text(corpus, source, vocab)
 
 
-def _find_text(text: str, folder: Path) -> str:
+def characters_per_step(train: Corpus, settings: Settings) -> int:
+    """Return how many characters a training step learns from; of documents, the mean."""
+    if train.vocab.border is None or settings.order == "windows":
+        return settings.batch_size * settings.length
+    return round((len(train) - 1) / len(_epoch(train, settings)))
+
+
+def _epoch(train: Corpus, settings: Settings) -> DocumentBatches:
+    return DocumentBatches(train.ids, train.id_of_border(), settings.batch_size, settings.length)
+
+
+def facts_of_documents(corpus: Corpus, train: Corpus, settings: Settings) -> dict[str, int]:
+    """Return what config.json says of several documents; nothing for a single text."""
+    if corpus.vocab.border is None:
+        return {}
+    facts = {"documents": corpus.count_documents()}
+    if settings.order == "streams":
+        facts["steps_per_epoch"] = len(_epoch(train, settings))
+    return facts
+
+
+def describe(
+    corpus: Corpus, parts: tuple[Corpus, Corpus | None], settings: Settings, min_count: int | None
+) -> Iterator[str]:
+    """Yield a line on the documents of a run, if there are several, and on unknown characters."""
+    train, valid = parts
+    if corpus.vocab.border is not None:
+        documents = corpus.count_documents()
+        line = f"{documents:,} document{'s' * (documents > 1)}, "
+        line += f"{len(corpus) - documents - 1:,} characters"
+        if valid is not None:
+            which = f"the last {valid.count_documents():,} are" if documents > 1 else "the end is"
+            line += f"; {which} held back, {len(valid) / len(corpus):.1%} of all"
+        if settings.order == "streams":
+            line += f"; {_epoch(train, settings).padding():.1%} of what a step reads is padding"
+        yield line.replace("%", " %")
+    if min_count:
+        assert corpus.vocab.unknown is not None
+        count = len(places_of(corpus.ids, corpus.vocab.chars.index(corpus.vocab.unknown)))
+        if not count:
+            yield f"no character is there fewer than {min_count} times, so none is read as unknown"
+        else:
+            yield (
+                f"{count:,} of {len(corpus):,} characters are there fewer than {min_count} times, "
+                "and are read as unknown"
+            )
+
+
+def _find_text(text: str | list[str], folder: Path, *, several: bool = False) -> Any:
     """Return where the text of a run is. If it has moved, look beside the run, in it, and here."""
+    if isinstance(text, list):
+        return [_find_text(one, folder, several=True) for one in text]
     places = (folder.parent, folder, Path())
     if text in texts() or os.path.exists(text):  # noqa: PTH110 - never raises
         return text
     for place in places:
-        if (moved := place / Path(text).name).is_file():
+        moved = place / Path(text).name
+        if moved.is_file() or (several and moved.is_dir() and moved.resolve() != folder.resolve()):
             return os.path.abspath(moved)  # noqa: PTH100 - never raises
     raise FileNotFoundError(
         f"the text that this run learns from is not in {text!r} any more: if it has moved, say "

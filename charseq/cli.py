@@ -117,7 +117,8 @@ def info(run: RunFolder, as_json: Json = False) -> None:
         "parameters": count_parameters(run),
         "vocabulary": len(vocab),
         "tokens": config["text"].get("tokens"),
-        "text": config["text"].get("text"),
+        "text": _names_of_texts(config["text"].get("text")),
+        "documents": config["text"].get("documents"),
         "characters": config["text"].get("characters"),
         "steps": f"{step} of {config['settings'].get('steps')}",
         "epochs": _count_epochs(config, step),
@@ -133,9 +134,15 @@ def info(run: RunFolder, as_json: Json = False) -> None:
     print_facts({**facts, **({"settings": config["settings"]} if as_json else {})}, as_json)
 
 
+def _names_of_texts(text: Any) -> Any:
+    return ", ".join(map(str, text)) if isinstance(text, list) else text
+
+
 def _count_epochs(config: dict[str, Any], step: int) -> float | None:
     """Return how often a run has read the text that it learns from; None if it is unknown."""
     numbers = {**config["settings"], **config["text"]}
+    if isinstance(steps := numbers.get("steps_per_epoch"), int) and steps > 0:  # of documents
+        return round(step / steps, 2)
     sizes: list[Any] = [
         numbers.get(name) for name in ("batch_size", "length", "characters", "valid")
     ]

@@ -76,8 +76,14 @@ def sample(
             rng=rng,
         )
 
+    unknown: list[int] = []
+
     def known(text: str, name: str = "the prompt") -> str:
-        return _known_part(name, text, vocab, skip_unknown)[0]
+        part, count = _known_part(name, text, vocab, skip_unknown)
+        unknown.append(0 if skip_unknown else count)
+        if interactive:
+            _say_unknown("the prompt", unknown[-1])
+        return part
 
     with np.errstate(all="ignore"):  # if numbers overflow, one error message replaces the warnings
         if interactive:
@@ -86,6 +92,7 @@ def sample(
         given = [*(prompt or ()), *(_read_prompts(prompts, vocab) if prompts else ())]
         names = [f"the prompt {text!r}" for text in given] if len(given) > 1 else ["the prompt"]
         texts_to_continue: list[str | None] = [*map(known, given, names)] or [None]
+        _say_unknown("the prompt" if len(given) == 1 else "the prompts", sum(unknown))
         for number, text in enumerate(texts_to_continue):
             if as_json:
                 texts = ["".join(parts) for parts in zip([""] * streams, *write(text), strict=True)]
@@ -163,13 +170,15 @@ def _print_texts(prompt: str, pieces: Iterator[list[str]]) -> None:
 
 
 def _known_part(name: str, text: str, vocab: "Vocabulary", skip: bool) -> tuple[str, int]:
-    """Return what a network knows of a text, and how many characters it doesn't.
+    """Return what a network can read of a text, and how many characters it does not know.
 
-    Without `skip`, refuse a text with a character that the network does not know.
+    Without `skip`, refuse a text with such a character, unless the vocabulary has one for them all.
     """
     from unicodedata import normalize
 
     known, skipped = vocab.skip_unknown(text)
+    if not skip and vocab.unknown is not None:
+        return text, sum(skipped.values())
     if skip and not known:
         raise ValueError(f"the network knows none of the {len(text)} characters of {name}")
     if skip or not skipped:
@@ -183,6 +192,17 @@ def _known_part(name: str, text: str, vocab: "Vocabulary", skip: bool) -> tuple[
         f"{name} has {char!r} (U+{ord(char):04X}) at position {unknown}, which is not among the "
         f"{len(vocab.chars)} characters that this network has learned: {hint}"
     )
+
+
+def _say_unknown(name: str, count: int) -> None:
+    """Say how many characters are read as the unknown one."""
+    if count:
+        what, them = ("1 character", "it") if count == 1 else (f"{count:,} characters", "them")
+        print(
+            f"charseq: {what} of {name} {'is' if count == 1 else 'are'} read as unknown, because "
+            f"the network has not learned {them}",
+            file=sys.stderr,
+        )
 
 
 def score_(
@@ -221,7 +241,7 @@ def score_(
     net, vocab = _load_on(device, run, best=not last)
     characters = load_text(text, encoding, raw="\r" in vocab)
     if not skip_unknown:
-        _known_part("the text", characters, vocab, skip=False)
+        _say_unknown("the text", _known_part("the text", characters, vocab, skip=False)[1])
     scored = score(net, vocab, characters, alone=alone, skip_unknown=skip_unknown)
     if html is not None:
         from charseq.files import write_whole
@@ -269,9 +289,10 @@ def shrink(
 def evaluate_(
     run: RunFolder,
     text: Annotated[
-        str | None,
+        list[str] | None,
         typer.Argument(
-            help="A text file, or a text such as pride-test; else what the run has held back.",
+            help="A text file, several, or a folder, or a text such as pride-test; else what the "
+            "run has held back.",
             show_default=False,
         ),
     ] = None,
@@ -287,12 +308,13 @@ def evaluate_(
     """Measure a trained network on a text, in bits per character and perplexity."""
     from charseq._checks import check_at_least
     from charseq._devices import take_device
+    from charseq._documents import list_files
     from charseq.checkpoint import load_model
     from charseq.corpus import Corpus
     from charseq.language_model import evaluate
     from charseq.monitor import measuring_bar
     from charseq.processes import use_threads
-    from charseq.texts import load_text
+    from charseq.texts import load_text, quote_path, texts
     from charseq.trainer import WARM_UP, load_held_back
 
     check_at_least(1, rows=rows)
@@ -300,18 +322,28 @@ def evaluate_(
     model, vocab = load_model(run, best=not last)
     model.to(where)
     skipped = 0
-    if text is None:
+    if not text:
         corpus = load_held_back(run)
     else:
-        characters = load_text(text, encoding, raw="\r" in vocab)
-        characters, skipped = _known_part("the text", characters, vocab, skip_unknown)
-        corpus = Corpus.from_text(characters, vocab)
+        files: list[str | Path] = []
+        for name in text:
+            files += [name] if name in texts() else list_files([name])
+        documents = [load_text(file, encoding, raw="\r" in vocab) for file in files]
+        for k, file in enumerate(files):
+            which = "the text" if len(files) == 1 else quote_path(file)
+            documents[k], count = _known_part(which, documents[k], vocab, skip_unknown)
+            skipped += count
+        corpus = Corpus.from_text(documents if len(documents) > 1 else documents[0], vocab)
+        if not skip_unknown:
+            _say_unknown("the text", skipped)
     with measuring_bar() as watch, use_threads(model, rows):
         loss = evaluate(model, corpus, batch_size=rows, warm_up=WARM_UP, watch=watch)
     results = {
+        **({} if vocab.border is None else {"documents": corpus.count_documents()}),
         "characters": vocab.count_characters(corpus.ids),
         **({"tokens": len(corpus)} if vocab.unit == "tokens" else {}),
         **({"skipped": skipped} if skip_unknown else {}),
+        **({"unknown": skipped} if text and vocab.unknown and not skip_unknown else {}),
         "loss": loss,
         "bits_per_character": loss / math.log(2),
         "perplexity": math.exp(loss) if loss < 700 else math.inf,

@@ -24,17 +24,19 @@ NETWORK_OPTIONS = {  # and how CharRNN calls them
     "forget_bias": "forget_bias",
 }
 
-Text = Annotated[
-    str,
+Texts = Annotated[
+    list[str],
     typer.Argument(
-        help="A text file, a text such as pride-train, or - for standard input.", show_default=False
+        help="A text file, or several, or a folder; a text such as pride-train; or - for standard "
+        "input.",
+        show_default=False,
     ),
 ]
 
 
 def train(
     context: typer.Context,
-    text: Text,
+    text: Texts,
     out: Annotated[Path, typer.Option(help="The run folder to make.")] = Path("run"),
     cell: Annotated[str, typer.Option(help="rnn, gru or lstm.")] = "lstm",
     hidden: Annotated[int, typer.Option(help="Hidden units.")] = 128,
@@ -82,6 +84,10 @@ def train(
     raw: Annotated[
         bool, typer.Option("--raw", help="Keep a byte order mark and carriage returns.")
     ] = False,
+    unknown: Annotated[
+        int,
+        typer.Option(help="Read characters seen fewer times as one unknown character; 0 for none."),
+    ] = 0,
     plain: Annotated[
         bool,
         typer.Option("--plain", help="Use PyTorch's own layers; the default is often faster."),
@@ -151,6 +157,7 @@ def train(
             tokens=tokens,
             device=where,
             threads=threads,
+            unknown=unknown or None,
             reporting=reporting,
         )
     if interrupted:
@@ -170,18 +177,20 @@ def _only_given(options: dict[str, Any], context: typer.Context) -> dict[str, An
 
 
 @contextmanager
-def _keep_standard_input(text: str, out: Path) -> Iterator[str]:
+def _keep_standard_input(text: list[str], out: Path) -> Iterator[list[str]]:
     """If the text is standard input, keep it in the run folder, so that the run can be resumed."""
-    if text != "-":
+    if "-" not in text:
         yield text
         return
+    if len(text) > 1:
+        raise ValueError("standard input is one text: save it in a file to give it beside others")
     from charseq._run_text import keep_text
     from charseq.texts import open_standard_input
 
     file = out / "text.txt"
     try:
         with keep_text(out, open_standard_input()):
-            yield str(file)
+            yield [str(file)]
     except (OSError, ValueError) as error:  # the file is no more when the message is read
         message = str(error).replace(repr(os.path.abspath(file)), "standard input")  # noqa: PTH100
         if message == str(error):
@@ -204,7 +213,10 @@ def resume(
         typer.Option(help="New patience, which begins anew; 0 for never.", show_default=False),
     ] = None,
     text: Annotated[
-        str | None, typer.Option(help="Where the text is now.", show_default=False)
+        list[str] | None,
+        typer.Option(
+            help="Where the text is now; of several files, once for each.", show_default=False
+        ),
     ] = None,
     device: Device = "cpu",
     precision: Annotated[

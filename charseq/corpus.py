@@ -11,9 +11,10 @@ import operator
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,13 +22,25 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from charseq._checks import check_at_least, check_text_ids
-from charseq.files import check_regular, replace_file, write_all
-from charseq.texts import CHUNK, open_text, quote_path, text_chunks
+from charseq._documents import list_files, places_of
+from charseq._encode import (
+    NO_BORDER,
+    How,
+    join_documents,
+    name_text_in_errors,
+    open_each,
+    smallest_dtype,
+    warning_once,
+    write_ids,
+)
+from charseq.files import MappedFile, check_regular, release_pages, replace_file, write_all
+from charseq.texts import CHUNK, open_text, quote_path
 from charseq.vocab import Vocabulary
 
 __all__ = ["Corpus", "streams", "windows"]
 
 Batch = tuple[NDArray[np.int64], NDArray[np.int64]]
+Write = Callable[[IO[bytes]], tuple[Vocabulary, int, str]]
 
 ENDING = b"charseq2"  # ends each cache file, so that a file that was cut short is recognized
 
@@ -39,7 +52,9 @@ ENDING = b"charseq2"  # ends each cache file, so that a file that was cut short 
 class Corpus:
     """A text as ids, in as little memory as possible.
 
-    Create one with :meth:`from_text` or, for a file of any size, with :meth:`from_file`.
+    Create one with :meth:`from_text` or, for a file of any size, with :meth:`from_file`. For
+    several documents, give :meth:`from_text` a list, or :meth:`from_files` their files. Then the
+    vocabulary has a border, ``vocab.border``, which is before and after each document.
 
     Parameters
     ----------
@@ -82,15 +97,16 @@ class Corpus:
         object.__setattr__(self, "ids", ids)
 
     @classmethod
-    def from_text(cls, text: str, vocab: Vocabulary | None = None) -> "Corpus":
-        """Encode a text that is in memory.
+    def from_text(cls, text: str | Sequence[str], vocab: Vocabulary | None = None) -> "Corpus":
+        """Encode a text, or a list of documents, that is in memory.
 
         Parameters
         ----------
-        text : str
-            One character or more.
+        text : str, or list or tuple of str
+            One character or more; or documents, each of one character or more.
         vocab : Vocabulary, optional
-            By default the distinct characters of `text`, sorted.
+            By default that of :meth:`charseq.Vocabulary.from_text`. If it has a border, a single
+            text is a document, too.
 
         Returns
         -------
@@ -100,15 +116,20 @@ class Corpus:
         Raises
         ------
         ValueError
-            If `text` is empty, or holds a character that `vocab` lacks.
+            If `text` or a document is empty, or holds a character that `vocab` lacks, or holds the
+            border; or if there are documents, and `vocab` has no border.
 
         Examples
         --------
         >>> Corpus.from_text("hello", Vocabulary("helo")).ids
         array([0, 1, 2, 2, 3], dtype=uint8)
+        >>> Corpus.from_text(["ab", "b"]).ids  # here, 0 is the border
+        array([0, 1, 2, 0, 2, 0], dtype=uint8)
         """
         vocab = Vocabulary.from_text(text) if vocab is None else vocab
-        return cls(vocab, vocab.encode(text).astype(_smallest_dtype(vocab)))
+        if vocab.border is not None or not isinstance(text, str):
+            text = join_documents(text, vocab.border)
+        return cls(vocab, vocab.encode(text).astype(smallest_dtype(vocab)))
 
     @classmethod
     def from_file(
@@ -118,6 +139,7 @@ class Corpus:
         vocab: Vocabulary | None = None,
         encoding: str = "utf-8",
         raw: bool = False,
+        min_count: int | None = None,
         cache: str | Path | None = None,
     ) -> "Corpus":
         """Encode a file of any size in constant memory.
@@ -136,9 +158,12 @@ class Corpus:
             The encoding of the file.
         raw : bool, default=False
             Keep a byte order mark and carriage returns, as in :func:`charseq.load_text`.
+        min_count : int, optional
+            Without `vocab`: read the characters that are in the file fewer times than this as one
+            unknown character, as in :meth:`charseq.Vocabulary.from_text`.
         cache : str or pathlib.Path, optional
             A folder that stores the ids for the next call. The file is then read again only if its
-            size, its modification time, `encoding`, `raw` or `vocab` has changed, or if the stored
+            size, its modification time, or one of the other arguments has changed, or if the stored
             ids are damaged. By default the ids are in a temporary file, which is deleted together
             with the corpus.
 
@@ -178,30 +203,116 @@ class Corpus:
                 f"{quote_path(path)} is a pipe or a device, but the text is read twice: "
                 "save it in a file first"
             )
+        how = How(vocab, encoding, raw, min_count)
         with open_text(path) as source:
+            write = partial(write_ids, lambda: [(path, source)], how)
             if cache is None:
-                # The system deletes the temporary file when it is no longer mapped.
-                with tempfile.TemporaryFile(buffering=0) as target:
-                    vocab, count, _ = _write_ids(source, target, path, vocab, encoding, raw)
-                    return _map_ids(target, vocab, count)
+                return _map_temporary(write)
             status = os.fstat(source.fileno())
             size_and_time = [status.st_size, status.st_mtime_ns]
-            cache_file = _cache_path(Path(cache), path, vocab, encoding, raw)
+            cache_file = _cache_path(Path(cache), path, how)
             corpus = _read_cache(cache_file, size_and_time)
             if corpus is None:
-                _write_cache(cache_file, source, path, vocab, encoding, raw, size_and_time)
+                _write_cache(cache_file, write, path, size_and_time)
                 corpus = _read_cache(cache_file, size_and_time)
             if corpus is None:
                 raise OSError(f"the ids in {quote_path(cache_file)} are not those just written")
             return corpus
 
+    @classmethod
+    def from_files(
+        cls,
+        paths: str | Path | Sequence[str | Path],
+        *,
+        vocab: Vocabulary | None = None,
+        encoding: str = "utf-8",
+        raw: bool = False,
+        min_count: int | None = None,
+    ) -> "Corpus":
+        """Encode files of any size in constant memory, each of them a document.
+
+        Parameters
+        ----------
+        paths : str, pathlib.Path, or list or tuple of them
+            Files and folders. A folder stands for the files in it and in its folders, in the order
+            of their paths, but for hidden and empty ones.
+        vocab : Vocabulary, optional
+            It must have a border. By default the distinct characters of the files, sorted, and
+            U+0003, which is the border.
+        encoding, raw, min_count : str, bool, int
+            As in :meth:`from_file`.
+
+        Returns
+        -------
+        Corpus
+            The documents, with read-only ids in a temporary file, as from :meth:`from_file`.
+
+        Raises
+        ------
+        OSError, ValueError
+            As from :meth:`from_file`; the message names the file. Also if a folder holds no file, a
+            file holds the border, or `vocab` has none.
+
+        Warns
+        -----
+        CleanedText
+            Once, if a byte order mark or carriage returns were left out of files.
+        """
+        files = list_files([paths] if isinstance(paths, (str, Path)) else paths)
+        how = How(vocab, encoding, raw, min_count)
+        with warning_once():
+            return _map_temporary(
+                partial(write_ids, partial(open_each, files), how, documents=True)
+            )
+
     def __len__(self) -> int:
-        """Return N, the number of characters."""
+        """Return N, the number of characters, borders included."""
         return len(self.ids)
 
     def __repr__(self) -> str:
         """Return a summary: the length of the text and of its vocabulary."""
-        return f"Corpus({len(self):,} {self.vocab.unit}, {len(self.vocab):,} distinct)"
+        counts = f"{len(self):,} {self.vocab.unit}, {len(self.vocab):,} distinct"
+        several = "" if self.vocab.border is None else f"{self.count_documents():,} documents, "
+        return f"Corpus({several}{counts})"
+
+    def count_documents(self) -> int:
+        """Return the number of documents. A text without borders is one.
+
+        Returns
+        -------
+        int
+            Also those count of which the corpus holds only a part.
+
+        Examples
+        --------
+        >>> Corpus.from_text(["ab", "c"]).count_documents()
+        2
+        """
+        return max(1, len(self._cuts()) + 1)
+
+    def id_of_border(self) -> int:
+        """Return the id of the border between documents.
+
+        Returns
+        -------
+        int
+            The position of ``vocab.border`` in the vocabulary.
+
+        Raises
+        ------
+        ValueError
+            If the vocabulary has no border.
+        """
+        if self.vocab.border is None:
+            raise ValueError(NO_BORDER)
+        return self.vocab.chars.index(self.vocab.border)
+
+    def _cuts(self) -> NDArray[np.int64]:
+        """Return the places of the borders between two documents."""
+        if self.vocab.border is None:
+            return np.empty(0, dtype=np.int64)
+        places = places_of(self.ids, self.id_of_border())
+        return places[(places > 0) & (places < len(self) - 1)]
 
     def decode(self, start: int | None = None, stop: int | None = None) -> str:
         """Return a piece of the text.
@@ -240,7 +351,7 @@ class Corpus:
         digest = hashlib.sha256()
         for start in range(0, len(self), CHUNK):
             ids = self.ids[start : start + CHUNK]
-            digest.update(np.ascontiguousarray(ids, dtype=_smallest_dtype(self.vocab)).data)
+            digest.update(np.ascontiguousarray(ids, dtype=smallest_dtype(self.vocab)).data)
             release_pages(self.ids)
         return digest.hexdigest()
 
@@ -249,7 +360,8 @@ class Corpus:
 
         The parts are contiguous, in the order train, valid, test, and do not overlap, so no batch
         of the training part has a held-back character, not even as its last target. They are views:
-        no id is copied.
+        no id is copied. Several documents are cut between two of them, where the shares come out
+        best, and only the border there belongs to both parts.
 
         Parameters
         ----------
@@ -282,18 +394,26 @@ class Corpus:
         shares = [valid, test] if test else [valid]
         held_back = [int(len(self) * share) for share in shares]
         sizes = [len(self) - sum(held_back), *held_back]
+        asked = f"valid={valid}" + (f" and test={test}" if test else "")
         for name, size in zip(("train", "valid", "test"), sizes, strict=False):
             if size < 2:
-                asked = f"valid={valid}" + (f" and test={test}" if test else "")
                 raise ValueError(
                     f"{asked} of {len(self)} {self.vocab.unit} leaves {size} for {name}: each part "
                     "needs 2, one to read and one to predict, so take a longer text or another "
                     "share"
                 )
         stops = np.cumsum(sizes).tolist()
+        starts, shared = [0, *stops[:-1]], 0
+        if len(cuts := self._cuts()):
+            starts[1:] = [int(cuts[abs(cuts - start).argmin()]) for start in starts[1:]]
+            stops[:-1], shared = starts[1:], 1
+            if len({*starts}) < len(starts):
+                raise ValueError(
+                    f"{asked} of {len(cuts) + 1} documents leaves none for one part: each needs one"
+                )
         return tuple(
-            _make_unchecked_corpus(self.vocab, self.ids[stop - size : stop])
-            for size, stop in zip(sizes, stops, strict=True)
+            _make_unchecked_corpus(self.vocab, self.ids[start : stop + shared])
+            for start, stop in zip(starts, stops, strict=True)
         )
 
 
@@ -458,95 +578,16 @@ def _is_pipe_or_device(path: str | Path) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def _smallest_dtype(vocab: Vocabulary) -> np.dtype[Any]:
-    """Return the smallest integer type that holds every id of a vocabulary."""
-    return np.min_scalar_type(len(vocab) - 1)
-
-
-def _collect_vocabulary(
-    source: IO[bytes], quoted_path: str, encoding: str, raw: bool
-) -> Vocabulary:
-    """Collect the distinct characters of a file, sorted by code point."""
-    seen = np.zeros(0x110000, dtype=bool)  # one entry per code point
-    for text in text_chunks(source, quoted_path, encoding, raw=raw, warn=False):
-        seen[np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")] = True
-    return Vocabulary("".join(map(chr, np.flatnonzero(seen).tolist())))
-
-
-def _write_ids(
-    source: IO[bytes],
-    target: IO[bytes],
-    path: str | Path,
-    vocab: Vocabulary | None,
-    encoding: str,
-    raw: bool,
-) -> tuple[Vocabulary, int, str]:
-    """Write the ids of a text file to another; return the vocabulary, their number and digest."""
-    quoted_path, count, digest = quote_path(path), 0, hashlib.sha256()
-    source.seek(0)
-    if vocab is None:
-        vocab = _collect_vocabulary(source, quoted_path, encoding, raw)
-        source.seek(0)
-    for text in text_chunks(source, quoted_path, encoding, raw=raw):
-        try:
-            ids = vocab.encode(text).astype(_smallest_dtype(vocab))
-        except ValueError:
-            index, char = next((i, c) for i, c in enumerate(text) if c not in vocab)
-            raise ValueError(
-                f"{quoted_path} holds {char!r} (U+{ord(char):04X}) at position {count + index}, "
-                f"which is not among the {len(vocab)} characters of the vocabulary"
-            ) from None
-        with _name_text_in_errors(path):
-            write_all(target, ids.data.cast("B"))
-        digest.update(ids.data)
-        count += len(text)
-    return vocab, count, digest.hexdigest()
-
-
-@contextmanager
-def _name_text_in_errors(path: str | Path) -> Iterator[None]:
-    """Turn a system error, such as a full disk, into one that names the text being stored."""
-    try:
-        yield
-    except OSError as error:
-        if error.strerror is None:  # not from the system: this package has written its message
-            raise
-        target = f" to {error.filename!r}" if error.filename else ""
-        advice = "; make space in the cache or, without one, for temporary files (TMPDIR)"
-        advice = "" if error.filename else advice
-        raise type(error)(
-            f"the ids of {quote_path(path)} cannot be written{target}: {error.strerror}{advice}"
-        ) from error
-
-
 # --- ids on disk ----------------------------------------------------------------------------------
 # A cache file has five parts: the ids; JSON with their characters, their number and digest, and the
 # size and time of the text file; the digest of that JSON; its length in eight bytes; and ENDING.
 # Whatever was cut or changed, one of the digests tells, and the text is read again.
 
 
-class _Map(mmap.mmap):
-    """A file that this module mapped into memory; `release_pages` recognizes it by this class."""
-
-
 def _map_ids(file: IO[bytes], vocab: Vocabulary, count: int) -> Corpus:
     """Map a file into memory and return its first `count` ids as a corpus."""
-    pages = _Map(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return _make_unchecked_corpus(vocab, np.frombuffer(pages, _smallest_dtype(vocab), count))
-
-
-def release_pages(ids: NDArray[Any]) -> None:
-    """Tell the operating system that this process no longer needs the pages it has read.
-
-    The pages stay in the system's cache, which drops them when memory is short. Without this call,
-    a run over a large file would eventually keep the whole file in memory.
-    """
-    owner: Any = ids
-    while isinstance(owner, np.ndarray):
-        owner = owner.base
-    if isinstance(owner, memoryview) and isinstance(owner.obj, _Map):
-        advise = getattr(owner.obj, "madvise", lambda _: None)  # Windows has no madvise
-        advise(getattr(mmap, "MADV_DONTNEED", 0))
+    pages = MappedFile(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return _make_unchecked_corpus(vocab, np.frombuffer(pages, smallest_dtype(vocab), count))
 
 
 def _make_unchecked_corpus(vocab: Vocabulary, ids: NDArray[Any]) -> Corpus:
@@ -557,31 +598,35 @@ def _make_unchecked_corpus(vocab: Vocabulary, ids: NDArray[Any]) -> Corpus:
     return corpus
 
 
-def _cache_path(
-    cache: Path, path: str | Path, vocab: Vocabulary | None, encoding: str, raw: bool
-) -> Path:
-    key = repr([str(Path(path).resolve()), encoding, raw, vocab and vocab.chars])
+def _map_temporary(write: Write) -> Corpus:
+    """Write ids to a temporary file, which the system deletes when it is no longer mapped."""
+    with tempfile.TemporaryFile(buffering=0) as target:
+        vocab, count, _ = write(target)
+        return _map_ids(target, vocab, count)
+
+
+def _cache_path(cache: Path, path: str | Path, how: How) -> Path:
+    chars = how.vocab and how.vocab.chars
+    key = repr([str(Path(path).resolve()), how.encoding, how.raw, chars])
+    if how.min_count or (
+        how.vocab and how.vocab.to_json() != Vocabulary(how.vocab.chars).to_json()
+    ):
+        key += repr([how.min_count, how.vocab])
     digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return cache / f"{Path(path).stem[:40]}-{digest}.ids"
 
 
 def _write_cache(
-    cache_file: Path,
-    source: IO[bytes],
-    path: str | Path,
-    vocab: Vocabulary | None,
-    encoding: str,
-    raw: bool,
-    size_and_time: list[int],
+    cache_file: Path, write: Write, path: str | Path, size_and_time: list[int]
 ) -> None:
-    with _name_text_in_errors(path):
+    with name_text_in_errors(path):
         cache_file.parent.mkdir(parents=True, exist_ok=True)
         with replace_file(cache_file) as target:
-            vocab, count, digest = _write_ids(source, target, path, vocab, encoding, raw)
+            vocab, count, digest = write(target)
             about = json.dumps(
                 {
                     "file": size_and_time,
-                    "chars": list(vocab.chars),
+                    **json.loads(vocab.to_json()),
                     "count": count,
                     "sha256": digest,
                 }
@@ -598,8 +643,9 @@ def _read_cache(cache_file: Path, size_and_time: list[int]) -> Corpus | None:
             about, size_of_ids = _read_about(file)
             if about is None or about["file"] != size_and_time:
                 return None
-            vocab = Vocabulary(about["chars"])
-            if size_of_ids != about["count"] * _smallest_dtype(vocab).itemsize:
+            special = {name: about.get(name) for name in ("border", "unknown")}
+            vocab = Vocabulary(about["chars"], **special)
+            if size_of_ids != about["count"] * smallest_dtype(vocab).itemsize:
                 return None
             corpus = _map_ids(file, vocab, about["count"])
     except OSError:

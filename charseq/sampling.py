@@ -137,7 +137,8 @@ def sampling_steps(
         Its characters.
     prompt : str, optional
         Text that is read before the first draw. The default is a line end, so that the text begins
-        with a new line. A vocabulary without one gives a space, or else its first character.
+        with a new line. A vocabulary without one gives a space, or else its first character. If the
+        vocabulary has a border, as for documents, that is read first, with or without a prompt.
     streams : int, default=1
         B, the number of independent texts that are drawn side by side.
     temperature, top_k, top_p : float, int, float
@@ -161,8 +162,10 @@ def sampling_steps(
     """
     options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     writer = Writer(net, vocab, prompt, streams, options, rng)
-    logits = writer.reader.logits.reshape(streams, -1)  # (B, V)
-    return (Draw(ids[0], logits.copy(), options) for ids in writer.blocks(repeat(1)))
+    return (
+        Draw(ids[0], writer.allowed_logits().reshape(streams, -1), options)  # (B, V)
+        for ids in writer.blocks(repeat(1))
+    )
 
 
 class Writer:
@@ -198,10 +201,14 @@ class Writer:
             prompt = vocab.line_start()
         if not prompt:
             raise ValueError("the prompt is empty: the net needs a character to continue")
+        if vocab.border is not None and not prompt.startswith(vocab.border):
+            prompt = vocab.border + prompt
         probabilities(np.zeros(net.vocab_size), **options)  # raises if an option is out of range
         self.reader = _make_reader(net, texts)
         self._prompt = [k if texts == 1 else np.full(texts, k) for k in vocab.encode(prompt)]
         self._texts, self._options = texts, options
+        # A network reads the unknown character, but nobody wants to read it.
+        self._forbidden = None if vocab.unknown is None else vocab.chars.index(vocab.unknown)
         # From 1e30 on, all characters are equally likely. The bound keeps the noise finite.
         self._temperature = min(options["temperature"], 1e30)
         self._has_filter = options["top_k"] is not None or options["top_p"] is not None
@@ -220,15 +227,24 @@ class Writer:
             read(ids)
         for n in lengths:
             scores = self._draw_noise(n)
+            if self._forbidden is not None:
+                scores[..., self._forbidden] = -np.inf
             drawn = []
             for row in scores:
                 read(last_ids)
                 add(logits, row, row)
                 if has_filter:
-                    row[probabilities(logits, **self._options) == 0] = -np.inf
+                    row[probabilities(self.allowed_logits(), **self._options) == 0] = -np.inf
                 last_ids = row.argmax(-1)
                 drawn.append(last_ids)
             yield from self._check_scores(np.array(drawn), scores)
+
+    def allowed_logits(self) -> Array:
+        """Return a copy of the logits, -inf for a character that must not be drawn."""
+        logits: Array = self.reader.logits.copy()
+        if self._forbidden is not None:
+            logits[..., self._forbidden] = -np.inf
+        return logits
 
     def _draw_noise(self, n: int) -> Array:
         """Return Gumbel noise times the temperature for n characters, (n, V) or (n, B, V)."""
@@ -305,7 +321,8 @@ def generate(
     length : int, default=200
         Characters to write after the prompt.
     stop : sequence of str, optional
-        Each text ends just before the first of these strings that it would contain.
+        Each text ends just before the first of these strings that it would contain; also before the
+        border of the vocabulary, if it has one.
     streams, temperature, top_k, top_p, rng : int, float, int, float, numpy.random.Generator
         As in :func:`charseq.sampling.sampling_steps`.
 
@@ -406,6 +423,8 @@ def generate_pieces(
         stop = (stop,)
     if not all(stop):
         raise ValueError("a stop string is empty: every text would end before it begins")
+    if vocab.border is not None:
+        stop = (*stop, vocab.border)
     options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     writer = Writer(net, vocab, prompt, streams, options, rng)
     # With a filter, `probabilities` may refuse logits in the middle of a block, and the characters

@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, pairwise
 from operator import itemgetter
@@ -80,6 +80,8 @@ class BytePairEncoding(Vocabulary):
     """
 
     merges: tuple[Pair, ...] = ()
+    border: str | None = field(default=None, init=False)  # it is of one text, with all characters
+    unknown: str | None = field(default=None, init=False)
     unit: ClassVar[str] = "tokens"
 
     def __post_init__(self) -> None:

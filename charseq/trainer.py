@@ -4,8 +4,8 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,19 @@ from tqdm import tqdm
 
 from charseq._checks import check_integers
 from charseq._devices import device_of, find_device
-from charseq._run_text import load_source, load_text_of_run, read_source, split_text
+from charseq._new_run import check_memory, check_patience, check_tokens, with_options
+from charseq._run_text import (
+    characters_per_step,
+    check_one_text,
+    check_outside,
+    describe,
+    facts_of_documents,
+    load_source,
+    load_text_of_run,
+    locate,
+    read_source,
+    split_text,
+)
 from charseq._terminal import escape_line
 from charseq.checkpoint import (
     change_config,
@@ -39,11 +51,8 @@ from charseq.language_model import (
 from charseq.model import CharRNN
 from charseq.monitor import find_fault, plot_loss_of_run, print_ending, print_record, say_in_bar
 from charseq.processes import any_process, rank_and_world_size, use_threads
-from charseq.shapes import LayerShapes
-from charseq.texts import texts
 from charseq.tokens import name_of_tokens, parse_tokens
 from charseq.training import Diverged
-from charseq.vocab import Vocabulary
 
 __all__ = ["Reporting", "load_held_back", "resume_folder", "train_folder"]
 
@@ -81,7 +90,7 @@ class Reporting:
 
 def train_folder(
     folder: Path,
-    text: str,
+    text: str | Sequence[str],
     options: dict[str, Any],
     settings: Settings,
     *,
@@ -89,6 +98,7 @@ def train_folder(
     encoding: str = "utf-8",
     init_from: str | None = None,
     raw: bool = False,
+    unknown: int | None = None,
     tokens: str | None = None,
     device: str | torch.device = "cpu",
     threads: int | None = None,
@@ -100,8 +110,9 @@ def train_folder(
     ----------
     folder : pathlib.Path
         The folder to make. It must not hold a run yet.
-    text : str
-        A name from :func:`charseq.texts.texts`, or the path of a text file.
+    text : str or sequence of str
+        A name from :func:`charseq.texts.texts`, or the path of a text file. Several files, or a
+        folder, are documents, as in :meth:`charseq.Corpus.from_files`.
     options : dict
         The options of :class:`charseq.CharRNN`, without `vocab_size`. With `init_from`, those that
         differ from the options of that run; only ``dropout`` and ``fast`` may.
@@ -116,6 +127,8 @@ def train_folder(
         the characters of the text that it lacks.
     raw : bool, default=False
         Keep a byte order mark and carriage returns, as in :func:`charseq.load_text`.
+    unknown : int, optional
+        Read the characters that are in the text fewer times than this as one unknown character.
     tokens : str, optional
         What the network reads in one step: ``"characters"``, the default, or ``"bpe:500"`` for
         pieces of words that 500 merges make, see :class:`charseq.BytePairEncoding`. With
@@ -147,36 +160,42 @@ def train_folder(
     device = find_device(device) if isinstance(device, str) else device
     if not 0 <= valid < 1:
         raise ValueError(f"valid must be at least 0 and below 1, got {valid}")
-    _check_patience(settings, valid)
+    check_patience(settings, valid)
     # The path is made absolute, so that the run can be resumed from another directory.
-    name_or_path = text if text in texts() else os.path.abspath(text)  # noqa: PTH100 - never raises
-    source: dict[str, Any] = {"text": name_or_path, "encoding": encoding, "valid": valid}
-    source["raw"] = raw
+    source: dict[str, Any] = {"text": locate(text), "encoding": encoding, "valid": valid}
+    source |= {"raw": raw, **({"unknown": unknown} if unknown else {})}
+    check_outside(folder, source["text"])
     if init_from is None:
+        check_one_text(source, tokens or "characters")
         source |= {"tokens": tokens} if parse_tokens(tokens or "characters") else {}
         corpus = load_source(source)
         parts = split_text(corpus, source)
         options = {"vocab_size": len(parts[0].vocab), **options}
-        _check_memory(options)
+        check_memory(options)
         model = CharRNN(**options)
     else:
         source["init_from"] = init_from
         model, known = load_model(init_from)
+        check_one_text(source, name_of_tokens(known))
         corpus = load_source(source, known)
-        _check_tokens(init_from, known, corpus, tokens)
+        check_tokens(init_from, known, corpus, tokens)
         parts = split_text(corpus, source, known)
         changed = {**model.options, **options, "vocab_size": len(parts[0].vocab)}
-        _check_memory(changed)
-        model = _with_options(grow(model, len(parts[0].vocab), seed=settings.seed), changed)
+        check_memory(changed)
+        model = with_options(grow(model, len(parts[0].vocab), seed=settings.seed), changed)
     vocab = parts[0].vocab
     source |= {"characters": len(corpus), "sha256": corpus.digest()}
     if vocab.unit == "tokens":
         source |= {"tokens": name_of_tokens(vocab), "train_tokens": len(parts[0])}
     run = Run(model.to(device), vocab, settings)
     training = _Training(folder, run, (), parts, reporting or Reporting())  # raises: text too short
+    source |= facts_of_documents(corpus, parts[0], settings)
     with _lock_if_rank_0(folder, make=True), _delay_interrupts() as interrupts:
         if training.is_rank_0:
             start_folder(folder, run, source)
+        if training.is_rank_0 and not training.reporting.as_json:
+            for line in describe(corpus, parts, settings, unknown):
+                print(line)
         with use_threads(model, settings.batch_size, threads):
             return training.train_and_save(interrupts)
 
@@ -185,7 +204,7 @@ def resume_folder(
     folder: Path,
     reporting: Reporting | None = None,
     *,
-    text: str | None = None,
+    text: str | Sequence[str] | None = None,
     device: str | torch.device = "cpu",
     threads: int | None = None,
     **changes: Any,
@@ -198,7 +217,7 @@ def resume_folder(
         A run folder.
     reporting : Reporting, optional
         When to save and what to print.
-    text : str, optional
+    text : str or sequence of str, optional
         Where the text of the run is now. A file that was only moved together with the folder, or
         into the current directory, is found by itself.
     device : str or torch.device, default="cpu"
@@ -232,7 +251,7 @@ def resume_folder(
         source, parts = load_text_of_run(source, run.vocab, folder, text)
         run.settings = replace(run.settings, **changes)
         if "patience" in changes:
-            _check_patience(run.settings, source["valid"])
+            check_patience(run.settings, source["valid"])
         run.model.to(device)
         if changes.get("steps", run.step) < run.step:
             raise ValueError(
@@ -287,70 +306,6 @@ def _lock_if_rank_0(folder: Path, *, make: bool = False) -> AbstractContextManag
     return lock_run(folder, make=make) if is_rank_0 else nullcontext()
 
 
-# --- before the first training step ---------------------------------------------------------------
-
-
-def _with_options(model: CharRNN, options: dict[str, Any]) -> CharRNN:
-    """Return a model with the same weights and with other options, which have no weights."""
-    if unlike := {name for name in options if options[name] != model.options[name]} - {
-        "dropout", "fast", "seed"
-    }:  # fmt: skip
-        values = {name: model.options[name] for name in sorted(unlike)}
-        own = " and ".join(
-            f"{name}={value if isinstance(value, str) else str(value).lower()}"
-            for name, value in values.items()
-        )
-        raise ValueError(f"the network to start from keeps its {own}: leave that out")
-    changed = CharRNN(**options).to(model.rnn.weight_ih_l0.dtype)
-    changed.load_state_dict(model.state_dict())
-    return changed
-
-
-def _check_patience(settings: Settings, valid: float) -> None:
-    """Refuse a patience that could never end, because nothing is measured."""
-    never = "valid=0 holds nothing back" if valid == 0 else "evaluate_every=0 never measures"
-    if settings.patience is not None and (valid == 0 or settings.evaluate_every == 0):
-        raise ValueError(
-            f"patience={settings.patience} counts measurements on held-back text, and {never}: "
-            "change one of the two"
-        )
-
-
-def _check_tokens(init_from: str, known: Vocabulary, corpus: Corpus, tokens: str | None) -> None:
-    """Refuse a text in other tokens than the network reads, or with characters it cannot get."""
-    if tokens not in (None, name_of_tokens(known)):
-        raise ValueError(
-            f"got tokens={tokens!r}, but the network of {init_from} reads {name_of_tokens(known)}: "
-            "leave it out"
-        )
-    new = corpus.vocab.chars[len(known.chars) :]
-    if new and known.unit == "tokens":
-        raise ValueError(
-            f"the text has {new[0]!r} (U+{ord(new[0]):04X}), which the network of {init_from} has "
-            "never seen, and a vocabulary of pieces cannot grow: leave it out of the text"
-        )
-
-
-def _check_memory(options: dict[str, Any]) -> None:
-    """Refuse a network that cannot fit into memory, before torch starts to allocate its layers."""
-    input_size = options["embedding_size"] or options["vocab_size"]
-    try:
-        layers = LayerShapes(
-            options["cell"], input_size, options["hidden_size"], num_layers=options["num_layers"]
-        )
-    except ValueError:  # CharRNN also refuses such options, and its message names the option
-        return
-    weights = layers.parameter_count
-    with suppress(AttributeError):  # Windows has no os.sysconf, so its memory is unknown
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        if 16 * weights > memory:  # 4 bytes each: weight, gradient and Adam's two averages
-            raise MemoryError(
-                f"there is not enough memory: training takes 16 bytes for each of the network's "
-                f"{weights:,} weights, and this machine has {memory:,} bytes; give it fewer units "
-                "or layers"
-            )
-
-
 # --- training -------------------------------------------------------------------------------------
 
 
@@ -372,6 +327,7 @@ class _Training:
         train = parts[0]
         self._tokens_per_character = len(train) / train.vocab.count_characters(train.ids)
         self._new_records = language_model_steps(run, *parts, watch=self._say_that_it_measures)
+        self._per_step = characters_per_step(parts[0], run.settings)
 
     def train_and_save(self, interrupts: list[int]) -> int:
         """Train until the run is finished or interrupted, and return the signal, or 0.
@@ -386,7 +342,7 @@ class _Training:
             try:
                 for record in self._new_records:
                     self.records.append(record)
-                    self._bar.update(run.settings.batch_size * run.settings.length)
+                    self._bar.update(self._per_step)
                     self._bar.set_postfix_str(record.losses, refresh=False)
                     if self.is_rank_0:
                         print_record(
@@ -438,7 +394,7 @@ class _Training:
         settings, valid = self.run.settings, self.valid
         if valid is None or not settings.evaluate_every or self.reporting.as_json:
             return ""
-        learned = self.run.step * settings.batch_size * settings.length
+        learned = self.run.step * self._per_step
         if len(valid) > max(READ_AT_THE_END, learned // TRAINED_PER_MEASURED):
             return (
                 f"held back: {len(valid)} {valid.vocab.unit}, of which each measurement read "
@@ -450,10 +406,10 @@ class _Training:
         return f"held back: {loss / math.log(2):.3f} bits per character, with the best weights"
 
     def _progress_bar(self) -> "tqdm[Any]":
-        run, settings = self.run, self.run.settings
+        run = self.run
         return tqdm(
-            total=settings.steps * settings.batch_size * settings.length,
-            initial=run.step * settings.batch_size * settings.length,
+            total=run.settings.steps * self._per_step,
+            initial=run.step * self._per_step,
             unit="char" if run.vocab.unit == "characters" else "token",
             unit_scale=True,
             # None: show the bar only in a terminal

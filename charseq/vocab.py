@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 from unicodedata import normalize
@@ -10,9 +10,12 @@ from unicodedata import normalize
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from charseq._checks import check_ids, check_text
+from charseq._checks import check_ids, check_integers, check_text
 
 __all__ = ["Vocabulary"]
+
+BORDER = "\x03"  # "end of text" in ASCII; a text that holds it cannot be one of several documents
+UNKNOWN = "\ufffd"  # what Unicode shows in place of a character that cannot be shown
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,20 @@ class Vocabulary:
     ----------
     chars : str or sequence of str
         V distinct characters. The position of a character is its id.
+    border : str, optional
+        The one of them that is before and after each document, if there are several. A network
+        begins to write after it, and ends a text with it.
+    unknown : str, optional
+        The one of them that every character outside the vocabulary is read as. A network never
+        writes it.
 
     Raises
     ------
     TypeError
         If `chars` is neither a string nor a sequence of strings.
     ValueError
-        If `chars` is empty, repeats a character, or has an entry that is not one character.
+        If `chars` is empty, repeats a character, or has an entry that is not one character, or if
+        `border` or `unknown` is not one of them.
 
     Examples
     --------
@@ -57,6 +67,8 @@ class Vocabulary:
 
     chars: str
     unit: ClassVar[str] = "characters"  # what the ids stand for
+    border: str | None = field(default=None, kw_only=True)
+    unknown: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         entries: Sequence[str] = self.chars
@@ -89,15 +101,31 @@ class Vocabulary:
                     "Vocabulary.from_text(text)"
                 )
         object.__setattr__(self, "chars", "".join(entries))
+        for name, char in self._special_characters().items():
+            if char not in self:
+                raise ValueError(f"{name} must be a character of the vocabulary, got {char!r}")
+
+    def __repr__(self) -> str:
+        """Return the characters, and which of them are special."""
+        named = {"chars": self.chars, **self._special_characters()}
+        return f"Vocabulary({', '.join(f'{name}={value!r}' for name, value in named.items())})"
+
+    def _special_characters(self) -> dict[str, str]:
+        special = {"border": self.border, "unknown": self.unknown}
+        return {name: char for name, char in special.items() if char is not None}
 
     @classmethod
-    def from_text(cls, text: str) -> "Vocabulary":
+    def from_text(cls, text: str | Sequence[str], min_count: int | None = None) -> "Vocabulary":
         """Collect the distinct characters of a text, sorted by code point.
 
         Parameters
         ----------
-        text : str
-            Any text that is not empty.
+        text : str, or list or tuple of str
+            Any text that is not empty; or several documents, for which the vocabulary gets U+0003
+            as their border.
+        min_count : int, optional
+            Leave out the characters that are in the text fewer times than this. They, and all
+            others that are not in the vocabulary, are then read as one character, U+FFFD.
 
         Returns
         -------
@@ -107,17 +135,25 @@ class Vocabulary:
         Raises
         ------
         TypeError
-            If `text` is not a string.
+            If `text` is not a string, nor a list or tuple of strings.
         ValueError
-            If `text` is empty.
+            If `text` is empty, `min_count` is below 2, or no character is in the text so often.
 
         Examples
         --------
         >>> Vocabulary.from_text(" learned deep learning").chars
         ' adegilnpr'
+        >>> vocab = Vocabulary.from_text(" learned deep learning", min_count=3)
+        >>> len(vocab), vocab.encode("lean")  # a space, e, n and U+FFFD
+        (4, array([3, 1, 3, 2]))
         """
-        check_text(text)
-        return cls("".join(sorted(set(text))))
+        several = isinstance(text, (list, tuple))
+        for part in text if several else [text]:
+            check_text(part)
+        whole = "".join(text)
+        if not whole or (min_count is None and not several):
+            return cls("".join(sorted(set(whole))))
+        return vocabulary_of(np.bincount(code_points(whole)), min_count, border=several)
 
     def __len__(self) -> int:
         """Return V, the number of characters."""
@@ -128,19 +164,21 @@ class Vocabulary:
         return isinstance(char, str) and len(char) == 1 and char in self.chars
 
     def line_start(self) -> str:
-        r"""Return what comes before a new line: ``"\n"``, or else a space, or the first character.
+        r"""Return what comes before a new text: the border; or ``"\n"``, a space, or a character.
 
         Returns
         -------
         str
-            The character that a network reads before a text, if nothing else is asked for.
+            The character that a network reads before a text, if nothing else is asked for: the
+            border between documents; without one, the end of a line, or else a space, or else the
+            first character.
 
         Examples
         --------
         >>> Vocabulary.from_text("a b").line_start(), Vocabulary("ab").line_start()
         (' ', 'a')
         """
-        return next((char for char in "\n " if char in self), self.chars[0])
+        return self.border or next((char for char in "\n " if char in self), self.chars[0])
 
     def skip_unknown(self, text: str) -> tuple[str, dict[str, int]]:
         """Leave the characters out of a text that are not in the vocabulary.
@@ -180,7 +218,7 @@ class Vocabulary:
         Parameters
         ----------
         text : str
-            T characters of the vocabulary; T may be 0.
+            T characters; T may be 0. If the vocabulary has a character `unknown`, any characters.
 
         Returns
         -------
@@ -192,8 +230,8 @@ class Vocabulary:
         TypeError
             If `text` is not a string.
         ValueError
-            If a character is not in the vocabulary. The message names the character and its
-            position, and suggests a fix.
+            If a character is not in the vocabulary, which has no `unknown`. The message names the
+            character and its position, and suggests a fix.
 
         Examples
         --------
@@ -203,10 +241,12 @@ class Vocabulary:
         ValueError: character 'x' (U+0078) at position 2 of the text is not among the 4 ...
         """
         check_text(text)
-        codes = _code_points(text)
+        codes = code_points(text)
         ids = self._ids_by_code_point[np.minimum(codes, len(self._ids_by_code_point) - 1)]
         unknown = np.flatnonzero(ids < 0)
-        if unknown.size:
+        if unknown.size and self.unknown is not None:
+            ids[unknown] = self.chars.index(self.unknown)
+        elif unknown.size:
             position = int(unknown[0])
             chars = self.chars if len(self) <= 40 else self.chars[:40] + "…"
             raise ValueError(
@@ -347,15 +387,16 @@ class Vocabulary:
         Returns
         -------
         str
-            An object with one key, ``chars``: the list of the characters in order. In a string,
-            JSON would merge two lone surrogates that are neighbors; a list keeps them apart.
+            An object with the key ``chars``: the list of the characters in order. In a string,
+            JSON would merge two lone surrogates that are neighbors; a list keeps them apart. The
+            keys ``border`` and ``unknown`` are there only if the vocabulary has such characters.
 
         Examples
         --------
         >>> Vocabulary.from_text("hé").to_json()
         '{"chars": ["h", "\\u00e9"]}'
         """
-        return json.dumps({"chars": list(self.chars)})
+        return json.dumps({"chars": list(self.chars), **self._special_characters()})
 
     @classmethod
     def from_json(cls, text: str) -> "Vocabulary":
@@ -374,7 +415,7 @@ class Vocabulary:
         Raises
         ------
         ValueError
-            If `text` is not JSON, has no list ``chars``, or that list is not a vocabulary.
+            If `text` is not JSON, has no list ``chars``, or what it holds is not a vocabulary.
 
         Examples
         --------
@@ -389,7 +430,7 @@ class Vocabulary:
             raise ValueError(f'expected {{"chars": [...]}}, got {text[:60]!r}')
         if not all(isinstance(char, str) for char in data["chars"]):
             raise ValueError(f"chars must be a list of characters, got {text[:60]!r}")
-        return cls(data["chars"])
+        return cls(data["chars"], border=data.get("border"), unknown=data.get("unknown"))
 
     def _normalization_hint(self, text: str) -> str:
         """Return a hint if the text differs from the vocabulary only in how accents are encoded."""
@@ -404,13 +445,30 @@ class Vocabulary:
     @cached_property
     def _ids_by_code_point(self) -> NDArray[np.int64]:
         """Ids by code point, -1 where there is none; the last entry stands for all higher ones."""
-        codes = _code_points(self.chars)
+        codes = code_points(self.chars)
         ids = np.full(int(codes.max()) + 2, -1, dtype=np.int64)
         ids[codes] = np.arange(len(codes))
         return ids
 
 
-def _code_points(text: str) -> NDArray[np.uint32]:
+def vocabulary_of(
+    counts: NDArray[np.int64], min_count: int | None = None, *, border: bool = False
+) -> Vocabulary:
+    """Make the vocabulary of a text whose characters have been counted, by code point."""
+    if min_count is not None:
+        check_integers(2, min_count=min_count)
+    codes = np.flatnonzero(counts >= (min_count or 1))
+    if not len(codes):
+        raise ValueError(
+            f"min_count must be at most {counts.max()}, how often the most frequent character "
+            f"appears, got {min_count}"
+        )
+    special = {"border": BORDER if border else None, "unknown": UNKNOWN if min_count else None}
+    chars = {*map(chr, codes.tolist()), *filter(None, special.values())}
+    return Vocabulary("".join(sorted(chars)), **special)
+
+
+def code_points(text: str) -> NDArray[np.uint32]:
     """Return the code point of each character; "surrogatepass" permits lone surrogates."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 

@@ -18,13 +18,17 @@ sys.path[:0] = [str(Path(__file__).parent)]
 from conftest import ROOT, copy_sources  # noqa: E402 - where its folder is known
 
 EXTENSIONS = "execution content questions lint hosting search_index"
-TESTS = dict.fromkeys(("trainer", "monitor", "cli_train", "cli_infer", "_run_text"), "cli")
+TESTS = dict.fromkeys(
+    ("trainer", "monitor", "cli_train", "cli_infer", "_run_text", "_new_run"), "cli"
+)
 TESTS |= {
     "diagrams": "plotting",
     "saved_state": "checkpoint",
     "files": "files",
     "processes": "processes threads",
 }
+TESTS |= dict.fromkeys(("_batches", "_documents", "_measure_documents"), "documents")
+TESTS |= {"_encode": "corpus documents"}
 TESTS |= {"_checks": "vocab shapes", "_version": "package", "__init__": "package"}
 CONFIG = """\
 [cosmic-ray]

@@ -1316,7 +1316,7 @@ BAD_INPUTS = {
     "one character, none held back": (write(b"a"), ["--valid", 0], "2"),
     "invalid UTF-8": (write(GOOD + b"\xff\xfe" + GOOD), [], "byte 0xff at offset 600"),
     "another encoding": (write("é".encode("utf-16") * 99), ["--encoding", "ascii"], "not ascii"),
-    "a directory": (lambda place: place, [], "is a directory"),
+    "a directory": (lambda place: place, [], "is within the folder of the text"),
     "absent": (lambda place: place / "absent.txt", [], "absent.txt' is not a file"),
     "name with a zero byte": (lambda place: "a\0b", [], "."),
     "name too long": (lambda place: "x" * 5000, [], "."),

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charseq import Corpus, Vocabulary, corpus, load_text
+from charseq import Corpus, Vocabulary, _encode, corpus, load_text
 from charseq.corpus import streams, windows
 from conftest import chunks_of
 
@@ -265,16 +265,16 @@ def temporary(tmp_path, monkeypatch):
 def reads(monkeypatch):
     """Record each time that a file is decoded."""
     counted = []
-    text_chunks = corpus.text_chunks
+    text_chunks = _encode.text_chunks
     monkeypatch.setattr(
-        corpus, "text_chunks", lambda *a, **o: counted.append(a) or text_chunks(*a, **o)
+        _encode, "text_chunks", lambda *a, **o: counted.append(a) or text_chunks(*a, **o)
     )
     return counted
 
 
 def test_ids_of_a_file_are_memory_mapped_and_read_only(write):
     ids = Corpus.from_file(write("hello")).ids
-    assert isinstance(ids.base.obj, corpus._Map)
+    assert isinstance(ids.base.obj, corpus.MappedFile)
     with pytest.raises(ValueError, match="read-only"):
         ids[0] = 1
 
@@ -481,7 +481,9 @@ def test_a_file_ten_times_larger_takes_no_more_memory(tmp_path):
 @posix
 def test_pages_are_released_after_every_batch(write, monkeypatch):
     advice = []
-    monkeypatch.setattr(corpus._Map, "madvise", lambda _, kind: advice.append(kind), raising=False)
+    monkeypatch.setattr(
+        corpus.MappedFile, "madvise", lambda _, kind: advice.append(kind), raising=False
+    )
     ids = Corpus.from_file(write("hello " * 1000)).ids
     batches = [*streams(ids, 2, 100), *islice(windows(ids, 8, 20, np.random.default_rng(0)), 20)]
     assert len(batches) == 29 + 20
@@ -491,7 +493,9 @@ def test_pages_are_released_after_every_batch(write, monkeypatch):
 def test_digest_differs_for_texts_of_equal_length_and_is_computed_in_chunks(write, monkeypatch):
     encoded, advice = Corpus.from_file(write("to be or not to be")), []
     whole = hashlib.sha256(encoded.ids.tobytes()).hexdigest()
-    monkeypatch.setattr(corpus._Map, "madvise", lambda _, kind: advice.append(kind), raising=False)
+    monkeypatch.setattr(
+        corpus.MappedFile, "madvise", lambda _, kind: advice.append(kind), raising=False
+    )
     for size in (corpus.CHUNK, 7):
         monkeypatch.setattr(corpus, "CHUNK", size)
         wide = Corpus(encoded.vocab, encoded.ids.astype(np.int64))

@@ -509,8 +509,8 @@ def test_a_given_optimizer_is_used():
     [
         ({}, [Corpus.from_text("the cat")], "not encoded with the vocabulary of the run"),
         ({}, [CORPUS, Corpus.from_text("the cat")], "not encoded with the vocabulary of the run"),
-        ({"length": 1000}, [CORPUS], "length 1000 needs 1001 characters"),
-        ({"length": 1000, "order": "windows"}, [CORPUS], "length 1000 needs 1001 characters"),
+        ({"length": 1000}, [CORPUS], "length=1000 needs 1001 characters"),
+        ({"length": 1000, "order": "windows"}, [CORPUS], "length=1000 needs 1001 characters"),
         ({"batch_size": 100}, [CORPUS], "the largest batch_size that fits is 32"),
         ({}, [CORPUS, Corpus.from_text("t", CORPUS.vocab)], "needs at least 2 characters, got 1"),
     ],

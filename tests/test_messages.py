@@ -201,7 +201,7 @@ def test_of_several_prompts_the_one_that_is_refused_is_named():
 # --- usage ----------------------------------------------------------------------------------------
 
 USAGE = [
-    ("train", "text is missing: expected a text file, a text such as pride-train, or - for sta.*"),
+    ("train", "text is missing: expected a text file, or several, or a folder; a text such as .*"),
     ("trian x", r"there is no command 'trian'; did you mean train\?"),
     ("help", "there is no command 'help'; the commands are train, resume, .*"),
     ("train x --hiden 5", r"charseq train has no option --hiden; did you mean --hidden\?"),

@@ -275,7 +275,8 @@ def test_what_needs_one_character_per_token_says_so(tmp_path):
 def test_a_text_with_too_few_tokens_is_refused_in_tokens():
     corpus = Corpus.from_text("the the the", VOCAB)
     assert repr(corpus) == "Corpus(3 tokens, 368 distinct)"
-    with pytest.raises(ValueError, match=r"length=10 needs 11 tokens, .* but the text to learn from has 3"):
+    message = r"length=10 needs 11 tokens, .* but the text to learn from has 3"
+    with pytest.raises(ValueError, match=message):
         language_model_steps(make_run(VOCAB), corpus)
     with pytest.raises(ValueError, match="takes 5 tokens, but the text has 3"):
         language_model_steps(make_run(VOCAB, length=1), corpus)

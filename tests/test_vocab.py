@@ -286,8 +286,10 @@ def test_other_types_than_text_are_refused_and_named(vocab):
     for method in (Vocabulary.from_text, vocab.encode):
         with pytest.raises(TypeError, match=r"expected text \(str\), got bytes; decode it first"):
             method(b"hello")
-        with pytest.raises(TypeError, match=r"expected text \(str\), got list$"):
-            method(["h", "e"])
+        with pytest.raises(TypeError, match=r"expected text \(str\), got set$"):
+            method({"h", "e"})
+    with pytest.raises(TypeError, match=r"expected text \(str\), got list$"):
+        vocab.encode(["h", "e"])
     with pytest.raises(ValueError, match="at least one character, got an empty text"):
         Vocabulary.from_text("")
 
