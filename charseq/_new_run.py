@@ -4,6 +4,7 @@ import os
 from contextlib import suppress
 from typing import Any
 
+from charseq._run_text import facts_of_tokens
 from charseq.corpus import Corpus
 from charseq.language_model import Settings
 from charseq.model import CharRNN
@@ -38,8 +39,11 @@ def check_patience(settings: Settings, valid: float) -> None:
         )
 
 
-def check_tokens(init_from: str, known: Vocabulary, corpus: Corpus, tokens: str | None) -> None:
+def check_tokens(
+    init_from: str, known: Vocabulary, corpus: Corpus, tokens: str | None, source: dict[str, Any]
+) -> None:
     """Refuse a text in other tokens than the network reads, or with characters it cannot get."""
+    facts_of_tokens(source, name_of_tokens(known))
     if tokens not in (None, name_of_tokens(known)):
         raise ValueError(
             f"got tokens={tokens!r}, but the network of {init_from} reads {name_of_tokens(known)}: "

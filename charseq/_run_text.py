@@ -19,7 +19,7 @@ from charseq.corpus import Corpus
 from charseq.files import replace_file, write_all
 from charseq.language_model import Settings
 from charseq.texts import CHUNK, load_text, texts
-from charseq.tokens import BytePairEncoding, parse_tokens
+from charseq.tokens import BytePairEncoding, name_of_tokens, parse_tokens
 from charseq.vocab import Vocabulary
 
 KEPT = "text.txt"  # the file of a run folder that keeps a text from standard input
@@ -81,13 +81,16 @@ def check_outside(folder: Path, text: str | list[str]) -> None:
             )
 
 
-def check_one_text(source: dict[str, Any], tokens: str) -> None:
-    """Refuse pieces of words where there are documents, or unknown characters."""
-    if parse_tokens(tokens) and (isinstance(source["text"], list) or "unknown" in source):
+def facts_of_tokens(source: dict[str, Any], tokens: str) -> dict[str, str]:
+    """Return what config.json says of pieces of words; refuse them for documents, for example."""
+    if parse_tokens(tokens) is None:
+        return {}
+    if isinstance(source["text"], list) or "unknown" in source:
         raise ValueError(
             f"tokens={tokens!r} takes one file with all its characters: it goes neither with "
             "several files nor with unknown characters"
         )
+    return {"tokens": tokens}
 
 
 def load_source(source: dict[str, Any], known: Vocabulary | None = None) -> Corpus:
@@ -194,8 +197,10 @@ def _epoch(train: Corpus, settings: Settings) -> DocumentBatches:
     return DocumentBatches(train.ids, train.id_of_border(), settings.batch_size, settings.length)
 
 
-def facts_of_documents(corpus: Corpus, train: Corpus, settings: Settings) -> dict[str, int]:
-    """Return what config.json says of several documents; nothing for a single text."""
+def facts_of_parts(corpus: Corpus, train: Corpus, settings: Settings) -> dict[str, Any]:
+    """Return what config.json says of tokens or of several documents; nothing of other texts."""
+    if train.vocab.unit == "tokens":
+        return {"tokens": name_of_tokens(train.vocab), "train_tokens": len(train)}
     if corpus.vocab.border is None:
         return {}
     facts = {"documents": corpus.count_documents()}

@@ -161,6 +161,6 @@ def plot_loss_of_run(folder: Path, history: History) -> None:
     except OSError as error:  # only the figure is missing
         print(
             f"charseq: the run is saved, but not the figure {escape_line(folder / 'loss.svg')} "
-            f"({error.strerror})",
+            f"({error.strerror or error})",
             file=sys.stderr,
         )

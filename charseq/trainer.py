@@ -18,10 +18,10 @@ from charseq._devices import device_of, find_device
 from charseq._new_run import check_memory, check_patience, check_tokens, with_options
 from charseq._run_text import (
     characters_per_step,
-    check_one_text,
     check_outside,
     describe,
-    facts_of_documents,
+    facts_of_parts,
+    facts_of_tokens,
     load_source,
     load_text_of_run,
     locate,
@@ -51,7 +51,6 @@ from charseq.language_model import (
 from charseq.model import CharRNN
 from charseq.monitor import find_fault, plot_loss_of_run, print_ending, print_record, say_in_bar
 from charseq.processes import any_process, rank_and_world_size, use_threads
-from charseq.tokens import name_of_tokens, parse_tokens
 from charseq.training import Diverged
 
 __all__ = ["Reporting", "load_held_back", "resume_folder", "train_folder"]
@@ -166,8 +165,7 @@ def train_folder(
     source |= {"raw": raw, **({"unknown": unknown} if unknown else {})}
     check_outside(folder, source["text"])
     if init_from is None:
-        check_one_text(source, tokens or "characters")
-        source |= {"tokens": tokens} if parse_tokens(tokens or "characters") else {}
+        source |= facts_of_tokens(source, tokens or "characters")
         corpus = load_source(source)
         parts = split_text(corpus, source)
         options = {"vocab_size": len(parts[0].vocab), **options}
@@ -176,20 +174,17 @@ def train_folder(
     else:
         source["init_from"] = init_from
         model, known = load_model(init_from)
-        check_one_text(source, name_of_tokens(known))
         corpus = load_source(source, known)
-        check_tokens(init_from, known, corpus, tokens)
+        check_tokens(init_from, known, corpus, tokens, source)
         parts = split_text(corpus, source, known)
         changed = {**model.options, **options, "vocab_size": len(parts[0].vocab)}
         check_memory(changed)
         model = with_options(grow(model, len(parts[0].vocab), seed=settings.seed), changed)
     vocab = parts[0].vocab
     source |= {"characters": len(corpus), "sha256": corpus.digest()}
-    if vocab.unit == "tokens":
-        source |= {"tokens": name_of_tokens(vocab), "train_tokens": len(parts[0])}
     run = Run(model.to(device), vocab, settings)
     training = _Training(folder, run, (), parts, reporting or Reporting())  # raises: text too short
-    source |= facts_of_documents(corpus, parts[0], settings)
+    source |= facts_of_parts(corpus, parts[0], settings)
     with _lock_if_rank_0(folder, make=True), _delay_interrupts() as interrupts:
         if training.is_rank_0:
             start_folder(folder, run, source)
