@@ -945,6 +945,20 @@ def test_one_changed_bit_is_found_wherever_it_is(name, folder):
     load_run(folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "loader"), [("weights", "last net"), ("best", "best net"), ("state-3", "history")]
+)
+def test_one_changed_bit_in_the_metadata_is_found_wherever_it_is(name, loader, folder):
+    file = folder / f"{name}.safetensors"
+    data = file.read_bytes()
+    start = data.index(b"__metadata__")
+    for place in range(start, data.index(b"}", start)):
+        changed = bytearray(data)
+        changed[place] ^= 1 << place % 5
+        file.write_bytes(changed)
+        assert error_messages(folder, [loader], file.name), bytes(changed[place - 9 :][:20])
+
+
 def test_a_folder_without_checksums_loads_and_gets_them_with_the_next_save(folder):
     forget_checksums(folder)
     for loader in LOADERS.values():
