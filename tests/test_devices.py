@@ -200,6 +200,28 @@ def test_the_noise_of_a_step_follows_from_its_seed(second):
     assert not torch.equal(first, other)
 
 
+@pytest.mark.parametrize("device", [torch.device("cuda", 1), torch.device("mps", 0)])
+def test_the_generator_of_a_card_is_seeded_and_restored(device, monkeypatch):
+    """Whether or not there is one: here it is a list of what it was asked for."""
+    asked = []
+
+    @contextlib.contextmanager
+    def current(device):
+        asked.append(("use", device))
+        yield
+
+    card = torch.get_device_module(device.type)
+    monkeypatch.setattr(card, "device", current, raising=False)
+    monkeypatch.setattr(card, "manual_seed", lambda seed: asked.append(("seed", seed)))
+    monkeypatch.setattr(card, "get_rng_state", lambda device: ("state of", device))
+    monkeypatch.setattr(card, "set_rng_state", lambda *how: asked.append(("restore", *how)))
+    with devices.drawing_from(7, device):
+        asked.append("draw")
+    used = [("use", device)] if device.type == "cuda" else []
+    expected = [*used, ("seed", 7), "draw", ("restore", ("state of", device), device)]
+    assert asked == expected
+
+
 def test_the_faster_layers_are_left_to_the_cpu(second):
     layer, ids = nn.GRU(3, 4, batch_first=True), torch.zeros(2, 5, dtype=torch.int64)
     assert layers.is_faster(layer, ids)
