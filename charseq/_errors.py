@@ -24,6 +24,7 @@ ADVICE = {
 IS_DAMAGED = re.compile(
     r"\bdamaged\b|does not fit|vocab.json has|\.csv, line |history of another|where the text came"
 )
+ONLY_FOR_RESUMING = re.compile(r"\bstate-\d+\.safetensors|\bhistory\.csv")
 ONLY_FOR_TRAINING = ("torch", "matplotlib", "tqdm")  # a trained network writes without them
 
 
@@ -33,8 +34,8 @@ def explain(error: Exception) -> str:
     if isinstance(error, UnicodeEncodeError) and not comes_from_a_check(error):
         char = error.object[error.start]
         return (
-            f"the output cannot show {char!r}, because its encoding is {error.encoding}: set the "
-            "environment variable PYTHONIOENCODING to utf-8, or use --json"
+            f"the output is set to {error.encoding}, which cannot show the character "
+            f"U+{ord(char):04X}: run it with PYTHONIOENCODING=utf-8, or add --json"
         )
     if isinstance(error, ModuleNotFoundError) and error.name in ONLY_FOR_TRAINING:
         return (
@@ -44,6 +45,10 @@ def explain(error: Exception) -> str:
     if isinstance(error, OSError):
         if error.strerror and error.filename:
             message = f"{error.strerror}: {error.filename}"
+        elif error.strerror and is_printing(error):
+            space = "free some space there, or " * (error.errno == errno.ENOSPC)
+            problem = error.strerror[:1].lower() + error.strerror[1:]
+            return f"cannot write the output: {problem}; {space}send the output elsewhere"
         elif error.strerror:
             message = error.strerror
         advice = ADVICE.get(error.errno or 0, "") if error.strerror else ""
@@ -53,8 +58,20 @@ def explain(error: Exception) -> str:
     if isinstance(error, RuntimeError) and "allocate" in message:
         return f"there is not enough memory: {SMALLER}"
     if type(error).__name__ == "RunFolderError" and IS_DAMAGED.search(message):
-        return f"{message}; put back a copy of the file, or train again"
+        again = "train again"
+        if ONLY_FOR_RESUMING.search(message):
+            again = "go on from its weights: charseq train TEXT --init-from RUN --out NEW-FOLDER"
+        back = "" if "put the old one back" in message else "put back a copy of the file, or "
+        return f"{message}; {back}{again}"
     return message if comes_from_a_check(error) else ""
+
+
+def is_printing(error: Exception) -> bool:
+    """Return whether an error comes from writing to standard output."""
+    from traceback import extract_tb
+
+    last = extract_tb(error.__traceback__)[-1]
+    return re.search(r"\bprint\(|\bstdout\b", str(last.line)) is not None
 
 
 def comes_from_a_check(error: Exception) -> bool:
@@ -78,13 +95,18 @@ def in_words_of_the_shell(sentence: str, options: Mapping[str, str]) -> str:
     What the message quotes is left as it is, because it may be the name of a file.
     """
     if encoding := options.get("encoding"):
-        sentence = re.sub(
-            r"give (the encoding,|that, for example) '([\w-]+)'", rf"add {encoding} \2", sentence
-        )
+        sentence = re.sub(r"give the encoding, '([\w-]+)'", rf"add {encoding} \1", sentence)
     if out := options.get("out"):
         sentence = sentence.replace("choose another folder", f"choose another folder ({out})")
-    if embedding := options.get("embedding"):
-        sentence = sentence.replace("embedding_size None", f"{embedding} 0")
+        sentence = sentence.replace("but the text has", "but the text to learn from has")
+    else:
+        sentence = sentence.replace(", or choose another folder", "")
+    if tied := options.get("tied"):
+        sentence = sentence.replace("tied=True", tied).replace("they are None", "they are 0")
+    if re.match(r"'[^']* [^']* [^']*' is neither a file", sentence):
+        sentence += (
+            "; to give the text itself, write - for it and pipe it in: echo TEXT | charseq ..."
+        )
 
     def rename(match: re.Match[str]) -> str:
         name = match["name"] or ""

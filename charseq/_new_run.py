@@ -66,12 +66,19 @@ def check_memory(options: dict[str, Any]) -> None:
         )
     except ValueError:  # CharRNN also refuses such options, and its message names the option
         return
-    weights = layers.parameter_count
+    needed = 16 * layers.parameter_count  # 4 bytes: weight, gradient and Adam's two averages
     with suppress(AttributeError):  # Windows has no os.sysconf, so its memory is unknown
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        if 16 * weights > memory:  # 4 bytes each: weight, gradient and Adam's two averages
+        if needed > memory:
+            least = {"hidden_size": 0, "num_layers": 1, "embedding_size": None}
+            large = [name for name, value in least.items() if options[name] != value]
             raise MemoryError(
-                f"there is not enough memory: training takes 16 bytes for each of the network's "
-                f"{weights:,} weights, and this machine has {memory:,} bytes; give it fewer units "
-                "or layers"
+                f"{' with '.join(f'{name}={options[name]}' for name in large)} needs about "
+                f"{_in_gigabytes(needed)} of memory, and this machine has {_in_gigabytes(memory)}: "
+                f"give a smaller {' or '.join(large)}"
             )
+
+
+def _in_gigabytes(size: int) -> str:
+    unit, name = (10**12, "TB") if size >= 10**12 else (10**9, "GB")
+    return f"{float(f'{size / unit:.3g}'):,.15g} {name}"

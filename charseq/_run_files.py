@@ -144,7 +144,7 @@ def read_arrays(file: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     except OSError as error:
         raise RunFolderError(f"{file} cannot be read: {error.strerror or error}") from None
     except (SafetensorError, TypeError) as error:
-        raise RunFolderError(f"{file} is damaged or cut short: {error}") from None
+        raise RunFolderError(f"{file} is damaged or cut short") from error
 
 
 def is_float16(path: Path) -> bool:
@@ -195,10 +195,11 @@ def write_config(path: Path, config: Mapping[str, Any]) -> None:
 def read_config_file(path: Path) -> Any:
     """Read config.json. It is refused if it has a checksum and is not as it was saved."""
     file = path / "config.json"
-    hint = "expected one made by charseq train"
+    missing = (
+        f"{path} is not a run folder: it has no {file.name}; expected one made by charseq train"
+    )
     if (path / "weights.safetensors").exists():
-        hint = "it has weights, so put back a copy of that file, or train again"
-    missing = f"{path} is not a run folder: it has no config.json; {hint}"
+        missing = f"{path} has lost its {file.name}: put back a copy of it, or train again"
     with explain_read_errors(file, missing):
         check_regular(file)
         data = file.read_bytes()

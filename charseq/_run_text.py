@@ -1,6 +1,7 @@
 """The text of a run: where it came from, where it is now, and which part of it is held back."""
 
 import os
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -18,11 +19,12 @@ from charseq.checkpoint import (
 from charseq.corpus import Corpus
 from charseq.files import replace_file, write_all
 from charseq.language_model import Settings
-from charseq.texts import CHUNK, load_text, texts
+from charseq.texts import CHUNK, load_text, quote_path, texts
 from charseq.tokens import BytePairEncoding, name_of_tokens, parse_tokens
 from charseq.vocab import Vocabulary
 
 KEPT = "text.txt"  # the file of a run folder that keeps a text from standard input
+START_NEW_RUN = "start a new run: charseq train {} --init-from {} --out NEW-FOLDER"
 
 
 @contextmanager
@@ -60,15 +62,21 @@ def read_source(folder: Path) -> dict[str, Any]:
     return source
 
 
-def locate(text: str | Sequence[str]) -> str | list[str]:
-    """Return where a text is, from whatever folder; several files, or a folder, as a list."""
+def as_typed(text: str | Sequence[str]) -> str | list[str]:
+    """Return the name or path of a text as it was given; several files, or a folder, as a list."""
     names = [text] if isinstance(text, str) else list(text)
     several = len(names) > 1 or (names[0] not in texts() and os.path.isdir(names[0]))  # noqa: PTH112
     for name in names:
         if several and name in texts():
             raise ValueError(f"{name} comes with charseq, and is no file: train on it alone")
-    places = [name if name in texts() else os.path.abspath(name) for name in names]  # noqa: PTH100
-    return places if several else places[0]
+    return names if several else names[0]
+
+
+def locate(text: str | list[str]) -> Any:
+    """Return where a text is, from whatever folder."""
+    if isinstance(text, list):
+        return [os.path.abspath(name) for name in text]  # noqa: PTH100 - never raises
+    return text if text in texts() else os.path.abspath(text)  # noqa: PTH100
 
 
 def check_outside(folder: Path, text: str | list[str]) -> None:
@@ -142,6 +150,28 @@ def split_text(
     return Corpus.from_text(_decode(train), vocab), held_back
 
 
+def check_long_enough(corpus: Corpus, source: dict[str, Any], settings: Settings) -> None:
+    """Refuse a text of which a part would have fewer than 2 characters; say how many are needed."""
+    valid, length = source["valid"], settings.length
+    named, learned = f"length={length}", length + 1
+    if settings.order == "streams":
+        named = f"batch_size={settings.batch_size}, {named}"
+        learned = settings.batch_size * length + 1
+
+    def fits(size: int, learned: int) -> bool:
+        held_back = int(size * valid)  # as in Corpus.split
+        return size - held_back >= learned and (valid == 0 or held_back >= 2)
+
+    if fits(len(corpus), 2) or corpus.vocab.border is not None:  # documents are held back whole
+        return
+    least = bisect_left(range(1 << 53), True, key=lambda size: fits(size, learned))
+    raise ValueError(
+        f"{quote_path(source['text'])} is too short: it has {len(corpus)} "
+        f"character{'s' * (len(corpus) != 1)}, and training with {named} and valid={valid} needs "
+        f"at least {least}; take a longer text, or change these values"
+    )
+
+
 def _decode(corpus: Corpus) -> str:
     """Return a text that may be long, without a list of all its characters."""
     starts = range(0, len(corpus), CHUNK)
@@ -153,37 +183,37 @@ def load_text_of_run(
     vocab: Vocabulary,
     folder: Path,
     text: str | Sequence[str] | None,
-    advice: str = "give the text as it was then, or begin a new run with train --init-from",
+    advice: str = "",
 ) -> tuple[dict[str, Any], tuple[Corpus, Corpus | None]]:
     """Load the parts of a run's text, to learn from and to measure on; refuse another text.
 
     Also return the source, with the place where the text is now. A message that refuses a text
-    ends with the `advice`.
+    ends with the `advice`; by default, with what ``charseq resume`` can do.
     """
-    source = {**source, "text": locate(text) if text else _find_text(source["text"], folder)}
+    was_at = source["text"]
+    new_run = START_NEW_RUN.format(text if isinstance(text, str) else "TEXT", folder)
+    moved = f"if it has moved, add text=NEW-PLACE; or {new_run}"
+    now_at = as_typed(text) if text else _find_text(was_at, folder, advice or moved)
+    source = {**source, "text": now_at}
     corpus = load_source(source, vocab if "init_from" in source else None)
-    name = ", ".join(source["text"]) if isinstance(source["text"], list) else source["text"]
-    documents = corpus.count_documents()
-    if source.get("documents", 1) != documents:
-        raise ValueError(
-            f"{name} is not the text that this run learns from: it has {documents} documents, but "
-            f"the text of the run has {source['documents']}, so files were added or removed; "
-            f"{advice}"
-        )
-    if (len(corpus), len(corpus.vocab)) != (source["characters"], len(vocab.chars)):
-        raise ValueError(
-            f"{name} is not the text that this run learns from: it has {len(corpus)} "
-            f"characters and a vocabulary of {len(corpus.vocab)}, but the text of the run has "
-            f"{source['characters']} characters and a vocabulary of {len(vocab.chars)}; {advice}"
-        )
-    digest = corpus.digest()
+    documents, digest = corpus.count_documents(), corpus.digest()
     # The oldest folders lack the digest, which is one of ids: other characters may have the same.
-    if corpus.vocab.chars != vocab.chars or source.get("sha256", digest) != digest:
-        raise ValueError(
-            f"{name} is not the text that this run learns from: it has as many "
-            f"characters, but not the same ones; {advice}"
-        )
-    return source, split_text(corpus, source, vocab)
+    if documents != source.get("documents", 1):
+        unlike = f"{documents} documents, not {source.get('documents', 1)}"
+    elif len(corpus) != source["characters"]:
+        unlike = f"{len(corpus)} characters, not {source['characters']}"
+    elif corpus.vocab.chars != vocab.chars or source.get("sha256", digest) != digest:
+        unlike = "as many characters, but not the same ones"
+    else:
+        return {**source, "text": locate(now_at)}, split_text(corpus, source, vocab)
+    name = ", ".join(map(quote_path, now_at if isinstance(now_at, list) else [now_at]))
+    if now_at == was_at:
+        restore = f"put the old text back, or add text=COPY, a copy of it; or {new_run}"
+        raise ValueError(f"{name} has changed since this run began ({unlike}): {advice or restore}")
+    raise ValueError(
+        f"{name} is not the text that this run learns from ({unlike}): "
+        + (advice or f"give that text, or {new_run}")
+    )
 
 
 def characters_per_step(train: Corpus, settings: Settings) -> int:
@@ -236,10 +266,10 @@ def describe(
             )
 
 
-def _find_text(text: str | list[str], folder: Path, *, several: bool = False) -> Any:
+def _find_text(text: str | list[str], folder: Path, advice: str, *, several: bool = False) -> Any:
     """Return where the text of a run is. If it has moved, look beside the run, in it, and here."""
     if isinstance(text, list):
-        return [_find_text(one, folder, several=True) for one in text]
+        return [_find_text(one, folder, advice, several=True) for one in text]
     places = (folder.parent, folder, Path())
     if text in texts() or os.path.exists(text):  # noqa: PTH110 - never raises
         return text
@@ -247,7 +277,4 @@ def _find_text(text: str | list[str], folder: Path, *, several: bool = False) ->
         moved = place / Path(text).name
         if moved.is_file() or (several and moved.is_dir() and moved.resolve() != folder.resolve()):
             return os.path.abspath(moved)  # noqa: PTH100 - never raises
-    raise FileNotFoundError(
-        f"the text that this run learns from is not in {text!r} any more: if it has moved, say "
-        "where it is (--text)"
-    )
+    raise FileNotFoundError(f"{text!r}, which this run learns from, is gone: {advice}")

@@ -29,7 +29,12 @@ class Commands(TyperGroup):
                 option = option or before
                 if option not in MAY_BE_EMPTY:
                     name = option if option.startswith("--") else "an argument"
-                    ctx.fail(f"{name} is empty; if you gave a variable of the shell, it is not set")
+                    if command := self.commands.get(args[0]):
+                        ctx = type(ctx)(command, ctx, args[0])  # its usage is shown
+                    ctx.fail(
+                        f"{name} is empty; if you gave a variable of the shell, it is unset or "
+                        "empty"
+                    )
         with self._explained():
             return super().parse_args(ctx, args)
 

@@ -332,9 +332,11 @@ def _load_run(path: Path) -> tuple["Run", History]:
     except (TypeError, ValueError) as error:
         raise damaged_config(path, error) from None
     if not (state := path / f"state-{step}.safetensors").exists() and is_float16(path):
+        name = path.name if path == Path(__file__).parent / path.name else path
         raise RunFolderError(
-            f"{path} holds a network that was shrunk: it can write, but its run cannot be resumed; "
-            "charseq train --init-from starts a new run with it"
+            f"{name} was made smaller by charseq shrink, so its training cannot be resumed; "
+            "charseq sample still works. To train further: charseq train TEXT --init-from "
+            f"{name} --out NEW-FOLDER"
         )
     run = Run(model, vocab, settings, step=step)
     arrays, metadata = read_arrays(state)
@@ -548,8 +550,8 @@ def read_config(folder: Folder) -> dict[str, Any]:
         raise RunFolderError(f"{file} is not the configuration of a run: it names no format")
     if config["format"] != FORMAT:
         raise RunFolderError(
-            f"{file} has format {config['format']!r}, made by charseq {config.get('charseq')}; "
-            f"this is charseq {__version__}, which reads format {FORMAT}: use that version"
+            f"{path} was made by charseq {config.get('charseq')}, in format {config['format']!r}, "
+            f"which this charseq {__version__} cannot read: use that version, or a newer one"
         )
     for name in PARTS_OF_CONFIG[2:]:
         if not isinstance(config.get(name), dict):

@@ -229,7 +229,8 @@ def main() -> None:
         if type(error).__name__ != "RunFolderError":  # a file calls settings as Python does
             sentence = in_words_of_the_shell(sentence, options)
         elif "best.safetensors is damaged" in sentence and "last" in options:
-            sentence += ", or use the latest weights (--last)"
+            latest = "; add --last to use the latest weights, put back"
+            sentence = sentence.replace("; put back", latest)
         _discard_output_if_it_fails()
     from charseq._terminal import escape_line
 

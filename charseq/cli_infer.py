@@ -210,7 +210,7 @@ def score_(
     text: Annotated[
         str,
         typer.Argument(
-            help="A text file, a text such as pride-test, or - for standard input.",
+            help="A text file, a built-in text such as pride-test, or - for standard input.",
             show_default=False,
         ),
     ],
@@ -291,8 +291,8 @@ def evaluate_(
     text: Annotated[
         list[str] | None,
         typer.Argument(
-            help="A text file, several, or a folder, or a text such as pride-test; else what the "
-            "run has held back.",
+            help="A text file, several, or a folder, or a built-in text such as pride-test; else "
+            "what the run has held back.",
             show_default=False,
         ),
     ] = None,

@@ -3,7 +3,6 @@
 Only typer is imported here. Each command imports what it needs, so that help appears at once.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,8 +26,8 @@ NETWORK_OPTIONS = {  # and how CharRNN calls them
 Texts = Annotated[
     list[str],
     typer.Argument(
-        help="A text file, or several, or a folder; a text such as pride-train; or - for standard "
-        "input.",
+        help="A text file, or several, or a folder; a built-in text such as pride-train; or - for "
+        "standard input.",
         show_default=False,
     ),
 ]
@@ -133,7 +132,7 @@ def train(
     )
     options = {
         "hidden_size": hidden,
-        "cell": cell.upper(),
+        "cell": cell.upper() if cell.lower() in ("rnn", "gru", "lstm") else cell,
         "num_layers": layers,
         "embedding_size": embedding or None,
         "dropout": dropout,
@@ -192,7 +191,7 @@ def _keep_standard_input(text: list[str], out: Path) -> Iterator[list[str]]:
         with keep_text(out, open_standard_input()):
             yield [str(file)]
     except (OSError, ValueError) as error:  # the file is no more when the message is read
-        message = str(error).replace(repr(os.path.abspath(file)), "standard input")  # noqa: PTH100
+        message = str(error).replace(repr(str(file)), "standard input")
         if message == str(error):
             raise
         raise type(error)(message) from None

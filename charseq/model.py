@@ -359,10 +359,12 @@ def _check_options(options: dict[str, Any]) -> None:
         raise ValueError(f"seed must fit into 64 bits, got {seed}")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
-    if options["tied"] and (not options["output_layer"] or embedding_size != hidden_size):
+    if options["tied"] and not options["output_layer"]:
+        raise ValueError("tied=True needs an output layer: give output_layer=True")
+    if options["tied"] and embedding_size != hidden_size:
         raise ValueError(
-            "tied weights need an output layer and an embedding as wide as the state: got "
-            f"embedding_size {embedding_size} and hidden_size {hidden_size}, make them equal"
+            f"tied=True needs embedding_size to equal hidden_size, but they are {embedding_size} "
+            f"and {hidden_size}: give embedding_size={hidden_size}, or leave out tied=True"
         )
     if forget_bias is not None and cell != "LSTM":
         raise ValueError(

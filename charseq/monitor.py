@@ -136,11 +136,11 @@ def print_ending(
     if run.out_of_patience and run.step < run.settings.steps:
         print(
             f"patience: {run.since_best} measurements in a row without a new best loss, so the run "
-            f"{'was over' if was_over else 'ended'} at step {run.step} of {run.settings.steps}"
+            f"{'is over' if was_over else 'ended'} at step {run.step} of {run.settings.steps}"
         )
     elif was_over:
         print(
-            f"the run was over: all its {run.settings.steps} steps had been made; "
+            f"the run is over: all its {run.settings.steps} steps have been made; "
             f"charseq resume {name} --steps N goes on until step N"
         )
     print(f"{run.step} steps; the run is in {name}. Next: charseq sample {name}")

@@ -92,7 +92,9 @@ def probabilities(
     if top_k is not None:
         check_at_least(1, top_k=top_k)
     if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
+        raise ValueError(
+            f"top_p must be above 0 and at most 1, got {top_p}; it is a share, and 0.9 is 90 %"
+        )
     logits = np.asarray(logits, dtype=np.float64)
     largest = logits.max(axis=-1, keepdims=True)
     if not np.isfinite(largest).all():

@@ -243,14 +243,14 @@ def load_text(source: str | Path, encoding: str = "utf-8", *, raw: bool = False)
     >>> load_text("shakespeare")
     Traceback (most recent call last):
         ...
-    FileNotFoundError: 'shakespeare' is neither a file nor one of the texts pride-and-prejudice, ...
+    FileNotFoundError: 'shakespeare' is neither a file nor one of the texts that come with ...
     """
     if isinstance(source, str) and source in _TEXTS:
         return _TEXTS[source][0]()
     if source == "-":
         file = open_standard_input(encoding)
         return "".join(text_chunks(file, "standard input", encoding, raw=raw))
-    with open_text(source, f" nor one of the texts {', '.join(_TEXTS)}") as file:
+    with open_text(source, or_name=True) as file:
         return "".join(text_chunks(file, quote_path(source), encoding, raw=raw))
 
 
@@ -272,10 +272,10 @@ def open_standard_input(encoding: str = "utf-8") -> IO[bytes]:
     return io.BytesIO(sys.stdin.read().encode(encoding))
 
 
-def open_text(source: str | Path, nor: str = "") -> IO[bytes]:
+def open_text(source: str | Path, *, or_name: bool = False) -> IO[bytes]:
     """Open a file of text for reading its bytes; errors say why the path cannot be read.
 
-    `nor` extends the message for a missing file, as in "neither a file nor one of the texts a, b".
+    With `or_name`, the message for a missing file lists the names of texts.
     """
     path, quoted_path = Path(source), quote_path(source)
     try:
@@ -286,10 +286,7 @@ def open_text(source: str | Path, nor: str = "") -> IO[bytes]:
                 f"{quoted_path} is a directory: expected a file of text"
             ) from None
         if isinstance(error, FileNotFoundError):
-            problem = f"neither a file{nor}" if nor else "not a file"
-            raise FileNotFoundError(
-                f"{quoted_path} is {problem}{_suggest_text(path, bool(nor))}"
-            ) from None
+            raise FileNotFoundError(f"{quoted_path} is {_say_missing(path, or_name)}") from None
         if isinstance(error, PermissionError):
             raise PermissionError(
                 f"{quoted_path} may not be read: permission denied; change its permissions"
@@ -298,15 +295,19 @@ def open_text(source: str | Path, nor: str = "") -> IO[bytes]:
         raise OSError(f"{quoted_path} cannot be opened: {reason}") from None
 
 
-def _suggest_text(path: Path, listed: bool) -> str:
-    """Suggest the text whose name is nearly this; or list all if it looks like such a name."""
+def _say_missing(path: Path, or_name: bool) -> str:
+    """Suggest the text whose name is nearly this; or list all if it may be such a name."""
     if path.is_symlink():
-        return f": it is a link to '{path.readlink()}', which does not exist; give the file itself"
+        target = path.readlink()
+        return (
+            f"not a file: it is a link to '{target}', which does not exist; repair the link, or "
+            "give another file"
+        )
     if meant := suggest_name(path, _TEXTS):
-        return meant
-    name = path.name
-    looks_like_a_name = not listed and "." not in name
-    return f", nor is it one of the texts {', '.join(_TEXTS)}" if looks_like_a_name else ""
+        return f"not a file{meant}"
+    if or_name or "." not in path.name:
+        return f"neither a file nor one of the texts that come with charseq: {', '.join(_TEXTS)}"
+    return "not a file"
 
 
 def _make_decoder(encoding: str) -> codecs.IncrementalDecoder:
@@ -376,9 +377,8 @@ def _raw_chunks(file: IO[bytes], quoted_path: str, encoding: str) -> Iterator[st
             # The decoder may still hold bytes of the chunk before, so count back from the end.
             offset = bytes_before + len(data) - len(error.object) + error.start
             raise ValueError(
-                f"{quoted_path} is not {encoding} text: byte 0x{error.object[error.start]:02x} at "
-                f"offset {offset} is wrong there ({error.reason}); "
-                + _suggest_encoding(head, encoding)
+                f"{quoted_path} is not {encoding} text (byte 0x{error.object[error.start]:02x} at "
+                f"offset {offset}); {_suggest_encoding(head, encoding)}"
             ) from None
         except UnicodeError as error:
             raise ValueError(
@@ -388,8 +388,8 @@ def _raw_chunks(file: IO[bytes], quoted_path: str, encoding: str) -> Iterator[st
         if "\0" in text:
             position = chars_before + text.index("\0")
             raise ValueError(
-                f"{quoted_path} is binary: the character at position {position} is U+0000, which "
-                "no text holds; if it is text in UTF-16, give the encoding, 'utf-16-le'"
+                f"{quoted_path} looks binary: the character at position {position} is NUL; "
+                + _suggest_encoding(head if b"\0" in head else data, encoding)
             )
         bytes_before += len(data)
         chars_before += len(text)
@@ -398,7 +398,7 @@ def _raw_chunks(file: IO[bytes], quoted_path: str, encoding: str) -> Iterator[st
         if not data:
             break
     if not chars_before:
-        raise ValueError(f"{quoted_path} is empty: expected one character or more")
+        raise ValueError(f"{quoted_path} is empty: expected some text")
 
 
 def _suggest_encoding(head: bytes, encoding: str) -> str:
@@ -408,16 +408,18 @@ def _suggest_encoding(head: bytes, encoding: str) -> str:
             return f"it begins as {kind} does: take the text out of it, and give the text's file"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "it begins as text in UTF-16 does: give the encoding, 'utf-16'"
+    for start, order in ((1, "le"), (0, "be")):  # where UTF-16 has its NUL bytes
+        others = head[1 - start :: 2].count(0)
+        is_utf16 = 4 * head[start::2].count(0) > len(head) > max(3, 4 * others)
+        if is_utf16 and not codecs.lookup(encoding).name.startswith("utf-16"):
+            return f"it looks like text in UTF-16: give the encoding, 'utf-16-{order}'"
     if b"\0" in head:
-        return (
-            "it holds zero bytes, so it is probably binary: expected a file of text; if it is text "
-            "in UTF-16, give the encoding, 'utf-16-le'"
-        )
+        return "it holds NUL bytes, as pictures and programs do: give a file of plain text"
     if codecs.lookup(encoding).name != "utf-8":
         with suppress(UnicodeDecodeError):
             codecs.getincrementaldecoder("utf-8")().decode(head)
             return "it may be in UTF-8: give the encoding, 'utf-8'"
     return (
-        "if it is text in another encoding, give that, for example 'cp1252', or cp1251 for "
-        "Cyrillic letters"
+        "if it is older text of Western Europe, give the encoding, 'cp1252' (cp1251 for Cyrillic "
+        "letters); otherwise give the name of its encoding"
     )

@@ -17,7 +17,9 @@ from charseq._checks import check_integers
 from charseq._devices import device_of, find_device
 from charseq._new_run import check_memory, check_patience, check_tokens, with_options
 from charseq._run_text import (
+    as_typed,
     characters_per_step,
+    check_long_enough,
     check_outside,
     describe,
     facts_of_parts,
@@ -158,15 +160,17 @@ def train_folder(
     """
     device = find_device(device) if isinstance(device, str) else device
     if not 0 <= valid < 1:
-        raise ValueError(f"valid must be at least 0 and below 1, got {valid}")
+        raise ValueError(
+            f"valid must be at least 0 and below 1, got {valid}; it is a share, and 0.1 is 10 %"
+        )
     check_patience(settings, valid)
-    # The path is made absolute, so that the run can be resumed from another directory.
-    source: dict[str, Any] = {"text": locate(text), "encoding": encoding, "valid": valid}
+    source: dict[str, Any] = {"text": as_typed(text), "encoding": encoding, "valid": valid}
     source |= {"raw": raw, **({"unknown": unknown} if unknown else {})}
     check_outside(folder, source["text"])
     if init_from is None:
         source |= facts_of_tokens(source, tokens or "characters")
         corpus = load_source(source)
+        check_long_enough(corpus, source, settings)
         parts = split_text(corpus, source)
         options = {"vocab_size": len(parts[0].vocab), **options}
         check_memory(options)
@@ -175,12 +179,14 @@ def train_folder(
         source["init_from"] = init_from
         model, known = load_model(init_from)
         corpus = load_source(source, known)
+        check_long_enough(corpus, source, settings)
         check_tokens(init_from, known, corpus, tokens, source)
         parts = split_text(corpus, source, known)
         changed = {**model.options, **options, "vocab_size": len(parts[0].vocab)}
         check_memory(changed)
         model = with_options(grow(model, len(parts[0].vocab), seed=settings.seed), changed)
     vocab = parts[0].vocab
+    source["text"] = locate(source["text"])  # so that the run can be resumed from another directory
     source |= {"characters": len(corpus), "sha256": corpus.digest()}
     run = Run(model.to(device), vocab, settings)
     training = _Training(folder, run, (), parts, reporting or Reporting())  # raises: text too short
@@ -250,8 +256,8 @@ def resume_folder(
         run.model.to(device)
         if changes.get("steps", run.step) < run.step:
             raise ValueError(
-                f"the run has made {run.step} steps already: steps={changes['steps']} is too few, "
-                f"expected {run.step} or more"
+                f"steps={changes['steps']} is too few: it counts from the start of the run, which "
+                f"has made {run.step} already, so give more (steps={run.step + 10} makes 10 more)"
             )
         if {"steps", "patience"} & changes.keys():
             run.since_best = 0
@@ -286,10 +292,7 @@ def load_held_back(folder: str | os.PathLike[str]) -> Corpus:
     """
     path, vocab = Path(folder), load_model(folder)[1]
     source, advice = read_source(path), "name a text to measure on"
-    try:
-        _, (_, held_back) = load_text_of_run(source, vocab, path, None, advice)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{str(error).partition(':')[0]}: {advice}") from None
+    _, (_, held_back) = load_text_of_run(source, vocab, path, None, advice)
     if held_back is None:
         raise ValueError(f"the run in {folder} has held no text back: name a text to measure on")
     return held_back

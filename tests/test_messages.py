@@ -23,12 +23,30 @@ TRAIN = [
     (["--batch-size=0"], r"--batch-size must be an integer of at least 1, got 0"),
     (["--batch-size=99999"], r"the largest --batch-size that fits is \d+"),
     (["--lr=-1"], r"--lr must be positive and finite, got -1.0"),
-    (["--cell=foo"], r"--cell must be one of RNN, GRU, LSTM, got 'FOO'"),
+    (["--cell=foo"], r"--cell must be one of RNN, GRU, LSTM, got 'foo'"),
     (["--optimizer=foo"], r"--optimizer must be one of .*, got 'foo'"),
     (["--valid=1.5"], r"--valid must be at least 0 and below 1, got 1.5"),
-    (["--valid=0.0001"], r"--valid 0.0001 of \d+ characters leaves 0 for valid"),
+    (
+        ["--valid=0.0001"],
+        r"too short: it has 900 characters, and .*--valid 0.0001 needs at least 20000",
+    ),
+    (["--valid=0.999"], r"and training with --batch-size 32, --length 64 and .* at least 2048001;"),
+    (
+        ["--valid=0.999", "--order=windows"],
+        r"and training with --length 64 and --valid 0.999 needs at least 64001; take a longer text",
+    ),
+    (["--valid=50"], r"got 50.0; it is a share, and 0.1 is 10 %$"),
+    (["--hidden=1000000"], r"^--hidden 1000000 needs about 64 TB of .*B: give a smaller --hidden$"),
+    (
+        ["--layers=1000", "--hidden=9000"],
+        r"^--hidden 9000 with --layers 1000 needs about 10.4 TB .* smaller --hidden or --layers$",
+    ),
     (["--dropout=1"], r"--dropout must be at least 0 and below 1"),
-    (["--tied"], r"wide as the state: got --embedding 0 and --hidden 128, make them equal"),
+    (
+        ["--tied"],
+        r"^--tied needs --embedding to equal --hidden, but they are 0 and 128: give --embedding "
+        r"128, or leave out --tied$",
+    ),
     (["--forget-bias=1", "--cell=gru"], r"got --forget-bias for cell 'GRU'"),
     (["--clip-norm=-1"], r"--clip-norm must be positive, or 0, got -1.0"),
     (["--patience=-1"], r"--patience must be an integer of at least 1, or 0, got -1"),
@@ -39,7 +57,10 @@ TRAIN = [
 OTHERS = [
     ("sample austen --temperature=-1", r"--temperature must be 0 or more and finite, got -1.0"),
     ("sample austen --top-k=-1", r"--top-k must be at least 1, or 0, got -1"),
-    ("sample austen --top-p=1.5", r"--top-p must be above 0 and at most 1, got 1.5"),
+    (
+        "sample austen --top-p=1.5",
+        r"--top-p must be above 0 and at most 1, got 1.5; it is a share, and 0.9 is 90 %$",
+    ),
     ("sample austen --length=-1", r"--length must not be negative, got -1"),
     ("sample austen --streams=0", r"--streams must be at least 1, got 0"),
     ("sample austen --streams=1000000000", r"there is not enough memory: make the network, the "),
@@ -109,15 +130,55 @@ def test_a_misspelt_text_finds_the_one_that_was_meant(tmp_path):
         "python-referense' is not a file; did you mean python-reference?"
     )
     assert message_of("eval", "austen", "pride_tst").endswith("did you mean pride-test?")
-    with pytest.raises(FileNotFoundError, match=r"time-zones; did you mean time-zones\?$"):
+    with pytest.raises(
+        FileNotFoundError, match=r"^'timezones' is not a file; did you mean time-zones\?$"
+    ):
         load_text("timezones")
 
 
 def test_a_name_unlike_any_text_lists_them_all(tmp_path):
     said = message_of("train", "shakespeare", "--out", tmp_path / "run")
-    assert re.search("is not a file, nor is it one of the texts .*pride-train.*names", said)
+    assert re.search("is neither a file nor one of the texts that .*pride-train.*names", said)
     said = message_of("train", "shakespeare.txt", "--out", tmp_path / "run")
     assert said.endswith("shakespeare.txt' is not a file")
+    for command in (["train", "To be or not"], ["score", "austen", "To be or not"]):
+        assert message_of(*command).endswith(
+            "write - for it and pipe it in: echo TEXT | charseq ..."
+        )
+
+
+def test_a_file_is_called_as_it_was_typed(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("one.txt").write_text("a")
+    assert message_of("train", "tt.txt") == "'tt.txt' is not a file; did you mean t.txt?"
+    assert message_of("train", "one.txt", "--valid=0.5", "--length=1").startswith(
+        "'one.txt' is too short: it has 1 character, and training with --batch-size 32, --length 1 "
+        "and --valid 0.5 needs at least 65; "
+    )
+    small = ["--hidden=4", "--batch-size=2", "--length=8", "--steps=2", "--evaluate-every=0"]
+    run_ok("train", "t.txt", *small)
+    said = message_of("resume", "run", "--text=one.txt")
+    assert said == (
+        "'one.txt' is not the text that this run learns from (1 characters, not 900): give that "
+        "text, or start a new run: charseq train one.txt --init-from run --out NEW-FOLDER"
+    )
+    monkeypatch.chdir("/")
+    run_ok("resume", tmp_path / "run")  # the saved path is absolute
+
+
+@pytest.mark.parametrize("valid", [0, 0.1, 0.3, 0.99])
+@pytest.mark.parametrize("order", ["streams", "windows"])
+def test_as_many_characters_as_are_said_to_be_needed_suffice(valid, order, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    small = ["--hidden=2", "--batch-size=3", "--length=5", "--steps=1", f"--order={order}"]
+
+    def train(size):
+        Path("t.txt").write_text("a" * size)
+        return ["train", "t.txt", "--out", f"run{size}", *small, f"--valid={valid}"]
+
+    least = int(re.search(r"at least (\d+)", message_of(*train(1)))[1])
+    assert "Traceback" not in message_of(*train(least - 1))
+    run_ok(*train(least))
 
 
 @pytest.mark.parametrize(
@@ -139,13 +200,12 @@ def test_a_packed_text_is_recognized(data, kind, tmp_path):
 def test_another_encoding_is_advised_as_an_option(tmp_path):
     (tmp_path / "t.txt").write_bytes("Wörter ".encode("latin-1") * 30)
     said = message_of("train", tmp_path / "t.txt", "--out", tmp_path / "run")
-    advice = "or cp1251 for Cyrillic letters"
-    assert said.endswith(f"if it is text in another encoding, add --encoding cp1252, {advice}")
-    with pytest.raises(ValueError, match=rf"give that, for example 'cp1252', {advice}$"):
+    assert " older text of Western Europe, add --encoding cp1252 (cp1251 for Cyrillic " in said
+    with pytest.raises(ValueError, match=r"give the encoding, 'cp1252' \(cp1251 for Cyrillic "):
         load_text(tmp_path / "t.txt")
     (tmp_path / "t.txt").write_bytes("words ".encode("utf-16-le") * 30)
     said = message_of("train", tmp_path / "t.txt", "--out", tmp_path / "run")
-    assert said.endswith("if it is text in UTF-16, add --encoding utf-16-le")
+    assert said.endswith("is NUL; it looks like text in UTF-16: add --encoding utf-16-le")
 
 
 def test_a_misspelt_file_or_folder_finds_the_one_beside_it(text, tmp_path):
@@ -166,7 +226,9 @@ def test_a_misspelt_file_or_folder_finds_the_one_beside_it(text, tmp_path):
 def test_a_link_that_leads_nowhere_says_where_it_leads(text, tmp_path):
     (tmp_path / "l").symlink_to("gone")
     said = message_of("train", tmp_path / "l", "--out", tmp_path / "run")
-    assert said.endswith("it is a link to 'gone', which does not exist; give the file itself")
+    assert said.endswith(
+        "it is a link to 'gone', which does not exist; repair the link, or give another file"
+    )
     said = message_of("train", text, "--out", tmp_path / "l", "--batch-size=2")
     assert said.endswith("is a link to 'gone', which does not exist: choose another name")
 
@@ -183,7 +245,7 @@ def test_a_text_from_a_pipe_is_called_standard_input(tmp_path):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("sys.stdin", io.StringIO(text))
             said = message_of("train", "-", "--out", tmp_path / "run")
-        assert said.startswith("standard input is ")
+        assert said.startswith(("standard input is empty: ", "standard input looks binary: "))
         assert not (tmp_path / "run").exists()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.stdin", None)  # as Python has it if the shell has closed it
@@ -201,7 +263,7 @@ def test_of_several_prompts_the_one_that_is_refused_is_named():
 # --- usage ----------------------------------------------------------------------------------------
 
 USAGE = [
-    ("train", "text is missing: expected a text file, or several, or a folder; a text such as .*"),
+    ("train", "text is missing: expected a text file, or several, or a folder; a built-in text .*"),
     ("trian x", r"there is no command 'trian'; did you mean train\?"),
     ("help", "there is no command 'help'; the commands are train, resume, .*"),
     ("train x --hiden 5", r"charseq train has no option --hiden; did you mean --hidden\?"),
@@ -216,7 +278,7 @@ USAGE = [
     ("shapes lstm 3 four", "hidden_size must be a whole number such as 5, got 'four'"),
     ("train x --out", "--out needs a value: the run folder to make"),
     ("shrink x", "--out is missing: expected the folder to make"),
-    ("train x --out=", "--out is empty; if you gave a variable of the shell, it is not set"),
+    ("train x --out=", "--out is empty; if you gave a variable of the shell, it is unset or empty"),
     (
         "sample x y",
         "too many arguments, 'y': a value .* and a text to continue comes after --prompt",
@@ -238,7 +300,8 @@ def test_an_empty_argument_is_refused(tmp_path, monkeypatch):
     for arguments in (["train", ""], ["sample", ""], ["train", "names", "--out", ""]):
         code, _, err = run_main(*arguments)
         assert code == 2
-        assert err.endswith("is empty; if you gave a variable of the shell, it is not set\n")
+        assert err.endswith("is empty; if you gave a variable of the shell, it is unset or empty\n")
+        assert err.startswith(f"Usage: charseq {arguments[0]} ")
     assert message_of("sample", "austen", "--prompt", "").startswith("the prompt is empty")
 
 
@@ -271,7 +334,11 @@ def test_output_that_cannot_be_written_ends_with_one_sentence(monkeypatch):
     if not full.exists():
         pytest.skip("this system has no /dev/full")
     code, _, err = run_in_new_process("info", "austen", start=["sh", "-c", TO_FULL, sys.executable])
-    assert (code, err) == (1, "charseq: No space left on device; free some space on the disk\n")
+    assert (code, err) == (
+        1,
+        "charseq: cannot write the output: no space left on device; free some space there, or send "
+        "the output elsewhere\n",
+    )
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-"])
@@ -305,15 +372,27 @@ def test_a_damaged_run_says_what_can_be_done(text, tmp_path):
     assert "damaged: steps must be an integer of at least 1, got" in message_of("resume", run)
     edit_config(run, settings__steps=2)
     (run / "best.safetensors").write_bytes(b"")
-    assert message_of("sample", run).endswith("or use the latest weights (--last)")
+    assert message_of("sample", run).endswith(
+        "damaged or cut short; add --last to use the latest weights, put back a copy of the file, "
+        "or train again"
+    )
     (run / "best.safetensors").unlink()
     text.write_text("another text\n" * 30)
-    assert message_of("resume", run).endswith("or begin a new run with train --init-from")
-    assert message_of("eval", run).endswith("; name a text to measure on")
+    assert message_of("resume", run).startswith(
+        f"'{text}' has changed since this run began (390 characters, not 900): put the old text "
+        "back, or add --text COPY, a copy of it; or start a new run: charseq train TEXT --init-from"
+    )
+    assert message_of("eval", run).endswith("(390 characters, not 900): name a text to measure on")
     text.unlink()
-    assert message_of("eval", run).endswith("any more: name a text to measure on")
+    assert message_of("eval", run).endswith("is gone: name a text to measure on")
+    (run / "state-2.safetensors").unlink()
+    assert message_of("resume", run).endswith(
+        "has no state-2.safetensors; put back a copy of the file, or go on from its weights: "
+        "charseq train TEXT --init-from RUN --out NEW-FOLDER"
+    )
     (run / "config.json").unlink()
-    assert "no config.json; it has weights, so put back a copy" in message_of("sample", run)
+    said = message_of("sample", run)
+    assert said.endswith("run has lost its config.json: put back a copy of it, or train again")
 
 
 # --- what succeeds says so ------------------------------------------------------------------------

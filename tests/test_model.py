@@ -189,11 +189,14 @@ def test_sizes_must_be_integers_of_at_least_one(name):
             ({"dropout": value}, f"dropout must be at least 0 and below 1, got {value}")
             for value in (-0.1, 1.0, float("nan"))
         ),
-        ({"tied": True}, "tied weights need .* embedding_size None and hidden_size 4"),
-        ({"tied": True, "embedding_size": 3}, "embedding_size 3 and hidden_size 4"),
+        ({"tied": True}, "tied=True needs .* they are None and 4: give embedding_size=4, or"),
+        (
+            {"tied": True, "embedding_size": 3},
+            "they are 3 and 4: give embedding_size=4, or leave out tied=True",
+        ),
         (
             {"tied": True, "hidden_size": V, "embedding_size": V, "output_layer": False},
-            "tied weights need an output layer",
+            "tied=True needs an output layer",
         ),
         ({"forget_bias": 1.0}, "only an LSTM has a forget gate, got forget_bias for cell 'RNN'"),
         ({"forget_bias": 1.0, "cell": "GRU"}, "only an LSTM has a forget gate"),

@@ -144,7 +144,10 @@ OPTIONS = [
     ),
     *(({"top_k": value}, f"top_k must be at least 1, got {value}") for value in (0, -2)),
     *(
-        ({"top_p": value}, f"top_p must be above 0 and at most 1, got {value}")
+        (
+            {"top_p": value},
+            f"top_p must be above 0 and at most 1, got {value}; it is a share, and 0.9 is 90 %",
+        )
         for value in (0.0, 1.01, math.nan)
     ),
 ]

@@ -337,45 +337,50 @@ class TestFilesThatAreNotText:
         ("content", "encoding"), [(b"", "utf-8"), (codecs.BOM_UTF8, "utf-8-sig"), (b"", "utf-16")]
     )
     def test_an_empty_file_is_reported(self, read, write, content, encoding):
-        with pytest.raises(
-            ValueError, match=r"text.txt' is empty: expected one character or more$"
-        ):
+        with pytest.raises(ValueError, match=r"text.txt' is empty: expected some text$"):
             read(write(content), encoding=encoding)
 
     @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 1 << 18])
     @pytest.mark.parametrize(
-        ("content", "encoding", "byte", "offset", "reason"),
+        ("content", "encoding", "byte", "offset"),
         [
-            (b"abc\xff", "utf-8", "ff", 3, "invalid start byte"),
-            (b"\xe2\x82\xac\xe2\x82z", "utf-8", "e2", 3, "invalid continuation byte"),
-            ("é€😀".encode() + b"\xf0\x9f\x98", "utf-8", "f0", 9, "unexpected end of data"),
-            (codecs.BOM_UTF8 + b"ab\xc3(", "utf-8-sig", "c3", 5, "invalid continuation byte"),
-            (b"caf\x81", "cp1252", "81", 3, "character maps to <undefined>"),
-            ("ab".encode("utf-16") + b"\0\xdcx\0", "utf-16", "00", 6, "illegal encoding"),
-            (b"ab\x82\xa0\x82", "shift-jis", "82", 4, "incomplete multibyte sequence"),
-            (b"abc\xe9", "ascii", "e9", 3, r"ordinal not in range\(128\)"),
+            (b"abc\xff", "utf-8", "ff", 3),
+            (b"\xe2\x82\xac\xe2\x82z", "utf-8", "e2", 3),
+            ("é€😀".encode() + b"\xf0\x9f\x98", "utf-8", "f0", 9),
+            (codecs.BOM_UTF8 + b"ab\xc3(", "utf-8-sig", "c3", 5),
+            (b"caf\x81", "cp1252", "81", 3),
+            ("ab".encode("utf-16") + b"\0\xdcx\0", "utf-16", "00", 6),
+            (b"ab\x82\xa0\x82", "shift-jis", "82", 4),
+            (b"abc\xe9", "ascii", "e9", 3),
         ],
     )
     def test_an_invalid_byte_is_named_with_its_offset_for_every_chunk_size(
-        self, read, write, content, encoding, byte, offset, reason, size
+        self, read, write, content, encoding, byte, offset, size
     ):
         with chunks_of(size), pytest.raises(ValueError, match="is not") as caught:
             read(write(content), encoding=encoding)
-        assert f"text.txt' is not {encoding} text: byte 0x{byte} at offset {offset} is wrong " in (
+        assert f"text.txt' is not {encoding} text (byte 0x{byte} at offset {offset}); " in (
             str(caught.value)
         )
-        assert caught.match(rf"there \({reason}\); ")
 
     def test_the_error_for_an_invalid_byte_suggests_the_likely_cause(self, read, write):
         for content, guess in [
-            ("café".encode("cp1252"), "'cp1252', or cp1251 for Cyrillic letters$"),
+            ("café".encode("cp1252"), r"'cp1252' \(cp1251 for Cyrillic letters\); otherwise"),
             (
                 "café".encode("utf-16"),
                 "begins as text in UTF-16 does: give the encoding, 'utf-16'$",
             ),
             (
                 b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
-                "0x89 at offset 0 .* is probably binary: expected a file of text; if",
+                r"0x89 at offset 0\); it holds NUL bytes, as .*: give a file of plain text$",
+            ),
+            (
+                "né\xff".encode("utf-16-le"),
+                r"0xe9 at offset 2\); it looks like text in UTF-16: give the .*, 'utf-16-le'$",
+            ),
+            (
+                "\xffné".encode("utf-16-be"),
+                r"0xff at offset 1\); it looks like text in UTF-16: give the .*, 'utf-16-be'$",
             ),
         ]:
             with pytest.raises(ValueError, match=guess):
@@ -383,9 +388,7 @@ class TestFilesThatAreNotText:
 
     @pytest.mark.parametrize("size", [1, 2, 1 << 18])
     def test_a_file_with_a_null_character_is_reported_as_binary(self, read, write, size):
-        message = (
-            "is binary: the character at position 2 is U.0000, .*give the encoding, 'utf-16-le'$"
-        )
+        message = "looks binary: the character at position 2 is NUL; it holds NUL bytes, as"
         with chunks_of(size), pytest.raises(ValueError, match=message):
             read(write(b"\xc3\xa9b\0"))
 
@@ -413,14 +416,14 @@ def test_any_bytes_are_decoded_or_refused_at_the_same_offset_as_in_python(
             expected = content.decode(encoding)
         except UnicodeDecodeError as error:
             if encoding in ("utf-7", "gbk"):  # the offset depends on the chunk size
-                message = "is not|is binary"
+                message = "is not|looks binary"
             else:
-                message = f"at offset {error.start} is wrong|is binary"
+                message = rf"at offset {error.start}\);|looks binary"
             with chunks_of(size), pytest.raises(ValueError, match=message):
                 load_text(path, encoding, raw=True)
         else:
             if "\0" in expected or not expected:
-                with pytest.raises(ValueError, match=r"is binary|is empty"):
+                with pytest.raises(ValueError, match=r"looks binary|is empty"):
                     load_text(path, encoding, raw=True)
             else:
                 with chunks_of(size):
@@ -431,8 +434,9 @@ def test_the_error_for_an_unknown_name_lists_the_known_ones():
     with pytest.raises(FileNotFoundError) as caught:
         load_text("shakespeare")
     assert str(caught.value) == (
-        "'shakespeare' is neither a file nor one of the texts pride-and-prejudice, pride-train, "
-        "pride-test, python-reference, reference-excerpt, names, unicode-names, time-zones"
+        "'shakespeare' is neither a file nor one of the texts that come with charseq: "
+        "pride-and-prejudice, pride-train, pride-test, python-reference, reference-excerpt, names, "
+        "unicode-names, time-zones"
     )
 
 
