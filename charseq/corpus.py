@@ -233,7 +233,7 @@ class Corpus:
 
         Parameters
         ----------
-        paths : str, pathlib.Path, or list or tuple of them
+        paths : str, pathlib.Path, or sequence of str or pathlib.Path
             Files and folders. A folder stands for the files in it and in its folders, in the order
             of their paths, but for hidden and empty ones.
         vocab : Vocabulary, optional
