@@ -25,6 +25,7 @@ IS_DAMAGED = re.compile(
     r"\bdamaged\b|does not fit|vocab.json has|\.csv, line |history of another|where the text came"
 )
 ONLY_FOR_RESUMING = re.compile(r"\bstate-\d+\.safetensors|\bhistory\.csv")
+RUN_FOLDER = re.compile(r"/(?:state-\d+\.safetensors|history\.csv)| is damaged| does not fit")
 ONLY_FOR_TRAINING = ("torch", "matplotlib", "tqdm")  # a trained network writes without them
 
 
@@ -60,9 +61,13 @@ def explain(error: Exception) -> str:
     if type(error).__name__ == "RunFolderError" and IS_DAMAGED.search(message):
         again = "train again"
         if ONLY_FOR_RESUMING.search(message):
-            again = "go on from its weights: charseq train TEXT --init-from RUN --out NEW-FOLDER"
-        back = "" if "put the old one back" in message else "put back a copy of the file, or "
-        return f"{message}; {back}{again}"
+            folder = RUN_FOLDER.split(message)[0]
+            again = (
+                "start a new run with what this one has learned: charseq train TEXT --init-from "
+                f"{folder} --out NEW-FOLDER"
+            )
+        back = "" if "put the old one back" in message else "; put back a copy of the file"
+        return f"{message}{back}, or {again}"
     return message if comes_from_a_check(error) else ""
 
 

@@ -35,7 +35,7 @@ def check_patience(settings: Settings, valid: float) -> None:
     if settings.patience is not None and (valid == 0 or settings.evaluate_every == 0):
         raise ValueError(
             f"patience={settings.patience} counts measurements on held-back text, and {never}: "
-            "change one of the two"
+            "leave one of the two out"
         )
 
 

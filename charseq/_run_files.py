@@ -211,9 +211,9 @@ def read_config_file(path: Path) -> Any:
         as_hashed = data.replace(checksum.encode(errors="replace"), NO_CHECKSUM.encode())
         if hashlib.sha256(as_hashed).hexdigest() != checksum:
             raise RunFolderError(
-                f"{file} is not the one that was saved (SHA-256), so it is damaged or was edited: "
-                "put the old one back, and change a run by `charseq resume` and its options "
-                "--steps, --lr, --patience and --text"
+                f"{file} is not as it was saved (SHA-256), so it is damaged or was edited (what "
+                "changes a run is `charseq resume` with --steps, --lr, --patience or --text): put "
+                "the old one back"
             )
     elif unknown := config.keys() - set(PARTS_OF_CONFIG):
         raise RunFolderError(f"{file} is damaged: it has an unknown part {sorted(unknown)[0]!r}")

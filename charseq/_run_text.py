@@ -191,7 +191,8 @@ def load_text_of_run(
     ends with the `advice`; by default, with what ``charseq resume`` can do.
     """
     was_at = source["text"]
-    new_run = START_NEW_RUN.format(text if isinstance(text, str) else "TEXT", folder)
+    names = [text] if isinstance(text, str) else list(text or ())
+    new_run = START_NEW_RUN.format(names[0] if len(names) == 1 else "TEXT", folder)
     moved = f"if it has moved, add text=NEW-PLACE; or {new_run}"
     now_at = as_typed(text) if text else _find_text(was_at, folder, advice or moved)
     source = {**source, "text": now_at}
@@ -206,14 +207,18 @@ def load_text_of_run(
         unlike = "as many characters, but not the same ones"
     else:
         return {**source, "text": locate(now_at)}, split_text(corpus, source, vocab)
-    name = ", ".join(map(quote_path, now_at if isinstance(now_at, list) else [now_at]))
+    name, old_name = map(_quote, (now_at, was_at))
     if now_at == was_at:
         restore = f"put the old text back, or add text=COPY, a copy of it; or {new_run}"
         raise ValueError(f"{name} has changed since this run began ({unlike}): {advice or restore}")
     raise ValueError(
         f"{name} is not the text that this run learns from ({unlike}): "
-        + (advice or f"give that text, or {new_run}")
+        + (advice or f"that was {old_name}; give it, or {new_run}")
     )
+
+
+def _quote(text: str | list[str]) -> str:
+    return ", ".join(map(quote_path, text if isinstance(text, list) else [text]))
 
 
 def characters_per_step(train: Corpus, settings: Settings) -> int:

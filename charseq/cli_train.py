@@ -106,12 +106,10 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Learn from a text and save the run in a folder; you can interrupt it at any time."""
-    from charseq._devices import take_device
     from charseq.language_model import Settings
     from charseq.trainer import Reporting, train_folder
 
-    where = take_device(device)
-    reporting = Reporting(save_every, sample_every, as_json)
+    where = _take_device(device)
     settings = Settings(
         steps=steps,
         batch_size=batch_size,
@@ -141,13 +139,12 @@ def train(
         "seed": seed,
         "fast": not plain,
     }
-    if init_from is not None:  # the network is there already, so what was not given is as it was
-        options = _only_given(options, context)
+    reporting = Reporting(save_every, sample_every, as_json)
     with _keep_standard_input(text, out) as source:
         interrupted = train_folder(
             out,
             source,
-            options,
+            options if init_from is None else _only_given(options, context),
             settings,
             valid=valid,
             encoding=encoding,
@@ -159,12 +156,26 @@ def train(
             unknown=unknown or None,
             reporting=reporting,
         )
+    _exit_after(interrupted)
+
+
+def _take_device(name: str) -> Any:
+    from charseq._devices import take_device
+
+    return take_device(name)
+
+
+def _exit_after(interrupted: int) -> None:
+    """End with the exit code of a process that the signal has ended, if there was one."""
     if interrupted:
         raise typer.Exit(128 + interrupted)
 
 
 def _only_given(options: dict[str, Any], context: typer.Context) -> dict[str, Any]:
-    """Return those options of a network that the user has given, and that a trained one may get."""
+    """Return those options of a network that the user has given, and that a trained one may get.
+
+    The network is there already, so what was not given is as it was.
+    """
     given = {"dropout": "dropout", "fast": "plain"} | {
         name: option for option, name in NETWORK_OPTIONS.items()
     }
@@ -225,16 +236,15 @@ def resume(
     as_json: Json = False,
 ) -> None:
     """Continue a run as if it had never stopped, or for longer, or at another rate."""
-    from charseq._devices import take_device
     from charseq.trainer import Reporting, resume_folder
 
-    where = take_device(device)
+    where = _take_device(device)
     changes: dict[str, Any] = {"steps": steps, "lr": lr, "precision": precision}
     changes = {name: value for name, value in changes.items() if value is not None}
     if patience is not None:
         changes["patience"] = patience or None
     reporting = Reporting(save_every, sample_every, as_json)
-    if interrupted := resume_folder(
+    interrupted = resume_folder(
         Path(run), reporting, text=text, device=where, threads=threads, **changes
-    ):
-        raise typer.Exit(128 + interrupted)
+    )
+    _exit_after(interrupted)

@@ -1321,7 +1321,7 @@ good = write(GOOD)
 # Each option once, in the way it is passed on; the modules' own tests say what else they refuse.
 BAD_INPUTS = {
     "empty": (write(b""), [], "is empty"),
-    "one character": (write(b"a"), [], "2"),
+    "one character": (write(b"a"), [], "has 1 character, .* needs at least 45; take a longer"),
     "one character, none held back": (write(b"a"), ["--valid", 0], "2"),
     "invalid UTF-8": (write(GOOD + b"\xff\xfe" + GOOD), [], "byte 0xff at offset 600"),
     "another encoding": (write("é".encode("utf-16") * 99), ["--encoding", "ascii"], "not ascii"),
@@ -1467,7 +1467,7 @@ DAMAGES = {  # the tests of checkpoint.py have many more
         folder / "vocab.json"
     ).write_text(Vocabulary("abc").to_json()),
     "does not exist; expected a run folder": shutil.rmtree,
-    r"put the old one back, .* by `charseq resume` and its options --steps": lambda folder: (
+    r"`charseq resume` with --steps, .* put the old one back, or train again": lambda folder: (
         folder / "config.json"
     ).write_text((folder / "config.json").read_text().replace('"steps": 20', '"steps": 40')),
 }

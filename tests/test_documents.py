@@ -330,7 +330,7 @@ def test_a_folder_is_its_files_in_the_order_of_their_paths(tmp_path):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"a.txt": "fine", "b.bin": "a\0b"}, r"b.bin' is binary: .* position 1"),
+        ({"a.txt": "fine", "b.bin": "a\0b"}, r"b.bin' looks binary: .* position 1"),
         ({"a.txt": "fine", "b.txt": "a\x03b"}, r"b.txt' holds '\\x03' \(U\+0003\) at position 1"),
         ({".hidden": "fine"}, "is a folder without a file of text"),
     ],
@@ -344,7 +344,7 @@ def test_a_folder_with_what_is_no_document_is_refused_by_its_name(tmp_path, file
 def test_a_file_in_another_encoding_is_named(tmp_path):
     write(tmp_path, {"a.txt": "fine"})
     (tmp_path / "b.txt").write_bytes("ä".encode("latin-1"))
-    with pytest.raises(ValueError, match=r"b.txt' is not utf-8 text: byte 0xe4"):
+    with pytest.raises(ValueError, match=r"b.txt' is not utf-8 text \(byte 0xe4"):
         Corpus.from_files([tmp_path / "a.txt", tmp_path / "b.txt"])
     with pytest.raises(ValueError, match=r"empty.txt' is empty"):
         Corpus.from_files(write(tmp_path, {"empty.txt": ""}) / "empty.txt")
@@ -406,10 +406,10 @@ def test_a_resumed_run_over_a_folder_is_the_same_and_finds_it_where_it_is(run, t
     run_ok("train", "poems", "--out=part", *SMALL, "--schedule=constant")
     run_ok("resume", "part", "--steps=25")
     (tmp_path / "poems").rename(tmp_path / "moved")
-    assert "'poems' any more" in message_of("resume", "part", "--steps=30").replace(
-        str(tmp_path / "poems"), "poems"
-    )
-    assert "any more" in message_of("resume", "runs/poems", "--steps=30")  # no text, but the run
+    assert "'poems', which this run learns from, is gone" in message_of(
+        "resume", "part", "--steps=30"
+    ).replace(str(tmp_path / "poems"), "poems")
+    assert "is gone" in message_of("resume", "runs/poems", "--steps=30")  # no text, but the run
     run_ok("resume", "part", "--steps=30", "--text=moved")
     parts = [load_net(name, best=False)[0].head[0] for name in ("whole", "part")]
     np.testing.assert_array_equal(*parts)
@@ -418,7 +418,7 @@ def test_a_resumed_run_over_a_folder_is_the_same_and_finds_it_where_it_is(run, t
 def test_a_folder_with_other_files_is_not_the_text_of_a_run(run, tmp_path):
     write(tmp_path, {"poems/f.txt": "one more"})
     said = message_of("resume", run, "--steps=30")
-    assert "it has 6 documents, but the text of the run has 5, so files were added or" in said
+    assert "has changed since this run began (6 documents, not 5): put the old text back" in said
     (tmp_path / "poems/f.txt").unlink()
     (tmp_path / "poems/a.txt").rename(tmp_path / "poems/z.txt")
     assert "as many characters, but not the same" in message_of("resume", run, "--steps=30")

@@ -159,8 +159,9 @@ def test_a_file_is_called_as_it_was_typed(text, tmp_path, monkeypatch):
     run_ok("train", "t.txt", *small)
     said = message_of("resume", "run", "--text=one.txt")
     assert said == (
-        "'one.txt' is not the text that this run learns from (1 characters, not 900): give that "
-        "text, or start a new run: charseq train one.txt --init-from run --out NEW-FOLDER"
+        "'one.txt' is not the text that this run learns from (1 characters, not 900): that was "
+        f"'{tmp_path / 't.txt'}'; give it, or start a new run: charseq train one.txt "
+        "--init-from run --out NEW-FOLDER"
     )
     monkeypatch.chdir("/")
     run_ok("resume", tmp_path / "run")  # the saved path is absolute
@@ -387,8 +388,8 @@ def test_a_damaged_run_says_what_can_be_done(text, tmp_path):
     assert message_of("eval", run).endswith("is gone: name a text to measure on")
     (run / "state-2.safetensors").unlink()
     assert message_of("resume", run).endswith(
-        "has no state-2.safetensors; put back a copy of the file, or go on from its weights: "
-        "charseq train TEXT --init-from RUN --out NEW-FOLDER"
+        "has no state-2.safetensors; put back a copy of the file, or start a new run with what "
+        f"this one has learned: charseq train TEXT --init-from {run} --out NEW-FOLDER"
     )
     (run / "config.json").unlink()
     said = message_of("sample", run)
