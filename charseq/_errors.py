@@ -24,8 +24,9 @@ ADVICE = {
 IS_DAMAGED = re.compile(
     r"\bdamaged\b|does not fit|vocab.json has|\.csv, line |history of another|where the text came"
 )
-ONLY_FOR_RESUMING = re.compile(r"\bstate-\d+\.safetensors|\bhistory\.csv")
-RUN_FOLDER = re.compile(r"/(?:state-\d+\.safetensors|history\.csv)| is damaged| does not fit")
+ONLY_FOR_RESUMING = re.compile(  # and the folder before them
+    r"(.+?)(?: is damaged: it has no |[/\\])(?:state-\d+\.safetensors|history\.csv)"
+)
 ONLY_FOR_TRAINING = ("torch", "matplotlib", "tqdm")  # a trained network writes without them
 
 
@@ -60,12 +61,9 @@ def explain(error: Exception) -> str:
         return f"there is not enough memory: {SMALLER}"
     if type(error).__name__ == "RunFolderError" and IS_DAMAGED.search(message):
         again = "train again"
-        if ONLY_FOR_RESUMING.search(message):
-            folder = RUN_FOLDER.split(message)[0]
-            again = (
-                "start a new run with what this one has learned: charseq train TEXT --init-from "
-                f"{folder} --out NEW-FOLDER"
-            )
+        if found := ONLY_FOR_RESUMING.match(message):
+            new_run = f"charseq train TEXT --init-from {found[1]} --out NEW-FOLDER"
+            again = f"start a new run with what this one has learned: {new_run}"
         back = "" if "put the old one back" in message else "; put back a copy of the file"
         return f"{message}{back}, or {again}"
     return message if comes_from_a_check(error) else ""

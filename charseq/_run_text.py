@@ -191,8 +191,8 @@ def load_text_of_run(
     ends with the `advice`; by default, with what ``charseq resume`` can do.
     """
     was_at = source["text"]
-    names = [text] if isinstance(text, str) else list(text or ())
-    new_run = START_NEW_RUN.format(names[0] if len(names) == 1 else "TEXT", folder)
+    names = [text] if isinstance(text, str) else text or ["TEXT"]
+    new_run = START_NEW_RUN.format(" ".join(names), folder)
     moved = f"if it has moved, add text=NEW-PLACE; or {new_run}"
     now_at = as_typed(text) if text else _find_text(was_at, folder, advice or moved)
     source = {**source, "text": now_at}
@@ -200,7 +200,7 @@ def load_text_of_run(
     documents, digest = corpus.count_documents(), corpus.digest()
     # The oldest folders lack the digest, which is one of ids: other characters may have the same.
     if documents != source.get("documents", 1):
-        unlike = f"{documents} documents, not {source.get('documents', 1)}"
+        unlike = f"{documents} files, not {source.get('documents', 1)}"
     elif len(corpus) != source["characters"]:
         unlike = f"{len(corpus)} characters, not {source['characters']}"
     elif corpus.vocab.chars != vocab.chars or source.get("sha256", digest) != digest:

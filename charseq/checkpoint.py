@@ -551,7 +551,7 @@ def read_config(folder: Folder) -> dict[str, Any]:
     if config["format"] != FORMAT:
         raise RunFolderError(
             f"{path} was made by charseq {config.get('charseq')}, in format {config['format']!r}, "
-            f"which this charseq {__version__} cannot read: use that version, or a newer one"
+            f"which this charseq, {__version__}, cannot read: use {config.get('charseq')} or newer"
         )
     for name in PARTS_OF_CONFIG[2:]:
         if not isinstance(config.get(name), dict):

@@ -418,7 +418,7 @@ def test_a_resumed_run_over_a_folder_is_the_same_and_finds_it_where_it_is(run, t
 def test_a_folder_with_other_files_is_not_the_text_of_a_run(run, tmp_path):
     write(tmp_path, {"poems/f.txt": "one more"})
     said = message_of("resume", run, "--steps=30")
-    assert "has changed since this run began (6 documents, not 5): put the old text back" in said
+    assert "has changed since this run began (6 files, not 5): put the old" in said
     (tmp_path / "poems/f.txt").unlink()
     (tmp_path / "poems/a.txt").rename(tmp_path / "poems/z.txt")
     assert "as many characters, but not the same" in message_of("resume", run, "--steps=30")
