@@ -6,7 +6,7 @@ document, and has to predict it after the last, and no document helps with anoth
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,25 +24,32 @@ IGNORED = -100  # a target that torch's cross-entropy leaves out
 def list_files(paths: Iterable[str | Path]) -> list[str | Path]:
     """Return the files that paths stand for: of a folder, those in it, sorted by their paths.
 
-    Hidden files and empty ones are left out of a folder.
+    Hidden files, empty ones and links to folders are left out of a folder.
     """
     files: list[str | Path] = []
     for path in paths:
         if not os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir, it never raises
             files.append(path)
             continue
-        within = [file.relative_to(path) for file in Path(path).rglob("*") if _is_full(file)]
-        shown = [file for file in within if not any(part[0] == "." for part in file.parts)]
-        if not shown:
+        found = sorted(_files_in(str(path)), key=lambda file: file.parts)
+        if not found:
             raise FileNotFoundError(f"{quote_path(path)} is a folder without a file of text")
-        files += [path / file for file in sorted(shown, key=lambda file: file.parts)]
+        files += found
     if not files:
         raise ValueError("there is no file: expected one or more")
     return files
 
 
-def _is_full(file: Path) -> bool:
-    return file.is_file() and file.stat().st_size > 0
+def _files_in(folder: str) -> Iterator[Path]:
+    for root, folders, names in os.walk(folder, onerror=_refuse_folder):
+        folders[:] = [name for name in folders if name[0] != "."]
+        for file in (Path(root, name) for name in names if name[0] != "."):
+            if file.is_file() and file.stat().st_size > 0:
+                yield file
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise OSError(f"{quote_path(error.filename)} is a folder that cannot be read: {error.strerror}")
 
 
 def places_of(ids: Ids, id_: int) -> Places:

@@ -118,7 +118,8 @@ class Commands(TyperGroup):
             return f"{name} belongs behind the command, as in charseq {others[0]} ... {name}"
         where = "charseq" if command is self else f"charseq {command.name}"
         if others and not close:
-            close_to = f", only charseq {' and charseq '.join(others)} has"
+            has = "has" if len(others) == 1 else "have"
+            close_to = f", only charseq {' and charseq '.join(others)} {has}"
         else:
             close_to = _one_of(close[:3])
         return f"{where} has no option {name}{close_to}"

@@ -3,6 +3,7 @@
 Only typer is imported here. Each command imports what it needs, so that help appears at once.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -194,6 +195,8 @@ def _keep_standard_input(text: list[str], out: Path) -> Iterator[list[str]]:
         return
     if len(text) > 1:
         raise ValueError("standard input is one text: save it in a file to give it beside others")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ValueError("several processes cannot read standard input: save it in a file first")
     from charseq._run_text import keep_text
     from charseq.texts import open_standard_input
 

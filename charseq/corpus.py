@@ -198,11 +198,7 @@ class Corpus:
                 "from_file reads characters: for pieces of words, use "
                 "Corpus.from_text(load_text(path), vocab)"
             )
-        if _is_pipe_or_device(path):  # even to open a pipe may wait for ever
-            raise ValueError(
-                f"{quote_path(path)} is a pipe or a device, but the text is read twice: "
-                "save it in a file first"
-            )
+        _check_file(path)
         how = How(vocab, encoding, raw, min_count)
         with open_text(path) as source:
             write = partial(write_ids, lambda: [(path, source)], how)
@@ -259,6 +255,8 @@ class Corpus:
             Once, if a byte order mark or carriage returns were left out of files.
         """
         files = list_files([paths] if isinstance(paths, (str, Path)) else paths)
+        for file in files:
+            _check_file(file)
         how = How(vocab, encoding, raw, min_count)
         with warning_once():
             return _map_temporary(
@@ -570,12 +568,17 @@ def in_unit_of(vocab: Vocabulary) -> Iterator[None]:
 # --- from a file to ids ---------------------------------------------------------------------------
 
 
-def _is_pipe_or_device(path: str | Path) -> bool:
+def _check_file(path: str | Path) -> None:
+    """Refuse a pipe or a device: even to open a pipe may wait for ever."""
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 - unlike Path, it takes any text as a path
     except (OSError, ValueError):  # `open_text` says what is wrong
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise ValueError(
+            f"{quote_path(path)} is a pipe or a device, but the text is read twice: "
+            "save it in a file first"
+        )
 
 
 # --- ids on disk ----------------------------------------------------------------------------------

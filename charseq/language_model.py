@@ -81,9 +81,10 @@ class Settings:
         Training steps from one measurement on the held-back text to the next; 0 for none.
     evaluate_on : {"sample", "all"} or int, default="sample"
         How much of the held-back text a measurement reads. With "sample", a tenth of the characters
-        that are learned from between two measurements, but at least 10,000, which takes less than
-        a twentieth of the time; a shorter held-back text is read whole. A number of characters is
-        at most read. The sample is drawn from the seed, and is the same each time.
+        that are learned from between two measurements, but at least 10,000, which takes about a
+        twentieth of the time with a measurement every hundred steps; a shorter held-back text is
+        read whole. A number of characters is at most read. The sample is drawn from the seed, and
+        is the same each time.
     patience : int or None, default=None
         Stop after this many measurements in a row without a new best loss. None never stops early.
     seed : int, default=0
@@ -498,8 +499,10 @@ def _measure(model: CharRNN, corpus: Corpus, settings: Settings, watch: Watch | 
     rng = np.random.default_rng([settings.seed, 0])  # the steps draw with their number, from 1
     starts = rng.integers(WARM_UP, part - columns, size=PIECES, endpoint=True)
     starts += part * np.arange(PIECES)
-    with _reading(model, corpus.ids, 256, watch, size + PIECES * WARM_UP) as read:
-        if corpus.vocab.border is not None:
+    has_borders = corpus.vocab.border is not None
+    warm_ups = PIECES * WARM_UP * (2 if has_borders else 1)  # at most; of documents, read twice
+    with _reading(model, corpus.ids, 256, watch, size + warm_ups) as read:
+        if has_borders:
             return sum_over_places(read, corpus, starts, columns, WARM_UP) / size
         _, state = read(starts - WARM_UP, WARM_UP, None)
         total, _ = read(starts, columns, state)

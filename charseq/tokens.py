@@ -35,8 +35,8 @@ class BytePairEncoding(Vocabulary):
     r"""A vocabulary of characters and of pieces of words, each with a fixed id.
 
     A text is cut into words: letters, and the space before them. Whatever is no letter, such as a
-    digit, a comma, a line end or a second space, is a word by itself. Merges stop at the border of
-    a word, so no piece reaches from one word into the next.
+    digit, a comma, a line end, a second space or a combining mark, is a word by itself. Merges stop
+    at the border of a word, so no piece reaches from one word into the next.
 
     The characters come first, then the pieces in the order of the merges that made them. All that
     a :class:`charseq.Vocabulary` can do, this one can, with tokens in place of characters.

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import warnings
 from itertools import islice
 
@@ -29,6 +30,7 @@ from charseq import (
 from charseq._batches import batches, state_before
 from charseq._documents import DocumentBatches, bounds_of_documents, document_windows
 from charseq.checkpoint import load_model, load_net, read_config
+from charseq.cli_train import _keep_standard_input
 from charseq.language_model import measure, sample_size
 from charseq.sampling import sampling_steps
 from charseq.texts import CleanedText
@@ -339,6 +341,52 @@ def test_a_folder_with_what_is_no_document_is_refused_by_its_name(tmp_path, file
     write(tmp_path / "texts", files)
     with pytest.raises((ValueError, OSError), match=message):
         Corpus.from_files(tmp_path / "texts")
+
+
+def test_a_folder_that_cannot_be_read_is_named_and_a_link_to_a_folder_is_left_out(
+    tmp_path, monkeypatch
+):
+    poems = write(tmp_path / "poems", {"a.txt": "fine", "locked/b.txt": "lost"})
+    write(tmp_path / "elsewhere", {"c.txt": "other"})
+    (poems / "link").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    assert Corpus.from_files(poems).count_documents() == 2
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(OSError, match=r"locked' is a folder that cannot be read: Permission den"):
+        Corpus.from_files(poems)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+def test_a_pipe_among_the_files_is_named(tmp_path):
+    write(tmp_path, {"a.txt": "fine"})
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match=r"pipe' is a pipe or a device, .* save it in a file"):
+        Corpus.from_files([tmp_path / "a.txt", tmp_path / "pipe"])
+
+
+def test_several_processes_do_not_share_standard_input(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with (
+        pytest.raises(ValueError, match="several processes cannot read standard input: save it"),
+        _keep_standard_input(["-"], tmp_path / "run"),
+    ):
+        pass
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_measurement_of_documents_reads_no_more_than_it_announces():
+    corpus = Corpus.from_text(["abcde" * 600] * 40)
+    calls = []
+    settings = Settings(batch_size=4, length=16)
+    measure(model_of(corpus), corpus, settings, watch=lambda *numbers: calls.append(numbers))
+    assert all(done <= total for done, total in calls)
+    assert calls[-1][0] > 10_000
 
 
 def test_a_file_in_another_encoding_is_named(tmp_path):

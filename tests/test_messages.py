@@ -272,6 +272,7 @@ USAGE = [
     ("train x --learning-rate 1", r"charseq train has no option --learning-rate; .* --lr\?"),
     ("train x -h", r"charseq train has no option -h; did you mean --help\?"),
     ("resume x --hidden 5", "charseq resume has no option --hidden, only charseq train has"),
+    ("eval x --threads 2", "charseq eval has no .*, only charseq train and charseq resume have"),
     ("--hidden 5 train x", "--hidden belongs behind the command, as in charseq train ... --hidden"),
     ("train x --hidden abc", "--hidden must be a whole number such as 5, got 'abc'"),
     ("train x --lr=0,01", "--lr must be a number such as 0.01, got '0,01'"),
