@@ -256,8 +256,8 @@ class BytePairEncoding(Vocabulary):
         Returns
         -------
         str
-            An object with two lists: ``chars``, as of a :class:`charseq.Vocabulary`, and
-            ``merges``, the pairs in order.
+            An object with two lists: ``chars`` as that of any vocabulary, and ``merges`` with the
+            pairs in order.
 
         Examples
         --------
