@@ -864,7 +864,8 @@ def test_if_one_of_two_processes_fails_both_stop_with_one_error_message(
     assert ran.returncode != 0  # only rank 0 writes, so only rank 0 fails at first
     assert ran.stdout == ""
     assert re.findall("^charseq: .*", ran.stderr, re.MULTILINE) == [
-        f"charseq: {run} holds a run already: resume it, or choose another folder for a new one"
+        f"charseq: {run} holds a run already: resume it, or choose another folder (--out) for a "
+        "new one"
     ]
 
 
