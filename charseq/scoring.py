@@ -49,9 +49,9 @@ class ScoredLine(NamedTuple):
     bits_per_character : float
         The mean of `bits`; NaN if no character of the line was scored.
     excess : float
-        The largest excess in the line: how many more bits a character cost than the network
-        expected there, which is the entropy of its prediction. NaN if no character of the line was
-        scored.
+        The largest excess in the line. The excess of a character is what it cost, in bits, less
+        what the network expected to pay there: the entropy of its prediction. NaN if no character
+        of the line was scored.
     place : int
         The position of that character in `text`; its length, if it is the character at the end.
     char : str
