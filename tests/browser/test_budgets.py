@@ -65,3 +65,15 @@ def test_a_page_stays_within_the_budget_of_its_kind(kind, browser, site):
     assert most[0] <= budget.requests
     assert most[1] <= budget.code
     assert max(moved.values()) <= LAYOUT_SHIFT
+
+
+@pytest.mark.parametrize("width", [1100, 1350, 1700])
+def test_a_page_that_is_seen_before_its_end_has_come_does_not_move(width, browser, site):
+    """The list of headings is the last in a page, and a long page is drawn before it is there."""
+    page = browser.new_page(viewport={"width": width, "height": 940})
+    page.goto((site / BUDGETS["reference of the package"].opened).as_uri())
+    left = "() => document.querySelector('.content').getBoundingClientRect().left"
+    whole = page.evaluate(left)
+    page.evaluate("document.querySelector('.toc-drawer').remove()")
+    assert page.evaluate(left) == whole
+    page.close()
