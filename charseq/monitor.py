@@ -75,7 +75,7 @@ def find_saturated_units(run: Run) -> str:
 
 
 def find_rising_loss(records: list[UpdateRecord]) -> str:
-    """Find a loss on held-back text that has only risen, four measurements in a row."""
+    """Find a loss on held-back text that has only risen, measured four times or more."""
     measured = [record.valid_loss for record in records if not math.isnan(record.valid_loss)]
     if len(measured) < 4 or any(a >= b for a, b in pairwise(measured)):
         return ""
