@@ -254,7 +254,9 @@ def describe(
         line = f"{documents:,} document{'s' * (documents > 1)}, "
         line += f"{len(corpus) - documents - 1:,} characters"
         if valid is not None:
-            which = f"the last {valid.count_documents():,} are" if documents > 1 else "the end is"
+            count = valid.count_documents()
+            which = f"the last {count:,} are" if count > 1 else "the last one is"
+            which = which if documents > 1 else "the end is"
             line += f"; {which} held back, {len(valid) / len(corpus):.1%} of all"
         if settings.order == "streams":
             line += f"; {_epoch(train, settings).padding():.1%} of what a step reads is padding"

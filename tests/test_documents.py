@@ -29,6 +29,7 @@ from charseq import (
 )
 from charseq._batches import batches, state_before
 from charseq._documents import DocumentBatches, bounds_of_documents, document_windows
+from charseq._run_text import describe
 from charseq.checkpoint import load_model, load_net, read_config
 from charseq.cli_train import _keep_standard_input
 from charseq.language_model import measure, sample_size
@@ -419,10 +420,20 @@ def run(tmp_path, monkeypatch):
     train, held_back = corpus.split()
     padding = DocumentBatches(train.ids, 0, 4, 10).padding()
     assert out.splitlines()[0] == (
-        f"{documents} documents, {characters} characters; the last 1 are held back, "
+        f"{documents} documents, {characters} characters; the last one is held back, "
         f"{len(held_back) / len(corpus):.1%} of all; {padding:.1%} of what a step reads is padding"
     ).replace("%", " %")
     return tmp_path / "run"
+
+
+@pytest.mark.parametrize(
+    ("texts", "which"),
+    [(5, "the last one is"), (20, "the last 2 are")],
+)
+def test_a_run_says_how_many_documents_are_held_back(texts, which):
+    corpus = Corpus.from_text(["some words\n"] * texts)
+    (line,) = describe(corpus, corpus.split(), Settings(batch_size=2, length=4), None)
+    assert f"; {which} held back, " in line
 
 
 def test_a_run_over_a_folder_is_that_over_its_documents(run):
