@@ -2,7 +2,7 @@
 
 import errno
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 # What Python calls an argument, where the option of the command has another name.
@@ -62,11 +62,15 @@ def explain(error: Exception) -> str:
     if type(error).__name__ == "RunFolderError" and IS_DAMAGED.search(message):
         again = "train again"
         if found := ONLY_FOR_RESUMING.match(message):
-            new_run = f"charseq train TEXT --init-from {found[1]} --out NEW-FOLDER"
-            again = f"start a new run with what this one has learned: {new_run}"
+            again = f"start a new run with what this one has learned: {command_to_start(found[1])}"
         back = "" if "put the old one back" in message else "; put back a copy of the file"
         return f"{message}{back}, or {again}"
     return message if comes_from_a_check(error) else ""
+
+
+def command_to_start(folder: str | Path, texts: Sequence[str] = ("TEXT",)) -> str:
+    """Return the command that starts a new run with the network of an earlier one."""
+    return f"charseq train {' '.join(texts)} --init-from {folder} --out NEW-FOLDER"
 
 
 def is_printing(error: Exception) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from charseq._documents import DocumentBatches, places_of
+from charseq._errors import command_to_start
 from charseq.checkpoint import (
     RunFolderError,
     check_new,
@@ -24,7 +25,6 @@ from charseq.tokens import BytePairEncoding, name_of_tokens, parse_tokens
 from charseq.vocab import Vocabulary
 
 KEPT = "text.txt"  # the file of a run folder that keeps a text from standard input
-START_NEW_RUN = "start a new run: charseq train {} --init-from {} --out NEW-FOLDER"
 
 
 @contextmanager
@@ -192,7 +192,7 @@ def load_text_of_run(
     """
     was_at = source["text"]
     names = [text] if isinstance(text, str) else text or ["TEXT"]
-    new_run = START_NEW_RUN.format(" ".join(names), folder)
+    new_run = f"start a new run: {command_to_start(folder, names)}"
     moved = f"if it has moved, add text=NEW-PLACE; or {new_run}"
     now_at = as_typed(text) if text else _find_text(was_at, folder, advice or moved)
     source = {**source, "text": now_at}

@@ -332,11 +332,12 @@ def _load_run(path: Path) -> tuple["Run", History]:
     except (TypeError, ValueError) as error:
         raise damaged_config(path, error) from None
     if not (state := path / f"state-{step}.safetensors").exists() and is_float16(path):
+        from charseq._errors import command_to_start
+
         name = path.name if path == Path(__file__).parent / path.name else path
         raise RunFolderError(
             f"{name} was made smaller by charseq shrink, so its training cannot be resumed; "
-            "charseq sample still works. To train further: charseq train TEXT --init-from "
-            f"{name} --out NEW-FOLDER"
+            f"charseq sample still works. To train further: {command_to_start(name)}"
         )
     run = Run(model, vocab, settings, step=step)
     arrays, metadata = read_arrays(state)

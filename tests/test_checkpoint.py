@@ -1222,7 +1222,8 @@ def test_a_shrunk_folder_is_shrunk_again_without_a_change_but_not_resumed(valid_
     shrink(tmp_path / "empty", tmp_path / "new" / "small")
     assert contents(tmp_path / "empty") == contents(tmp_path / "new" / "small")
     with pytest.raises(
-        RunFolderError, match=r"small was made smaller by .*--init-from .*small --out"
+        RunFolderError,
+        match=r"small was made .* further: charseq train TEXT --init-from .*small --out NEW-FOLDER",
     ):
         load_run(tmp_path / "new" / "small")
 
