@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charseq.files import release_pages
 from charseq.texts import quote_path
 
 Ids = NDArray[Any]
@@ -165,4 +166,5 @@ def cut(ids: Ids, starts: Places, sizes: Places) -> tuple[Places, Places]:
     places = np.where(steps < sizes[:, None], starts[:, None] + steps, starts[:, None])  # (B, T)
     x, y = (ids[places + shift].astype(np.int64) for shift in (0, 1))
     y[steps >= sizes[:, None]] = IGNORED
+    release_pages(ids)
     return x, y
