@@ -112,6 +112,8 @@ def info(run: RunFolder, as_json: Json = False) -> None:
     net, vocab = load_net(run, best=False)
     history = read_history(run)
     step = history[-1].step if len(history) else 0
+    wanted = config["settings"].get("steps")
+    is_short = isinstance(wanted, int) and step < wanted
     facts: dict[str, Any] = {
         "network": f"{net.cell} {'×'.join([str(net.hidden_size)] * len(net.layers))}",
         "parameters": count_parameters(run),
@@ -120,8 +122,10 @@ def info(run: RunFolder, as_json: Json = False) -> None:
         "text": _names_of_texts(config["text"].get("text")),
         "documents": config["text"].get("documents"),
         "characters": config["text"].get("characters"),
-        "steps": f"{step} of {config['settings'].get('steps')}",
+        "steps": f"{step} of {wanted}",
         "epochs": _count_epochs(config, step),
+        "epochs_wanted": _count_epochs(config, wanted) if is_short else None,
+        "ended": _explain_patience(run, config, step) if is_short else None,
     }
     facts = {name: value for name, value in facts.items() if value is not None or name == "text"}
     if seconds := [record.seconds for record in history if not math.isnan(record.seconds)]:
@@ -136,6 +140,21 @@ def info(run: RunFolder, as_json: Json = False) -> None:
 
 def _names_of_texts(text: Any) -> Any:
     return ", ".join(map(str, text)) if isinstance(text, list) else text
+
+
+def _explain_patience(run: str, config: dict[str, Any], step: int) -> str | None:
+    """Say that a run has run out of patience; None if it has not, or if it cannot be resumed."""
+    from pathlib import Path
+
+    from charseq._run_files import read_arrays
+
+    patience, state = config["settings"].get("patience"), Path(run) / f"state-{step}.safetensors"
+    if not isinstance(patience, int) or not state.exists():
+        return None
+    since_best = float(read_arrays(state)[0].get("since_best", 0))
+    if not since_best >= patience:  # also NaN
+        return None
+    return f"by patience: {since_best:.0f} measurements in a row without a new best loss"
 
 
 def _count_epochs(config: dict[str, Any], step: int) -> float | None:

@@ -520,7 +520,7 @@ def test_resume_refuses_a_change_that_is_out_of_range(flag, message, run):
         refused(message, "resume", run, flag)
 
 
-def test_when_patience_ends_a_run_both_commands_say_so(text, tmp_path, monkeypatch):
+def test_when_patience_ends_a_run_each_command_says_so(text, tmp_path, monkeypatch):
     losses = iter([1.0, 2.0, 3.0])
     monkeypatch.setattr("charseq.language_model.evaluate", lambda *_, **__: next(losses))
     out = train(text, tmp_path / "run", "--patience=2", "--steps=100")
@@ -529,9 +529,18 @@ def test_when_patience_ends_a_run_both_commands_say_so(text, tmp_path, monkeypat
     assert ended.format("is over") in run_ok("resume", tmp_path / "run")
     assert "15 of 100" in run_ok("info", tmp_path / "run")
     monkeypatch.setattr("charseq.language_model.evaluate", lambda *_, **__: 2.5)
+    facts = json.loads(run_ok("info", tmp_path / "run", "--json"))
+    characters = 0.9 * len(text.read_text())
+    assert facts["epochs_wanted"] == round(100 * 4 * 10 / characters, 2)
+    assert facts["ended"] == "by patience: 2 measurements in a row without a new best loss"
+    table = run_ok("info", tmp_path / "run")
+    assert re.search("^ended +by patience: 2 measurements ", table, re.MULTILINE)
     out = run_ok("resume", tmp_path / "run", "--steps=20")  # its patience begins anew
     assert "patience: " not in out
     assert load_run(tmp_path / "run")[0].step == 20
+    assert not {"ended", "epochs_wanted"} & json.loads(
+        run_ok("info", tmp_path / "run", "--json")
+    ).keys()
 
 
 @pytest.mark.parametrize("place", ["beside", "inside", "here", "said"])
