@@ -368,6 +368,11 @@ def _decimals(bits: float) -> str:
     return "" if math.isnan(bits) else f"{bits:.2f}"
 
 
+def _rounded(bits: float) -> float | None:
+    """Return bits as JSON shows them, which has no NaN."""
+    return None if math.isnan(bits) else round(bits, 4)
+
+
 def most_surprising(lines: list[ScoredLine], count: int, by: str = "mean") -> list[ScoredLine]:
     """Return `count` lines, the most surprising first; those of which nothing is known come last.
 
@@ -383,16 +388,17 @@ def most_surprising(lines: list[ScoredLine], count: int, by: str = "mean") -> li
 
 
 def text_report(lines: list[ScoredLine]) -> Iterator[str]:
-    """Yield lines as rows of a table: bits per character, number, most surprising place, text."""
-    yield " bits  line  most surprising               text"
+    """Yield lines as rows of a table: bits per character, number, largest excess, where, text."""
+    yield " bits  line  excess  most surprising               text"
     for line in lines:
         if math.isnan(line.bits_per_character):
             where = "nothing was known"
         else:
             what = f"{_name(line.char)} for {_name(line.expected)}"
             where = f"{line.bits[line.place]:4.1f} at {line.place + 1}, {what}"
-        mean = _decimals(line.bits_per_character)
-        yield f"{mean:>5}  {line.number:>4}  {where:28}  {escape_line(line.text)}"
+        mean, excess = _decimals(line.bits_per_character), _decimals(line.excess)
+        row = f"{mean:>5}  {line.number:>4}  {excess:>6}  {where:28}"
+        yield f"{row}  {escape_line(line.text)}"
 
 
 def skipped_where(scored: Score, lines: list[ScoredLine]) -> str:
@@ -411,13 +417,13 @@ def json_report(scored: Score, lines: list[ScoredLine]) -> Iterator[str]:
     """Yield each line as JSON: its characters, their bits, and what was expected in their place."""
     for line in lines:
         places = slice(line.start, line.start + len(line.bits))
-        mean = line.bits_per_character
         yield json.dumps(
             {
                 "line": line.number,
                 "text": line.text,
-                "bits_per_character": None if math.isnan(mean) else round(mean, 4),
-                "bits": [None if math.isnan(b) else round(b, 4) for b in line.bits.tolist()],
+                "bits_per_character": _rounded(line.bits_per_character),
+                "excess": _rounded(line.excess),
+                "bits": list(map(_rounded, line.bits.tolist())),
                 "expected": [likeliest[:1] for likeliest in scored.likeliest[places]],
                 "chances": scored.chances[places, 0].round(4).tolist(),
             }

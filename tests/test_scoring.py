@@ -231,7 +231,9 @@ def test_score_prints_each_line_and_the_mean(file):
     scored = score(*load_net("austen"), TYPO)
     out = run_ok("score", "austen", file).splitlines()
     for line, row in zip(scored.lines(), out[1:3], strict=True):
-        assert row.split()[:2] == [f"{line.bits_per_character:.2f}", str(line.number)]
+        assert row.split()[:3] == [
+            f"{line.bits_per_character:.2f}", str(line.number), f"{line.excess:.2f}"
+        ]  # fmt: skip
         assert row.endswith(f"  {line.text}")
     assert "'q' for 'u'" in out[2]
     assert out[-1] == f"bits per character  {scored.bits_per_character:.4f}"
@@ -243,6 +245,14 @@ def test_worst_lists_the_most_surprising_lines_first(file):
     assert out[2] == ""
     both = run_ok("score", "austen", file, "--worst", 5).splitlines()
     assert [row.split()[1] for row in both[1:3]] == ["2", "1"]
+
+
+def test_what_lines_are_sorted_by_has_a_column(file):
+    file.write_text("It is a truth, universally acknqwledged.\nIxx\n")
+    for by, column in (("mean", 0), ("excess", 2)):
+        rows = run_ok("score", "austen", file, "--worst=2", "--by", by).splitlines()[1:3]
+        largest, second = (float(row.split()[column]) for row in rows)
+        assert largest > second
 
 
 def test_lines_are_compared_by_their_mean_or_by_one_character():
@@ -261,6 +271,8 @@ def test_score_as_json_has_an_object_for_each_line(file):
     rows = list(map(json.loads, run_ok("score", "austen", file, "--alone", "--json").splitlines()))
     assert [row["text"] for row in rows] == TYPO.splitlines()
     assert [b for row in rows for b in row["bits"]] == pytest.approx(scored.bits, abs=1e-4)
+    excess = [line.excess for line in scored.lines()]
+    assert [row["excess"] for row in rows] == pytest.approx(excess, abs=1e-4)
     assert [c for row in rows for c in row["expected"]] == [c[0] for c in scored.likeliest]
 
 
@@ -291,7 +303,7 @@ def test_unknown_characters_are_refused_or_skipped(file):
     assert re.search("skipped +2\nin lines +1 \\('☃'\\), 2 \\('☃'\\)\n", out)
     assert "nothing was known" in out
     rows = run_ok("score", "austen", file, "--skip-unknown", "--json").splitlines()
-    assert json.loads(rows[1])["bits_per_character"] is None
+    assert json.loads(rows[1])["bits_per_character"] is json.loads(rows[1])["excess"] is None
 
 
 def test_scoring_needs_no_torch(file):
