@@ -13,6 +13,26 @@ __all__: list[str] = []  # only the command uses it
 
 MAY_BE_EMPTY = ("--prompt", "--stop")  # they say themselves what an empty one would mean
 KINDS = {"integer": "a whole number such as 5", "number": "a number such as 0.01"}
+# Options and arguments, and what other programs call them.
+OTHER_NAMES = {
+    "--steps": "epochs epoch iterations iters max-iters updates",
+    "--batch-size": "bs",
+    "--cell": "model rnn-type",
+    "--length": "seq-len seq-length sequence-length bptt max-tokens max-new-tokens",
+    "--seed": "random-seed random-state",
+    "--valid": "val-split validation-split",
+    "--device": "gpu cuda",
+    "--precision": "amp fp16 bf16 dtype",
+    "--clip-norm": "grad-clip max-grad-norm",
+    "--patience": "early-stopping",
+    "--init-from": "pretrained checkpoint fine-tune",
+    "--out": "save-dir output-dir",
+    "--prompt": "prime start",
+    "--streams": "num-samples",
+    "--threads": "workers num-workers",
+    "run": "model checkpoint",
+    "text": "data dataset corpus file input",
+}
 
 
 class Commands(TyperGroup):
@@ -106,18 +126,20 @@ class Commands(TyperGroup):
             if re.match("-[a-z]{2}", argument) and argument.startswith(name):
                 name = argument.partition("=")[0]
         options = _options_of(command)
-        word = name.lstrip("-")
+        word = name.lstrip("-").replace("_", "-").lower()
         close = [option for option in options if option.startswith(f"--{word}")]
         if word == "h":
             close = ["--help"]
         close = close or get_close_matches(f"--{word}", options, 2, 0.75)
-        words = word.replace("-", " ").lower()  # such as "learning rate"
+        words = word.replace("-", " ")  # such as "learning rate"
         close = close or [o for o, about in options.items() if words in about and len(words) > 3]
         others = [other for other, c in self.commands.items() if name in _options_of(c)]
         if others and command is self:
             return f"{name} belongs behind the command, as in charseq {others[0]} ... {name}"
         where = "charseq" if command is self else f"charseq {command.name}"
-        if others and not close:
+        if sentence := _called_elsewhere(command, word):
+            close_to = sentence
+        elif others and not close:
             has = "has" if len(others) == 1 else "have"
             close_to = f", only charseq {' and charseq '.join(others)} {has}"
         else:
@@ -134,6 +156,19 @@ def _options_of(command: Any) -> dict[str, str]:
         if option.startswith("--")
     }
     return {**options, "--help": "show this message and exit."}
+
+
+def _called_elsewhere(command: Any, word: str) -> str:
+    """Say which option other programs call so, or that it is an argument, which needs none."""
+    arguments = [p.name for p in command.params if p.param_type_name == "argument"]
+    for name in (*_options_of(command), *arguments):
+        names = (name.replace("_", "-"), *OTHER_NAMES.get(name, "").split())
+        if word in names and name in arguments:
+            places = " ".join(arguments).upper()
+            return f"; give {name.upper()} without an option: charseq {command.name} {places}"
+        if word in names:
+            return f"; did you mean {name} ({_expected(command, name)})?"
+    return ""
 
 
 def _expected(command: Any, name: str) -> str:

@@ -8,12 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from small_runs import REMOVED, edit_config
 from test_cli import run_in_new_process, run_main, run_ok
 
 import charseq
-from charseq import Corpus, load_text
+from charseq import Corpus, cli, load_text
 from charseq._errors import in_words_of_the_shell
+from charseq._usage import OTHER_NAMES
 
 TO_FULL = '"$0" -c "from charseq.cli import main; main()" "$@" > /dev/full'
 TRAIN = [
@@ -270,6 +272,19 @@ USAGE = [
     ("train x --hiden 5", r"charseq train has no option --hiden; did you mean --hidden\?"),
     ("train x -hidden 5", r"charseq train has no option -hidden; did you mean --hidden\?"),
     ("train x --learning-rate 1", r"charseq train has no option --learning-rate; .* --lr\?"),
+    ("train x --learning_rate=1", r"charseq train has no option --learning_rate; .* --lr\?"),
+    (
+        "train x --epochs=5",
+        r"charseq train has no option --epochs; did you mean --steps \(training steps, one update "
+        r"each\)\?",
+    ),
+    ("resume x --Epochs 5", r"charseq resume has no .*; did you mean --steps \(go on until .*\)\?"),
+    ("train x --model gru", r"charseq train has .*; did you mean --cell \(rnn, gru or lstm\)\?"),
+    (
+        "sample --model x",
+        "charseq sample has no option --model; give RUN without an option: charseq sample RUN",
+    ),
+    ("train --text x", "charseq train has no .*; give TEXT without an option: charseq train TEXT"),
     ("train x -h", r"charseq train has no option -h; did you mean --help\?"),
     ("resume x --hidden 5", "charseq resume has no option --hidden, only charseq train has"),
     ("eval x --threads 2", "charseq eval has no .*, only charseq train and charseq resume have"),
@@ -286,6 +301,12 @@ USAGE = [
         "too many arguments, 'y': a value .* and a text to continue comes after --prompt",
     ),
 ]
+
+
+def test_each_option_and_argument_with_other_names_exists():
+    commands = typer.main.get_command(cli.app).commands.values()
+    names = {name for command in commands for p in command.params for name in (p.name, *p.opts)}
+    assert names >= OTHER_NAMES.keys()
 
 
 @pytest.mark.parametrize(("command", "message"), USAGE)
