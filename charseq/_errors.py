@@ -63,8 +63,7 @@ def explain(error: Exception) -> str:
         again = "train again"
         if found := ONLY_FOR_RESUMING.match(message):
             again = f"start a new run with what this one has learned: {command_to_start(found[1])}"
-        back = "" if "put the old one back" in message else "; put back a copy of the file"
-        return f"{message}{back}, or {again}"
+        return f"{message}; put back a copy of the file, or {again}"
     return message if comes_from_a_check(error) else ""
 
 

@@ -28,6 +28,7 @@ TYPES = {
 METADATA = {"format", "history", "history_bytes", "sha256", "step", "vocab"}
 PARTS_OF_CONFIG = ("format", "charseq", "model", "settings", "text")
 NO_CHECKSUM = "0" * 64
+OF_RESUME = "--steps, --lr, --patience, --precision or --text"  # what it changes in config.json
 
 
 class RunFolderError(ValueError):
@@ -211,9 +212,9 @@ def read_config_file(path: Path) -> Any:
         as_hashed = data.replace(checksum.encode(errors="replace"), NO_CHECKSUM.encode())
         if hashlib.sha256(as_hashed).hexdigest() != checksum:
             raise RunFolderError(
-                f"{file} is not as it was saved (SHA-256), so it is damaged or was edited (what "
-                "changes a run is `charseq resume` with --steps, --lr, --patience or --text): put "
-                "the old one back"
+                f"{file} has been changed since charseq saved it, by hand or by a fault of the "
+                "disk (its SHA-256 differs): undo the change, put back a copy of the file, or "
+                f"train again. To change a run, use `charseq resume {path}` with {OF_RESUME}"
             )
     elif unknown := config.keys() - set(PARTS_OF_CONFIG):
         raise RunFolderError(f"{file} is damaged: it has an unknown part {sorted(unknown)[0]!r}")

@@ -928,7 +928,7 @@ def rewrite(file, change, **metadata):
 
 
 NOT_SAVED = r"damaged: its (numbers|rows|characters, or their order,) are not .*\(SHA-256\)$"
-EDITED = r"is not as it was saved \(SHA-256\), so it is damaged or was edited "
+EDITED = r"config.json has been changed since charseq saved it, by hand or by a fault of the disk"
 UNREADABLE = r"(is|has) damaged|, line \d+: |names no format|expected a run|damaged or cut short"
 
 

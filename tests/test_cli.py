@@ -538,9 +538,10 @@ def test_when_patience_ends_a_run_each_command_says_so(text, tmp_path, monkeypat
     out = run_ok("resume", tmp_path / "run", "--steps=20")  # its patience begins anew
     assert "patience: " not in out
     assert load_run(tmp_path / "run")[0].step == 20
-    assert not {"ended", "epochs_wanted"} & json.loads(
-        run_ok("info", tmp_path / "run", "--json")
-    ).keys()
+    assert (
+        not {"ended", "epochs_wanted"}
+        & json.loads(run_ok("info", tmp_path / "run", "--json")).keys()
+    )
 
 
 @pytest.mark.parametrize("place", ["beside", "inside", "here", "said"])
@@ -1477,7 +1478,7 @@ DAMAGES = {  # the tests of checkpoint.py have many more
         folder / "vocab.json"
     ).write_text(Vocabulary("abc").to_json()),
     "does not exist; expected a run folder": shutil.rmtree,
-    r"`charseq resume` with --steps, .* put the old one back, or train again": lambda folder: (
+    r"has been changed .*: undo the change, .* `charseq resume .*` with --steps": lambda folder: (
         folder / "config.json"
     ).write_text((folder / "config.json").read_text().replace('"steps": 20', '"steps": 40')),
 }

@@ -15,6 +15,7 @@ from test_cli import run_in_new_process, run_main, run_ok
 import charseq
 from charseq import Corpus, cli, load_text
 from charseq._errors import in_words_of_the_shell
+from charseq._run_files import OF_RESUME
 from charseq._usage import OTHER_NAMES
 
 TO_FULL = '"$0" -c "from charseq.cli import main; main()" "$@" > /dev/full'
@@ -303,6 +304,13 @@ USAGE = [
 ]
 
 
+def test_the_options_that_change_a_run_are_those_of_resume():
+    resume = typer.main.get_command(cli.app).commands["resume"]
+    options = {option for p in resume.params for option in p.opts if option.startswith("--")}
+    only_now = {"--save-every", "--sample-every", "--device", "--threads", "--json"}
+    assert set(re.findall(r"--[\w-]+", OF_RESUME)) == options - only_now
+
+
 def test_each_option_and_argument_with_other_names_exists():
     commands = typer.main.get_command(cli.app).commands.values()
     names = {name for command in commands for p in command.params for name in (p.name, *p.opts)}
@@ -384,6 +392,15 @@ def test_a_file_in_place_of_a_folder_and_the_reverse(text, tmp_path):
 def test_a_damaged_run_says_what_can_be_done(text, tmp_path):
     run, small = tmp_path / "run", ["--hidden=4", "--batch-size=2", "--length=8", "--steps=2"]
     run_ok("train", text, "--out", run, *small, "--evaluate-every=0")
+    config = (run / "config.json").read_text()
+    (run / "config.json").write_text(config.replace('"steps": 2', '"steps": 3'))
+    assert message_of("resume", run) == (
+        f"{run / 'config.json'} has been changed since charseq saved it, by hand or by a fault of "
+        "the disk (its SHA-256 differs): undo the change, put back a copy of the file, or train "
+        f"again. To change a run, use `charseq resume {run}` with --steps, --lr, --patience, "
+        "--precision or --text"
+    )
+    (run / "config.json").write_text(config)
     edit_config(run, settings__pace=3)
     said = message_of("resume", run)
     assert said.endswith(
