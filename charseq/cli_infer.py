@@ -231,7 +231,7 @@ def score_(
 ) -> None:
     """Say how surprising each line of a text is, in bits per character; on a CPU, without torch."""
     from charseq._checks import check_at_least, check_choice
-    from charseq.scoring import json_report, most_surprising, score, skipped_where, text_report
+    from charseq.scoring import facts_of, json_report, most_surprising, score, text_report
     from charseq.texts import load_text
 
     check_at_least(0, worst=worst)
@@ -261,15 +261,7 @@ def score_(
     for row in text_report(lines):
         print(escape_line(row))
     print()
-    print_facts(
-        {
-            "characters": len(scored),
-            **({"skipped": sum(scored.skipped.values())} if scored.skipped else {}),
-            **({"in_lines": skipped_where(scored, all_lines)} if scored.skipped else {}),
-            "bits_per_character": scored.bits_per_character,
-        },
-        as_json=False,
-    )
+    print_facts(facts_of(scored, all_lines), as_json=False)
 
 
 def shrink(

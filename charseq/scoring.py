@@ -9,10 +9,10 @@ seen.
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from itertools import pairwise
+from itertools import compress, groupby, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,10 +27,10 @@ from charseq.vocab import Vocabulary
 __all__ = ["Score", "ScoredLine", "score"]
 
 Array = NDArray[Any]
-SHOWN = 3  # the likeliest characters that are kept at each place
+SHOWN = 3  # the likeliest tokens that are kept at each place
 SIDE_BY_SIDE = 64  # the lines that are read together, if each is read alone
 SHOWN_LINES = 10  # of those with characters that were skipped
-BLOCK = 256  # the characters whose logits are kept at once
+BLOCK = 256  # the tokens whose logits are kept at once
 
 
 class ScoredLine(NamedTuple):
@@ -41,21 +41,24 @@ class ScoredLine(NamedTuple):
     number : int
         Its number, from 1.
     start : int
-        The position of its first character in the text.
+        The position of its first token among those of the text.
     text : str
         The line, without the character that ends it.
+    tokens : str or tuple of str
+        Its T tokens, as in :class:`charseq.Score`, also the character that ends it.
     bits : ndarray of shape (T,)
-        The surprise of each of its characters in bits, also of the character that ends it.
+        The surprise of each of its tokens, in bits.
     bits_per_character : float
-        The mean of `bits`; NaN if no character of the line was scored.
+        The sum of `bits`, divided by the number of characters; NaN if nothing of the line was
+        scored.
     excess : float
-        The largest excess in the line. The excess of a character is what it cost, in bits, less
-        what the network expected to pay there: the entropy of its prediction. NaN if no character
-        of the line was scored.
+        The largest excess in the line. The excess of a token is what it cost, in bits, less what
+        the network expected to pay there: the entropy of its prediction. NaN if nothing of the line
+        was scored.
     place : int
-        The position of that character in `text`; its length, if it is the character at the end.
+        The position of that token in `tokens`.
     char : str
-        That character.
+        That token.
     expected : str
         What the network held likeliest there.
     """
@@ -63,6 +66,7 @@ class ScoredLine(NamedTuple):
     number: int
     start: int
     text: str
+    tokens: Sequence[str]
     bits: Array
     bits_per_character: float
     excess: float
@@ -73,21 +77,24 @@ class ScoredLine(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Score:
-    """A text of T characters with the surprise of each of them.
+    """A text of T tokens, with the surprise of each of them.
 
     Attributes
     ----------
     text : str
         The text.
+    tokens : str or tuple of str
+        What the network read one after the other: the characters, so this is the text itself; or,
+        if it reads pieces of words, these.
     bits : ndarray of shape (T,)
-        The surprise of each character, in bits; NaN for a character that was skipped.
+        The surprise of each token, in bits; NaN for a character that was skipped.
     entropy : ndarray of shape (T,)
         The surprise that the network itself expected there: the mean of the surprises of all
-        characters, each weighted with its probability. It is low where the network was sure. So a
-        character whose bits are far above it contradicts what the network was sure of.
-    likeliest : tuple of str
-        For each character, the three that the network held likeliest there, the likeliest first;
-        an empty string where a character was skipped.
+        tokens, each weighted with its probability. It is low where the network was sure. So a token
+        whose bits are far above it contradicts what the network was sure of.
+    likeliest : tuple of str, or of tuple of str
+        For each token, the three that the network held likeliest there, the likeliest first: three
+        characters in one string, or a tuple of three pieces. Empty where a character was skipped.
     chances : ndarray of shape (T, 3)
         Their probabilities.
     skipped : dict
@@ -95,24 +102,25 @@ class Score:
     """
 
     text: str
+    tokens: Sequence[str]
     bits: Array
     entropy: Array
-    likeliest: tuple[str, ...]
+    likeliest: tuple[Sequence[str], ...]
     chances: Array
     skipped: dict[str, int] = field(default_factory=dict)
 
     @property
     def bits_per_character(self) -> float:
-        """The mean surprise, in bits."""
-        return _mean(self.bits)
+        """The surprise of all tokens, in bits, divided by the number of characters."""
+        return _mean(self.bits, self.tokens)
 
     @property
     def loss(self) -> float:
-        """The mean surprise in nats, the loss that networks are trained to lower."""
+        """The same in nats, the loss that networks are trained to lower."""
         return self.bits_per_character * math.log(2)
 
     def __len__(self) -> int:
-        """Return T, the number of characters."""
+        """Return the number of characters."""
         return len(self.text)
 
     def __repr__(self) -> str:
@@ -134,31 +142,32 @@ class Score:
         >>> [(line.number, line.char, line.expected) for line in lines]
         [(1, '\n', ' '), (2, 'q', 'u')]
         """
-        lines, start = [], 0
-        for number, line in enumerate(self.text.split("\n"), start=1):
-            stop = min(start + len(line) + 1, len(self))
-            if start < stop:
-                bits = self.bits[start:stop]
-                excess = np.nan_to_num(bits - self.entropy[start:stop], nan=-np.inf)
-                place = int(excess.argmax())
-                lines.append(
-                    ScoredLine(
-                        number,
-                        start,
-                        line,
-                        bits,
-                        _mean(bits),
-                        float(excess[place]) if np.isfinite(excess[place]) else math.nan,
-                        place,
-                        self.text[start + place],
-                        self.likeliest[start + place][:1],
-                    )
+        lines = []
+        ends = [k for k, token in enumerate(self.tokens, start=1) if token == "\n"]
+        for number, (start, stop) in enumerate(
+            pairwise(sorted({0, *ends, len(self.tokens)})), start=1
+        ):
+            tokens, bits = self.tokens[start:stop], self.bits[start:stop]
+            excess = np.nan_to_num(bits - self.entropy[start:stop], nan=-np.inf)
+            place = int(excess.argmax())
+            lines.append(
+                ScoredLine(
+                    number,
+                    start,
+                    "".join(tokens).removesuffix("\n"),
+                    tokens,
+                    bits,
+                    _mean(bits, tokens),
+                    float(excess[place]) if np.isfinite(excess[place]) else math.nan,
+                    place,
+                    tokens[place],
+                    "".join(self.likeliest[start + place][:1]),
                 )
-            start = stop
+            )
         return lines
 
     def to_html(self, title: str = "Score") -> str:
-        """Return a page that shows the text, the more surprising characters in stronger color.
+        """Return a page that shows the text, the more surprising tokens in stronger color.
 
         Parameters
         ----------
@@ -168,8 +177,8 @@ class Score:
         Returns
         -------
         str
-            HTML that needs no other file and runs no script. Point at a character to read its bits
-            and what the network expected.
+            HTML that needs no other file and runs no script. Point at a character, or at a piece of
+            a word, to read its bits and what the network expected.
 
         Examples
         --------
@@ -189,17 +198,22 @@ class Score:
         summary = f"{len(self):,} characters, {self.bits_per_character:.3f} bits per character"
         if self.skipped:
             summary += f"; {sum(self.skipped.values()):,} unknown characters were skipped"
-        return PAGE.format(title=escape(title), summary=summary, rows="\n".join(rows))
+        return PAGE.format(
+            title=escape(title),
+            summary=summary,
+            token="character" if isinstance(self.tokens, str) else "piece",
+            rows="\n".join(rows),
+        )
 
     def _span(self, place: int) -> str:
-        """Return the HTML of one character."""
-        char, bits = self.text[place], float(self.bits[place])
-        shown = "↵" if char == "\n" else escape(escape_text(char))
+        """Return the HTML of one token."""
+        token, bits = self.tokens[place], float(self.bits[place])
+        shown = "↵" if token == "\n" else escape(escape_text(token))
         if math.isnan(bits):
             return f'<a class="x" title="skipped: the network does not know it">{shown}</a>'
         chances = zip(self.likeliest[place], self.chances[place], strict=False)
         expected = ", ".join(f"{_name(other)} {100 * p:.0f} %" for other, p in chances)
-        title = escape(f"{_name(char)}: {bits:.1f} bits; expected {expected}")
+        title = escape(f"{_name(token)}: {bits:.1f} bits; expected {expected}")
         return f'<a class="s{min(9, int(bits))}" title="{title}">{shown}</a>'
 
 
@@ -212,7 +226,7 @@ def score(
     alone: bool = False,
     skip_unknown: bool = False,
 ) -> Score:
-    r"""Measure how much each character of a text surprises a network, in bits.
+    r"""Measure how much each character of a text, or each piece of a word, surprises a network.
 
     The arithmetic is done in float64, whatever the type of the weights, so that each processor
     gives the same digits. PyTorch is not needed.
@@ -222,7 +236,7 @@ def score(
     net : NumpyNet or CharRNN
         The network.
     vocab : Vocabulary
-        Its characters.
+        Its characters or pieces of words.
     text : str
         One character or more.
     before : str, optional
@@ -233,17 +247,18 @@ def score(
         Read each line by itself, as if it were the first. By default the network reads on, and what
         it has read in earlier lines helps it with later ones.
     skip_unknown : bool, default=False
-        Leave out the characters that the network does not know, and count them.
+        Leave out the characters that the network does not know, and count them. A piece of a word
+        ends at such a character.
 
     Returns
     -------
     Score
-        The bits of each character, and what the network expected there.
+        The bits of each character or piece, and what the network expected there.
 
     Raises
     ------
     TypeError
-        If `text` is not a string, `net` is not a network, or it reads pieces of words.
+        If `text` is not a string, or `net` is not a network.
     ValueError
         If `text` or `before` is empty, a character is not in the vocabulary, or the vocabulary and
         the network differ in size.
@@ -264,31 +279,43 @@ def score(
     check_text(text)
     net = as_net(net).double()
     check_same_vocab_size(vocab, net)
-    if vocab.unit != "characters":
-        raise TypeError(
-            "score says what each character costs, and this network reads pieces of words: "
-            "charseq eval measures it"
-        )
     before = vocab.line_start() if before is None else before
     if not text or not before:
         raise ValueError(f"{'before' if text else 'the text'} is empty: expected one character")
     known_text, skipped = vocab.skip_unknown(text) if skip_unknown else (text, {})
     if not known_text:
         raise ValueError(f"the network knows none of the {len(text)} characters of the text")
-    ids = vocab.encode(known_text)
-    known = np.array([char not in skipped for char in text])
+    tokens, ids = _cut(text, known_text, vocab, skipped)
+    known = np.array([token not in skipped for token in tokens])
     scored = _Arrays(len(ids))
-    starts = _line_starts(text, known) if alone else [0, len(ids)]
+    starts = _line_starts(tokens, known) if alone else [0, len(ids)]
     rows = [np.arange(*bounds) for bounds in pairwise(starts)]
     rows.sort(key=len)
     first = vocab.encode(before)
     for k in range(0, len(rows), SIDE_BY_SIDE):
         _score_rows(net, ids, rows[k : k + SIDE_BY_SIDE], first, scored)
-    return _spread(text, known, scored, vocab, skipped)
+    return _spread(text, tokens, known, scored, vocab, skipped)
+
+
+def _cut(
+    text: str, known_text: str, vocab: Vocabulary, skipped: dict[str, int]
+) -> tuple[Sequence[str], Array]:
+    """Return the tokens of a text, those to be skipped among them, and the ids of the others."""
+    if vocab.unit == "characters":
+        return text, vocab.encode(known_text)
+    names, tokens, ids = _texts_of(vocab), list[str](), list[int]()
+    for is_skipped, chars in groupby(text, key=skipped.__contains__):
+        if is_skipped:
+            tokens += chars
+        else:
+            found = vocab.encode("".join(chars)).tolist()
+            tokens += [names[k] for k in found]
+            ids += found
+    return tuple(tokens), np.array(ids)
 
 
 class _Arrays:
-    """What is found out about N characters."""
+    """What is found out about N tokens."""
 
     def __init__(self, count: int) -> None:
         self.bits, self.entropy = np.empty(count), np.empty(count)
@@ -296,9 +323,9 @@ class _Arrays:
         self.chances = np.empty((count, SHOWN))
 
 
-def _line_starts(text: str, known: NDArray[np.bool_]) -> list[int]:
-    """Return where each line starts among the known characters, and at the end their number."""
-    ends = np.array([char == "\n" for char in text])
+def _line_starts(tokens: Sequence[str], known: NDArray[np.bool_]) -> list[int]:
+    """Return where each line starts among the known tokens, and at the end their number."""
+    ends = np.array([token == "\n" for token in tokens])
     after_end = np.cumsum(known)[ends].tolist()
     return sorted({0, *after_end, int(known.sum())})
 
@@ -310,7 +337,7 @@ def _score_rows(net: Any, ids: Array, rows: list[Array], first: Array, out: _Arr
     places = np.full((longest, len(rows)), -1)
     for column, row in enumerate(rows):
         places[: len(row), column] = row
-    # The row that is over reads its last character again, and nobody looks at the result.
+    # The row that is over reads the first token of the text, and nobody looks at the result.
     inputs = ids[np.where(places < 0, 0, places)]
     for char in first:
         reader.read(char if len(rows) == 1 else np.full(len(rows), char))
@@ -322,7 +349,7 @@ def _score_rows(net: Any, ids: Array, rows: list[Array], first: Array, out: _Arr
 
 
 def _score_block(logits: Array, ids: Array, places: Array, out: _Arrays) -> None:
-    """Fill in what the logits (N, V) say of the characters at some places."""
+    """Fill in what the logits (N, V) say of the tokens at some places."""
     largest = logits.max(axis=1, keepdims=True)
     if not np.isfinite(largest).all():
         raise ValueError(OUT_OF_BOUNDS)
@@ -340,28 +367,41 @@ def _score_block(logits: Array, ids: Array, places: Array, out: _Arrays) -> None
 
 
 def _spread(
-    text: str, known: Array, scored: _Arrays, vocab: Vocabulary, skipped: dict[str, int]
+    text: str,
+    tokens: Sequence[str],
+    known: Array,
+    scored: _Arrays,
+    vocab: Vocabulary,
+    skipped: dict[str, int],
 ) -> Score:
-    """Put what was found out about the known characters at their places in the text."""
-    bits, entropy = np.full(len(text), np.nan), np.full(len(text), np.nan)
-    chances = np.zeros((len(text), SHOWN))
+    """Put what was found out about the known tokens at their places in the text."""
+    bits, entropy = np.full(len(tokens), np.nan), np.full(len(tokens), np.nan)
+    chances = np.zeros((len(tokens), SHOWN))
     bits[known], entropy[known], chances[known] = scored.bits, scored.entropy, scored.chances
-    found = iter(scored.likeliest.tolist())
+    names, found = _texts_of(vocab), iter(scored.likeliest.tolist())
+    collect: Callable[[Iterable[str]], Sequence[str]]
+    collect = "".join if isinstance(tokens, str) else tuple
     likeliest = tuple(
-        "".join(vocab.chars[k] for k in next(found) if k >= 0) if is_known else ""
-        for is_known in known
+        collect(names[k] for k in (next(found) if is_known else ()) if k >= 0) for is_known in known
     )
-    return Score(text, bits, entropy, likeliest, chances, skipped)
+    return Score(text, tokens, bits, entropy, likeliest, chances, skipped)
 
 
-def _mean(bits: Array) -> float:
-    known = bits[~np.isnan(bits)]
-    return float(known.mean()) if len(known) else math.nan
+def _texts_of(vocab: Vocabulary) -> Sequence[str]:
+    """Return the text of each token; its position is the id."""
+    return getattr(vocab, "tokens", vocab.chars)
 
 
-def _name(char: str) -> str:
-    """Return a character as a message shows it."""
-    return {" ": "space", "\n": "line end"}.get(char) or f"'{escape_line(char)}'"
+def _mean(bits: Array, tokens: Sequence[str]) -> float:
+    """Return the bits per character of some tokens."""
+    known = ~np.isnan(bits)
+    count = sum(map(len, compress(tokens, known.tolist())))
+    return float(bits[known].sum() / count) if count else math.nan
+
+
+def _name(token: str) -> str:
+    """Return a token as a message shows it."""
+    return {" ": "space", "\n": "line end"}.get(token) or f"'{escape_line(token)}'"
 
 
 def _decimals(bits: float) -> str:
@@ -395,10 +435,22 @@ def text_report(lines: list[ScoredLine]) -> Iterator[str]:
             where = "nothing was known"
         else:
             what = f"{_name(line.char)} for {_name(line.expected)}"
-            where = f"{line.bits[line.place]:4.1f} at {line.place + 1}, {what}"
+            before = sum(map(len, line.tokens[: line.place]))
+            where = f"{line.bits[line.place]:4.1f} at {before + 1}, {what}"
         mean, excess = _decimals(line.bits_per_character), _decimals(line.excess)
         row = f"{mean:>5}  {line.number:>4}  {excess:>6}  {where:28}"
         yield f"{row}  {escape_line(line.text)}"
+
+
+def facts_of(scored: Score, lines: list[ScoredLine]) -> dict[str, Any]:
+    """Return what is said of a whole text, of which these are all lines."""
+    facts: dict[str, Any] = {"characters": len(scored)}
+    if not isinstance(scored.tokens, str):
+        facts["tokens"] = len(scored.tokens)
+    if scored.skipped:
+        facts["skipped"] = sum(scored.skipped.values())
+        facts["in_lines"] = skipped_where(scored, lines)
+    return {**facts, "bits_per_character": scored.bits_per_character}
 
 
 def skipped_where(scored: Score, lines: list[ScoredLine]) -> str:
@@ -406,25 +458,25 @@ def skipped_where(scored: Score, lines: list[ScoredLine]) -> str:
     found = []
     for line in lines:
         if np.isnan(line.bits).any():
-            characters = scored.text[line.start : line.start + len(line.bits)]
-            unknown = dict.fromkeys(c for c in characters if c in scored.skipped)
+            unknown = dict.fromkeys(token for token in line.tokens if token in scored.skipped)
             found.append(f"{line.number} ({' '.join(map(_name, unknown))})")
     more = f", and {len(found) - SHOWN_LINES} more" if len(found) > SHOWN_LINES else ""
     return ", ".join(found[:SHOWN_LINES]) + more
 
 
 def json_report(scored: Score, lines: list[ScoredLine]) -> Iterator[str]:
-    """Yield each line as JSON: its characters, their bits, and what was expected in their place."""
+    """Yield each line as JSON: its tokens, their bits, and what was expected in their place."""
     for line in lines:
         places = slice(line.start, line.start + len(line.bits))
         yield json.dumps(
             {
                 "line": line.number,
                 "text": line.text,
+                **({} if isinstance(line.tokens, str) else {"pieces": line.tokens}),
                 "bits_per_character": _rounded(line.bits_per_character),
                 "excess": _rounded(line.excess),
                 "bits": list(map(_rounded, line.bits.tolist())),
-                "expected": [likeliest[:1] for likeliest in scored.likeliest[places]],
+                "expected": ["".join(likeliest[:1]) for likeliest in scored.likeliest[places]],
                 "chances": scored.chances[places, 0].round(4).tolist(),
             }
         )
@@ -455,8 +507,8 @@ p span {{ overflow-wrap: anywhere; white-space: pre-wrap; }}
 <h1>{title}</h1>
 <div>{summary}.
 Columns: the line's number, its bits per character, its text.
-The stronger the color, the more a character surprised the network; from 8 bits on it is underlined.
-Point at a character to read what was expected there.</div>
+The stronger the color, the more a {token} surprised the network; from 8 bits on it is underlined.
+Point at a {token} to read what was expected there.</div>
 <hr>
 {rows}
 """

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import random
+import re
 import sys
 from collections import Counter
 from itertools import islice
@@ -257,13 +258,69 @@ def test_knowing_nothing_costs_less_per_character_if_a_token_has_several():
     assert monitor.find_high_loss(records, 368, 0.41) == ""  # 1.25 * 2.42 is above 3
 
 
+# --- a score of each piece ------------------------------------------------------------------------
+
+SHORT = HELD_BACK[:2000]
+
+
+def test_each_piece_is_scored_as_by_plain_torch():
+    model, ids = make_run(VOCAB).model, VOCAB.encode("\n" + SHORT)
+    scored = score(model, VOCAB, SHORT)
+    np.testing.assert_allclose(scored.bits, nats(model, ids) / math.log(2), rtol=0, atol=1e-9)
+    assert scored.tokens == tuple(VOCAB.cut(SHORT))
+    assert all(set(likeliest) <= set(VOCAB.tokens) for likeliest in scored.likeliest)
+    assert {len(likeliest) for likeliest in scored.likeliest} == {3}
+    assert len(scored) == len(SHORT) > 1.5 * len(scored.tokens)
+    expected = evaluate(model, Corpus.from_text("\n" + SHORT, VOCAB), batch_size=1)
+    assert scored.loss == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_line_costs_what_its_pieces_cost_divided_by_its_characters():
+    scored = score(make_run(VOCAB).model, VOCAB, SHORT)
+    lines = scored.lines()
+    assert "\n".join(line.text for line in lines) == SHORT
+    for line in lines:
+        pieces = [*VOCAB.cut(line.text), "\n"][: len(line.bits)]
+        assert [*line.tokens] == pieces
+        np.testing.assert_array_equal(line.bits, scored.bits[line.start :][: len(pieces)])
+        characters = len("".join(pieces))
+        assert line.bits_per_character == pytest.approx(line.bits.sum() / characters)
+        entropy = scored.entropy[line.start :][: len(pieces)]
+        assert line.excess == (line.bits - entropy).max() == (line.bits - entropy)[line.place]
+        assert (line.char, line.expected) == (
+            line.tokens[line.place],
+            scored.likeliest[line.start + line.place][0],
+        )
+
+
+def test_lines_of_pieces_alone_score_as_if_each_were_the_only_one():
+    model = make_run(VOCAB).model
+    scored = score(model, VOCAB, SHORT, alone=True)
+    alone = [score(model, VOCAB, line) for line in SHORT.splitlines(keepends=True)]
+    expected = np.concatenate([line.bits for line in alone])
+    np.testing.assert_allclose(scored.bits, expected, rtol=0, atol=1e-9)
+
+
+def test_a_piece_ends_at_a_character_that_is_skipped():
+    model = make_run(VOCAB).model
+    scored = score(model, VOCAB, "the\N{SNOWMAN}re they\N{SNOWMAN}", skip_unknown=True)
+    expected = [*VOCAB.cut("the"), "\N{SNOWMAN}", *VOCAB.cut("re they"), "\N{SNOWMAN}"]
+    assert [*scored.tokens] == expected
+    skipped = [k for k, token in enumerate(expected) if token == "\N{SNOWMAN}"]
+    assert np.flatnonzero(np.isnan(scored.bits)).tolist() == skipped
+    assert [scored.likeliest[k] for k in skipped] == [(), ()]
+    known = ~np.isnan(scored.bits)
+    ids = [VOCAB.tokens.index(token) for token in ["\n", *expected] if token in VOCAB.tokens]
+    expected_bits = nats(model, np.array(ids)) / math.log(2)
+    np.testing.assert_allclose(scored.bits[known], expected_bits, rtol=0, atol=1e-9)
+    assert scored.bits_per_character == pytest.approx(scored.bits[known].sum() / 10)
+
+
 # --- what does not take pieces --------------------------------------------------------------------
 
 
 def test_what_needs_one_character_per_token_says_so(tmp_path):
     run = make_run(VOCAB)
-    with pytest.raises(TypeError, match="this network reads pieces of words: charseq eval"):
-        score(run.model, VOCAB, "It is a truth")
     with pytest.raises(TypeError, match="vocab must be a Vocabulary, got BytePairEncoding"):
         training_steps(run.model, VOCAB, "It is a truth", epochs=1)
     file = tmp_path / "text.txt"
@@ -340,6 +397,34 @@ def test_merges_are_learned_from_the_training_part_and_characters_from_all(text,
     config = json.loads((folder / "config.json").read_text())["text"]
     assert (config["tokens"], config["characters"]) == (f"bpe:{len(vocab.merges)}", len(whole))
     assert config["train_tokens"] == len(vocab.encode(learned))
+
+
+def test_the_command_scores_pieces_in_each_form(folder, tmp_path):
+    file, page = tmp_path / "t.txt", tmp_path / "page.html"
+    file.write_text("the reader reads\nthe net bwrites\n")
+    scored = score(*load_net(folder), file.read_text())
+    pieces = [[*line.tokens] for line in scored.lines()]
+    code, printed = charseq("score", folder, file)
+    assert code == 0
+    line, row = scored.lines()[1], printed.splitlines()[2]
+    before = len("".join(line.tokens[: line.place]))
+    assert f"{line.bits[line.place]:4.1f} at {before + 1}, " in row
+    assert before > line.place
+    facts = dict(row.rsplit("  ", 1) for row in printed.splitlines()[-3:])
+    assert {name.strip(): float(value) for name, value in facts.items()} == {
+        "characters": 33,
+        "tokens": len(scored.tokens),
+        "bits per character": pytest.approx(scored.bits_per_character, abs=1e-4),
+    }
+    rows = [json.loads(row) for row in charseq("score", folder, file, "--json")[1].splitlines()]
+    assert [row["pieces"] for row in rows] == pieces
+    expected = [likeliest[0] for likeliest in scored.likeliest]
+    assert [piece for row in rows for piece in row["expected"]] == expected
+    assert charseq("score", folder, file, "--html", page)[0] == 0
+    html = page.read_text("utf-8")
+    shown = [part.replace("↵", "\n") for part in re.findall('<a class="s[^>]*>([^<]*)</a>', html)]
+    assert shown == [*scored.tokens]
+    assert "Point at a piece to read" in html
 
 
 def test_eval_and_the_history_are_in_nats_per_character(text, folder):
