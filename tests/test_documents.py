@@ -426,6 +426,16 @@ def run(tmp_path, monkeypatch):
     return tmp_path / "run"
 
 
+@pytest.mark.parametrize("order", ["streams", "windows"])
+def test_each_batch_of_documents_releases_the_pages_that_it_has_read(order, monkeypatch):
+    corpus, released = Corpus.from_text(["some words\n"] * 9), []
+    monkeypatch.setattr("charseq._documents.release_pages", released.append)
+    settings = Settings(batch_size=2, length=4, order=order)
+    for count, _ in enumerate(islice(batches(corpus, settings, 0), 3), start=1):
+        assert len(released) == count
+        assert released[-1] is corpus.ids
+
+
 @pytest.mark.parametrize(
     ("texts", "which"),
     [(5, "the last one is"), (20, "the last 2 are")],
