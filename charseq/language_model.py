@@ -28,7 +28,7 @@ from charseq.history import UpdateRecord
 from charseq.layers import State, map_state
 from charseq.model import CharRNN
 from charseq.processes import Replica, check_enough_rows, from_rank_0, rows_of
-from charseq.training import Diverged, what_to_try
+from charseq.training import Diverged, clip_gradient, what_to_try
 from charseq.vocab import Vocabulary
 
 __all__ = ["Run", "Settings", "evaluate", "language_model_steps", "learning_rate"]
@@ -394,14 +394,14 @@ def _language_model_steps(
 ) -> Iterator[UpdateRecord]:
     settings, model, optimizer = run.settings, run.model, run.optimizer
     assert optimizer is not None
-    parameters = list(model.parameters())
-    max_norm = math.inf if settings.clip_norm is None else settings.clip_norm
+    parameters, modules = list(model.parameters()), list(model.modules())
     replica = Replica(model, settings.batch_size, run.step, settings.precision)
     for begins, x, y in batches(train, settings, run.step):
         if run.finished:
             return
         start = perf_counter()
-        model.train()
+        if not all(module.training for module in modules):  # the caller may have changed it
+            model.train()
         step = run.step + 1
         rate = learning_rate(settings, step)
         for group in optimizer.param_groups:
@@ -409,16 +409,17 @@ def _language_model_steps(
         optimizer.zero_grad()
         with _seed_dropout(settings.seed, step, replica.rows.start, model):
             loss, state = replica.backward(x, y, state_before(run.hidden, begins))
-        norm = nn.utils.clip_grad_norm_(parameters, max_norm)
+        norm = clip_gradient(parameters, settings.clip_norm)
         per_character = loss.item() * (y.numel() / run.vocab.count_characters(y))
-        record = UpdateRecord(step, per_character, norm.item(), rate)
-        if not (math.isfinite(record.loss) and math.isfinite(record.gradient_norm)):
+        if not (math.isfinite(per_character) and math.isfinite(norm)):
+            record = UpdateRecord(step, per_character, norm, rate)
             raise Diverged(what_to_try(f"step {step}", record, optimizer, settings.clip_norm))
         optimizer.step()
         # Here backpropagation through time is truncated: the next training step starts from the
         # values of this state, but no gradient goes back into the steps that made it.
         run.step, run.hidden = step, map_state(Tensor.detach, state)
-        record = replace(record, seconds=round(perf_counter() - start, 6))
+        seconds = round(perf_counter() - start, 6)
+        record = UpdateRecord(step, per_character, norm, rate, seconds=seconds)
         every = settings.evaluate_every
         if valid is not None and every and (step % every == 0 or step == settings.steps):
             valid_loss = from_rank_0(partial(measure, model, valid, settings, watch=watch))

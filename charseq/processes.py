@@ -170,22 +170,25 @@ class Replica:
         state : torch.Tensor or tuple
             The new state of all rows.
         """
+        if self._world_size == 1:
+            with cast_to(self._precision, self._device):
+                loss, state = self._loss(ids.to(self._device), targets.to(self._device), state)
+            loss.backward()  # type: ignore[no-untyped-call]
+            return loss, state
         rows = self.rows
         if state is not None:
             state = rows_of(state, rows)
         # DistributedDataParallel averages over processes as if all had equally many targets.
-        share = 1.0
-        if self._world_size > 1:
-            counts = (targets >= 0).sum(dim=1)  # a row of documents may end in targets of -100
-            share = int(counts[rows].sum()) / int(counts.sum())
-            if not share:  # then the mean loss of this process would be 0 / 0
-                targets = targets.clamp(min=0)
+        counts = (targets >= 0).sum(dim=1)  # a row of documents may end in targets of -100
+        share = int(counts[rows].sum()) / int(counts.sum())
+        if not share:  # then the mean loss of this process would be 0 / 0
+            targets = targets.clamp(min=0)
         inputs, targets = ids[rows].to(self._device), targets[rows].to(self._device)
         with cast_to(self._precision, self._device):
             loss, state = self._loss(inputs, targets, state)
         with _explain_lost_connection():
             (loss * (share * self._world_size)).backward()  # type: ignore[no-untyped-call]
-        return (loss, state) if self._world_size == 1 else self._combine(loss, share, state)
+        return self._combine(loss, share, state)
 
     @torch.no_grad()
     def _combine(self, loss: Tensor, share: float, state: State) -> tuple[Tensor, State]:

@@ -131,6 +131,15 @@ def test_neither_pauses_nor_global_generators_change_a_run(order):
     assert list(language_model_steps(run, CORPUS)) == []
 
 
+@pytest.mark.parametrize("part", ["", "dropout"])
+def test_each_step_trains_the_whole_network_whatever_the_caller_did_between(part):
+    whole, run = run_of({"dropout": 0.4}), run_of({"dropout": 0.4})
+    list(language_model_steps(whole, CORPUS))
+    for _ in language_model_steps(run, CORPUS):
+        run.model.get_submodule(part).eval()
+    assert all_equal(weights(run.model), weights(whole.model))
+
+
 def test_the_seed_decides_what_dropout_drops():
     def trained(seed):
         run = run_of({"dropout": 0.2}, seed=seed)

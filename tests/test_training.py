@@ -4,12 +4,14 @@ import io
 import math
 import re
 
+import numpy as np
 import pytest
 import torch
 from small_runs import all_equal, weights
 from torch import nn
 
 from charseq import CharRNN, Diverged, History, Vocabulary, train, training_steps
+from charseq.training import clip_gradient
 
 TEXT = "hello, world"
 VOCAB = Vocabulary.from_text(TEXT)
@@ -210,6 +212,34 @@ def test_invalid_arguments_are_refused_at_the_call(run, changed, error, message)
     arguments = {"model": make_model(), "vocab": VOCAB, "text": TEXT, **changed}
     with pytest.raises(error, match=message):
         run(**arguments)
+
+
+def weights_with_gradients(dtype, scale=1.0):
+    """Make three weights with the same gradients at each call, and one that is frozen."""
+    generator = torch.Generator().manual_seed(0)
+    for shape in ((12, 9), (12,), (7, 12), None):
+        weight = nn.Parameter(torch.zeros(shape or 1, dtype=dtype))
+        if shape:
+            weight.grad = (scale * torch.randn(shape, generator=generator)).to(dtype)
+        yield weight
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("share", [0.5, 0.99, 0.999, 1.0, 1.001, 1.01, 1.02, 2.0, math.inf])
+@pytest.mark.parametrize("scale", [1.0, 1e-6, math.inf, math.nan])
+def test_gradients_are_clipped_as_by_torch_bit_for_bit(dtype, share, scale):
+    ours, theirs = ([*weights_with_gradients(dtype, scale)] for _ in range(2))
+    norm = nn.utils.clip_grad_norm_([*weights_with_gradients(dtype, scale)], math.inf).item()
+    max_norm = share * norm if math.isfinite(norm) else share
+    expected = nn.utils.clip_grad_norm_(theirs, max_norm).item()
+    found = clip_gradient(ours, None if max_norm == math.inf else max_norm)
+    np.testing.assert_array_equal(found, expected)
+    for a, b in zip(ours[:-1], theirs[:-1], strict=True):
+        assert torch.allclose(a.grad, b.grad, rtol=0, atol=0, equal_nan=True)
+
+
+def test_without_gradients_there_is_nothing_to_clip():
+    assert clip_gradient([nn.Parameter(torch.zeros(2))], 1.0) == 0
 
 
 def test_one_epoch_and_a_small_clip_norm_are_allowed():
