@@ -184,6 +184,15 @@ def test_a_page_whose_source_has_changed_is_seen_in_all_looks(tmp_path):
     assert all(path.is_file() for name in SOURCED for path in thorough.sources_of(name))
 
 
+def test_pale_code_and_a_pale_table_are_found(page, site):
+    for name, part in [("learn/recurrence", "pre .c1"), ("notation", ".table-wrapper td")]:
+        page.goto((site / f"{name}.html").as_uri())
+        assert barriers(page, ["color-contrast"]) == []
+        page.evaluate(f"""() => document.querySelectorAll("article {part}").forEach(
+            box => box.style.setProperty("color", "#aaa", "important"))""")
+        assert barriers(page, ["color-contrast"])
+
+
 def test_a_wide_formula_or_line_of_code_takes_the_focus_and_scrolls(quiet, site):
     quiet.set_viewport_size({"width": 320, "height": 900})
     quiet.goto((site / "learn/recurrence.html").as_uri())
