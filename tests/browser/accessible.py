@@ -7,7 +7,8 @@ WIDTHS = (320, 1200)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 RULES_OF_COLOR = ["color-contrast", "link-in-text-block"]
 
-# How each piece of text looks: its color and size, and all that is behind it.
+# How each piece of text looks: its color, all that is behind it, and whether axe counts it as
+# large, which needs less contrast. How large it is matters where it has a shadow or a stroke.
 LOOK_OF = """() => {
     let grounds; // what is behind each element, as text
 
@@ -24,9 +25,16 @@ LOOK_OF = """() => {
 
     window.lookOf = element => {
         const style = getComputedStyle(element);
-        return [behind(element), style.color, style.fontSize, style.fontWeight,
-            style.textShadow, style.webkitTextFillColor, style.webkitTextStroke].join();
+        const {color, fontSize, fontWeight, textShadow, webkitTextStroke} = style;
+        const points = Math.ceil(72 * parseFloat(fontSize)) / 96; // as axe rounds
+        const isLarge = points >= (parseFloat(fontWeight) >= 700 ? 14 : 18);
+        const isPlain = textShadow === "none" && webkitTextStroke.startsWith("0px");
+        return [behind(element), color, isPlain ? isLarge : fontSize, fontWeight,
+            textShadow, style.webkitTextFillColor, webkitTextStroke].join();
     };
+    const sizeOf = element => getComputedStyle(element).fontSize;
+    const within = (element, around) => ` in ${lookOf(around)}${
+        sizeOf(element) === sizeOf(around) ? "" : ", of another size"}`;
     window.forgetGrounds = () => { grounds = new Map([[null, ""]]); };
     window.looksOfText = () => {
         const found = new Set();
@@ -35,8 +43,8 @@ LOOK_OF = """() => {
             const says = [...element.childNodes].some(
                 node => node.nodeType === Node.TEXT_NODE && node.data.trim());
             if (says && element.checkVisibility({visibilityProperty: true})) {
-                const link = element.closest("a"); // its color is compared with its text's, too
-                found.add(lookOf(element) + (link ? ` in ${lookOf(link.parentElement)}` : ""));
+                const link = element.closest("a"); // it is compared with its text, too
+                found.add(lookOf(element) + (link ? within(element, link.parentElement) : ""));
             }
         }
         return [...found];

@@ -193,6 +193,17 @@ def test_pale_code_and_a_pale_table_are_found(page, site):
         assert barriers(page, ["color-contrast"])
 
 
+def test_a_gray_that_is_dark_enough_for_large_text_is_not_for_small(page):
+    page.set_content("<main style='color: #949494'><b>text</b></main>")  # a contrast of 3.03
+    for style, found in [
+        ("font: 24px serif", 0), ("font: 23px serif", 1),
+        ("font: bold 19px serif", 0), ("font: bold 18px serif", 1),
+    ]:  # fmt: skip
+        page.evaluate("style => { document.querySelector('b').style = style; }", style)
+        assert new_looks(page)
+        assert len(barriers(page, ["color-contrast"])) == found, style
+
+
 def test_a_wide_formula_or_line_of_code_takes_the_focus_and_scrolls(quiet, site):
     quiet.set_viewport_size({"width": 320, "height": 900})
     quiet.goto((site / "learn/recurrence.html").as_uri())
