@@ -15,11 +15,11 @@ def pytest_xdist_make_scheduler(config, log):
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduling(LoadScopeScheduling):
-        """Give each process whole files, whose tests share fixtures, but split the site's."""
+        """Give each process whole files, whose tests share fixtures, but one page at a time."""
 
         def _split_scope(self, nodeid):
             file = nodeid.partition("::")[0]
-            return nodeid if file.endswith(("/test_site.py", "/test_pages.py")) else file
+            return nodeid if file.endswith("/test_pages.py") else file
 
     return Scheduling(config, log)
 

@@ -5,21 +5,27 @@ import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 
+import clean_build
 import pytest
 import thorough
-from filelock import FileLock
 from hypothesis import settings
 from playwright.sync_api import Page, expect
 
 settings.register_profile("unhurried", deadline=None)  # the first call of torch is slow
 settings.load_profile("unhurried")
 
-ROOT = Path(__file__).parents[1]
 # The same engine comes without windows, too, and takes a fifth less of the processor then.
 BROWSERS = map(shutil.which, ("chromium-headless-shell", "chromium", "google-chrome"))
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, BROWSERS), None)
+
+
+SITE = {"site", "second_site"}
+
+
+def uses(item, fixtures):
+    """Say whether a test asks for one of these fixtures. Examples of docstrings ask for none."""
+    return not fixtures.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` is looked at
@@ -27,20 +33,35 @@ def pytest_collection_modifyitems(items):
     """Whatever needs the built site or a browser is slow. What is slow comes first.
 
     Of the small sites, Linux makes short work (toy_sites.py), so there their tests are quick.
+    Files of which a test looks at the site come last: until it is built, the others run. The very
+    last are those whose tests can be shared out one by one, so that no process ends early.
     """
-    site = {"site", "second_site", "page", "browser"}
-
-    def late(item):
-        if site & set(getattr(item, "fixturenames", ())):
+    for item in items:
+        if uses(item, {*SITE, "page", "browser", "toys"}):
             item.add_marker(pytest.mark.slow)
-            return 0
-        if "toys" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.slow)
-            if sys.platform == "linux":
-                item.add_marker(pytest.mark.toys)
-        return 1 if item.get_closest_marker("slow") else 2
+        if uses(item, {"toys"}) and sys.platform == "linux":
+            item.add_marker(pytest.mark.toys)
+    late = {item.path for item in items if uses(item, SITE)}
 
-    items.sort(key=late)
+    def turn(item):
+        if item.path in late:
+            return 3 if item.path.name == "test_pages.py" else 2
+        return 0 if item.get_closest_marker("slow") else 1
+
+    items.sort(key=turn)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Where a test looks at the site, measure no coverage of the package: it takes half as long."""
+    current = sys.modules["coverage"].Coverage.current() if "coverage" in sys.modules else None
+    if not current or not uses(item, {*SITE, "page", "browser"}):
+        return (yield)
+    current.stop()
+    try:
+        return (yield)
+    finally:
+        current.start()
 
 
 @pytest.fixture
@@ -63,41 +84,6 @@ def chunks_of(size):
         yield
 
 
-def copy_sources(folder: Path) -> None:
-    """Copy what a clone would hold, plus what is about to be committed."""
-    listed = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
-    names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    for name in filter(None, names.split("\0")):
-        if (ROOT / name).is_file():  # deleted files are listed until their removal is committed
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-
-
-JOBS = (os.cpu_count() or 1) + 1  # as dev.py
-
-
-def build_clean(folder: Path, jobs: int = JOBS, *, ran: bool = False, **elsewhere: str) -> str:
-    """Copy the sources and build the site there, with these variables of the environment.
-
-    With `ran`, cells that have run in the checkout do not run again: the names of their results are
-    hashes of all that they depend on. Returns what Sphinx says if it fails or warns, or nothing.
-    """
-    copy_sources(folder)
-    results = folder / "_build" / "ran"
-    results.mkdir(parents=True, exist_ok=True)
-    for path in (ROOT / "_build" / "ran").glob("*.json") if ran else ():
-        shutil.copy2(path, results)
-    sphinx = [sys.executable, "-m", "sphinx", "-b", "html", "-d", "_build/doctrees", "-q"]
-    strict = ["-n", "-W", "--keep-going", "-j", str(jobs)]
-    # The copy's package, not the checkout's: the same code, and the only one in the copy's pages.
-    env = {**os.environ, "PYTHONPATH": str(folder), **elsewhere}
-    built = subprocess.run(
-        [*sphinx, *strict, "docs", "_build/html"],
-        cwd=folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    return built.stdout if built.returncode else ""
-
-
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory):
     """A folder that all processes of tests share."""
@@ -105,17 +91,30 @@ def shared_folder(tmp_path_factory):
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _site_ahead(request, shared_folder, tell):
+    """Where there are several processes of tests, let the first begin to build the site at once."""
+    is_first = getattr(request.config, "workerinput", {}).get("workerid") == "gw0"
+    if not is_first or not any(uses(item, {"site"}) for item in request.session.items):
+        yield
+        return
+    folder = shared_folder / "one"
+    tell(f"Building the site in {folder}; the tests that look at it come last.")
+    ran = [] if request.config.getoption("thorough") else ["--ran"]
+    command = [sys.executable, clean_build.__file__, folder, *ran]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL):
+        yield
+
+
 @pytest.fixture(scope="session")
 def build_once(shared_folder, tell):
-    """Build the site in a folder of that name, unless another process of tests has."""
+    """Build the site in a folder of that name, unless another process has."""
 
     def build(name, **otherwise):
-        folder, verdict = shared_folder / name, shared_folder / f"{name}.txt"
-        with FileLock(shared_folder / f"{name}.lock"):
-            if not verdict.exists():
-                tell(f"Building the site in {folder}; the tests that look at it wait.")
-                verdict.write_text(build_clean(folder, **otherwise), "utf-8")
-        if said := verdict.read_text("utf-8"):
+        folder = shared_folder / name
+        if not clean_build.verdict_on(folder).exists():
+            tell(f"Tests wait for the site in {folder}, which is being built.")
+        if said := clean_build.build_once(folder, **otherwise):
             pytest.fail(f"the site does not build without warnings:\n{said}", pytrace=False)
         return folder / "_build" / "html"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent)]
 
-from conftest import ROOT, copy_sources  # noqa: E402 - where its folder is known
+from clean_build import ROOT, copy_sources  # noqa: E402 - where its folder is known
 
 EXTENSIONS = "execution content questions lint hosting search_index"
 TESTS = dict.fromkeys(

@@ -17,12 +17,12 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from budgets import BUDGETS, INDEX, SHARED, kind_of
+from clean_build import build_clean
 from downloads import command_for
 from warm import FORKS, WarmProcess
 
 import faq
 import glossary_links
-from conftest import build_clean
 
 ROOT = Path(__file__).parents[1]
 

@@ -11,8 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from conftest import copy_sources
+from clean_build import copy_sources
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ("index", "api/equations", "proof", "exercises", "glossary", "notation", "learn/index")
