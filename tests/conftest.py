@@ -28,7 +28,7 @@ def uses(item, fixtures):
     return not fixtures.isdisjoint(getattr(item, "fixturenames", ()))
 
 
-@pytest.hookimpl(tryfirst=True)  # before `-m` is looked at
+@pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items):
     """Whatever needs the built site or a browser is slow. What is slow comes first.
 
@@ -41,6 +41,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.slow)
         if uses(item, {"toys"}) and sys.platform == "linux":
             item.add_marker(pytest.mark.toys)
+    yield  # `-m` is looked at, and pytest puts together what has the same parameter
     late = {item.path for item in items if uses(item, SITE)}
 
     def turn(item):
