@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import dev
+from conftest import SITE, uses
 
 ROOT = Path(__file__).resolve().parents[1]
 EXTRAS = ["docs", "books", "test", "interop", "bench", "dev"]
@@ -247,6 +248,13 @@ def test_only_tasks_that_exist_are_called(path):
 
 
 # --- pytest ---------------------------------------------------------------------------------------
+
+
+def test_files_that_look_at_the_site_come_after_all_others(request):
+    items = request.session.items
+    late = {item.path for item in items if uses(item, SITE)}
+    are_late = [item.path in late for item in items]
+    assert are_late == sorted(are_late)
 
 
 @pytest.mark.slow
