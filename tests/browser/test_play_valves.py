@@ -54,9 +54,13 @@ def test_a_reader_holds_a_bit_with_the_keys_of_three_sliders(opened):
     praise = "Solved! You did what the gates of an LSTM do. Compare with “the weights”."
     assert said(part).startswith(praise)
     shown = part.locator(".play-solved .play-row-words rect").first
+    devtools = part.page.context.new_cdp_session(part.page)
+    devtools.send("Animation.enable")
+    devtools.send("Animation.setPlaybackRate", {"playbackRate": 0})  # else it may be over by then
     part.page.emulate_media(reduced_motion="no-preference")
     lit = "rect => (rect.getAnimations()[0].currentTime = 200, getComputedStyle(rect).fill)"
     assert "none" not in shown.evaluate(lit)  # each number is lit in its turn
+    devtools.detach()
     part.page.emulate_media(reduced_motion="reduce")
     part.get_by_label("Text").fill("(xx")
     assert said(part).endswith("Right so far. Try a text with x, ( and ).")
