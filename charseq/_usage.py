@@ -15,21 +15,23 @@ MAY_BE_EMPTY = ("--prompt", "--stop")  # they say themselves what an empty one w
 KINDS = {"integer": "a whole number such as 5", "number": "a number such as 0.01"}
 # Options and arguments, and what other programs call them.
 OTHER_NAMES = {
-    "--steps": "epochs epoch iterations iters max-iters updates",
+    "--steps": "epochs epoch num-epochs max-epochs iterations iters max-iters updates",
     "--batch-size": "bs",
+    "--hidden": "rnn-size",
     "--cell": "model rnn-type",
-    "--length": "seq-len seq-length sequence-length bptt max-tokens max-new-tokens",
+    "--length": "seq-len seq-length sequence-length bptt",
     "--seed": "random-seed random-state",
     "--valid": "val-split validation-split",
     "--device": "gpu cuda",
     "--precision": "amp fp16 bf16 dtype",
     "--clip-norm": "grad-clip max-grad-norm",
     "--patience": "early-stopping",
-    "--init-from": "pretrained checkpoint fine-tune",
+    "--init-from": "pretrained fine-tune",
     "--out": "save-dir output-dir",
     "--prompt": "prime start",
     "--streams": "num-samples",
-    "--threads": "workers num-workers",
+    "--text": "data dataset corpus file input",
+    "layer": "cell model rnn-type",
     "run": "model checkpoint",
     "text": "data dataset corpus file input",
 }

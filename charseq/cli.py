@@ -161,7 +161,7 @@ def _count_epochs(config: dict[str, Any], step: int) -> float | None:
     """Return how often a run has read the text that it learns from; None if it is unknown."""
     numbers = {**config["settings"], **config["text"]}
     if isinstance(steps := numbers.get("steps_per_epoch"), int) and steps > 0:  # of documents
-        return round(step / steps, 2)
+        return round(step / steps, 4)
     sizes: list[Any] = [
         numbers.get(name) for name in ("batch_size", "length", "characters", "valid")
     ]
@@ -169,7 +169,7 @@ def _count_epochs(config: dict[str, Any], step: int) -> float | None:
         return None
     rows, length, characters, valid = sizes
     learned_from = numbers.get("train_tokens") or characters - int(characters * valid)
-    return round(step * rows * length / learned_from, 2) if learned_from > 0 else None
+    return round(step * rows * length / learned_from, 4) if learned_from > 0 else None
 
 
 def _join_processes_if_any() -> Any:

@@ -49,8 +49,8 @@ class ScoredLine(NamedTuple):
     bits : ndarray of shape (T,)
         The surprise of each of its tokens, in bits.
     bits_per_character : float
-        The sum of `bits`, divided by the number of characters; NaN if nothing of the line was
-        scored.
+        The sum of `bits`, divided by the number of characters, without those that were skipped; NaN
+        if nothing of the line was scored.
     excess : float
         The largest excess in the line. The excess of a token is what it cost, in bits, less what
         the network expected to pay there: the entropy of its prediction. NaN if nothing of the line
@@ -111,7 +111,7 @@ class Score:
 
     @property
     def bits_per_character(self) -> float:
-        """The surprise of all tokens, in bits, divided by the number of characters."""
+        """The surprise of all tokens, in bits, divided by the characters that were not skipped."""
         return _mean(self.bits, self.tokens)
 
     @property
