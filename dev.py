@@ -126,8 +126,8 @@ def lint():
 # What `dev.py test` does, and about how long on two idle cores. The numbers are approximate: they
 # were measured when the table in docs/architecture.md was, and no test compares them with anything.
 LINT = "lint with ruff, mypy, deno and tests/lint.py: about 20 seconds"
-QUICK = "about 3,200 tests that need neither the site nor a browser: a minute and a half"
-ALL = "about 5,000 tests, last those that look at the site, which is built meanwhile: 9 minutes"
+QUICK = "about 4,300 tests that need neither the site nor a browser: two and a half minutes"
+ALL = "about 5,000 tests, last those that look at the site, which is built meanwhile: 15 minutes"
 
 
 def test(*options):

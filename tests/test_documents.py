@@ -459,7 +459,7 @@ def test_a_run_over_a_folder_is_that_over_its_documents(run):
         min(record.valid_loss for record in records[9::10]) / math.log(2), abs=1e-4
     )
     assert (facts["documents"], facts["text"]) == (5, str(run.parent / "poems"))
-    assert facts["epochs"] == round(20 / len(DocumentBatches(train.ids, 0, 4, 10)), 2)
+    assert facts["epochs"] == round(20 / len(DocumentBatches(train.ids, 0, 4, 10)), 4)
     measured = json.loads(run_ok("eval", run, "--json"))
     assert measured["documents"] == 1
     assert measured == json.loads(run_ok("eval", run, run.parent / "poems/e.txt", "--json"))

@@ -447,7 +447,7 @@ def test_info_says_which_tokens_and_counts_epochs_in_them(folder):
     assert facts["tokens"] == name_of_tokens(vocab)
     assert facts["vocabulary"] == len(vocab)
     train_tokens = json.loads((folder / "config.json").read_text())["text"]["train_tokens"]
-    assert facts["epochs"] == round(20 * 40 / train_tokens, 2)
+    assert facts["epochs"] == round(20 * 40 / train_tokens, 4)
 
 
 @pytest.mark.parametrize("count", [1, 3])
