@@ -6,12 +6,12 @@ books   make an EPUB and a PDF of the course, _build/books/charseq.epub and .pdf
         before, and again after it, so that it offers them; the PDF needs Chromium
 test    check everything: lint, types, doctests, unit tests, the built site, the browser;
         with --quick, leave out the site, the browser and slow tests;
-        with --thorough, repeat what tests/thorough.txt says has passed, and bring it up to date;
-        with other arguments, only run pytest with them:  python3 dev.py test tests/test_vocab.py
+        with --thorough, repeat what tests/house/thorough.txt says has passed, and renew it;
+        with other arguments, only run pytest with them: dev.py test tests/package/test_vocab.py
 processors
         run the tests, and compare what the pages print, with the code that torch and NumPy use on
         other processors; with --quick, only with the code for the oldest processors, and only pages
-        that have changed since they passed (tests/processors.txt)
+        that have changed since they passed (tests/house/processors.txt)
 downloads
         run each notebook and script that the built site offers, with its wheel alone
 release build the source archive and the wheel, check them as a package index would, and try the
@@ -24,7 +24,7 @@ addresses
 live    serve the site and rebuild it on every save
 links   follow each link that leads out of the site; this task needs the network
 lint    check the form of everything: ruff and mypy for Python, deno for JavaScript, and
-        tests/lint.py for Markdown, spelling, and the parts of pages, examples and docstrings
+        tests/house/lint.py for Markdown, spelling, and the parts of pages, examples and docstrings
 clean   delete everything that was built, except .venv
 interop compare charseq's conversions with Keras, JAX, Flax and ONNX, which it installs (1 GB)
 lock    write lock.txt anew with the newest releases that pyproject.toml admits; with names of
@@ -93,7 +93,7 @@ def bench(*options):
 
 
 def processors(*options):
-    return run("tests.processors", *options)
+    return run("tests.house.processors", *options)
 
 
 def links(*options):
@@ -103,15 +103,15 @@ def links(*options):
 
 
 def addresses():
-    return run("tests.address_list")
+    return run("tests.site.address_list")
 
 
 def downloads(*options):
-    return run("tests.downloads", *options)
+    return run("tests.house.downloads", *options)
 
 
 def release(*options):
-    return run("tests.release", *options)
+    return run("tests.house.release", *options)
 
 
 def lint():
@@ -120,12 +120,12 @@ def lint():
     javascript = [["deno", "fmt", "--check", "--quiet"], ["deno", "lint", "--quiet"]]
     javascript += [["deno", "check", "--quiet", "docs/_web"]]
     python = [["mypy"], ["ruff", "check"], ["ruff", "format", "--check"]]
-    return run_side_by_side(*python, *javascript, ["tests.lint"])
+    return run_side_by_side(*python, *javascript, ["tests.house.lint"])
 
 
 # What `dev.py test` does, and about how long on two idle cores. The numbers are approximate: they
 # were measured when the table in docs/architecture.md was, and no test compares them with anything.
-LINT = "lint with ruff, mypy, deno and tests/lint.py: about 20 seconds"
+LINT = "lint with ruff, mypy, deno and tests/house/lint.py: about 20 seconds"
 QUICK = "about 4,300 tests that need neither the site nor a browser: two and a half minutes"
 ALL = "about 5,000 tests, last those that look at the site, which is built meanwhile: 15 minutes"
 
@@ -136,13 +136,15 @@ def test(*options):
         return lint() or run("pytest", *IN_PARALLEL, "-m", "not slow or toys", "charseq", "tests")
     if options and options != ("--thorough",):
         return run("pytest", *options)
-    from tests.thorough import coverage_has_changed  # reads only the standard library, as this file
+    from tests.house.thorough import (
+        coverage_has_changed,
+    )  # reads only the standard library, as this file
 
     tell_plan(LINT, ALL)
     measured = options or coverage_has_changed()  # what they cover takes them half as long again
     coverage = ["--cov=charseq", "--cov-branch", "--cov-fail-under=98"] if measured else []
     failed = lint() or run("pytest", *IN_PARALLEL, *coverage, *options)
-    return failed or (run("tests.thorough") if options else 0)
+    return failed or (run("tests.house.thorough") if options else 0)
 
 
 def tell_plan(*steps):
@@ -163,7 +165,7 @@ def clean():
 
 def interop(*options):
     # Elsewhere a test without its library is skipped. Here the libraries are installed.
-    files = ("tests/test_conversions.py", "tests/test_exports.py")
+    files = ("tests/package/test_conversions.py", "tests/package/test_exports.py")
     return run("pytest", "--no-skips", *options, *files)
 
 
@@ -197,7 +199,7 @@ def lock(*names):
 
 
 def drift(*options):
-    return run("tests.drift", *options)
+    return run("tests.house.drift", *options)
 
 
 def requirements(extras):

@@ -3,7 +3,7 @@
 The cell is chosen on the first half of ``pride-test`` and measured on the second. It needs the run
 folders of ``python benchmarks/novel.py train lstm --seed N``, and writes
 ``benchmarks/quote-cell.json``: the gates on one passage for seed 0, and what all seeds reach.
-``tests/test_quote_cell.py`` compares the chapter *LSTM* with it.
+``tests/course/test_quote_cell.py`` compares the chapter *LSTM* with it.
 """
 
 import argparse

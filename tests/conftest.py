@@ -132,7 +132,7 @@ def site(build_once, request):
 def second_site(build_once, request):
     """The same in a folder whose name has another length, at another time, in another language."""
     if not (request.config.getoption("thorough") or thorough.build_has_changed()):
-        pytest.skip("what builds the site has passed this, says tests/thorough.txt")
+        pytest.skip("what builds the site has passed this, says tests/house/thorough.txt")
     return build_once("another", jobs=2, TZ="Asia/Kolkata", LANGUAGE="de", LC_ALL="C")
 
 

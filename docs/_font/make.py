@@ -4,7 +4,7 @@
 
 The source is Latin Modern Math 1.959, from Debian's package fonts-lmodern. Needs fonttools[woff],
 which the extra ``test`` brings. A formula whose character is not in the font fails
-tests/test_site.py: add it below and run this again.
+tests/site/test_site.py: add it below and run this again.
 
 The font lies inside the style sheet, so that it is there when the text is laid out: a font in a
 file of its own arrives late and shifts the page, and preloading it is refused on file://.

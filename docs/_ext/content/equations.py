@@ -4,7 +4,7 @@ An equation labeled ``rnn-step`` is the function ``rnn_step``, which cites it; t
 refers to it; tests named ``test_rnn_step_…`` check it. ``{equation-table}`` shows the code of every
 equation and ``{equation-proofs}`` its tests, ``{code-of} rnn_step`` shows the lines of a function,
 and ``{notation-of} W_ih h`` shows rows of the notation page.
-tests/lint.py reports a missing link.
+tests/house/lint.py reports a missing link.
 """
 
 import ast
@@ -125,7 +125,7 @@ def proofs(label: str, root: Path = ROOT) -> list[tuple[str, str]]:
     pattern = re.compile(rf"^def (test_{label.replace('-', '_')}_\w+)", re.MULTILINE)
     return [
         (path.relative_to(root).as_posix(), name)
-        for path in sorted((root / "tests").glob("test_*.py"))
+        for path in sorted((root / "tests").rglob("test_*.py"))
         for name in pattern.findall(path.read_text("utf-8"))
     ]
 
@@ -163,7 +163,7 @@ class EquationTable(SphinxDirective):
         if lacking:
             said = [f"equation {label!r} lacks {', '.join(of)}" for label, of in lacking.items()]
             raise self.error("\n".join(said))
-        for path in [*ROOT.glob("tests/test_*.py"), *ROOT.glob("charseq/*.py")]:
+        for path in [*ROOT.glob("tests/*/test_*.py"), *ROOT.glob("charseq/*.py")]:
             self.env.note_dependency(str(path))
         labels = {label: by_name[label.replace("-", "_")].role for label in equations()}
         return self.parse_text_to_nodes(self.text_of(labels))

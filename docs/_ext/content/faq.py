@@ -7,7 +7,7 @@ Each question has an ``id``, which is its address, ``ask``, ``source``, an ``ans
 or two if that is enough, and ``facts``: what a whole answer has to say (``fact``), the section that
 says it (``at``, as ``learn/shapes#the-section``, or ``here`` for the answer itself), and ``words``
 that stand there.
-tests/test_site.py looks for the words, and for each address that a link leads to.
+tests/site/test_site.py looks for the words, and for each address that a link leads to.
 """
 
 import re

@@ -2,7 +2,7 @@
 
 It links the names in the code of a page to the reference. It also follows what is assigned, and
 would link a variable to the class that the called function seems to return; no setting says
-otherwise. tests/test_code_links.py looks up what each linked name holds.
+otherwise. tests/site/test_code_links.py looks up what each linked name holds.
 
 Of the names that it has found, it remembers those of .rst files alone, so a page that is written
 anew although its source is old would lose its links: here Sphinx's environment remembers the rest.

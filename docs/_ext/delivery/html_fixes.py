@@ -1,7 +1,7 @@
 """Write, or leave out, what other packages put into the HTML of pages and offer no setting for.
 
-Axe, a validator or a page's weight told of each of these. tests/test_extensions.py looks for them
-in finished pages, so a release that writes something else is noticed.
+Axe, a validator or a page's weight told of each of these. tests/site/test_extensions.py looks
+for them in finished pages, so a release that writes something else is noticed.
 """
 
 import re

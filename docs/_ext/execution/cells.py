@@ -3,7 +3,7 @@
 A Jupyter kernel is a process of its own that is spoken to over sockets, which costs more than most
 pages compute. IPython's shell needs neither: it runs a cell, and what the cell prints, returns or
 draws arrives in the few methods below, in the format of a notebook. The site is built with it, and
-tests/processors.py compares with it what pages and examples print on other processors.
+tests/house/processors.py compares with it what pages and examples print on other processors.
 
 A cell that is meant to fail says so at the end of the line that fails, ``# breaks here``, and one
 that is meant to warn, ``# warns here``. It must do so in that line. Then its output is the message

@@ -1,7 +1,7 @@
 // The search itself, which knows nothing of the page: which sections answer what was typed, and
 // which words of a text to show. MiniSearch says how well a section matches a word (BM25). Here is
 // what the word may mean besides, and what else makes a section the better answer. All factors were
-// chosen with the phrases of tests/searches.toml.
+// chosen with the phrases of tests/site/searches.toml.
 import {
   clean,
   FAINT,

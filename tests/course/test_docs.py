@@ -1,0 +1,242 @@
+"""The pages keep their promises. Their form is for tests/house/lint.py."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+
+import cells
+import charseq
+import course_map
+import course_pages
+import course_table
+import equations
+
+ROOT = Path(__file__).resolve().parents[2]
+
+EQUATIONS = equations.equations()
+TABLE = course_table.chapters()
+EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
+
+
+def test_the_site_states_at_least_the_equations_of_the_first_chapters():
+    assert {
+        "rnn-step",
+        "rnn-forward",
+        "one-hot",
+        "softmax",
+        "cross-entropy",
+        "sgd-momentum",
+        "loss-floor",
+        "output-layer",
+        "parameter-count",
+    } <= EQUATIONS.keys()
+
+
+def test_the_menu_calls_each_page_by_words_of_its_title():
+    entries = re.findall(r"^(.+) <([a-z/-]+)>$", (ROOT / "docs/index.md").read_text("utf-8"), re.M)
+    assert len(entries) > 15
+    for entry, page in entries:
+        gallery = page == "gallery/index"
+        path = ROOT / ("examples/GALLERY_HEADER.rst" if gallery else f"docs/{page}.md")
+        title = re.search(r"^(?:# )?(.+)\n=+$|^# (.+)$", path.read_text("utf-8"), re.M)
+        assert entry.lower() in title[0].lower()
+
+
+def test_code_that_pages_show_is_at_most_80_columns_wide():
+    functions = equations.functions(private=True)
+    pages = "".join(page.read_text("utf-8") for page in (ROOT / "docs").rglob("*.md"))
+    shown = re.findall(r"^`{3,}\{code-of\} (\S+)$", pages, re.MULTILINE)
+    assert len(shown) > 20
+    wide = [line for name in shown for line in functions[name].lines.split("\n") if len(line) > 80]
+    assert wide == []  # pages show no more without scrolling, see .code-of in custom.css
+
+
+def test_each_function_of_the_reference_is_an_equation_of_the_site():
+    functions = [f for f in equations.functions().values() if f.path.stem == "reference"]
+    computing = [f for f in functions if "." not in f.qualified]
+    assert len(computing) >= 7
+    for function in computing:
+        label = function.qualified.replace("_", "-")
+        assert label in EQUATIONS, f"no page states $$ … $$ ({label})"
+        assert function.qualified in charseq.reference.__all__
+
+
+def test_a_missing_link_of_the_chain_is_noticed(tmp_path):
+    for folder in ("docs/learn", "charseq", "tests/package"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "docs/learn/page.md").write_text("$$\nx = y\n$$ (some-key)\n")
+    (tmp_path / "docs/notation.md").write_text("no reference\n")
+    (tmp_path / "charseq/reference.py").write_text("def some_key():\n    'Cite nothing.'\n")
+    (tmp_path / "tests/package/test_reference.py").write_text(
+        "def test_other_key_works():\n    pass\n"
+    )
+    assert equations.equations(tmp_path) == {"some-key": "learn/page"}
+    assert equations.functions(tmp_path)["some_key"].cites == []
+    assert equations.symbols(tmp_path) == set()
+    assert equations.proofs("some-key", tmp_path) == []
+
+
+def test_the_table_of_chapters_has_each_once_numbered_in_order():
+    found = {f"{path.parent.name}/{path.stem}" for path in ROOT.glob("docs/[lb]e*/*.md")}
+    assert found - {"learn/index"} == TABLE.keys()
+    numbers = [chapter.number for chapter in TABLE.values()]
+    assert numbers == [0, 0, *range(1, len(TABLE) - 1)]
+    assert sum(len(part["chapters"]) for part in course_table.table()[0]) == len(TABLE)
+
+
+def test_a_chapter_needs_only_what_comes_before_it():
+    pages = [*TABLE]
+    for at, chapter in enumerate(TABLE.values()):
+        assert {*chapter.needs} <= {*pages[:at]}, chapter.page
+    for path in course_table.table()[1]:
+        stops = [stop.page for stop in path["stops"] if stop.page in TABLE]
+        assert stops == sorted(stops, key=pages.index), path["title"]
+
+
+def test_an_hours_path_takes_an_hour_and_has_rings_on_the_map():
+    [hour] = [path for path in course_table.table()[1] if path.get("on_map")]
+    assert 45 <= sum(stop.takes for stop in hour["stops"]) <= 60
+    told = course_pages.path_entry(hour)
+    assert told.startswith("The short path, an hour\n: ")
+    assert "{doc}`1 RNN </learn/recurrence>` (to its equation)" in told
+    assert "[Train your own text](/use/command-line.md#train)" in told
+    drawn = course_map.map_html(str)
+    ringed = re.findall(r'map-stop" data-page="([^"]+)"', drawn)
+    assert ringed == [stop.page for stop in hour["stops"] if stop.page in TABLE]
+    assert drawn.count("Double rings: an hour’s path.") == 2  # for a mouse, and for a finger
+
+
+@pytest.mark.parametrize("layout", [course_map.WIDE, course_map.TALL])
+def test_no_two_places_of_the_map_overlap_and_none_leaves_it(layout):
+    boxes = list(course_map.boxes(*layout).values())
+    for at, one in enumerate(boxes):
+        left, right = one.x - one.width / 2, one.x + one.width / 2
+        assert 0 <= left < right <= layout[0]
+        assert one.y + one.height <= course_map.height(*layout)
+        for two in boxes[:at]:
+            aside = abs(one.x - two.x) >= (one.width + two.width) / 2
+            assert aside or one.y >= two.y + two.height
+
+
+@pytest.mark.parametrize("layout", [course_map.WIDE, course_map.TALL])
+def test_the_map_is_read_like_a_text(layout):
+    boxes = [*course_map.boxes(*layout).values()]
+    assert [(box.y, box.x) for box in boxes] == sorted((box.y, box.x) for box in boxes)
+
+
+def test_a_place_without_a_drawing_is_an_error(monkeypatch):
+    chapter = TABLE["learn/gru"]._replace(place="nowhere")
+    monkeypatch.setattr(course_map, "chapters", lambda: {"learn/gru": chapter})
+    with pytest.raises(ValueError, match=r"no drawing for ..nowhere"):
+        course_map.definitions.__wrapped__()
+
+
+def test_each_work_of_the_bibliography_is_cited():
+    works = re.findall(
+        r"^@\w+\{(\w+),", (ROOT / "docs/references.bib").read_text("utf-8"), re.MULTILINE
+    )
+    sources = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "charseq").rglob("*.py"), *EXAMPLES]
+    cited = "".join(
+        "".join(re.findall(r"cite:\w+\}?:?`([^`]+)`", path.read_text("utf-8"))) for path in sources
+    )
+    assert [work for work in works if work not in cited] == []
+
+
+def test_every_public_name_is_in_the_api_reference():
+    pages = "".join(page.read_text("utf-8") for page in (ROOT / "docs/api").glob("*.md"))
+    listed = re.findall(r"^\.\. auto\w+:: charseq\.(\S+)$", pages, re.MULTILINE)
+    assert len(listed) == len(set(listed))
+    assert set(charseq.__all__) <= set(listed)
+    assert set(charseq.reference.__all__) <= {name.removeprefix("reference.") for name in listed}
+
+
+def test_the_readme_program_runs(tmp_path, monkeypatch, capsys):
+    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    exec(compile(program, "README.md", "exec"), {})
+    plt.close("all")
+    assert "o be or not to be" in capsys.readouterr().out
+    assert (tmp_path / "loss.svg").stat().st_size > 1000
+
+
+def test_the_cells_we_run_in_advance_are_exactly_those_that_myst_nb_finds():
+    from myst_nb.core.read import read_myst_markdown_notebook
+    from myst_parser.config.main import MdParserConfig
+
+    pages = [path.read_text("utf-8") for path in (ROOT / "docs").rglob("*.md")]
+    pages = [text for text in pages if "{code-cell}" in text]
+    assert len(pages) > 150
+    for text in pages:
+        read = read_myst_markdown_notebook(text, MdParserConfig()).cells
+        assert cells.sources_of(text) == [c.source for c in read if c.cell_type == "code"]
+
+
+IN_ANOTHER_PROCESS = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import cells
+json.dump(cells.run_cells(json.loads(sys.argv[2]), {}), sys.stdout)
+"""
+
+
+def outputs_of(*sources):
+    arguments = [str(ROOT / "docs" / "_ext" / "execution"), json.dumps(sources)]
+    ran = subprocess.run(
+        [sys.executable, "-c", IN_ANOTHER_PROCESS, *arguments],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return json.loads(ran.stdout)
+
+
+def test_cells_print_return_draw_and_complain_in_their_order():
+    first, second = outputs_of(
+        "import sys; x = 2; print(1); print(2); print('oh', file=sys.stderr); x",
+        "import matplotlib.pyplot as plt; plt.plot([x]); print(3)",
+    )
+    assert [output["output_type"] for output in first] == ["stream", "stream", "execute_result"]
+    assert [output.get("text") for output in first] == ["1\n2\n", "oh\n", None]
+    assert first[2]["data"] == {"text/plain": "2"}
+    assert [output["output_type"] for output in second] == ["stream", "display_data"]
+    assert "<svg" in second[1]["data"]["image/svg+xml"]
+
+
+def test_a_cell_that_fails_is_the_last_one():
+    first, second, third = outputs_of("x = 1", "x / 0", "print(x)")
+    assert (first, third) == ([], [])
+    assert [(output["output_type"], output["ename"]) for output in second] == [
+        ("error", "ZeroDivisionError")
+    ]
+
+
+def test_a_cell_that_breaks_in_another_line_than_its_mark_says_has_failed():
+    [[output], _] = outputs_of("1 / 0\nx = 2  # breaks here", "print(3)")
+    assert output["ename"] == "NotAsMarked"
+    assert "a cell breaks in line 2, says its mark" in output["evalue"]
+
+
+def test_the_map_names_files_and_functions_that_exist():
+    text = (ROOT / "docs/architecture.md").read_text("utf-8").split("## Read these five", 1)[1]
+    folders = ("charseq", "docs", "tests", "benchmarks")
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.*")]
+    names = {path.name for path in paths if "_build" not in path.parts}
+    ours = [*ROOT.glob("charseq/*.py"), *ROOT.glob("docs/_ext/*/*.py")]
+    sources = "".join(path.read_text("utf-8") for path in ours)
+    mentioned = re.findall(r"`([\w/.-]+)`", text)
+    files = [name for name in mentioned if re.search(r"\.(py|js|md)$", name)]
+    assert [name for name in files if name.rpartition("/")[2] not in names] == []
+    functions = [name for name in mentioned if re.fullmatch(r"_(?!build)\w+|\w+_\w+", name)]
+    unknown = [name for name in functions if not re.search(rf"\b\w*{name}\b", sources)]
+    assert unknown == []
+
+
+def test_the_glossary_has_many_terms_and_none_twice():
+    body = (ROOT / "docs/glossary.md").read_text("utf-8").split("{glossary}\n:sorted:\n")[1]
+    terms = re.findall(r"^(\w.*)$", body.lower(), re.MULTILINE)
+    assert len(terms) > 100
+    assert len(terms) == len(set(terms))

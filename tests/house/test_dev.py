@@ -1,0 +1,296 @@
+"""The tasks of dev.py, the lock that it installs from, and what pyproject.toml declares."""
+
+import ast
+import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from drift import differences, locked
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import dev
+from conftest import SITE, uses
+
+ROOT = Path(__file__).resolve().parents[2]
+EXTRAS = ["docs", "books", "test", "interop", "bench", "dev"]
+PYTHONS = ["3.11.7", "3.12.3", "3.13.0", "3.14.2"]
+SYSTEMS = {
+    "Linux": {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"},
+    "macOS": {"sys_platform": "darwin", "platform_system": "Darwin", "os_name": "posix"},
+    "Windows": {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt"},
+}
+LINES = [
+    line for line in dev.LOCK.read_text("utf-8").splitlines() if line and not line.startswith("#")
+]
+
+
+def requirements(extras):
+    return list(map(Requirement, dev.requirements(extras)))
+
+
+# --- the lock -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_lock_names_one_admitted_release_of_all_that_an_extra_installs(python, system):
+    environment = {"python_full_version": python, "python_version": python.rpartition(".")[0]}
+    names = {"implementation_name": "cpython", "platform_python_implementation": "CPython"}
+    releases = locked(dev.LOCK.read_text("utf-8"), environment | names | SYSTEMS[system])
+    for requirement in requirements(EXTRAS):
+        if requirement.name != "torch":
+            release = releases[canonicalize_name(requirement.name)]
+            assert requirement.specifier.contains(release), (requirement, release)
+
+
+def test_the_lock_holds_releases_alone_and_leaves_torch_to_the_machine():
+    for line in LINES:
+        assert re.fullmatch(r"[a-z0-9-]+==[\w.]+( ; .+)?", line), line
+        assert not re.match(r"torch|nvidia|cuda|triton", line)
+    assert "torch" in {needed.name for needed in requirements(["docs"])}
+
+
+def test_an_extra_that_consists_of_others_installs_what_they_do():
+    assert set(dev.requirements(["docs", "books", "test"])) < set(dev.requirements(["dev"]))
+    assert set(dev.requirements(["interop"])) < set(dev.requirements(["bench"]))
+
+
+def test_a_lock_with_two_releases_for_one_python_is_refused():
+    text = "numpy==2.0 ; python_version < '4'\nnumpy==2.1\n"
+    with pytest.raises(AssertionError, match="two releases of numpy"):
+        locked(text)
+    with pytest.raises(AssertionError, match="no single release of numpy"):
+        locked("numpy>=2.0\n")
+
+
+def test_drift_names_what_is_installed_in_another_release():
+    releases = locked("# a comment\nsphinx==9.0.4\nfuro==1.0\nuv==1 ; sys_platform == 'none'\n")
+    assert releases == {"sphinx": "9.0.4", "furo": "1.0"}
+    installed = {"sphinx": "9.2.0", "furo": "1.0", "torch": "2.13"}
+    assert list(differences(releases, installed)) == [("sphinx", "9.0.4", "9.2.0")]
+
+
+# --- the environment ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def installations(tmp_path, monkeypatch):
+    """What dev.py would run to set up an environment in this folder."""
+    ran = []
+    monkeypatch.setattr(dev, "VENV", tmp_path)
+    monkeypatch.setattr(dev, "STAMP", tmp_path / "installed-for.txt")
+    monkeypatch.setattr(dev, "make_venv", lambda: None)
+    monkeypatch.setattr(dev, "run", lambda *command: ran.append(command))
+    monkeypatch.setattr(dev, "INDEX", ["--index-url", "here"])
+    return ran
+
+
+def test_an_environment_is_set_up_once_for_what_the_lock_says(installations, tmp_path):
+    dev.set_up(["docs"], "sphinx==9.0.4\n")
+    dependencies, itself, bundler = installations
+    constraints = tmp_path / "constraints.txt"
+    assert constraints.read_text() == "sphinx==9.0.4\n"
+    assert dependencies[-4:] == ("-r", str(tmp_path / "requirements.txt"), "-c", str(constraints))
+    assert "here" in dependencies
+    assert {"--no-deps", "--no-build-isolation", "-e"} < set(itself)
+    assert (dev.ROOT / bundler[0]).is_file()  # fetches esbuild, so that builds need no network
+    for release, commands in (("9.0.4", 3), ("9.0.5", 6)):
+        dev.set_up(["docs"], f"sphinx=={release}\n")
+        assert len(installations) == commands
+
+
+def test_more_extras_add_to_an_environment_and_fewer_change_nothing(installations, tmp_path):
+    def installed():
+        lines = (tmp_path / "requirements.txt").read_text().splitlines()
+        return {Requirement(line).name for line in lines}
+
+    dev.set_up(["docs"], "sphinx==9.0.4\n")
+    assert "keras" not in installed()
+    for extras in (["dev", "interop"], ["docs"], ["dev"]):
+        dev.set_up(extras, "sphinx==9.0.4\n")
+    assert {"keras", "pytest"} <= installed()
+    assert len(installations) == 6
+
+
+def test_the_newest_releases_are_asked_for_each_time(installations):
+    for _ in range(2):
+        dev.set_up(["docs"], "")
+    assert ["--upgrade" in command for command in installations] == [True, False, False] * 2
+
+
+@pytest.mark.parametrize(
+    ("options", "constraints"),
+    [([], dev.LOCK.read_text("utf-8")), (["--newest"], ""), (["--oldest"], dev.oldest_releases())],
+)
+def test_the_lock_is_the_default(options, constraints, monkeypatch):
+    asked = []
+    monkeypatch.setattr(dev, "set_up", lambda *arguments: asked.append(arguments))
+    monkeypatch.setitem(dev.TASKS, "docs", lambda: 0)
+    monkeypatch.setattr(sys, "argv", ["dev.py", *options, "docs"])
+    assert dev.main() == 0
+    assert asked == [(["docs"], constraints)]
+
+
+def test_the_oldest_releases_are_those_that_pyproject_admits():
+    printed = subprocess.run(
+        [sys.executable, "dev.py", "oldest"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+    oldest = dict(line.split("==") for line in printed.splitlines())
+    bounds = {name: [] for name in oldest}
+    for requirement in requirements(["dev"]):
+        assert requirement.specifier.contains(oldest[requirement.name]), requirement
+        bounds[requirement.name] += [b.version for b in requirement.specifier if b.operator == ">="]
+    assert all(oldest[name] in versions for name, versions in bounds.items())
+    assert len(bounds["matplotlib"]) == 2  # the package's, and that of the site's build
+    assert oldest.keys() == {requirement.name for requirement in requirements(["dev"])}
+
+
+# --- what tasks say -------------------------------------------------------------------------------
+
+
+def test_the_tests_begin_with_their_plan(monkeypatch, capsys):
+    monkeypatch.setattr(dev, "lint", lambda: print("LINT") or 0)
+    monkeypatch.setattr(dev, "run", lambda *command: print("PYTEST") or 0)
+    for options, steps in ((("--quick",), [dev.LINT, dev.QUICK]), ((), [dev.LINT, dev.ALL])):
+        assert dev.test(*options) == 0
+        plan, _, rest = capsys.readouterr().out.partition("LINT\n")
+        assert rest == "PYTEST\n"
+        assert [step in plan for step in steps] == [True, True]
+
+
+def test_the_site_ends_with_its_pages_and_its_address(monkeypatch, capsys, tmp_path):
+    for name in ("index.html", "learn/gru.html", "style.css"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.setattr(dev, "SITE", tmp_path)
+    for code, told in (
+        (0, rf"2 pages and took \d+ seconds.* {tmp_path.as_uri()}/index.html\n"),
+        (1, ""),
+    ):
+        monkeypatch.setattr(dev, "run", lambda *command, code=code: code)
+        assert dev.docs() == code
+        assert re.search(f"{told}$", capsys.readouterr().out)
+
+
+def test_what_runs_side_by_side_is_shown_in_order_and_one_failure_counts(monkeypatch, capfdbinary):
+    monkeypatch.setattr(dev, "PYTHON", sys.executable)
+    assert dev.run_side_by_side(["this"], ["platform"]) == 0
+    shown = capfdbinary.readouterr().out.decode()
+    assert shown.index("> this") < shown.index("The Zen of Python") < shown.index("> platform")
+    assert dev.run_side_by_side(["this"], ["no_such_module"], ["platform"]) == 1
+    assert "> platform" in capfdbinary.readouterr().out.decode()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", ["0", "2"])
+def test_the_terminal_names_each_file_of_tests_and_what_takes_long(tmp_path, processes):
+    (tmp_path / "conftest.py").write_text((ROOT / "conftest.py").read_text("utf-8"))
+    for name in ("one", "two"):
+        test = f"def test_it(tell): tell('building {name}')\ndef test_that(): pass\n"
+        (tmp_path / f"test_{name}.py").write_text(test)
+    command = [sys.executable, "-m", "pytest", "-n", processes, "--rootdir", str(tmp_path)]
+    ran = subprocess.run([*command, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True)
+    files = r"^(test_\w+\.py|building \w+)\b"
+    assert sorted(re.findall(files, ran.stdout, re.M)) == [
+        *("building one", "building two", "test_one.py", "test_two.py"),
+    ]
+
+
+# --- what is declared -----------------------------------------------------------------------------
+
+DECLARED_FOR = {"charseq": [], "examples": [], "docs": ["docs", "books"], "tests": ["dev"]}
+DECLARED_FOR |= {"docs/_font": ["test"], "docs/_readme": ["dev"]}  # scripts that no task runs
+DECLARED_FOR |= {"benchmarks": ["bench"], "conftest.py": ["test"], "dev.py": []}
+FILES = {
+    path.relative_to(ROOT).as_posix(): path
+    for place in DECLARED_FOR
+    for path in [ROOT / place, *ROOT.glob(f"{place}/**/*.py")]
+    if path.is_file() and "gallery" not in path.parts
+}
+OURS = {path.stem for path in FILES.values()} | {"benchmarks", "charseq", "tests"}
+OURS.add("fakes")  # test_bench.py writes it
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.partition(".")[0]
+
+
+@pytest.mark.parametrize("place", DECLARED_FOR)
+def test_whatever_is_imported_is_declared(place):
+    declared = {canonicalize_name(needed.name) for needed in requirements(DECLARED_FOR[place])}
+    distributions = packages_distributions()
+    for name, path in FILES.items():
+        if place == max(filter(name.startswith, DECLARED_FOR), key=len):
+            for imported in set(imports(path)) - sys.stdlib_module_names - OURS:
+                owners = map(canonicalize_name, distributions.get(imported, [imported]))
+                assert declared.intersection(owners), f"{name} imports {imported}"
+
+
+# --- who calls dev.py -----------------------------------------------------------------------------
+
+CALLERS = ["README.md", "CONTRIBUTING.md", ".readthedocs.yaml", *ROOT.glob(".github/workflows/*")]
+CALLERS += [path for path in [ROOT / ".ci" / "run"] if path.exists()]  # not in the source archive
+
+
+@pytest.mark.parametrize("path", [ROOT / name for name in CALLERS], ids=lambda path: path.name)
+def test_only_tasks_that_exist_are_called(path):
+    tasks = re.findall(r"\bdev\.py (?:--\w+ )*([a-z]\w*)", path.read_text("utf-8"))
+    assert set(tasks) <= dev.TASKS.keys()
+    assert tasks or path.name == "audit.yml"
+
+
+# --- pytest ---------------------------------------------------------------------------------------
+
+
+def test_files_that_look_at_the_site_come_after_all_others(request):
+    items = request.session.items
+    late = {item.path for item in items if uses(item, SITE)}
+    are_late = [item.path in late for item in items]
+    assert are_late == sorted(are_late)
+
+
+@pytest.mark.slow
+def test_tests_run_without_xdist():
+    command = [sys.executable, "-m", "pytest", "-p", "no:xdist", "--setup-plan", "-q"]
+    ran = subprocess.run(
+        [*command, "tests/command/test_files.py"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_a_skipped_test_can_be_made_to_fail(tmp_path):
+    (tmp_path / "conftest.py").write_text((ROOT / "conftest.py").read_text("utf-8"))
+    (tmp_path / "test_it.py").write_text("import pytest\ndef test_it(): pytest.skip('no keras')\n")
+    command = [sys.executable, "-m", "pytest", "-q", "--rootdir", str(tmp_path), str(tmp_path)]
+    for option, code in ([], 0), (["--no-skips"], 1):
+        ran = subprocess.run([*command, *option], cwd=tmp_path, capture_output=True)
+        assert ran.returncode == code
+
+
+def test_an_environment_without_the_bundler_is_not_finished(installations, monkeypatch, tmp_path):
+    monkeypatch.setattr(dev, "run", lambda program, *_: program.endswith("bundles.py"))
+    with pytest.raises(SystemExit, match="could not fetch its bundler"):
+        dev.set_up(["docs"], "sphinx==9.0.4\n")
+    assert not (tmp_path / "installed-for.txt").exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--thorough",)])
+@pytest.mark.parametrize("changed", [True, False])
+def test_coverage_is_measured_where_the_package_or_its_tests_have_changed(
+    options, changed, monkeypatch
+):
+    commands = []
+    monkeypatch.setattr(dev, "lint", lambda: 0)
+    monkeypatch.setattr(dev, "run", lambda *command: commands.append(command))
+    monkeypatch.setattr("tests.house.thorough.coverage_has_changed", lambda: changed)
+    dev.test(*options)
+    limits = [word for word in commands[0] if word.startswith("--cov-fail-under")]
+    assert limits == (["--cov-fail-under=98"] if changed or options else [])

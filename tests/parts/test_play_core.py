@@ -1,0 +1,1220 @@
+"""The numbers of the playground, computed in Deno, against torch and the package."""
+
+import base64
+import contextlib
+import io
+import itertools
+import json
+import math
+import os
+import re
+import subprocess
+from collections import Counter
+from functools import cache, reduce
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import deno
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from javascript import WEB, JavaScriptError, calling, handed_over
+from test_notebook import LOG, ORDER
+from torch import nn
+
+import bundles
+from charseq import (
+    CharRNN,
+    History,
+    LayerShapes,
+    NumpyNet,
+    Vocabulary,
+    generate,
+    load_net,
+    load_text,
+    reference,
+    training_steps,
+)
+from charseq.reference import RNNParams
+from charseq.sampling import probabilities
+from charseq.training import Diverged
+from widgets import choose_passage, pack_net
+
+ROOT = Path(__file__).parents[2]
+CORE = sorted((WEB / "core").glob("*.js"))  # it knows nothing of a page
+TEXT = " learned deep learning"
+CELLS = ("RNN", "GRU", "LSTM")
+FLAGS = (False, True)
+DEFAULT = {
+    "text": TEXT,
+    "order": "",
+    "cell": "RNN",
+    "outputLayer": True,
+    "hidden": 16,
+    "optimizer": "sgd",
+    "lr": 0.1,
+    "momentum": 0.9,
+    "clip": None,
+    "epochs": 50,
+    "seed": 0,
+    "skip": 0,
+}
+NOTEBOOK = DEFAULT | {"order": ORDER, "outputLayer": False, "lr": 0.5, "skip": 16}
+
+HELPERS = """
+const trained = settings => {
+    const run = new Run(settings);
+    run.advance();
+    return run;
+};
+const all = settings => {
+    const run = trained(settings);
+    return {records: run.records, diverged: run.diverged, log: logOf(run)};
+};
+const look = ({epoch, ...settings}) => {
+    const {model, pass} = trained(settings).at(epoch);
+    return {...pass, gates_of: model.gates, parameters: model.parameters};
+};
+const untrained = sizes =>
+    createModel({cell: "RNN", V: 3, H: 2, outputLayer: true, ...sizes}, new Generator(0));
+const read = ({file, ids, without = []}) => {
+    const reading = startReading(withoutUnits(modelFrom(file), without), Int32Array.from(ids));
+    while (!reading.advance(5));
+    const p = ids.map((_, t) => Array.from(reading.at(t).probabilities));
+    return {states: reading.states, costs: reading.costs, p};
+};
+const ranked = ([states, H, labels]) => {
+    const ranking = startRanking(Float64Array.from(states), H, labels);
+    while (!ranking.advance(5));
+    return {...ranking, shifts: SHIFTS};
+};
+"""
+CLOSE = {"rtol": 0, "atol": 1e-14}
+
+
+@pytest.fixture(scope="module")
+def js():
+    """Call a function of JavaScript that knows the modules; arrays come back as lists."""
+    with calling(*CORE, helpers=HELPERS) as call:
+        yield call
+
+
+def many(function):
+    """The same for a list of arguments: one call of Deno instead of many."""
+    return f"list => list.map({function})"
+
+
+# --- the oracle -----------------------------------------------------------------------------------
+
+
+def fused_uniform(tensor, low=0.0, high=1.0, generator=None):
+    """Draw as `uniform_` does where it multiplies and adds with one rounding.
+
+    A torch without fused multiply-adds, for an old processor, rounds twice. The playground has one
+    start for all readers, so the oracle has it, too.
+    """
+    low, width = np.float32(low), np.float32(np.float32(high) - np.float32(low))
+    drawn = torch.rand(tensor.shape, generator=generator, dtype=torch.float32).double()
+    return tensor.copy_((drawn * float(width) + float(low)).float())
+
+
+def net(*sizes, **options):
+    """CharRNN with the weights of a torch that rounds once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.Tensor, "uniform_", fused_uniform)
+        return CharRNN(*sizes, **options)
+
+
+def model_of(run):
+    """CharRNN as the settings want it, and its vocabulary."""
+    vocab = Vocabulary(run["order"]) if run["order"] else Vocabulary.from_text(run["text"])
+    H = run["hidden"] if run["outputLayer"] else len(vocab)
+    options = {"cell": run["cell"], "output_layer": run["outputLayer"]}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(run["seed"])
+        torch.rand(run["skip"])
+        return net(len(vocab), H, **options).double(), vocab
+
+
+def steps_of(run, model, vocab):
+    kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[run["optimizer"]]
+    options = {"momentum": run["momentum"]} if run["optimizer"] == "sgd" else {}
+    optimizer = kind(model.parameters(), lr=run["lr"], **options)
+    return training_steps(
+        model, vocab, run["text"], epochs=run["epochs"], optimizer=optimizer, clip_norm=run["clip"]
+    )
+
+
+@cache
+def torch_run(frozen):
+    """What torch says of the settings, a dict as JSON."""
+    run = json.loads(frozen)
+    return list(steps_of(run, *model_of(run)))
+
+
+# --- random numbers and weights -------------------------------------------------------------------
+
+SEEDS = (0, 1, 2, 42, 123456, 2**31, 2**32 - 1, 2**40 + 5, 2**64 - 1, -7)
+
+
+def test_generator_is_the_mersenne_twister(js):
+    draw = """seed => {
+        const generator = new Generator(seed);
+        return Array.from({length: 2000}, () => generator.random());
+    }"""
+    for seed in (0, 5, 2**32 - 1):
+        expected = np.random.RandomState(seed).randint(0, 2**32, 2000, dtype=np.uint32)
+        assert js(draw, seed) == expected.tolist()
+
+
+def test_initial_weights_equal_those_of_torch_bit_for_bit(js):
+    sizes = [(1, 1), (10, 16)]
+    cases = [
+        {"cell": cell, "V": V, "H": H if head else V, "outputLayer": head, "seed": str(seed)}
+        for seed, cell, head, (V, H) in itertools.product(SEEDS, CELLS, FLAGS, sizes)
+    ]
+    cases += [
+        {"cell": "RNN", "V": 3, "H": H, "outputLayer": True, "seed": "3"} for H in range(1, 65)
+    ]
+    draw = many(
+        """({seed, ...sizes}) => createModel(sizes, new Generator(BigInt(seed)))
+        .parameters.map(({name, shape, data}) => [name, shape, data])"""
+    )
+    for case, drawn in zip(cases, js(draw, cases), strict=True):
+        options = {"cell": case["cell"], "output_layer": case["outputLayer"]}
+        made = net(case["V"], case["H"], **options, seed=int(case["seed"]))
+        assert drawn == [
+            [name, list(p.shape), p.flatten().tolist()] for name, p in made.state_dict().items()
+        ]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_weights_of_the_oracle_are_those_that_torch_draws(cell):
+    model, torchs = (make(10, 16, cell=cell, seed=3) for make in (net, CharRNN))
+    fuses = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
+    for found, expected in zip(model.parameters(), torchs.parameters(), strict=True):
+        # The second rounding is that of a product, which is at most twice the bound of the weights.
+        twice = 0 if fuses else 2 * expected.abs().max().item() * torch.finfo(torch.float32).eps
+        assert (found - expected).abs().max() <= twice
+
+
+def test_parameters_are_views_of_one_vector_and_have_the_equations_symbols(js):
+    symbols, shares = js(
+        """() => {
+            const model = untrained({cell: "GRU"});
+            model.theta.forEach((_, k) => { model.theta[k] = k; model.grad[k] = -k; });
+            const all = name => model.parameters.flatMap(p => [...p[name]]);
+            return [model.parameters.map(p => p.symbol), [all("data"), all("grad")]];
+        }"""
+    )
+    assert symbols == ["W_ih", "W_hh", "b_ih", "b_hh", "W_hy", "b_y"]
+    size = sum(p.numel() for p in CharRNN(3, 2, cell="GRU").parameters())
+    assert shares == [list(range(size)), [-k for k in range(size)]]
+
+
+def test_states_as_logits_need_as_many_units_as_characters(js):
+    told = "without an output layer H must equal V: got 2 and 3"
+    with pytest.raises(JavaScriptError, match=told):
+        js("() => untrained({outputLayer: false})")
+
+
+# --- text -----------------------------------------------------------------------------------------
+
+TEXTS = (TEXT, "ab", "hello", "zażółć", "🙂 \U0001f600a\uffff🙂é", "\"'\\\n\t\0")
+
+
+def test_vocabulary_and_ids_are_the_packages(js):
+    both = "t => [vocabulary(t).join(''), encode(t, vocabulary(t))]"
+    for text, (chars, ids) in zip(TEXTS, js(many(both), TEXTS), strict=True):
+        vocab = Vocabulary.from_text(text)
+        assert (chars, ids) == (vocab.chars, vocab.encode(text).tolist())
+    assert js("text => encode(text, [...'helo'])", "hello") == [0, 1, 2, 2, 3]
+
+
+# --- forward and backward -------------------------------------------------------------------------
+
+EVERY_MODEL = [
+    DEFAULT | {"cell": cell, "outputLayer": head, "text": text, "hidden": 5, "lr": 0.3}
+    for cell, head, text in itertools.product(CELLS, FLAGS, (TEXT, "ab"))
+]
+
+
+@pytest.fixture(scope="module")
+def looks(js):
+    """Settings, and what the network computes in the first and the ninth epoch."""
+    cases = [run | {"epochs": 9, "epoch": epoch} for run in EVERY_MODEL for epoch in (1, 9)]
+    return list(zip(cases, js(many("look"), cases), strict=True))
+
+
+def arrays(look):
+    return {p["name"]: np.reshape(p["data"], p["shape"]) for p in look["parameters"]}
+
+
+def one_hot(look):
+    V = look["parameters"][0]["shape"][1]
+    return np.eye(V)[look["x"]]  # (T, V)
+
+
+def rows(look, name):
+    return np.reshape(look[name], (len(look["x"]), -1))  # (T, ...)
+
+
+def test_states_gates_and_sums_equal_those_of_the_reference(looks):
+    for run, look in looks:
+        W_ih, W_hh, b_ih, b_hh = params = RNNParams(*list(arrays(look).values())[:4])
+        H = W_hh.shape[1]
+        x, h, c = one_hot(look), np.reshape(look["h"], (-1, H)), np.reshape(look["c"], (-1, H))
+        assert not h[0].any()
+        np.testing.assert_allclose(rows(look, "fromInput"), x @ W_ih.T + b_ih, **CLOSE)
+        np.testing.assert_allclose(rows(look, "fromMemory"), h[:-1] @ W_hh.T + b_hh, **CLOSE)
+        cells = np.zeros_like(h[1:])
+        if run["cell"] == "RNN":
+            states = gates = reference.rnn_step(x, h[:-1], params)
+        elif run["cell"] == "GRU":
+            states = reference.gru_step(x, h[:-1], params)
+            gates = np.concatenate(reference.gru_gates(x, h[:-1], params), axis=-1)
+        else:
+            states, cells = reference.lstm_step(x, (h[:-1], c[:-1]), params)
+            gates = np.concatenate(reference.lstm_gates(x, h[:-1], params), axis=-1)
+        np.testing.assert_allclose(h[1:], states, **CLOSE)
+        np.testing.assert_allclose(rows(look, "gates"), gates, **CLOSE)
+        np.testing.assert_allclose(c, np.vstack([np.zeros(H), cells]), **CLOSE)
+        assert "".join(look["gates_of"]) == {"RNN": "h", "GRU": "rzn", "LSTM": "ifgo"}[run["cell"]]
+
+
+def test_logits_probabilities_and_losses_are_the_references(looks):
+    for run, look in looks:
+        found = arrays(look)
+        H = found["rnn.weight_hh_l0"].shape[1]
+        logits = np.reshape(look["h"], (-1, H))[1:]
+        if run["outputLayer"]:
+            logits = reference.output_layer(logits, found["head.weight"], found["head.bias"])
+        np.testing.assert_allclose(rows(look, "logits"), logits, **CLOSE)
+        np.testing.assert_allclose(rows(look, "probabilities"), reference.softmax(logits), **CLOSE)
+        assert look["ids"] == logits.argmax(axis=1).tolist()
+        losses = [reference.cross_entropy(*pair) for pair in zip(logits, look["y"], strict=True)]
+        np.testing.assert_allclose(look["losses"], losses, **CLOSE)
+        np.testing.assert_allclose(look["loss"], np.mean(losses), **CLOSE)
+
+
+def model_seen(run, look):
+    model, _ = model_of(run)
+    model.load_state_dict({name: torch.tensor(a) for name, a in arrays(look).items()})
+    return model
+
+
+def test_gradients_equal_those_of_autograd(looks):
+    for run, look in looks:
+        model = model_seen(run, look)
+        logits, _ = model(torch.tensor([look["x"]]))
+        nn.functional.cross_entropy(logits[0], torch.tensor(look["y"])).backward()
+        for found, (name, p) in zip(look["parameters"], model.named_parameters(), strict=True):
+            assert found["name"] == name
+            np.testing.assert_allclose(found["grad"], p.grad.flatten(), **CLOSE)
+
+
+def test_flow_is_the_gradient_that_autograd_finds_at_each_state(looks):
+    for run, look in looks:
+        model = model_seen(run, look)
+        cell = getattr(nn, f"{run['cell']}Cell")(model.vocab_size, model.rnn.hidden_size).double()
+        cell.load_state_dict({k.removesuffix("_l0"): v for k, v in model.rnn.state_dict().items()})
+        state, states = None, []
+        for x in torch.from_numpy(one_hot(look)):
+            state = cell(x, state)
+            states.append(state[0] if run["cell"] == "LSTM" else state)
+            states[-1].retain_grad()
+        logits = torch.stack(states)
+        logits = logits if model.head is None else model.head(logits)
+        nn.functional.cross_entropy(logits, torch.tensor(look["y"])).backward()
+        expected = [h.grad.norm().item() for h in states]
+        np.testing.assert_allclose(look["flow"], expected, **CLOSE)
+
+
+def test_gradients_of_the_sums_and_logits_add_up_to_those_of_the_biases(looks):
+    for _, look in looks:
+        grads = {p["symbol"]: p["grad"] for p in look["parameters"]}
+        for name, symbol in {"da": "b_ih", "dm": "b_hh"}.items():
+            np.testing.assert_allclose(rows(look, name).sum(axis=0), grads[symbol], atol=1e-14)
+        expected = reference.cross_entropy_backward(rows(look, "logits"), look["y"])
+        np.testing.assert_allclose(rows(look, "dlogits"), expected, **CLOSE)
+
+
+def test_ties_go_to_the_first_character_as_in_torch(js):
+    ids = js(
+        """() => {
+            const model = untrained();
+            model.theta.fill(0);
+            const pass = createPass(model, [0, 1]);
+            forward(model, pass);
+            return [...pass.ids, ...pass.losses, pass.loss];
+        }"""
+    )
+    assert ids == [0] * 5  # without characters to come there is no loss
+
+
+# --- training -------------------------------------------------------------------------------------
+
+RUNS = [
+    DEFAULT | {"cell": cell, "outputLayer": head, "seed": 1, **rest}
+    for cell, head, rest in itertools.product(
+        CELLS,
+        FLAGS,
+        (
+            {"lr": 0.5},
+            {"lr": 0.5, "momentum": 0.0, "clip": 0.3},
+            {"optimizer": "adam", "lr": 0.02},
+            {"optimizer": "adam", "lr": 0.05, "clip": 0.3},
+        ),
+    )
+]
+
+
+def test_losses_and_predictions_of_50_epochs_match_torch(js):
+    for found, run in zip(js(many("all"), RUNS), RUNS, strict=True):
+        expected = torch_run(json.dumps(run))
+        assert not found["diverged"]
+        assert len(found["records"]) == len(expected) == run["epochs"]
+        for ours, theirs in zip(found["records"], expected, strict=True):
+            assert ours["epoch"] == theirs.epoch
+            assert ours["prediction"] == theirs.prediction
+            assert abs(ours["loss"] - theirs.loss) <= 1e-12, run
+            assert abs(ours["gradientNorm"] - theirs.gradient_norm) <= 1e-10, run
+        assert found["log"] == str(History(tuple(expected)))
+
+
+def test_the_log_has_the_lines_of_a_history_however_long_the_run(js):
+    for epochs in (1, 9, 11, 34, 100):
+        run = DEFAULT | {"text": "hello", "hidden": 2, "epochs": epochs}
+        assert js("all", run)["log"] == str(History(tuple(torch_run(json.dumps(run)))))
+
+
+def test_a_record_holds_what_the_network_said(js):
+    run = RUNS[0]
+    last = js("all", run)["records"][-1]
+    look = js("look", run | {"epoch": run["epochs"]})
+    vocab = Vocabulary.from_text(TEXT)
+    assert last["ids"] == look["ids"] == vocab.encode(last["prediction"]).tolist()
+    assert look["x"] == vocab.encode(TEXT)[:-1].tolist()
+    assert look["y"] == vocab.encode(TEXT)[1:].tolist()
+    right = rows(look, "probabilities")[range(len(TEXT) - 1), look["y"]]
+    np.testing.assert_allclose(last["right"], right, rtol=1e-14)
+    assert last["flow"] == look["flow"]
+    assert last["loss"] == look["loss"]
+
+
+def test_the_ten_lines_of_the_notebook(js):
+    assert js("() => DEFAULT") == DEFAULT
+    assert js("() => NOTEBOOK") == NOTEBOOK
+    assert js("all", NOTEBOOK)["log"] == LOG
+
+
+def test_any_epoch_can_be_looked_into_while_training_goes_on(js):
+    # Large enough for several epochs to lie between two snapshots.
+    run = DEFAULT | {"cell": "LSTM", "hidden": 64, "optimizer": "adam", "clip": 0.1, "epochs": 400}
+    found = js(
+        """settings => {
+            const run = new Run(settings);
+            const {every} = run;
+            const weights = [];
+            const look = epoch => {
+                const {model, pass} = run.at(epoch);
+                const {loss, gradientNorm, flow} = run.records[epoch - 1];
+                const same = model.theta.every((number, k) => number === weights[epoch - 1][k])
+                    && norm(model.grad) === gradientNorm && pass.loss === loss
+                    && pass.flow.every((number, t) => number === flow[t]);
+                return [same, model.theta !== run.model.theta];
+            };
+            const looks = [];
+            while (run.records.length < 3 * every) {
+                weights.push(run.model.theta.slice());
+                run.step();
+                if (run.records.length === every + 1) looks.push(look(every), look(1));
+            }
+            for (let epoch = 3 * every; epoch > 0; epoch--) looks.push(look(epoch));
+            looks.push(look(2), look(2));
+            const kept = run.snapshots[0].map(numbers => numbers.length);
+            return {every, looks, snapshots: run.snapshots.length, kept};
+        }""",
+        run,
+    )
+    size = sum(p.numel() for p in model_of(run)[0].parameters())
+    assert found["kept"] == [size, size, size]  # weights, and Adam's two memories
+    assert found["every"] == math.ceil(400 * 3 * size / 2**22)
+    assert found["every"] > 2
+    assert found["snapshots"] == 3
+    assert found["looks"] == [[True, True]] * len(found["looks"])
+
+
+def test_a_small_run_keeps_one_epoch_in_four_and_sgd_one_memory(js):
+    kept = "({every, snapshots}) => [every, snapshots.length, snapshots[0].length]"
+    assert js(f"settings => ({kept})(trained(settings))", DEFAULT | {"epochs": 7}) == [4, 2, 2]
+
+
+def test_of_eight_seeds_every_lstm_of_lesson_7_counts_to_twenty_and_no_rnn(js):
+    lesson = (ROOT / "docs" / "teachers.md").read_text("utf-8").split("## Lesson ")[7]
+    links = re.findall(r"\{playground\}`[^<]*<([^>]*)>`", lesson)
+    right = """([query, seed]) => {
+        const {settings} = parseSettings(new URLSearchParams(`${query}&seed=${seed}`));
+        const {prediction} = trained(settings).records.at(-1);
+        return [settings.cell, prediction === settings.text.slice(1)];
+    }"""
+    ends = Counter(map(tuple, js(many(right), list(itertools.product(links, range(8))))))
+    assert ends == {("LSTM", True): 8, ("RNN", False): 8}
+
+
+def test_training_stops_when_its_slice_of_time_is_over(js):
+    found = js(
+        """settings => {
+            const run = new Run(settings);
+            let looks = 0;
+            const now = () => 10 * looks++;  // each look at this clock comes 10 ms after the last
+            const slice = milliseconds => [run.advance(milliseconds, now), run.records.length];
+            return [0, -1, 10, 30, 35, 1000, Infinity, 30].map(slice);
+        }""",
+        DEFAULT | {"epochs": 200},
+    )
+    epochs = [1, 2, 3, 6, 10, 110, 200, 200]
+    assert found == [[count == 200, count] for count in epochs]
+
+
+def test_a_run_that_blows_up_stops_where_training_steps_does(js):
+    run = DEFAULT | {"lr": 1e308, "momentum": 0.5}
+    found = js("all", run)
+    with pytest.raises(Diverged, match=rf"epoch {found['diverged']}\b"):
+        list(steps_of(run, *model_of(run)))
+    assert [r["epoch"] for r in found["records"]] == list(range(1, found["diverged"]))
+    done = "run => [run.done, run.advance(), run.records.length]"
+    assert js(f"s => ({done})(trained(s))", run) == [True, True, found["diverged"] - 1]
+
+
+# --- one step, term by term -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_terms_add_up_to_each_gate(js, cell):
+    run = DEFAULT | {"cell": cell, "hidden": 5, "epochs": 3, "lr": 0.5}
+    look = js("look", run | {"epoch": 3})
+    explained = js(
+        """settings => {
+            const {model, pass} = trained(settings).at(3);
+            const each = (length, f) => Array.from({length}, (_, k) => f(k));
+            return each(pass.T, t => each(model.H, k => terms(model, pass, t, k)));
+        }""",
+        run,
+    )
+    H = 5
+    weights = {}  # the block of H rows of each gate, by its symbol: W_ir, W_hr, b_ir, ...
+    for p in look["parameters"]:
+        kind, source = p["symbol"].split("_")
+        if source in ("ih", "hh"):
+            blocks = np.split(np.reshape(p["data"], p["shape"]), len(look["gates_of"]))
+            names = [f"{kind}_{source[0]}{gate}" for gate in look["gates_of"]]
+            weights |= dict(zip(names, blocks, strict=True))
+    h = np.reshape(look["h"], (-1, H))
+    activations = {"tanh": math.tanh, "σ": reference.sigmoid}
+    close = {"rel": 0, "abs": 1e-14}
+    for t, unit in itertools.product(range(len(look["x"])), range(H)):
+        gates = explained[t][unit]
+        assert [gate["gate"] for gate in gates] == look["gates_of"]
+        for gate in gates:
+            terms, own = gate["terms"], gate["gate"]
+            names = [f"W_i{own}[{unit}, {look['x'][t]}]", f"b_i{own}[{unit}]"]
+            names += [f"W_h{own}[{unit}, {j}]" for j in range(H)] + [f"b_h{own}[{unit}]"]
+            assert [term["name"] for term in terms] == names
+            assert [term["from"] for term in terms] == ["input"] * 2 + ["memory"] * (H + 1)
+            assert [term["weight"] for term in terms] == [eval(name, weights) for name in names]
+            assert [term["value"] for term in terms] == [1, 1, *h[t], 1]
+            assert all(term["product"] == term["weight"] * term["value"] for term in terms)
+            products = [term["product"] for term in terms]
+            assert sum(products[:2]) == pytest.approx(gate["fromInput"], **close)
+            assert sum(products[2:]) == pytest.approx(gate["fromMemory"], **close)
+            assert gate["scale"] == (gates[0]["value"] if gate["gate"] == "n" else 1)
+            assert gate["sum"] == gate["fromInput"] + gate["scale"] * gate["fromMemory"]
+            value = activations[gate["activation"]](gate["sum"])
+            assert gate["value"] == pytest.approx(value, **close)
+
+
+def test_symbols_are_cut_out_of_a_text_and_code_is_left_whole(js):
+    text = "h_t−1 is a state, W_ih, b_y, (1 − z_t) n_t, logits_t; code is W_hh[0, 1], h, num_layers"
+    pieces = js("text => symbolPieces(text)", text)
+    assert "".join(pieces) == text
+    assert pieces[1::2] == ["h_t−1", "W_ih", "b_y", "z_t", "n_t", "logits_t"]
+
+
+# --- temperature ----------------------------------------------------------------------------------
+
+
+LOGITS = ([2.0, 1.0, 0.0, 1.0, 3.0, 1.0], [0.0] * 6, [-1000.0, 5.0, 5.0, 4.0], [900.0, 901.0], [3])
+
+
+@pytest.mark.parametrize("k", [1, 2, 5, 100])
+@pytest.mark.parametrize("temperature", [0, 0.05, 0.5, 1, 3])
+def test_probabilities_at_a_temperature_of_the_k_likeliest_are_the_packages(js, temperature, k):
+    for logits in LOGITS:
+        found = js("given => probabilities(...given)", [logits, temperature, k])
+        expected = probabilities(logits, temperature=temperature, top_k=k)
+        np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
+def test_temperature_is_1_and_all_characters_count_unless_told_otherwise(js):
+    found = js("() => probabilities([2, 1, 0])")
+    np.testing.assert_allclose(found, probabilities([2.0, 1.0, 0.0]), rtol=1e-14)
+
+
+@pytest.mark.parametrize(("temperature", "seed"), [(1, 3), (2, 4), (0, 0)])
+def test_generate_draws_from_what_the_network_expects(js, temperature, seed):
+    run = DEFAULT | {"cell": "LSTM", "epochs": 30, "lr": 0.5}
+    write = """({start, length, temperature, drawn, ...settings}) =>
+        generate(trained(settings).model, start, length, temperature, new Generator(drawn))"""
+    model, vocab = model_of(run)
+    list(steps_of(run, model, vocab))
+    ids = vocab.encode(" le").tolist()
+    options = {"start": list(ids), "length": 40, "temperature": temperature, "drawn": seed}
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        for _ in range(40):
+            logits, _ = model(torch.tensor([ids]))
+            p = probabilities(logits[0, -1].numpy(), temperature=temperature)
+            ids.append(int((np.cumsum(p) > torch.rand(1).item()).argmax()))
+    assert js(write, run | options) == ids
+
+
+def test_generate_falls_back_on_the_likeliest_if_rounding_leaves_nothing(js):
+    ids = js(
+        """() => {
+            const model = untrained({V: 49, H: 1});
+            model.theta.fill(0);
+            model.theta[model.theta.length - 3] = 1e-9;
+            return generate(model, [0], 1, 1, {uniform: () => 1.01});
+        }"""
+    )
+    assert ids == [0, 46]
+
+
+def test_a_number_falls_on_the_id_in_whose_share_it_lies(js):
+    rng = np.random.default_rng(0)
+    p, numbers = rng.dirichlet(np.ones(9)), rng.random(200)
+    expected = np.searchsorted(p.cumsum(), numbers, side="right")
+    assert js("([p, list]) => list.map(u => idAt(p, u))", [[*p], [*numbers]]) == expected.tolist()
+
+
+@pytest.mark.parametrize("temperature", [0, 0.7, 1])
+def test_a_writer_reads_what_it_draws_and_begins_anew_with_another_seed(js, temperature):
+    write = """({ids, temperature, ...settings}) => {
+        const {model} = trained(settings);
+        const writer = createWriter(model, ids);
+        return [0, 5, 0].map(seed => {
+            writer.restart(seed);
+            const numbers = Array.from({length: 9}, () => {
+                const {u, id} = writer.draw(temperature);
+                if (idAt(writer.expect(temperature), u) !== id) throw new Error("not there");
+                writer.read(id);
+                return u;
+            });
+            const all = generate(model, ids, 9, temperature, new Generator(seed));
+            return [numbers, writer.drawn, all.slice(ids.length)];
+        });
+    }"""
+    run = DEFAULT | {"cell": "GRU", "epochs": 20, "lr": 0.5}
+    made = js(write, run | {"ids": [0, 7, 3], "temperature": temperature})
+    assert all(drawn == expected for _, drawn, expected in made)
+    assert made[0] == made[2]
+    assert made[0][0] != made[1][0]
+
+
+@pytest.mark.parametrize("p", [[1, 0, 0], [0.5, 0.25, 0.25], [0.1] * 10, [0.7, 0.2, 0.1, 0]])
+def test_the_entropy_of_a_draw_is_what_numpy_says(js, p):
+    some = np.array([share for share in p if share])
+    assert js("entropy", p) == pytest.approx(-(some * np.log(some)).sum(), abs=1e-15)
+
+
+# --- a trained network ----------------------------------------------------------------------------
+
+NETS = {  # small ones, with all that a run folder may hold
+    "LSTM with an embedding": {"cell": "LSTM", "embedding_size": 3},
+    "GRU with a tied embedding": {"cell": "GRU", "embedding_size": 6, "tied": True},
+    "RNN that reads one-hot vectors": {"cell": "RNN"},
+}
+
+
+def packed(options, weights, chars="abcdefgh"):
+    """A network as docs/_ext/live/widgets.py packs it."""
+    as_text = {
+        name: {
+            "shape": list(array.shape),
+            "data": base64.b64encode(np.asarray(array, "<f2").tobytes()).decode(),
+        }
+        for name, array in weights.items()
+    }
+    return {"options": options, "chars": list(chars), "weights": as_text, "text": "abc"}
+
+
+def small_net(options):
+    """Such a network as a file, and in NumPy: with the very same float16 numbers, in float64."""
+    model = CharRNN(8, 6, seed=1, **options)
+    arrays = {name: w.numpy().astype(np.float16) for name, w in model.state_dict().items()}
+    in_full = {name: array.astype(np.float64) for name, array in arrays.items()}
+    if options.get("tied"):
+        del arrays["head.weight"]
+    return packed(model.options, arrays), NumpyNet(model.options, in_full)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """The network of the package: as a file, in NumPy in float64, and its vocabulary."""
+    file = handed_over(pack_net())
+    narrow, vocab = load_net("austen")
+    params = narrow.layers[0]
+    weights = {
+        "rnn.weight_ih_l0": params.W_ih,
+        "rnn.weight_hh_l0": params.W_hh,
+        "rnn.bias_ih_l0": params.b_ih,
+        "rnn.bias_hh_l0": params.b_hh,
+        "head.weight": narrow.head[0],
+        "head.bias": narrow.head[1],
+        "embedding.weight": narrow.vectors,
+    }
+    in_full = {name: array.astype(np.float64) for name, array in weights.items()}
+    in_full = {name: array for name, array in in_full.items() if name in file["weights"]}
+    return file, NumpyNet(file["options"], in_full), vocab
+
+
+def test_every_float16_is_decoded(js):
+    every = np.arange(2**16, dtype=np.uint16)
+    found = js(
+        "data => Array.from(decode(data), x => Object.is(x, -0) ? '-0' : String(x))",
+        base64.b64encode(every.astype("<u2").tobytes()).decode(),
+    )
+    numbers = np.array([float(text.replace("Infinity", "inf")) for text in found])
+    expected = every.view(np.float16).astype(np.float64)
+    np.testing.assert_array_equal(numbers, expected)
+    np.testing.assert_array_equal(np.signbit(numbers[expected == 0]), [False, True])
+
+
+def assert_reads_as(found, net, ids):
+    """Compare what JavaScript read with the network in NumPy; return the largest difference."""
+    logits, states = net.read(ids)
+    p = reference.softmax(logits)
+    H = states.shape[1]
+    found_states = np.reshape(found["states"], (-1, H))
+    assert not found_states[0].any()
+    costs = -np.log2(p[np.arange(len(ids) - 1), ids[1:]])
+    assert found["costs"][0] is None  # NaN: nothing foresees the first character
+    np.testing.assert_allclose(found["costs"][1:], costs, rtol=0, atol=1e-9)
+    return max(np.abs(found_states[1:] - states).max(), np.abs(np.array(found["p"]) - p).max())
+
+
+def test_the_trained_network_reads_ten_texts_as_in_numpy(js, trained):
+    file, net, vocab = trained
+    text = load_text("pride-test")
+    worst = 0.0
+    for start in np.linspace(0, len(text) - 300, 10, dtype=int):
+        ids = vocab.encode(text[start : start + 300])
+        found = js("read", {"file": file, "ids": ids.tolist()})
+        worst = max(worst, assert_reads_as(found, net, ids))
+    assert worst <= 1e-10
+    found = js("read", {"file": file, "ids": ids.tolist(), "without": [7]})
+    assert assert_reads_as(found, net.without_units([7]), ids) <= 1e-10
+
+
+def test_at_temperature_0_the_trained_network_writes_what_charseq_writes(js, trained):
+    file, net, vocab = trained
+    write = """({file, ids}) => generate(
+        modelFrom(file), ids, 500, 0, new Generator(0))"""
+    for prompt in ("The following", "class ", '"'):
+        ids = vocab.encode(prompt).tolist()
+        (expected,) = generate(net, vocab, prompt, length=500, temperature=0)
+        assert vocab.decode(js(write, {"file": file, "ids": ids})) == prompt + expected
+
+
+@pytest.mark.parametrize("options", NETS.values(), ids=NETS)
+def test_a_small_network_of_each_kind_reads_as_in_numpy_and_goes_on_from_a_common_beginning(
+    js, options
+):
+    file, net = small_net(options)
+    ids = np.random.default_rng(0).integers(8, size=60)
+    found = js("read", {"file": file, "ids": ids.tolist()})
+    assert assert_reads_as(found, net, ids) <= 1e-12
+    go_on = """({file, ids}) => {
+        const model = modelFrom(file);
+        let reading = null;
+        return ids.map(list => {
+            reading = startReading(model, Int32Array.from(list), reading);
+            const before = reading.done;
+            while (!reading.advance(5));
+            return [before, reading.states, reading.costs, reading.bits()];
+        });
+    }"""
+    texts = [[1, 2, 3, 4, 5], [1, 2, 3, 7, 7, 0], [1, 2, 3, 7], [1, 2, 3, 7, 5], [6], [6, 1]]
+    shared = [0, 3, 4, 4, 0, 1]
+    for ids, common, (before, states, costs, bits) in zip(
+        texts, shared, js(go_on, {"file": file, "ids": texts}), strict=True
+    ):
+        logits, expected = net.read(ids)
+        assert before == common
+        np.testing.assert_allclose(np.reshape(states, (-1, 6))[1:], expected, rtol=0, atol=1e-12)
+        p = reference.softmax(logits)[np.arange(len(ids) - 1), ids[1:]]
+        np.testing.assert_allclose(costs[1:], -np.log2(p), rtol=0, atol=1e-12)
+        assert bits == (pytest.approx(-np.log2(p).mean(), abs=1e-12) if len(ids) > 1 else None)
+
+
+def test_a_reading_stops_when_its_slice_of_time_is_over(js):
+    file, _ = small_net(NETS["RNN that reads one-hot vectors"])
+    steps = js(
+        """file => {
+            const clock = performance;
+            let time = 0;  // the clock goes on by a millisecond whenever somebody looks at it
+            globalThis.performance = {now: () => time++};
+            const reading = startReading(modelFrom(file), new Int32Array(10));
+            const done = [reading.advance(3), reading.done, reading.advance(100), reading.done];
+            globalThis.performance = clock;
+            return done;
+        }""",
+        file,
+    )
+    assert steps == [False, 3, True, 10]
+
+
+def as_text(*numbers):
+    return base64.b64encode(np.array(numbers, "<f2").tobytes()).decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        (("weights", "rnn.bias_hh_l0"), None, "rnn.bias_hh_l0 is missing"),
+        (
+            ("weights", "rnn.bias_hh_l0", "data"),
+            *(as_text(0, 0), "rnn.bias_hh_l0 must be 24 numbers, but there are 2"),
+        ),
+        (
+            ("weights", "head.bias", "data"),
+            *("<no base64>", "head.bias must be 8 numbers, but there are 0"),
+        ),
+        (("weights", "head.bias", "shape"), [9], "head.bias must have the shape 8"),
+        (
+            ("weights", "embedding.weight", "data"),
+            *(as_text(*[np.nan] * 24), "embedding.weight holds a number that is not finite"),
+        ),
+        (
+            ("weights", "head.weight", "data"),
+            *(as_text(*[np.inf] * 48), "head.weight holds a number that is not finite"),
+        ),
+        (("options", "cell"), "QRNN", "it has no cell QRNN"),
+        (("options",), None, "it has no cell undefined"),
+        (("options", "num_layers"), 2, "it must have one layer"),
+        (("chars",), [*"abcdefg"], "it must have 8 characters"),
+        (("weights",), None, "embedding.weight is missing"),
+    ],
+)
+def test_a_damaged_file_says_what_is_wrong_with_it(js, path, value, says):
+    file, _ = small_net(NETS["LSTM with an embedding"])
+    *before, last = path
+    place = reduce(dict.get, before, file)
+    place[last] = value
+    if value is None:
+        del place[last]
+    found = js(
+        """file => {
+            try { return modelFrom(file); }
+            catch (error) { return [error instanceof RangeError, error.message]; }
+        }""",
+        file,
+    )
+    assert found == [True, says]
+
+
+# --- units that tell something --------------------------------------------------------------------
+
+INSIDE = [
+    ("a(b)c", "brackets", "01100"),
+    ("f(a[1]) x", "brackets", "011111000"),
+    ("a) (b\n\nc)", "brackets", "000111000"),
+    ('a"b"c', "quotes", "01100"),
+    ("“a” 'b'", "quotes", "1100000"),
+    ('"a\n\nb" c', "quotes", "11100111"),
+]
+
+
+@pytest.mark.parametrize(("text", "kind", "labels"), INSIDE)
+def test_a_character_is_inside_until_its_bracket_or_quote_is_closed(js, text, kind, labels):
+    found = js("([text, kind]) => labelInside([...text], kind)", [text, kind])
+    assert "".join(str(int(label)) for label in found) == labels
+
+
+def test_the_score_is_the_share_of_pairs_in_the_right_order(js):
+    rng = np.random.default_rng(0)
+    for values in (rng.normal(size=60), rng.integers(4, size=60), np.arange(60.0), np.zeros(60)):
+        labels = rng.random(60) < 0.3
+        within, without = values[labels][:, None], values[~labels]
+        expected = ((within > without) + 0.5 * (within == without)).mean()
+        found = js("ranked", [[0, *values.tolist()], 1, labels.tolist()])
+        assert found["list"][0]["score"] == pytest.approx(expected, abs=1e-12)
+
+
+def test_units_are_ranked_by_how_well_they_agree_either_way(js):
+    H, T = 5, 40
+    rng = np.random.default_rng(1)
+    states = rng.normal(size=(T + 1, H))
+    labels = rng.random(T) < 0.5
+    states[1:, 3] = 0.1 - labels.astype(float) + 0.1 * rng.random(T)
+    found = js("ranked", [states.ravel().tolist(), H, labels.tolist()])["list"]
+    assert sorted(one["unit"] for one in found) == list(range(H))
+    assert (found[0]["unit"], found[0]["score"]) == (3, 0)
+    agreements = [one["agreement"] for one in found]
+    assert agreements == sorted(agreements, reverse=True)
+    assert all(one["agreement"] == max(one["score"], 1 - one["score"]) for one in found)
+
+
+def test_luck_is_the_best_unit_at_labels_that_are_moved_along_the_text(js):
+    H, T = 4, 90
+    rng = np.random.default_rng(2)
+    states = np.vstack([np.zeros(H), rng.normal(size=(T, H)).cumsum(axis=0)])
+    labels = np.zeros(T, bool)
+    for begin, end in ((0, 4), (20, 27), (50, 52), (85, 90)):
+        labels[begin:end] = True
+    found = js("ranked", [states.ravel().tolist(), H, labels.tolist()])
+    best = 0
+    for share in np.linspace(0.1, 0.9, found["shifts"]):
+        moved = np.roll(labels, int(np.floor(T * share + 0.5)))
+        wins = (states[1:][moved][:, None] > states[1:][~moved]).mean(axis=(0, 1))
+        best = max(best, np.maximum(wins, 1 - wins).max())
+    assert found["luck"] == pytest.approx(best, abs=1e-12)
+    assert (found["pieces"], found["counts"]) == (4, [18, 72])
+
+
+def test_a_text_is_cut_and_what_the_network_does_not_know_is_counted(js):
+    parse = "text => parseText(text, ['\\n', 'a', 'b'])"
+    plain = js(parse, "ab\r\na")
+    assert (plain["letters"], plain["ids"], plain["messages"]) == ([*"ab\na"], [1, 2, 0, 1], [])
+    odd = js(parse, "a€🙂a€\ud800")
+    assert odd["places"] == [0, -1, -1, 1, -1, -1]
+    assert odd["messages"] == [
+        "The network does not know 4 of these characters (€ 🙂 �): they are shown and skipped."
+    ]
+    assert "(x): it is shown and skipped." in js(parse, "ax")["messages"][0]
+    assert "(1 2 3 4 5 …)" in js(parse, "a123456")["messages"][0]
+    assert js(parse, "")["messages"] == ["The text is empty, so there is nothing to read."]
+    assert js(parse, "xx")["messages"][1] == "The network knows none of these characters."
+    long = js(parse, "ab" * 10_001)
+    assert len(long["letters"]) == len(long["ids"]) == 20_000
+    assert long["messages"] == [
+        "The text has 20,002 characters, and only the first 20,000 are read."
+    ]
+
+
+def test_the_passage_to_begin_with_is_held_back_and_people_speak_in_it(trained):
+    file, _, vocab = trained
+    text = load_text("pride-test")
+    assert file["text"] in text
+    assert 400 <= len(file["text"]) <= 700
+    assert set(file["text"]) <= set(vocab.chars)
+    assert file["text"].count('"') >= 6
+    assert choose_passage("short") == "short"
+
+
+# --- what can be known beforehand -----------------------------------------------------------------
+
+
+def test_loss_floor_is_the_references(js):
+    sizes = [*itertools.product([1, 2, 10, 60], [0.5, 1, 1.5, 5])]
+    found = js("sizes => sizes.map(([V, m]) => lossFloor(V, m))", sizes)
+    np.testing.assert_allclose(found, [reference.loss_floor(*size) for size in sizes], rtol=1e-14)
+    assert js("() => lossFloor(10)") == pytest.approx(reference.loss_floor(10), rel=1e-14)
+
+
+@pytest.mark.parametrize("text", [TEXT, "ab", "aaab", "abcabd"])
+def test_contexts_mark_targets_that_the_preceding_characters_leave_ambiguous(js, text):
+    ids = Vocabulary.from_text(text).encode(text).tolist()
+    for length in range(8):
+        found = js("([ids, length]) => contexts(ids, length)", [ids, length])
+        keys = [text[max(0, t + 1 - length) : t + 1] for t in range(len(text) - 1)]
+        pairs, seen = Counter(zip(keys, text[1:], strict=True)), Counter(keys)
+        shares = [pairs[key, char] / seen[key] for key, char in zip(keys, text[1:], strict=True)]
+        assert found["ambiguous"] == [share < 1 for share in shares]
+        assert found["loss"] == pytest.approx(-np.log(shares).mean(), rel=0, abs=1e-14)
+
+
+def test_thirteen_of_the_sentences_predictions_need_more_than_one_character(js):
+    ids = Vocabulary.from_text(TEXT).encode(TEXT).tolist()
+    count = "([ids, n]) => contexts(ids, n).ambiguous.filter(Boolean).length"
+    assert [js(count, [ids, n]) for n in (1, 2, 6, 7)] == [13, 2, 2, 0]
+
+
+# --- shapes ---------------------------------------------------------------------------------------
+
+VALUES = {"mode": CELLS, "input_size": [5], "hidden_size": [4], "num_layers": (1, 2, 3)}
+VALUES |= dict.fromkeys(("bias", "batch_first", "bidirectional"), FLAGS)
+VALUES |= {"proj_size": (0, 3), "batch_size": (None, 1, 2), "length": [6]}
+EVERY_LAYER = [
+    layer
+    for values in itertools.product(*VALUES.values())
+    if (layer := dict(zip(VALUES, values, strict=True)))["mode"] == "LSTM" or not layer["proj_size"]
+]
+
+
+def test_shapes_of_every_combination_of_options_are_torchs(js):
+    for found, options in zip(js(many("layerShapes"), EVERY_LAYER), EVERY_LAYER, strict=True):
+        layer = eval(f"nn.{found['call']}").double()  # torch warns of projections in float32
+        assert [(p["name"], p["shape"], p["count"]) for p in found["parameters"]] == [
+            (name, list(p.shape), p.numel()) for name, p in layer.named_parameters()
+        ]
+        assert found["parameter_count"] == sum(p.numel() for p in layer.parameters())
+        shapes = {tensor["name"]: tensor["shape"] for tensor in found["tensors"]}
+        output, state = layer(torch.zeros(shapes["input"], dtype=torch.float64))
+        h_n, c_n = state if options["mode"] == "LSTM" else (state, None)
+        for name, tensor in {"output": output, "h_n": h_n, "h_0": h_n, "c_n": c_n}.items():
+            assert tensor is None or list(tensor.shape) == shapes[name]
+        assert found == LayerShapes(**options).to_dict()
+
+
+def test_shapes_of_a_layer_without_options_are_those_of_torchs_defaults(js):
+    least = {"mode": "GRU", "input_size": 3, "hidden_size": 2}
+    assert js("layerShapes", least) == LayerShapes(**least).to_dict()
+
+
+# --- the script -----------------------------------------------------------------------------------
+
+ODD = "a\nb\tc\u2028\0\x7f\ufeff🙂🙃"
+SCRIPTS = [
+    NOTEBOOK,
+    DEFAULT,
+    DEFAULT
+    | {"cell": "GRU", "optimizer": "adam", "lr": 0.05, "clip": 0.5, "epochs": 33, "seed": 3},
+    DEFAULT | {"cell": "LSTM", "outputLayer": False, "seed": 2**40 + 5, "skip": 7, "epochs": 4},
+    DEFAULT | {"text": "\"'''\\\n{x}${y}\\", "epochs": 12},
+    DEFAULT | {"text": ODD, "order": ODD[::-1], "epochs": 9},
+    DEFAULT
+    | {"text": "</script><b>&amp;", "hidden": 3, "momentum": 0, "lr": 1e-7, "epochs": 1, "skip": 1},
+]
+
+
+@pytest.mark.parametrize("run", SCRIPTS, ids=range(len(SCRIPTS)))
+def test_the_script_shown_prints_the_log_shown(js, run):
+    script = js("settings => scriptOf(settings)", run)
+    assert "charseq" not in script
+    assert ("torch.rand" in script) == (run["skip"] not in (0, 16))
+    assert max(map(len, script.splitlines())) <= 100
+    printed, names = io.StringIO(newline=""), {}
+    with torch.random.fork_rng(devices=[]), contextlib.redirect_stdout(printed):
+        exec(compile(script, "script", "exec"), names)
+    assert printed.getvalue() == js("all", run)["log"] + "\n"
+    assert names["text"] == run["text"]
+    assert "".join(names["chars"]) == (run["order"] or "".join(sorted(set(run["text"]))))
+
+
+# --- settings from outside ------------------------------------------------------------------------
+
+LAYER = {
+    "mode": "RNN",
+    "input_size": 10,
+    "hidden_size": 16,
+    "num_layers": 1,
+    "bias": True,
+    "batch_first": False,
+    "bidirectional": False,
+    "proj_size": 0,
+    "batch_size": 1,
+    "length": 21,
+}
+PLAIN, WHOLE = "a number", "a whole number"
+RULES = {  # choices; or what it is, the least, the most, and whether it may be none
+    **dict.fromkeys(("cell", "mode"), CELLS),
+    **dict.fromkeys(("outputLayer", "bias", "batch_first", "bidirectional"), ("true", "false")),
+    "optimizer": ("sgd", "adam"),
+    "hidden": (WHOLE, 1, 64, False),
+    "lr": (PLAIN, 0, 10, False),
+    "momentum": (PLAIN, 0, 0.999, False),
+    "clip": (PLAIN, 0.001, 1000, True),
+    "epochs": (WHOLE, 1, 400, False),
+    "seed": (WHOLE, 0, 2**53 - 1, False),
+    "skip": (WHOLE, 0, 1000, False),
+    **dict.fromkeys(("input_size", "hidden_size", "length"), (WHOLE, 1, 4096, False)),
+    "num_layers": (WHOLE, 1, 8, False),
+    "batch_size": (WHOLE, 1, 4096, True),
+}
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+NUMBERS = (
+    *("0", "1", "+7", "2e1", ".5", "5.", "1E-3", " 3 ", "7.6", "-3", "-1e999", "1e999", "9" * 25),
+    *("", "none", "Null", "abc", "0x10", "NaN", "Infinity", ".", "--1", "1e", "e5", "5.5.5"),
+    *("5x", "x5", "1 2", "<b>1</b>", "x" * 30, "x" * 31),
+)
+WORDS = ("gru", " LSTM ", "ADAM", "sgd2", "true", "FALSE", "1", "", "CNN", "x" * 31)
+
+
+def bounded(name, text, default):
+    """What is used in place of a text, and the messages that say so."""
+    kind, *rest = RULES[name]
+    typed = text.strip().lower()
+    if kind in (PLAIN, WHOLE):
+        least, most, may_be_none = rest
+        allowed = f"{kind} from {least} to {most}{', or none' * may_be_none}"
+        if may_be_none and typed in ("none", "null", ""):
+            return None, []
+        given = float(typed) if NUMBER.fullmatch(typed) else None
+        value = default if given is None else min(most, max(least, given))
+        value = math.floor(value + 0.5) if kind == WHOLE and value % 1 else value
+    else:
+        allowed = f"one of {', '.join(RULES[name])}"
+        given = next((choice for choice in RULES[name] if choice.lower() == typed), None)
+        given = {"true": True, "false": False}.get(given, given)
+        value = default if given is None else given
+    quoted = json.dumps(text if len(text) <= 30 else text[:30] + "…", ensure_ascii=False)
+    used = str(value).lower() if value is None or isinstance(value, bool) else value
+    said = f"{name} must be {allowed}: got {quoted}, so {used} is used"
+    return value, [said] * (given is None or value != given)
+
+
+def parsed(js, found, parse="parseSettings"):
+    """Parse an object, and again as the text of an address."""
+    one, other = js(f"found => [found, new URLSearchParams(found)].map({parse})", found)
+    assert one == other
+    return tuple(one.values())
+
+
+def test_nothing_given_means_the_default(js):
+    assert parsed(js, {}) == (DEFAULT, [])
+    assert parsed(js, {"epoch": "3", "toString": "x", "constructor": "y"}) == (DEFAULT, [])
+    assert parsed(js, {}, "parseLayer") == (LAYER, [])
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_setting_is_brought_into_bounds_with_a_message_and_survives_the_address(js, name):
+    defaults, parse = (DEFAULT, "parseSettings") if name in DEFAULT else (LAYER, "parseLayer")
+    texts = NUMBERS if RULES[name][0] in (PLAIN, WHOLE) else WORDS
+    texts += tuple(str(rule).lower() for rule in RULES[name])
+    both = f"found => [found, new URLSearchParams(found)].map({parse})"
+    given = [{name: text} for text in texts]
+    for text, found in zip(texts, js(many(both), given), strict=True):
+        value, messages = bounded(name, text, defaults[name])
+        expected = [defaults | {name: value}, messages]
+        assert [list(one.values()) for one in found] == [expected] * 2, text
+        if name in DEFAULT:
+            query = js("settings => toParams(settings).toString()", found[0]["settings"])
+            assert query.count("=") == (value != DEFAULT[name])
+            assert parsed(js, dict(parse_qsl(query, True))) == (expected[0], [])
+
+
+@pytest.mark.parametrize(
+    ("given", "used", "said"),
+    [
+        ({"mode": "lstm", "proj_size": "15"}, {"mode": "LSTM", "proj_size": 15}, ""),
+        (
+            {"mode": "LSTM", "hidden_size": "3", "proj_size": "3"},
+            {"mode": "LSTM", "hidden_size": 3, "proj_size": 2},
+            "proj_size must be below hidden_size: got 3, so 2 is used",
+        ),
+        ({"proj_size": "1"}, {}, "proj_size must be 0, except in an LSTM: got 1, so 0 is used"),
+        (
+            {"proj_size": "-1"},
+            {},
+            'proj_size must be a whole number from 0 to 4096: got "-1", so 0 is used',
+        ),
+    ],
+)
+def test_only_an_lstm_has_a_projection_and_it_is_smaller_than_the_cell(js, given, used, said):
+    assert parsed(js, given, "parseLayer") == (LAYER | used, [said] * bool(said))
+
+
+@pytest.mark.parametrize("text", ["ab", "é" * 60, "🙂\n"])
+def test_a_text_survives_the_address(js, text):
+    assert parsed(js, {"text": text}) == (DEFAULT | {"text": text}, [])
+    query = js("settings => toParams(settings).toString()", DEFAULT | {"text": text})
+    assert parse_qsl(query) == [("text", text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "used", "count"), [("", TEXT, 0), ("a", TEXT, 1), ("ab" * 31, "ab" * 30, 62)]
+)
+def test_a_text_too_short_or_too_long_is_replaced_or_cut(js, text, used, count):
+    run, (message,) = parsed(js, {"text": text})
+    assert run == DEFAULT | {"text": used}
+    shown = used if len(used) <= 30 else used[:30] + "…"
+    assert message == f'text must have 2 to 60 characters: got {count}, so "{shown}" is used'
+
+
+def test_half_a_surrogate_pair_is_replaced(js):
+    found = js(r"() => parseSettings({text: 'a\ud800b🙂', order: '\udc00ba🙂'})")
+    run = DEFAULT | {"text": "a\ufffdb🙂", "order": "\ufffdba🙂"}
+    assert found == {"settings": run, "messages": []}
+
+
+@pytest.mark.parametrize("order", ["abc", "a", "aab", "abb", "ac"])
+def test_an_order_must_hold_each_character_of_the_text_once(js, order):
+    message = f'order must hold each character of the text once: got "{order}", so "ab" is used'
+    assert parsed(js, {"text": "abba", "order": order}) == (DEFAULT | {"text": "abba"}, [message])
+    right = {"text": "abba", "order": "ba"}
+    assert parsed(js, right) == (DEFAULT | right, [])
+
+
+@pytest.mark.parametrize(("cell", "gates"), [("RNN", 1), ("GRU", 3), ("LSTM", 4)])
+def test_epochs_are_bounded_by_the_work_they_make(js, cell, gates):
+    letters = "".join(chr(48 + k) for k in range(60))
+    for head, H in ((True, 64), (False, 60)):
+        given = {"cell": cell, "outputLayer": head, "hidden": 64, "text": letters, "epochs": 400}
+        run, messages = js("parseSettings", given).values()
+        most = 300_000_000 // (59 * H * (gates * H + (60 if head else 0)))
+        assert run["epochs"] == min(400, most)
+        assert messages == [
+            f"epochs must be at most {most} for a network of this size: got 400, so {most} is used"
+        ] * (most < 400)
+    # 50 steps, 60 units, 4 x 60 rows and 10 characters: exactly 3e8 / 400
+    found = {"cell": "LSTM", "hidden": 60, "text": "0123456789" * 5 + "0", "epochs": 400}
+    assert parsed(js, found | {"epochs": "400", "hidden": "60"}) == (DEFAULT | found, [])
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*DEFAULT, "mode"]),
+        st.text(st.characters(codec="utf-8")) | st.floats().map(str),
+    )
+)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_input_gives_usable_settings_that_survive_a_round_trip(js, found):
+    run, messages = parsed(js, found)
+    again = js("settings => parseSettings(toParams(settings))", run)
+    assert again == {"settings": run, "messages": []}
+    assert all("is used" in message for message in messages)
+    js("s => { const run = new Run(s); run.step(); return run.diverged }", run)
+
+
+# --- modules --------------------------------------------------------------------------------------
+
+
+def test_a_module_imports_only_from_the_rooms_below_its_own():
+    rooms = ["core", "ui", "exercises", "look", "widgets", "search", "bundles"]
+    for file in WEB.rglob("*.js"):
+        text = file.read_text("utf-8")
+        for name in re.findall(r'^(?:import (?:.* from )?|\} from )"(\..*)";', text, re.MULTILINE):
+            other = (file.parent / name).resolve()
+            assert other.is_file()
+            ranks = [rooms.index(path.parent.name) for path in (other, file)]
+            assert ranks == sorted(ranks), f"{file.name} imports {other.name}"
+
+
+def test_a_module_exports_nothing_that_nobody_uses():
+    texts = {file: file.read_text("utf-8") for file in WEB.rglob("*.js")}
+    python = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("docs/_ext/*/*.py")]
+    words = {file: {*re.findall(r"\w+", text)} for file, text in texts.items()}
+    tests = set().union(*(re.findall(r"\w+", file.read_text("utf-8")) for file in python))
+    uses = Counter(word for of_file in words.values() for word in of_file)
+    export = re.compile(r"^export (?:async )?(?:const|function|class) (\w+)", re.M)
+    exported = [(file.name, name) for file, text in texts.items() for name in export.findall(text)]
+    assert [pair for pair in exported if pair[1] not in tests and uses[pair[1]] < 2] == []
+
+
+# --- types ----------------------------------------------------------------------------------------
+
+
+def test_the_core_knows_nothing_of_a_page(tmp_path):
+    # dev.py lint checks the types of all modules. Without "dom" among the libraries, one that
+    # touches the page has a mistake.
+    options = {"checkJs": True, "strict": True}
+    (tmp_path / "deno.json").write_text(json.dumps({"compilerOptions": options}))
+    checked = subprocess.run(
+        [deno.find_deno_bin(), "check", "--quiet", "--config", tmp_path / "deno.json", *CORE],
+        env=os.environ | bundles.ENVIRONMENT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stderr

@@ -1,0 +1,1008 @@
+"""The extensions of docs/_ext on toy sites of a few pages: what they make, and what they refuse.
+
+A toy site has the real settings, extensions, templates and package, and pages of its own. One site
+is right. Another has every mistake that an extension has to notice. In a third, what runs the code
+of pages and examples finds no longer what it replaces or calls in other packages.
+"""
+
+import ast
+import json
+import re
+import shutil
+import subprocess
+import sys
+from html import unescape
+from pathlib import Path
+from textwrap import dedent
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+
+import pytest
+from docutils import nodes
+from filelock import FileLock
+
+import build_report
+import code_links
+import equations
+import exercises
+import glossary_links
+import menu
+import search_index
+import widgets
+
+ROOT = Path(__file__).resolve().parents[2]
+
+FRONT = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n\n"
+STYLED = FRONT.replace("mystnb", "mystnb\nstyles: growth.css")
+GOOD = {
+    "docs/index.md": """\
+# Toy
+
+```{exercise-memory}
+```
+
+```{toctree}
+:caption: Course
+
+learn/index
+exercises
+learn/page
+gallery/index
+```
+
+```{toctree}
+:caption: Fix
+
+Messages <fix/index>
+questions/index
+```
+
+```{toctree}
+:caption: Look up
+
+notation
+glossary
+equations
+api
+proof
+```
+
+```{only} books
+Also <a href="_static/charseq.epub">an EPUB</a>.
+```
+
+::::{grid} 2
+:::{grid-item-card} A card
+Text with {wheel}`the wheel` and {playground}`a run <text=a b&epochs=9>`.
+:::
+::::
+""",
+    "docs/learn/index.md": "# Learn\n\n{wheel}`Here`.\n\n```{toctree}\npage\n```\n",
+    "docs/learn/page.md": f"""\
+{STYLED}\
+# A page
+
+**"Isn't it $k_1$ long?"** No.
+
+$$
+k_1 = 2
+$$
+
+## The gate
+
+| gate | axis |
+| :-- | :-- |
+| a Latin gate | a vertical axis |
+
+See {{doc}}`a gate </notation>` and `the gate`. These gates have biases. A gate has a *bias*
+and a loss on two axes, and other axes.
+
+$$
+p = \\frac{{e^z}}{{\\sum e^z}}
+$$ (softmax)
+
+$$
+a &= \\tfrac{{1}}{{2}} \\\\
+b &= 0
+$$
+
+```{{code-of}} softmax
+```
+
+```{{notation-of}} logits
+```
+
+```{{code-cell}} python
+---
+tags: [hide-input]
+mystnb:
+  image:
+    alt: A line that rises.
+---
+import matplotlib.pyplot as plt
+import numpy as np
+from charseq.reference import softmax
+
+shown = str(softmax(np.zeros(2)))
+print(shown)
+plt.plot([1, 2])
+plt.title("rises");
+```
+
+```{{play}} train
+:epochs: 2
+
+Without scripts you read this.
+```
+
+```{{play}} quiz
+A question.
+```
+
+::::{{admonition}} Exercise 1 (warm-up): one
+:class: exercise
+
+What is {{eq}}`softmax` of two zeros? See {{doc}}`index`.
+::::
+
+```{{code-cell}} python
+---
+tags: [remove-input]
+---
+from questions import Number
+
+Number("Each", softmax(np.zeros(2))[0], digits=1)
+```
+
+```{{code-cell}} python
+---
+tags: [remove-input]
+---
+Number("Both", softmax(np.zeros(2)).sum())
+```
+
+```{{eval-rst}}
+A citation [one]_.
+
+.. [one] A book.
+```
+""",
+    "docs/notation.md": """\
+# Notation
+
+## Symbols
+
+| symbol | meaning | shape | name in torch | name in the reference | equation |
+| :-- | :-- | :-- | :-- | :-- | :-- |
+| $z$ | scores | $(V,)$ | `input` | `logits` | {eq}`softmax` |
+""",
+    "docs/glossary.md": """\
+# Glossary
+
+```{glossary}
+gate
+door
+  A number *between* 0
+  and 1.
+  See {doc}`notation`.
+
+  % except: Latin gate
+
+axis
+  A direction.
+  See {doc}`notation`.
+
+  % links: axis, axes
+  % except: vertical axis
+
+loss
+  How wrong it is.
+  See {doc}`learn/page`.
+
+bias
+  It is added.
+  See {doc}`notation`.
+
+token
+  Only to look up.
+  See {doc}`notation`.
+
+  % links:
+```
+""",
+    "docs/changelog.md": "---\norphan: true\n---\n\n# Release notes\n\nWhat is new.\n",
+    "docs/exercises.md": "# Exercises\n\n```{all-exercises}\n```\n",
+    "docs/equations.md": "# Equations\n\n```{equation-table}\n```\n\n```{equation-proofs}\n```\n",
+    "docs/api.md": """\
+# API
+
+```{eval-rst}
+.. py:module:: charseq.reference
+
+.. autofunction:: charseq.reference.softmax
+```
+""",
+    "docs/fix/index.md": """\
+# Fix it
+
+```{fixes} messages
+```
+
+## Symptoms
+
+```{fixes} toys
+```
+
+```{toctree}
+:glob:
+
+*
+```
+""",
+    "docs/fix/divide.md": f"""\
+{FRONT[:-5]}\
+group: toys
+message: "ZeroDivisionError: division by zero"
+symptom: a number is *divided* by zero
+---
+
+# division by zero
+
+```{{code-cell}} python
+import warnings
+
+print("first")
+1 / 0  # breaks here
+```
+
+```{{code-cell}} python
+warnings.warn("take care")  # warns here
+print("last")
+```
+""",
+    "docs/questions/index.md": "# All\n\n```{faq-list} toys\n```\n\n```{toctree}\ntoys\n```\n",
+    "docs/questions/toys.md": "# Questions\n\n```{faq} toys\n```\n",
+    "docs/_redirects.toml": """\
+"old/page" = "../learn/page.html"
+"old/part" = "../learn/page.html#the-gate"
+""",
+    "docs/_questions/toys.toml": """\
+[[question]]
+id = "what-is-a-gate"
+ask = "What is a `gate`?"
+source = "example.org"
+answer = "A number between 0 and 1."
+facts = [
+  { fact = "it lies between 0 and 1", at = "here", words = "between 0 and 1" },
+  { fact = "it has biases", at = "learn/page#the-gate", words = "These gates" },
+  { fact = "it has a letter", at = "notation", words = "Symbols" },
+]
+""",
+    "docs/proof.md": """\
+# Proof
+
+```{build-report}
+```
+""",
+    "examples/GALLERY_HEADER.rst": "Gallery\n=======\n\nExamples.\n",
+    "examples/cell/GALLERY_HEADER.rst": "Cells\n-----\n\nOne.\n",
+    "examples/cell/toy.py": '''\
+"""
+What is drawn?
+==============
+
+A line, :eq:`softmax`, as on :doc:`/notation`.
+"""
+import matplotlib.pyplot as plt
+import numpy as np
+
+from charseq.reference import softmax
+
+print(softmax(np.zeros(2)))
+fig, ax = plt.subplots()
+ax.plot([1, 2])
+fig.set_label("A line that rises.")
+''',
+    "tests/site/test_toy.py": "def test_softmax_sums_to_one():\n    pass\n",
+}
+BAD = GOOD | {
+    "docs/learn/index.md": "# Learn\n\n```{toctree}\npage\nbad\nraises\n```\n",
+    "docs/learn/bad.md": f"""\
+{FRONT}\
+# Mistakes
+
+$$
+y = x
+$$ (one-hot)
+
+$$
+y = x
+$$ (no-code)
+
+$$
+y = x
+$$ (rnn-step)
+
+Bad $\\frac{{1$ math.
+
+![](picture.svg)
+
+```{{code-cell}} python
+import warnings
+
+print(float("nan"))
+warnings.warn("Python hides this kind", PendingDeprecationWarning)
+```
+
+```{{code-of}} no_such_function
+```
+
+```{{notation-of}} no_such_name
+```
+
+```{{play}} train
+```
+
+```{{code-cell}} python
+---
+tags: [remove-input]
+---
+from questions import Number
+
+Number("Of no exercise", 1)
+```
+""",
+    "docs/learn/picture.svg": "<svg xmlns='http://www.w3.org/2000/svg'><!-- nan --></svg>",
+    "_build/books/charseq.epub": "e" * 60_000,  # this site has books to offer
+    "_build/books/charseq.pdf": "p" * 140_000,
+    "docs/fix/calm.md": f"{FRONT}# Calm\n\n```{{code-cell}} python\n1 / 1  # breaks here\n```\n",
+    "docs/fix/index.md": GOOD["docs/fix/index.md"].replace("{fixes} toys", "{fixes} games"),
+    "docs/_questions/toys.toml": GOOD["docs/_questions/toys.toml"].replace(
+        '"notation"', '"nowhere"'
+    ),
+    "docs/learn/raises.md": f"{FRONT}# Raises\n\n```{{code-cell}} python\n1 / 0\n```\n",
+    "docs/glossary.md": GOOD["docs/glossary.md"].replace(
+        "bias\n", "norm\n  A length.\n\nweight\n  A factor.\n\n  % links: doors\n\nbias\n"
+    ),
+    "docs/notation.md": GOOD["docs/notation.md"].replace(
+        "{eq}`softmax`", "{eq}`softmax`, {eq}`no-code`, {eq}`rnn-step`"
+    ),
+    "examples/cell/silent.py": '"""\nDid it run?\n===========\n\nNo.\n"""\nx = 1\n',
+    "examples/cell/wordless.py": (
+        '"""\nWhat is drawn?\n==============\n\nA figure without words.\n"""\n'
+        "import matplotlib.pyplot as plt\n\nplt.plot([1, 2])\n"
+    ),
+    "tests/site/test_toy.py": """\
+def test_softmax_sums_to_one():
+    pass
+
+
+def test_one_hot_has_a_one():
+    pass
+
+
+def test_no_code_has_a_test():
+    pass
+""",
+}
+# What the second site must complain about, a regular expression each.
+MISTAKES = {
+    "bad LaTeX": r"bad.md.*bad math '.*frac\{1': ",
+    "an image without alternative text": r"bad.md.*an image has no alternative text: .*picture.svg",
+    "an SVG without size": r"picture.svg has no size",
+    "a warning in a cell, even of a kind that Python hides": r"bad.md.*stderr was found",
+    "a NaN": r"bad.md.*an output has a NaN: nan",
+    "a NaN in a figure": r"bad.md.*a figure has a NaN in its text: .*svg",
+    "an example that did not run": r"silent.*the example has no output and no figure",
+    "a figure without words": r"wordless.py: a figure without alternative text",
+    "an equation without function": r"equation 'no-code' lacks a function no_code",
+    "an equation without test": r"equation 'rnn-step' lacks a test test_rnn_step_",
+    "an equation without symbols": r"equation 'one-hot' lacks symbols on the notation page",
+    "code of an unknown function": r"bad.md.*no function of charseq is called 'no_such_function'",
+    "notation of an unknown name": r"bad.md.*no row of the notation is for 'no_such_name'",
+    "a part of the playground without body": r"bad.md.*a widget needs a body",
+    "a question of no exercise": r"bad.md.*a question without an exercise before it",
+    "a term that no page uses": r"glossary.md.*no chapter has a word of the entry 'term-norm'",
+    "a word of two terms": r"two entries of the glossary list 'doors'",
+    "a cell that breaks elsewhere": r"calm.md.*a cell has failed\n.*breaks in line 1",
+    "a group of fixes without pages": r"no page in docs/fix belongs to 'games'",
+    "a question answered nowhere": r"a question is answered at 'nowhere', which is no page",
+    "a kind of block that notebooks lack": r"bad.md.*no Markdown for .image.",
+    "a cell that raises": r"raises.md.*a cell has failed\n(.*\n)*?ZeroDivisionError",
+}
+
+
+# What the third site does not find in other packages, as if they had given it another name.
+GONE = {
+    ("workers.py", "gen_rst.generate_file_rst"): "no example has run ahead",
+    ("run_ahead.py", "sphinx_.create_client"): "page.md.* asked us for the outputs",
+}
+SITES = {"good": (GOOD, ()), "bad": (BAD, ()), "gone": (GOOD, GONE)}
+COPIED = (
+    *("docs/conf.py", "docs/references.bib", "docs/_ext", "docs/_inv", "docs/_static"),
+    *("docs/_templates", "docs/_web", "charseq", "deno.jsonc", "pyproject.toml", "README.md"),
+    "LICENSE",
+)
+
+
+def write_site(folder, files, renames):
+    """Write a site."""
+    for name in COPIED:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / name, folder / name)
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, "utf-8")
+    for name, sought in renames:
+        [file] = (folder / "docs").glob(f"**/{name}")
+        text = file.read_text("utf-8")
+        assert sought in text
+        file.write_text(text.replace(sought, f"{sought}_renamed"), "utf-8")
+
+
+@pytest.fixture(scope="session")
+def toys(shared_folder):
+    """Build the sites side by side, unless another process of tests has."""
+    shared = shared_folder / "toys"
+    with FileLock(f"{shared}.lock"):
+        if not shared.exists():
+            for name, site in SITES.items():
+                write_site(shared / name, *site)
+            program = Path(__file__).with_name("toy_sites.py")
+            folders = [shared / name for name in SITES]
+            subprocess.run([sys.executable, program, *folders], check=True)
+    return shared
+
+
+@pytest.fixture(scope="session")
+def said(toys):
+    """What Sphinx says of each site."""
+    return {name: (toys / f"{name}.txt").read_text("utf-8") for name in SITES}
+
+
+def test_a_site_without_mistakes_builds_without_warnings(said):
+    assert said["good"] == ""
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_a_warning(said, mistake):
+    assert re.search(MISTAKES[mistake], said["bad"]), said["bad"]
+
+
+@pytest.mark.parametrize("complaint", GONE.values())
+def test_what_another_package_no_longer_has_is_a_warning(said, complaint):
+    assert re.search(complaint, said["gone"]), said["gone"]
+
+
+def text_of(html):
+    return unescape(re.sub("<[^>]*>", "", html))
+
+
+@pytest.fixture(scope="session")
+def page_html(toys):
+    return (toys / "good/_build/html/learn/page.html").read_text("utf-8")
+
+
+def test_formulas_are_mathml_with_their_latex_and_number(page_html):
+    assert '<annotation encoding="application/x-tex">p = \\frac{e^z}{\\sum e^z}' in page_html
+    assert '<span class="eqno">(1)' in page_html
+
+
+def test_cells_run_and_their_figures_have_a_size_and_dark_colors(page_html, toys):
+    assert "[0.5 0.5]" in page_html
+    (image,) = re.findall(r"<img[^>]*A line that rises[^>]*>", page_html)
+    assert 'width="672"' in image  # as wide as the text
+    assert 'height="504"' in image
+    figures = [
+        path.read_text("utf-8") for path in (toys / "good/_build/html/_images").glob("*.svg")
+    ]
+    assert len(figures) == 3  # one of the page, one of the example and its thumbnail
+    for figure in figures:
+        style, _, drawing = figure.partition("</style>")
+        assert style.count("@media (prefers-color-scheme: dark)") == 1
+        assert '[style*="fill: #0072b2"] { fill: #56b4e9 !important }' in style
+        assert "text { font-family: system-ui" in style
+        drawn = set(re.findall(r"(?:fill|stroke): (#\w{6})", drawing))
+        assert drawn <= set(re.findall(r'"stroke: (#\w{6})"', style))  # each has a partner
+        assert "#ffffff" not in drawing  # the page shines through
+
+
+def test_a_cell_that_breaks_on_purpose_shows_its_message_alone_and_the_next_cell_runs(toys):
+    html = (toys / "good/_build/html/fix/divide.html").read_text("utf-8")
+    outputs = [text_of(output) for output in re.findall(r"<pre>(.*?)</pre>", html, re.S)]
+    assert outputs[1:3] == ["first\n", "ZeroDivisionError: division by zero\n"]
+    assert outputs[4:] == ["last\nUserWarning: take care\n"]
+
+
+def test_fixes_are_listed_by_message_and_symptom_and_not_in_the_sidebar_of_other_pages(toys):
+    site = toys / "good/_build/html"
+    index = (site / "fix/index.html").read_text("utf-8")
+    listed = re.findall(r'<li><p><a[^>]*href="divide.html">(.*?)</a>', index)
+    assert [text_of(entry) for entry in listed] == [
+        "ZeroDivisionError: division by zero",
+        "a number is *divided* by zero",
+    ]
+    sidebar, sidebar_elsewhere = (
+        re.findall(r'href="([^"]*)">', html.partition("<article")[0])
+        for html in (index, (site / "learn/page.html").read_text("utf-8"))
+    )
+    assert "divide.html" in sidebar
+    below = {"../fix/divide.html", "../questions/toys.html", "../gallery/cell/toy.html"}
+    assert below & {*sidebar_elsewhere} == {"../gallery/cell/toy.html"}
+    assert {"../fix/index.html", "../questions/index.html"} < {*sidebar_elsewhere}
+
+
+def test_previous_and_next_stay_behind_their_door(toys):
+    site = toys / "good/_build/html"
+    ways = {
+        page: re.findall(
+            r'<a class="(next|prev)-page" href="([^"]*)"', (site / page).read_text("utf-8")
+        )
+        for page in ("index.html", "learn/index.html", "fix/index.html", "questions/toys.html")
+    }
+    assert ways == {
+        "index.html": [],
+        "learn/index.html": [("next", "page.html")],
+        "fix/index.html": [("next", "divide.html")],
+        "questions/toys.html": [("prev", "index.html")],
+    }
+    captions = re.findall('<p class="caption">(.*?)</p>', (site / "index.html").read_text("utf-8"))
+    assert [text_of(caption) for caption in captions] == ["Course", "Fix", "Look up"]
+
+
+def test_of_many_pages_below_an_entry_the_menu_has_the_one_that_is_open(monkeypatch):
+    def item(name, *below, current=False):
+        link = nodes.reference("", name, refuri=name)
+        listed = [nodes.bullet_list("", *below)] if below else []
+        classes = ["current"] if current else []
+        return nodes.list_item("", link, *listed, classes=classes)
+
+    def menu_of(count):
+        pages = [item(f"fix/{n}", current=n == 7) for n in range(count)]
+        tree = nodes.bullet_list(
+            "", item("fix/index", *pages, current=True), item("api", item("a"))
+        )
+        monkeypatch.setattr(menu, "global_toctree_for_doc", lambda *given, **options: tree)
+        monkeypatch.setattr(menu, "doors", lambda env: [("Fix", ["fix/index"]), ("", ["api"])])
+        inside = {"fix/index": [f"fix/{n}" for n in range(count)]}
+        builder = SimpleNamespace(
+            relations={},
+            get_relative_uri=lambda here, name: name,
+            render_partial=lambda tree: {"fragment": tree},
+        )
+        env, context = SimpleNamespace(toctree_includes=inside), {}
+        menu.shorten(SimpleNamespace(env=env, builder=builder, tags=()), "fix/7", "", context, None)
+        return [link["refuri"] for link in context["toctree"]().findall(nodes.reference)]
+
+    assert menu_of(menu.MANY) == ["fix/index", *(f"fix/{n}" for n in range(menu.MANY)), "api"]
+    assert menu_of(menu.MANY + 1) == ["fix/index", "fix/7", "api"]
+
+
+def test_a_question_has_an_address_an_answer_and_links_to_the_sections_that_answer_it(toys):
+    html = (toys / "good/_build/html/questions/toys.html").read_text("utf-8")
+    assert '<dt id="what-is-a-gate">What is a <code' in html
+    assert "A number between 0 and 1." in html
+    links = re.findall(r'<a class="reference internal" href="([^"]*)">([^<]*)</a>[,.]', html)
+    assert links == [
+        ("../learn/page.html#the-gate", "A page: The gate"),
+        ("../notation.html", "Notation"),
+    ]
+    everything = (toys / "good/_build/html/questions/index.html").read_text("utf-8")
+    assert '<a class="reference internal" href="toys.html#what-is-a-gate">What is a ' in everything
+
+
+def test_books_are_offered_only_if_they_have_been_made(toys):
+    site, without = (toys / name / "_build/html" for name in ("bad", "good"))
+    home = (site / "index.html").read_text("utf-8")
+    assert 'href="_static/charseq.epub">an EPUB</a>' in home
+    assert len((site / "_static/charseq.pdf").read_bytes()) == 140_000
+    assert "an EPUB" not in (without / "index.html").read_text("utf-8")
+    assert not (without / "_static/charseq.epub").exists()
+
+
+@pytest.mark.parametrize("name", ["index.html", "learn/index.html"])
+def test_a_page_in_any_folder_leads_to_the_wheel(name, toys):
+    page = toys / "good/_build/html" / name
+    [wheel] = re.findall(r'href="([^"]*\.whl)"', page.read_text("utf-8"))
+    assert (page.parent / wheel).is_file()
+
+
+def test_code_is_shown_without_docstring_and_linked(page_html):
+    assert "Turn logits into probabilities" not in page_html
+    links = re.findall(r'<a class="sphinx-codeautolink-a" href="([^"]*)"[^>]*>(.*?)</a>', page_html)
+    assert [(text_of(words), address.rpartition("#")[2]) for address, words in links] == [
+        ("charseq.reference", "module-charseq.reference"),
+        ("softmax", "charseq.reference.softmax"),
+        ("str", "str"),
+        ("softmax", "charseq.reference.softmax"),
+        ("print", "print"),  # and not `shown`, which is only known to hold what `str` returns
+    ]
+
+
+def test_the_first_use_of_a_term_in_running_text_leads_to_the_glossary(page_html, toys):
+    linked = re.findall(r'(\w+) <a class="term [^>]*#([^"]*)">(.*?)</a>', page_html)
+    assert linked == [  # and not in headings, links and code, nor what an entry excepts
+        ("These", "term-gate", "gates"),
+        ("have", "term-bias", "biases"),
+        ("two", "term-axis", "axes"),
+    ]
+    assert page_html.count('class="term ') == 3  # the page explains what a loss is
+    script = (toys / "good/_build/html/_static/glossary.js").read_text("utf-8")
+    assert '"term-gate":"A number between 0 and 1."' in script
+    assert "term-token" not in script
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("the-gate", "equation-softmax", "equation-k-1-2"),
+        *("exercise-one", "figure-a-line-that-rises"),
+    ],
+)
+def test_each_part_of_a_page_has_an_address_made_of_its_words_and_a_link_to_it(address, page_html):
+    assert page_html.count(f'id="{address}"') == 1
+    assert f'<a class="headerlink" href="#{address}" title="Link to this ' in page_html
+
+
+def test_a_copy_of_an_exercise_on_the_page_of_all_has_no_address(toys):
+    every = (toys / "good/_build/html/exercises.html").read_text("utf-8")
+    assert "exercise-one" not in every
+
+
+LED = {
+    "old/page.html": "learn/page.html",
+    "old/part.html": "learn/page.html#the-gate",
+}
+
+
+@pytest.mark.parametrize("old", LED)
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_browser_is_led_from_an_old_address_to_the_new_one(old, scripts, toys, browser):
+    site = (toys / "good/_build/html").as_uri()
+    page = browser.new_page(java_script_enabled=scripts)
+    page.goto(f"{site}/{old}")
+    page.wait_for_url(f"{site}/{LED[old]}")
+    page.close()
+
+
+def test_pages_are_written_anew_if_the_glossary_has_changed(tmp_path):
+    app = SimpleNamespace(outdir=tmp_path, builder=SimpleNamespace(format="html"))
+    gate = glossary_links.Entry("glossary", "term-gate", "It opens.", ("gate",), (), ())
+    env = SimpleNamespace(charseq_glossaries={"glossary": [gate]})
+    env.charseq_texts = {"learn/page": "Two gates.", "before/page": "None."}
+    assert glossary_links.judge(app, env) == []  # Sphinx writes a new site as a whole
+    assert glossary_links.judge(app, env) == []
+    env.charseq_glossaries = {"glossary": [gate._replace(says="It shuts.")]}
+    assert glossary_links.judge(app, env) == ["before/page", "learn/page"]
+    assert "It shuts." in (tmp_path / "_static/glossary.js").read_text("utf-8")
+
+
+def test_code_is_linked_on_a_page_that_is_written_anew_with_an_old_source(monkeypatch):
+    monkeypatch.setattr(code_links, "known", {})
+    monkeypatch.setattr(code_links, "InventoryAdapter", lambda env: env)
+    names = [SimpleNamespace(resolved_location=name) for name in ("one", "np.two", "gone")]
+    before = {page: [SimpleNamespace(names=names)] for page in ("old", "removed", "read")}
+    now = {"read": ["just read"]}
+    env = SimpleNamespace(
+        sphinx_codeautolink_transforms=before,
+        found_docs={"old", "read"},
+        domains=SimpleNamespace(python_domain=SimpleNamespace(objects={"one": 1})),
+        main_inventory={"py:function": {"np.two": 2}, "std:label": {"gone": 3}},
+    )
+    code_links.remember(SimpleNamespace(env=env))
+    env.sphinx_codeautolink_transforms = now
+    code_links.restore(None, env)
+    assert {*now} == {"old", "read"}
+    assert now["read"] == ["just read"]
+    assert [name.resolved_location for name in now["old"][0].names] == ["one", "np.two"]
+
+
+def test_a_part_of_the_playground_has_its_settings_and_its_body(page_html):
+    assert 'data-play="train"' in page_html
+    assert 'data-options="epochs=2"' in page_html
+    assert "Without scripts you read this." in page_html
+
+
+def test_a_page_that_trains_loads_the_bundle_of_its_widgets_at_once(page_html, toys):
+    assert "data-files" not in page_html
+    assert re.search('defer="defer" src="[^"]*/bundles/train-quiz.js', page_html)
+    assert re.search('href="[^"]*/bundles/widgets.css', page_html)
+    script = (toys / "good/_build/html/_static/bundles/train-quiz.js").read_text("utf-8")
+    assert "What is the shape of" in script  # of the quiz
+    assert "Guess first" in script  # of the widget that trains
+    assert "The painted text" not in script  # of a widget that the page lacks
+
+
+def test_an_exercise_has_an_address_and_its_questions_have_names(page_html):
+    assert re.search(r'class="exercise[^>]* id="exercise-1"', page_html)
+    assert re.findall(r'data-id="([^"]*)"', page_html) == [
+        "learn/page#exercise-1",
+        "learn/page#exercise-1.2",
+    ]
+    assert "from questions" not in page_html
+
+
+def test_a_card_holds_an_exercise_and_its_questions(page_html):
+    _, card = page_html.split('<div class="exercise-card')
+    depth = 1
+    for tag in re.finditer("<(/?)div", card):
+        depth += -1 if tag[1] else 1
+        if depth == 0:
+            break
+    card = card[: tag.start()]
+    assert 'id="exercise-1"' in card
+    assert card.count("data-id=") == page_html.count("data-id=") == 2
+
+
+def test_all_exercises_stand_on_one_page_and_the_scripts_know_them(toys):
+    html = toys / "good/_build/html"
+    every = (html / "exercises.html").read_text("utf-8")
+    assert 'href="learn/page.html#exercise-1">Go to this exercise' in every
+    assert 'href="learn/page.html#equation-softmax"' in every  # a reference in the copy
+    assert 'href="learn/index.html"><span class="doc">Learn' in every
+    assert 'id="exercise-1"' not in every
+    script = (html / "_static/bundles/exercises.js").read_text("utf-8")
+    assert '["learn/page","A page",[["one",2]]]' in script
+    pages = {
+        path.stem for path in html.rglob("*.html") if "exercises.js" in path.read_text("utf-8")
+    }
+    assert pages == {"page", "index"}  # the home page has the memory
+
+
+def test_each_page_has_once_what_templates_and_extensions_change_in_those_of_the_theme(toys):
+    site = toys / "good/_build/html"
+    once = (
+        *('http-equiv="Content-Security-Policy"', "bundles/page-start.js", "<h1"),
+        *('<aside aria-label="Site" class="sidebar-drawer"', 'class="header-right"'),
+        *('<aside aria-label="On this page" class="toc-drawer', '<nav class="to-top" aria-label='),
+        *('<a href="#" class="back-to-top', '<a class="back-to-top', 'aria-haspopup="dialog"'),
+    )
+    pages = {path: path.read_text("utf-8") for path in site.rglob("*.html")}
+    whole = {path: html for path, html in pages.items() if "page has moved" not in html}
+    assert len(whole) == 21
+    for path, html in whole.items():
+        assert {text: html.count(text) for text in once} == dict.fromkeys(once, 1), path
+    assert "<h1>Search</h1>" in whole[site / "search.html"]
+
+
+def test_a_thumbnail_has_a_title_and_no_page_of_the_gallery_a_place_for_tags(toys):
+    folder = toys / "good/_build/html/gallery"
+    pages = "".join(path.read_text("utf-8") for path in folder.rglob("*.html"))
+    thumbnails = re.findall('<div class="sphx-glr-thumbcontainer"[^>]*>', pages)
+    assert len(thumbnails) == 2
+    assert all(re.search(' title="[^"]', thumbnail) for thumbnail in thumbnails)
+    assert "tooltip=" not in pages
+    assert "sg-tag-list" not in pages
+
+
+def test_an_entry_of_the_references_has_no_role(page_html):
+    entry = r'<div class="citation-list">\s*<div class="citation" id="one">'
+    assert len(re.findall(entry, page_html)) == 1
+    assert not re.search(r'role="(?:doc-biblio\w+|list)"', page_html)
+
+
+def test_code_marks_only_what_has_a_color(page_html):
+    marks = set(re.findall(r'<span class="(\w+)">', page_html))
+    assert not {"n", "p", "w"} & marks
+    assert {"k", "kn", "mi", "nn", "nb", "o", "s2"} <= marks
+
+
+def test_a_folded_cell_is_named_by_labels_that_a_summary_may_hold(page_html):
+    summary = page_html.split("<summary>")[1].split("</summary>")[0]
+    assert re.findall("<(/?[a-z]+)", summary) == ["span", "/span"] * 2
+    assert re.findall(r'class="(\w+) admonition-title">(.*?)</span>', summary) == [
+        ("collapsed", "Show code cell source"),
+        ("expanded", "Hide code cell source"),
+    ]
+
+
+def test_the_columns_of_aligned_equations_meet_and_a_small_fraction_is_small(page_html):
+    assert '<mstyle scriptlevel="0"><mtable displaystyle="true">' in page_html
+    sides = re.findall(r'<mtd style="text-align: (\w+);', page_html)
+    assert sides == ["right", "left"] * 2
+    assert '<mstyle displaystyle="false"><mfrac>' in page_html
+
+
+def test_an_equation_has_its_id_once(page_html):
+    assert page_html.count('id="equation-softmax"') == 1
+
+
+def test_pages_load_only_the_files_they_use(toys):
+    def files_of(page):
+        html = (toys / f"good/_build/html/{page}.html").read_text("utf-8")
+        found = re.findall(r'<(?:link rel="stylesheet"|script)[^>]* (?:href|src)="([^"]*)"', html)
+        names = {Path(urlsplit(address).path).name for address in found}
+        return {re.sub(r"^mystnb\.\w+", "mystnb", name) for name in names}
+
+    of_all = {f"{name}.css" for name in ("custom", "furo-extensions", "furo", "literata")}
+    of_all |= {"furo.js", "page-start.js", "page.js"}
+    of_code = {"copybutton.css", "pygments.css"}  # no script: it comes with the first move
+    assert files_of("changelog") == of_all
+    assert files_of("notation") == of_all | {"math.css"}
+    assert files_of("fix/divide") == of_all | of_code | {"mystnb.css", "sphinx-codeautolink.css"}
+    assert files_of("gallery/index") == of_all | {"sg_gallery.css"}
+    assert files_of("index") >= of_all | {"sphinx-design.min.css"}
+    assert "growth.css" in files_of("learn/page")  # as its front matter says
+
+
+def test_two_style_sheets_have_no_rules_for_classes_that_no_page_has(toys):
+    folder = toys / "good/_build/html/_static"
+    assert not {"searchtools.js", "doctools.js"} & {path.name for path in folder.iterdir()}
+    [cells], [design] = (
+        [path.read_text("utf-8") for path in folder.glob(f"{name}*.css")]
+        for name in ("mystnb", "sphinx-design")
+    )
+    assert ".sd-card-title" in design
+    assert ".sd-tab-set" not in design
+    assert "div.cell_input" in cells
+    assert "-Color" not in cells
+    assert 5_000 < len(cells) < 5_200  # of 43 and 55 kB
+    assert 6_000 < len(design) < 6_200
+
+
+def test_the_table_of_equations_names_code_and_tests(toys):
+    table = (toys / "good/_build/html/equations.html").read_text("utf-8")
+    assert "sums to one" in table
+    assert "api.html#charseq.reference.softmax" in table
+
+
+def test_a_notebook_names_pages_and_equations_in_words(toys):
+    (notebook,) = (toys / "good/_build/html/_downloads").rglob("toy.ipynb")
+    assert "equation ``softmax`` of the site, as on ``/notation``" in notebook.read_text("utf-8")
+
+
+def test_the_reference_lists_the_examples_that_use_a_name(toys):
+    api = (toys / "good/_build/html/api.html").read_text("utf-8")
+    assert 'href="gallery/cell/toy.html"' in api.split("Experiments that use it")[1]
+
+
+# -- What needs no site ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def build(tmp_path, monkeypatch):
+    """Return a function that writes pages, as a build does, and finishes them."""
+    monkeypatch.setattr(search_index, "parallel_available", False)
+    builder = SimpleNamespace(format="html")
+    app = SimpleNamespace(outdir=tmp_path, doctreedir=tmp_path, builder=builder, parallel=1)
+
+    def build(**pages):
+        for name, html in pages.items():
+            (tmp_path / f"{name}.html").write_text(html)
+        search_index.finish(app, None)
+
+    return build
+
+
+def test_what_a_build_checks_is_counted(toys):
+    html = (toys / "good/_build/html/proof.html").read_text("utf-8")
+    counted = dict(re.findall(r"<td[^>]*><p>(.*?)</p></td>\s*<td[^>]*><p>(\d+)</p>", html))
+    assert counted["cells of code on them, run"] == "5"
+    assert counted["experiments, run"] == "1"
+    assert counted["equations, each with its code, symbols and tests"] == "1"
+
+
+def test_the_page_that_counts_is_read_again_if_a_number_has_changed(monkeypatch):
+    def now(number):
+        monkeypatch.setattr(build_report, "counts", lambda env: [("exercises", number)])
+
+    env = SimpleNamespace(metadata={"a": {}, "proof": {}})
+    now(7)
+    env.metadata["proof"]["counted"] = build_report.table(env)
+    assert build_report.outdated(None, env, set(), set(), set()) == []
+    now(8)
+    assert build_report.outdated(None, env, set(), set(), set()) == ["proof"]
+
+
+def test_a_build_of_one_page_makes_the_same_search_as_a_whole_one(build, tmp_path):
+    def page(word):
+        return f"<article><section id='{word}'><h1>{word}</h1></section></article>"
+
+    def files():
+        folder = tmp_path / "_static" / "search"
+        return {path: path.read_text("utf-8") for path in folder.rglob("*.js")}
+
+    build(one=page("old"), two=page("two"), three=page("three"))
+    (tmp_path / "three.html").unlink()
+    record = tmp_path / "finished.json"
+    older = json.loads(record.read_text("utf-8"))
+    older |= {"reader": "older code, which read nothing of page two"}
+    older["pages"]["two.html"][1] = []
+    record.write_text(json.dumps(older), "utf-8")
+    build(one=page("new"))
+    after = files()
+    record.unlink()
+    build(one=page("new"), two=page("two"))
+    assert files() == after
+    assert {path.stem for path in after} == {"index", "one", "two"}
+    assert any("new" in text for text in after.values())
+
+
+def test_only_a_page_that_has_changed_is_read_again(build, monkeypatch):
+    read = []
+    monkeypatch.setattr(search_index, "sections_of", lambda html: read.append(html) or [])
+    build(one="1", two="2")
+    build(two="3")
+    build()
+    assert sorted(read) == ["1", "2", "3"]
+
+
+def test_the_index_of_the_search_is_written_if_it_is_missing_or_a_page_has_changed(tmp_path, build):
+    index = tmp_path / "_static" / "search" / "index.js"
+    build(one="<article><section id='a'><h1>one</h1></section></article>")
+    index.write_text("as it was")
+    build()
+    assert index.read_text() == "as it was"
+    index.unlink()
+    build()
+    assert "one" in index.read_text()
+    build(one="<article><section id='a'><h1>two</h1></section></article>")
+    assert "two" in index.read_text()
+
+
+def test_lines_of_code_are_counted_without_comments_docstrings_and_empty_lines():
+    head = '"""A module.\n\nShort.\n"""\n\n# a comment\n'
+    source = head + 'def f(\n    x,\n):\n    """Tell."""\n    return x\n'
+    assert equations.lines_of_code(source) == 4
+
+
+def test_each_module_is_in_the_block_that_the_contracts_name():
+    blocks = {
+        name: equations.BLOCKS[equations.block_of(name)] for name in ("model", "layers", "cli")
+    }
+    assert blocks == {"model": "What is taught", "layers": "The engine", "cli": "The engine"}
+    assert equations.BLOCKS[equations.block_of("conversions")] == "Interop"
+
+
+def test_only_the_module_of_the_equations_has_more_than_300_lines_of_code():
+    sources = {path.stem: path.read_text("utf-8") for path in (ROOT / "charseq").glob("*.py")}
+    long = {name for name, source in sources.items() if equations.lines_of_code(source) > 300}
+    assert long == {"reference"}
+
+
+def test_no_function_of_the_package_has_a_body_of_more_than_50_lines():
+    for path in (ROOT / "charseq").glob("*.py"):
+        lines = path.read_text("utf-8").splitlines()
+        for node in ast.walk(ast.parse("\n".join(lines))):
+            if isinstance(node, ast.FunctionDef):
+                body = node.body[ast.get_docstring(node) is not None :] or node.body
+                code = dedent("\n".join(lines[body[0].lineno - 1 : node.end_lineno]))
+                assert equations.lines_of_code(code) <= 50, node.name
+
+
+def test_a_page_with_the_quiz_has_the_styles_of_the_exercises_too():
+    sheets = ["bundles/widgets.css", "bundles/exercises.css"]
+    assert widgets.styles_of(("explorer", "quiz")) == sheets
+    assert widgets.styles_of(("explorer",)) == sheets[:1]
+
+
+def test_what_only_chapters_have_is_styled_by_a_sheet_that_the_playground_does_not_load():
+    assert widgets.styles_of(("wave", "step")) == ["bundles/widgets.css", "bundles/parts.css"]
+    assert "bundles/parts.css" not in widgets.styles_of(tuple(widgets.OF_THE_PLAYGROUND))
+
+
+def test_code_on_a_page_has_its_comments_and_neither_docstring_nor_checks():
+    source = 'def f(x):\n    """Tell."""\n    check_ids(x)\n    # why\n    y = x\n\n    return y\n'
+    [node] = ast.parse(source).body
+    function = equations.Function(Path("f.py"), "charseq", "f", node, source)
+    assert function.lines == "def f(x):\n    # why\n    y = x\n\n    return y"
+
+
+def test_the_exercises_of_all_chapters_stand_in_the_order_of_reading():
+    env = SimpleNamespace(
+        config=SimpleNamespace(root_doc="index"),
+        toctree_includes={"index": ["learn/z", "learn/a"], "learn/a": ["learn/b"]},
+        titles={name: nodes.title("", name) for name in ("learn/a", "learn/b", "learn/z")},
+        charseq_exercises={"learn/b": [2], "learn/z": [1], "gone": [0]},
+    )
+    found = exercises.chapters(env)
+    assert found == [("learn/z", "learn/z", [1]), ("learn/b", "learn/b", [2])]
+
+
+def test_calls_of_checks_are_hidden_from_the_code_on_a_page():
+    hidden = ("_check(x)", "check_ids(x)", "_checks.check_ids(x)", "if x:\n    raise ValueError")
+    for code in hidden:
+        assert equations.is_check(ast.parse(code).body[0]), code
+    for code in ("x = check_ids(x)", "checked(x)", "if x:\n    y = 1"):
+        assert not equations.is_check(ast.parse(code).body[0]), code

@@ -1,0 +1,498 @@
+"""What the built site promises: the same bytes twice, no broken link, nothing from outside."""
+
+import ast
+import functools
+import gzip
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import unicodedata
+from base64 import b64decode
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from budgets import BUDGETS, INDEX, SHARED, kind_of
+from clean_build import build_clean
+from downloads import command_for
+from warm import FORKS, WarmProcess
+
+import faq
+import glossary_links
+
+ROOT = Path(__file__).parents[2]
+
+MATHML = "{http://www.w3.org/1998/Math/MathML}"
+
+
+class Page(HTMLParser):
+    """The links, resources, ids and formula characters of a page."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.links, self.resources, self.ids = [], [], set()
+        self.weighty = []  # what loads with the page and is no figure
+        self.math = []  # (text, attributes of the innermost element, its tag)
+        self._open = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.ids |= {attrs[name] for name in ("id", "name") if attrs.get(name)}
+        if tag == "a" and "href" in attrs:
+            self.links.append(attrs["href"])
+        elif tag == "link" and attrs.get("rel") in (
+            "stylesheet",
+            "icon",
+            "shortcut icon",
+            "preload",
+        ):
+            self.resources.append(attrs["href"])
+            self.weighty += [attrs["href"]] if attrs["rel"] == "stylesheet" else []
+        elif tag in ("script", "img", "iframe", "source", "video", "audio", "object", "embed"):
+            self.resources += [attrs[name] for name in ("src", "srcset", "data") if attrs.get(name)]
+            self.weighty += [attrs["src"]] if tag == "script" and "src" in attrs else []
+        if tag == "math" or self._open:
+            self._open.append((tag, attrs))
+
+    def handle_endtag(self, tag):
+        if self._open:
+            self._open.pop()
+
+    def handle_data(self, data):
+        if self._open and data.strip():
+            self.math.append((data.strip(), *self._open[-1]))
+
+
+@pytest.fixture(scope="session")
+def parsed(pages):
+    return {name: Page(html) for name, html in pages.items()}
+
+
+def outside(url):
+    return bool(urlsplit(url).scheme or urlsplit(url).netloc) and not url.startswith("data:")
+
+
+def local(site, page, url):
+    return (site / page).parent / unquote(urlsplit(url).path)
+
+
+def test_two_clean_builds_are_the_same_byte_for_byte(site, second_site):
+    one, two = (
+        {
+            path.relative_to(root).as_posix(): path.read_bytes()
+            for path in root.rglob("*")
+            if path.is_file()
+        }
+        for root in (site, second_site)
+    )
+    assert sorted(one) == sorted(two)
+    assert [name for name in one if one[name] != two[name]] == []
+
+
+def test_no_file_knows_where_it_was_built(site):
+    # The folders of this build, of this checkout, and of this Python.
+    places = [str(site.parents[1]).encode(), str(ROOT).encode(), sys.prefix.encode()]
+    found = [
+        path.relative_to(site).as_posix()
+        for path in site.rglob("*")
+        if path.is_file() and any(place in path.read_bytes() for place in places)
+    ]
+    assert found == []
+
+
+def test_each_page_has_a_title_of_its_own_and_says_what_it_is_about(pages):
+    # What has moved has a page that only leads on.
+    pages = {name: html for name, html in pages.items() if "<article" in html}
+    titles = {name: re.search("<title>(.*?)</title>", html)[1] for name, html in pages.items()}
+    assert [name for name, title in titles.items() if list(titles.values()).count(title) > 1] == []
+    says = {
+        name: re.findall('<meta name="description" content="([^"]*)"', html)
+        for name, html in pages.items()
+        if '<meta name="robots" content="noindex"' not in html
+    }
+    assert len(pages) - len(says) == 4  # the two indices, the search, and what is not found
+    assert {name: said for name, said in says.items() if len(said) != 1 or len(said[0]) < 40} == {}
+    assert len({said for [said] in says.values()}) == len(says)
+    assert not any('rel="canonical"' in html or 'property="og:' in html for html in pages.values())
+
+
+def test_every_internal_link_leads_somewhere(site, parsed):
+    broken = []
+    for name, page in parsed.items():
+        for url in page.links:
+            if outside(url):
+                continue
+            target = local(site, name, url) if urlsplit(url).path else site / name
+            target = target.resolve()
+            if not target.is_file():
+                broken.append((name, url))
+                continue
+            fragment = unquote(urlsplit(url).fragment)
+            if target.name == "playground.html" and "=" in fragment:
+                continue  # settings of a run: browser/test_play.py opens them
+            if fragment and target.suffix == ".html":
+                ids = parsed[target.relative_to(site.resolve()).as_posix()].ids
+                broken += [(name, url)] if fragment not in ids else []
+    assert broken == []
+
+
+class RunningText(HTMLParser):
+    """What a chapter says outside headings, code, formulas, captions and links, and its terms."""
+
+    PASSED = (
+        *("h1", "h2", "h3", "h4", "thead", "figcaption", "summary", "code", "pre", "math"),
+        *("script", "admonition-title", "rubric", "reference", "headerlink", "data-play", "output"),
+    )
+    EMPTY = ("img", "br", "hr", "wbr", "col", "input", "meta", "link")
+
+    def __init__(self, html):
+        super().__init__()
+        self.text, self.terms, self.misplaced = "", {}, []  # place in the glossary: where in text
+        self._passed = []  # of each open element: is it, or is it in, one that is passed over?
+        self.feed(re.search("<article.*</article>", html, re.DOTALL)[0])
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        marks = {tag, *(attrs.get("class") or "").split(), *attrs}
+        is_term = tag == "a" and "term" in marks
+        passed = any(self._passed) or (not is_term and bool(marks & {*self.PASSED}))
+        if is_term:
+            place = attrs["href"].partition("#")[2]
+            self.misplaced += [place] if passed or place in self.terms else []
+            self.terms[place] = len(self.text)
+        else:
+            self.text += "\n"
+        if tag not in self.EMPTY:
+            self._passed.append(passed)
+
+    def handle_endtag(self, tag):
+        if self._passed:
+            self._passed.pop()
+        self.text += "" if tag == "a" else "\n"
+
+    def handle_data(self, data):
+        if not any(self._passed):
+            self.text += data
+
+
+def entries_of_the_glossary():
+    """Read the entries as glossary_links does, but from the source."""
+    body = (ROOT / "docs/glossary.md").read_text("utf-8").split(":sorted:\n")[1]
+    for terms, entry in re.findall(r"^(\w.*(?:\n\w.*)*)\n((?:  .*\n|\n)+)", body, re.MULTILINE):
+        listed = {"links": ", ".join(terms.split("\n")), "except": ""}
+        listed |= dict(re.findall(r"% (\w+): ?(.*)", entry))
+        words, exceptions = ([w for w in text.split(", ") if w] for text in listed.values())
+        place = f"term-{re.sub('[^A-Za-z0-9]+', '-', terms.splitlines()[0])}"
+        pages = re.findall(r"\{doc\}`(.*?)`", entry)
+        yield glossary_links.Entry(
+            "glossary", place, entry, tuple(words), tuple(exceptions), tuple(pages)
+        )
+
+
+def test_the_first_use_of_a_term_in_a_chapter_is_its_only_link_to_the_glossary(pages):
+    entries = list(entries_of_the_glossary())
+    owner, _ = glossary_links.owners(entries)
+    words = glossary_links.pattern(owner)
+    chapters = {
+        name: RunningText(html)
+        for name, html in pages.items()
+        if glossary_links.CHAPTERS.match(name.removesuffix(".html")) and "index" not in name
+    }
+    assert len(chapters) > 15
+    for name, chapter in chapters.items():
+        first = {}
+        for match in words.finditer(chapter.text):
+            entry = owner[match[0]]
+            if entry and name.removesuffix(".html") not in entry.explained:
+                first.setdefault(entry.place, match.start())
+        assert sorted(chapter.terms.items()) == sorted(first.items()), name
+        assert chapter.misplaced == [], name
+        assert len(first) >= (1 if name.startswith("fix/") else 5), name
+
+
+class Sections(HTMLParser):
+    """The text of each element that has an id, and of the whole page under no name."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.text, self._open = {"": []}, []
+        self.feed(re.search("<article.*</article>", html, re.DOTALL)[0])
+        self.plain_text = functools.cache(lambda place: plain("".join(self.text.get(place, ""))))
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in RunningText.EMPTY:
+            self._open.append((tag, dict(attrs).get("id")))
+            self.text.setdefault(self._open[-1][1], [])
+
+    def handle_endtag(self, tag):
+        while tag not in RunningText.EMPTY and self._open and self._open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data):
+        for place in {"", *(place for _, place in self._open if place)}:
+            self.text[place].append(data)
+
+    def says(self, words, place=""):
+        return plain(words) in self.plain_text(place)
+
+
+def plain(text):
+    for curly, straight in zip("“”‘’", "\"\"''", strict=True):  # as the theme has set them
+        text = text.replace(curly, straight)
+    return " ".join(text.replace("`", "").split()).lower()
+
+
+QUESTIONS = {path.stem: faq.questions_of(path.stem) for path in sorted(faq.FOLDER.glob("*.toml"))}
+
+
+@pytest.fixture(scope="session")
+def sections_of(pages):
+    return functools.cache(lambda page: Sections(pages[f"{page}.html"]))
+
+
+@pytest.mark.parametrize("topic", QUESTIONS)
+def test_each_fact_of_an_answer_stands_where_the_list_of_questions_says(topic, sections_of):
+    missing = []
+    for question in QUESTIONS[topic]:
+        for fact in question["facts"]:
+            page, _, place = fact["at"].partition("#")
+            if fact["at"] == "here":
+                stands = plain(fact["words"]) in plain(question["answer"])
+            else:
+                stands = sections_of(page).says(fact["words"], place)
+            missing += [] if stands else [(question["id"], fact["at"], fact["words"])]
+    assert missing == []
+
+
+def test_a_fact_that_stands_elsewhere_is_missed():
+    page = Sections(
+        "<article><p>seen</p> <div id='a'><b>two</b> <p id='b'>words</p></div></article>"
+    )
+    assert page.says("two words", "a")
+    assert page.says("Seen two")
+    assert not page.says("two", "b")
+    assert not page.says("two", "c")
+
+
+def test_two_hundred_questions_have_an_address_and_a_source_each(parsed):
+    questions = [(topic, question) for topic, of in QUESTIONS.items() for question in of]
+    assert len(questions) >= 200
+    assert len({question["id"] for _, question in questions}) == len(questions)
+    for topic, question in questions:
+        assert question["id"] in parsed[f"questions/{topic}.html"].ids
+        assert f"{topic}.html#{question['id']}" in parsed["questions/index.html"].links
+        assert question["source"]
+        assert question["facts"]
+        assert question.get("answer") or faq.places_of(question), question["id"]
+
+
+def test_no_page_loads_anything_from_outside(site, parsed):
+    wanted = [
+        (name, url) for name, page in parsed.items() for url in page.resources if outside(url)
+    ]
+    for sheet in site.rglob("*.css"):
+        urls = re.findall(
+            r"url\(\s*['\"]?([^)'\"]+)|@import\s+['\"]([^'\"]+)", sheet.read_text("utf-8")
+        )
+        wanted += [(sheet.name, url) for pair in urls for url in pair if url and outside(url)]
+    assert wanted == []
+
+
+def test_every_variable_of_a_style_sheet_is_defined_somewhere(site, pages):
+    paths = [path for pattern in ("*.css", "*.js") for path in site.rglob(pattern)]
+    texts = {path.name: path.read_text("utf-8") for path in paths} | pages
+    named = [re.findall(r"(--[\w-]+)[\"'`]?\s*[:,]", text) for text in texts.values()]
+    theme = texts.pop("furo.css")  # uses two that it does not define
+    used = [re.findall(r"var\((--[\w-]*\w)\)", text) for text in texts.values()]
+    assert set().union(*used) - set().union(*named) == set()
+    assert "--color-foreground-primary" in theme
+
+
+def test_every_resource_of_a_page_is_there(site, parsed):
+    missing = [
+        (name, url)
+        for name, page in parsed.items()
+        for url in page.resources
+        if not outside(url) and not url.startswith("data:") and not local(site, name, url).is_file()
+    ]
+    assert missing == []
+
+
+def test_every_page_is_light(site, pages, parsed):
+    def packed(path):
+        return len(gzip.compress(path.read_bytes(), 9))
+
+    shared = {
+        name: sum(
+            packed(local(site, name, url)) for url in set(page.weighty) if "train-" not in url
+        )
+        for name, page in parsed.items()
+    }
+    own = {name: packed(site / name) for name in parsed}
+    assert {name: weight for name, weight in shared.items() if weight > SHARED} == {}
+    limits = {name: BUDGETS[kind_of(name)].html for name in own}
+    assert {name: weight for name, weight in own.items() if weight > limits[name]} == {}
+    assert packed(site / "_static" / "search" / "index.js") <= INDEX * len(parsed)
+    searching = re.compile(r"search/|bundles/search")  # nothing of it before it is asked for
+    users = [name for name, page in parsed.items() if searching.search(str(page.resources))]
+    assert users == []
+
+
+def test_only_the_first_picture_of_a_page_loads_before_the_reader_comes_near(pages):
+    for name, html in pages.items():
+        pictures = re.findall(r"<img (?![^>]*toggler)[^>]*>", html)  # but that of the module index
+        waits = ['loading="lazy"' in picture for picture in pictures]
+        assert waits == [k > 0 for k in range(len(pictures))], name
+        assert all(re.search('width="[0-9]+"', picture) for picture in pictures), name
+
+
+def test_marks_that_are_dropped_from_code_would_change_no_color(site, pages):
+    styles = (site / "_static" / "pygments.css").read_text("utf-8")
+    rules = re.findall(r"^(.*)\.highlight(?: \.([np]))? \{.*?(?<!-)color: (#\w+)", styles, re.M)
+    colors = {}
+    for style, mark, color in rules:
+        colors.setdefault(style, {})[mark] = color
+    assert len(colors) == 3  # light, dark, and dark where the reader's system says so
+    for marks in colors.values():
+        assert marks == dict.fromkeys(("", "n", "p"), marks[""])
+    assert not any(re.search('<span class="[npw]">[^<]*</span>', html) for html in pages.values())
+
+
+def test_every_character_of_a_formula_is_in_the_math_font(site, parsed):
+    from fontTools.ttLib import TTFont
+
+    css = (site / "_static" / "math.css").read_text("utf-8")
+    font = TTFont(io.BytesIO(b64decode(re.search(r"base64,([^)]+)", css)[1])))
+    drawn = set(font.getBestCmap())
+    missing = set()
+    for name, page in parsed.items():
+        for text, tag, attrs in page.math:
+            if tag == "annotation" or (tag == "mtext" and text.isascii()):
+                continue  # the LaTeX source, which is not drawn; plain words
+            if tag == "mi" and len(text) == 1 and attrs.get("mathvariant") != "normal":
+                text = italic(text)
+            # Function application, variation selectors and their kind are not drawn.
+            shown = (char for char in text if unicodedata.category(char) not in ("Cf", "Mn", "Cc"))
+            missing |= {(name, char) for char in shown if ord(char) not in drawn}
+    assert missing == set()
+
+
+def italic(char):
+    """The character that a browser draws for a single letter in <mi>."""
+    if char == "h":
+        return "ℎ"
+    kind = "SMALL" if char.islower() else "CAPITAL"
+    name = unicodedata.name(char, "")
+    letter = re.fullmatch(rf"(?:LATIN|GREEK) {kind} LETTER (\w+)", name)
+    # Unicode spells lamda and the final sigma its own way, in both alphabets.
+    return unicodedata.lookup(f"MATHEMATICAL ITALIC {kind} {letter[1]}") if letter else char
+
+
+@pytest.fixture(scope="session")
+def elsewhere(tmp_path_factory):
+    """An empty folder far from the checkout, and an environment that a reader might have."""
+    env = {**os.environ, "MPLBACKEND": "agg", "IPYTHONDIR": str(tmp_path_factory.mktemp("ipython"))}
+    return tmp_path_factory.mktemp("reader"), env
+
+
+@pytest.fixture(scope="session")
+def warm(elsewhere):
+    process = WarmProcess(*elsewhere)
+    yield process
+    process.end()
+
+
+def run_afresh(command, elsewhere):
+    folder, env = elsewhere
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+EXAMPLES = sorted(path.stem for path in (ROOT / "examples").rglob("*.py"))
+# The first has a process, or a kernel, of its own, as readers have it. The others run as forks.
+AFRESH, FORKED = (EXAMPLES[:1], EXAMPLES[1:]) if FORKS else (EXAMPLES, [])
+
+
+# test_chapter_notebooks.py compares the code with the page. Two show that it runs elsewhere.
+@pytest.mark.skipif(not FORKS, reason="torch cannot be forked here")
+@pytest.mark.parametrize("name", ["learn/shapes.ipynb", "before/pytorch.ipynb"])
+def test_a_chapter_runs_elsewhere(name, site, warm, tmp_path):
+    log = tmp_path / "log.txt"
+    code = warm.run(site / name, log)
+    assert code == 0, log.read_text("utf-8")[-2000:]
+
+
+@pytest.mark.parametrize("name", FORKED)
+def test_a_downloaded_script_runs_elsewhere(name, site, warm, tmp_path):
+    (path,) = (site / "_downloads").rglob(f"{name}.py")
+    log = tmp_path / "log.txt"
+    code = warm.run(path, log)
+    assert code == 0, log.read_text("utf-8")[-2000:]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_downloaded_notebook_has_the_statements_of_its_script(name, site):
+    (script,) = (site / "_downloads").rglob(f"{name}.py")
+    (notebook,) = (site / "_downloads").rglob(f"{name}.ipynb")
+    install, *code = (
+        "".join(cell["source"])
+        for cell in json.loads(notebook.read_text("utf-8"))["cells"]
+        if cell["cell_type"] == "code"
+    )
+    assert "%pip install" in install
+    text, *statements = ast.parse(script.read_text("utf-8")).body
+    assert isinstance(text.value, ast.Constant)
+    assert ast.dump(ast.parse("\n".join(code))) == ast.dump(ast.Module(statements, []))
+
+
+def test_each_example_is_offered_as_script_and_as_notebook(site):
+    for kind in ("py", "ipynb"):
+        assert sorted(p.stem for p in (site / "_downloads").rglob(f"*.{kind}")) == EXAMPLES
+    assert [*site.rglob("*.zip")] == []
+
+
+@pytest.mark.parametrize("name", AFRESH)
+def test_a_downloaded_script_runs_in_a_process_of_its_own(name, site, elsewhere):
+    (script,) = (site / "_downloads").rglob(f"{name}.py")
+    run_afresh(command_for(script), elsewhere)
+
+
+@pytest.mark.parametrize("name", AFRESH)
+def test_a_downloaded_notebook_runs_in_a_kernel(name, site, elsewhere):
+    (notebook,) = (site / "_downloads").rglob(f"{name}.ipynb")
+    run_afresh(command_for(notebook), elsewhere)
+
+
+def test_a_downloaded_notebook_holds_no_output(site):
+    for path in (site / "_downloads").rglob("*.ipynb"):
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+        assert not any(cell.get("outputs") for cell in cells), path.name
+
+
+def test_the_site_offers_the_package_as_a_wheel(site, pages):
+    (wheel,) = (site / "_static").glob("charseq-*.whl")
+    assert any(wheel.name in html for html in pages.values()), "no page links to it"
+
+
+def test_what_is_built_can_be_built_again(second_site):
+    assert build_clean(second_site.parents[1]) == ""
+
+
+def test_each_figure_offers_its_drawing(site, pages):
+    offered = {
+        (name, place)
+        for name, html in pages.items()
+        for place in re.findall(r'<a class="save-figure on-screen" href="([^"]+)" download', html)
+    }
+    captioned = sum(len(re.findall(r"<figcaption>", html)) for html in pages.values())
+    drawn = sum(len(re.findall(r'class="sphx-glr-[a-z]+-img"', html)) for html in pages.values())
+    assert len(offered) == captioned + drawn > 70
+    assert all((site / name).parent.joinpath(place).is_file() for name, place in offered)
