@@ -1,8 +1,8 @@
 """Do the tests notice? Change a line of the code at random, run the tests that are for it, repeat.
 
-`python -m tests.house.mutants --count 200 --seed 7` chooses that many of all changes that cosmic-ray
-can make to the package and the extensions, and prints each that no test has noticed. It works in a copy
-of the sources. The weekly job installs cosmic-ray, and nothing else needs it.
+`python -m tests.house.mutants --count 200 --seed 7` chooses that many of all changes that
+cosmic-ray can make to the package and the extensions, and prints each that no test noticed. It
+works in a copy of the sources. The weekly job installs cosmic-ray, and nothing else needs it.
 """
 
 import argparse
