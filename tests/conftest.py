@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import clean_build
 import pytest
@@ -21,6 +22,7 @@ CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, BROWSERS), None)
 
 
 SITE = {"site", "second_site"}
+BUILT = os.environ.get("CHARSEQ_SITE")  # the folder of a site that has been built already
 
 
 def uses(item, fixtures):
@@ -96,7 +98,8 @@ def shared_folder(tmp_path_factory):
 def _site_ahead(request, shared_folder, tell):
     """Where there are several processes of tests, let the first begin to build the site at once."""
     is_first = getattr(request.config, "workerinput", {}).get("workerid") == "gw0"
-    if not is_first or not any(uses(item, {"site"}) for item in request.session.items):
+    wanted = any(uses(item, {"site"}) for item in request.session.items)
+    if BUILT or not is_first or not wanted:
         yield
         return
     folder = shared_folder / "one"
@@ -124,8 +127,8 @@ def build_once(shared_folder, tell):
 
 @pytest.fixture(scope="session")
 def site(build_once, request):
-    """Folder of the built site."""
-    return build_once("one", ran=not request.config.getoption("thorough"))
+    """Folder of the built site: that which CHARSEQ_SITE names, or a new one."""
+    return Path(BUILT) if BUILT else build_once("one", ran=not request.config.getoption("thorough"))
 
 
 @pytest.fixture(scope="session")
