@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/forecast.py
 
-writes ``docs/_ext/live/forecast.json``: the weights of one network that reads the changes of the
+writes ``docs/_records/forecast.json``: the weights of one network that reads the changes of the
 carbon dioxide at Mauna Loa from month to month, up to the end of 1985. ``--seeds`` prints, for the
 seeds 1 to 20, how far the forecasts of the chapter's networks and of its line are off, and
 ``--made`` the same for its made series, its leaks and twenty random walks. Each takes two minutes
@@ -20,7 +20,7 @@ from torch import nn
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "charseq" / "series" / "co2.csv"
-FILE = ROOT / "docs" / "_ext" / "live" / "forecast.json"
+FILE = ROOT / "docs" / "_records" / "forecast.json"
 END = 334  # months to learn from: to December 1985
 MOST = 24  # months ahead
 LENGTH, WARM = 30, 12  # months in a window, and those that only warm the state up

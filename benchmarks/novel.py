@@ -5,7 +5,7 @@ along the way, and its bits per character on the test part. ``collect`` joins th
 runs, and the marks that they have to beat, to ``charseq/austen/networks.json``. Of further seeds
 of the GRU and the LSTM it records what they reach.
 ``told`` asks three networks which earlier characters of a passage each of their predictions depends
-on, and writes ``charseq/austen/told.json``.
+on, and writes ``docs/_records/told.json``.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Train the five readers of the part `readers`, and record them: docs/_ext/live/readers.json.
+"""Train the five readers of the part `readers`, and record them: docs/_records/readers.json.
 
 A line has small letters and, somewhere among them, a capital; after its last letter the reader says
 which capital it was. `python benchmarks/readers.py` takes three minutes. With names of kinds,
@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy, normalize, one_hot
 
 from charseq import CharRNN
 
-FILE = Path(__file__).parents[1] / "docs" / "_ext" / "live" / "readers.json"
+FILE = Path(__file__).parents[1] / "docs" / "_records" / "readers.json"
 CAPITALS = string.ascii_uppercase
 CHARS = CAPITALS + "bdfhkmst"
 C, V, H = len(CAPITALS), len(CHARS), 16

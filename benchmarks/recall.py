@@ -1,6 +1,6 @@
 """Ask small networks what they have kept, for the chapter *Which network, when?*.
 
-`python benchmarks/recall.py` writes charseq/readers/recall.json, in a quarter of an hour on one
+`python benchmarks/recall.py` writes docs/_records/recall.json, in a quarter of an hour on one
 thread; `--only recall`, `mirror` or `step` repeats one part.
 
 - *recall*: pairs of a key and a value, then a key. Each network keeps 64 numbers, attention 16 for
@@ -20,7 +20,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, normalize
 
-FILE = Path(__file__).parents[1] / "charseq" / "readers" / "recall.json"
+FILE = Path(__file__).parents[1] / "docs" / "_records" / "recall.json"
 KEYS = VALUES = 16
 PAIRS = (2, 4, 8, 16)
 STATE, WIDE = 64, 8  # numbers that are kept, and the side of the matrix that has as many

@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/six_readers.py
 
-trains six networks on the novel and writes ``charseq/readers/six_readers.json``, after each run
+trains six networks on the novel and writes ``docs/_records/six_readers.json``, after each run
 anew, so that a run that is cut off goes on where it was. It takes about an hour of CPU on one
 thread, half of it for the tries; ``--only NAME`` makes one part: ngrams, tuning, runs or tries. The
 chapter *Which network, when?* shows the figures.
@@ -35,7 +35,7 @@ from torch.nn.functional import cross_entropy, normalize, scaled_dot_product_att
 
 from charseq import Corpus, NGram, load_text
 
-FILE = Path(__file__).parents[1] / "charseq" / "readers" / "six_readers.json"
+FILE = Path(__file__).parents[1] / "docs" / "_records" / "six_readers.json"
 D, HEADS, BLOCKS = 64, 4, 2
 T, ROWS, UPDATES = 128, 16, 800
 STD = 0.3  # of the characters' vectors at first

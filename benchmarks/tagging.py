@@ -1,4 +1,4 @@
-"""Train networks that give a text its capitals back, and record them: docs/_ext/live/tag.json.
+"""Train networks that give a text its capitals back, and record them: docs/_records/tag.json.
 
 They read *Pride and Prejudice* in small letters, and say of each letter whether it was a capital.
 `python benchmarks/tagging.py` trains what the chapter on tagging counts, twenty seeds of a kind,
@@ -17,7 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from charseq import load_text
 
-FILE = Path(__file__).parents[1] / "docs" / "_ext" / "live" / "tag.json"
+FILE = Path(__file__).parents[1] / "docs" / "_records" / "tag.json"
 ROWS, RATE = 32, 0.01
 SEEDS = range(20)
 # Units, whether it reads in both directions, updates, and how many letters later it answers.

@@ -2,7 +2,7 @@
 
 `python benchmarks/translate.py` prints the tables of the page, which takes half an hour, and
 `python benchmarks/translate.py network` trains the network of the part `align` and writes it to
-docs/_ext/live/align.json, in half a minute.
+docs/_records/align.json, in half a minute.
 """
 
 import base64
@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
-FILE = Path(__file__).parents[1] / "docs" / "_ext" / "live" / "align.json"
+FILE = Path(__file__).parents[1] / "docs" / "_records" / "align.json"
 MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July", "August"),
     *("September", "October", "November", "December"),

@@ -1,21 +1,27 @@
 """What the scripts of benchmarks/ recorded: the script as a module, and a network's weights."""
 
 import base64
+import json
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
 import torch
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+ROOT = Path(__file__).parents[2]
 
 
 def script(name):
     """Return a script as a module, under a name that is no extension's."""
-    spec = spec_from_file_location(f"script_{name}", BENCHMARKS / f"{name}.py")
+    spec = spec_from_file_location(f"script_{name}", ROOT / "benchmarks" / f"{name}.py")
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def read(name):
+    """Return a record that pages read."""
+    return json.loads((ROOT / "docs" / "_records" / f"{name}.json").read_text("utf-8"))
 
 
 def with_weights(model, weights):

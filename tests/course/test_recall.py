@@ -1,19 +1,16 @@
 """What is recorded of recall, parity and brackets, and of a step: how it was made, what it says."""
 
-import json
-from importlib.resources import files
-
 import numpy as np
 import pytest
 import torch
-from recorded import script
+from recorded import read, script
 
 recall = script("recall")
 
 
 @pytest.fixture(scope="module")
 def record():
-    return json.loads((files("charseq") / "readers/recall.json").read_text("utf-8"))
+    return read("recall")
 
 
 @pytest.mark.parametrize("twice", [False, True])

@@ -1,8 +1,6 @@
 """Six readers: each looks only back, scans and chunks equal steps, and what is recorded."""
 
-import json
 import math
-from importlib.resources import files
 from itertools import pairwise
 from statistics import mean, stdev
 
@@ -23,7 +21,7 @@ def six():
 
 @pytest.fixture(scope="module")
 def record():
-    return json.loads((files("charseq") / "readers/six_readers.json").read_text("utf-8"))
+    return recorded.read("six_readers")
 
 
 def mixer_of(six, name, **options):

@@ -36,7 +36,7 @@ sys.path[:0] = [str(ROOT / "tests" / "house"), str(ROOT / "docs" / "_ext" / "exe
 import thorough  # noqa: E402
 
 import cells  # noqa: E402 - what runs the cells when the site is built
-from cache_key import DATA, code_of  # noqa: E402
+from cache_key import code_of, data_files  # noqa: E402
 
 LIST = ROOT / "tests" / "house" / "processors.txt"
 HEAD = "# Hashes of what prints the same on the oldest processors; dev.py processors writes this.\n"
@@ -181,8 +181,10 @@ def outputs(name):
     A cell shows what it prints, the value of its last expression, and the words in its figures.
     """
     starts, sources = zip(*cut(ROOT / name), strict=True)
-    with tempfile.TemporaryDirectory() as elsewhere, contextlib.chdir(elsewhere):
-        _, *of_cells = cells.run_cells([STRICT, *sources], {}, words_in)
+    with tempfile.TemporaryDirectory() as elsewhere:
+        here = (ROOT / name).parent if name.endswith(".md") else elsewhere  # as in the build
+        with contextlib.chdir(here):
+            _, *of_cells = cells.run_cells([STRICT, *sources], {}, words_in)
     shown = {}
     for start, source, outputs_of_cell in zip(starts, sources, of_cells, strict=True):
         if trace := cells.failure(source, outputs_of_cell):
@@ -218,9 +220,8 @@ def hashes(names):
     runners = [Path(cells.__file__), Path(cells.__file__).with_name("questions.py")]
     for path in [*sorted((ROOT / "charseq").glob("*.py")), *runners]:
         digest.update(code_of(path.read_text("utf-8")).encode())
-    for folder in DATA:
-        for path in sorted((ROOT / "charseq" / folder).iterdir()):
-            digest.update(path.read_bytes())
+    for path in data_files(ROOT):
+        digest.update(path.read_bytes())
     common = digest.hexdigest()
     return {
         name: hashlib.sha256(

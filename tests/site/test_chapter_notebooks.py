@@ -45,7 +45,7 @@ def code_of(name):
     """The code of a page from its source, without questions and the hidden cell at the end."""
     page = (ROOT / "docs" / f"{name}.md").read_text("utf-8")
     return [
-        code.strip("\n")
+        code.strip("\n").replace("../_records/", "")  # they lie beside the notebook
         for options, code in CELL.findall(page)
         if not ASKS.search(code) and "remove-cell" not in options
     ]
@@ -56,6 +56,8 @@ def test_a_notebook_is_valid_and_has_the_code_of_its_page(name, site):
     notebook = nbformat.read(site / f"{name}.ipynb", as_version=4)
     nbformat.validate(notebook)
     install, *code = [cell["source"] for cell in notebook.cells if cell.cell_type == "code"]
+    if code[0].startswith("# What the cells below read"):
+        code.pop(0)
     assert install == notebooks.install_cell(offer_wheel.filename(wheel_config()))
     assert code == code_of(name)
     assert not any(cell.get("outputs") for cell in notebook.cells)
@@ -191,6 +193,20 @@ def test_a_code_with_backticks_and_a_bar_in_a_table_survive():
     )
     formula = nodes.math("", r"|x| + \|y\|")
     assert "|" not in converter().phrase(formula)
+
+
+def test_a_notebook_brings_the_records_that_its_cells_read(tmp_path, monkeypatch):
+    cells = [
+        ("markdown", "Of `../_records/tag.json`.", None),
+        ("code", 'Path("../_records/align.json").read_text()', nodes.container()),
+    ]
+    brought, prose, code = notebooks.cells_with_records(cells)
+    assert (prose[1], code[1]) == (cells[0][1], 'Path("align.json").read_text()')
+    monkeypatch.chdir(tmp_path)
+    exec(brought[1], {})
+    (written,) = tmp_path.iterdir()
+    assert written.read_bytes() == (ROOT / "docs/_records/align.json").read_bytes()
+    assert notebooks.cells_with_records(cells[:1]) == cells[:1]
 
 
 def test_the_install_line_names_the_site_if_its_address_is_known():

@@ -8,7 +8,9 @@ If it is known which branch on GitHub holds the built site, the line also opens 
 Colab and with Binder. conf.py reads this from ``DOCS_REPOSITORY`` and ``DOCS_BRANCH``.
 """
 
+import base64
 import re
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import quote, urljoin
@@ -31,6 +33,8 @@ BLOCK_MARK = re.compile(r"^(\d*)([#>+.)-])(?=\s)", re.M)  # of a list, a title o
 TITLES = {"doc", "std-ref"}  # what Sphinx calls the title of a page or a section in a link
 BARS = {"|": r"\vert ", r"\|": r"\Vert "}  # a plain bar would end the cell of a table
 BAR = re.compile(r"\\?\|")
+RECORD = re.compile(r"\.\./_records/(\w+\.json)")  # how a cell names what a script has recorded
+RECORDS = Path(__file__).parents[2] / "_records"
 BINDER = {  # Binder installs what these files of the branch name
     "requirements.txt": "{options}\n./{wheel}\n",
     "runtime.txt": "python-3.12\n",
@@ -51,6 +55,25 @@ def install_cell(wheel):
 def install_in_gallery(app, config):
     cell = install_cell(address_of_wheel(config))
     config.sphinx_gallery_conf["first_notebook_cell"] = cell
+
+
+def cells_with_records(cells):
+    """Put the records that cells read into a first cell, which writes them beside the notebook."""
+    names = {name for _, source, node in cells if node for name in RECORD.findall(source)}
+    if not names:
+        return cells
+    lines = [
+        "# What the cells below read",
+        "import base64",
+        "import zlib",
+        "from pathlib import Path",
+    ]
+    for name in sorted(names):
+        data = base64.b64encode(zlib.compress((RECORDS / name).read_bytes(), 9)).decode()
+        lines.append(f'record = zlib.decompress(base64.b64decode("{data}"))')
+        lines.append(f'Path("{name}").write_bytes(record)')
+    here = [(k, RECORD.sub(r"\1", source) if node else source, node) for k, source, node in cells]
+    return [("folded", "\n".join(lines), None), *here]
 
 
 class Converter:
@@ -221,10 +244,12 @@ def introduction(title, wheel, page):
 def notebook(cells, intro, install):
     about = {"display_name": "Python 3", "language": "python", "name": "python3"}
     written = []
-    for kind, source, node in [("markdown", intro, None), ("code", install, None), *cells]:
-        make = v4.new_code_cell if kind == "code" else v4.new_markdown_cell
+    cells = [("markdown", intro, None), ("code", install, None), *cells_with_records(cells)]
+    for kind, source, node in cells:
+        make = v4.new_markdown_cell if kind == "markdown" else v4.new_code_cell
         written.append(make(source, id=f"cell-{len(written) + 1}"))
-        if node is not None and not shows_code(node):  # folded or hidden on the page
+        folded = kind == "folded" or (node is not None and not shows_code(node))
+        if folded:  # or hidden on the page
             written[-1].metadata = {"jupyter": {"source_hidden": True}}
     metadata = {"kernelspec": about, "language_info": {"name": "python"}}
     return nbformat.writes(v4.new_notebook(cells=written, metadata=metadata)) + "\n"

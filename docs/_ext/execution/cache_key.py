@@ -13,8 +13,6 @@ from pathlib import Path
 
 LIBRARIES = ("torch", "numpy", "matplotlib", "ipython")
 COMMAND = ("cli", "cli_train", "cli_infer")  # whose docstrings are printed as help
-# Folders of the package.
-DATA = ("austen", "names", "pride-and-prejudice", "python-reference", "series")
 # How examples and cells are run and how their figures are drawn.
 RUNNERS = ("cells.py", "figures.py", "gallery.py", "workers.py", "questions.py")
 
@@ -29,10 +27,15 @@ def cache_key(root):
         source = path.read_text("utf-8")
         what_counts = source if path.stem in COMMAND else code_of(source)
         digest.update(f"{path.name}\n{what_counts}".encode())
-    for folder in DATA:
-        for path in sorted(Path(root, "charseq", folder).iterdir()):
-            digest.update(path.read_bytes())
+    for path in data_files(root):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def data_files(root):
+    """Return the files in all folders of the package, and the records that only pages read."""
+    package = Path(root, "charseq").glob("[!_]*/*")
+    return sorted([*package, *Path(root, "docs", "_records").glob("*")])
 
 
 def code_of(source):

@@ -1,12 +1,11 @@
 """The part `align`: a network that writes dates anew. benchmarks/translate.py recorded it."""
 
 import json
-from pathlib import Path
 
 import widgets
 
 FILE = "align.js"
-RECORD = Path(__file__).with_name("align.json")
+RECORD = widgets.RECORDS / "align.json"
 
 
 def read_record():

@@ -6,7 +6,7 @@ from pathlib import Path
 import widgets
 
 FILE = "forecast.js"
-RECORD = Path(__file__).with_name("forecast.json")
+RECORD = widgets.RECORDS / "forecast.json"
 TABLE = Path(__file__).parents[3] / "charseq" / "series" / "co2.csv"
 
 

@@ -4,12 +4,11 @@ A page with the three cells alone does not load the others.
 """
 
 import json
-from pathlib import Path
 
 import widgets
 
 FILE, OTHERS_FILE = "readers.js", "readers-others.js"
-RECORD = Path(__file__).with_name("readers.json")
+RECORD = widgets.RECORDS / "readers.json"
 OTHERS = ("attention", "matrix")
 
 

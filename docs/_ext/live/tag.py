@@ -1,12 +1,11 @@
 """The part `tag`: two networks give a sentence its capitals. benchmarks/tagging.py trained them."""
 
 import json
-from pathlib import Path
 
 import widgets
 
 FILE = "tag.js"
-RECORD = Path(__file__).with_name("tag.json")
+RECORD = widgets.RECORDS / "tag.json"
 EXAMPLES = [  # for the button; none is in the book
     "he said it was darcy, and i said it was dark",
     "the king will see lady catherine and her lady at noon",

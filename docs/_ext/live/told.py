@@ -1,6 +1,6 @@
 """The part `told`: which earlier characters the predictions of three networks depend on.
 
-charseq/austen/told.json has the record, made by benchmarks/novel.py. The page shows one prediction
+docs/_records/told.json has the record, made by benchmarks/novel.py. The page shows one prediction
 of each network, and what it operates is there from the start, so that nothing moves when
 docs/_web/widgets/told.js colors the same characters by another one.
 """
@@ -20,7 +20,7 @@ WAYS = {"gradient": "length of the gradient", "edit": "change by an edit"}
 
 
 def read_record():
-    return json.loads((widgets.NET / "told.json").read_text("utf-8"))
+    return json.loads((widgets.RECORDS / "told.json").read_text("utf-8"))
 
 
 def shares(record, letters):

@@ -25,7 +25,9 @@ WIDGETS = bundles.WEB / "widgets"
 OF_THE_PLAYGROUND = {"train", "inside", "step", "explorer", "quiz"}
 STILLS = {}  # of widgets that show one first: what writes it as HTML
 FILES = {}  # of widgets, in _static: what makes the text of each
-NET = Path(__file__).parents[3] / "charseq" / "austen"
+ROOT = Path(__file__).parents[3]
+NET = ROOT / "charseq" / "austen"
+RECORDS = ROOT / "docs" / "_records"
 
 
 class play(nodes.General, nodes.Element):  # noqa: N801 - docutils names visitors after it
