@@ -57,7 +57,7 @@ def test_code_that_pages_show_is_at_most_80_columns_wide():
 
 
 def test_each_function_of_the_reference_is_an_equation_of_the_site():
-    functions = [f for f in equations.functions().values() if f.path.stem == "reference"]
+    functions = [f for f in equations.functions().values() if f.path.parent.name == "reference"]
     computing = [f for f in functions if "." not in f.qualified]
     assert len(computing) >= 7
     for function in computing:
@@ -225,7 +225,7 @@ def test_the_map_names_files_and_functions_that_exist():
     folders = ("charseq", "docs", "tests", "benchmarks")
     paths = [path for folder in folders for path in (ROOT / folder).rglob("*.*")]
     names = {path.name for path in paths if "_build" not in path.parts}
-    ours = [*ROOT.glob("charseq/*.py"), *ROOT.glob("docs/_ext/*/*.py")]
+    ours = [*ROOT.glob("charseq/**/*.py"), *ROOT.glob("docs/_ext/*/*.py")]
     sources = "".join(path.read_text("utf-8") for path in ours)
     mentioned = re.findall(r"`([\w/.-]+)`", text)
     files = [name for name in mentioned if re.search(r"\.(py|js|md)$", name)]

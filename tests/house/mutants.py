@@ -28,6 +28,7 @@ TESTS |= {
     "processes": "processes threads",
 }
 TESTS |= dict.fromkeys(("_batches", "_documents", "_measure_documents"), "documents")
+TESTS |= dict.fromkeys(("recurrent", "tasks", "beyond"), "reference")
 TESTS |= {"_encode": "corpus documents"}
 TESTS |= {"_checks": "vocab shapes", "_version": "package", "__init__": "package"}
 CONFIG = """\
@@ -92,7 +93,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="files whose name has this in it")
     options = parser.parse_args()
-    paths = [*ROOT.glob("charseq/*.py"), *ROOT.glob("docs/_ext/*/*.py")]
+    paths = [*ROOT.glob("charseq/**/*.py"), *ROOT.glob("docs/_ext/*/*.py")]
     names = sorted(path.relative_to(ROOT).as_posix() for path in paths)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)

@@ -218,7 +218,7 @@ def hashes(names):
     """Return a hash of all that decides which numbers each file prints."""
     digest = hashlib.sha256(f"torch {version('torch')}, NumPy {version('numpy')}".encode())
     runners = [Path(cells.__file__), Path(cells.__file__).with_name("questions.py")]
-    for path in [*sorted((ROOT / "charseq").glob("*.py")), *runners]:
+    for path in [*sorted((ROOT / "charseq").rglob("*.py")), *runners]:
         digest.update(code_of(path.read_text("utf-8")).encode())
     for path in data_files(ROOT):
         digest.update(path.read_bytes())

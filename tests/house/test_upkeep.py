@@ -84,8 +84,10 @@ assert abs(mean_state(outputs)[0, 0]) < 1e-12
 
 
 def add_equation(copy):
-    copy.insert("charseq/reference.py", r"^__all__.* = \[\n", '    "mean_state",\n')
-    copy.insert("charseq/reference.py", r"\Z", CODE)
+    listed = "charseq/reference/__init__.py"
+    copy.insert(listed, r"^__all__.* = \[.*\n", '    "mean_state",\n')
+    copy.insert(listed, r"^from charseq.reference.recurrent import \(\n", "    mean_state,\n")
+    copy.insert("charseq/reference/recurrent.py", r"\Z", CODE)
     listed = ".. autofunction:: charseq.reference."
     copy.insert("docs/api/equations.md", rf"^{listed}layer_norm\n", f"{listed}mean_state\n")
     copy.insert("docs/notation.md", r"^\| \$h_T\$ .*\n", f"{ROW}\n")

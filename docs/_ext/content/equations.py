@@ -34,6 +34,7 @@ class Function:
     qualified: str
     node: ast.FunctionDef
     source: str
+    public: bool  # it has an entry in the reference
 
     @property
     def cites(self) -> list[str]:
@@ -41,9 +42,7 @@ class Function:
 
     @property
     def role(self) -> str:
-        listed = re.search(r"^__all__[^=]*= \[(.*?)\]", self.source, re.DOTALL | re.MULTILINE)
-        public = listed is not None and f'"{self.qualified.partition(".")[0]}"' in listed[1]
-        if not public or self.node.name.startswith("_"):  # it has no entry in the reference
+        if not self.public:
             return f"`{self.module}.{self.qualified}`"
         kind = "func" if "." not in self.qualified else "meth"
         if any(getattr(d, "id", "") == "property" for d in self.node.decorator_list):
@@ -62,6 +61,12 @@ class Function:
                 kept += lines[end : statement.end_lineno]  # with the comments above it
             end = statement.end_lineno
         return dedent("\n".join(kept))
+
+
+def names_of(source: str) -> set[str]:
+    """Return the names that a module's ``__all__`` lists."""
+    listed = re.search(r"^__all__[^=]*= \[(.*?)\]", source, re.DOTALL | re.MULTILINE)
+    return set(re.findall(r'"(\w+)"', listed[1])) if listed else set()
 
 
 def is_check(statement: ast.stmt) -> bool:
@@ -99,8 +104,12 @@ def functions(root: Path = ROOT, *, private: bool = False) -> dict[str, Function
     the bare name of several methods stands for none of them.
     """
     named: dict[str, list[Function]] = {}
-    for path in sorted((root / "charseq").glob("*.py")):
+    package = root / "charseq"
+    for path in sorted(package.rglob("*.py")):
         source = path.read_text("utf-8")
+        in_folder = path.parent != package  # then __init__.py there lists what is public
+        home = f"charseq.{(path.parent if in_folder else path).stem}"
+        listed = names_of(path.with_name("__init__.py").read_text("utf-8") if in_folder else source)
         for outer in ast.parse(source).body:
             inner = outer.body if isinstance(outer, ast.ClassDef) else [outer]
             prefix = f"{outer.name}." if isinstance(outer, ast.ClassDef) else ""
@@ -108,9 +117,10 @@ def functions(root: Path = ROOT, *, private: bool = False) -> dict[str, Function
                 if not isinstance(node, ast.FunctionDef):
                     continue
                 if private or "_" not in (node.name[0], (prefix or node.name)[0]):
-                    public = (prefix or node.name).rstrip(".") in charseq.__all__
-                    module = "charseq" if public else f"charseq.{path.stem}"
-                    function = Function(path, module, prefix + node.name, node, source)
+                    outer_name = (prefix or node.name).rstrip(".")
+                    module = "charseq" if outer_name in charseq.__all__ else home
+                    public = outer_name in listed and not node.name.startswith("_")
+                    function = Function(path, module, prefix + node.name, node, source, public)
                     for name in {node.name, prefix + node.name} if private else {node.name}:
                         named.setdefault(name, []).append(function)
     return {
@@ -163,7 +173,7 @@ class EquationTable(SphinxDirective):
         if lacking:
             said = [f"equation {label!r} lacks {', '.join(of)}" for label, of in lacking.items()]
             raise self.error("\n".join(said))
-        for path in [*ROOT.glob("tests/*/test_*.py"), *ROOT.glob("charseq/*.py")]:
+        for path in [*ROOT.glob("tests/*/test_*.py"), *ROOT.glob("charseq/**/*.py")]:
             self.env.note_dependency(str(path))
         labels = {label: by_name[label.replace("-", "_")].role for label in equations()}
         return self.parse_text_to_nodes(self.text_of(labels))
@@ -239,11 +249,14 @@ class ModuleTable(SphinxDirective):
             if (block := block_of(name)) != block_before:
                 rows.append(f"| **{BLOCKS[block]}** | | |")
             block_before = block
-            path = package / f"{name}.py"
-            source = path.read_text("utf-8")
-            told = ast.get_docstring(ast.parse(source)).partition("\n\n")[0].replace("\n", " ")
-            rows.append(f"| `{name}.py` | {lines_of_code(source)} | {told} |")
-            self.env.note_dependency(str(path))
+            for path in [package / f"{name}.py", *sorted((package / name).glob("*.py"))]:
+                if path.exists():
+                    source = path.read_text("utf-8")
+                    told = ast.get_docstring(ast.parse(source)).partition("\n\n")[0]
+                    told = told.replace("\n", " ")
+                    place = path.relative_to(package).as_posix()
+                    rows.append(f"| `{place}` | {lines_of_code(source)} | {told} |")
+                    self.env.note_dependency(str(path))
         self.env.note_dependency(str(package / "__init__.py"))
         self.env.note_dependency(str(ROOT / "pyproject.toml"))
         return self.parse_text_to_nodes("\n".join(rows))

@@ -34,7 +34,7 @@ def counts(env):
     pages, tests = texts("docs", "**/*.md"), texts("tests", "**/test_*.py")
     code = [cell for page in pages.values() for cell in cells.sources_of(page)]
     examples = texts("examples", "**/*.py").values()
-    package = texts("charseq", "*.py").values()
+    package = texts("charseq", "**/*.py").values()
     fixes = [text for name, text in pages.items() if name.startswith("fix/")]
     asked = [q for path in faq.FOLDER.glob("*.toml") for q in faq.questions_of(path.stem)]
     proofs = {proof for label in equations.equations() for proof in equations.proofs(label)}

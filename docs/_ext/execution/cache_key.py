@@ -23,7 +23,7 @@ def cache_key(root):
     for name in LIBRARIES:
         digest.update(f"{name} {version(name)}\n".encode())
     extensions = [Path(root, "docs", "_ext", "execution", name) for name in RUNNERS]
-    for path in [*sorted(Path(root, "charseq").glob("*.py")), *extensions]:
+    for path in [*sorted(Path(root, "charseq").rglob("*.py")), *extensions]:
         source = path.read_text("utf-8")
         what_counts = source if path.stem in COMMAND else code_of(source)
         digest.update(f"{path.name}\n{what_counts}".encode())
