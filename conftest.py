@@ -25,8 +25,6 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_addoption(parser):
-    about = "also repeat what tests/house/thorough.txt says has passed: see tests/house/thorough.py"
-    parser.addoption("--thorough", action="store_true", help=about)
     parser.addoption("--no-skips", action="store_true", help="let each skipped test fail")
 
 

@@ -2,35 +2,25 @@
 """All tasks of a contributor. They need only Python 3.11 or newer: python3 dev.py TASK.
 
 docs    build the site into _build/html, with warnings as errors, and print its address
+test    check what a change can break: lint, types, the site and its programs, doctests, tests, and
+        the browser; with --quick, leave out the site, the browser and slow tests; with --all, check
+        what only the world can break as well: all pages in all looks, a second build, other
+        processors, downloads, other libraries, links (this needs the network, and an hour);
+        with other arguments, only run pytest with them: dev.py test tests/package/test_vocab.py
+lint    check the form of everything: ruff and mypy for Python, deno for JavaScript, and
+        tests/house/lint.py for Markdown, spelling, the parts of pages, and the size of each room
+live    serve the site and rebuild it on every save
 books   make an EPUB and a PDF of the course, _build/books/charseq.epub and .pdf, and build the site
         before, and again after it, so that it offers them; the PDF needs Chromium
-test    check everything: lint, types, doctests, unit tests, the built site, the browser;
-        with --quick, leave out the site, the browser and slow tests;
-        with --thorough, repeat what tests/house/thorough.txt says has passed, and renew it;
-        with other arguments, only run pytest with them: dev.py test tests/package/test_vocab.py
 processors
-        run the tests, and compare what the pages print, with the code that torch and NumPy use on
-        other processors; with --quick, only with the code for the oldest processors, and only pages
-        that have changed since they passed (tests/house/processors.txt)
-downloads
-        run each notebook and script that the built site offers, with its wheel alone
-release build the source archive and the wheel, check them as a package index would, and try the
-        wheel in a new environment of each Python of this machine; with --whole, install PyTorch
-        there, too, and train; this task needs the network, and uploads nothing
-bench   compare charseq's speed with that of other programs (benchmarks/README.md);
-        .venv/bin/pip install -c lock.txt -e .[bench] installs those that come as packages
+        compare what the pages print, and run the tests, with the code that torch and NumPy use on
+        other processors; with --oldest, only with the code for the oldest
+bench   compare charseq's speed with that of a plain PyTorch loop (benchmarks/README.md)
 addresses
         add what the site in _build has to the list of all its addresses, docs/_addresses.txt
-live    serve the site and rebuild it on every save
-links   follow each link that leads out of the site; this task needs the network
-lint    check the form of everything: ruff and mypy for Python, deno for JavaScript, and
-        tests/house/lint.py for Markdown, spelling, and the parts of pages, examples and docstrings
-clean   delete everything that was built, except .venv
-interop compare charseq's conversions with Keras, JAX, Flax and ONNX, which it installs (1 GB)
 lock    write lock.txt anew with the newest releases that pyproject.toml admits; with names of
         packages, move only these and what they need
-drift   print each package in .venv whose release is not that of lock.txt
-oldest  print the oldest releases that pyproject.toml admits, as constraints for pip
+clean   delete everything that was built, except .venv
 
 The first run makes .venv beside this file and installs the project into it, with the packages that
 the task needs, in the releases that lock.txt names; PyTorch, whose builds differ from machine to
@@ -96,22 +86,8 @@ def processors(*options):
     return run("tests.house.processors", *options)
 
 
-def links(*options):
-    # Sphinx asks for each address once. A dead one is a warning with its page and line.
-    builder = ["-b", "linkcheck", "-d", DOCTREES, "-q"]
-    return run("sphinx", *builder, *options, "docs", str(ROOT / "_build" / "links"))
-
-
 def addresses():
     return run("tests.site.address_list")
-
-
-def downloads(*options):
-    return run("tests.house.downloads", *options)
-
-
-def release(*options):
-    return run("tests.house.release", *options)
 
 
 def lint():
@@ -123,34 +99,36 @@ def lint():
     return run_side_by_side(*python, *javascript, ["tests.house.lint"])
 
 
-# What `dev.py test` does, and about how long on two idle cores. The numbers are approximate: they
-# were measured when the table in docs/architecture.md was, and no test compares them with anything.
-LINT = "lint with ruff, mypy, deno and tests/house/lint.py: about 20 seconds"
-QUICK = "about 4,300 tests that need neither the site nor a browser: two and a half minutes"
-ALL = "about 5,000 tests, last those that look at the site, which is built meanwhile: 15 minutes"
+# Without its library, a test of these is skipped elsewhere. The extra `world` has them all.
+INTEROP = ("tests/package/test_conversions.py", "tests/package/test_exports.py")
 
 
 def test(*options):
+    """Three circles: --quick, what a change can break, and --all, what only the world can."""
     if options == ("--quick",):
-        tell_plan(LINT, QUICK)
-        return lint() or run("pytest", *IN_PARALLEL, "-m", "not slow or toys", "charseq", "tests")
-    if options and options != ("--thorough",):
+        chosen = "(not slow or toys) and not world"
+        return lint() or run("pytest", *IN_PARALLEL, "-m", chosen, "charseq", "tests")
+    if options and options != ("--all",):
         return run("pytest", *options)
-    from tests.house.thorough import (
-        coverage_has_changed,
-    )  # reads only the standard library, as this file
+    os.environ["CHARSEQ_SITE"] = str(SITE)  # the tests look at the site that was just built
+    if not options:
+        return lint() or docs() or run("pytest", *IN_PARALLEL, "-m", "not world")
+    coverage = ["--cov=charseq", "--cov-branch", "--cov-fail-under=97"]
+    return (
+        lint()
+        or docs()
+        or run("pytest", *IN_PARALLEL, *coverage)
+        or run("pytest", "--no-skips", *INTEROP)
+        or run("tests.house.downloads")
+        or run("tests.house.processors")
+        or links()
+    )
 
-    tell_plan(LINT, ALL)
-    measured = options or coverage_has_changed()  # what they cover takes them half as long again
-    coverage = ["--cov=charseq", "--cov-branch", "--cov-fail-under=98"] if measured else []
-    failed = lint() or run("pytest", *IN_PARALLEL, *coverage, *options)
-    return failed or (run("tests.house.thorough") if options else 0)
 
-
-def tell_plan(*steps):
-    print("The plan, with times on two idle cores:")
-    for number, step in enumerate(steps, 1):
-        print(f"  {number}. {step}", flush=True)
+def links():
+    # Sphinx asks for each address once. A dead one is a warning with its page and line.
+    builder = ["-b", "linkcheck", "-d", DOCTREES, "-q"]
+    return run("sphinx", *builder, "docs", str(ROOT / "_build" / "links"))
 
 
 def clean():
@@ -161,12 +139,6 @@ def clean():
         else:
             path.unlink(missing_ok=True)
     return 0
-
-
-def interop(*options):
-    # Elsewhere a test without its library is skipped. Here the libraries are installed.
-    files = ("tests/package/test_conversions.py", "tests/package/test_exports.py")
-    return run("pytest", "--no-skips", *options, *files)
 
 
 # -- Releases: what pyproject.toml admits, and what lock.txt names ---------------------------------
@@ -183,7 +155,7 @@ def lock(*names):
     """Write lock.txt with uv, which resolves for all Pythons and systems at once."""
     make_venv()
     wanted = VENV / "to-lock.txt"
-    lines = [line for line in requirements(["dev", "bench"]) if not line.startswith("torch")]
+    lines = [line for line in requirements(["dev", "world"]) if not line.startswith("torch")]
     wanted.write_text("\n".join([*lines, ""]), "utf-8")
     # One release for all Pythons, where there is one: a page says the same on each.
     how = ["--universal", "--python-version", "3.11", "--fork-strategy", "fewest"]
@@ -196,10 +168,6 @@ def lock(*names):
     if code == 0:
         LOCK.write_text(LOCK_SAYS + LOCK.read_text("utf-8"), "utf-8")
     return code
-
-
-def drift(*options):
-    return run("tests.house.drift", *options)
 
 
 def requirements(extras):
@@ -217,11 +185,6 @@ def requirements(extras):
     return lines
 
 
-def oldest():
-    print(oldest_releases(), end="")
-    return 0
-
-
 def oldest_releases():
     oldest = {}  # an extra may need a later release than the package itself
     for requirement in requirements(["dev"]):
@@ -232,23 +195,17 @@ def oldest_releases():
     return "".join(f"{name}=={version}\n" for name, version in oldest.items())
 
 
-TASKS = {"docs": docs, "books": books, "test": test, "processors": processors, "bench": bench}
-TASKS |= {"live": live, "addresses": addresses, "links": links, "lint": lint, "clean": clean}
-TASKS |= {
-    "downloads": downloads,
-    "release": release,
-    "interop": interop,
-    "lock": lock,
-    "drift": drift,
+TASKS = {
+    task.__name__: task
+    for task in (docs, test, lint, live, books, processors, bench, addresses, lock, clean)
 }
-TASKS |= {"oldest": oldest}
-EXTRAS = {"docs": ["docs"], "links": ["docs"], "interop": ["dev", "interop"]}
 # Compiling all modules would double the time, and most of them are never imported.
 PIP = ["--no-compile", "--disable-pip-version-check"]
 INDEX = []  # more options for pip, from the command line
 DOCTREES = str(ROOT / "_build" / "doctrees")
-# One process of tests per core. Slow tests come first, and xdist must not reorder them.
-IN_PARALLEL = ["-n", "auto", "--no-loadscope-reorder"]
+# A process of tests more than there are cores, since a third of the time a browser or a pipe is
+# waited for. Slow tests come first, and xdist must not reorder them.
+IN_PARALLEL = ["-n", str((os.cpu_count() or 1) + 1), "--no-loadscope-reorder"]
 SPHINX = ["-b", "html", "-d", DOCTREES, "-n", "-W", "--keep-going"]
 
 
@@ -353,15 +310,15 @@ def main():
     if options.task not in TASKS:
         problem = f"there is no task {options.task!r}" if options.task else "no task was given"
         stop(f"{problem}; choose one of {', '.join(TASKS)}")
-    if options.task in ("addresses", "books", "clean", "lint", "oldest") and arguments:
+    if options.task in ("addresses", "books", "clean", "lint") and arguments:
         stop(f"{options.task} takes no arguments, got {' '.join(arguments)}")
     urls = {"--index-url": options.index_url, "--extra-index-url": options.extra_index_url}
     INDEX[:] = [part for option, url in urls.items() if url for part in (option, url)]
-    if options.task == "drift" and not PYTHON.exists():
-        stop("there is no .venv yet; another task makes it, such as dev.py docs")
-    if options.task not in ("clean", "drift", "lock", "oldest"):
+    if options.task not in ("clean", "lock"):
+        extras = ["docs"] if options.task == "docs" else ["dev"]
+        extras += ["world"] if (options.task, arguments) == ("test", ["--all"]) else []
         locked = oldest_releases() if options.oldest else LOCK.read_text("utf-8")
-        set_up(EXTRAS.get(options.task, ["dev"]), "" if options.newest else locked)
+        set_up(extras, "" if options.newest else locked)
     return TASKS[options.task](*arguments)
 
 

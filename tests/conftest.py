@@ -2,14 +2,13 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 
 import clean_build
 import pytest
-import thorough
+from filelock import FileLock
 from hypothesis import settings
 from playwright.sync_api import Page, expect
 
@@ -21,7 +20,7 @@ BROWSERS = map(shutil.which, ("chromium-headless-shell", "chromium", "google-chr
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, BROWSERS), None)
 
 
-SITE = {"site", "second_site"}
+SITE = {"site", "page", "browser"}  # who asks for one of these looks at the site
 BUILT = os.environ.get("CHARSEQ_SITE")  # the folder of a site that has been built already
 
 
@@ -35,30 +34,21 @@ def pytest_collection_modifyitems(items):
     """Whatever needs the built site or a browser is slow. What is slow comes first.
 
     Of the small sites, Linux makes short work (toy_sites.py), so there their tests are quick.
-    Files of which a test looks at the site come last: until it is built, the others run. The very
-    last are those whose tests can be shared out one by one, so that no process ends early.
     """
     for item in items:
-        if uses(item, {*SITE, "page", "browser", "toys"}):
+        if uses(item, {*SITE, "toys"}):
             item.add_marker(pytest.mark.slow)
         if uses(item, {"toys"}) and sys.platform == "linux":
             item.add_marker(pytest.mark.toys)
     yield  # `-m` is looked at, and pytest puts together what has the same parameter
-    late = {item.path for item in items if uses(item, SITE)}
-
-    def turn(item):
-        if item.path in late:
-            return 3 if item.path.name == "test_pages.py" else 2
-        return 0 if item.get_closest_marker("slow") else 1
-
-    items.sort(key=turn)
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
     """Where a test looks at the site, measure no coverage of the package: it takes half as long."""
     current = sys.modules["coverage"].Coverage.current() if "coverage" in sys.modules else None
-    if not current or not uses(item, {*SITE, "page", "browser"}):
+    if not current or not uses(item, SITE):
         return (yield)
     current.stop()
     try:
@@ -94,49 +84,20 @@ def shared_folder(tmp_path_factory):
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _site_ahead(request, shared_folder, tell):
-    """Where there are several processes of tests, let the first begin to build the site at once."""
-    is_first = getattr(request.config, "workerinput", {}).get("workerid") == "gw0"
-    wanted = any(uses(item, {"site"}) for item in request.session.items)
-    if BUILT or not is_first or not wanted:
-        yield
-        return
-    folder = shared_folder / "one"
-    tell(f"Building the site in {folder}; the tests that look at it come last.")
-    ran = [] if request.config.getoption("thorough") else ["--ran"]
-    command = [sys.executable, clean_build.__file__, folder, *ran]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL):
-        yield
-
-
 @pytest.fixture(scope="session")
-def build_once(shared_folder, tell):
-    """Build the site in a folder of that name, unless another process has."""
-
-    def build(name, **otherwise):
-        folder = shared_folder / name
-        if not clean_build.verdict_on(folder).exists():
-            tell(f"Tests wait for the site in {folder}, which is being built.")
-        if said := clean_build.build_once(folder, **otherwise):
-            pytest.fail(f"the site does not build without warnings:\n{said}", pytrace=False)
-        return folder / "_build" / "html"
-
-    return build
-
-
-@pytest.fixture(scope="session")
-def site(build_once, request):
-    """Folder of the built site: that which CHARSEQ_SITE names, or a new one."""
-    return Path(BUILT) if BUILT else build_once("one", ran=not request.config.getoption("thorough"))
-
-
-@pytest.fixture(scope="session")
-def second_site(build_once, request):
-    """The same in a folder whose name has another length, at another time, in another language."""
-    if not (request.config.getoption("thorough") or thorough.build_has_changed()):
-        pytest.skip("what builds the site has passed this, says tests/house/thorough.txt")
-    return build_once("another", jobs=2, TZ="Asia/Kolkata", LANGUAGE="de", LC_ALL="C")
+def site(shared_folder, tell):
+    """Folder of the built site: that which dev.py has built, or what is in _build, up to date."""
+    if BUILT:
+        return Path(BUILT)
+    folder = clean_build.ROOT / "_build" / "html"
+    with FileLock(shared_folder / "site.lock"):
+        verdict = shared_folder / "site.txt"
+        if not verdict.exists():
+            tell(f"Bringing the site in {folder} up to date.")
+            verdict.write_text(clean_build.build(clean_build.ROOT), "utf-8")
+    if said := verdict.read_text("utf-8"):
+        pytest.fail(f"the site does not build without warnings:\n{said}", pytrace=False)
+    return folder
 
 
 @pytest.fixture(scope="session")

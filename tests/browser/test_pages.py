@@ -12,7 +12,6 @@ import zlib
 from pathlib import Path
 
 import pytest
-import thorough
 from accessible import (
     RULES,
     RULES_OF_COLOR,
@@ -123,14 +122,9 @@ TOO_LARGE_FOR_IT = """() => [...document.querySelectorAll("article :is(.table-wr
     .map(box => `too large for a large screen: ${box.outerHTML.slice(0, 120)}`)"""
 
 
-def in_all_looks(name, config):
-    is_asked = config.getoption("thorough") or name in ONE_OF_EACH_TEMPLATE
-    return is_asked or thorough.page_has_changed(name)
-
-
 @pytest.mark.parametrize("name", PAGES)
-def test_page_is_accessible_and_fits(name, quiet_tab, site, request):
-    (quiet, touch), all_of_them = quiet_tab, in_all_looks(name, request.config)
+def test_page_is_accessible_and_fits(name, quiet_tab, site):
+    (quiet, touch), all_of_them = quiet_tab, name in ONE_OF_EACH_TEMPLATE
     chosen = zlib.crc32(name.encode()) % 4  # of the four looks, the one for this page
     quiet.set_viewport_size({"width": 320, "height": 900})
     quiet.goto((site / name).as_uri())
@@ -170,18 +164,6 @@ def test_each_folder_of_pages_has_one_that_is_always_seen_in_all_looks():
     assert set(PAGES) >= ONE_OF_EACH_TEMPLATE
     folders = {name.partition("/")[0] for name in PAGES if "/" in name}
     assert folders == {name.partition("/")[0] for name in ONE_OF_EACH_TEMPLATE if "/" in name}
-
-
-def test_a_page_whose_source_has_changed_is_seen_in_all_looks(tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text("old")
-    listed = {"page": thorough.hash_of([page])}
-    assert not thorough.has_changed("page", [page], listed)
-    page.write_text("new")
-    assert thorough.has_changed("page", [page], listed)
-    assert thorough.has_changed("another page", [page], listed)
-    assert all([*thorough.sources_of(name)] for name in SOURCED)
-    assert all(path.is_file() for name in SOURCED for path in thorough.sources_of(name))
 
 
 def test_pale_code_and_a_pale_table_are_found(page, site):

@@ -1,4 +1,4 @@
-"""The same numbers on other processors: python3 dev.py processors [--quick].
+"""The same numbers on other processors: python3 dev.py processors [--oldest].
 
 Torch, NumPy and the libraries below them hold each kernel several times, once per generation of
 processors, and choose the newest that the machine can run. The versions add in different orders,
@@ -9,15 +9,11 @@ with what they print on the machine's own kernels.
 
 A generation that the machine lacks is reported as missing. It never counts as passed.
 
-A file prints other numbers only if its cells have changed, or what computes them. So --quick runs
-those files alone, on the oldest generation: processors.txt holds a hash of each file that has
-passed, and is brought up to date when all is well. A list that is out of date costs time, and hides
-nothing. The weekly job runs all files on all generations.
+With --oldest, it tries the oldest generation alone, which differs most.
 """
 
 import argparse
 import contextlib
-import hashlib
 import importlib.util
 import json
 import multiprocessing
@@ -26,28 +22,17 @@ import re
 import subprocess
 import sys
 import tempfile
-from importlib.metadata import version
 from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "house"), str(ROOT / "docs" / "_ext" / "execution")]
-import thorough  # noqa: E402
-
 import cells  # noqa: E402 - what runs the cells when the site is built
-from cache_key import code_of, data_files  # noqa: E402
 
-LIST = ROOT / "tests" / "house" / "processors.txt"
-HEAD = "# Hashes of what prints the same on the oldest processors; dev.py processors writes this.\n"
 PAGES = [f"docs/{folder}*.md" for folder in ("", "before/", "learn/", "fix/", "use/")]
 # The pages' cells are run by `outputs`.
-TESTS = ["charseq", "tests", "--ignore=tests/browser"]
-TESTS += ["--ignore=tests/site/test_site.py", "--ignore=tests/house/test_bench.py"]
-# The tests that compare computed numbers with each other.
-SENSITIVE = ["reference", "layers", "model", "sampling", "training", "notebook", "baselines"]
-QUICK = ["charseq", *(str(*ROOT.glob(f"tests/*/test_{name}.py")) for name in SENSITIVE)]
-QUICK += ["-k", "not process"]
+TESTS = ["charseq", "tests/package", "tests/command", "tests/course", "-m", "not world"]
 
 
 class Generation(NamedTuple):
@@ -181,10 +166,8 @@ def outputs(name):
     A cell shows what it prints, the value of its last expression, and the words in its figures.
     """
     starts, sources = zip(*cut(ROOT / name), strict=True)
-    with tempfile.TemporaryDirectory() as elsewhere:
-        here = (ROOT / name).parent if name.endswith(".md") else elsewhere  # as in the build
-        with contextlib.chdir(here):
-            _, *of_cells = cells.run_cells([STRICT, *sources], {}, words_in)
+    with tempfile.TemporaryDirectory() as elsewhere, contextlib.chdir(elsewhere):
+        _, *of_cells = cells.run_cells([STRICT, *sources], {}, words_in)
     shown = {}
     for start, source, outputs_of_cell in zip(starts, sources, of_cells, strict=True):
         if trace := cells.failure(source, outputs_of_cell):
@@ -212,29 +195,6 @@ def files():
     paths = [path for pattern in PAGES for path in sorted(ROOT.glob(pattern)) if cut(path)]
     paths += sorted((ROOT / "examples").rglob("*.py"))
     return [path.relative_to(ROOT).as_posix() for path in paths]
-
-
-def hashes(names):
-    """Return a hash of all that decides which numbers each file prints."""
-    digest = hashlib.sha256(f"torch {version('torch')}, NumPy {version('numpy')}".encode())
-    runners = [Path(cells.__file__), Path(cells.__file__).with_name("questions.py")]
-    for path in [*sorted((ROOT / "charseq").rglob("*.py")), *runners]:
-        digest.update(code_of(path.read_text("utf-8")).encode())
-    for path in data_files(ROOT):
-        digest.update(path.read_bytes())
-    common = digest.hexdigest()
-    return {
-        name: hashlib.sha256(
-            json.dumps([common, [source for _, source in cut(ROOT / name)]]).encode()
-        ).hexdigest()[:12]
-        for name in names
-    }
-
-
-def changed(current):
-    """Return the files whose hash is not that of the list."""
-    listed = thorough.passed(LIST.read_text("utf-8")) if LIST.exists() else {}
-    return [name for name, hashed in current.items() if listed.get(name) != hashed]
 
 
 def all_outputs(names):
@@ -305,21 +265,19 @@ def tests_with(env, tests):
     return ran.returncode == 0, ran.stdout.strip().splitlines()[-1].strip("= ")
 
 
-def compare(quick):
+def compare(oldest):
     """Run everything on each generation; return the exit code."""
     own = environment(None, None)
     machine = probe(own)
     said = {key: machine[key] for key in ("torch", "openblas", "mkl", "onednn") if key in machine}
     print("This machine's own kernels:", *(f"{key} {value}" for key, value in said.items()))
-    current = hashes(files())
-    names = changed(current) if quick else list(current)
-    why = ", which have changed since they passed" if quick else ""
-    print(f"{len(names)} of {len(current)} pages and examples are run{why}", flush=True)
+    names = files()
+    print(f"{len(names)} pages and examples are run", flush=True)
     expected = outputs_with(own, names)
     problems = differences(expected, expected)
     print(*problems, sep="\n")
     failed, tried = bool(problems), 0
-    for generation in GENERATIONS[:1] if quick else GENERATIONS:
+    for generation in GENERATIONS[:1] if oldest else GENERATIONS:
         if generation.needs not in machine["features"]:
             print(f"{generation.name}: not tried, this machine lacks {generation.needs}")
             continue
@@ -328,7 +286,7 @@ def compare(quick):
         print(f"{generation.name}: asked for by {', '.join(obeyed) or 'nothing'}", end="")
         print(f"; ignored by {', '.join(ignored)}" if ignored else "", flush=True)
         problems = differences(expected, outputs_with(env, names))
-        passed, summary = tests_with(env, QUICK if quick else TESTS)
+        passed, summary = tests_with(env, TESTS)
         print(*problems, sep="\n" if problems else "")
         equal = f"{len(problems)} differences" if problems else "all outputs equal"
         print(f"{generation.name}: {equal}; {summary}", flush=True)
@@ -336,24 +294,20 @@ def compare(quick):
         tried += 1
     if not tried:
         print("No generation was tried: this machine has none of those that are listed here.")
-    elif not failed:
-        now = hashes(files())  # somebody may have written while all this ran
-        lines = [f"{now[name]} {name}\n" for name in now if now[name] == current.get(name)]
-        LIST.write_text(HEAD + "".join(lines), "utf-8")
     return int(failed)
 
 
 def main():
     parser = argparse.ArgumentParser(prog="dev.py processors", description=__doc__)
-    quick = "the oldest generation only, and pages and examples that have changed"
-    parser.add_argument("--quick", action="store_true", help=quick)
+    about = "try the oldest generation alone"
+    parser.add_argument("--oldest", action="store_true", help=about)
     parser.add_argument("--outputs", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.outputs:
         names = json.loads(chosen.outputs.read_text("utf-8"))
         chosen.outputs.write_text(json.dumps(all_outputs(names)), "utf-8")
         return 0
-    return compare(chosen.quick)
+    return compare(chosen.oldest)
 
 
 if __name__ == "__main__":

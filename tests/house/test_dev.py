@@ -8,15 +8,14 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
-from drift import differences, locked
+from _pytest.mark.expression import Expression
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import dev
-from conftest import SITE, uses
 
 ROOT = Path(__file__).resolve().parents[2]
-EXTRAS = ["docs", "books", "test", "interop", "bench", "dev"]
+EXTRAS = ["docs", "books", "test", "world", "dev"]
 PYTHONS = ["3.11.7", "3.12.3", "3.13.0", "3.14.2"]
 SYSTEMS = {
     "Linux": {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"},
@@ -26,6 +25,18 @@ SYSTEMS = {
 LINES = [
     line for line in dev.LOCK.read_text("utf-8").splitlines() if line and not line.startswith("#")
 ]
+
+
+def locked(environment):
+    """Return the release of each package that a lock names for an environment."""
+    releases = {}
+    for requirement in map(Requirement, LINES):
+        if requirement.marker is None or requirement.marker.evaluate(environment):
+            (bound,) = requirement.specifier
+            assert releases.setdefault(canonicalize_name(requirement.name), bound.version) == (
+                bound.version
+            ), f"lock.txt names two releases of {requirement.name} at once"
+    return releases
 
 
 def requirements(extras):
@@ -40,7 +51,7 @@ def requirements(extras):
 def test_the_lock_names_one_admitted_release_of_all_that_an_extra_installs(python, system):
     environment = {"python_full_version": python, "python_version": python.rpartition(".")[0]}
     names = {"implementation_name": "cpython", "platform_python_implementation": "CPython"}
-    releases = locked(dev.LOCK.read_text("utf-8"), environment | names | SYSTEMS[system])
+    releases = locked(environment | names | SYSTEMS[system])
     for requirement in requirements(EXTRAS):
         if requirement.name != "torch":
             release = releases[canonicalize_name(requirement.name)]
@@ -56,22 +67,6 @@ def test_the_lock_holds_releases_alone_and_leaves_torch_to_the_machine():
 
 def test_an_extra_that_consists_of_others_installs_what_they_do():
     assert set(dev.requirements(["docs", "books", "test"])) < set(dev.requirements(["dev"]))
-    assert set(dev.requirements(["interop"])) < set(dev.requirements(["bench"]))
-
-
-def test_a_lock_with_two_releases_for_one_python_is_refused():
-    text = "numpy==2.0 ; python_version < '4'\nnumpy==2.1\n"
-    with pytest.raises(AssertionError, match="two releases of numpy"):
-        locked(text)
-    with pytest.raises(AssertionError, match="no single release of numpy"):
-        locked("numpy>=2.0\n")
-
-
-def test_drift_names_what_is_installed_in_another_release():
-    releases = locked("# a comment\nsphinx==9.0.4\nfuro==1.0\nuv==1 ; sys_platform == 'none'\n")
-    assert releases == {"sphinx": "9.0.4", "furo": "1.0"}
-    installed = {"sphinx": "9.2.0", "furo": "1.0", "torch": "2.13"}
-    assert list(differences(releases, installed)) == [("sphinx", "9.0.4", "9.2.0")]
 
 
 # --- the environment ------------------------------------------------------------------------------
@@ -103,19 +98,6 @@ def test_an_environment_is_set_up_once_for_what_the_lock_says(installations, tmp
         assert len(installations) == commands
 
 
-def test_more_extras_add_to_an_environment_and_fewer_change_nothing(installations, tmp_path):
-    def installed():
-        lines = (tmp_path / "requirements.txt").read_text().splitlines()
-        return {Requirement(line).name for line in lines}
-
-    dev.set_up(["docs"], "sphinx==9.0.4\n")
-    assert "keras" not in installed()
-    for extras in (["dev", "interop"], ["docs"], ["dev"]):
-        dev.set_up(extras, "sphinx==9.0.4\n")
-    assert {"keras", "pytest"} <= installed()
-    assert len(installations) == 6
-
-
 def test_the_newest_releases_are_asked_for_each_time(installations):
     for _ in range(2):
         dev.set_up(["docs"], "")
@@ -136,30 +118,36 @@ def test_the_lock_is_the_default(options, constraints, monkeypatch):
 
 
 def test_the_oldest_releases_are_those_that_pyproject_admits():
-    printed = subprocess.run(
-        [sys.executable, "dev.py", "oldest"], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout
-    oldest = dict(line.split("==") for line in printed.splitlines())
-    bounds = {name: [] for name in oldest}
+    oldest = dict(line.split("==") for line in dev.oldest_releases().splitlines())
+    assert oldest.keys() == {requirement.name for requirement in requirements(["dev"])}
     for requirement in requirements(["dev"]):
         assert requirement.specifier.contains(oldest[requirement.name]), requirement
-        bounds[requirement.name] += [b.version for b in requirement.specifier if b.operator == ">="]
-    assert all(oldest[name] in versions for name, versions in bounds.items())
-    assert len(bounds["matplotlib"]) == 2  # the package's, and that of the site's build
-    assert oldest.keys() == {requirement.name for requirement in requirements(["dev"])}
 
 
 # --- what tasks say -------------------------------------------------------------------------------
 
 
-def test_the_tests_begin_with_their_plan(monkeypatch, capsys):
-    monkeypatch.setattr(dev, "lint", lambda: print("LINT") or 0)
-    monkeypatch.setattr(dev, "run", lambda *command: print("PYTEST") or 0)
-    for options, steps in ((("--quick",), [dev.LINT, dev.QUICK]), ((), [dev.LINT, dev.ALL])):
+def test_each_circle_of_tests_holds_the_one_within_it(monkeypatch):
+    """Seen through pytest itself: which of these tests does each command choose?"""
+    commands = []
+    monkeypatch.setattr(dev, "run", lambda *command: commands.append(command) or 0)
+    monkeypatch.setattr(dev, "run_side_by_side", lambda *commands: 0)
+    chosen = {}
+    for options in (("--quick",), (), ("--all",)):
+        commands.clear()
         assert dev.test(*options) == 0
-        plan, _, rest = capsys.readouterr().out.partition("LINT\n")
-        assert rest == "PYTEST\n"
-        assert [step in plan for step in steps] == [True, True]
+        command = next(command for command in commands if command[0] == "pytest")
+        words = command[command.index("-m") + 1] if "-m" in command else "slow or not slow"
+        chosen[options] = [
+            marks
+            for marks in ((), ("slow",), ("slow", "toys"), ("world",), ("slow", "world"))
+            if Expression.compile(words).evaluate(lambda name, marks=marks, **_: name in marks)
+        ]
+    assert chosen == {
+        ("--quick",): [(), ("slow", "toys")],
+        (): [(), ("slow",), ("slow", "toys")],
+        ("--all",): [(), ("slow",), ("slow", "toys"), ("world",), ("slow", "world")],
+    }
 
 
 def test_the_site_ends_with_its_pages_and_its_address(monkeypatch, capsys, tmp_path):
@@ -185,26 +173,11 @@ def test_what_runs_side_by_side_is_shown_in_order_and_one_failure_counts(monkeyp
     assert "> platform" in capfdbinary.readouterr().out.decode()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("processes", ["0", "2"])
-def test_the_terminal_names_each_file_of_tests_and_what_takes_long(tmp_path, processes):
-    (tmp_path / "conftest.py").write_text((ROOT / "conftest.py").read_text("utf-8"))
-    for name in ("one", "two"):
-        test = f"def test_it(tell): tell('building {name}')\ndef test_that(): pass\n"
-        (tmp_path / f"test_{name}.py").write_text(test)
-    command = [sys.executable, "-m", "pytest", "-n", processes, "--rootdir", str(tmp_path)]
-    ran = subprocess.run([*command, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True)
-    files = r"^(test_\w+\.py|building \w+)\b"
-    assert sorted(re.findall(files, ran.stdout, re.M)) == [
-        *("building one", "building two", "test_one.py", "test_two.py"),
-    ]
-
-
 # --- what is declared -----------------------------------------------------------------------------
 
 DECLARED_FOR = {"charseq": [], "examples": [], "docs": ["docs", "books"], "tests": ["dev"]}
 DECLARED_FOR |= {"docs/_font": ["test"], "docs/_readme": ["dev"]}  # scripts that no task runs
-DECLARED_FOR |= {"benchmarks": ["bench"], "conftest.py": ["test"], "dev.py": []}
+DECLARED_FOR |= {"benchmarks": ["dev"], "conftest.py": ["test"], "dev.py": []}
 FILES = {
     path.relative_to(ROOT).as_posix(): path
     for place in DECLARED_FOR
@@ -250,22 +223,6 @@ def test_only_tasks_that_exist_are_called(path):
 # --- pytest ---------------------------------------------------------------------------------------
 
 
-def test_files_that_look_at_the_site_come_after_all_others(request):
-    items = request.session.items
-    late = {item.path for item in items if uses(item, SITE)}
-    are_late = [item.path in late for item in items]
-    assert are_late == sorted(are_late)
-
-
-@pytest.mark.slow
-def test_tests_run_without_xdist():
-    command = [sys.executable, "-m", "pytest", "-p", "no:xdist", "--setup-plan", "-q"]
-    ran = subprocess.run(
-        [*command, "tests/command/test_files.py"], cwd=ROOT, capture_output=True, text=True
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-
-
 def test_a_skipped_test_can_be_made_to_fail(tmp_path):
     (tmp_path / "conftest.py").write_text((ROOT / "conftest.py").read_text("utf-8"))
     (tmp_path / "test_it.py").write_text("import pytest\ndef test_it(): pytest.skip('no keras')\n")
@@ -280,17 +237,3 @@ def test_an_environment_without_the_bundler_is_not_finished(installations, monke
     with pytest.raises(SystemExit, match="could not fetch its bundler"):
         dev.set_up(["docs"], "sphinx==9.0.4\n")
     assert not (tmp_path / "installed-for.txt").exists()
-
-
-@pytest.mark.parametrize("options", [(), ("--thorough",)])
-@pytest.mark.parametrize("changed", [True, False])
-def test_coverage_is_measured_where_the_package_or_its_tests_have_changed(
-    options, changed, monkeypatch
-):
-    commands = []
-    monkeypatch.setattr(dev, "lint", lambda: 0)
-    monkeypatch.setattr(dev, "run", lambda *command: commands.append(command))
-    monkeypatch.setattr("tests.house.thorough.coverage_has_changed", lambda: changed)
-    dev.test(*options)
-    limits = [word for word in commands[0] if word.startswith("--cov-fail-under")]
-    assert limits == (["--cov-fail-under=98"] if changed or options else [])

@@ -1,7 +1,6 @@
 """The task `processors`: what it notes, what it compares, and what it must not count as passed."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -65,11 +64,6 @@ def test_outputs_are_noted_with_the_first_line_of_their_cell(tmp_path):
     }
 
 
-def test_an_example_shows_the_last_value_of_each_block(tmp_path):
-    script = '"""Title."""\nx = 1\nx\n\n# %%\n# Text\nx + 1\n'
-    assert outputs_of(tmp_path / "example.py", script) == {"1": "1\n", "5": "2\n"}
-
-
 def test_a_failed_assertion_and_a_warning_are_reported_as_differences(tmp_path):
     for code in ("assert 1 > 2", "import warnings\nwarnings.warn('now')", "import sys\nsys.exit()"):
         lines = outputs_of(tmp_path / "page.py", code)
@@ -102,16 +96,15 @@ MACHINE = {"features": ["SSE3"], "dispatched": [], "torch": "DEFAULT", "exp": "0
 
 
 @pytest.fixture
-def compare(monkeypatch, tmp_path):
+def compare(monkeypatch):
     """Compare on a machine whose only generation is SSE3, without running anything."""
-    monkeypatch.setattr(processors, "LIST", tmp_path / "processors.txt")
     monkeypatch.setattr(processors, "files", lambda: ["README.md", "docs/learn/gru.md"])
 
-    def compare(outputs=lambda env, names: {}, passed=True, machine=MACHINE, quick=False):
+    def compare(outputs=lambda env, names: {}, passed=True, machine=MACHINE):
         monkeypatch.setattr(processors, "probe", lambda env: machine)
         monkeypatch.setattr(processors, "outputs_with", outputs)
         monkeypatch.setattr(processors, "tests_with", lambda env, tests: (passed, "3 tests"))
-        return processors.compare(quick)
+        return processors.compare(oldest=False)
 
     return compare
 
@@ -133,77 +126,6 @@ def test_failed_tests_and_other_outputs_fail_the_task(compare, capsys):
     other = iter([{"page.md": {"1": "a"}}, {"page.md": {"1": "b"}}])
     assert compare(outputs=lambda env, names: next(other)) == 1
     assert "page.md:1 shows 'b' instead of 'a'" in capsys.readouterr().out
-
-
-def test_quick_runs_what_has_changed_since_it_passed(compare, monkeypatch):
-    ran = []
-
-    def outputs(env, names):
-        ran.append(list(names))
-        return {}
-
-    both = ["README.md", "docs/learn/gru.md"]
-    assert compare(outputs, passed=False, quick=True) == 1  # so nothing is listed
-    assert compare(outputs, machine=MACHINE | {"features": []}, quick=True) == 0  # nor here
-    assert compare(outputs, quick=True) == 0
-    assert ran == [both, both, both, both, both]
-    ran.clear()
-    assert compare(outputs, quick=True) == 0
-    assert ran == [[], []]
-    cut = processors.cut
-    monkeypatch.setattr(processors, "cut", lambda path: [] if path.stem == "gru" else cut(path))
-    assert compare(outputs, quick=True) == 0
-    assert ran[2:] == [["docs/learn/gru.md"]] * 2
-    ran.clear()
-    assert compare(outputs) == 0
-    assert ran == [both, both]
-
-    def edit(env, names):
-        monkeypatch.setattr(processors, "cut", cut)
-        return {}
-
-    assert compare(edit) == 0  # what has changed meanwhile has not passed
-    assert compare(outputs, quick=True) == 0
-    assert ran[2:] == [["docs/learn/gru.md"]] * 2
-
-
-def test_a_hash_depends_on_cells_on_the_package_and_on_its_libraries(monkeypatch, tmp_path):
-    name = "docs/learn/gru.md"
-    for folder in ("docs/learn", "charseq/austen"):
-        (tmp_path / folder).mkdir(parents=True)
-    code, data = "charseq/net.py", "charseq/austen/a"
-    for path, text in ((name, PAGE), (code, "x = 1\n"), (data, "")):
-        (tmp_path / path).write_text(text)
-    monkeypatch.setattr(processors, "ROOT", tmp_path)
-
-    def now():
-        return processors.hashes([name])[name]
-
-    first = now()
-    (tmp_path / name).write_text(PAGE.replace("Text.", "Another text."))
-    (tmp_path / "charseq/net.py").write_text('"""It says more."""\nx = 1\n')
-    assert now() == first
-    seen = {first}
-    for path, text in ((name, PAGE.replace("x + 2", "x + 3")), (code, "x = 2\n"), (data, "b")):
-        (tmp_path / path).write_text(text)
-        seen.add(now())
-    for library in ("another", "torch", "numpy"):
-        monkeypatch.setattr(processors, "version", {"torch": "1", "numpy": "1", library: "2"}.get)
-        seen.add(now())
-    assert len(seen) == 7
-
-
-def test_the_oldest_generation_sets_every_library_to_its_oldest_kernels():
-    machine = MACHINE | {"dispatched": ["X86_V3", "X86_V4"]}
-    env = processors.environment(processors.GENERATIONS[0], machine)
-    assert env["ATEN_CPU_CAPABILITY"] == "default"
-    assert env["NPY_DISABLE_CPU_FEATURES"] == "X86_V3 X86_V4"
-    assert env["OPENBLAS_CORETYPE"] == "Prescott"
-    assert "-FMA" in env["GLIBC_TUNABLES"]
-    newest = processors.environment(processors.GENERATIONS[3], machine)
-    assert newest["NPY_DISABLE_CPU_FEATURES"] == "X86_V4"
-    own = processors.environment(None, None)
-    assert own.get("ATEN_CPU_CAPABILITY") == os.environ.get("ATEN_CPU_CAPABILITY")
 
 
 def test_a_library_that_ignores_its_environment_variable_is_named():
