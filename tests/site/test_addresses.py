@@ -21,8 +21,6 @@ def test_every_address_is_on_the_list(pages):
 
 TAGS = {
     "figure": "<figure [^>]*>",
-    "figure of an example": '<img [^>]*class="sphx-glr-single-img[^>]*>',
-    "equation": '<div class="math-wrapper[^>]*>',
     "exercise": '<div class="exercise admonition[^>]*>',
 }
 

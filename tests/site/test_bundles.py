@@ -1,15 +1,8 @@
 """The bundles: one classic script of several modules, the same each time, or one clear message."""
 
-import base64
-import re
-import string
-from io import BytesIO
-
 import pytest
-from fontTools.ttLib import TTFont
 
 import bundles
-import text_font
 
 MODULES = {
     "used.js": """
@@ -71,17 +64,3 @@ def test_a_bundler_that_cannot_be_fetched_is_explained(make, monkeypatch, tmp_pa
     assert "127.0.0.1:9" in said
     assert "with a network" in said
     assert "Stack backtrace" not in said
-
-
-def test_the_font_of_the_text_has_the_letters_of_english_in_two_styles_of_60_kb():
-    css = (text_font.MADE / "literata.css").read_text("utf-8")
-    fonts = [base64.b64decode(data) for data in re.findall("base64,([^)]+)", css)]
-    assert re.findall("font-weight: (.+);", css) == ["400 700", "400"]
-    assert css.count("font-display: swap") == 2
-    assert sum(map(len, fonts)) < 60_000
-    for packed in fonts:
-        letters = TTFont(BytesIO(packed)).getBestCmap()
-        assert {*map(ord, string.ascii_letters + string.digits + "“”’–—…−")} <= letters.keys()
-    assert "axes" in vars(TTFont(BytesIO(fonts[0]))["fvar"])
-    assert "fvar" not in TTFont(BytesIO(fonts[1]))
-    assert "SIL OPEN FONT LICENSE" in (text_font.MADE / "literata-license.txt").read_text("utf-8")

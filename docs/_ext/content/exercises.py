@@ -6,6 +6,7 @@ in docs/_web/exercises; a page loads them, as one bundle, only if it has somethi
 """
 
 import json
+import re
 
 from docutils import nodes
 from sphinx import addnodes
@@ -14,13 +15,25 @@ from sphinx.util import docname_join, logging
 from sphinx.util.docutils import SphinxDirective
 
 import bundles
-from anchors import address_of, give_address, permalink
 from course_pages import course_map
 
 logger = logging.getLogger(__name__)
 QUESTION = '<div class="question" hidden'
 SCRIPT = "exercises.js"
 OF_MAP = "map.js"  # of a page that has the map, and nothing to solve
+
+
+LONGEST = 40  # characters of an address, before its last word is cut off
+
+
+class permalink(nodes.Inline, nodes.Element):  # noqa: N801 - docutils names visitors after it
+    """The sign that links to the exercise in whose title it stands."""
+
+
+def address_of(words):
+    """Make an address of the first words of an exercise, so it stays when the page grows."""
+    whole = nodes.make_id("exercise-" + re.sub("['’]", "", words))
+    return whole if len(whole) <= LONGEST else whole[: LONGEST + 1].rpartition("-")[0]
 
 
 class memory(nodes.General, nodes.Element):  # noqa: N801 - docutils names visitors after it
@@ -64,7 +77,8 @@ def collect(app, doctree):
             found.append([place, title.astext(), 0])
             node["ids"].insert(0, place)
             words = title.astext().partition("): ")[2]
-            title += give_address(node, address_of(words, "exercise-"), "exercise")
+            node["ids"].append(address_of(words))
+            title += permalink(target=node["ids"][-1])
         elif not found:
             logger.warning(
                 "a question without an exercise before it", location=node, type="exercise"
@@ -207,7 +221,14 @@ def visit_memory(translator, node):
     raise nodes.SkipNode
 
 
+def visit_permalink(translator, node):
+    sign = '<a class="headerlink" href="#{}" title="Link to this exercise">¶</a>'
+    translator.body.append(sign.format(node["target"]))
+    raise nodes.SkipNode
+
+
 def setup(app):
+    app.add_node(permalink, html=(visit_permalink, None))
     app.add_node(memory, html=(visit_memory, None))
     app.add_node(all_exercises)
     app.add_directive("exercise-memory", Memory)

@@ -94,12 +94,9 @@ def setup(app):
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
-if __name__ == "__main__":  # fetch the bundler, MiniSearch, and the font of the text
-    import text_font
-
+if __name__ == "__main__":  # fetch the bundler and MiniSearch
     with tempfile.TemporaryDirectory() as nowhere:
         try:
             bundle({"search.js": source_of("search.js")}, nowhere)
         except BundleError as error:
             sys.exit(str(error))
-    text_font.make()
