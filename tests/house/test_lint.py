@@ -235,3 +235,12 @@ def test_an_import_against_a_contract_is_noticed(module, line, told, tmp_path):
     ((name, _, words),) = lint.imports_against_a_contract(tmp_path)
     assert name == "pyproject.toml"
     assert told in words
+
+
+def test_a_room_above_its_ceiling_is_named_with_both_numbers(tmp_path):
+    table = tmp_path / "ceilings.toml"
+    table.write_text('[[room]]\nname = "a room"\nfiles = ["dev.py"]\nlines = 3\n')
+    [(_, _, told)] = lint.rooms_above_their_ceilings(table)
+    assert re.match(r"a room: \d{3} lines of code, 3 are allowed; make room", told)
+    table.write_text('[[room]]\nname = "a room"\nfiles = ["dev.py"]\nlines = 300\n')
+    assert list(lint.rooms_above_their_ceilings(table)) == []
