@@ -8,14 +8,7 @@ from torch import Tensor, nn
 
 from charseq._checks import check_at_least, check_choice
 from charseq._devices import DeviceNet, drawing_from, without_misfit
-from charseq.layers import (
-    State,
-    fast_forward,
-    is_faster,
-    map_state,
-    parts_of,
-    stop_malloc_returning_memory,
-)
+from charseq.layers import State, fast_forward, is_faster, map_state, parts_of
 
 __all__ = ["CharRNN"]
 
@@ -58,9 +51,8 @@ class CharRNN(nn.Module):
         Draw the weights that torch draws after ``torch.manual_seed(seed)``, without changing the
         state of its global generator. By default the global generator draws them.
     fast : bool, default=False
-        Compute the recurrent layer with :func:`charseq.layers.fast_forward` where that is faster.
-        The numbers are the same up to rounding, and take less time on a CPU. The attribute can be
-        changed at any time.
+        Compute an RNN or a GRU with :func:`charseq.layers.fast_forward` on a CPU. The numbers are
+        the same up to rounding, and take less time. The attribute can be changed at any time.
 
     Attributes
     ----------
@@ -181,8 +173,6 @@ class CharRNN(nn.Module):
         outputs = self.dropout(outputs)
         if self.head is None:
             return outputs, state
-        if self.fast:  # time is the first axis in memory, so this product copies no states
-            return self.head(outputs.transpose(0, 1)).transpose(0, 1), state
         return self.head(outputs), state  # (B, T, H) -> (B, T, V)
 
     def loss(
@@ -221,8 +211,6 @@ class CharRNN(nn.Module):
         torch.Size([])
         """
         logits, state = self(ids, state)  # (B, T) -> (B, T, V)
-        if self.fast:  # time is the first axis in memory, so flatten copies no logits
-            logits, targets = logits.transpose(0, 1), targets.T
         # cross_entropy expects one row of V logits per target: (B * T, V), (B * T,) -> ()
         return nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten()), state
 
@@ -260,14 +248,12 @@ class CharRNN(nn.Module):
         ids = self._valid_ids(ids)
         if state is not None:
             self._check_state(state, len(ids))
-        if self.fast and not is_recorded():
-            stop_malloc_returning_memory()
+        if self.fast and not is_recorded() and is_faster(self.rnn):
             table = None if self.embedding is None else self.embedding.weight  # (V, E)
-            if is_faster(self.rnn, ids, table):
-                return fast_forward(self.rnn, ids, state, table)
+            return fast_forward(self.rnn, ids, state, table)  # type: ignore[arg-type]
         dtype = self.rnn.weight_ih_l0.dtype
         if self.embedding is None:
-            vectors = one_hot_vectors(ids, self.vocab_size, dtype)  # (B, T) -> (B, T, V)
+            vectors = nn.functional.one_hot(ids, self.vocab_size).to(dtype)  # (B, T) -> (B, T, V)
         else:
             vectors = self.embedding(ids)  # (B, T) -> (B, T, E)
         with without_misfit(self.rnn):
@@ -330,20 +316,10 @@ class CharRNN(nn.Module):
         return ids
 
 
-def one_hot_vectors(ids: Tensor, vocab_size: int, dtype: torch.dtype) -> Tensor:
-    """Return a vector with a single 1 for each id: (B, T) -> (B, T, V).
-
-    Torch's function makes integers of 64 bits, which then must be converted. Without them the
-    vectors take a third of the time or less, which saves a small LSTM 3 % of a step.
-    """
-    if is_recorded():  # what is exported has torch's function
-        return nn.functional.one_hot(ids, vocab_size).to(dtype)
-    return ids.new_zeros(*ids.shape, vocab_size, dtype=dtype).scatter_(-1, ids[..., None], 1)
-
-
 def is_recorded() -> bool:
     """Return whether torch is recording the model now: to export, compile or trace it."""
-    return torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
+    is_tracing: Any = torch.jit.is_tracing  # type: ignore[attr-defined]
+    return torch.compiler.is_compiling() or is_tracing()
 
 
 def _check_options(options: dict[str, Any]) -> None:

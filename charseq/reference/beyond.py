@@ -147,13 +147,14 @@ class BlockParams(NamedTuple):
             If a size is below 1.
         """
         check_at_least(1, E=E, F=F)
-        W_qkv, W_o, W_1, W_2 = (
-            rng.uniform(-1, 1, shape) / shape[1] ** 0.5
-            for shape in ((3 * E, E), (E, E), (F, E), (E, F))
-        )
-        zero, one = np.zeros(E), np.ones(E)
-        of_attention = (W_qkv, np.zeros(3 * E), W_o, zero)
-        return cls(*of_attention, W_1, np.zeros(F), W_2, zero, one, zero, one, zero)
+
+        def draw(*shape: int) -> Array:
+            return rng.uniform(-1, 1, shape) / shape[1] ** 0.5
+
+        of_attention = (draw(3 * E, E), np.zeros(3 * E), draw(E, E), np.zeros(E))
+        of_network = (draw(F, E), np.zeros(F), draw(E, F), np.zeros(E))
+        of_norms = (np.ones(E), np.zeros(E), np.ones(E), np.zeros(E))
+        return cls(*of_attention, *of_network, *of_norms)
 
     @classmethod
     def from_torch(cls, layer: Any) -> "BlockParams":

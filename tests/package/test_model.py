@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from charseq import CharRNN, Vocabulary
-from charseq.model import one_hot_vectors
 
 CELLS = {"RNN": nn.RNN, "GRU": nn.GRU, "LSTM": nn.LSTM}
 V, H = 6, 4
@@ -31,23 +30,6 @@ def equal_states(state, other_state):
     if isinstance(state, tuple):
         return all(map(torch.equal, state, other_state))
     return torch.equal(state, other_state)
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
-@pytest.mark.parametrize("shape", [(3, 7), (1, 1)])
-def test_one_hot_vectors_are_those_of_torch(dtype, shape):
-    ids = some_ids(*shape)
-    vectors, expected = one_hot_vectors(ids, V, dtype), nn.functional.one_hot(ids, V)
-    assert vectors.dtype == dtype
-    assert vectors.stride() == expected.stride()
-    assert torch.equal(vectors, expected.to(dtype))
-
-
-def test_the_network_makes_its_one_hot_vectors_without_integers(monkeypatch):
-    model = CharRNN(V, H)
-    expected, _ = model(some_ids())
-    monkeypatch.setattr(nn.functional, "one_hot", None)
-    assert torch.equal(model(some_ids())[0], expected)
 
 
 @pytest.mark.parametrize("cell", CELLS)

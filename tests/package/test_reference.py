@@ -68,6 +68,7 @@ from charseq.reference import (
     transformer_block,
 )
 
+RNG = np.random.default_rng(0)
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
 GRADIENT = {"rtol": 1e-10, "atol": 1e-12}
 sizes = st.integers(1, 9)
@@ -238,6 +239,14 @@ def test_random_parameters_spread_over_the_whole_interval_of_torch(which):
     assert values.min() < -0.95 * bound
     assert values.max() > 0.95 * bound
     assert abs(values.mean()) < 0.1 * bound
+
+
+@pytest.mark.parametrize("params", [params_of(5, 5), BlockParams.random(4, 4, RNG)])
+def test_each_random_parameter_is_an_array_of_its_own_with_its_own_numbers(params):
+    for one, other in itertools.combinations(params, 2):
+        assert not np.shares_memory(one, other)
+        if np.unique(one).size > 1 and one.size == other.size:  # drawn, no zeros or ones
+            assert not np.isin(one, other).any()
 
 
 @pytest.mark.parametrize("name", ["input_size", "hidden_size", "gates"])
