@@ -1,7 +1,6 @@
 """docs/_ext/execution: what results depend on, how large figures are, who waits for whom."""
 
 import hashlib
-import logging
 import re
 from types import SimpleNamespace
 
@@ -125,49 +124,7 @@ def test_a_figure_is_drawn_at_one_width_and_its_words_are_text_and_its_formulas_
     assert tuple(figure.get_size_inches()) == (3, 1.5)
 
 
-def test_parts_of_a_figure_appear_at_equal_distances():
-    rules = figures.appearing(b'<g id="appears-0"/><g id="appears-7"/><g id="appears-7"/>').decode()
-    assert "#appears-0 { animation-delay: 0.00s }" in rules
-    assert "#appears-7 { animation-delay: 2.00s }" in rules
-    assert figures.appearing(b"<g/>") == b""
-
-
 # --- workers --------------------------------------------------------------------------------------
-
-
-def test_whoever_waits_for_the_scripts_goes_on_as_soon_as_they_have_run(tmp_path, monkeypatch):
-    """Pages may still run then: the pipe closes before the last of them has been waited for."""
-    jobs = [
-        ("learn/x", workers.run_page, "page"),
-        ("x", workers.run_script, "script"),
-        ("learn/gates", workers.run_page, "long page"),
-    ]
-    running, events = [], []
-
-    def fork(run, arguments):
-        events.append(f"start {arguments}")
-        running.append(arguments)
-        return arguments
-
-    def wait():
-        child = running.pop(0)
-        events.append(f"end {child}")
-        return child, 0
-
-    lock = (tmp_path / "lock").open("w")
-    monkeypatch.setattr(workers, "warm", lambda: None)
-    opens = SimpleNamespace(open=lambda mode: lock)
-    monkeypatch.setattr(workers.pickle, "load", lambda _: (jobs, 1, opens))
-    monkeypatch.setattr(workers.sys, "stdin", SimpleNamespace(buffer=None))
-    monkeypatch.setattr(workers, "fork", fork)
-    monkeypatch.setattr(workers.os, "wait", wait)
-    monkeypatch.setattr(workers.os, "dup2", lambda *_: events.append("notice"))
-    workers.serve()
-    lock.close()
-    assert events == [
-        *("start long page", "end long page", "start script", "end script"),
-        *("start page", "notice", "end page"),
-    ]
 
 
 def test_the_lock_is_free_once_nobody_holds_it(tmp_path):
@@ -225,15 +182,6 @@ def test_the_longest_jobs_are_pages_and_examples_that_exist():
 
 def test_the_order_of_the_gallery_names_each_example_once():
     assert sorted(gallery.ORDER) == sorted(path.stem for path in (ROOT / "examples").glob("*/*.py"))
-
-
-def test_the_gallery_does_not_report_that_it_has_run_no_example(caplog):
-    logger = logging.getLogger("sphinx.sphinx-gallery")
-    gallery.setup(SimpleNamespace(connect=lambda *arguments, **priority: None))
-    with caplog.at_level("INFO"):
-        logger.info("Sphinx-Gallery successfully executed %d out of %d files", 0, 0)
-        logger.info("Sphinx-Gallery successfully executed %d out of %d files", 1, 2)
-    assert caplog.messages == ["Sphinx-Gallery successfully executed 1 out of 2 files"]
 
 
 @pytest.fixture

@@ -356,6 +356,9 @@ Number("Of no exercise", 1)
     "_build/books/charseq.epub": "e" * 60_000,  # this site has books to offer
     "_build/books/charseq.pdf": "p" * 140_000,
     "docs/fix/calm.md": f"{FRONT}# Calm\n\n```{{code-cell}} python\n1 / 1  # breaks here\n```\n",
+    "docs/fix/other.md": GOOD["docs/fix/divide.md"].replace('by zero"', 'by nothing"'),
+    "docs/fix/unnamed.md": re.sub("message: .*\n", "", GOOD["docs/fix/divide.md"]),
+    "docs/fix/stated.md": GOOD["docs/fix/divide.md"].replace("group:", "stated: true\ngroup:"),
     "docs/fix/index.md": GOOD["docs/fix/index.md"].replace("{fixes} toys", "{fixes} games"),
     "docs/_questions/toys.toml": GOOD["docs/_questions/toys.toml"].replace(
         '"notation"', '"nowhere"'
@@ -405,6 +408,9 @@ MISTAKES = {
     "a term that no page uses": r"glossary.md.*no chapter has a word of the entry 'term-norm'",
     "a word of two terms": r"two entries of the glossary list 'doors'",
     "a cell that breaks elsewhere": r"calm.md.*a cell has failed\n.*breaks in line 1",
+    "a message that no cell prints": r"other.md.*no cell prints .*division by nothing",
+    "a message that is not named": r"unnamed.md.*a cell breaks, and the front matter names no",
+    "a message that is not only stated": r"stated.md.*says that the message is only stated",
     "a group of fixes without pages": r"no page in docs/fix belongs to 'games'",
     "a question answered nowhere": r"a question is answered at 'nowhere', which is no page",
     "a kind of block that notebooks lack": r"bad.md.*no Markdown for .image.",

@@ -6,7 +6,9 @@ import math
 import re
 
 import pytest
+from lint import PARTS_OF_A_FIX
 
+import faq
 from questions import Choice, Number, Shape, Text, refuses
 
 
@@ -113,3 +115,10 @@ def test_a_checker_must_refuse_each_wrong_solution_and_say_why():
         refuses(check, three, two)
     with pytest.raises(AssertionError, match="check does not say what is wrong"):
         refuses(check, silent)
+
+
+# --- the pages behind Error messages; page_checks.py judges in the build what they print ----------
+
+
+def test_the_parts_of_a_fix_are_those_for_which_a_question_links_to_the_whole_page():
+    assert tuple(part.lower().replace(" ", "-") for part in PARTS_OF_A_FIX) == faq.PARTS

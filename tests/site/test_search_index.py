@@ -102,17 +102,6 @@ def test_a_word_in_a_title_comes_before_the_same_word_in_a_text(places):
     assert {*found[1:]} == {"learn/gru.html#gru", "learn/rnn.html#rnn"}
 
 
-def test_the_rarer_of_two_words_decides(places):
-    def page(word):
-        return f"<article><section id='s'><h1>Page</h1><p>{word}</p></section></article>"
-
-    words = ("frequent", "frequent", "rare", "frequent")
-    pages = {f"learn/{number}.html": page(word) for number, word in enumerate(words)}
-    for query in ("frequent rare", "rare frequent"):
-        (found,) = places(query, pages=pages)
-        assert found[0] == "learn/2.html#s"
-
-
 def test_names_and_symbols_are_found_whole_and_by_their_parts(places):
     code, state = "learn/gru.html#code", "learn/rnn.html#rnn"
     queries = ("batch_first", "CharRNN", "charrnn", "first batch", "W_hh", "W_{hh}", "h_{t}")
@@ -169,20 +158,6 @@ def test_what_surrounds_a_message_does_not_count(places):
     )
 
 
-def test_sections_far_apart_are_packed_and_unpacked(js):
-    def page(number):
-        text = "rare rare" if number in (0, 200, 250, 299) else "frequent"
-        return f"<article><section id='s'><h1>Page</h1><p>{text}</p></section></article>"
-
-    many = {f"learn/p{number:03}.html": page(number) for number in range(300)}
-    counts = """(packed) => {
-        const {index} = openIndex(packed).mini.toJSON();
-        return Object.fromEntries(index).rar["1"];
-    }"""
-    found = js(counts, search_index.index_of(read(many)))
-    assert found == {"0": 2, "200": 2, "250": 2, "299": 2}
-
-
 def test_an_excerpt_marks_the_words_where_they_stand_closest(js):
     text = "A gate. " + "Nothing here. " * 30 + "The gates of perplexity."
     cut = "(text) => excerpt(new Map([['perplexity', 3], ['gat', 1]]), text)"
@@ -198,20 +173,6 @@ SEARCHES = tomllib.loads((ROOT / "tests/site/searches.toml").read_text("utf-8"))
 # How many phrases each list has, and how many of them may miss: one or two more than do. Since the
 # factors of find-sections.js were chosen with these phrases, new ones will miss more often.
 LISTS = {False: (90, 2), True: (60, 3), "second": (60, 10), "third": (118, 10)}
-COUNTING = """([packed, queries]) => {
-    let matches;
-    const index = openIndex(packed);
-    const search = (...asked) => {
-        const found = index.mini.search(...asked);
-        matches += found.length;
-        return found;
-    };
-    return queries.map(query => {
-        matches = 0;
-        findSections({...index, mini: {search}}, query);
-        return matches;
-    });
-}"""
 
 
 @pytest.fixture
@@ -285,9 +246,3 @@ def test_a_whole_message_finds_its_page_first_also_without_the_name_of_its_error
             if places[0].partition("#")[0] not in right
         ]
         assert wrong == []
-
-
-def test_a_search_looks_at_few_matches(of_site):
-    longest = sorted((search["phrase"] for search in SEARCHES), key=len)[-10:]
-    # Each takes less than a microsecond: so many pass in 50 ms on a machine ten times as slow.
-    assert max(of_site(COUNTING, [*longest, "a", "s", "the st"])) < 20_000

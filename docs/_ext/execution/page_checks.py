@@ -1,7 +1,8 @@
 """Warn, and so fail the build, where no other extension does.
 
 An image needs an alternative text, an example has run, and neither an output nor the text in a
-figure has a NaN. A page about NaN says ``shows-nan: true`` in its front matter.
+figure has a NaN. A page about NaN says ``shows-nan: true`` in its front matter. A page about a
+mistake prints the message that its front matter names.
 """
 
 import re
@@ -9,6 +10,9 @@ from pathlib import Path
 
 from docutils import nodes
 from sphinx.util import logging
+
+import cells
+import fixes
 
 logger = logging.getLogger(__name__)
 NAN = re.compile(r"\bnan\b", re.IGNORECASE)
@@ -41,6 +45,29 @@ def problems(doctree, source, folder, shows_nan=False):
         yield doctree, "the example has no output and no figure: did it run?"
 
 
+def problems_of_a_fix(about, source, shown):
+    """Yield what is wrong with the message that a page about a mistake names in its front matter.
+
+    `source` is the page's text, and `shown` what its cells have printed.
+    """
+    marks = {*cells.MARK.findall(source)}
+    if "stated" in about and marks:
+        yield "the front matter says that the message is only stated, and a cell breaks or warns"
+    elif "stated" not in about and "message" in about:
+        if not any(says(message, shown) for message in fixes.messages_of(about)):
+            yield f"no cell prints the message of the front matter, {about['message']!r}"
+    elif "breaks" in marks and "message" not in about:
+        yield "a cell breaks, and the front matter names no message"
+
+
+def says(message, text):
+    """Does the text say this? PyTorch 2.15 puts the name of a function before some messages."""
+    message = " ".join(message.split())
+    error = message.removesuffix(fixes.bare(message))
+    sought = rf"{re.escape(error)}(\w+: )?{re.escape(fixes.bare(message))}"
+    return bool(re.search(sought, " ".join(text.split())))
+
+
 def is_output(node):
     """Say whether a cell of a page or an example has printed or returned this."""
     classes = node["classes"] if isinstance(node, nodes.Element) else ()
@@ -50,7 +77,15 @@ def is_output(node):
 def check(app, doctree):
     docname = app.env.current_document.docname
     source, shows_nan = Path(app.env.doc2path(docname)), "shows-nan" in app.env.metadata[docname]
-    for node, problem in problems(doctree, source, Path(app.srcdir), shows_nan):
+    found = list(problems(doctree, source, Path(app.srcdir), shows_nan))
+    if docname.startswith(fixes.FOLDER) and docname != fixes.INDEX:
+        shown = "\n".join(node.astext() for node in doctree.findall(is_output))
+        about = app.env.metadata[docname]
+        found += [
+            (doctree, problem)
+            for problem in problems_of_a_fix(about, source.read_text("utf-8"), shown)
+        ]
+    for node, problem in found:
         logger.warning("%s", problem, location=node if node.line else docname, type="page")
         app.env.note_reread()  # so that the next build says it again
 
