@@ -1,4 +1,4 @@
-"""The shape explorer, its quiz and the paths, against torch and NumPy."""
+"""The shape explorer and its quiz, against torch and NumPy."""
 
 import itertools
 import json
@@ -11,16 +11,13 @@ from urllib.parse import urlencode
 
 import numpy as np
 import pytest
-import torch
 from accessible import problems_in_each_look
-from bs4 import BeautifulSoup
 from javascript import WEB
 from test_pages import quiet  # noqa: F401 - a fixture
 from test_play_core import js  # noqa: F401 - a fixture
 
 import bundles
-from charseq import CharRNN, LayerShapes, Vocabulary
-from charseq.reference import loss_floor
+from charseq import LayerShapes
 from widgets import bundle_source
 
 EVIL = "<img src=x onerror=alert(1)>"
@@ -696,106 +693,12 @@ def test_odd_input_gets_a_hint(js, typed, hint):
     assert read["shape"] == []
 
 
-# --- the paths ------------------------------------------------------------------------------------
-
-LEARNED = " learned deep learning"
-PATHS = {
-    "outputLayer": "false", "optimizer": "adam", "lr": 0.02, "epochs": 60, "seed": 19,
-    "first": 0, "second": 13, "length": 6, "epoch": 1,
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("m", "floor"), [(1, "0.797"), (2, "0.153"), (5, "0.00041")])
-def test_the_gaps_of_the_paths_are_the_distances_of_torchs_states(part, m, floor):
-    assert float(floor) == pytest.approx(loss_floor(10, m), rel=0.01)
-    page = part("paths", **PATHS)
-    page.locator(".play-scrub output", has_text="1 of 60").wait_for()  # it has been trained
-    page.get_by_role("slider", name="bound m").fill(str(m))
-    said = page.locator(".play-readout")
-    said.filter(has_text=f"m = {m}.0").wait_for()
-    vocab = Vocabulary.from_text(LEARNED)
-    ids = torch.from_numpy(vocab.encode(LEARNED))
-    model = CharRNN(10, 10, output_layer=False, seed=19).double()
-    adam = torch.optim.Adam(model.parameters(), lr=0.02)
-    for epoch in range(1, 61):
-        states = model(ids[None, :-1])[0][0]  # (T, H)
-        loss = torch.nn.functional.cross_entropy(m * states, ids[1:])
-        if epoch in (1, 40, 43, 60):
-            page.get_by_role("slider", name="Epoch").fill(str(epoch))
-            said.filter(has_text=f"epoch {epoch}:").wait_for()
-            distances = (states[0:6] - states[13:19]).norm(dim=1).tolist()
-            texts = page.locator(".play-gaps svg text").all_text_contents()
-            says = vocab.decode(states[[5, 18]].argmax(dim=1))
-            marks = ["✗✓"[char == right] for char, right in zip(says, "ei", strict=True)]
-            assert texts[:2] == [f"{says[0]} {marks[0]}", "learned"]
-            assert texts[2:4] == [f"{says[1]} {marks[1]}", "learning"]
-            assert texts[4:16:2] == list("␣learn")
-            assert [float(text) for text in texts[5:16:2]] == pytest.approx(distances, abs=0.000501)
-            lines = page.locator(".play-gaps svg > path:not(.play-band)").evaluate_all(
-                "all => all.map(path => path.getAttribute('d').slice(1).split('L'))"
-            )
-            upper, lower = ([float(point.split()[1]) for point in line] for line in lines)
-            gaps = np.subtract(lower, upper)
-            assert gaps / gaps[0] == pytest.approx(np.divide(distances, distances[0]))
-            scale = page.locator(".play-scale").get_attribute("d")  # as long as a distance of 1
-            assert gaps / float(scale.split("v")[1].split("m")[0]) == pytest.approx(distances)
-            assert said.text_content() == (
-                f"m = {m}.0, epoch {epoch}: loss {loss:.3f}, floor {floor}. "
-                f"After “n” the two states are {distances[-1]:.3f} apart, and the network says "
-                f"“{says[0]}” in learned {marks[0]} and “{says[1]}” in learning {marks[1]}."
-            )
-            assert page.locator(".play-floor text").text_content() == f"floor: {floor}"
-        adam.zero_grad()
-        loss.backward()
-        adam.step()
-
-
-def test_the_paths_move_only_when_told_and_in_few_jumps_if_less_motion_is_asked_for(part):
-    page = part("paths", **PATHS)
-    page.emulate_media(reduced_motion="reduce")
-    output = page.locator(".play-scrub output")
-    output.filter(has_text="1 of 60").wait_for()
-    # Paused in the page: a slow machine would come after the second jump.
-    output.evaluate(
-        """output => new MutationObserver(() => {
-            if (output.textContent.startsWith("7 of 60")) {
-                document.querySelector(".play-paths button").click();
-                window.paused = true;
-            }
-        }).observe(output, {childList: true, characterData: true, subtree: true})"""
-    )
-    page.get_by_role("button", name="Play").press("Enter")
-    page.wait_for_function("window.paused")
-    assert output.text_content().startswith("7 of 60")
-    assert page.get_by_role("button", name="Play").count() == 1
-
-
 # --- on the site ----------------------------------------------------------------------------------
-
-
-def test_the_table_in_the_place_of_the_paths_says_what_the_part_computes(quiet, site):
-    address = site / "learn" / "ceiling.html"
-    rows = BeautifulSoup(address.read_text("utf-8"), "html.parser").select(
-        '[data-play="paths"] tbody tr'
-    )
-    quiet.goto(address.as_uri())
-    quiet.locator('[data-play="paths"]').scroll_into_view_if_needed()
-    part = quiet.locator(".play-paths")
-    said = part.locator(".play-readout")
-    for row in rows:
-        m, epoch, loss, floor, apart, _ = (cell.get_text(strip=True) for cell in row("td"))
-        part.get_by_role("slider", name="bound m").fill(m)
-        said.filter(has_text=f"m = {float(m)}").wait_for()
-        part.get_by_role("slider", name="Epoch").fill(epoch)
-        said.filter(has_text=f"epoch {epoch}: loss {loss}, floor {floor}.").wait_for()
-        assert f" {apart} apart" in said.inner_text()
-    assert len(rows) == 5
 
 
 EMBEDDED = [
     ("shapes.html", "explorer"),
     ("shapes.html", "quiz"),
-    ("learn/ceiling.html", "paths"),
     ("learn/look-inside.html", "look"),
     ("learn/gru.html", "valves"),
     ("learn/translate.html", "align"),
@@ -824,8 +727,6 @@ def test_a_chapters_part_loads_when_it_comes_near_and_is_accessible(quiet, site,
         part.get_by_role("button", name="Load the network").click()
         part.locator(".play-look p", has_text="This text costs").wait_for()
         part.get_by_role("button", name="Write one character").click()
-    elif play == "paths":
-        part.get_by_role("slider", name="Epoch").fill("40")
     elif play == "valves":
         part.get_by_label("weights, lid held open").check()
     elif play == "tag":
@@ -883,7 +784,6 @@ def test_a_picture_has_a_name_before_there_is_anything_to_draw():
     ("name", "play", "says"),
     [
         ("shapes.html", "explorer", ["weight_ih_l0", "(2, 4)", "(D*L, B, H)", "(B, T, H)"]),
-        ("learn/ceiling.html", "paths", ["0.797", "1.803", "two mistakes"]),
         ("learn/ceiling.html", "scrubber", ["138", "learnid deep learning"]),
     ],
 )
@@ -909,7 +809,6 @@ def test_without_scripts_a_table_stands_in_the_parts_place(browser, site, name, 
         "learn/gates",
         "learn/translate",
         "learn/seeds",
-        "learn/use-it",
         "learn/attention",
         "learn/tag",
     ],

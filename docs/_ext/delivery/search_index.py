@@ -34,7 +34,7 @@ INLINE = (
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 # What is no text of the page: what scripts replace, what repeats a title, and numbers of lines.
 PASSED = {"script", "style", "svg", "button", "headerlink", "eqno", "linenos", "sphx-glr-footer"}
-PASSED |= {"sphx-glr-thumbcontainer", "hero-stage", "told"}
+PASSED |= {"sphx-glr-thumbcontainer", "hero-stage"}
 PASSED |= {"map-frame", "ask", "tabs", "save-figure", "cell-name"}
 # Pages that only list what others say.
 UNSEARCHED = ("genindex.html", "py-modindex.html", "search.html", "404.html")

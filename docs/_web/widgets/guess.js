@@ -1,6 +1,5 @@
 // The part `guess`: a piece of a sentence is hidden, and the reader guesses it letter by letter. What
 // the reader pays for each letter stands above what a table of counts and the network pay.
-import { mean } from "../core/carried.js";
 import { number, show } from "../core/formats.js";
 import { guess, hidden, paid, startGame, SYMBOLS } from "../core/guessing.js";
 import { ease, el, isCalm } from "../ui/elements.js";
@@ -15,6 +14,7 @@ import { readout } from "../ui/readout.js";
 const MOST = 16; // bits on the scale of the bars: no number of guesses costs more
 /** @type {["table", "network"]} */
 const MACHINES = ["table", "network"];
+const mean = (/** @type {number[]} */ bits) => bits.reduce((sum, x) => sum + x, 0) / bits.length;
 const times = (/** @type {number} */ count) => count === 1 ? "1 guess" : `${count} guesses`;
 
 /** @param {HTMLElement} root */
