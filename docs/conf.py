@@ -70,7 +70,6 @@ extensions = [
     "guess",
     "classify",
     "tag",
-    "readers",
     "align",
     "pieces",
     "forecast",

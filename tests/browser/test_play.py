@@ -697,9 +697,9 @@ def test_without_scripts_the_page_shows_the_run_as_a_table(browser, site):
     assert page.locator(".play-part").count() == 0
     parts = page.locator("[data-play]")
     assert [part.get_attribute("data-play") for part in parts.all()] == [
-        *("train", "inside", "step", "explorer", "quiz")
+        *("train", "inside", "step", "explorer")
     ]
-    *tables, question = parts.all()
+    tables = parts.all()
     log, weights, sums, layer = (
         [
             row.locator("td").all_text_contents()
@@ -708,9 +708,6 @@ def test_without_scripts_the_page_shows_the_run_as_a_table(browser, site):
         for part in tables
     )
     assert all(part.locator("table").first.is_visible() for part in tables)
-    output = LayerShapes("LSTM", 11, 40, batch_size=9, length=21).tensors[3]
-    assert f"What is the shape of {output.name}?" in question.text_content()
-    assert f"It is {output.shape}: " in question.text_content()
     model, text = CharRNN(10, 16, seed=0).double(), " learned deep learning"
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     history = train(model, Vocabulary.from_text(text), text, optimizer=optimizer)
@@ -737,8 +734,8 @@ def test_without_scripts_the_page_shows_the_run_as_a_table(browser, site):
 
 def test_a_part_whose_script_fails_leaves_its_fallback(browser, site):
     page = browser.new_page()
-    page.route("**/scrubber-paths.js*", lambda route: route.abort())
-    with page.expect_event("requestfailed", lambda request: "/scrubber-paths.js" in request.url):
+    page.route("**/scrubber.js*", lambda route: route.abort())
+    with page.expect_event("requestfailed", lambda request: "/scrubber.js" in request.url):
         page.goto((site / "learn/ceiling.html").as_uri())  # the part is near from the start
         page.locator("[data-play='scrubber']").scroll_into_view_if_needed()
     let_the_page_act(page)
@@ -804,11 +801,11 @@ def own_files(page):
 def test_all_scripts_and_styles_of_the_playground_are_light(play):
     page = play()
     files = own_files(page)
-    own = {"train-inside-step-explorer-quiz.js", "widgets.css", "exercises.css"}
+    own = {"train-inside-step-explorer.js", "widgets.css"}
     assert set(files) - {"page-start.js", "page.js"} == own
     assert sum(files[name] for name in own) <= PLAYGROUND, files
     show_all(page)
-    page.get_by_label("What is the shape of").wait_for()
+    page.get_by_label("nn.LSTM").wait_for()
     assert own_files(page) == files
 
 

@@ -1,7 +1,6 @@
-"""The shape explorer and its quiz, against torch and NumPy."""
+"""The shape explorer against torch, and the parts in their places."""
 
 import itertools
-import json
 import random
 import re
 from collections import Counter
@@ -329,325 +328,14 @@ def test_a_projection_that_a_gru_cannot_have_comes_back_with_the_lstm(part):
     assert shown(page)[1]["weight_hr_l0"]["shape"] == "(3, 16)"
 
 
-@pytest.mark.parametrize("name", ["explorer", "quiz"])
-def test_hostile_options_of_a_page_do_no_harm(part, name):
+def test_hostile_options_of_a_page_do_no_harm(part):
     hostile = dict.fromkeys(OPTIONS, EVIL) | {"seed": EVIL, "__proto__": EVIL, "constructor": EVIL}
     hostile |= {"text": EVIL, "prompt": EVIL + "\U0001f600", "epochs": EVIL, "order": EVIL}
-    page = part(name, **hostile)
+    page = part("explorer", **hostile)
     assert page.locator("img").count() == 0
 
 
-# --- predict the shape ----------------------------------------------------------------------------
-
-# Whatever the sizes, these are all kinds of layers.
-KINDS = {name: values for name, values in OPTIONS.items() if name not in ("input_size", "length")}
-KINDS |= {"hidden_size": [16], "batch_size": [None, 3], "num_layers": [1, 2, 8]}
-LAYERS = [
-    options | {"input_size": 10, "length": 21}
-    for values in itertools.product(*KINDS.values())
-    if (options := dict(zip(KINDS, values, strict=True)))["mode"] == "LSTM"
-    or not options["proj_size"]
-]
-SEEDS = range(2)
-
-
-@pytest.fixture(scope="module")
-def asked(js):
-    """The questions about each layer, for each seed."""
-    ask = "([layers, seeds]) => layers.map(l => seeds.map(seed => shapeQuestions(l, seed)))"
-    return js(ask, [LAYERS, [*SEEDS]])
-
-
-@pytest.fixture(scope="module")
-def questions(asked):
-    return [question for seeds in asked for listed in seeds for question in listed]
-
-
-def rows_of(options):
-    shapes = LayerShapes(**options)
-    return {row.name: row for row in (*shapes.parameters, *shapes.tensors)}
-
-
-def test_the_answers_are_what_python_answers(questions):
-    for question in questions:
-        row = rows_of(question["options"])[question["name"]]
-        assert question["shape"] == list(row.shape)
-        assert question["asked"]["answer"] == ", ".join(map(str, row.shape))
-        assert question["formula"] == row.formula
-        why = getattr(row, "why", "")
-        assert question["why"] == f"In letters it is `{row.formula}`{why and f': {why}'}."
-        assert question["asked"]["why"] == question["why"]
-
-
-def test_a_seed_asks_the_same_again_and_another_one_something_else(js, asked):
-    again = js("layer => shapeQuestions(layer, 1)", LAYERS[-1])
-    assert again == asked[-1][1] != asked[-1][0]
-
-
-def test_a_question_is_about_a_layer_of_the_readers_kind(js, asked):
-    kinds = js("layers => layers.map(kindOf)", LAYERS)
-    assert len(set(kinds)) == len(LAYERS)
-    for layer, kind, seeds in zip(LAYERS, kinds, asked, strict=True):
-        options = [question["options"] for listed in seeds for question in listed]
-        assert set(js("layers => layers.map(kindOf)", options)) == {kind}
-        assert all(one["input_size"] != layer["input_size"] for one in options)
-
-
-def test_each_shape_of_a_layer_is_asked_for_once(asked):
-    for layer, seeds in zip(LAYERS, asked, strict=True):
-        rows = rows_of(layer).values()
-        wanted = Counter({(re.sub("_l[0-9].*", "", row.name), row.formula): 1 for row in rows})
-        for listed in seeds:
-            found = [(re.sub("_l[0-9].*", "", one["name"]), one["formula"]) for one in listed]
-            assert Counter(found) == wanted, layer
-
-
-def test_the_memory_knows_a_question_whatever_the_sizes(asked, questions):
-    for seeds in asked:
-        assert len({frozenset(one["id"] for one in listed) for listed in seeds}) == 1
-    ids = {question["id"] for question in questions}
-    assert all(re.fullmatch(r"shape-quiz#[\w.]+", name) for name in ids)  # as in solved.js
-    assert 50 < len(ids) < 150  # beside the exercises, they all fit into the memory
-
-
-def test_no_two_sizes_of_a_question_are_equal(questions):
-    for options in {json.dumps(question["options"]) for question in questions}:
-        layer = json.loads(options)
-        D, L = 1 + layer["bidirectional"], layer["num_layers"]
-        g = {"RNN": 1, "GRU": 3, "LSTM": 4}[layer["mode"]]
-        H, P = layer["hidden_size"], layer["proj_size"]
-        assert P < H
-        states = [{H, g * H, D * H}, {P, D * P} - {0}, {D * L, L}, {layer["batch_size"]} - {None}]
-        sizes = [{layer["input_size"]}, {layer["length"]}, *states]
-        assert len(set().union(*sizes)) == sum(map(len, sizes)), layer
-
-
-def test_the_question_says_all_that_the_answer_needs(questions):
-    for question in questions:
-        options, text = question["options"], question["asked"]["label"]
-        assert text.startswith(f"`nn.{LayerShapes(**options).call}` reads ")
-        assert f"{options['length']} steps with {options['input_size']} features each" in text
-        batch = options["batch_size"]
-        assert (f"a batch of {batch} texts" if batch else "without a batch axis") in text
-        assert text.endswith(f"What is the shape of `{question['name']}`?")
-
-
-def test_what_an_axis_is_said_to_be_is_its_size(questions):
-    for question in questions:
-        for axis, size in zip(question["axes"], question["shape"], strict=True):
-            assert axis.endswith(f" {size}")
-            product = re.search(r"(\d+) × (\d+) =", axis)
-            assert not product or int(product[1]) * int(product[2]) == size
-
-
-def test_each_question_foresees_two_mistakes_that_lead_to_other_answers(questions):
-    for question in questions:
-        mistakes = [shape for shape, _ in question["asked"]["mistakes"]]
-        assert len(mistakes) >= 2, question
-        assert len({*mistakes, question["asked"]["answer"]}) == len(mistakes) + 1, question
-        assert all(re.fullmatch("[1-9][0-9]*(, [1-9][0-9]*)*", shape) for shape in mistakes)
-
-
-def test_the_page_knows_each_foreseen_mistake_and_the_answer(js, asked):
-    replies = js(
-        """layers => layers.flatMap(layer => shapeQuestions(layer, 0)).map(({asked}) =>
-            [asked.answer, ...asked.mistakes.map(([typed]) => typed)]
-                .map(typed => replyTo(asked, typed)))""",
-        LAYERS,
-    )
-    questions = [question for seeds in asked for question in seeds[0]]
-    for question, (right, *known) in zip(questions, replies, strict=True):
-        assert right == {"verdict": "right", "says": f"Right. {question['why']}"}
-        assert known == [
-            {"verdict": "known", "says": says} for _, says in question["asked"]["mistakes"]
-        ]
-
-
-LAYER = {
-    "mode": "LSTM", "input_size": 10, "hidden_size": 16, "num_layers": 2, "bias": True,
-    "batch_first": False, "bidirectional": True, "proj_size": 0, "batch_size": 5, "length": 21,
-}  # fmt: skip
-ONE_WAY = {"bidirectional": False, "num_layers": 1}
-SHRUNK = {"proj_size": 7}
-
-
-def told(js, options, name, typed):
-    """What the page replies to an answer, which may depend on the question's options."""
-    listed = js("layer => shapeQuestions(layer, 0)", LAYER | options)
-    question = next(one for one in listed if re.fullmatch(name, one["name"]))
-    given = typed(question["options"]) if callable(typed) else typed
-    ask = "([asked, typed]) => replyTo(asked, typed)"
-    return js(ask, [question["asked"], ", ".join(map(str, given))])
-
-
-@pytest.mark.parametrize(
-    ("options", "name", "changes", "says"),
-    [
-        ({}, "output", {"batch_first": True},
-         "`batch_first` is False, so the steps come first, and then the batch."),
-        ({"batch_first": True}, "input", {"batch_first": False},
-         "With `batch_first=True` the batch comes first, and then the steps."),
-        ({}, "output", {"bidirectional": False},
-         "You forgot D. Both directions stand side by side in the last axis."),
-        ({}, "h_n", {"bidirectional": False},
-         "The first axis is D times L, 2 × 2. You have one of them only."),
-        ({"num_layers": 3}, "h_n", {"bidirectional": False},
-         "You forgot D. Each layer has a state for each of two directions."),
-        (ONE_WAY, "output", {"bidirectional": True},
-         "`output` holds the states of the top layer only, in one direction."),
-        (ONE_WAY, "h_n", {"bidirectional": True}, "The layer reads in one direction, so D is 1."),
-        ({"num_layers": 3}, "c_0", {"num_layers": 1},
-         "You forgot L. Each layer has a state of its own."),
-        ({}, "h_0", {"batch_size": None}, "You left out the batch axis."),
-        ({"batch_size": None}, "output", {"batch_size": 1},
-         "Without a batch there is no batch axis, not even of size 1."),
-        (SHRUNK, "output", {"proj_size": 0},
-         "`proj_size` shrinks each state h, so you need P in place of H."),
-        (ONE_WAY, "weight_ih_l0", {"mode": "RNN"},
-         "You have one block of rows. An LSTM has 4 blocks of rows, for i, f, g and o."),
-        ({"mode": "GRU"}, "bias_[ih]h_.*", {"mode": "LSTM"},
-         "These are the rows of an LSTM. A GRU has 3 blocks of rows, for r, z and n."),
-        ({"mode": "RNN"}, "weight_hh_.*", {"mode": "GRU"},
-         "These are the rows of a GRU. An RNN has one block of `hidden_size` rows."),
-        ({}, "weight_ih_l1.*", {"bidirectional": False},
-         "The layer below gives the states of both directions, so D is 2."),
-        (SHRUNK, "weight_hh_.*", {"proj_size": 0},
-         "`proj_size` shrinks the state, so you need P in place of H."),
-    ],
-)  # fmt: skip
-def test_a_forgotten_option_is_named(js, options, name, changes, says):
-    def typed(options):
-        row = next(r for r in rows_of(options | changes).values() if re.fullmatch(name, r.name))
-        return row.shape
-
-    assert told(js, options, name, typed) == {"verdict": "known", "says": says}
-
-
-@pytest.mark.parametrize(
-    ("options", "name", "typed", "verdict", "says"),
-    [
-        ({"batch_first": True}, "h_n", lambda o: [o["batch_size"], 4, o["hidden_size"]],
-         "known", "`batch_first` never moves the batch axis of `h_n`."),
-        ({}, "h_n", lambda o: [o["batch_size"], 4, o["hidden_size"]],
-         "nearly", "The sizes are right. The order of the axes is not."),
-        ({}, "c_n", lambda o: [2, o["batch_size"], 2 * o["hidden_size"]], "known",
-         "In `output` both directions stand side by side. Here D belongs to the first axis."),
-        (SHRUNK, "c_n", lambda o: [4, o["batch_size"], o["proj_size"]],
-         "known", "`proj_size` shrinks h. The cell c keeps its H numbers."),
-        (ONE_WAY, "h_0", lambda o: [o["batch_size"], o["hidden_size"]], "known",
-         "The first axis is for layers and directions, even if its size is 1."),
-        (ONE_WAY, "weight_ih_l0", lambda o: [o["input_size"], 4 * o["hidden_size"]], "known",
-         "You swapped rows and columns. Rows say where the weights lead, columns where they come "
-         "from."),
-        (ONE_WAY, "bias_hh_l0", lambda o: [o["batch_size"], 4 * o["hidden_size"]], "known",
-         "No parameter has a batch or a time axis."),
-        (ONE_WAY, "output", [1, 2, 3], "wrong", "Not yet. Try again, or open the solution."),
-        (ONE_WAY, "output", lambda o: [o["length"], o["batch_size"], 99],
-         "wrong", "Right in 2 of 3 axes."),
-    ],
-)  # fmt: skip
-def test_other_wrong_answers_are_explained_too(js, options, name, typed, verdict, says):
-    assert told(js, options, name, typed) == {"verdict": verdict, "says": says}
-
-
-def question_of(js, page, seed, **options):
-    """The question that the page shows: the seed's first one that is neither solved nor shown."""
-    ask = "([layer, seed]) => shapeQuestions(layer, seed)"
-    listed = js(ask, [LAYER | ONE_WAY | {"bias": True} | options, seed])
-    label = page.locator(".question label").text_content()
-    return next(one for one in listed if one["asked"]["label"].replace("`", "") == label)
-
-
-def test_the_quiz_is_played_by_keyboard_alone_and_shows_no_markup(part, js):
-    page = part("quiz", mode="LSTM", seed=7)
-    assert page.get_by_role("button", name="Show this layer above").count() == 0  # no explorer
-    first = question_of(js, page, 7)
-    field, reply = page.get_by_label("What is the shape of"), page.get_by_role("status")
-    page.keyboard.press("Tab")
-    page.keyboard.type(EVIL)
-    page.keyboard.press("Enter")
-    assert reply.text_content().startswith("? Type numbers, no letters.")
-    assert page.locator("img").count() == 0
-    (wrong, says) = first["asked"]["mistakes"][0]
-    field.fill(wrong)
-    page.keyboard.press("Enter")
-    assert reply.text_content() == f"✗ {says}".replace("`", "")
-    assert "0 of 10 shapes of this layer solved" in page.locator(".play-quiz").text_content()
-    field.fill(first["asked"]["answer"])
-    page.keyboard.press("Enter")
-    assert reply.text_content() == f"✓ Right. {first['why']}".replace("`", "")
-    assert page.locator(".question-solved").text_content() == "solved"
-    assert "1 of 10 shapes of this layer solved" in page.locator(".play-quiz").text_content()
-    assert json.loads(page.evaluate("localStorage['charseq-exercises']")) == {
-        first["id"]: {"solved": True, "misses": 1, "last": 2}
-    }
-
-    for _ in range(2):  # past "Check" to "Next question"
-        page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-    second = question_of(js, page, 8)
-    assert second["name"] != first["name"]
-    assert field.evaluate("input => input === document.activeElement")  # a reader hears the label
-    assert field.input_value() == reply.text_content() == ""
-    for _ in range(3):  # the solution
-        page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-    solution = page.locator(".play-quiz details")
-    assert f"{second['name']} has the shape {tuple(second['shape'])}. In" in solution.text_content()
-    assert solution.locator("li").all_text_contents() == [
-        axis.replace("`", "") for axis in second["axes"]
-    ]
-    page.get_by_role("button", name="Next question").click()
-    assert not solution.evaluate("box => box.open")
-
-
-def test_shapes_that_are_not_solved_are_asked_for_first_and_none_twice_in_a_row(part, js):
-    page = part("quiz", mode="LSTM", seed=40)
-    seen = []
-    for turn in range(15):
-        question = question_of(js, page, 40 + turn)
-        seen.append(question["id"])
-        page.locator(".question input").fill(question["asked"]["answer"])
-        page.keyboard.press("Enter")
-        page.get_by_role("button", name="Next question").click()
-    assert len(set(seen[:10])) == 10
-    assert all(one != other for one, other in itertools.pairwise(seen))
-    page = part("quiz", mode="LSTM")  # with other sizes, after a reload
-    assert page.locator(".question-solved").text_content() == "solved"
-    assert "10 of 10 shapes of this layer solved" in page.locator(".play-quiz").text_content()
-    page.evaluate(  # another tab forgets what is solved
-        """() => {
-            localStorage.removeItem("charseq-exercises");
-            dispatchEvent(new StorageEvent("storage", {key: "charseq-exercises"}));
-        }"""
-    )
-    assert page.locator(".question-solved").text_content() == ""
-    assert "0 of 10 shapes of this layer solved" in page.locator(".play-quiz").text_content()
-
-
-def test_the_quiz_asks_about_the_layer_that_the_explorer_shows(part, js):
-    page = part("explorer", "quiz", mode="LSTM", seed=3)
-    label = page.locator(".question label")
-    assert label.text_content().startswith("nn.LSTM(")
-    before = label.text_content()
-    page.get_by_label("hidden_size", exact=True).fill("20")  # only a size
-    page.keyboard.press("Tab")
-    assert label.text_content() == before
-    page.get_by_label("nn.GRU").check()
-    page.get_by_label("bidirectional", exact=True).check()
-    assert label.text_content().startswith("nn.GRU(")
-    question = question_of(js, page, 5, mode="GRU", bidirectional=True)
-
-    page.get_by_role("button", name="Show this layer above").press("Enter")
-    assert LayerShapes(**question["options"]).call in shown(page)[0]["code"]
-    assert shown(page)[1][question["name"]]["shape"] == str(tuple(question["shape"]))
-    assert label.text_content() == question["asked"]["label"].replace("`", "")
-    said = page.locator(".play-explorer [role=status].play-unseen")
-    said.filter(has_text="parameters, was").wait_for(state="attached")
-    page.get_by_label("nn.RNN").check()  # and the explorer goes on from there
-    call = LayerShapes(**question["options"] | {"mode": "RNN"}).call
-    assert call in shown(page)[0]["code"]
-
+# --- shapes that are typed ------------------------------------------------------------------------
 
 TYPED = {
     (3, 21, 16): (
@@ -698,7 +386,6 @@ def test_odd_input_gets_a_hint(js, typed, hint):
 
 EMBEDDED = [
     ("shapes.html", "explorer"),
-    ("shapes.html", "quiz"),
     ("learn/look-inside.html", "look"),
     ("learn/gru.html", "valves"),
     ("learn/translate.html", "align"),
@@ -737,9 +424,6 @@ def test_a_chapters_part_loads_when_it_comes_near_and_is_accessible(quiet, site,
         part.get_by_label("A text").fill("It is a truth")
     elif play == "forecast":
         part.get_by_role("slider", name="months ahead").fill("6")
-    elif play == "quiz":
-        part.get_by_label("What is the shape of").fill("1, 2")
-        quiet.keyboard.press("Enter")
     else:
         part.get_by_label("nn.LSTM").check()
     quiet.evaluate("document.querySelectorAll('.play details').forEach(box => { box.open = true })")
@@ -760,11 +444,10 @@ def test_a_link_into_the_network_leads_to_its_part(quiet, site):
 
 def test_what_stands_below_a_part_stays_in_view_when_the_part_replaces_its_fallback(quiet, site):
     quiet.goto((site / "shapes.html").as_uri())
-    top = "document.querySelector('#predict-a-shape').getBoundingClientRect().top"
+    top = "document.querySelector('#the-number-of-parameters').getBoundingClientRect().top"
     assert quiet.locator(".play-explorer").count() == 0
     quiet.evaluate(f"scrollTo({{top: {top} - 150, behavior: 'instant'}})")
     quiet.wait_for_selector(".play-explorer button")
-    quiet.wait_for_selector(".play-quiz button")
     assert quiet.evaluate(top) == pytest.approx(150, abs=2)
 
 
@@ -808,8 +491,6 @@ def test_without_scripts_a_table_stands_in_the_parts_place(browser, site, name, 
         "learn/output-layer",
         "learn/gates",
         "learn/translate",
-        "learn/seeds",
-        "learn/attention",
         "learn/tag",
     ],
 )
@@ -827,8 +508,9 @@ def test_a_live_part_has_its_room_before_it_loads(quiet, site, name, width):
 
 
 def test_an_address_below_live_parts_is_where_a_page_stops(quiet, site):
-    quiet.goto(f"{(site / 'playground.html').as_uri()}#predict-a-shape")
-    quiet.locator('[data-play="quiz"] .play-part').wait_for()
+    quiet.goto(f"{(site / 'playground.html').as_uri()}#what-it-is-and-is-not")
+    quiet.locator('[data-play="explorer"] .play-part').wait_for()
     quiet.wait_for_function(
-        "Math.abs(document.querySelector('#predict-a-shape').getBoundingClientRect().top) < 120"
+        "Math.abs(document.querySelector('#what-it-is-and-is-not')"
+        ".getBoundingClientRect().top) < 120"
     )

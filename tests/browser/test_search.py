@@ -38,10 +38,10 @@ def test_the_search_loads_nothing_before_it_is_asked_for(visit):
     assert [name for name in loaded if name.partition("?")[0] in SEARCH_FILES] == []
     page.keyboard.press("/")
     page.wait_for_function("document.querySelector('dialog .search-help p')")
-    assert {name for name in loaded if name in SEARCH_FILES} == SEARCH_FILES - {"mark-words.js"}
+    assert {name for name in loaded if name in SEARCH_FILES} == SEARCH_FILES
 
 
-SEARCH_FILES = {"search.js", "search.css", "index.js", "mark-words.js"}
+SEARCH_FILES = {"search.js", "search.css", "index.js"}
 
 
 @pytest.mark.parametrize("key", ["/", "Control+k"])
@@ -194,27 +194,14 @@ LANDED = """() => {
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE], ids=["narrow", "wide"])
-def test_a_result_leads_to_where_its_section_begins_and_escape_takes_the_marks_away(visit, size):
+def test_a_result_leads_to_where_its_section_begins(visit, size):
     for phrase in PHRASES:
         page = visit("index.html", size=size)
         page.keyboard.press("/")
         page.wait_for_selector("dialog .search-field:focus")
         search(page, phrase)
         page.keyboard.press("Enter")
-        page.wait_for_selector(".remove-marks")
         page.wait_for_function(LANDED)
-        assert page.locator(".search-mark").count() > 0
-        page.keyboard.press("Escape")
-        assert page.locator(".search-mark, .remove-marks").count() == 0
-        assert "highlight" not in page.url
-
-
-def test_a_hit_in_what_is_folded_is_unfolded(visit):
-    page = visit("learn/gru.html", "?highlight=latched#exercises")
-    page.wait_for_selector(".remove-marks")
-    assert page.locator("#exercises details[open] .search-mark").first.is_visible()
-    page.get_by_role("button", name="Remove marks").click()
-    assert page.locator(".search-mark").count() == 0
 
 
 def test_the_page_search_takes_words_from_its_address(visit):

@@ -135,8 +135,8 @@ plt.title("rises");
 Without scripts you read this.
 ```
 
-```{{play}} quiz
-A question.
+```{{play}} explorer
+A table.
 ```
 
 ::::{{admonition}} Exercise 1 (warm-up): one
@@ -714,10 +714,10 @@ def test_a_part_of_the_playground_has_its_settings_and_its_body(page_html):
 
 def test_a_page_that_trains_loads_the_bundle_of_its_widgets_at_once(page_html, toys):
     assert "data-files" not in page_html
-    assert re.search('defer="defer" src="[^"]*/bundles/train-quiz.js', page_html)
+    assert re.search('defer="defer" src="[^"]*/bundles/train-explorer.js', page_html)
     assert re.search('href="[^"]*/bundles/widgets.css', page_html)
-    script = (toys / "good/_build/html/_static/bundles/train-quiz.js").read_text("utf-8")
-    assert "What is the shape of" in script  # of the quiz
+    script = (toys / "good/_build/html/_static/bundles/train-explorer.js").read_text("utf-8")
+    assert "All drawings have the same scale" in script  # of the explorer
     assert "Guess first" in script  # of the widget that trains
     assert "The painted text" not in script  # of a widget that the page lacks
 
@@ -976,12 +976,6 @@ def test_no_function_of_the_package_has_a_body_of_more_than_50_lines():
                 body = node.body[ast.get_docstring(node) is not None :] or node.body
                 code = dedent("\n".join(lines[body[0].lineno - 1 : node.end_lineno]))
                 assert equations.lines_of_code(code) <= 50, node.name
-
-
-def test_a_page_with_the_quiz_has_the_styles_of_the_exercises_too():
-    sheets = ["bundles/widgets.css", "bundles/exercises.css"]
-    assert widgets.styles_of(("explorer", "quiz")) == sheets
-    assert widgets.styles_of(("explorer",)) == sheets[:1]
 
 
 def test_what_only_chapters_have_is_styled_by_a_sheet_that_the_playground_does_not_load():

@@ -22,7 +22,7 @@ import bundles
 from charseq import NumpyNet, Vocabulary, load_text
 
 WIDGETS = bundles.WEB / "widgets"
-OF_THE_PLAYGROUND = {"train", "inside", "step", "explorer", "quiz"}
+OF_THE_PLAYGROUND = {"train", "inside", "step", "explorer"}
 STILLS = {}  # of widgets that show one first: what writes it as HTML
 FILES = {}  # of widgets, in _static: what makes the text of each
 ROOT = Path(__file__).parents[3]
@@ -84,13 +84,10 @@ def bundle_of(names):
 
 
 def styles_of(names):
-    """Return the style sheets of widgets; the quiz has a form of the exercises.
-
-    What only chapters have is not in the sheet that the playground loads.
-    """
+    """Return the style sheets of widgets; the playground loads none that only chapters need."""
     sheets = ["widgets.css"] * ({*names} != {"hero"})
     sheets += ["parts.css"] * bool({*names} - OF_THE_PLAYGROUND - {"hero"})
-    sheets += ["exercises.css"] * ("quiz" in names) + ["guess.css"] * ("guess" in names)
+    sheets += ["guess.css"] * ("guess" in names)
     return [f"{bundles.FOLDER}/{sheet}" for sheet in sheets]
 
 

@@ -1,5 +1,4 @@
-// The options of a recurrent layer, from an address or a form, checked and bounded; and which layer
-// the parts of one page show.
+// The options of a recurrent layer, from an address or a form, checked and bounded.
 import { plain, readBounded } from "./bounds.js";
 
 /** @import { Plain, Rule } from "./bounds.js" */
@@ -51,22 +50,4 @@ export const parseLayer = (source) => {
     options.proj_size = most;
   }
   return { options, messages };
-};
-
-/** @type {Required<LayerOptions> | null} */
-let shown = null;
-/** @type {((options: Required<LayerOptions>) => void)[]} */
-const watchers = [];
-/** Show this layer. @param {Required<LayerOptions>} options */
-export const setLayer = (options) => {
-  shown = options;
-  for (const watcher of watchers) watcher(options);
-};
-/**
- * Call watcher now, if a layer is shown, and at every change.
- * @param {(options: Required<LayerOptions>) => void} watcher
- */
-export const watchLayer = (watcher) => {
-  watchers.push(watcher);
-  if (shown) watcher(shown);
 };

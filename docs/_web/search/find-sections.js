@@ -261,8 +261,7 @@ function densest(found, length) {
 }
 
 /**
- * The words around the hit, as pieces: every second one is marked. And all words to mark, those
- * that count most first.
+ * The words around the hit, as pieces: every second one is marked.
  * @param {Map<string, number>} terms as a hit has them @param {string} text
  */
 export function excerpt(terms, text, fromStart = false) {
@@ -282,6 +281,5 @@ export function excerpt(terms, text, fromStart = false) {
     at = begin + word.length;
   }
   pieces[pieces.length - 1] += text.slice(at, end) + (end < text.length ? " …" : "");
-  const heaviest = [...found].sort((a, b) => b.weight - a.weight);
-  return { pieces, words: [...new Set(heaviest.map(({ key }) => key))] };
+  return pieces;
 }

@@ -38,5 +38,3 @@ if (header) {
   const onclick = () => openSearch();
   header.prepend(el("button", { class: "open-search", "aria-label": "Search", onclick }));
 }
-
-if (new URLSearchParams(location.search).has("highlight")) load("bundles/mark-words.js");

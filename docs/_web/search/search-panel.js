@@ -33,35 +33,27 @@ const partOf = (page) => {
   return index?.sections.find((section) => section.page === list)?.pageTitle;
 };
 
-/** @param {Section} section @param {string[]} words */
-const linkTo = ({ page, id }, words) => {
-  const url = new URL(addressOf(`${page}.html`));
-  if (words.length) url.searchParams.set("highlight", words.join(" "));
-  url.hash = id;
-  return url.href;
-};
+/** @param {Section} section */
+const linkTo = ({ page, id }) => addressOf(`${page}.html${id ? `#${id}` : ""}`);
 
-/** @param {Hit} hit @param {string} query */
-const entryOf = ({ section, terms, more }, query) => {
+/** @param {Hit} hit */
+const entryOf = ({ section, terms, more }) => {
   const { page, title, pageTitle, first } = section;
   const link = el("a", { class: "search-title" }, title);
-  link.href = linkTo(section, query.match(/[\p{L}\p{N}_]+/gu)?.slice(0, 20) ?? []);
+  link.href = linkTo(section);
   const where = [partOf(page), first ? "" : pageTitle].filter(Boolean).join(" › ");
   const around = el("p", { class: "search-around" });
-  const others = more.slice(0, MOST_MORE).map((other) => {
-    const words = excerpt(terms, other.title).words;
-    return el("a", { href: linkTo(other, words) }, other.title);
-  });
+  const others = more.slice(0, MOST_MORE).map((other) =>
+    el("a", { href: linkTo(other) }, other.title)
+  );
   const entry = el("li", {}, link, el("p", { class: "search-where" }, where), around);
   if (others.length) entry.append(el("p", { class: "search-more" }, ...others));
   const show = () => {
     const text = texts.get(page)?.[section.at];
     if (text === undefined) return;
     const isDefinition = section.id.startsWith("term-");
-    const { pieces, words } = excerpt(terms, text, isDefinition);
+    const pieces = excerpt(terms, text, isDefinition);
     around.replaceChildren(...pieces.map((piece, at) => at % 2 ? el("mark", {}, piece) : piece));
-    const inTitle = excerpt(terms, title).words;
-    link.href = linkTo(section, [...new Set([...words, ...inTitle])].slice(0, 20));
   };
   return { entry, page, show };
 };
@@ -95,7 +87,7 @@ export function fill(parent, query, inAddress = false) {
     const typed = field.value.trim();
     if (!index) return;
     const hits = typed ? findSections(index, typed, { most: MOST }) : [];
-    const entries = hits.map((hit) => entryOf(hit, field.value));
+    const entries = hits.map((hit) => entryOf(hit));
     list.replaceChildren(...entries.map(({ entry }) => entry));
     help.replaceChildren(...!typed ? [el("p", {}, HINT)] : hits.length ? [] : helpOn());
     for (const entry of entries) entry.show();

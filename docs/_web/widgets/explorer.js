@@ -2,7 +2,7 @@
 // parameters and tensors, drawn on one scale and as a table. Its options are those of
 // layerShapes.
 import { letters, tuple } from "../core/formats.js";
-import { parseLayer, setLayer, watchLayer } from "../core/layer-options.js";
+import { parseLayer } from "../core/layer-options.js";
 import { layerShapes } from "../core/layer-shapes.js";
 import { el, say, scroll, svg, table } from "../ui/elements.js";
 import { check, choice, copyButton, slider } from "../ui/fields.js";
@@ -30,7 +30,7 @@ const sides = (shape) => (shape.length === 3 ? shape : [1, shape[0], shape[1] ??
  * @param {Item} item @param {number} unit pixels per number
  * @param {string} gates letters of the blocks of rows, from top to bottom
  */
-export const draw = ({ shape, formula }, unit, gates) => {
+const draw = ({ shape, formula }, unit, gates) => {
   const [sheets, ...flat] = sides(shape);
   const [height, width] = flat.map((size) => Math.max(2, size * unit));
   const deep = ((sheets - 1) * unit) / 2;
@@ -59,7 +59,7 @@ export const draw = ({ shape, formula }, unit, gates) => {
 };
 
 /** Pixels per number, so that the tallest and the widest drawing fit. @param {Shapes} shapes */
-export const unitOf = (shapes) =>
+const unitOf = (shapes) =>
   items(shapes).reduce((least, { shape }) => {
     const [sheets, rows, columns] = sides(shape);
     const deep = (sheets - 1) / 2;
@@ -72,7 +72,7 @@ export const unitOf = (shapes) =>
  * What each item that has changed was before, and all changes in words.
  * @param {Shapes} before @param {Shapes} now
  */
-export const compare = (before, now) => {
+const compare = (before, now) => {
   const old = new Map(items(before).map(({ name, shape }) => [name, tuple(shape)]));
   /** @type {Map<string, string>} */
   const marks = new Map();
@@ -99,7 +99,7 @@ export const compare = (before, now) => {
  * A box for items that look alike.
  * @param {Item[]} alike @param {SVGElement} drawing @param {Map<string, string>} marks
  */
-export const box = (alike, drawing, marks) => {
+const box = (alike, drawing, marks) => {
   const [{ name, shape, formula, count: size, why }] = alike;
   const n = alike.length;
   const changed = alike.flatMap(({ name }) => marks.get(name) ?? []);
@@ -121,7 +121,7 @@ export const box = (alike, drawing, marks) => {
 };
 
 /** Parameters of one kind and shape share a box. @param {Item[]} parameters */
-export const grouped = (parameters) => {
+const grouped = (parameters) => {
   /** @type {Record<string, Item[]>} */
   const groups = {};
   for (const item of parameters) {
@@ -206,8 +206,7 @@ export const mount = (root, start) => {
   /** What was typed, right or wrong. @type {Record<string, unknown>} */
   let given = Object.fromEntries(start);
   let option = ""; // that the reader changed last
-  let own = parseLayer(given).options;
-  let now = layerShapes(own);
+  let now = layerShapes(parseLayer(given).options);
   let before = now; // what it was before that change
 
   const fields = makeFields((name, value) => {
@@ -227,7 +226,6 @@ export const mount = (root, start) => {
 
   const render = () => {
     const { options, messages } = parseLayer(given);
-    own = options;
     now = layerShapes(options);
     fields.show(options, messages);
     code.textContent = `import torch\n\nlayer = torch.nn.${now.call}\n` +
@@ -246,7 +244,6 @@ export const mount = (root, start) => {
     parameters.replaceChildren(...grouped(now.parameters).map(boxOf));
     tensors.replaceChildren(...now.tensors.map((tensor) => boxOf([tensor])));
     tables.replaceChildren(el("summary", {}, "As a table"), asTable(now, marks));
-    setLayer(options);
   };
   root.append(
     fields.mode,
@@ -262,11 +259,4 @@ export const mount = (root, start) => {
     tables,
   );
   render();
-  watchLayer((options) => {
-    if (options === own) return; // another part of the page wants to see this layer
-    given = { ...options };
-    option = "another part";
-    before = now;
-    render();
-  });
 };
