@@ -58,6 +58,7 @@ extensions = [
     "figures",
     "gallery",
     "run_ahead",
+    "inlined",
     "bundles",
     "offer_wheel",
     "unused_assets",

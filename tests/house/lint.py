@@ -29,6 +29,7 @@ sys.path[:0] = [
 import spelling  # noqa: E402
 
 import equations  # noqa: E402 - where its folder is known
+import questions  # noqa: E402
 
 CELL = re.compile(r"^```\{code-cell\} python\n(?:---\n(.*?)^---\n)?(.*?)^```", re.M | re.S)
 RULES = {}  # the patterns of the names of files that a rule is for
@@ -126,6 +127,8 @@ def no_color_of_its_own(file):
 @rule(CHAPTERS, BEFORE, FIXES, HOME)
 def code_fits_its_column(page):
     for cell in page.cells:
+        if "tags: [remove-" in cell.options:  # not shown
+            continue
         for number, line in enumerate(cell.source.splitlines()):
             if len(line) > 78:
                 yield cell.line + number, f"{len(line)} characters, of which 78 can be seen"
@@ -227,7 +230,7 @@ def exercises_have_answers(page):
             and re.search(r"\b(Number|Shape|Text|Choice)\(", cell.source)
         ]
         answered += bool(asking)
-        if asking and sum(source.count(".mistake(") for source in asking) < 2:
+        if asking and sum(map(questions.foreseen, asking)) < 2:
             yield exercise.line, "its questions foresee fewer than two mistakes"
     if answered < 4:
         yield 1, f"{answered} exercises have questions, where four or more are expected"

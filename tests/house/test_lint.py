@@ -59,7 +59,7 @@ has_exercises_of_every_kind, chapter:
     (?s)^:+\{admonition\} Exercise 3.*\n## Where → ## Where ⇒ 1: 2 exercises, where
 exercises_have_answers, chapter:
     Show the solution$ → Show it ⇒ an exercise without `{dropdown} Show the solution`
-    \.mistake\( → .slip( ⇒ its questions foresee fewer than two mistakes
+    (?s)\{\n    ["f].*?\n\} → {} ⇒ its questions foresee fewer than two mistakes
 checkers_refuse_wrong_solutions, chapter:
     (?s)refuses\(.*?\) → refuses(check_most_units, x) ⇒ does not call refuses(check_m
 has_the_parts_of_a_fix_in_order, fix:

@@ -13,6 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 import cache_key
 import figures
 import gallery
+import inlined
 import page_checks
 import run_ahead
 import workers
@@ -84,6 +85,56 @@ def test_results_depend_on_the_releases_of_the_libraries(library, key, key_with,
         lambda name, ask=cache_key.version: "99" if name == library else ask(name),
     )
     assert key_with("charseq/vocab.py", CODE) != key
+
+
+MODULE = """import numpy as np
+from math import e, pi
+
+SIZE = 3
+
+
+def half(x):
+    return x / 2
+
+
+def draw(x):
+    return half(np.pi * x + SIZE)
+
+
+def other():
+    return e
+"""
+
+
+@pytest.fixture
+def pictures(tmp_path, monkeypatch):
+    monkeypatch.setattr(inlined, "FOLDER", tmp_path)
+    (tmp_path / "some.py").write_text(MODULE)
+    return tmp_path / "some.py"
+
+
+def test_results_depend_on_the_pictures_that_a_page_imports_and_on_no_others(pictures, tmp_path):
+    queue = SimpleNamespace(docs=tmp_path, store=tmp_path, key="")
+
+    def result(cell):
+        return workers.Queue.result(queue, tmp_path, [cell])
+
+    cells = "from pictures.some import draw", "draw(2)"
+    before = [*map(result, cells)]
+    pictures.write_text(MODULE.replace("3", "4"))
+    after = [*map(result, cells)]
+    assert before[0] != after[0]
+    assert before[1] == after[1]
+
+
+def test_a_cell_shows_the_source_of_its_picture_and_all_that_this_needs(pictures):
+    shown = inlined.inline("from pictures.some import draw\n\nx = draw(1)")
+    names = {}
+    exec(shown, names)
+    assert names["x"] == pytest.approx((3.14159265 + 3) / 2)
+    assert not {"other", "e", "pi"} & names.keys()
+    with pytest.raises(ImportError, match=r"some.py has no line, only np, e, pi, SIZE, half"):
+        inlined.inline("from pictures.some import line")
 
 
 def test_changing_only_comments_or_docstrings_changes_no_code():

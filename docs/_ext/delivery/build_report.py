@@ -14,6 +14,7 @@ from sphinx.util.docutils import SphinxDirective
 import cells
 import equations
 import faq
+import questions
 
 ROOT = Path(__file__).resolve().parents[3]
 NOT_WRITTEN_BY_HAND = ("gallery/", "api/backreferences/", "_")
@@ -36,6 +37,7 @@ def counts(env):
     examples = texts("examples", "**/*.py").values()
     package = texts("charseq", "**/*.py").values()
     fixes = [text for name, text in pages.items() if name.startswith("fix/")]
+    asking = [cell for cell in code if re.search(r"\b(Number|Shape|Text|Choice)\(", cell)]
     asked = [q for path in faq.FOLDER.glob("*.toml") for q in faq.questions_of(path.stem)]
     proofs = {proof for label in equations.equations() for proof in equations.proofs(label)}
     yield "pages of this site", len(env.found_docs)
@@ -48,7 +50,7 @@ def counts(env):
         count("^message: ", fixes),
     )
     yield "exercises", count(r"\{admonition\} Exercise ", pages.values())
-    yield "mistakes that they foresee, each with a reply", count(r"\.mistake\(", code)
+    yield "mistakes that they foresee, each with a reply", sum(map(questions.foreseen, asking))
     yield "entries of *Questions*", len(asked)
     yield "facts of their answers", sum(len(question["facts"]) for question in asked)
     yield "equations, each with its code, symbols and tests", len(equations.equations())

@@ -25,6 +25,7 @@ import cells as code_cells
 import offer_wheel
 from exercises import is_question
 from hosting import address_of
+from inlined import inline
 
 logger = logging.getLogger(__name__)
 CHAPTERS = ("learn/", "before/")
@@ -127,7 +128,7 @@ class Converter:
             return
         if any(map(is_question, cell.findall(nodes.raw))):
             return
-        self.cells.append(("code", self.sources[cell["exec_count"] - 1], cell))
+        self.cells.append(("code", inline(self.sources[cell["exec_count"] - 1]), cell))
         for figure in cell.findall(nodes.figure):
             caption = figure.next_node(nodes.caption)
             self.add(f"*{self.number(figure, 'figure')}* {self.inline(caption)}")

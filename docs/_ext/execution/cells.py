@@ -16,7 +16,9 @@ import traceback
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from io import TextIOBase
+from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[2] / "_cells"))  # what cells import from the repository
 CELL = re.compile(r"^```\{code-cell\} python\n(?:---\n.*?^---\n)?(.*?)^```", re.M | re.S)
 MARK = re.compile(r"  # (breaks|warns) here$", re.M)
 NOT_AS_MARKED = "NotAsMarked"  # in place of an error's name

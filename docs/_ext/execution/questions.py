@@ -3,10 +3,10 @@
 A cell after an exercise computes the answer and makes each foreseen mistake on purpose. The cell
 returns the question, which becomes part of the page::
 
-    ask = Number("Unit 0 of the state", np.tanh(0.8 + 0.1), digits=3)
-    ask.mistake("That is the sum before the tanh.", 0.8 + 0.1)
-    ask.mistake("You forgot the bias.", np.tanh(0.8))
-    ask
+    Number("Unit 0 of the state", np.tanh(0.8 + 0.1), {
+        "That is the sum before the tanh.": 0.8 + 0.1,
+        "You forgot the bias.": np.tanh(0.8),
+    }, digits=3)
 
 A mistake that gives the right answer, or what another mistake gives, is an error, and so the build
 fails. Labels and replies are plain text, in which `code` may stand in backticks.
@@ -17,6 +17,7 @@ hidden cell calls ``refuses`` to see that the checker does not let wrong solutio
 docs/_web holds the scripts that read what a reader types; exercises.py puts them on the pages.
 """
 
+import ast
 import json
 import math
 from html import escape
@@ -31,16 +32,20 @@ class Question:
         What the reader shall type, as the label of the field.
     answer
         What is right, computed by the page.
+    mistakes : dict
+        What each mistake leads to, by the reply that helps.
     why : str
         One sentence that follows "Right.", if there is more to say.
     """
 
     kind: str
 
-    def __init__(self, label, answer, *, why=""):
+    def __init__(self, label, answer, mistakes=None, *, why=""):
         self.label, self.why = plain(label), plain(why)
         self.answer = self.written(answer)
         self.mistakes = {}  # what is typed, in the form of the answer: the reply
+        for reply, value in (mistakes or {}).items():
+            self.mistake(reply, value)
 
     def written(self, value):
         """Return a value as the page compares it; raise ValueError if it is no answer."""
@@ -99,9 +104,9 @@ class Number(Question):
 
     kind = "number"
 
-    def __init__(self, label, answer, *, digits=0, why=""):
+    def __init__(self, label, answer, mistakes=None, *, digits=0, why=""):
         self.digits = digits
-        super().__init__(label, answer, why=why)
+        super().__init__(label, answer, mistakes, why=why)
 
     def written(self, value):
         value = float(value)
@@ -147,6 +152,15 @@ class Choice(Question):
 
     def as_dict(self):
         return super().as_dict() | {"options": sorted([self.answer, *self.mistakes])}
+
+
+def foreseen(source):
+    """Return how many mistakes the questions of a cell foresee."""
+    kinds = {kind.__name__ for kind in Question.__subclasses__()}
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    given = (part for call in calls if getattr(call.func, "id", "") in kinds for part in call.args)
+    added = sum(getattr(call.func, "attr", "") == "mistake" for call in calls)
+    return added + sum(len(part.keys) for part in given if isinstance(part, ast.Dict))
 
 
 def plain(text):

@@ -26,6 +26,8 @@ from pathlib import Path
 
 import cells
 import figures
+import inlined
+from cache_key import code_of
 
 # What takes longest must not begin last. A name that is not here is worth less than a second.
 LONGEST_FIRST = (
@@ -69,7 +71,9 @@ class Queue:
 
     def result(self, folder, sources):
         """Return the file that holds, or will hold, what these cells of a page print and draw."""
-        depends_on = json.dumps([self.key, folder.relative_to(self.docs).as_posix(), sources])
+        drawn_by = [code_of(path.read_text("utf-8")) for path in inlined.modules_of(sources)]
+        place = folder.relative_to(self.docs).as_posix()
+        depends_on = json.dumps([self.key, place, sources, *drawn_by])
         return self.store / f"{hashlib.sha256(depends_on.encode()).hexdigest()[:24]}.json"
 
     def send(self, gallery_conf, hands):
