@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from charseq._documents import DocumentBatches, places_of
 from charseq._errors import command_to_start
 from charseq.checkpoint import (
     RunFolderError,
@@ -20,7 +19,7 @@ from charseq.checkpoint import (
 from charseq.corpus import Corpus
 from charseq.files import replace_file, write_all
 from charseq.language_model import Settings
-from charseq.texts import CHUNK, load_text, quote_path, texts
+from charseq.texts import CHUNK, hold_back, load_texts, quote_path, texts
 from charseq.tokens import BytePairEncoding, name_of_tokens, parse_tokens
 from charseq.vocab import Vocabulary
 
@@ -66,17 +65,14 @@ def as_typed(text: str | Sequence[str]) -> str | list[str]:
     """Return the name or path of a text as it was given; several files, or a folder, as a list."""
     names = [text] if isinstance(text, str) else list(text)
     several = len(names) > 1 or (names[0] not in texts() and os.path.isdir(names[0]))  # noqa: PTH112
-    for name in names:
-        if several and name in texts():
-            raise ValueError(f"{name} comes with charseq, and is no file: train on it alone")
     return names if several else names[0]
 
 
 def locate(text: str | list[str]) -> Any:
     """Return where a text is, from whatever folder."""
     if isinstance(text, list):
-        return [os.path.abspath(name) for name in text]  # noqa: PTH100 - never raises
-    return text if text in texts() else os.path.abspath(text)  # noqa: PTH100
+        return [locate(name) for name in text]
+    return text if text in texts() else os.path.abspath(text)  # noqa: PTH100 - never raises
 
 
 def check_outside(folder: Path, text: str | list[str]) -> None:
@@ -90,64 +86,51 @@ def check_outside(folder: Path, text: str | list[str]) -> None:
 
 
 def facts_of_tokens(source: dict[str, Any], tokens: str) -> dict[str, str]:
-    """Return what config.json says of pieces of words; refuse them for documents, for example."""
+    """Return what config.json says of pieces of words; refuse them with unknown characters."""
     if parse_tokens(tokens) is None:
         return {}
-    if isinstance(source["text"], list) or "unknown" in source:
-        raise ValueError(
-            f"tokens={tokens!r} takes one file with all its characters: it goes neither with "
-            "several files nor with unknown characters"
-        )
+    if "unknown" in source:
+        raise ValueError(f"tokens={tokens!r} takes all characters, so unknown must be left out")
     return {"tokens": tokens}
 
 
-def load_source(source: dict[str, Any], known: Vocabulary | None = None) -> Corpus:
-    """Load a run's text.
+def load_source(
+    source: dict[str, Any], known: Vocabulary | None = None
+) -> tuple[Corpus, tuple[str, str]]:
+    """Load a run's text as ids of characters; also return what is learned from and held back.
 
     The vocabulary is that of the text. If `known` is given, it is this one, followed by the
-    characters that it lacks; or, if it has an unknown character, only by those that are asked for.
+    characters that it lacks; or, if it has an unknown character, only if that is asked for.
     """
     text, min_count = source["text"], source.get("unknown")
-    how = {"encoding": source["encoding"], "raw": source.get("raw", True)}
-    if isinstance(text, list):
-        load = partial(Corpus.from_files, text, min_count=min_count, **how)
-    elif text in texts():
-        characters = load_text(text)
-        vocab = Vocabulary.from_text(characters, min_count)
-        load = partial(Corpus.from_text, characters, vocab=vocab)
-    else:
-        load = partial(Corpus.from_file, text, min_count=min_count, **how)
-    corpus = load()
-    if known is None:
-        return corpus
-    of_text = corpus.vocab
-    wanted = of_text.chars if known.unknown is None or min_count else of_text.border or ""
-    return load(
-        vocab=Vocabulary(
-            "".join([*known.chars, *(char for char in wanted if char not in known)]),
-            border=known.border or of_text.border,
-            unknown=known.unknown or of_text.unknown,
-        )
-    )
+    names = text if isinstance(text, list) else [text]
+    several = load_texts(names, source["encoding"], raw=source.get("raw", True))
+    train, valid = hold_back(several, source["valid"])
+    vocab = Vocabulary.from_text(train + valid, min_count)
+    if known is not None:
+        more = vocab.chars if known.unknown is None or min_count else ""
+        chars = known.chars + "".join(char for char in more if char not in known)
+        vocab = Vocabulary(chars, unknown=known.unknown or vocab.unknown)
+    return Corpus.from_text(train + valid, vocab), (train, valid)
 
 
 def split_text(
-    corpus: Corpus, source: dict[str, Any], vocab: Vocabulary | None = None
+    corpus: Corpus, parts: tuple[str, str], source: dict[str, Any], vocab: Vocabulary | None = None
 ) -> tuple[Corpus, Corpus | None]:
     """Return the parts of a run's text to learn from and to measure on.
 
     If the run's vocabulary has pieces of words, the parts are cut into these. A new run has no
     vocabulary yet: if its source asks for pieces, they are learned from the first part alone.
     """
-    train, valid = corpus, None
-    if source["valid"] != 0:
-        train, valid = corpus.split(valid=source["valid"])
+    train, valid = parts
     if vocab is None and (most := parse_tokens(source.get("tokens", "characters"))):
-        vocab = BytePairEncoding.learn(_decode(train), most, more_chars=corpus.vocab.chars)
-    if not isinstance(vocab, BytePairEncoding):
-        return train, valid
-    held_back = None if valid is None else Corpus.from_text(_decode(valid), vocab)
-    return Corpus.from_text(_decode(train), vocab), held_back
+        vocab = BytePairEncoding.learn(train, most, more_chars=corpus.vocab.chars)
+    if isinstance(vocab, BytePairEncoding):
+        held_back = Corpus.from_text(valid, vocab) if valid else None
+        return Corpus.from_text(train, vocab), held_back
+    cut = len(train)
+    held_back = Corpus(corpus.vocab, corpus.ids[cut:]) if valid else None
+    return Corpus(corpus.vocab, corpus.ids[:cut]), held_back
 
 
 def check_long_enough(corpus: Corpus, source: dict[str, Any], settings: Settings) -> None:
@@ -162,7 +145,7 @@ def check_long_enough(corpus: Corpus, source: dict[str, Any], settings: Settings
         held_back = int(size * valid)  # as in Corpus.split
         return size - held_back >= learned and (valid == 0 or held_back >= 2)
 
-    if fits(len(corpus), 2) or corpus.vocab.border is not None:  # documents are held back whole
+    if fits(len(corpus), 2):
         return
     least = bisect_left(range(1 << 53), True, key=lambda size: fits(size, learned))
     raise ValueError(
@@ -170,12 +153,6 @@ def check_long_enough(corpus: Corpus, source: dict[str, Any], settings: Settings
         f"character{'s' * (len(corpus) != 1)}, and training with {named} and valid={valid} needs "
         f"at least {least}; take a longer text, or change these values"
     )
-
-
-def _decode(corpus: Corpus) -> str:
-    """Return a text that may be long, without a list of all its characters."""
-    starts = range(0, len(corpus), CHUNK)
-    return "".join(corpus.decode(start, start + CHUNK) for start in starts)
 
 
 def load_text_of_run(
@@ -196,17 +173,17 @@ def load_text_of_run(
     moved = f"if it has moved, add text=NEW-PLACE; or {new_run}"
     now_at = as_typed(text) if text else _find_text(was_at, folder, advice or moved)
     source = {**source, "text": now_at}
-    corpus = load_source(source, vocab if "init_from" in source else None)
-    documents, digest = corpus.count_documents(), corpus.digest()
+    corpus, train_and_valid = load_source(source, vocab)
+    digest = corpus.digest()
     # The oldest folders lack the digest, which is one of ids: other characters may have the same.
-    if documents != source.get("documents", 1):
-        unlike = f"{documents} files, not {source.get('documents', 1)}"
-    elif len(corpus) != source["characters"]:
+    if len(corpus) != source["characters"]:
         unlike = f"{len(corpus)} characters, not {source['characters']}"
     elif corpus.vocab.chars != vocab.chars or source.get("sha256", digest) != digest:
         unlike = "as many characters, but not the same ones"
     else:
-        return {**source, "text": locate(now_at)}, split_text(corpus, source, vocab)
+        return {**source, "text": locate(now_at)}, split_text(
+            corpus, train_and_valid, source, vocab
+        )
     name, old_name = map(_quote, (now_at, was_at))
     if now_at == was_at:
         restore = f"put the old text back, or add text=COPY, a copy of it; or {new_run}"
@@ -221,56 +198,23 @@ def _quote(text: str | list[str]) -> str:
     return ", ".join(map(quote_path, text if isinstance(text, list) else [text]))
 
 
-def characters_per_step(train: Corpus, settings: Settings) -> int:
-    """Return how many characters a training step learns from; of documents, the mean."""
-    if train.vocab.border is None or settings.order == "windows":
-        return settings.batch_size * settings.length
-    return round((len(train) - 1) / len(_epoch(train, settings)))
-
-
-def _epoch(train: Corpus, settings: Settings) -> DocumentBatches:
-    return DocumentBatches(train.ids, train.id_of_border(), settings.batch_size, settings.length)
-
-
-def facts_of_parts(corpus: Corpus, train: Corpus, settings: Settings) -> dict[str, Any]:
-    """Return what config.json says of tokens or of several documents; nothing of other texts."""
-    if train.vocab.unit == "tokens":
-        return {"tokens": name_of_tokens(train.vocab), "train_tokens": len(train)}
-    if corpus.vocab.border is None:
+def facts_of_parts(train: Corpus) -> dict[str, Any]:
+    """Return what config.json says of tokens; nothing of characters."""
+    if train.vocab.unit == "characters":
         return {}
-    facts = {"documents": corpus.count_documents()}
-    if settings.order == "streams":
-        facts["steps_per_epoch"] = len(_epoch(train, settings))
-    return facts
+    return {"tokens": name_of_tokens(train.vocab), "train_tokens": len(train)}
 
 
-def describe(
-    corpus: Corpus, parts: tuple[Corpus, Corpus | None], settings: Settings, min_count: int | None
-) -> Iterator[str]:
-    """Yield a line on the documents of a run, if there are several, and on unknown characters."""
-    train, valid = parts
-    if corpus.vocab.border is not None:
-        documents = corpus.count_documents()
-        line = f"{documents:,} document{'s' * (documents > 1)}, "
-        line += f"{len(corpus) - documents - 1:,} characters"
-        if valid is not None:
-            count = valid.count_documents()
-            which = f"the last {count:,} are" if count > 1 else "the last one is"
-            which = which if documents > 1 else "the end is"
-            line += f"; {which} held back, {len(valid) / len(corpus):.1%} of all"
-        if settings.order == "streams":
-            line += f"; {_epoch(train, settings).padding():.1%} of what a step reads is padding"
-        yield line.replace("%", " %")
-    if min_count:
-        assert corpus.vocab.unknown is not None
-        count = len(places_of(corpus.ids, corpus.vocab.chars.index(corpus.vocab.unknown)))
-        if not count:
-            yield f"no character is there fewer than {min_count} times, so none is read as unknown"
-        else:
-            yield (
-                f"{count:,} of {len(corpus):,} characters are there fewer than {min_count} times, "
-                "and are read as unknown"
-            )
+def describe_unknown(corpus: Corpus, min_count: int) -> str:
+    """Say how many characters of a text are read as unknown."""
+    assert corpus.vocab.unknown is not None
+    count = int((corpus.ids == corpus.vocab.chars.index(corpus.vocab.unknown)).sum())
+    if not count:
+        return f"no character is there fewer than {min_count} times, so none is read as unknown"
+    return (
+        f"{count:,} of {len(corpus):,} characters are there fewer than {min_count} times, and are "
+        "read as unknown"
+    )
 
 
 def _find_text(text: str | list[str], folder: Path, advice: str, *, several: bool = False) -> Any:

@@ -120,7 +120,6 @@ def info(run: RunFolder, as_json: Json = False) -> None:
         "vocabulary": len(vocab),
         "tokens": config["text"].get("tokens"),
         "text": _names_of_texts(config["text"].get("text")),
-        "documents": config["text"].get("documents"),
         "characters": config["text"].get("characters"),
         "steps": f"{step} of {wanted}",
         "epochs": _count_epochs(config, step),
@@ -160,8 +159,6 @@ def _explain_patience(run: str, config: dict[str, Any], step: int) -> str | None
 def _count_epochs(config: dict[str, Any], step: int) -> float | None:
     """Return how often a run has read the text that it learns from; None if it is unknown."""
     numbers = {**config["settings"], **config["text"]}
-    if isinstance(steps := numbers.get("steps_per_epoch"), int) and steps > 0:  # of documents
-        return round(step / steps, 4)
     sizes: list[Any] = [
         numbers.get(name) for name in ("batch_size", "length", "characters", "valid")
     ]

@@ -300,13 +300,12 @@ def evaluate_(
     """Measure a trained network on a text, in bits per character and perplexity."""
     from charseq._checks import check_at_least
     from charseq._devices import take_device
-    from charseq._documents import list_files
     from charseq.checkpoint import load_model
     from charseq.corpus import Corpus
     from charseq.language_model import evaluate
     from charseq.monitor import measuring_bar
     from charseq.processes import use_threads
-    from charseq.texts import load_text, quote_path, texts
+    from charseq.texts import load_texts
     from charseq.trainer import WARM_UP, load_held_back
 
     check_at_least(1, rows=rows)
@@ -317,21 +316,14 @@ def evaluate_(
     if not text:
         corpus = load_held_back(run)
     else:
-        files: list[str | Path] = []
-        for name in text:
-            files += [name] if name in texts() else list_files([name])
-        documents = [load_text(file, encoding, raw="\r" in vocab) for file in files]
-        for k, file in enumerate(files):
-            which = "the text" if len(files) == 1 else quote_path(file)
-            documents[k], count = _known_part(which, documents[k], vocab, skip_unknown)
-            skipped += count
-        corpus = Corpus.from_text(documents if len(documents) > 1 else documents[0], vocab)
+        characters = "".join(load_texts(text, encoding, raw="\r" in vocab))
+        characters, skipped = _known_part("the text", characters, vocab, skip_unknown)
+        corpus = Corpus.from_text(characters, vocab)
         if not skip_unknown:
             _say_unknown("the text", skipped)
     with measuring_bar() as watch, use_threads(model, rows):
         loss = evaluate(model, corpus, batch_size=rows, warm_up=WARM_UP, watch=watch)
     results = {
-        **({} if vocab.border is None else {"documents": corpus.count_documents()}),
         "characters": vocab.count_characters(corpus.ids),
         **({"tokens": len(corpus)} if vocab.unit == "tokens" else {}),
         **({"skipped": skipped} if skip_unknown else {}),

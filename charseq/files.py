@@ -1,7 +1,6 @@
 """Write files that appear whole or not at all, and let only one process write in a folder."""
 
 import errno
-import mmap
 import os
 import stat
 import sys
@@ -10,10 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
-from typing import IO, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import IO
 
 if sys.platform == "win32":
     import msvcrt
@@ -125,27 +121,6 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-# --- arrays on disk -------------------------------------------------------------------------------
-
-
-class MappedFile(mmap.mmap):
-    """A file that was mapped into memory; `release_pages` recognizes it by this class."""
-
-
-def release_pages(ids: NDArray[Any]) -> None:
-    """Tell the operating system that this process no longer needs the pages it has read.
-
-    The pages stay in the system's cache, which drops them when memory is short. Without this call,
-    a run over a large file would eventually keep the whole file in memory.
-    """
-    owner: Any = ids
-    while isinstance(owner, np.ndarray):
-        owner = owner.base
-    if isinstance(owner, memoryview) and isinstance(owner.obj, MappedFile):
-        advise = getattr(owner.obj, "madvise", lambda _: None)  # Windows has no madvise
-        advise(getattr(mmap, "MADV_DONTNEED", 0))
 
 
 # --- one writer per folder ------------------------------------------------------------------------

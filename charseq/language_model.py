@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from time import perf_counter
 from typing import Any
 
@@ -13,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from charseq._batches import batches, state_before
 from charseq._checks import (
     check_at_least,
     check_choice,
@@ -21,9 +21,8 @@ from charseq._checks import (
     check_numbers,
     check_same_vocab_size,
 )
-from charseq._devices import FUSED, PRECISIONS, cast_to, device_of, drawing_from
-from charseq._measure_documents import Read, sum_over_documents, sum_over_places, summed_loss
-from charseq.corpus import Corpus, in_unit_of
+from charseq._devices import FUSED, PRECISIONS, cast_to, device_of, drawing_from, in_float64
+from charseq.corpus import Corpus, in_unit_of, streams, windows
 from charseq.history import UpdateRecord
 from charseq.layers import State, map_state
 from charseq.model import CharRNN
@@ -43,6 +42,8 @@ PIECES = 16  # read side by side
 WARM_UP = 256  # characters that each piece of a sample reads first, without being measured
 
 Watch = Callable[[int, int], None]
+# Reads pieces of a text side by side, see `_reading`.
+Read = Callable[[NDArray[Any], int, State | None], tuple[float, State | None]]
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,7 @@ class Settings:
         T, the number of characters that the gradient is sent back through.
     order : {"streams", "windows"}, default="streams"
         With "streams", read B contiguous parts of the text, and start each batch from the state
-        after the previous one. With "windows", read from random places, and start from zeros. Of
-        several documents, each begins from zeros in either order, and a row ends with its document.
+        after the previous one. With "windows", read from random places, and start from zeros.
     optimizer : {"adamw", "adam", "sgd"}, default="adamw"
         The optimizer, one of torch's.
     lr : float, default=0.002
@@ -367,7 +367,7 @@ def language_model_steps(
             raise ValueError("the text was not encoded with the vocabulary of the run")
     # The checks stand outside the generator, so that they run at the call, not at the first step.
     with in_unit_of(run.vocab):
-        next(batches(train, run.settings, run.step))  # raises if the text is too short
+        next(_batches(train, run.settings, run.step))  # raises if the text is too short
     if valid is not None and len(valid) < 2:
         raise ValueError(f"the held-back text needs at least 2 {run.vocab.unit}, got {len(valid)}")
     check_enough_rows(run.settings.batch_size)
@@ -396,7 +396,7 @@ def _language_model_steps(
     assert optimizer is not None
     parameters, modules = list(model.parameters()), list(model.modules())
     replica = Replica(model, settings.batch_size, run.step, settings.precision)
-    for begins, x, y in batches(train, settings, run.step):
+    for from_zeros, x, y in _batches(train, settings, run.step):
         if run.finished:
             return
         start = perf_counter()
@@ -408,7 +408,7 @@ def _language_model_steps(
             group["lr"] = rate
         optimizer.zero_grad()
         with _seed_dropout(settings.seed, step, replica.rows.start, model):
-            loss, state = replica.backward(x, y, state_before(run.hidden, begins))
+            loss, state = replica.backward(x, y, None if from_zeros else run.hidden)
         norm = clip_gradient(parameters, settings.clip_norm)
         per_character = loss.item() * (y.numel() / run.vocab.count_characters(y))
         if not (math.isfinite(per_character) and math.isfinite(norm)):
@@ -427,6 +427,23 @@ def _language_model_steps(
             run.best_loss = min(run.best_loss, valid_loss)
             record = replace(record, valid_loss=valid_loss)
         yield record
+
+
+def _batches(train: Corpus, settings: Settings, step: int) -> Iterator[tuple[bool, Tensor, Tensor]]:
+    """Yield the batches after training step `step`: whether each starts from zeros, x and y."""
+    ids, size, length = train.ids, settings.batch_size, settings.length
+    if settings.order == "windows":
+        while True:
+            step += 1
+            x, y = next(windows(ids, size, length, np.random.default_rng([settings.seed, step])))
+            yield True, torch.from_numpy(x), torch.from_numpy(y)
+    batches_per_epoch = (len(ids) - 1) // size // length
+    batch = step % batches_per_epoch if batches_per_epoch else 0
+    while True:
+        for x, y in islice(streams(ids, size, length), batch, None):
+            yield batch == 0, torch.from_numpy(x), torch.from_numpy(y)
+            batch += 1
+        batch = 0
 
 
 def sample_size(settings: Settings, characters: int) -> int:
@@ -500,11 +517,7 @@ def _measure(model: CharRNN, corpus: Corpus, settings: Settings, watch: Watch | 
     rng = np.random.default_rng([settings.seed, 0])  # the steps draw with their number, from 1
     starts = rng.integers(WARM_UP, part - columns, size=PIECES, endpoint=True)
     starts += part * np.arange(PIECES)
-    has_borders = corpus.vocab.border is not None
-    warm_ups = PIECES * WARM_UP * (2 if has_borders else 1)  # at most; of documents, read twice
-    with _reading(model, corpus.ids, 256, watch, size + warm_ups) as read:
-        if has_borders:
-            return sum_over_places(read, corpus, starts, columns, WARM_UP) / size
+    with _reading(model, corpus.ids, 256, watch, size + PIECES * WARM_UP) as read:
         _, state = read(starts - WARM_UP, WARM_UP, None)
         total, _ = read(starts, columns, state)
     predicted = corpus.ids[starts[:, None] + np.arange(1, columns + 1)]
@@ -533,15 +546,14 @@ def evaluate(
         The text, at least two characters.
     batch_size : int, default=16
         The number of pieces that the text is cut into, to be read side by side, each from a state
-        of zeros. With 1, the text is read in one piece, as a reader would. Documents are never cut,
-        and about as many are read side by side.
+        of zeros. With 1, the text is read in one piece, as a reader would.
     length : int, default=256
         The number of time steps per call of the model. It affects the time, not the result.
     warm_up : int, default=0
         The number of characters before each piece that are read first, without being measured, so
         that the piece does not begin from a state of zeros. Of the first piece there are none. With
         1000, the loss hardly differs from that of a text in one piece. If the pieces would be
-        shorter than that, there are fewer pieces. Documents do without.
+        shorter than that, there are fewer pieces.
     watch : callable, optional
         Called after each call of the model with the number of characters read so far, and the
         number to read.
@@ -565,10 +577,8 @@ def evaluate(
     rows = min(batch_size, max(1, predictions // max(1, warm_up)))
     columns = predictions // rows
     starts = columns * np.arange(rows)
-    before = 0 if corpus.vocab.border is not None else warm_up * (rows - 1)
+    before = warm_up * (rows - 1)
     with _reading(model, corpus.ids, length, watch, predictions + before) as read:
-        if corpus.vocab.border is not None:
-            return sum_over_documents(read, corpus, batch_size, length) / predictions
         state: State | None = None
         if before:
             _, of_others = read(starts[1:] - warm_up, warm_up, None)
@@ -598,7 +608,7 @@ def _reading(
         for start in range(0, columns, length):
             steps = np.arange(start, min(start + length, columns))
             positions = steps + starts[:, None]  # (B, T)
-            loss, state = summed_loss(model, ids, positions, state)
+            loss, state = _summed_loss(model, ids, positions, state)
             total += loss
             done += positions.size
             if watch is not None:
@@ -612,6 +622,19 @@ def _reading(
             yield read
     finally:
         model.train(was_training)
+
+
+def _summed_loss(
+    model: CharRNN, ids: NDArray[Any], positions: NDArray[Any], state: State | None
+) -> tuple[float, State]:
+    """Read the characters at `positions` (B, T), and sum the losses of the next ones in float64."""
+    x, y = (
+        torch.from_numpy(np.asarray(ids[positions + shift], dtype=np.int64)) for shift in (0, 1)
+    )
+    logits, state = model(x.to(device_of(model)), state)  # (B, T) -> (B, T, V)
+    logits = in_float64(logits.flatten(0, 1))
+    loss = nn.functional.cross_entropy(logits, y.flatten().to(logits.device), reduction="sum")
+    return loss.item(), state
 
 
 def _seed_dropout(

@@ -178,11 +178,8 @@ class Replica:
         rows = self.rows
         if state is not None:
             state = rows_of(state, rows)
-        # DistributedDataParallel averages over processes as if all had equally many targets.
-        counts = (targets >= 0).sum(dim=1)  # a row of documents may end in targets of -100
-        share = int(counts[rows].sum()) / int(counts.sum())
-        if not share:  # then the mean loss of this process would be 0 / 0
-            targets = targets.clamp(min=0)
+        # DistributedDataParallel averages over processes as if all had equally many rows.
+        share = (rows.stop - rows.start) / self._batch_size
         inputs, targets = ids[rows].to(self._device), targets[rows].to(self._device)
         with cast_to(self._precision, self._device):
             loss, state = self._loss(inputs, targets, state)

@@ -139,8 +139,7 @@ def sampling_steps(
         Its characters.
     prompt : str, optional
         Text that is read before the first draw. The default is a line end, so that the text begins
-        with a new line. A vocabulary without one gives a space, or else its first character. If the
-        vocabulary has a border, as for documents, that is read first, with or without a prompt.
+        with a new line. A vocabulary without one gives a space, or else its first character.
     streams : int, default=1
         B, the number of independent texts that are drawn side by side.
     temperature, top_k, top_p : float, int, float
@@ -203,8 +202,6 @@ class Writer:
             prompt = vocab.line_start()
         if not prompt:
             raise ValueError("the prompt is empty: the net needs a character to continue")
-        if vocab.border is not None and not prompt.startswith(vocab.border):
-            prompt = vocab.border + prompt
         probabilities(np.zeros(net.vocab_size), **options)  # raises if an option is out of range
         self.reader = _make_reader(net, texts)
         self._prompt = [k if texts == 1 else np.full(texts, k) for k in vocab.encode(prompt)]
@@ -323,8 +320,7 @@ def generate(
     length : int, default=200
         Characters to write after the prompt.
     stop : sequence of str, optional
-        Each text ends just before the first of these strings that it would contain; also before the
-        border of the vocabulary, if it has one.
+        Each text ends just before the first of these strings that it would contain.
     streams, temperature, top_k, top_p, rng : int, float, int, float, numpy.random.Generator
         As in :func:`charseq.sampling.sampling_steps`.
 
@@ -425,8 +421,6 @@ def generate_pieces(
         stop = (stop,)
     if not all(stop):
         raise ValueError("a stop string is empty: every text would end before it begins")
-    if vocab.border is not None:
-        stop = (*stop, vocab.border)
     options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     writer = Writer(net, vocab, prompt, streams, options, rng)
     # With a filter, `probabilities` may refuse logits in the middle of a block, and the characters

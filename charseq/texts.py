@@ -15,7 +15,7 @@ import sys
 import unicodedata
 import warnings
 import zoneinfo
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -250,8 +250,90 @@ def load_text(source: str | Path, encoding: str = "utf-8", *, raw: bool = False)
     if source == "-":
         file = open_standard_input(encoding)
         return "".join(text_chunks(file, "standard input", encoding, raw=raw))
-    with open_text(source, or_name=True) as file:
+    with open_text(source) as file:
         return "".join(text_chunks(file, quote_path(source), encoding, raw=raw))
+
+
+def load_texts(
+    sources: Sequence[str | Path], encoding: str = "utf-8", *, raw: bool = False
+) -> list[str]:
+    r"""Read several texts, so that they can be joined.
+
+    Parameters
+    ----------
+    sources : sequence of str or pathlib.Path
+        As `source` of :func:`charseq.load_text`. A folder stands for the files in it and in its
+        folders, in the order of their paths, but for hidden and empty ones.
+    encoding, raw : str, bool
+        As in :func:`charseq.load_text`.
+
+    Returns
+    -------
+    list of str
+        The texts. If there are several, each ends in ``"\n"``.
+
+    Raises
+    ------
+    FileNotFoundError, OSError, ValueError
+        As from :func:`charseq.load_text`; also if a folder holds no file.
+    """
+    files: list[str | Path] = []
+    for source in sources:
+        is_folder = source not in _TEXTS and os.path.isdir(source)  # noqa: PTH112 - never raises
+        files += _files_in(source) if is_folder else [source]
+    texts = [load_text(file, encoding, raw=raw) for file in files]
+    if len(texts) > 1:
+        texts = [text if text.endswith("\n") else text + "\n" for text in texts]
+    return texts
+
+
+def _files_in(folder: str | Path) -> list[Path]:
+    def refuse(error: OSError) -> None:
+        raise OSError(
+            f"{quote_path(error.filename)} is a folder that cannot be read: {error.strerror}"
+        )
+
+    found = []
+    for root, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if name[0] != "."]
+        files = (Path(root, name) for name in names if name[0] != ".")
+        found += [file for file in files if file.is_file() and file.stat().st_size > 0]
+    if not found:
+        raise FileNotFoundError(f"{quote_path(folder)} is a folder without a file of text")
+    return sorted(found, key=lambda file: file.parts)
+
+
+def hold_back(texts: Sequence[str], valid: float) -> tuple[str, str]:
+    r"""Join texts, and hold back the end of each.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        The texts. Of several, each ends in ``"\n"``.
+    valid : float
+        The share to hold back, at least 0 and below 1. Several texts are cut before a line.
+
+    Returns
+    -------
+    train, valid : str
+        The part to learn from, and the part that is held back.
+
+    Examples
+    --------
+    >>> from charseq.texts import hold_back
+    >>> hold_back(["abcdefgh"], 0.25)
+    ('abcdef', 'gh')
+    >>> hold_back(["a\nb\nc\n", "d\ne\nf\n"], 0.4)
+    ('a\nb\nd\ne\n', 'c\nf\n')
+    """
+    cuts = [len(text) - int(len(text) * valid) for text in texts]
+    if len(texts) > 1:
+        cuts = [
+            (cut < len(text) and text.rfind("\n", 0, cut) + 1) or cut
+            for text, cut in zip(texts, cuts, strict=True)
+        ]
+    pairs = list(zip(texts, cuts, strict=True))
+    return "".join(text[:cut] for text, cut in pairs), "".join(text[cut:] for text, cut in pairs)
 
 
 # --- files ----------------------------------------------------------------------------------------
@@ -272,11 +354,8 @@ def open_standard_input(encoding: str = "utf-8") -> IO[bytes]:
     return io.BytesIO(sys.stdin.read().encode(encoding))
 
 
-def open_text(source: str | Path, *, or_name: bool = False) -> IO[bytes]:
-    """Open a file of text for reading its bytes; errors say why the path cannot be read.
-
-    With `or_name`, the message for a missing file lists the names of texts.
-    """
+def open_text(source: str | Path) -> IO[bytes]:
+    """Open a file of text for reading its bytes; errors say why the path cannot be read."""
     path, quoted_path = Path(source), quote_path(source)
     try:
         return path.open("rb")
@@ -286,7 +365,7 @@ def open_text(source: str | Path, *, or_name: bool = False) -> IO[bytes]:
                 f"{quoted_path} is a directory: expected a file of text"
             ) from None
         if isinstance(error, FileNotFoundError):
-            raise FileNotFoundError(f"{quoted_path} is {_say_missing(path, or_name)}") from None
+            raise FileNotFoundError(f"{quoted_path} is {_say_missing(path)}") from None
         if isinstance(error, PermissionError):
             raise PermissionError(
                 f"{quoted_path} may not be read: permission denied; change its permissions"
@@ -295,7 +374,7 @@ def open_text(source: str | Path, *, or_name: bool = False) -> IO[bytes]:
         raise OSError(f"{quoted_path} cannot be opened: {reason}") from None
 
 
-def _say_missing(path: Path, or_name: bool) -> str:
+def _say_missing(path: Path) -> str:
     """Suggest the text whose name is nearly this; or list all if it may be such a name."""
     if path.is_symlink():
         target = path.readlink()
@@ -305,7 +384,7 @@ def _say_missing(path: Path, or_name: bool) -> str:
         )
     if meant := suggest_name(path, _TEXTS):
         return f"not a file{meant}"
-    if or_name or "." not in path.name:
+    if "." not in path.name:
         return f"neither a file nor one of the texts that come with charseq: {', '.join(_TEXTS)}"
     return "not a file"
 

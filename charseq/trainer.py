@@ -18,10 +18,9 @@ from charseq._devices import device_of, find_device
 from charseq._new_run import check_memory, check_patience, check_tokens, with_options
 from charseq._run_text import (
     as_typed,
-    characters_per_step,
     check_long_enough,
     check_outside,
-    describe,
+    describe_unknown,
     facts_of_parts,
     facts_of_tokens,
     load_source,
@@ -112,15 +111,15 @@ def train_folder(
     folder : pathlib.Path
         The folder to make. It must not hold a run yet.
     text : str or sequence of str
-        A name from :func:`charseq.texts.texts`, or the path of a text file. Several files, or a
-        folder, are documents, as in :meth:`charseq.Corpus.from_files`.
+        A name from :func:`charseq.texts.texts`, or the path of a text file; or several of them, or
+        a folder, which are joined.
     options : dict
         The options of :class:`charseq.CharRNN`, without `vocab_size`. With `init_from`, those that
         differ from the options of that run; only ``dropout`` and ``fast`` may.
     settings : Settings
         How to train.
     valid : float, default=0.1
-        Share of the text that is held back to measure on; 0 for none.
+        Share of the text that is held back to measure on; of several, of each. 0 for none.
     encoding : str, default="utf-8"
         Encoding of the text file.
     init_from : str, optional
@@ -169,19 +168,19 @@ def train_folder(
     check_outside(folder, source["text"])
     if init_from is None:
         source |= facts_of_tokens(source, tokens or "characters")
-        corpus = load_source(source)
+        corpus, texts = load_source(source)
         check_long_enough(corpus, source, settings)
-        parts = split_text(corpus, source)
+        parts = split_text(corpus, texts, source)
         options = {"vocab_size": len(parts[0].vocab), **options}
         check_memory(options)
         model = CharRNN(**options)
     else:
         source["init_from"] = init_from
         model, known = load_model(init_from)
-        corpus = load_source(source, known)
+        corpus, texts = load_source(source, known)
         check_long_enough(corpus, source, settings)
         check_tokens(init_from, known, corpus, tokens, source)
-        parts = split_text(corpus, source, known)
+        parts = split_text(corpus, texts, source, known)
         changed = {**model.options, **options, "vocab_size": len(parts[0].vocab)}
         check_memory(changed)
         model = with_options(grow(model, len(parts[0].vocab), seed=settings.seed), changed)
@@ -190,13 +189,12 @@ def train_folder(
     source |= {"characters": len(corpus), "sha256": corpus.digest()}
     run = Run(model.to(device), vocab, settings)
     training = _Training(folder, run, (), parts, reporting or Reporting())  # raises: text too short
-    source |= facts_of_parts(corpus, parts[0], settings)
+    source |= facts_of_parts(parts[0])
     with _lock_if_rank_0(folder, make=True), _delay_interrupts() as interrupts:
         if training.is_rank_0:
             start_folder(folder, run, source)
-        if training.is_rank_0 and not training.reporting.as_json:
-            for line in describe(corpus, parts, settings, unknown):
-                print(line)
+        if unknown and training.is_rank_0 and not training.reporting.as_json:
+            print(describe_unknown(corpus, unknown))
         with use_threads(model, settings.batch_size, threads):
             return training.train_and_save(interrupts)
 
@@ -325,7 +323,7 @@ class _Training:
         train = parts[0]
         self._tokens_per_character = len(train) / train.vocab.count_characters(train.ids)
         self._new_records = language_model_steps(run, *parts, watch=self._say_that_it_measures)
-        self._per_step = characters_per_step(parts[0], run.settings)
+        self._per_step = run.settings.batch_size * run.settings.length
 
     def train_and_save(self, interrupts: list[int]) -> int:
         """Train until the run is finished or interrupted, and return the signal, or 0.

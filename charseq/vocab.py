@@ -1,6 +1,7 @@
 """Text to ids to one-hot vectors, and back."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,7 +15,6 @@ from charseq._checks import check_ids, check_integers, check_text
 
 __all__ = ["Vocabulary"]
 
-BORDER = "\x03"  # "end of text" in ASCII; a text that holds it cannot be one of several documents
 UNKNOWN = "\ufffd"  # what Unicode shows in place of a character that cannot be shown
 
 
@@ -30,9 +30,6 @@ class Vocabulary:
     ----------
     chars : str or sequence of str
         V distinct characters. The position of a character is its id.
-    border : str, optional
-        The one of them that is before and after each document, if there are several. A network
-        begins to write after it, and ends a text with it.
     unknown : str, optional
         The one of them that every character outside the vocabulary is read as. A network never
         writes it.
@@ -43,7 +40,7 @@ class Vocabulary:
         If `chars` is neither a string nor a sequence of strings.
     ValueError
         If `chars` is empty, repeats a character, or has an entry that is not one character, or if
-        `border` or `unknown` is not one of them.
+        `unknown` is not one of them.
 
     Examples
     --------
@@ -67,7 +64,6 @@ class Vocabulary:
 
     chars: str
     unit: ClassVar[str] = "characters"  # what the ids stand for
-    border: str | None = field(default=None, kw_only=True)
     unknown: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -101,28 +97,22 @@ class Vocabulary:
                     "Vocabulary.from_text(text)"
                 )
         object.__setattr__(self, "chars", "".join(entries))
-        for name, char in self._special_characters().items():
-            if char not in self:
-                raise ValueError(f"{name} must be a character of the vocabulary, got {char!r}")
+        if self.unknown is not None and self.unknown not in self:
+            raise ValueError(f"unknown must be a character of the vocabulary, got {self.unknown!r}")
 
     def __repr__(self) -> str:
-        """Return the characters, and which of them are special."""
-        named = {"chars": self.chars, **self._special_characters()}
-        return f"Vocabulary({', '.join(f'{name}={value!r}' for name, value in named.items())})"
-
-    def _special_characters(self) -> dict[str, str]:
-        special = {"border": self.border, "unknown": self.unknown}
-        return {name: char for name, char in special.items() if char is not None}
+        """Return the characters, and which of them stands for all others."""
+        unknown = "" if self.unknown is None else f", unknown={self.unknown!r}"
+        return f"Vocabulary(chars={self.chars!r}{unknown})"
 
     @classmethod
-    def from_text(cls, text: str | Sequence[str], min_count: int | None = None) -> "Vocabulary":
+    def from_text(cls, text: str, min_count: int | None = None) -> "Vocabulary":
         """Collect the distinct characters of a text, sorted by code point.
 
         Parameters
         ----------
-        text : str, or list or tuple of str
-            Any text that is not empty; or several documents, for which the vocabulary gets U+0003
-            as their border.
+        text : str
+            Any text that is not empty.
         min_count : int, optional
             Leave out the characters that are in the text fewer times than this. They, and all
             others that are not in the vocabulary, are then read as one character, U+FFFD.
@@ -135,7 +125,7 @@ class Vocabulary:
         Raises
         ------
         TypeError
-            If `text` is not a string, nor a list or tuple of strings.
+            If `text` is not a string.
         ValueError
             If `text` is empty, `min_count` is below 2, or no character is in the text so often.
 
@@ -147,13 +137,18 @@ class Vocabulary:
         >>> len(vocab), vocab.encode("lean")  # a space, e, n and U+FFFD
         (4, array([3, 1, 3, 2]))
         """
-        several = isinstance(text, (list, tuple))
-        for part in text if several else [text]:
-            check_text(part)
-        whole = "".join(text)
-        if not whole or (min_count is None and not several):
-            return cls("".join(sorted(set(whole))))
-        return vocabulary_of(np.bincount(code_points(whole)), min_count, border=several)
+        check_text(text)
+        if not text or min_count is None:
+            return cls("".join(sorted(set(text))))
+        check_integers(2, min_count=min_count)
+        counts = Counter(text)
+        known = {char for char, count in counts.items() if count >= min_count}
+        if not known:
+            raise ValueError(
+                f"min_count must be at most {max(counts.values())}, how often the most frequent "
+                f"character appears, got {min_count}"
+            )
+        return cls("".join(sorted({*known, UNKNOWN})), unknown=UNKNOWN)
 
     def __len__(self) -> int:
         """Return V, the number of characters."""
@@ -164,21 +159,20 @@ class Vocabulary:
         return isinstance(char, str) and len(char) == 1 and char in self.chars
 
     def line_start(self) -> str:
-        r"""Return what comes before a new text: the border; or ``"\n"``, a space, or a character.
+        r"""Return what comes before a new text: ``"\n"``, a space, or a character.
 
         Returns
         -------
         str
-            The character that a network reads before a text, if nothing else is asked for: the
-            border between documents; without one, the end of a line, or else a space, or else the
-            first character.
+            The character that a network reads before a text, if nothing else is asked for: the end
+            of a line, or else a space, or else the first character.
 
         Examples
         --------
         >>> Vocabulary.from_text("a b").line_start(), Vocabulary("ab").line_start()
         (' ', 'a')
         """
-        return self.border or next((char for char in "\n " if char in self), self.chars[0])
+        return next((char for char in "\n " if char in self), self.chars[0])
 
     def skip_unknown(self, text: str) -> tuple[str, dict[str, int]]:
         """Leave the characters out of a text that are not in the vocabulary.
@@ -389,14 +383,15 @@ class Vocabulary:
         str
             An object with the key ``chars``: the list of the characters in order. In a string,
             JSON would merge two lone surrogates that are neighbors; a list keeps them apart. The
-            keys ``border`` and ``unknown`` are there only if the vocabulary has such characters.
+            key ``unknown`` is there only if the vocabulary has such a character.
 
         Examples
         --------
         >>> Vocabulary.from_text("hé").to_json()
         '{"chars": ["h", "\\u00e9"]}'
         """
-        return json.dumps({"chars": list(self.chars), **self._special_characters()})
+        unknown = {} if self.unknown is None else {"unknown": self.unknown}
+        return json.dumps({"chars": list(self.chars), **unknown})
 
     @classmethod
     def from_json(cls, text: str) -> "Vocabulary":
@@ -430,7 +425,11 @@ class Vocabulary:
             raise ValueError(f'expected {{"chars": [...]}}, got {text[:60]!r}')
         if not all(isinstance(char, str) for char in data["chars"]):
             raise ValueError(f"chars must be a list of characters, got {text[:60]!r}")
-        return cls(data["chars"], border=data.get("border"), unknown=data.get("unknown"))
+        if "border" in data:
+            raise ValueError(
+                "it is of several documents, which charseq no longer reads: train again"
+            )
+        return cls(data["chars"], unknown=data.get("unknown"))
 
     def _normalization_hint(self, text: str) -> str:
         """Return a hint if the text differs from the vocabulary only in how accents are encoded."""
@@ -449,23 +448,6 @@ class Vocabulary:
         ids = np.full(int(codes.max()) + 2, -1, dtype=np.int64)
         ids[codes] = np.arange(len(codes))
         return ids
-
-
-def vocabulary_of(
-    counts: NDArray[np.int64], min_count: int | None = None, *, border: bool = False
-) -> Vocabulary:
-    """Make the vocabulary of a text whose characters have been counted, by code point."""
-    if min_count is not None:
-        check_integers(2, min_count=min_count)
-    codes = np.flatnonzero(counts >= (min_count or 1))
-    if not len(codes):
-        raise ValueError(
-            f"min_count must be at most {counts.max()}, how often the most frequent character "
-            f"appears, got {min_count}"
-        )
-    special = {"border": BORDER if border else None, "unknown": UNKNOWN if min_count else None}
-    chars = {*map(chr, codes.tolist()), *filter(None, special.values())}
-    return Vocabulary("".join(sorted(chars)), **special)
 
 
 def code_points(text: str) -> NDArray[np.uint32]:

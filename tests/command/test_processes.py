@@ -26,7 +26,7 @@ from small_runs import (
 )
 from torch import nn
 
-from charseq import CharRNN, Corpus, language_model_steps, processes
+from charseq import Corpus, language_model_steps, processes
 
 
 @pytest.fixture
@@ -70,27 +70,6 @@ def test_the_parts_of_all_processes_add_up_to_the_step_of_one_process(
     assert sum(record.loss for record in records) == pytest.approx(expected[0].loss, rel=1e-12)
     hidden_sum = sum(parts_of(run.hidden) for run in runs)
     torch.testing.assert_close(hidden_sum, parts_of(one_step.hidden), rtol=1e-12, atol=1e-15)
-
-
-@pytest.mark.usefixtures("group")
-@pytest.mark.parametrize("world", [2, 3])
-def test_processes_share_rows_of_documents_also_if_one_has_nothing_left_to_read(world, monkeypatch):
-    x, y = (torch.randint(5, (3, 6), generator=torch.manual_seed(k)) for k in (0, 1))
-    y[0], y[1, 4:] = -100, -100
-
-    def step():
-        model = CharRNN(5, 7, cell="LSTM", seed=2).double()
-        loss, _ = processes.Replica(model, 3, 0).backward(x, y, None)
-        return loss.item(), torch.cat([p.grad.flatten() for p in model.parameters()])
-
-    expected_loss, expected = step()
-    parts = []
-    for rank in range(world):
-        monkeypatch.setattr(processes, "rank_and_world_size", lambda rank=rank: (rank, world))
-        parts.append(step())
-    assert sum(loss for loss, _ in parts) == pytest.approx(expected_loss, rel=1e-12)
-    mean = sum(gradient for _, gradient in parts) / world
-    torch.testing.assert_close(mean, expected, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.usefixtures("group")

@@ -27,9 +27,7 @@ TESTS |= {
     "files": "files",
     "processes": "processes threads",
 }
-TESTS |= dict.fromkeys(("_batches", "_documents", "_measure_documents"), "documents")
 TESTS |= dict.fromkeys(("recurrent", "tasks", "beyond"), "reference")
-TESTS |= {"_encode": "corpus documents"}
 TESTS |= {"_checks": "vocab shapes", "_version": "package", "__init__": "package"}
 CONFIG = """\
 [cosmic-ray]

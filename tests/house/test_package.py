@@ -21,8 +21,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = Path(charseq.__file__).parent
 PRIVATE = [
     "_version", "_checks", "_devices", "_errors", "_options", "_run_files", "_run_text",
-    "_terminal", "_usage", "_batches", "_documents", "_encode", "_measure_documents",
-    "_new_run",
+    "_terminal", "_usage", "_new_run",
 ]  # fmt: skip
 MODULES = [
     "vocab", "tokens", "files", "texts", "corpus", "baselines", "reference", "shapes", "plotting",

@@ -20,12 +20,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from charseq import Corpus, Vocabulary, load_text
+from charseq import load_text
 from charseq.texts import (
     NAMES,
     NOVEL,
     PYTHON_REFERENCE,
     CleanedText,
+    hold_back,
+    load_texts,
     novel_chapters,
     python_topics,
     quote_path,
@@ -228,15 +230,11 @@ def test_missing_time_zone_data_is_an_error_that_says_how_to_install_it(monkeypa
 @given(texts_in_utf8, st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32-be", "utf-7"]))
 @example("a\r\nb\rc\n\ufeff", "utf-8")
 def test_a_file_in_any_encoding_is_read_without_changes(tmp_path_factory, text, encoding):
-    path, same = tmp_path_factory.getbasetemp() / "any.txt", Corpus.from_text(text)
+    path = tmp_path_factory.getbasetemp() / "any.txt"
     path.write_bytes(text.encode(encoding))
     for size in (1, 3, 1 << 18):
         with chunks_of(size):
             assert load_text(path, encoding, raw=True) == text
-            corpus = Corpus.from_file(path, encoding=encoding, raw=True)
-            assert corpus.vocab == same.vocab == Vocabulary.from_text(text)
-            assert corpus.ids.dtype == same.ids.dtype
-            assert corpus.ids.tolist() == same.ids.tolist()
 
 
 @given(texts_in_utf8)
@@ -252,7 +250,6 @@ def test_a_byte_order_mark_and_carriage_returns_are_left_out(tmp_path_factory, t
         with chunks_of(size):
             if clean:
                 assert load_text(path) == load_text(str(path)) == clean
-                assert Corpus.from_file(path).decode() == clean
             else:
                 with pytest.raises(ValueError, match="nothing but a byte order mark"):
                     load_text(path)
@@ -268,25 +265,14 @@ def test_a_byte_order_mark_and_carriage_returns_are_left_out(tmp_path_factory, t
 )
 def test_what_was_left_out_is_said_once_at_the_line_that_asked(text, found, write):
     path = write(text)
-    for read in (load_text, Corpus.from_file):
-        with pytest.warns(CleanedText) as caught:
-            read(path)
-        (warning,) = caught
-        message = str(warning.message)
-        assert message == f"'{path}' has {found}, left out here: raw=True keeps them"
+    with pytest.warns(CleanedText) as caught:
+        load_text(path)
+    (warning,) = caught
+    assert str(warning.message) == f"'{path}' has {found}, left out here: raw=True keeps them"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert load_text(path, raw=True) == text
         load_text("names")
-
-
-def test_a_cache_keeps_both_readings_of_a_file(write, tmp_path):
-    path = write("a\r\nb")
-    for _ in range(2):
-        assert Corpus.from_file(path, raw=True, cache=tmp_path / "cache").decode() == "a\r\nb"
-    with pytest.warns(CleanedText):
-        assert Corpus.from_file(path, cache=tmp_path / "cache").decode() == "a\nb"
-    assert Corpus.from_file(path, cache=tmp_path / "cache").decode() == "a\nb"
 
 
 def test_a_file_named_like_a_built_in_text_is_read_by_its_path(write, monkeypatch):
@@ -301,7 +287,7 @@ def test_a_path_of_up_to_200_characters_is_quoted_whole():
     assert quote_path("a" * 199) == f"'{'a' * 59}…'"
 
 
-@pytest.mark.parametrize("read", [load_text, Corpus.from_file])
+@pytest.mark.parametrize("read", [load_text])
 class TestFilesThatAreNotText:
     def test_a_missing_file_is_named(self, read, tmp_path):
         with pytest.raises(FileNotFoundError, match=r"no-file' is (not|neither) a file"):
@@ -455,3 +441,42 @@ def test_load_text_can_read_a_pipe(tmp_path):
     os.mkfifo(pipe)
     with subprocess.Popen(["sh", "-c", 'printf hello > "$0"', pipe]):
         assert load_text(pipe) == "hello"
+
+
+# --- several texts --------------------------------------------------------------------------------
+
+
+def test_files_and_folders_are_read_in_order_and_do_not_run_together(write, tmp_path):
+    first = write("first")
+    (tmp_path / "letters" / "b").mkdir(parents=True)
+    (tmp_path / "letters" / ".hidden").mkdir()
+    for name, text in {
+        "c.txt": "c\n",
+        "b/a.txt": "a",
+        ".x": "x",
+        ".hidden/y": "y",
+        "e": "",
+    }.items():
+        write(text, f"letters/{name}")
+    assert load_texts([first, tmp_path / "letters"]) == ["first\n", "a\n", "c\n"]
+    assert load_texts([first]) == ["first"]
+    assert load_texts(["pride-test", first])[0] == load_text("pride-test")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match="is a folder without a file of text"):
+        load_texts([tmp_path / "empty"])
+
+
+lines = st.lists(st.text("ab", max_size=5), min_size=1, max_size=9).map("\n".join)
+
+
+@given(st.lists(lines.map(lambda text: text + "\n"), min_size=2, max_size=4), st.floats(0, 0.9))
+def test_each_of_several_texts_is_cut_at_a_line_and_holds_back_at_least_its_share(texts, valid):
+    train, held_back = hold_back(texts, valid)
+    assert sorted(train + held_back) == sorted("".join(texts))
+    pairs = [hold_back([text, ""], valid) for text in texts]
+    assert train == "".join(head for head, _ in pairs)
+    assert held_back == "".join(tail for _, tail in pairs)
+    for text, (head, tail) in zip(texts, pairs, strict=True):
+        assert head + tail == text
+        assert len(tail) >= int(len(text) * valid)
+        assert head.endswith("\n") or text.index("\n") + 1 >= len(head)  # or it is one long line

@@ -319,14 +319,10 @@ def test_a_piece_ends_at_a_character_that_is_skipped():
 # --- what does not take pieces --------------------------------------------------------------------
 
 
-def test_what_needs_one_character_per_token_says_so(tmp_path):
+def test_what_needs_one_character_per_token_says_so():
     run = make_run(VOCAB)
     with pytest.raises(TypeError, match="vocab must be a Vocabulary, got BytePairEncoding"):
         training_steps(run.model, VOCAB, "It is a truth", epochs=1)
-    file = tmp_path / "text.txt"
-    file.write_text("It is a truth")
-    with pytest.raises(TypeError, match=r"for pieces of words, use Corpus\.from_text"):
-        Corpus.from_file(file, vocab=VOCAB)
 
 
 def test_a_text_with_too_few_tokens_is_refused_in_tokens():

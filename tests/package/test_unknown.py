@@ -12,7 +12,7 @@ from test_cli import run_main, run_ok
 from test_messages import message_of
 from test_prompts import typed
 
-from charseq import CharRNN, Corpus, NumpyNet, Vocabulary, generate, score
+from charseq import CharRNN, NumpyNet, Vocabulary, generate, score
 from charseq.checkpoint import load_model, load_net, read_config
 from charseq.sampling import sampling_steps
 
@@ -37,39 +37,22 @@ def test_rare_characters_are_read_as_one_that_stands_for_all_others(text, min_co
     assert vocab != Vocabulary(vocab.chars)
 
 
-def test_special_characters_are_of_the_vocabulary_and_shown_only_if_there_are_any():
-    vocab = Vocabulary("ab\x03", border="\x03", unknown="b")
-    assert repr(vocab) == r"Vocabulary(chars='ab\x03', border='\x03', unknown='b')"
-    assert vocab.to_json() == r'{"chars": ["a", "b", "\u0003"], "border": "\u0003", "unknown": "b"}'
+def test_the_unknown_character_is_of_the_vocabulary_and_shown_only_if_there_is_one():
+    vocab = Vocabulary("ab", unknown="b")
+    assert repr(vocab) == "Vocabulary(chars='ab', unknown='b')"
+    assert vocab.to_json() == '{"chars": ["a", "b"], "unknown": "b"}'
     assert repr(Vocabulary("ab")) == "Vocabulary(chars='ab')"
     assert Vocabulary("ab").to_json() == '{"chars": ["a", "b"]}'
-    for name in ("border", "unknown"):
-        with pytest.raises(ValueError, match=f"{name} must be a character of the .*, got 'x'"):
-            Vocabulary("ab", **{name: "x"})
-        with pytest.raises(ValueError, match=f"{name} must be a character of the .*, got 5"):
-            Vocabulary.from_json(json.dumps({"chars": ["a"], name: 5}))
+    with pytest.raises(ValueError, match=r"unknown must be a character of the .*, got 'x'"):
+        Vocabulary("ab", unknown="x")
+    with pytest.raises(ValueError, match="several documents, which charseq no longer reads"):
+        Vocabulary.from_json('{"chars": ["a", "b"], "border": "b"}')
 
 
 @pytest.mark.parametrize("min_count", [1, 0, -2, 2.5, True])
 def test_a_count_that_leaves_no_character_out_is_refused(min_count):
     with pytest.raises(ValueError, match="min_count must be an integer of at least 2, got"):
         Vocabulary.from_text("abc", min_count)
-
-
-def test_a_file_gives_the_vocabulary_of_its_text(tmp_path):
-    file, cache = tmp_path / "t.txt", tmp_path / "cache"
-    file.write_text(TEXT)
-    vocab = Vocabulary.from_text(TEXT, 3)
-    plain = Corpus.from_file(file, cache=cache)
-    for options in ({}, {"cache": cache}, {"cache": cache}):
-        corpus = Corpus.from_file(file, min_count=3, **options)
-        assert corpus.vocab == vocab
-        np.testing.assert_array_equal(corpus.ids, vocab.encode(TEXT))
-    for options in ({}, {"cache": cache}):
-        assert Corpus.from_file(file, vocab=vocab, **options).vocab == vocab
-    assert Corpus.from_file(file, cache=cache).vocab == plain.vocab
-    several = Corpus.from_files([file, file], min_count=5)
-    assert several.vocab == Vocabulary.from_text([TEXT, TEXT], 5)
 
 
 # --- reading and writing --------------------------------------------------------------------------
