@@ -18,17 +18,12 @@ from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
-from docutils import nodes
 from filelock import FileLock
 
-import build_report
 import code_links
 import equations
-import exercises
 import glossary_links
-import menu
 import search_index
-import widgets
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -565,34 +560,6 @@ def test_previous_and_next_stay_behind_their_door(toys):
     assert [text_of(caption) for caption in captions] == ["Course", "Fix", "Look up"]
 
 
-def test_of_many_pages_below_an_entry_the_menu_has_the_one_that_is_open(monkeypatch):
-    def item(name, *below, current=False):
-        link = nodes.reference("", name, refuri=name)
-        listed = [nodes.bullet_list("", *below)] if below else []
-        classes = ["current"] if current else []
-        return nodes.list_item("", link, *listed, classes=classes)
-
-    def menu_of(count):
-        pages = [item(f"fix/{n}", current=n == 7) for n in range(count)]
-        tree = nodes.bullet_list(
-            "", item("fix/index", *pages, current=True), item("api", item("a"))
-        )
-        monkeypatch.setattr(menu, "global_toctree_for_doc", lambda *given, **options: tree)
-        monkeypatch.setattr(menu, "doors", lambda env: [("Fix", ["fix/index"]), ("", ["api"])])
-        inside = {"fix/index": [f"fix/{n}" for n in range(count)]}
-        builder = SimpleNamespace(
-            relations={},
-            get_relative_uri=lambda here, name: name,
-            render_partial=lambda tree: {"fragment": tree},
-        )
-        env, context = SimpleNamespace(toctree_includes=inside), {}
-        menu.shorten(SimpleNamespace(env=env, builder=builder, tags=()), "fix/7", "", context, None)
-        return [link["refuri"] for link in context["toctree"]().findall(nodes.reference)]
-
-    assert menu_of(menu.MANY) == ["fix/index", *(f"fix/{n}" for n in range(menu.MANY)), "api"]
-    assert menu_of(menu.MANY + 1) == ["fix/index", "fix/7", "api"]
-
-
 def test_a_question_has_an_address_an_answer_and_links_to_the_sections_that_answer_it(toys):
     html = (toys / "good/_build/html/questions/toys.html").read_text("utf-8")
     assert '<dt id="what-is-a-gate">What is a <code' in html
@@ -651,11 +618,6 @@ def test_the_first_use_of_a_term_in_running_text_leads_to_the_glossary(page_html
 def test_each_part_of_a_page_has_an_address_made_of_its_words_and_a_link_to_it(address, page_html):
     assert page_html.count(f'id="{address}"') == 1
     assert f'<a class="headerlink" href="#{address}" title="Link to this ' in page_html
-
-
-def test_a_copy_of_an_exercise_on_the_page_of_all_has_no_address(toys):
-    every = (toys / "good/_build/html/exercises.html").read_text("utf-8")
-    assert "exercise-one" not in every
 
 
 LED = {
@@ -731,18 +693,6 @@ def test_an_exercise_has_an_address_and_its_questions_have_names(page_html):
     assert "from questions" not in page_html
 
 
-def test_a_card_holds_an_exercise_and_its_questions(page_html):
-    _, card = page_html.split('<div class="exercise-card')
-    depth = 1
-    for tag in re.finditer("<(/?)div", card):
-        depth += -1 if tag[1] else 1
-        if depth == 0:
-            break
-    card = card[: tag.start()]
-    assert 'id="exercise-1"' in card
-    assert card.count("data-id=") == page_html.count("data-id=") == 2
-
-
 def test_all_exercises_stand_on_one_page_and_the_scripts_know_them(toys):
     html = toys / "good/_build/html"
     every = (html / "exercises.html").read_text("utf-8")
@@ -774,28 +724,6 @@ def test_each_page_has_once_what_templates_and_extensions_change_in_those_of_the
     assert "<h1>Search</h1>" in whole[site / "search.html"]
 
 
-def test_a_thumbnail_has_a_title_and_no_page_of_the_gallery_a_place_for_tags(toys):
-    folder = toys / "good/_build/html/gallery"
-    pages = "".join(path.read_text("utf-8") for path in folder.rglob("*.html"))
-    thumbnails = re.findall('<div class="sphx-glr-thumbcontainer"[^>]*>', pages)
-    assert len(thumbnails) == 2
-    assert all(re.search(' title="[^"]', thumbnail) for thumbnail in thumbnails)
-    assert "tooltip=" not in pages
-    assert "sg-tag-list" not in pages
-
-
-def test_an_entry_of_the_references_has_no_role(page_html):
-    entry = r'<div class="citation-list">\s*<div class="citation" id="one">'
-    assert len(re.findall(entry, page_html)) == 1
-    assert not re.search(r'role="(?:doc-biblio\w+|list)"', page_html)
-
-
-def test_code_marks_only_what_has_a_color(page_html):
-    marks = set(re.findall(r'<span class="(\w+)">', page_html))
-    assert not {"n", "p", "w"} & marks
-    assert {"k", "kn", "mi", "nn", "nb", "o", "s2"} <= marks
-
-
 def test_a_folded_cell_is_named_by_labels_that_a_summary_may_hold(page_html):
     summary = page_html.split("<summary>")[1].split("</summary>")[0]
     assert re.findall("<(/?[a-z]+)", summary) == ["span", "/span"] * 2
@@ -810,10 +738,6 @@ def test_the_columns_of_aligned_equations_meet_and_a_small_fraction_is_small(pag
     sides = re.findall(r'<mtd style="text-align: (\w+);', page_html)
     assert sides == ["right", "left"] * 2
     assert '<mstyle displaystyle="false"><mfrac>' in page_html
-
-
-def test_an_equation_has_its_id_once(page_html):
-    assert page_html.count('id="equation-softmax"') == 1
 
 
 def test_pages_load_only_the_files_they_use(toys):
@@ -832,21 +756,6 @@ def test_pages_load_only_the_files_they_use(toys):
     assert files_of("gallery/index") == of_all | {"sg_gallery.css"}
     assert files_of("index") >= of_all | {"sphinx-design.min.css"}
     assert "growth.css" in files_of("learn/page")  # as its front matter says
-
-
-def test_two_style_sheets_have_no_rules_for_classes_that_no_page_has(toys):
-    folder = toys / "good/_build/html/_static"
-    assert not {"searchtools.js", "doctools.js"} & {path.name for path in folder.iterdir()}
-    [cells], [design] = (
-        [path.read_text("utf-8") for path in folder.glob(f"{name}*.css")]
-        for name in ("mystnb", "sphinx-design")
-    )
-    assert ".sd-card-title" in design
-    assert ".sd-tab-set" not in design
-    assert "div.cell_input" in cells
-    assert "-Color" not in cells
-    assert 5_000 < len(cells) < 5_200  # of 43 and 55 kB
-    assert 6_000 < len(design) < 6_200
 
 
 def test_the_table_of_equations_names_code_and_tests(toys):
@@ -883,26 +792,6 @@ def build(tmp_path, monkeypatch):
     return build
 
 
-def test_what_a_build_checks_is_counted(toys):
-    html = (toys / "good/_build/html/proof.html").read_text("utf-8")
-    counted = dict(re.findall(r"<td[^>]*><p>(.*?)</p></td>\s*<td[^>]*><p>(\d+)</p>", html))
-    assert counted["cells of code on them, run"] == "5"
-    assert counted["experiments, run"] == "1"
-    assert counted["equations, each with its code, symbols and tests"] == "1"
-
-
-def test_the_page_that_counts_is_read_again_if_a_number_has_changed(monkeypatch):
-    def now(number):
-        monkeypatch.setattr(build_report, "counts", lambda env: [("exercises", number)])
-
-    env = SimpleNamespace(metadata={"a": {}, "proof": {}})
-    now(7)
-    env.metadata["proof"]["counted"] = build_report.table(env)
-    assert build_report.outdated(None, env, set(), set(), set()) == []
-    now(8)
-    assert build_report.outdated(None, env, set(), set(), set()) == ["proof"]
-
-
 def test_a_build_of_one_page_makes_the_same_search_as_a_whole_one(build, tmp_path):
     def page(word):
         return f"<article><section id='{word}'><h1>{word}</h1></section></article>"
@@ -927,42 +816,6 @@ def test_a_build_of_one_page_makes_the_same_search_as_a_whole_one(build, tmp_pat
     assert any("new" in text for text in after.values())
 
 
-def test_only_a_page_that_has_changed_is_read_again(build, monkeypatch):
-    read = []
-    monkeypatch.setattr(search_index, "sections_of", lambda html: read.append(html) or [])
-    build(one="1", two="2")
-    build(two="3")
-    build()
-    assert sorted(read) == ["1", "2", "3"]
-
-
-def test_the_index_of_the_search_is_written_if_it_is_missing_or_a_page_has_changed(tmp_path, build):
-    index = tmp_path / "_static" / "search" / "index.js"
-    build(one="<article><section id='a'><h1>one</h1></section></article>")
-    index.write_text("as it was")
-    build()
-    assert index.read_text() == "as it was"
-    index.unlink()
-    build()
-    assert "one" in index.read_text()
-    build(one="<article><section id='a'><h1>two</h1></section></article>")
-    assert "two" in index.read_text()
-
-
-def test_lines_of_code_are_counted_without_comments_docstrings_and_empty_lines():
-    head = '"""A module.\n\nShort.\n"""\n\n# a comment\n'
-    source = head + 'def f(\n    x,\n):\n    """Tell."""\n    return x\n'
-    assert equations.lines_of_code(source) == 4
-
-
-def test_each_module_is_in_the_block_that_the_contracts_name():
-    blocks = {
-        name: equations.BLOCKS[equations.block_of(name)] for name in ("model", "layers", "cli")
-    }
-    assert blocks == {"model": "What is taught", "layers": "The engine", "cli": "The engine"}
-    assert equations.BLOCKS[equations.block_of("conversions")] == "Interop"
-
-
 def test_no_module_has_more_than_300_lines_of_code():
     sources = {path: path.read_text("utf-8") for path in (ROOT / "charseq").rglob("*.py")}
     assert [path for path, text in sources.items() if equations.lines_of_code(text) > 300] == []
@@ -978,27 +831,11 @@ def test_no_function_of_the_package_has_a_body_of_more_than_50_lines():
                 assert equations.lines_of_code(code) <= 50, node.name
 
 
-def test_what_only_chapters_have_is_styled_by_a_sheet_that_the_playground_does_not_load():
-    assert widgets.styles_of(("wave", "step")) == ["bundles/widgets.css", "bundles/parts.css"]
-    assert "bundles/parts.css" not in widgets.styles_of(tuple(widgets.OF_THE_PLAYGROUND))
-
-
 def test_code_on_a_page_has_its_comments_and_neither_docstring_nor_checks():
     source = 'def f(x):\n    """Tell."""\n    check_ids(x)\n    # why\n    y = x\n\n    return y\n'
     [node] = ast.parse(source).body
     function = equations.Function(Path("f.py"), "charseq", "f", node, source, True)
     assert function.lines == "def f(x):\n    # why\n    y = x\n\n    return y"
-
-
-def test_the_exercises_of_all_chapters_stand_in_the_order_of_reading():
-    env = SimpleNamespace(
-        config=SimpleNamespace(root_doc="index"),
-        toctree_includes={"index": ["learn/z", "learn/a"], "learn/a": ["learn/b"]},
-        titles={name: nodes.title("", name) for name in ("learn/a", "learn/b", "learn/z")},
-        charseq_exercises={"learn/b": [2], "learn/z": [1], "gone": [0]},
-    )
-    found = exercises.chapters(env)
-    assert found == [("learn/z", "learn/z", [1]), ("learn/b", "learn/b", [2])]
 
 
 def test_calls_of_checks_are_hidden_from_the_code_on_a_page():

@@ -277,16 +277,6 @@ def test_each_fact_of_an_answer_stands_where_the_list_of_questions_says(topic, s
     assert missing == []
 
 
-def test_a_fact_that_stands_elsewhere_is_missed():
-    page = Sections(
-        "<article><p>seen</p> <div id='a'><b>two</b> <p id='b'>words</p></div></article>"
-    )
-    assert page.says("two words", "a")
-    assert page.says("Seen two")
-    assert not page.says("two", "b")
-    assert not page.says("two", "c")
-
-
 def test_two_hundred_questions_have_an_address_and_a_source_each(parsed):
     questions = [(topic, question) for topic, of in QUESTIONS.items() for question in of]
     assert len(questions) >= 200
@@ -357,18 +347,6 @@ def test_only_the_first_picture_of_a_page_loads_before_the_reader_comes_near(pag
         waits = ['loading="lazy"' in picture for picture in pictures]
         assert waits == [k > 0 for k in range(len(pictures))], name
         assert all(re.search('width="[0-9]+"', picture) for picture in pictures), name
-
-
-def test_marks_that_are_dropped_from_code_would_change_no_color(site, pages):
-    styles = (site / "_static" / "pygments.css").read_text("utf-8")
-    rules = re.findall(r"^(.*)\.highlight(?: \.([np]))? \{.*?(?<!-)color: (#\w+)", styles, re.M)
-    colors = {}
-    for style, mark, color in rules:
-        colors.setdefault(style, {})[mark] = color
-    assert len(colors) == 3  # light, dark, and dark where the reader's system says so
-    for marks in colors.values():
-        assert marks == dict.fromkeys(("", "n", "p"), marks[""])
-    assert not any(re.search('<span class="[npw]">[^<]*</span>', html) for html in pages.values())
 
 
 def test_every_character_of_a_formula_is_in_the_math_font(site, parsed):
