@@ -5,6 +5,14 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+
+class UserError(ValueError):
+    """A value that cannot be used: the message says what was found, and what was expected.
+
+    The command prints the message, and no traceback. Any other error is a fault of charseq.
+    """
+
+
 # What Python calls an argument, where the option of the command has another name.
 ARGUMENTS = {"hidden_size": "hidden", "num_layers": "layers", "embedding_size": "embedding"}
 ARGUMENTS |= {"mode": "layer", "min_count": "unknown"}

@@ -19,7 +19,7 @@ from charseq.checkpoint import (
 from charseq.corpus import Corpus
 from charseq.files import replace_file, write_all
 from charseq.language_model import Settings
-from charseq.texts import CHUNK, hold_back, load_texts, quote_path, texts
+from charseq.texts import hold_back, load_texts, quote_path, texts
 from charseq.tokens import BytePairEncoding, name_of_tokens, parse_tokens
 from charseq.vocab import Vocabulary
 
@@ -37,7 +37,7 @@ def keep_text(folder: Path, stream: IO[bytes]) -> Iterator[Path]:
         check_new(folder, KEPT)
         try:
             with explain_write_errors(folder), replace_file(file) as target:
-                for data in iter(partial(stream.read, CHUNK), b""):
+                for data in iter(partial(stream.read, 1 << 18), b""):
                     write_all(target, memoryview(data))
             yield file
         finally:

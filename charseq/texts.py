@@ -15,11 +15,11 @@ import sys
 import unicodedata
 import warnings
 import zoneinfo
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
+from charseq._errors import UserError
 from charseq.files import suggest_name
 
 __all__ = ["CleanedText", "load_text", "texts"]
@@ -38,7 +38,6 @@ PACKED = {
     b"%PDF": "a PDF",
 }
 MARK = "\ufeff"  # the byte order mark
-CHUNK = 1 << 18  # bytes per read, so that a file of any size takes little memory
 
 
 def python_topics() -> list[str]:
@@ -132,7 +131,7 @@ def _list_time_zone_cities() -> str:
     zones = (name for name in sorted(zoneinfo.available_timezones()) if "/" in name)
     cities = [zone.rpartition("/")[2] for zone in zones if not zone.startswith("Etc/")]
     if not cities:
-        raise FileNotFoundError(
+        raise UserError(
             "this system has no time-zone data: install it with `pip install tzdata`, "
             "or choose another text"
         )
@@ -201,8 +200,7 @@ def load_text(source: str | Path, encoding: str = "utf-8", *, raw: bool = False)
     r"""Read a text, given its name or its path.
 
     A byte order mark at the beginning is left out, and each line ends in ``"\n"``, unless `raw` is
-    True; a warning says so. A file that is too large for memory can be read with
-    :meth:`charseq.Corpus.from_file`.
+    True; a warning says so.
 
     Parameters
     ----------
@@ -223,12 +221,12 @@ def load_text(source: str | Path, encoding: str = "utf-8", *, raw: bool = False)
     Raises
     ------
     FileNotFoundError
-        If `source` is neither a name nor a file, or this system lacks the text of that name.
+        If `source` is neither a name nor a file.
     OSError
         If the file cannot be read: it is a directory, or permission is denied.
     ValueError
-        If the file is empty, binary, or not in this encoding, or the encoding is unknown. The
-        message names the offending byte and its offset.
+        If the file is empty, binary, or not in this encoding, or the encoding is unknown, or this
+        system lacks the text of that name. The message names the offending byte and its offset.
 
     Warns
     -----
@@ -248,10 +246,11 @@ def load_text(source: str | Path, encoding: str = "utf-8", *, raw: bool = False)
     if isinstance(source, str) and source in _TEXTS:
         return _TEXTS[source][0]()
     if source == "-":
-        file = open_standard_input(encoding)
-        return "".join(text_chunks(file, "standard input", encoding, raw=raw))
-    with open_text(source) as file:
-        return "".join(text_chunks(file, quote_path(source), encoding, raw=raw))
+        data, name = open_standard_input(encoding).read(), "standard input"
+    else:
+        data, name = _read_file(Path(source)), quote_path(source)
+    text = _decode(data, name, encoding)
+    return text if raw else _clean(text, name)
 
 
 def load_texts(
@@ -289,9 +288,7 @@ def load_texts(
 
 def _files_in(folder: str | Path) -> list[Path]:
     def refuse(error: OSError) -> None:
-        raise OSError(
-            f"{quote_path(error.filename)} is a folder that cannot be read: {error.strerror}"
-        )
+        raise type(error)(f"{quote_path(error.filename)} cannot be read: {error.strerror}")
 
     found = []
     for root, folders, names in os.walk(folder, onerror=refuse):
@@ -348,157 +345,90 @@ def quote_path(path: object) -> str:
 def open_standard_input(encoding: str = "utf-8") -> IO[bytes]:
     """Return standard input as a file of bytes, also where a program has put a text there."""
     if sys.stdin is None:
-        raise OSError("standard input is closed: expected a text from a pipe or a file")
+        raise UserError("standard input is closed: expected a text from a pipe or a file")
     if hasattr(sys.stdin, "buffer"):
         return sys.stdin.buffer
     return io.BytesIO(sys.stdin.read().encode(encoding))
 
 
-def open_text(source: str | Path) -> IO[bytes]:
-    """Open a file of text for reading its bytes; errors say why the path cannot be read."""
-    path, quoted_path = Path(source), quote_path(source)
+def _read_file(path: Path) -> bytes:
+    """Read a file; errors say why it cannot be read."""
     try:
-        return path.open("rb")
-    except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
-        if os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir, it never raises
-            raise IsADirectoryError(
-                f"{quoted_path} is a directory: expected a file of text"
-            ) from None
-        if isinstance(error, FileNotFoundError):
-            raise FileNotFoundError(f"{quoted_path} is {_say_missing(path)}") from None
-        if isinstance(error, PermissionError):
-            raise PermissionError(
-                f"{quoted_path} may not be read: permission denied; change its permissions"
-            ) from None
-        reason = getattr(error, "strerror", None) or error
-        raise OSError(f"{quoted_path} cannot be opened: {reason}") from None
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{quote_path(path)} is {_say_missing(path)}") from None
+    except OSError as error:
+        raise type(error)(f"{quote_path(path)} cannot be read: {error.strerror}") from None
+    except ValueError as error:  # a NUL character in the path
+        raise UserError(f"{quote_path(path)} cannot be opened: {error}") from None
 
 
 def _say_missing(path: Path) -> str:
     """Suggest the text whose name is nearly this; or list all if it may be such a name."""
-    if path.is_symlink():
-        target = path.readlink()
-        return (
-            f"not a file: it is a link to '{target}', which does not exist; repair the link, or "
-            "give another file"
-        )
     if meant := suggest_name(path, _TEXTS):
         return f"not a file{meant}"
-    if "." not in path.name:
-        return f"neither a file nor one of the texts that come with charseq: {', '.join(_TEXTS)}"
-    return "not a file"
+    if "." in path.name:
+        return "not a file"
+    return (
+        f"neither a file nor one of the texts that come with charseq, {', '.join(_TEXTS)}; to give "
+        "the text itself, pipe it in, and write - for it"
+    )
 
 
-def _make_decoder(encoding: str) -> codecs.IncrementalDecoder:
+def _decode(data: bytes, name: str, encoding: str) -> str:
+    """Return the text of bytes that are not empty; errors say what is wrong with them."""
     try:
         "a".encode(encoding)  # fails also for codecs that encode bytes, such as "base64"
-        return codecs.getincrementaldecoder(encoding)()
     except (LookupError, UnicodeError):
-        raise ValueError(
-            f"no text encoding is called {encoding!r}: expected 'utf-8', 'utf-16', 'latin-1' "
-            "or the name of another encoding"
+        raise UserError(
+            f"no text encoding is called {encoding!r}: expected utf-8, utf-16, latin-1 or the name "
+            "of another encoding"
         ) from None
-
-
-def text_chunks(
-    file: IO[bytes], quoted_path: str, encoding: str, *, raw: bool = False, warn: bool = True
-) -> Iterator[str]:
-    """Yield the text of a file in one or more chunks, each of at least one character.
-
-    Unless `raw` is True, a byte order mark is left out, each line ends in a line feed, and a
-    warning says at the end what was left out, if `warn` is True.
-    """
-    chunks = _raw_chunks(file, quoted_path, encoding)
-    if raw:
-        yield from chunks
-        return
-    ends = io.IncrementalNewlineDecoder(None, translate=True)  # it waits for "\n" after "\r"
-    marks, returns, is_first, is_empty = 0, 0, True, True
-    for chunk in chunks:
-        marks += is_first and chunk.startswith(MARK)
-        text = chunk[1:] if is_first and marks else chunk
-        is_first = False
-        returns += text.count("\r")
-        if "\r" in text or returns:
-            text = ends.decode(text)
-        if text:
-            is_empty = False
-            yield text
-    if rest := ends.decode("", final=True):
-        is_empty = False
-        yield rest
-    if is_empty:
-        raise ValueError(f"{quoted_path} holds nothing but a byte order mark")
-    if warn and (marks or returns):
-        found = ["a byte order mark"] * marks
-        found += [f"{returns:,} carriage return{'s' * (returns > 1)}"] * (returns > 0)
-        # This function's caller is in this package; the warning is about the file, not about code.
-        warnings.warn(
-            f"{quoted_path} has {' and '.join(found)}, left out here: raw=True keeps them",
-            CleanedText,
-            stacklevel=3,
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        # "utf-8-sig" decodes what is left after its mark, so count back from the end.
+        offset = len(data) - len(error.object) + error.start
+        raise UserError(
+            f"{name} is not {encoding} text (byte 0x{data[offset]:02x} at offset {offset}): "
+            + _guess_kind(data)
+        ) from None
+    if not text:
+        raise UserError(f"{name} is empty: expected some text")
+    if "\0" in text:
+        raise UserError(
+            f"{name} is not {encoding} text (its character {text.index(chr(0))} is NUL): "
+            + _guess_kind(data)
         )
+    return text
 
 
-def _raw_chunks(file: IO[bytes], quoted_path: str, encoding: str) -> Iterator[str]:
-    """Yield the text of a file as it is, in one or more chunks of at least one character."""
-    decoder = _make_decoder(encoding)
-    head, bytes_before, chars_before = b"", 0, 0
-    while True:
-        try:
-            data = file.read(CHUNK)
-        except OSError as error:
-            raise OSError(f"{quoted_path} cannot be read: {error.strerror}") from None
-        head = head or data
-        try:
-            text = decoder.decode(data, final=not data)
-        except UnicodeDecodeError as error:
-            # The decoder may still hold bytes of the chunk before, so count back from the end.
-            offset = bytes_before + len(data) - len(error.object) + error.start
-            raise ValueError(
-                f"{quoted_path} is not {encoding} text (byte 0x{error.object[error.start]:02x} at "
-                f"offset {offset}); {_suggest_encoding(head, encoding)}"
-            ) from None
-        except UnicodeError as error:
-            raise ValueError(
-                f"{quoted_path} is not {encoding} text ({error}); "
-                + _suggest_encoding(head, encoding)
-            ) from None
-        if "\0" in text:
-            position = chars_before + text.index("\0")
-            raise ValueError(
-                f"{quoted_path} looks binary: the character at position {position} is NUL; "
-                + _suggest_encoding(head if b"\0" in head else data, encoding)
-            )
-        bytes_before += len(data)
-        chars_before += len(text)
-        if text:
-            yield text
-        if not data:
-            break
-    if not chars_before:
-        raise ValueError(f"{quoted_path} is empty: expected some text")
-
-
-def _suggest_encoding(head: bytes, encoding: str) -> str:
-    """Suggest what the file may be instead, judging by its first bytes."""
+def _guess_kind(data: bytes) -> str:
+    """Guess what a file may be that is not text in its encoding, judging by its first bytes."""
     for beginning, kind in PACKED.items():
-        if head.startswith(beginning):
-            return f"it begins as {kind} does: take the text out of it, and give the text's file"
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "it begins as text in UTF-16 does: give the encoding, 'utf-16'"
-    for start, order in ((1, "le"), (0, "be")):  # where UTF-16 has its NUL bytes
-        others = head[1 - start :: 2].count(0)
-        is_utf16 = 4 * head[start::2].count(0) > len(head) > max(3, 4 * others)
-        if is_utf16 and not codecs.lookup(encoding).name.startswith("utf-16"):
-            return f"it looks like text in UTF-16: give the encoding, 'utf-16-{order}'"
-    if b"\0" in head:
-        return "it holds NUL bytes, as pictures and programs do: give a file of plain text"
-    if codecs.lookup(encoding).name != "utf-8":
-        with suppress(UnicodeDecodeError):
-            codecs.getincrementaldecoder("utf-8")().decode(head)
-            return "it may be in UTF-8: give the encoding, 'utf-8'"
-    return (
-        "if it is older text of Western Europe, give the encoding, 'cp1252' (cp1251 for Cyrillic "
-        "letters); otherwise give the name of its encoding"
+        if data.startswith(beginning):
+            return f"it begins as {kind} does, so take the text out of it, and give the text's file"
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "it begins as text in UTF-16 does, so give the encoding utf-16"
+    if b"\0" in data[:1000]:
+        return "it holds NUL bytes, as pictures and programs do, and text in utf-16-le"
+    return "give its encoding: cp1252 if it is older text of Western Europe, cp1251 if Cyrillic"
+
+
+def _clean(text: str, name: str) -> str:
+    """Leave out a byte order mark and carriage returns, and warn of that."""
+    marks, returns = text.startswith(MARK), text.count("\r")
+    if not (marks or returns):
+        return text
+    text = text.removeprefix(MARK).replace("\r\n", "\n").replace("\r", "\n")
+    if not text:
+        raise UserError(f"{name} holds nothing but a byte order mark")
+    found = ["a byte order mark"] * marks
+    found += [f"{returns:,} carriage return{'s' * (returns > 1)}"] * (returns > 0)
+    # The caller of `load_text` is told; the warning is about the file, not about code.
+    warnings.warn(
+        f"{name} has {' and '.join(found)}, left out here (raw keeps them)",
+        CleanedText,
+        stacklevel=3,
     )
+    return text

@@ -2,32 +2,30 @@ r"""Pieces of words as tokens: byte-pair encoding, between characters and words.
 
 A *token* is what a network reads in one step. With a :class:`charseq.Vocabulary` it is a character;
 with a :class:`BytePairEncoding` it is a piece of a word. The pieces are made by merges, each of
-which joins the two neighbors that occur most often side by side.
+which joins the two neighbors that occur most often side by side. The package ``tokenizers`` finds
+them and cuts texts; :doc:`/learn/words` does so in thirty lines.
 """
 
-import heapq
 import json
-import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain, pairwise
-from operator import itemgetter
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from charseq._checks import check_ids, check_integers, check_text
+from charseq._errors import UserError
 from charseq.vocab import Vocabulary
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 __all__ = ["BytePairEncoding", "name_of_tokens", "parse_tokens"]
 
-Pair = tuple[str, str]
-
 # A word is letters and the space before them. Whatever is no letter is a word by itself.
-WORD = re.compile(r" ?[^\W\d_]+|[\W\d_]")
+WORD = r" ?[^\W\d_]+|[\W\d_]"
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,7 +43,7 @@ class BytePairEncoding(Vocabulary):
     ----------
     chars : str or sequence of str
         The distinct characters, each of which is a token. The position of a character is its id.
-    merges : sequence of (str, str), default=()
+    merges : tuple of (str, str), default=()
         The pairs to join, in order. Each half is a character or what an earlier merge has joined.
 
     Attributes
@@ -79,36 +77,28 @@ class BytePairEncoding(Vocabulary):
     'slower'
     """
 
-    merges: tuple[Pair, ...] = ()
-    border: str | None = field(default=None, init=False)  # it is of one text, with all characters
-    unknown: str | None = field(default=None, init=False)
+    merges: tuple[tuple[str, str], ...] = ()
+    unknown: str | None = field(default=None, init=False)  # all characters are known
     unit: ClassVar[str] = "tokens"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        merges: Sequence[object] = self.merges
-        if not isinstance(merges, (list, tuple)):
-            raise TypeError(f"merges must be a list of pairs, got {type(merges).__name__}")
-        known = dict.fromkeys(self.chars)
-        for position, pair in enumerate(merges):
-            is_pair = isinstance(pair, (list, tuple)) and len(pair) == 2
-            if not is_pair or not all(isinstance(half, str) and half in known for half in pair):
+        known = set(self.chars)
+        for position, pair in enumerate(self.merges):
+            if len(pair) != 2 or not known.issuperset(pair) or "".join(pair) in known:
                 raise ValueError(
                     f"merges[{position}] must be two tokens, each a character of the vocabulary or "
-                    f"what an earlier merge has joined, got {pair!r}"
+                    f"what an earlier merge has joined, and make a new one, got {pair!r}"
                 )
-            if (joined := "".join(pair)) in known:  # learn never makes a token twice
-                raise ValueError(f"merges[{position}] makes {joined!r}, which is a token already")
-            known[joined] = None
-        object.__setattr__(self, "merges", tuple(map(tuple, merges)))
+            known.add("".join(pair))
 
     @classmethod
     def learn(cls, text: str, most: int = 500, *, more_chars: str = "") -> "BytePairEncoding":
         """Learn the merges from a text.
 
         Each merge joins the pair of neighbors that occurs most often in the text as the merges
-        before have cut it. Of pairs that occur equally often, it is the one that came first: in
-        the text, or else by an earlier merge. A pair that occurs only once is not joined.
+        before have cut it. A pair that occurs only once is not joined. This needs the package
+        ``tokenizers``, as :meth:`encode` does.
 
         Parameters
         ----------
@@ -130,7 +120,8 @@ class BytePairEncoding(Vocabulary):
         TypeError
             If a text is not a string.
         ValueError
-            If `text` is empty, or `most` is not a whole number of 0 or more.
+            If `text` is empty, `most` is not a whole number of 0 or more, or ``tokenizers`` is not
+            installed.
 
         Examples
         --------
@@ -139,8 +130,21 @@ class BytePairEncoding(Vocabulary):
         """
         check_integers(0, most=most)
         check_text(more_chars)
-        chars = Vocabulary.from_text(text).chars
-        return cls("".join(sorted({*chars, *more_chars})), tuple(_learn_merges(text, most)))
+        chars = "".join(sorted({*Vocabulary.from_text(text).chars, *more_chars}))
+        tokenizer = _make_tokenizer(chars, ())  # raises if the package is not there
+        from tokenizers.trainers import BpeTrainer
+
+        tokenizer.train_from_iterator(
+            [text],
+            BpeTrainer(
+                vocab_size=len(chars) + most,
+                min_frequency=2,
+                initial_alphabet=list(chars),
+                show_progress=False,
+            ),
+        )
+        merges = json.loads(tokenizer.to_str())["model"]["merges"]
+        return cls(chars, tuple((left, right) for left, right in merges))
 
     def __len__(self) -> int:
         """Return V, the number of tokens."""
@@ -161,7 +165,7 @@ class BytePairEncoding(Vocabulary):
         Parameters
         ----------
         text : str
-            Any text. A character that is not in the vocabulary stays by itself.
+            Characters of the vocabulary.
 
         Returns
         -------
@@ -170,16 +174,15 @@ class BytePairEncoding(Vocabulary):
 
         Raises
         ------
-        TypeError
-            If `text` is not a string.
+        TypeError, ValueError
+            As in :meth:`encode`.
 
         Examples
         --------
-        >>> BytePairEncoding.learn("low low slow lower", 2).cut("a low blow")
-        ['a', ' ', 'low', ' ', 'b', 'low']
+        >>> BytePairEncoding.learn("low low slow lower", 2).cut("slower low")
+        ['s', 'low', 'e', 'r', ' ', 'low']
         """
-        check_text(text)
-        return [token for word in WORD.findall(text) for token in self._cut_word(word)]
+        return [self.tokens[k] for k in self.encode(text)]
 
     def encode(self, text: str) -> NDArray[np.int64]:
         """Turn a text into ids, one per token.
@@ -199,12 +202,13 @@ class BytePairEncoding(Vocabulary):
         TypeError
             If `text` is not a string.
         ValueError
-            If a character is not in the vocabulary, as in :meth:`charseq.Vocabulary.encode`.
+            If a character is not in the vocabulary, as in :meth:`charseq.Vocabulary.encode`, or
+            ``tokenizers`` is not installed.
         """
         check_text(text)
         if not set(text) <= set(self.chars):
             Vocabulary(self.chars).encode(text)  # raises, and names the character
-        return np.fromiter(self._ids_of_words(text), dtype=np.int64)
+        return np.array(self._tokenizer.encode(text).ids, dtype=np.int64)
 
     def decode(self, ids: ArrayLike) -> str:
         """Turn ids into a text.
@@ -295,89 +299,30 @@ class BytePairEncoding(Vocabulary):
         merges = json.loads(text).get("merges")
         if not isinstance(merges, list):
             raise ValueError(f'expected {{"chars": [...], "merges": [...]}}, got {text[:60]!r}')
-        return cls(chars, tuple(merges))
-
-    def _ids_of_words(self, text: str) -> Iterator[int]:
-        """Yield the ids of a text. Each different word is cut only once."""
-        ids_of: dict[str, list[int]] = {}
-        for match in WORD.finditer(text):
-            word = match[0]
-            if word not in ids_of:
-                ids_of[word] = [self._ids[token] for token in self._cut_word(word)]
-            yield from ids_of[word]
-
-    def _cut_word(self, word: str) -> list[str]:
-        """Repeat the merges that a word needs, in their order."""
-        tokens = list(word)
-        while pairs := [pair for pair in pairwise(tokens) if pair in self._positions]:
-            # What a merge has made takes part only in later ones, so the order is kept.
-            tokens = _join(tokens, min(pairs, key=self._positions.__getitem__))
-        return tokens
+        return cls(chars, tuple(map(tuple, merges)))
 
     @cached_property
-    def _positions(self) -> dict[Pair, int]:
-        return {pair: position for position, pair in enumerate(self.merges)}
-
-    @cached_property
-    def _ids(self) -> dict[str, int]:
-        return {token: k for k, token in enumerate(self.tokens)}
+    def _tokenizer(self) -> "Tokenizer":
+        return _make_tokenizer(self.tokens, self.merges)
 
     @cached_property
     def _lengths(self) -> NDArray[np.int64]:
         return np.array([len(token) for token in self.tokens])
 
 
-def _join(tokens: list[str], pair: Pair) -> list[str]:
-    """Join each occurrence of a pair, from left to right."""
-    joined: list[str] = []
-    for token in tokens:
-        if joined and (joined[-1], token) == pair:
-            joined[-1] += token
-        else:
-            joined.append(token)
-    return joined
-
-
-def _learn_merges(text: str, most: int) -> Iterator[Pair]:
-    """Yield the pairs to join, in order.
-
-    Words are counted once, and a merge counts only the words anew that have the pair. A heap holds
-    each count that a pair has ever had, so the first entry that is still true is the largest count.
-    """
-    words = Counter(map(itemgetter(0), WORD.finditer(text)))
-    cut = {word: list(word) for word in words if len(word) > 1}
-    counts: Counter[Pair] = Counter()
-    order: dict[Pair, int] = {}  # in which the pairs came, which decides between equal counts
-    words_with: defaultdict[Pair, dict[str, None]] = defaultdict(dict)  # a set that keeps its order
-    heap: list[tuple[int, int, Pair]] = []
-
-    def add(word: str, times: int) -> list[Pair]:
-        pairs = list(pairwise(cut[word]))
-        for pair in pairs:
-            order.setdefault(pair, len(order))
-            counts[pair] += times
-            words_with[pair][word] = None
-        return pairs
-
-    def push(pairs: Iterable[Pair]) -> None:
-        for pair in dict.fromkeys(pairs):
-            heapq.heappush(heap, (-counts[pair], order[pair], pair))
-
-    push(chain.from_iterable([add(word, words[word]) for word in cut]))
-    while most > 0 and heap:
-        minus_count, _, best = heapq.heappop(heap)
-        if counts[best] != -minus_count:
-            continue
-        if counts[best] < 2:
-            return
-        yield best
-        most -= 1
-        changed = []
-        for word in words_with[best]:
-            changed.append(add(word, -words[word]))
-            cut[word] = _join(cut[word], best)
-            changed.append(add(word, words[word]))
-        push(chain.from_iterable(changed))
+def _make_tokenizer(tokens: Sequence[str], merges: Sequence[tuple[str, str]]) -> "Tokenizer":
+    """Make what cuts a text into words and joins their characters by the merges."""
+    try:
+        from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+    except ModuleNotFoundError:
+        raise UserError(
+            "pieces of words need the package tokenizers, which is not installed here: "
+            "pip install tokenizers"
+        ) from None
+    ids = {token: k for k, token in enumerate(tokens)}
+    tokenizer = Tokenizer(models.BPE(vocab=ids, merges=list(merges)))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(WORD), "isolated")
+    return tokenizer
 
 
 def parse_tokens(tokens: str) -> int | None:
@@ -407,7 +352,7 @@ def parse_tokens(tokens: str) -> int | None:
     if tokens == "characters":
         return None
     if number == tokens or not (number.isascii() and number.isdecimal() and int(number) > 0):
-        raise ValueError(
+        raise UserError(
             f"tokens must be characters, or bpe:N with a number of merges, such as bpe:500, got "
             f"{tokens!r}"
         )

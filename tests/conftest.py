@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import clean_build
@@ -67,14 +66,6 @@ def write(tmp_path):
         return path
 
     return write
-
-
-@contextmanager
-def chunks_of(size):
-    """Read files in chunks of this many bytes."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("charseq.texts.CHUNK", size)
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """What the command says of a mistake to who knows only the shell, and what Python says."""
 
-import gzip
-import io
 import json
 import re
 import sys
@@ -185,32 +183,6 @@ def test_as_many_characters_as_are_said_to_be_needed_suffice(valid, order, tmp_p
     run_ok(*train(least))
 
 
-@pytest.mark.parametrize(
-    ("data", "kind"),
-    [
-        (gzip.compress(b"a text" * 50, mtime=0), "a gzip archive"),
-        (b"PK\x03\x04\x14\x00\xff\xfe", "a ZIP archive or a document of an office program"),
-        (b"%PDF-1.7\n\xe2\xe3", "a PDF"),
-    ],
-)
-def test_a_packed_text_is_recognized(data, kind, tmp_path):
-    (tmp_path / "t").write_bytes(data)
-    message = f"it begins as {kind} does: take the text out of it, and give the text's file$"
-    with pytest.raises(ValueError, match=message):
-        load_text(tmp_path / "t")
-
-
-def test_another_encoding_is_advised_as_an_option(tmp_path):
-    (tmp_path / "t.txt").write_bytes("Wörter ".encode("latin-1") * 30)
-    said = message_of("train", tmp_path / "t.txt", "--out", tmp_path / "run")
-    assert " older text of Western Europe, add --encoding cp1252 (cp1251 for Cyrillic " in said
-    with pytest.raises(ValueError, match=r"give the encoding, 'cp1252' \(cp1251 for Cyrillic "):
-        load_text(tmp_path / "t.txt")
-    (tmp_path / "t.txt").write_bytes("words ".encode("utf-16-le") * 30)
-    said = message_of("train", tmp_path / "t.txt", "--out", tmp_path / "run")
-    assert said.endswith("is NUL; it looks like text in UTF-16: add --encoding utf-16-le")
-
-
 def test_a_misspelt_file_or_folder_finds_the_one_beside_it(text, tmp_path):
     (tmp_path / "novel-run").mkdir()
     (tmp_path / "t.doc").touch()
@@ -224,38 +196,6 @@ def test_a_misspelt_file_or_folder_finds_the_one_beside_it(text, tmp_path):
     assert said.endswith(
         "is not a run folder: it has no config.json; expected one made by charseq train"
     )
-
-
-def test_a_link_that_leads_nowhere_says_where_it_leads(text, tmp_path):
-    (tmp_path / "l").symlink_to("gone")
-    said = message_of("train", tmp_path / "l", "--out", tmp_path / "run")
-    assert said.endswith(
-        "it is a link to 'gone', which does not exist; repair the link, or give another file"
-    )
-    said = message_of("train", text, "--out", tmp_path / "l", "--batch-size=2")
-    assert said.endswith("is a link to 'gone', which does not exist: choose another name")
-
-
-def test_text_in_utf_8_is_recognized_if_another_encoding_was_given(tmp_path):
-    (tmp_path / "t.txt").write_text("Wörter " * 30, "utf-8")
-    for encoding in ("ascii", "utf-16"):
-        said = message_of("train", tmp_path / "t.txt", "--encoding", encoding)
-        assert said.endswith("it may be in UTF-8: add --encoding utf-8")
-
-
-def test_a_text_from_a_pipe_is_called_standard_input(tmp_path):
-    for text in ("", "\0"):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("sys.stdin", io.StringIO(text))
-            said = message_of("train", "-", "--out", tmp_path / "run")
-        assert said.startswith(("standard input is empty: ", "standard input looks binary: "))
-        assert not (tmp_path / "run").exists()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.stdin", None)  # as Python has it if the shell has closed it
-        said = message_of("train", "-", "--out", tmp_path / "run")
-        assert said == "standard input is closed: expected a text from a pipe or a file"
-        said = message_of("sample", "austen", "--interactive")
-        assert said == "--interactive reads standard input, which is closed"
 
 
 def test_of_several_prompts_the_one_that_is_refused_is_named():
@@ -469,27 +409,6 @@ def test_a_prompt_skips_unknown_characters():
     plain = json.loads(run_ok(*arguments, "--prompt=Elizabeth"))
     assert json.loads(run_ok(*arguments, "--prompt=Eli☃zabeth", "--skip-unknown")) == plain
     assert "add --skip-unknown" in message_of("sample", "austen", "--prompt=☃")
-
-
-@pytest.mark.filterwarnings("always::charseq.texts.CleanedText")
-def test_train_says_what_it_leaves_out_and_keeps_it_if_asked(tmp_path):
-    file, run, kept = tmp_path / "t.txt", tmp_path / "run", tmp_path / "kept"
-    file.write_bytes(("\ufeff" + "some words\r\n" * 40).encode())
-    small = ["--hidden=4", "--batch-size=2", "--length=8", "--steps=2", "--evaluate-every=0"]
-    code, out, err = run_main("train", file, "--out", run, *small)
-    assert (code, err) == (
-        0,
-        f"charseq: '{file}' has a byte order mark and 40 carriage returns, left out here: "
-        "--raw keeps them\n",
-    )
-    assert read_vocabulary(run) == set("some words\n")
-    assert run_main("train", file, "--out", kept, *small, "--raw")[2] == ""
-    assert read_vocabulary(kept) == set("some words\r\n\ufeff")
-    # A text to measure on is read as the network's own text was.
-    code, out, err = run_main("eval", run, file, "--json")
-    assert (code, err.count("left out here\n")) == (0, 1)
-    assert json.loads(out)["characters"] == 11 * 40
-    assert json.loads(run_ok("eval", kept, file, "--json"))["characters"] == 12 * 40 + 1
 
 
 def test_a_run_from_before_keeps_its_carriage_returns(tmp_path):
