@@ -111,7 +111,7 @@ class Prose(HTMLParser):
 
     BLOCKS = ("p", "h1", "h2", "h3", "h4", "td", "th", "li", "figcaption", "summary")
     LEFT_OUT = ("math", "highlight", "script", "svg", "output", "eqno", "headerlink")
-    LEFT_OUT += ("notebook-links", "question", "hide", "hero-stage", "map-here")
+    LEFT_OUT += ("notebook-links", "question", "hide", "hero-stage")
     EMPTY = ("img", "br", "hr", "col", "input", "meta", "link", "wbr", "path")
 
     def __init__(self, html):

@@ -148,18 +148,3 @@ def map_html(uri_of):
 
 def as_html(text):
     return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
-
-
-def small_map(chapter, address):
-    """Return the rows of the map as numbers: that of a chapter is marked, and those it needs."""
-    lines = []
-    for _, _, row in rows(*WIDE):
-        marks = dict.fromkeys(chapter.needs, ' class="map-needed"')
-        marks[chapter.page] = ' class="map-lit"'
-        cells = (f"<i{marks.get(c.page, '')}>{c.number or c.label[0]}</i>" for c in row)
-        lines.append(f"<span>{''.join(cells)}</span>")
-    says = f"Chapter {chapter.number}, and what it builds on" if chapter.number else "The map"
-    return (
-        f'<a class="map-here on-screen" href="{address}" title="{says}"'
-        f' aria-label="The map of the course">{"".join(lines)}</a>\n'
-    )

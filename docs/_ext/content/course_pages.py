@@ -2,23 +2,19 @@
 
 ``{course-map}`` shows the drawing (course_map.py), ``{course-list} Real text`` the chapters of a
 part with their questions, ``{course-list} paths`` the ways through all, and ``{course-pages}``
-names the pages to Sphinx. Below the title of a chapter stand a small map, on which its place is
-lit, and what the chapter builds on.
+names the pages to Sphinx. Below the question of a chapter stands a line: its number, what it builds
+on, and how long it takes.
 """
 
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
-from course_map import DRAWINGS, map_html, small_map
+from course_map import DRAWINGS, map_html
 from course_table import DOCS, chapters, table, typeset
 
 
 class course_map(nodes.General, nodes.Element):  # noqa: N801 - docutils names visitors after it
-    pass
-
-
-class chapter_place(nodes.General, nodes.Element):  # noqa: N801
     pass
 
 
@@ -81,24 +77,26 @@ def path_entry(path):
 
 
 def begin_chapter(app, doctree):
-    """Put below the title of a chapter where it is, and below its question what it builds on."""
+    """Put below the question of a chapter its number, what it builds on, and its minutes."""
     env = app.env
     docname = env.current_document.docname
     chapter, question = chapters().get(docname), doctree.next_node(nodes.paragraph)
     if not chapter or question is None:
         return
     env.note_dependency(str(DOCS / "_chapters.toml"))
-    question.parent.insert(question.parent.index(question), chapter_place())
     line = nodes.paragraph(classes=["builds-on"])
+    last = max(other.number for other in chapters().values())
+    line += nodes.Text(
+        f"Chapter {chapter.number} of {last}" if chapter.number else "Before you start"
+    )
     for at, page in enumerate(chapter.needs):
-        line += nodes.Text(", " if at else "Builds on ")
+        line += nodes.Text(", " if at else " · builds on ")
         name = chapters()[page].short.replace(" ", "\N{NO-BREAK SPACE}", 1)
         line += addnodes.pending_xref(
             "", nodes.inline("", name), reftype="doc", refdomain="std",
             reftarget=f"/{page}", refdoc=docname, refexplicit=True, refwarn=True,
         )  # fmt: skip
-    about = ". About" if chapter.needs else "About"
-    line += nodes.Text(f"{about} {chapter.minutes} minutes, without the exercises.")
+    line += nodes.Text(f" · {chapter.minutes} minutes, without the exercises")
     question.parent.insert(question.parent.index(question) + 1, line)
 
 
@@ -108,28 +106,18 @@ def visit_map(translator, node):
     raise nodes.SkipNode
 
 
-def visit_place(translator, node):
-    here = translator.builder.current_docname
-
-    up = "../" * here.count("/")
-    translator.body.append(small_map(chapters()[here], f"{up}learn/index.html"))
-    raise nodes.SkipNode
-
-
 def skip(translator, node):
     raise nodes.SkipNode
 
 
 def add_files(app, pagename, templatename, context, doctree):
-    shown = (course_map, chapter_place)
-    if doctree and any(isinstance(node, shown) for node in doctree.findall()):
+    if doctree and any(True for _ in doctree.findall(course_map)):
         app.add_css_file("bundles/map.css")
 
 
 def setup(app):
     others = dict.fromkeys(("latex", "text", "man", "texinfo"), (skip, None))
     app.add_node(course_map, html=(visit_map, None), **others)
-    app.add_node(chapter_place, html=(visit_place, None), **others)
     app.add_directive("course-map", CourseMap)
     app.add_directive("course-list", CourseList)
     app.add_directive("course-pages", CoursePages)

@@ -12,7 +12,7 @@ from docutils import nodes
 from sphinx.errors import ConfigError
 
 LONGEST = 200  # characters; search engines show about 160 of them
-PREPARATIONS = ("You need ", "Builds on ", "About ")  # not what a page is about
+PREPARATIONS = ("You need ", "Chapter ", "Before you start")  # not what a page is about
 FORMULA = "\0"  # stands for one that has more than a letter
 SENTENCE = re.compile(r"(?<=[.?!])\s+")
 

@@ -117,7 +117,7 @@ class Converter:
                 self.add(f"<details><summary>{self.inline(title)}</summary>")
                 self.blocks(body, level)
                 self.add("</details>")
-            case "raw" | "comment" | "target" | "memory" | "chapter_place":
+            case "raw" | "comment" | "target" | "memory":
                 pass
             case _:
                 self.add(self.simple(node))
