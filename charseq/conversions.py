@@ -5,10 +5,8 @@ Each library is one row of `LAYOUTS`, and two functions, :func:`to_library` and
 :doc:`/conventions` has the same facts in tables.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cache
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,45 +25,22 @@ ALL_GATES = {"RNN": ("",), "GRU": ("r", "z", "n"), "LSTM": ("i", "f", "g", "o")}
 # --- the table of libraries -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How a library lays out the weights of one layer.
+class Layout(NamedTuple):
+    """How a library lays out the weights of one layer."""
 
-    Attributes
-    ----------
-    title : str
-        The name of the library in a sentence.
-    gru, lstm : str
-        The gates in the library's order, by the letters of this site.
-    arrange : callable
-        Makes the library's arrays, by name, from the blocks of weights and biases.
-    second_biases : dict of str to collection of str
-        The gates that have a second bias, by cell. The other gates have one.
-    reset_after : tuple of bool
-        Which placements of a GRU's reset gate the library has: after the matrix, or before.
-    row_vectors : bool
-        Whether the library multiplies rows, ``x @ kernel``, so that an LSTM's matrix is (I, 4H).
-    is_list : bool
-        Whether the weights are a list. Otherwise they are a dict, in which a slash in a name
-        stands for a dict inside.
-    """
-
-    title: str
-    gru: str
-    lstm: str
-    arrange: Callable[[str, Blocks, Blocks, Blocks, Blocks], Blocks]
-    second_biases: Mapping[str, Collection[str]] = field(default_factory=dict)
-    reset_after: tuple[bool, ...] = (True,)
-    row_vectors: bool = True
-    is_list: bool = False
+    title: str  # the name of the library in a sentence
+    gru: str  # the gates of a GRU in the library's order; those of an LSTM are in torch's
+    arrange: Callable[[str, Blocks, Blocks, Blocks, Blocks], Blocks]  # the arrays, by name
+    second_biases: Mapping[str, Collection[str]] = {}  # the gates that have two, by cell
+    reset_after: tuple[bool, ...] = (True,)  # whether its reset gates act after the matrix
 
     def gates(self, cell: str) -> tuple[str, ...]:
         """Return the gates of a cell in the library's order; an RNN has one, without a name."""
-        return {"RNN": ("",), "GRU": tuple(self.gru), "LSTM": tuple(self.lstm)}[cell]
+        return tuple(self.gru) if cell == "GRU" else ALL_GATES[cell]
 
     def has_second_bias(self, gate: str, cell: str, reset_after: bool) -> bool:
         """Say whether a gate has a bias beside the state's weights as well as one beside x's."""
-        return reset_after and cell in self.second_biases and gate in self.second_biases[cell]
+        return reset_after and gate in self.second_biases.get(cell, ())
 
 
 # Each of these functions gets four dicts by gate: weights W of the input, (H, I) each, weights U of
@@ -83,11 +58,6 @@ def _columns(blocks: Blocks) -> Array:
 def _arrange_torch(cell: str, W: Blocks, U: Blocks, b: Blocks, c: Blocks) -> Blocks:
     weights = {"weight_ih_l0": _rows(W), "weight_hh_l0": _rows(U)}
     return weights | {"bias_ih_l0": _rows(b), "bias_hh_l0": _rows(c)}
-
-
-def _arrange_cudnn(cell: str, W: Blocks, U: Blocks, b: Blocks, c: Blocks) -> Blocks:
-    kinds = {"W_i": W, "W_h": U, "b_i": b, "b_h": c}
-    return {kind + gate: block for kind, blocks in kinds.items() for gate, block in blocks.items()}
 
 
 def _arrange_keras(cell: str, W: Blocks, U: Blocks, b: Blocks, c: Blocks) -> Blocks:
@@ -109,35 +79,12 @@ def _arrange_nnx(cell: str, W: Blocks, U: Blocks, b: Blocks, c: Blocks) -> Block
     return weights | {f"dense_{side}/bias": _rows(b)}
 
 
-def _arrange_paper(cell: str, W: Blocks, U: Blocks, b: Blocks, c: Blocks) -> Blocks:
-    kinds = {"W": W, "U": U, "b": b}
-    return {
-        f"{kind}_{gate}".rstrip("_"): block
-        for kind, blocks in kinds.items()
-        for gate, block in blocks.items()
-    }
-
-
 LAYOUTS = {
-    "torch": Layout(
-        "PyTorch", "rzn", "ifgo", _arrange_torch, second_biases=ALL_GATES, row_vectors=False
-    ),
-    "cudnn": Layout(
-        "cuDNN", "rzn", "ifgo", _arrange_cudnn,
-        second_biases=ALL_GATES, row_vectors=False, is_list=True,
-    ),
-    "keras": Layout(
-        "Keras", "zrn", "ifgo", _arrange_keras,
-        second_biases={"GRU": "zrn"}, reset_after=(True, False), is_list=True,
-    ),
-    "linen": Layout("flax.linen", "rzn", "ifgo", _arrange_linen, second_biases={"GRU": "n"}),
-    "nnx": Layout("flax.nnx", "rzn", "ifgo", _arrange_nnx),
-    "paper": Layout(
-        "a paper with one bias", "rzn", "ifgo", _arrange_paper,
-        reset_after=(True, False), row_vectors=False,
-    ),
-}  # fmt: skip
-"""One row per library. Nothing else in this module knows a library's name."""
+    "torch": Layout("PyTorch", "rzn", _arrange_torch, ALL_GATES),
+    "keras": Layout("Keras", "zrn", _arrange_keras, {"GRU": "zrn"}, (True, False)),
+    "linen": Layout("flax.linen", "rzn", _arrange_linen, {"GRU": "n"}),
+    "nnx": Layout("flax.nnx", "rzn", _arrange_nnx),
+}
 
 
 # --- the two functions ----------------------------------------------------------------------------
@@ -156,8 +103,8 @@ def to_library(
     ----------
     params : RNNParams
         The weights in torch's layout, for example from :meth:`charseq.RNNParams.from_torch`.
-    library : {"torch", "cudnn", "keras", "linen", "nnx", "paper"}
-        The library, or kind of code, that the weights are for.
+    library : {"torch", "keras", "linen", "nnx"}
+        The library that the weights are for.
     cell : {"RNN", "GRU", "LSTM"}
         The kind of layer.
     reset_after : bool, default=True
@@ -168,10 +115,8 @@ def to_library(
     -------
     list or dict
         Copies of the weights, in the shapes that the library expects. For Keras, a list that
-        ``layer.set_weights`` takes; for cuDNN, a list in the order of ``cudnnGetRNNWeightParams``.
-        Otherwise a dict: for torch, the entries of a state dict; for ``flax.linen``, the ``params``
-        of a cell; for ``flax.nnx``, what ``nnx.update`` writes into a cell; for a paper, W, U and b
-        of each gate.
+        ``layer.set_weights`` takes. Otherwise a dict: for torch, the entries of a state dict; for
+        ``flax.linen``, the ``params`` of a cell; for ``flax.nnx``, what ``nnx.update`` writes.
 
     Raises
     ------
@@ -195,7 +140,7 @@ def to_library(
     the second bias of the candidate is zeros. Such weights may be declared as either.
 
     The layouts are those of the sources of PyTorch, Keras 3 and Flax (``SimpleCell``, ``GRUCell``
-    and ``OptimizedLSTMCell``, in ``linen`` and in ``nnx``), and of NVIDIA's documentation of cuDNN.
+    and ``OptimizedLSTMCell``, in ``linen`` and in ``nnx``).
 
     Examples
     --------
@@ -211,7 +156,7 @@ def to_library(
     params = RNNParams(*map(np.asarray, params))
     check_params(params, GATES[cell])
     arrays = _arrange(_merge_biases(params, layout, cell, reset_after), layout, cell, reset_after)
-    if layout.is_list:
+    if library == "keras":
         return [np.array(array) for array in arrays.values()]
     weights: dict[str, Any] = {}
     for name, array in arrays.items():
@@ -237,8 +182,8 @@ def from_library(
     weights : list or dict
         What the library gives, as :func:`to_library` describes it. The arrays may be of any kind
         that NumPy can read.
-    library : {"torch", "cudnn", "keras", "linen", "nnx", "paper"}
-        The library, or kind of code, that they come from.
+    library : {"torch", "keras", "linen", "nnx"}
+        The library that they come from.
     cell : {"RNN", "GRU", "LSTM"}
         The kind of layer.
     reset_after : bool, default=True
@@ -258,8 +203,7 @@ def from_library(
         If `weights` is neither a list nor a dict.
     ValueError
         If `library` or `cell` is unknown, if the library has no GRU with this placement of the
-        reset gate, or if names or shapes are not those of the library. The message names a layout
-        that the weights would fit.
+        reset gate, or if names or shapes are not those of the library.
 
     See Also
     --------
@@ -285,17 +229,22 @@ def from_library(
     if not isinstance(weights, (list, tuple, Mapping)):
         raise TypeError(f"expected a list or dict of weights, got {type(weights).__name__}")
     arrays = _flatten(weights)
-    sizes = _measure(arrays, library, cell, reset_after)
+    formulas = shapes_in_letters(library, cell, reset_after=reset_after)
+    if [*arrays] == [str(k) for k in range(len(formulas))]:
+        arrays = dict(zip(formulas, arrays.values(), strict=True))  # a list has the library's order
+    sizes = _measure(arrays, layout, cell, reset_after)
     if sizes is None:
-        raise ValueError(_describe_mismatch(arrays, library, cell, reset_after))
+        expected, got = (
+            ", ".join(f"{name} {shape}" for name, shape in each.items())
+            for each in (formulas, {name: array.shape for name, array in arrays.items()})
+        )
+        raise ValueError(f"the {cell} of {layout.title} has {expected}; got {got or 'nothing'}")
     # A layout says where each of torch's numbers goes. To go back, number them 0, 1, 2, …, and let
     # the layout arrange these numbers: now each of its places holds the number's place in torch.
-    count = GATES[cell] * sizes[1] * (sum(sizes) + 2)
-    places_in_torch = _arrange(_cut(np.arange(count), *sizes, cell), layout, cell, reset_after)
-    numbers = np.zeros(count, np.result_type(*arrays.values(), np.float16))  # float, not integer
-    in_order = _in_order(arrays, places_in_torch)
-    for places, array in zip(places_in_torch.values(), in_order, strict=True):
-        numbers[places] = array
+    places_in_torch = _arrange(_numbered(*sizes, cell), layout, cell, reset_after)
+    numbers = np.zeros(GATES[cell] * sizes[1] * (sum(sizes) + 2), _float_type(arrays.values()))
+    for name, places in places_in_torch.items():
+        numbers[places] = arrays[name]
     return _cut(numbers, *sizes, cell)
 
 
@@ -346,14 +295,22 @@ def _find_layout(library: str, cell: str, reset_after: bool) -> Layout:
     layout = LAYOUTS[library]
     if cell != "GRU" and not reset_after:
         raise ValueError(f"reset_after=False is for a GRU: an {cell} has no reset gate")
-    if cell == "GRU" and reset_after not in layout.reset_after:
-        theirs, ours = ("before", "after") if reset_after else ("after", "before")
+    if reset_after not in layout.reset_after:
         raise ValueError(
-            f"in the GRU of {layout.title} the reset gate acts {theirs} the matrix W_hn, and "
-            f"reset_after={reset_after} says that with these weights it acts {ours} it: in general "
-            "no weights give the same states in both"
+            f"in the GRU of {layout.title} the reset gate acts after the matrix W_hn, and "
+            "reset_after=False says that with these weights it acts before it: in general no "
+            "weights give the same states in both"
         )
     return layout
+
+
+def _float_type(arrays: Iterable[Array]) -> Any:
+    return np.result_type(*arrays, np.float16)  # float, not integer
+
+
+def _numbered(I: int, H: int, cell: str) -> RNNParams:  # noqa: E741
+    """Return weights that hold the numbers 0, 1, 2 and so on."""
+    return _cut(np.arange(GATES[cell] * H * (I + H + 2)), I, H, cell)
 
 
 def _cut(numbers: Array, I: int, H: int, cell: str) -> RNNParams:  # noqa: E741
@@ -366,8 +323,7 @@ def _cut(numbers: Array, I: int, H: int, cell: str) -> RNNParams:  # noqa: E741
 def _merge_biases(params: RNNParams, layout: Layout, cell: str, reset_after: bool) -> RNNParams:
     """Add up the biases of those gates that have one bias in the library."""
     H = params.W_hh.shape[1]
-    dtype = np.result_type(*params, np.float16)  # float, not integer
-    b_ih, b_hh = np.array(params.b_ih, dtype), np.array(params.b_hh, dtype)
+    b_ih, b_hh = (np.array(bias, _float_type(params)) for bias in params[2:])
     for k, gate in enumerate(ALL_GATES[cell]):
         block = slice(k * H, (k + 1) * H)
         if layout.has_second_bias(gate, cell, reset_after):
@@ -394,24 +350,13 @@ def _arrange(params: RNNParams, layout: Layout, cell: str, reset_after: bool) ->
     return layout.arrange(cell, W, U, b, {gate: c[gate] for gate in second})
 
 
-@cache
-def _formulas(library: str, cell: str, reset_after: bool) -> dict[str, tuple[tuple[int, ...], ...]]:
-    """Return for each axis of each array how often it counts I, H and 1: (0, 4, 0) is 4H."""
-
-    def shapes(I: int, H: int) -> dict[str, Array]:  # noqa: E741
-        numbers = np.zeros(GATES[cell] * H * (I + H + 2))
-        arrays = _arrange(_cut(numbers, I, H, cell), LAYOUTS[library], cell, reset_after)
-        return {name: np.array(array.shape) for name, array in arrays.items()}
-
-    one, wide, tall = shapes(1, 1), shapes(2, 1), shapes(1, 2)
+def shapes_in_letters(library: str, cell: str, *, reset_after: bool = True) -> dict[str, str]:
+    """Return the shape of each array of a library, for example ``(I, 4H)``."""
+    arrays = _arrange(_numbered(7, 11, cell), LAYOUTS[library], cell, reset_after)
+    letters = {7: "I", 11: "H", 33: "3H", 44: "4H", 2: "2"}
     return {
-        name: tuple(
-            (int(a), int(b), int(total - a - b))
-            for a, b, total in zip(
-                wide[name] - one[name], tall[name] - one[name], one[name], strict=True
-            )
-        )
-        for name in one
+        name: f"({', '.join(letters[size] for size in array.shape)}{',' * (array.ndim == 1)})"
+        for name, array in arrays.items()
     }
 
 
@@ -430,73 +375,18 @@ def _flatten(weights: Any) -> Blocks:
     return dict(walk("", weights))
 
 
-def _in_order(arrays: Blocks, names: Collection[str]) -> list[Array]:
-    """Return the arrays in the order of the layout: by their places, or by name."""
-    return [arrays[name] for name in names] if set(names) == set(arrays) else [*arrays.values()]
-
-
-def _measure(arrays: Blocks, library: str, cell: str, reset_after: bool) -> tuple[int, int] | None:
+def _measure(
+    arrays: Blocks, layout: Layout, cell: str, reset_after: bool
+) -> tuple[int, int] | None:
     """Return I and H if the arrays have the names and shapes of a library, otherwise None."""
-    layout, formulas = LAYOUTS[library], _formulas(library, cell, reset_after)
-    names = [str(k) for k in range(len(formulas))] if layout.is_list else [*formulas]
-    if set(arrays) != set(names):
+    unit = _arrange(_numbered(1, 1, cell), layout, cell, reset_after)
+    if set(arrays) != set(unit) or any(arrays[n].ndim != one.ndim for n, one in unit.items()):
         return None
-    shapes = [arrays[name].shape for name in names]
-    axes = [*formulas.values()]
-    if [len(shape) for shape in shapes] != [len(axis) for axis in axes]:
+    first, last = next(iter(unit)), [*unit][-1]
+    H = arrays[last].shape[-1] // unit[last].shape[-1]  # it ends with an axis of gates
+    I = arrays[first].shape[1 if layout.title == "PyTorch" else 0]  # noqa: E741
+    if not I or not H:
         return None
-    H = shapes[-1][-1] // axes[-1][-1][1]  # the last array is a bias or ends with an axis of gates
-    axis = 0 if layout.row_vectors else 1
-    I = shapes[0][axis]  # noqa: E741 - the first array holds weights of the input
-    expected = [tuple(a * I + b * H + c for a, b, c in axis) for axis in axes]
-    return (I, H) if shapes == expected and I > 0 and H > 0 else None
-
-
-def _describe_mismatch(arrays: Blocks, library: str, cell: str, reset_after: bool) -> str:
-    """Say what was expected and what was found, and which layout the arrays would fit."""
-    formulas = _formulas(library, cell, reset_after)
-    expected = ", ".join(f"{name} {_as_text(axes)}" for name, axes in formulas.items())
-    if all(name.isdigit() for name in arrays):
-        got = "a list of " + (", ".join(str(array.shape) for array in arrays.values()) or "nothing")
-    else:
-        got = "a dict of " + ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-    kind = "a list" if LAYOUTS[library].is_list else "a dict"
-    hint = _find_hint(arrays, library, cell)
-    name = _name(library, cell, reset_after)
-    return f"the weights of {name} are {kind} of {expected}; got {got}{hint}"
-
-
-def _find_hint(arrays: Blocks, library: str, cell: str) -> str:
-    """Say which other layout has the same names and shapes, if one has."""
-    places = [
-        (other, kind, after)
-        for other, layout in LAYOUTS.items()
-        for kind in GATES
-        for after in (layout.reset_after if kind == "GRU" else (True,))
-    ]
-    places.sort(key=lambda place: (place[0] != library, place[1] != cell))
-    transposed = {name: array.T for name, array in arrays.items()}
-    for place in places:
-        if _measure(arrays, *place):
-            return f". They look like the weights of {_name(*place)}"
-        if place[:2] == (library, cell) and _measure(transposed, *place):
-            return ". The matrices are transposed"
-    return ""
-
-
-def _name(library: str, cell: str, reset_after: bool) -> str:
-    placement = "" if reset_after else " with reset_after=False"
-    return f"{'a GRU' if cell == 'GRU' else f'an {cell}'} in {LAYOUTS[library].title}{placement}"
-
-
-def _as_text(axes: tuple[tuple[int, ...], ...]) -> str:
-    """Write a shape in letters, for example ``(I, 4H)``."""
-    letters = []
-    for counts in axes:
-        terms = [
-            f"{count if count > 1 or not letter else ''}{letter}"
-            for count, letter in zip(counts, ("I", "H", ""), strict=True)
-            if count
-        ]
-        letters.append("+".join(terms))
-    return f"({', '.join(letters)}{',' * (len(letters) == 1)})"
+    expected = _arrange(_numbered(I, H, cell), layout, cell, reset_after)
+    fits = all(arrays[name].shape == array.shape for name, array in expected.items())
+    return (I, H) if fits else None

@@ -11,8 +11,6 @@ import re
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from charseq.conversions import LAYOUTS, from_library, swap_update_gate, to_library
 from charseq.reference import RNNParams, gru_forward, lstm_forward, rnn_forward
@@ -26,28 +24,25 @@ GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 BAR = {"float32": 1e-6, "float64": 1e-12}
 B, T, I, H = 4, 7, 3, 5  # noqa: E741 - the letters of the site
 CASES = [  # library, cell, reset_after
-    (library, cell, after)
-    for library, layout in LAYOUTS.items()
-    for cell in GATES
-    for after in (layout.reset_after if cell == "GRU" else (True,))
+    *((library, cell, True) for library in LAYOUTS for cell in GATES),
+    ("keras", "GRU", False),
 ]
 every_case = pytest.mark.parametrize(("library", "cell", "after"), CASES)
 both_precisions = pytest.mark.parametrize("dtype", BAR)
-every_cell = pytest.mark.parametrize("cell", GATES)
 
 
-def random_params(cell, library="torch", dtype="float64", reset_after=True, sizes=(I, H), seed=0):
+def random_params(cell, library="torch", dtype="float64"):
     """Draw weights that the library can hold; their candidate has one bias where it must."""
-    params = RNNParams.random(*sizes, np.random.default_rng(seed), gates=GATES[cell])
+    params = RNNParams.random(I, H, np.random.default_rng(0), gates=GATES[cell])
     params = RNNParams(*(array.astype(dtype) for array in params))
-    if cell == "GRU" and reset_after and library in ("nnx", "paper"):
-        params.b_hh[2 * sizes[1] :] = 0
+    if cell == "GRU" and library == "nnx":
+        params.b_hh[2 * H :] = 0
     return params
 
 
-def random_inputs(cell, dtype="float64", seed=1):
+def random_inputs(cell, dtype="float64"):
     """Return x, (B, T, I), and a state: h, or h and c."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(1)
     states = [rng.uniform(-0.9, 0.9, (B, H)).astype(dtype) for _ in range(1 + (cell == "LSTM"))]
     return rng.normal(size=(B, T, I)).astype(dtype), states
 
@@ -63,19 +58,8 @@ def states_of(params, cell, x, states, reset_after=True):
     return rnn_forward(x, states[0], params)[0]
 
 
-def states_by_torch(params, cell, x, states):
-    """Let a layer of torch load the weights and compute all states; return its weights, too."""
-    layer = getattr(torch.nn, cell)(I, H, batch_first=True, dtype=getattr(torch, x.dtype.name))
-    weights = to_library(params, "torch", cell)
-    layer.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
-    start = [torch.from_numpy(state[None]) for state in states]
-    outputs = layer(torch.from_numpy(x), tuple(start) if cell == "LSTM" else start[0])[0]
-    return outputs.detach().numpy(), {k: v.numpy() for k, v in layer.state_dict().items()}
-
-
-def largest_difference(a, b):
-    assert a.shape == b.shape
-    return float(abs(a - b).max())
+def assert_near(states, expected, bar):
+    np.testing.assert_allclose(states, expected, rtol=0, atol=bar)
 
 
 # --- the published equations, in NumPy ------------------------------------------------------------
@@ -83,6 +67,11 @@ def largest_difference(a, b):
 
 def sigma(a):
     return 1 / (1 + np.exp(-a))
+
+
+def lstm(i, f, g, o, c):
+    c = sigma(f) * c + sigma(i) * np.tanh(g)
+    return sigma(o) * np.tanh(c), c
 
 
 def torch_step(w, cell, x, h, c, reset_after):
@@ -93,29 +82,9 @@ def torch_step(w, cell, x, h, c, reset_after):
         return np.tanh(gi + gh), c
     if cell == "GRU":
         (ir, iz, in_), (hr, hz, hn) = np.split(gi, 3), np.split(gh, 3)
-        r, z = sigma(ir + hr), sigma(iz + hz)
-        n = np.tanh(in_ + r * hn)
-        return (1 - z) * n + z * h, c
-    i, f, g, o = np.split(gi + gh, 4)
-    c = sigma(f) * c + sigma(i) * np.tanh(g)
-    return sigma(o) * np.tanh(c), c
-
-
-def cudnn_step(w, cell, x, h, c, reset_after):
-    """CUDNN_RNN_TANH, CUDNN_GRU and CUDNN_LSTM: matrices by linLayerID, then the biases."""
-    count = len(w) // 2
-    W, b = w[:count], w[count:]
-    if cell == "RNN":
-        return np.tanh(W[0] @ x + W[1] @ h + b[0] + b[1]), c
-    if cell == "GRU":  # 0 and 3 reset gate, 1 and 4 update gate, 2 and 5 new memory
-        r = sigma(W[0] @ x + W[3] @ h + b[0] + b[3])
-        i = sigma(W[1] @ x + W[4] @ h + b[1] + b[4])
-        new = np.tanh(W[2] @ x + r * (W[5] @ h + b[5]) + b[2])
-        return (1 - i) * new + i * h, c
-    # 0 and 4 input gate, 1 and 5 forget gate, 2 and 6 new memory, 3 and 7 output gate
-    i, f, new, o = (W[k] @ x + W[k + 4] @ h + b[k] + b[k + 4] for k in range(4))
-    c = sigma(f) * c + sigma(i) * np.tanh(new)
-    return sigma(o) * np.tanh(c), c
+        z = sigma(iz + hz)
+        return (1 - z) * np.tanh(in_ + sigma(ir + hr) * hn) + z * h, c
+    return lstm(*np.split(gi + gh, 4), c)
 
 
 def keras_step(w, cell, x, h, c, reset_after):
@@ -131,71 +100,45 @@ def keras_step(w, cell, x, h, c, reset_after):
         z, r = sigma(x_z + h @ u_z + b_z), sigma(x_r + h @ u_r + b_r)
         hh = np.tanh(x_h + (r * (h @ u_h + b_h) if reset_after else (r * h) @ u_h))
         return z * h + (1 - z) * hh, c
-    i, f, new, o = np.split(x @ kernel + h @ recurrent_kernel + bias, 4)
-    c = sigma(f) * c + sigma(i) * np.tanh(new)
-    return sigma(o) * np.tanh(c), c
+    return lstm(*np.split(x @ kernel + h @ recurrent_kernel + bias, 4), c)
 
 
 def linen_step(w, cell, x, h, c, reset_after):
     """flax.linen's SimpleCell, GRUCell and (Optimized)LSTMCell."""
+    with_bias = {"RNN": ["i"], "GRU": ["ir", "iz", "in", "hn"], "LSTM": ["hi", "hf", "hg", "ho"]}
+    assert [name for name in w if "bias" in w[name]] == with_bias[cell]
 
-    def dense(name, v):
-        return v @ w[name]["kernel"] + w[name].get("bias", 0)
+    def dense(gate):
+        inputs, state = (w[side + gate] for side in "ih")
+        return x @ inputs["kernel"] + inputs.get("bias", 0), h @ state["kernel"] + state.get(
+            "bias", 0
+        )
 
     if cell == "RNN":
-        return np.tanh(dense("i", x) + dense("h", h)), c
+        return np.tanh(sum(dense(""))), c
     if cell == "GRU":
-        r = sigma(dense("ir", x) + dense("hr", h))
-        z = sigma(dense("iz", x) + dense("hz", h))
-        n = np.tanh(dense("in", x) + r * dense("hn", h))
-        return (1 - z) * n + z * h, c
-    i = sigma(dense("ii", x) + dense("hi", h))
-    f = sigma(dense("if", x) + dense("hf", h))
-    g = np.tanh(dense("ig", x) + dense("hg", h))
-    o = sigma(dense("io", x) + dense("ho", h))
-    c = f * c + i * g
-    return o * np.tanh(c), c
+        r, z = sigma(sum(dense("r"))), sigma(sum(dense("z")))
+        from_x, from_h = dense("n")
+        return (1 - z) * np.tanh(from_x + r * from_h) + z * h, c
+    return lstm(*(sum(dense(gate)) for gate in "ifgo"), c)
 
 
 def nnx_step(w, cell, x, h, c, reset_after):
     """flax.nnx's SimpleCell, GRUCell and OptimizedLSTMCell."""
-    xs = x @ w["dense_i"]["kernel"] + w["dense_i"].get("bias", 0)
-    hs = h @ w["dense_h"]["kernel"] + w["dense_h"].get("bias", 0)
+    side, other = ("dense_h", "dense_i") if cell == "LSTM" else ("dense_i", "dense_h")
+    assert "bias" not in w[other]
+    hs = h @ w["dense_h"]["kernel"]
+    xs = x @ w["dense_i"]["kernel"] + w[side]["bias"]
     if cell == "RNN":
         return np.tanh(xs + hs), c
     if cell == "GRU":
         (x_r, x_z, x_n), (h_r, h_z, h_n) = np.split(xs, 3), np.split(hs, 3)
         r, z = sigma(x_r + h_r), sigma(x_z + h_z)
         return (1 - z) * np.tanh(x_n + r * h_n) + z * h, c
-    i, f, g, o = np.split(xs + hs, 4)
-    c = sigma(f) * c + sigma(i) * np.tanh(g)
-    return sigma(o) * np.tanh(c), c
+    return lstm(*np.split(xs + hs, 4), c)
 
 
-def paper_step(w, cell, x, h, c, reset_after):
-    """One matrix W, one matrix U and one bias b for each gate, and column vectors."""
-
-    def total(gate, state=h):
-        return w["W" + gate] @ x + w["U" + gate] @ state + w["b" + gate]
-
-    if cell == "RNN":
-        return np.tanh(total("")), c
-    if cell == "GRU":
-        r, z = sigma(total("_r")), sigma(total("_z"))
-        inner = r * (w["U_n"] @ h) if reset_after else w["U_n"] @ (r * h)
-        return z * h + (1 - z) * np.tanh(w["W_n"] @ x + inner + w["b_n"]), c
-    c = sigma(total("_f")) * c + sigma(total("_i")) * np.tanh(total("_g"))
-    return sigma(total("_o")) * np.tanh(c), c
-
-
-STEPS = {
-    "torch": torch_step,
-    "cudnn": cudnn_step,
-    "keras": keras_step,
-    "linen": linen_step,
-    "nnx": nnx_step,
-    "paper": paper_step,
-}
+STEPS = {"torch": torch_step, "keras": keras_step, "linen": linen_step, "nnx": nnx_step}
 
 
 def states_by_equations(weights, library, cell, x, states, reset_after=True):
@@ -212,294 +155,144 @@ def states_by_equations(weights, library, cell, x, states, reset_after=True):
 # --- every library by its equations ---------------------------------------------------------------
 
 
+def change(function, weights):
+    """Apply a function to each array of weights."""
+    if isinstance(weights, dict):
+        return {name: change(function, item) for name, item in weights.items()}
+    if isinstance(weights, list):
+        return [change(function, item) for item in weights]
+    return function(weights)
+
+
+def arrays_of(weights):
+    found = []
+    change(found.append, weights)
+    return found
+
+
 @both_precisions
 @every_case
 def test_weights_for_a_library_give_the_same_states_by_its_equations(library, cell, after, dtype):
-    params = random_params(cell, library, dtype, after)
+    params = random_params(cell, library, dtype)
     weights = to_library(params, library, cell, reset_after=after)
     x, states = random_inputs(cell, dtype)
     theirs = states_by_equations(weights, library, cell, x, states, after)
     assert theirs.dtype == dtype
-    assert largest_difference(theirs, states_of(params, cell, x, states, after)) <= BAR[dtype]
-
-
-def random_weights(library, cell, after, dtype):
-    """Draw every number of a library's weights independently, also those of its biases."""
-    rng = np.random.default_rng(2)
-
-    def redraw(item):
-        if isinstance(item, dict):
-            return {name: redraw(value) for name, value in item.items()}
-        if isinstance(item, list):
-            return [redraw(value) for value in item]
-        return rng.uniform(-0.6, 0.6, item.shape).astype(dtype)
-
-    params = random_params(cell, library, dtype, after)
-    return redraw(to_library(params, library, cell, reset_after=after))
+    assert_near(theirs, states_of(params, cell, x, states, after), BAR[dtype])
+    assert not any(np.shares_memory(a, b) for a in arrays_of(weights) for b in params)
 
 
 @both_precisions
 @every_case
-def test_weights_from_a_library_give_its_states_in_torch_s_layout(library, cell, after, dtype):
-    weights = random_weights(library, cell, after, dtype)
+def test_weights_from_a_library_give_its_states_and_come_back(library, cell, after, dtype):
+    rng = np.random.default_rng(2)  # draws every number by itself, also of several biases
+    likes = to_library(random_params(cell, library, dtype), library, cell, reset_after=after)
+    weights = change(lambda a: rng.uniform(-0.6, 0.6, a.shape).astype(dtype), likes)
     params = from_library(weights, library, cell, reset_after=after)
     assert all(array.dtype == dtype for array in params)
     x, states = random_inputs(cell, dtype)
     theirs = states_by_equations(weights, library, cell, x, states, after)
-    assert largest_difference(theirs, states_of(params, cell, x, states, after)) <= BAR[dtype]
-
-
-def leaves(weights):
-    if isinstance(weights, dict):
-        return [leaf for item in weights.values() for leaf in leaves(item)]
-    if isinstance(weights, list):
-        return [leaf for item in weights for leaf in leaves(item)]
-    return [weights]
-
-
-@every_case
-def test_there_and_back_gives_every_number_of_the_library_again_in_copies(library, cell, after):
-    weights = random_weights(library, cell, after, "float64")
-    params = from_library(weights, library, cell, reset_after=after)
+    assert_near(theirs, states_of(params, cell, x, states, after), BAR[dtype])
     again = to_library(params, library, cell, reset_after=after)
     assert type(again) is type(weights)
-    for a, b in zip(leaves(again), leaves(weights), strict=True):
-        assert np.array_equal(a, b)
-        assert not any(np.shares_memory(array, own) for array in (a, b) for own in params)
+    for a, b in zip(arrays_of(again), arrays_of(weights), strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert not any(np.shares_memory(b, own) for own in params)
 
 
-@given(st.sampled_from(CASES), st.integers(1, 5), st.integers(1, 5))
-def test_sizes_are_read_from_the_shapes(case, input_size, hidden_size):
-    library, cell, after = case
-    params = random_params(cell, library, "float64", after, (input_size, hidden_size))
-    weights = to_library(params, library, cell, reset_after=after)
-    again = from_library(weights, library, cell, reset_after=after)
-    assert np.array_equal(again.W_ih, params.W_ih)
-    assert np.array_equal(again.W_hh, params.W_hh)
-    total = params.b_ih + params.b_hh
-    assert np.allclose(again.b_ih + again.b_hh, total, rtol=0, atol=1e-15)
-    if library in ("torch", "cudnn"):  # these have two biases, as the reference has
-        assert np.array_equal(again.b_ih, params.b_ih)
-
-
-SHAPES = {  # by the libraries' sources; I is 3 and H is 5
-    ("linen", "RNN"): {"i": [("bias", 5), ("kernel", 3, 5)], "h": [("kernel", 5, 5)]},
-    ("linen", "GRU"): {
-        **{f"i{gate}": [("bias", 5), ("kernel", 3, 5)] for gate in "rzn"},
-        **{f"h{gate}": [("kernel", 5, 5)] for gate in "rz"},
-        "hn": [("bias", 5), ("kernel", 5, 5)],
-    },
-    ("linen", "LSTM"): {
-        **{f"i{gate}": [("kernel", 3, 5)] for gate in "ifgo"},
-        **{f"h{gate}": [("bias", 5), ("kernel", 5, 5)] for gate in "ifgo"},
-    },
-    ("nnx", "RNN"): {"dense_i": [("bias", 5), ("kernel", 3, 5)], "dense_h": [("kernel", 5, 5)]},
-    ("nnx", "GRU"): {"dense_i": [("bias", 15), ("kernel", 3, 15)], "dense_h": [("kernel", 5, 15)]},
-    ("nnx", "LSTM"): {"dense_i": [("kernel", 3, 20)], "dense_h": [("bias", 20), ("kernel", 5, 20)]},
-}
-
-
-def shapes_of(weights):
-    return {
-        name: sorted((key, *array.shape) for key, array in inner.items())
-        for name, inner in weights.items()
-    }
-
-
-@pytest.mark.parametrize(("library", "cell"), SHAPES)
-def test_a_cell_of_flax_gets_exactly_its_arrays(library, cell):
-    weights = to_library(random_params(cell, library), library, cell)
-    assert shapes_of(weights) == SHAPES[library, cell]
-
-
-@both_precisions
-def test_swapping_the_update_gate_exchanges_z_and_1_minus_z(dtype):
-    params = random_params("GRU", dtype=dtype)
-    x, states = random_inputs("GRU", dtype)
-    swapped = to_library(swap_update_gate(params), "torch", "GRU")
-    outputs = np.zeros((B, T, H), dtype)
-    for k in range(B):
-        h = states[0][k]
-        for t in range(T):
-            gi = swapped["weight_ih_l0"] @ x[k, t] + swapped["bias_ih_l0"]
-            gh = swapped["weight_hh_l0"] @ h + swapped["bias_hh_l0"]
-            (ir, iz, in_), (hr, hz, hn) = np.split(gi, 3), np.split(gh, 3)
-            z, n = sigma(iz + hz), np.tanh(in_ + sigma(ir + hr) * hn)
-            h = outputs[k, t] = (1 - z) * h + z * n  # as in many papers
-    assert largest_difference(outputs, states_of(params, "GRU", x, states)) <= BAR[dtype]
-    for ours, twice in zip(params, swap_update_gate(swap_update_gate(params)), strict=True):
-        assert np.array_equal(ours, twice)
-
-
-@both_precisions
-@every_cell
-def test_torch_s_layers_load_the_weights(cell, dtype):
-    params = random_params(cell, dtype=dtype)
-    x, states = random_inputs(cell, dtype)
-    theirs, state_dict = states_by_torch(params, cell, x, states)
-    assert largest_difference(theirs, states_of(params, cell, x, states)) <= BAR[dtype]
-    assert np.array_equal(from_library(state_dict, "torch", cell).W_hh, params.W_hh)
-
-
-def test_a_diagonal_matrix_gives_the_same_states_with_both_placements_of_the_reset_gate():
+def test_swapping_the_update_gate_exchanges_z_and_1_minus_z():
     params = random_params("GRU")
-    params.W_hh[2 * H :] = np.diag(params.W_hh[2 * H :].diagonal())
-    x, states = random_inputs("GRU")
-    differences = []
-    for bias in (0, 1):  # the condition on the bias is needed
-        params.b_hh[2 * H :] = bias
-        both = (states_of(params, "GRU", x, states, reset_after=after) for after in (True, False))
-        differences.append(largest_difference(*both))
-    assert differences[0] <= BAR["float64"] < 0.01 < differences[1]
+    x, ((h, *_),) = random_inputs("GRU")
+    swapped = to_library(swap_update_gate(params), "torch", "GRU")
+    outputs = []
+    for x_t in x[0]:
+        gi = swapped["weight_ih_l0"] @ x_t + swapped["bias_ih_l0"]
+        gh = swapped["weight_hh_l0"] @ h + swapped["bias_hh_l0"]
+        (ir, iz, in_), (hr, hz, hn) = np.split(gi, 3), np.split(gh, 3)
+        z, n = sigma(iz + hz), np.tanh(in_ + sigma(ir + hr) * hn)
+        h = (1 - z) * h + z * n  # as in many papers
+        outputs.append(h)
+    assert_near(outputs, states_of(params, "GRU", *random_inputs("GRU"))[0], 1e-12)
 
 
-def test_an_underscore_at_the_end_of_a_key_is_ignored():
-    params = random_params("LSTM")
-    weights = to_library(params, "linen", "LSTM")
+def test_integers_become_floats_and_an_underscore_at_the_end_of_a_key_is_ignored():
+    whole = RNNParams(*(np.ones(shape, int) for shape in ((4, 1), (4, 1), (4,), (4,))))
+    *_, bias = to_library(whole, "keras", "LSTM")
+    assert bias.dtype.kind == "f"
+    assert bias.tolist() == [2, 2, 2, 2]  # the sums of both
+    weights = to_library(whole, "linen", "LSTM")
     weights["if_"] = weights.pop("if")  # as in nnx.LSTMCell
-    assert np.array_equal(from_library(weights, "linen", "LSTM").W_ih, params.W_ih)
-    with pytest.raises(ValueError, match=r"look like the weights of an LSTM in flax\.linen"):
-        from_library(weights, "nnx", "LSTM")
-
-
-# --- what is refused ------------------------------------------------------------------------------
+    assert np.array_equal(from_library(weights, "linen", "LSTM").W_ih, whole.W_ih)
 
 
 def zeros(*shapes):
     return [np.zeros(shape) for shape in shapes]
 
 
-@pytest.mark.parametrize("library", ["torch", "cudnn", "linen", "nnx"])
-def test_a_gru_with_the_reset_gate_before_the_matrix_is_refused_with_the_reason(library):
-    message = re.escape(
-        f"in the GRU of {LAYOUTS[library].title} the reset gate acts after the matrix W_hn, and "
-        "reset_after=False says that with these weights it acts before it: in general no weights"
-    )
-    with pytest.raises(ValueError, match=message):
-        to_library(random_params("GRU"), library, "GRU", reset_after=False)
-    with pytest.raises(ValueError, match=message):
-        from_library({}, library, "GRU", reset_after=False)
+LSTM = "the LSTM of Keras has kernel (I, 4H), recurrent_kernel (H, 4H), bias (4H,); got "
+BEFORE = "the reset gate acts after the matrix W_hn, and reset_after=False says that with these"
+REFUSED = [
+    (lambda: from_library(zeros((8, 3), (8, 2), 8), "keras", "LSTM"), f"{LSTM}kernel (8, 3), rec"),
+    (lambda: from_library(zeros((2, 8), (3, 8), 8), "keras", "LSTM"), f"{LSTM}kernel (2, 8), rec"),
+    (lambda: from_library(zeros((3, 8), (2, 8)), "keras", "LSTM"), f"{LSTM}0 (3, 8), 1 (2, 8)"),
+    (lambda: from_library(zeros((), (), ()), "keras", "LSTM"), f"{LSTM}kernel (), recurrent_"),
+    (lambda: from_library(zeros((0, 8), (2, 8), 8), "keras", "LSTM"), f"{LSTM}kernel (0, 8), rec"),
+    (lambda: from_library(zeros((3, 6), (2, 6), 6), "keras", "GRU"), "bias (2, 3H); got kernel (3"),
+    (lambda: from_library({}, "torch", "RNN"), "weight_ih_l0 (H, I), weight_hh_l0 (H, H), bias_ih"),
+    (lambda: from_library({"i": {"kernel": zeros(3)[0]}}, "linen", "RNN"), "got i/kernel (3,)"),
+    (lambda: from_library(np.zeros(3), "keras", "GRU"), "a list or dict of weights, got ndarray"),
+    (lambda: from_library({}, "torch", "gru"), "cell must be one of RNN, GRU, LSTM, got 'gru'"),
+    (lambda: from_library({}, "nnx", "GRU", reset_after=False), f"in the GRU of flax.nnx {BEFORE}"),
+    (lambda: to_library(random_params("LSTM"), "keras", "LSTM", reset_after=False), "no reset gat"),
+    (lambda: to_library(random_params("GRU"), "theano", "GRU"), "library must be one of torch, ke"),
+    (lambda: to_library([1], "keras", "GRU"), "expected the weights as RNNParams, got list"),
+    (lambda: to_library(random_params("GRU"), "keras", "LSTM"), "W_ih must have shape (4H, V), go"),
+    (lambda: to_library(random_params("GRU"), "nnx", "GRU"), "expected zeros in b_hh[10:15], got "),
+    (lambda: swap_update_gate(random_params("LSTM")), "W_ih must have shape (3H, V), got (20, 3)"),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("library", ["nnx", "paper"])
-def test_two_biases_that_cannot_be_added_up_are_refused(library):
-    params = random_params("GRU")
-    message = r"the candidate has one bias.* expected zeros in b_hh\[10:15\], got \[ *-?0\.\d+"
-    with pytest.raises(ValueError, match=message):
-        to_library(params, library, "GRU")
-    params.b_hh[10:] = 0
-    to_library(params, library, "GRU")
-
-
-def test_no_sum_of_the_two_biases_would_have_given_the_states():
-    # The refusal is not too careful: whatever the one bias is, some state differs.
-    params = random_params("GRU")
-    params.b_hh[2 * H :] = 2
-    x, states = random_inputs("GRU")
-    right = states_of(params, "GRU", x, states)
-    for share in np.linspace(0, 1, 21):
-        b_ih, b_hh = params.b_ih.copy(), params.b_hh.copy()
-        b_ih[2 * H :] += share * b_hh[2 * H :]
-        b_hh[2 * H :] = 0
-        merged = params._replace(b_ih=b_ih, b_hh=b_hh)
-        assert largest_difference(states_of(merged, "GRU", x, states), right) > 0.01
-
-
-OF_TORCH = zip(
-    ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"),
-    zeros((8, 3), (8, 2), (8,), (8,)),
-    strict=True,
-)
-
-
-@pytest.mark.parametrize(
-    ("weights", "library", "cell", "message"),
-    [
-        (zeros((8, 3), (8, 2), (8,)), "keras", "LSTM",
-         "the weights of an LSTM in Keras are a list of kernel (I, 4H), recurrent_kernel "
-         "(H, 4H), bias (4H,); got a list of (8, 3), (8, 2), (8,). The matrices are transposed"),
-        (zeros((2, 8), (3, 8), (8,)), "keras", "LSTM",
-         "recurrent_kernel (H, 4H), bias (4H,); got a list of (2, 8), (3, 8), (8,)"),
-        (zeros((3, 6), (2, 6), (6,)), "keras", "GRU",
-         "bias (2, 3H); got a list of (3, 6), (2, 6), (6,). They look like the weights of a GRU "
-         "in Keras with reset_after=False"),
-        (zeros((3, 6), (2, 6), (2, 6)), "keras", "LSTM",
-         "They look like the weights of a GRU in Keras"),
-        (dict(OF_TORCH), "keras", "LSTM",
-         "got a dict of weight_ih_l0 (8, 3), weight_hh_l0 (8, 2), bias_ih_l0 (8,), bias_hh_l0 "
-         "(8,). They look like the weights of an LSTM in PyTorch"),
-        (zeros((3, 8), (2, 8), (8,)), "torch", "LSTM",
-         "are a dict of weight_ih_l0 (4H, I), weight_hh_l0 (4H, H), bias_ih_l0 (4H,), "
-         "bias_hh_l0 (4H,); got a list of (3, 8), (2, 8), (8,). They look like the weights of "
-         "an LSTM in Keras"),
-        ([], "cudnn", "RNN", "W_i (H, I), W_h (H, H), b_i (H,), b_h (H,); got a list of nothing"),
-        (zeros((3, 8), (2, 8)), "keras", "LSTM", "got a list of (3, 8), (2, 8)"),
-        ({"i": {"kernel": np.zeros((3, 2))}}, "linen", "RNN", "got a dict of i/kernel (3, 2)"),
-        (zeros((3, 7), (2, 7), (7,)), "keras", "LSTM", "got a list of (3, 7), (2, 7), (7,)"),
-        (zeros((), (), ()), "keras", "LSTM", "got a list of (), (), ()"),
-    ],
-)  # fmt: skip
-def test_weights_that_do_not_fit_are_refused_with_what_was_found_and_expected(
-    weights, library, cell, message
-):
-    with pytest.raises(ValueError, match=re.escape(message)):
-        from_library(weights, library, cell)
-
-
-def test_unknown_libraries_cells_and_types_are_refused():
-    params = random_params("GRU")
-    names = ", ".join(LAYOUTS)
-    with pytest.raises(ValueError, match=f"library must be one of {names}, got 'theano'"):
-        to_library(params, "theano", "GRU")
-    with pytest.raises(ValueError, match="cell must be one of RNN, GRU, LSTM, got 'gru'"):
-        from_library({}, "torch", "gru")
-    with pytest.raises(TypeError, match="expected the weights as RNNParams, got list"):
-        to_library([*params], "keras", "GRU")
-    with pytest.raises(TypeError, match="expected a list or dict of weights, got ndarray"):
-        from_library(np.zeros(3), "keras", "GRU")
-    with pytest.raises(ValueError, match="an LSTM has no reset gate"):
-        to_library(random_params("LSTM"), "keras", "LSTM", reset_after=False)
-    with pytest.raises(ValueError, match=r"W_hh must have shape \(15, 5\), got \(15, 4\)"):
-        to_library(params._replace(W_hh=params.W_hh[:, 1:]), "keras", "GRU")
-    with pytest.raises(ValueError, match=r"W_ih must have shape \(4H, V\), got \(15, 3\)"):
-        to_library(params, "keras", "LSTM")
-    with pytest.raises(ValueError, match=r"W_ih must have shape \(3H, V\)"):
-        swap_update_gate(random_params("LSTM", sizes=(3, 2)))
-
-
-def test_integers_become_floats():
-    whole = RNNParams(*(np.ones(shape, int) for shape in ((4, 1), (4, 1), (4,), (4,))))
-    for library in ("keras", "nnx"):
-        weights = to_library(whole, library, "LSTM")
-        bias = weights[2] if library == "keras" else weights["dense_h"]["bias"]
-        assert bias.dtype.kind == "f"
-        assert bias.tolist() == [2, 2, 2, 2]  # the sums of both
-    kernels = np.ones((1, 4), int), np.ones((1, 4), int), np.ones(4, int)
-    assert all(array.dtype.kind == "f" for array in from_library([*kernels], "keras", "LSTM"))
+@pytest.mark.parametrize(("call", "message"), REFUSED)
+def test_what_does_not_fit_is_refused_with_what_was_found_and_expected(call, message):
+    with pytest.raises((TypeError, ValueError), match=re.escape(message)):
+        call()
 
 
 # --- the libraries themselves ---------------------------------------------------------------------
 
 
-def run_keras(weights, cell, x, states, reset_after=True):
-    """Set the weights of a Keras layer, if there are any, run it, return its weights and states."""
-    keras = pytest.importorskip("keras")
-    kinds = {"RNN": keras.layers.SimpleRNN, "GRU": keras.layers.GRU, "LSTM": keras.layers.LSTM}
-    options = {"reset_after": reset_after} if cell == "GRU" else {}
-    layer = kinds[cell](
-        H, return_sequences=True, return_state=True, dtype=x.dtype.name,
-        bias_initializer=keras.initializers.RandomUniform(-0.5, 0.5, seed=3), **options,
-    )  # fmt: skip
-    layer.build(x.shape)
-    if weights is not None:
-        layer.set_weights(weights)
-    outputs, *last = layer(x, initial_state=states)
-    assert np.array_equal(to_numpy(outputs)[:, -1], to_numpy(last[0]))
-    return layer.get_weights(), to_numpy(outputs)
+def a_library(test):
+    """Mark a test that runs another library, which may warn of what it deprecates, of itself."""
+    return pytest.mark.world(pytest.mark.filterwarnings("ignore")(test))
 
 
 def to_numpy(tensor):
     return tensor.detach().cpu().numpy() if isinstance(tensor, torch.Tensor) else np.asarray(tensor)
+
+
+def run_torch(weights, cell, x, states, reset_after=True):
+    """Set the weights of a layer, if there are any, run it, return its weights and states."""
+    layer = getattr(torch.nn, cell)(I, H, batch_first=True, dtype=getattr(torch, x.dtype.name))
+    if weights is not None:
+        layer.load_state_dict(change(torch.from_numpy, weights))
+    start = tuple(torch.from_numpy(state[None]) for state in states)
+    outputs, _ = layer(torch.from_numpy(x), start if cell == "LSTM" else start[0])
+    return change(to_numpy, dict(layer.state_dict())), to_numpy(outputs)
+
+
+def run_keras(weights, cell, x, states, reset_after=True):
+    """Do the same with a layer of Keras."""
+    keras = pytest.importorskip("keras")
+    kinds = {"RNN": keras.layers.SimpleRNN, "GRU": keras.layers.GRU, "LSTM": keras.layers.LSTM}
+    options = {"reset_after": reset_after} if cell == "GRU" else {}
+    bias = keras.initializers.RandomUniform(-0.5, 0.5, seed=3)
+    layer = kinds[cell](
+        H, return_sequences=True, dtype=x.dtype.name, bias_initializer=bias, **options
+    )
+    layer.build(x.shape)
+    if weights is not None:
+        layer.set_weights(weights)
+    return layer.get_weights(), to_numpy(layer(x, initial_state=states))
 
 
 def run_linen(weights, cell, x, states, reset_after=True):
@@ -508,9 +301,8 @@ def run_linen(weights, cell, x, states, reset_after=True):
     linen = pytest.importorskip("flax.linen")
     kinds = {"RNN": linen.SimpleCell, "GRU": linen.GRUCell, "LSTM": linen.OptimizedLSTMCell}
     with jax.enable_x64(x.dtype == "float64"):
-        bias_init = jax.nn.initializers.uniform(0.5)
-        cell_module = kinds[cell](H, dtype=x.dtype, param_dtype=x.dtype, bias_init=bias_init)
-        rnn = linen.RNN(cell_module)
+        bias = jax.nn.initializers.uniform(0.5)
+        rnn = linen.RNN(kinds[cell](H, dtype=x.dtype, param_dtype=x.dtype, bias_init=bias))
         if weights is None:
             weights = rnn.init(jax.random.key(3), x)["params"]["cell"]
         carry = tuple(states[::-1]) if cell == "LSTM" else states[0]  # (c, h)
@@ -524,169 +316,62 @@ def run_nnx(weights, cell, x, states, reset_after=True):
     nnx = pytest.importorskip("flax.nnx")
     kinds = {"RNN": nnx.SimpleCell, "GRU": nnx.GRUCell, "LSTM": nnx.OptimizedLSTMCell}
     with jax.enable_x64(x.dtype == "float64"):
-        bias_init = jax.nn.initializers.uniform(0.5)
-        cell_module = kinds[cell](
-            I, H, dtype=x.dtype, param_dtype=x.dtype, bias_init=bias_init, rngs=nnx.Rngs(3)
-        )
+        options = {"dtype": x.dtype, "param_dtype": x.dtype, "rngs": nnx.Rngs(3)}
+        module = kinds[cell](I, H, bias_init=jax.nn.initializers.uniform(0.5), **options)
         if weights is not None:
-            nnx.update(cell_module, weights)
+            nnx.update(module, weights)
         carry = tuple(states[::-1]) if cell == "LSTM" else states[0]  # (c, h)
-        outputs = nnx.RNN(cell_module)(x, initial_carry=carry)
-        weights = nnx.to_pure_dict(nnx.state(cell_module, nnx.Param))
+        outputs = nnx.RNN(module)(x, initial_carry=carry)
+        weights = nnx.to_pure_dict(nnx.state(module, nnx.Param))
     return weights, np.asarray(outputs)
 
 
-RUN = {"keras": run_keras, "linen": run_linen, "nnx": run_nnx}
-REAL_CASES = [case for case in CASES if case[0] in RUN]
+RUN = {"torch": run_torch, "keras": run_keras, "linen": run_linen, "nnx": run_nnx}
 
 
-def real_bar(library, cell, after, dtype):
-    """Return how far the states of a library's layer may be from ours.
-
-    On torch, Keras 3 multiplies float64 matrices in float32 (its ``result_type`` of two float64 is
-    float32), except in the two layers that call torch's own functions: LSTM, and GRU with
-    reset_after=True. On JAX it does so in all layers.
-    """
-    by_its_own = cell == "RNN" or (cell == "GRU" and not after)
-    return BAR["float32" if library == "keras" and by_its_own else dtype]
-
-
-a_library_may_warn = pytest.mark.filterwarnings("ignore")  # of what it deprecates, of itself
-
-
-@a_library_may_warn
+@a_library
 @both_precisions
-@pytest.mark.parametrize(("library", "cell", "after"), REAL_CASES)
-def test_a_layer_of_the_library_gives_the_states_of_torch_s_weights(
-    library, cell, after, dtype, record_property
+@every_case
+def test_a_layer_of_the_library_has_the_states_of_the_weights_in_both_directions(
+    library, cell, after, dtype
 ):
-    params = random_params(cell, library, dtype, after)
+    # On torch, Keras 3 multiplies float64 matrices in float32, except in the two layers that call
+    # torch's own functions: LSTM, and GRU with reset_after=True.
+    rough = library == "keras" and (cell == "RNN" or not after)
+    bar = BAR["float32" if rough else dtype]
+    x, states = random_inputs(cell, dtype)
+    params = random_params(cell, library, dtype)
     weights = to_library(params, library, cell, reset_after=after)
-    x, states = random_inputs(cell, dtype)
-    _, theirs = RUN[library](weights, cell, x, states, after)
-    assert theirs.dtype == dtype
-    difference = largest_difference(theirs, states_of(params, cell, x, states, after))
-    record_property("difference", difference)
-    assert difference <= real_bar(library, cell, after, dtype)
-
-
-@a_library_may_warn
-@both_precisions
-@pytest.mark.parametrize(("library", "cell", "after"), REAL_CASES)
-def test_weights_of_a_layer_of_the_library_give_its_states(
-    library, cell, after, dtype, record_property
-):
-    x, states = random_inputs(cell, dtype)
+    taken, theirs = RUN[library](weights, cell, x, states, after)
+    assert_near(theirs, states_of(params, cell, x, states, after), bar)
+    assert str(change(np.shape, weights)) == str(change(np.shape, taken)) or library == "linen"
     weights, theirs = RUN[library](None, cell, x, states, after)
     params = from_library(weights, library, cell, reset_after=after)
     assert params.W_ih.dtype == dtype
-    if (library, cell) in SHAPES:
-        assert shapes_of(weights) == SHAPES[library, cell]
-    difference = largest_difference(theirs, states_of(params, cell, x, states, after))
-    record_property("difference", difference)
-    bar = real_bar(library, cell, after, dtype)
-    assert difference <= bar
-    if after:
-        assert largest_difference(states_by_torch(params, cell, x, states)[0], theirs) <= bar
-
-
-@a_library_may_warn
-def test_the_lstm_of_nnx_with_an_array_per_gate_is_read_and_written_as_that_of_linen():
-    pytest.importorskip("jax")
-    nnx = pytest.importorskip("flax.nnx")
-    x, states = random_inputs("LSTM", "float32")
-    params = random_params("LSTM", dtype="float32")
-    cell = nnx.LSTMCell(I, H, rngs=nnx.Rngs(3))
-    first = nnx.to_pure_dict(nnx.state(cell, nnx.Param))
-    for gate in "ifgo":
-        recurrent = np.asarray(first[f"h{gate}"]["kernel"])
-        assert np.allclose(recurrent @ recurrent.T, np.eye(H), atol=1e-5)  # each gate by itself
-    theirs = np.asarray(nnx.RNN(cell)(x, initial_carry=tuple(states[::-1])))
-    read = from_library(first, "linen", "LSTM")
-    assert largest_difference(theirs, states_of(read, "LSTM", x, states)) <= BAR["float32"]
-    weights = to_library(params, "linen", "LSTM")
-    weights["if_"] = weights.pop("if")
-    nnx.update(cell, weights)
-    theirs = np.asarray(nnx.RNN(cell)(x, initial_carry=tuple(states[::-1])))
-    assert largest_difference(theirs, states_of(params, "LSTM", x, states)) <= BAR["float32"]
-
-
-@a_library_may_warn
-def test_bidirectional_layers_of_keras_are_a_stack_of_torch_one_part_at_a_time():
-    keras = pytest.importorskip("keras")
-    x = np.random.default_rng(0).normal(size=(B, T, I)).astype("float32")
-    outputs, state_dict = x, {}
-    for k in range(2):
-        layer = keras.layers.Bidirectional(
-            keras.layers.GRU(
-                H,
-                return_sequences=True,
-                bias_initializer=keras.initializers.RandomUniform(-0.5, 0.5, seed=3),
-            )
-        )
-        outputs = layer(outputs)
-        arrays = layer.get_weights()
-        for ending, part in ((f"_l{k}", arrays[:3]), (f"_l{k}_reverse", arrays[3:])):
-            one = to_library(from_library(part, "keras", "GRU"), "torch", "GRU")
-            for name, array in one.items():
-                state_dict[name.replace("_l0", ending)] = torch.from_numpy(array)
-    stack = torch.nn.GRU(I, H, num_layers=2, bidirectional=True, batch_first=True)
-    stack.load_state_dict(state_dict)
-    difference = largest_difference(
-        stack(torch.from_numpy(x))[0].detach().numpy(), to_numpy(outputs)
-    )
-    assert difference <= 2 * BAR["float32"]  # two layers
-
-
-@a_library_may_warn
-@both_precisions
-def test_jax_unpacks_cudnn_s_buffer_of_an_lstm_as_it_was_packed(dtype):
-    jax = pytest.importorskip("jax")
-    rnn = pytest.importorskip("jax.experimental.rnn")
-    params = random_params("LSTM", dtype=dtype)
-    buffer = np.concatenate([array.ravel() for array in to_library(params, "cudnn", "LSTM")])
-    x, (h, c) = random_inputs("LSTM", dtype)
-    with jax.enable_x64(dtype == "float64"):
-        unpacked = rnn.unpack_lstm_weights(jax.numpy.asarray(buffer), I, H, 1, False)
-        lengths = np.full(B, T, np.int32)
-        outputs, _, _ = rnn.lstm_ref(x, h[None], c[None], *unpacked, lengths, I, H, 1, 0.0, False)
-    ours = states_of(params, "LSTM", x, [h, c])
-    assert largest_difference(np.asarray(outputs), ours) <= BAR[dtype]
+    assert_near(theirs, states_of(params, cell, x, states, after), bar)
 
 
 # --- facts of the page docs/conventions.md --------------------------------------------------------
 
 
-@a_library_may_warn
+@a_library
 def test_what_keras_returns_and_how_it_starts():
     keras = pytest.importorskip("keras")
     x = np.random.default_rng(0).normal(size=(B, T, I)).astype("float32")
-    shapes = {}
     for kind in (keras.layers.SimpleRNN, keras.layers.GRU, keras.layers.LSTM):
-        for sequences in (False, True):
-            for state in (False, True):
-                layer = kind(H, return_sequences=sequences, return_state=state)
-                returned = layer(x)
-                tensors = returned if isinstance(returned, (tuple, list)) else [returned]
-                shapes[kind.__name__, sequences, state] = [tuple(t.shape) for t in tensors]
+        count = 2 if kind is keras.layers.LSTM else 1
+        assert kind(H)(x).shape == (B, H)
+        layer = kind(H, return_sequences=True, return_state=True)
+        assert [tuple(part.shape) for part in layer(x)] == [(B, T, H), *count * [(B, H)]]
         kernel, recurrent, bias = layer.get_weights()
         assert 0.7 < abs(kernel).max() / np.sqrt(6 / sum(kernel.shape)) <= 1  # glorot_uniform
         assert np.allclose(recurrent @ recurrent.T, np.eye(H), atol=1e-5)  # orthogonal as a whole
         forget = np.repeat([0, 1, 0, 0], H) if kind is keras.layers.LSTM else 0
         assert np.array_equal(bias, np.broadcast_to(forget, bias.shape))
-        for sequences in (False, True):
-            output = (B, T, H) if sequences else (B, H)
-            states = [(B, H)] * (2 if kind is keras.layers.LSTM else 1)
-            assert shapes[kind.__name__, sequences, False] == [output]
-            assert shapes[kind.__name__, sequences, True] == [output, *states]
-    without = keras.layers.LSTM(H, unit_forget_bias=False)
-    without.build(x.shape)
-    assert not without.get_weights()[2].any()
     assert keras.layers.GRU(H).reset_after
-    assert not keras.layers.GRU(H).stateful
 
 
-@a_library_may_warn
+@a_library
 def test_keras_computes_the_numbers_of_the_worked_conversion():
     keras = pytest.importorskip("keras")
     layer = keras.layers.GRU(1, return_sequences=True)
@@ -698,7 +383,7 @@ def test_keras_computes_the_numbers_of_the_worked_conversion():
     assert to_numpy(layer(x)).ravel().round(4).tolist() == pytest.approx([0.1613, 0.3369])
 
 
-@a_library_may_warn
+@a_library
 def test_a_stateful_layer_of_keras_goes_on_until_it_is_reset():
     keras = pytest.importorskip("keras")
     x = np.random.default_rng(0).normal(size=(B, T, I)).astype("float32")
@@ -710,11 +395,9 @@ def test_a_stateful_layer_of_keras_goes_on_until_it_is_reset():
     assert np.allclose(again, to_numpy(plain(np.concatenate([x, x], axis=1))), atol=1e-6)
     layer.reset_state()
     assert np.array_equal(to_numpy(layer(x)), first)
-    with pytest.raises(ValueError, match="batch size"):
-        layer(x[:2])
 
 
-@a_library_may_warn
+@a_library
 def test_what_flax_returns_and_how_it_starts():
     jax = pytest.importorskip("jax")
     nnx = pytest.importorskip("flax.nnx")
@@ -723,19 +406,12 @@ def test_what_flax_returns_and_how_it_starts():
     for kind in (nnx.SimpleCell, nnx.GRUCell, nnx.OptimizedLSTMCell):
         cell = kind(I, H, rngs=nnx.Rngs(0))
         carry, outputs = nnx.RNN(cell, return_carry=True)(x)
-        assert nnx.RNN(cell)(x).shape == outputs.shape == (B, T, H)
-        time_major = nnx.RNN(cell, time_major=True)(x.swapaxes(0, 1))
-        assert time_major.shape == (T, B, H)
+        assert outputs.shape == (B, T, H)
+        assert nnx.RNN(cell, time_major=True)(x.swapaxes(0, 1)).shape == (T, B, H)
         h = carry[1] if kind is nnx.OptimizedLSTMCell else carry  # an LSTM carries (c, h)
         assert np.array_equal(h, outputs[:, -1])
         recurrent = np.asarray(cell.dense_h.kernel[...])
         assert np.allclose(recurrent @ recurrent.T, np.eye(H), atol=1e-5)
-        names = {
-            key: set(value) for key, value in nnx.to_pure_dict(nnx.state(cell, nnx.Param)).items()
-        }
-        side = "dense_h" if kind is nnx.OptimizedLSTMCell else "dense_i"
-        assert [key for key in names if "bias" in names[key]] == [side]
-        assert not np.asarray(getattr(cell, side).bias[...]).any()
         wide = kind(400, 100, rngs=nnx.Rngs(0)).dense_i.kernel[...]
         assert np.std(wide) == pytest.approx(1 / np.sqrt(400), rel=0.05)  # lecun_normal
 
@@ -746,10 +422,7 @@ def test_what_flax_returns_and_how_it_starts():
 
     # A cell made inside is named by its class; an RNN made alone calls it "cell".
     assert {*Compact().init(jax.random.key(0), x)["params"]} == {"GRUCell_0", "Dense_0"}
-    rnn = linen.RNN(linen.LSTMCell(H), return_carry=True)
-    variables = rnn.init(jax.random.key(0), x)
-    (_, h), outputs = rnn.apply(variables, x)
-    assert np.array_equal(h, outputs[:, -1])
+    variables = linen.RNN(linen.LSTMCell(H)).init(jax.random.key(0), x)
     for gate in "ifgo":
         recurrent = np.asarray(variables["params"]["cell"][f"h{gate}"]["kernel"])
         assert np.allclose(recurrent @ recurrent.T, np.eye(H), atol=1e-5)  # each gate by itself
