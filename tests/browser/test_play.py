@@ -607,33 +607,6 @@ def test_where_the_very_name_of_the_storage_throws_nothing_is_kept(browser, tmp_
     page.close()
 
 
-def question(page):
-    """What the page asks about a covered run. A moment later a screen reader is told the same."""
-    return page.locator(".play-guess-first p", has_text="What will these settings do?")
-
-
-def test_guessing_first_covers_the_run_until_the_reader_has_guessed(play):
-    page = play()
-    page.get_by_role("checkbox", name="Guess first").check()
-    assert page.locator(".play-curve").is_visible()
-    for lr, choice, said in (
-        ("10", "It ends worse than knowing nothing", "Your guess was right: 1 of 1 right so far."),
-        ("0.0001", "It ends with every letter right", "Your guess was wrong: 1 of 2 right so far."),
-    ):
-        set_field(page, "Learning rate", lr)
-        question(page).wait_for()
-        for hidden in (".play-curve", ".play-verdict", ".play-strip", "pre"):
-            assert not page.locator(hidden).first.is_visible()
-        page.get_by_role("button", name=choice).click()
-        assert page.evaluate("document.activeElement.textContent") == said
-        assert page.locator(".play-curve").is_visible()
-    set_field(page, "Seed", 3)
-    question(page).wait_for()
-    page.get_by_role("checkbox", name="Guess first").uncheck()
-    page.locator(".play-curve").wait_for()
-    assert page.evaluate("store.view.run.settings.seed") == 3
-
-
 # --- for everybody --------------------------------------------------------------------------------
 
 
@@ -682,12 +655,7 @@ def test_the_playground_is_accessible_in_each_look(play):
     page.evaluate("document.querySelectorAll('#train details').forEach(box => { box.open = true })")
     let_the_page_act(page)
     page.evaluate(END_OF_MOTION)
-    covered = "dark, 1200 px"
-    problems = problems_in_each_look(page, but=[covered])  # a message, and all unfolded
-    page.get_by_role("checkbox", name="Guess first").check()
-    set_field(page, "Seed", 4)
-    question(page).wait_for()
-    assert problems + problems_in_each_look(page, only=[covered]) == []
+    assert problems_in_each_look(page) == []  # a message, and all unfolded
 
 
 def test_without_scripts_the_page_shows_the_run_as_a_table(browser, site):

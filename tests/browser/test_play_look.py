@@ -6,7 +6,7 @@ Its numbers are tested in test_play_core.py. Here is what the page does with the
 import re
 import shutil
 from html import escape
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
@@ -310,8 +310,6 @@ def test_odd_texts_say_what_happened_in_a_sentence(look, trained):
     page.get_by_text("The network needs at least one character that it knows.").wait_for()
     page.get_by_role("button", name="Write on", exact=True).press("Enter")
     page.get_by_role("button", name="Write one character").press("Enter")
-    page.get_by_role("button", name="Check unit").press("Enter")
-    page.get_by_text("too few characters inside quotes").first.wait_for()
     assert written(page) == ""
     page.locator("textarea").fill("€€")
     page.get_by_text("The network knows none of these characters.").first.wait_for()
@@ -323,12 +321,10 @@ def test_a_very_long_text_is_cut_with_a_sentence(look):
     note = page.locator(".play-look .play-field + .play-note")
     note.filter(has_text="The text has 30,000 characters").wait_for()
     assert note.text_content() == (
-        "The text has 30,000 characters, and only the first 20,000 are read. This text is too long "
-        "for a link, which holds up to 2,000 characters. A link leads only to the unit."
+        "The text has 30,000 characters, and only the first 20,000 are read."
     )
     page.get_by_label("Unit, slider").press("ArrowRight")  # it answers while it reads
     assert page.get_by_label("Unit", exact=True).input_value() == "1"
-    page.wait_for_function("location.hash === '#look=1'")  # as the message says
     page.get_by_role("button", name="Show the first text again").press("Enter")
     ready(page)
     assert place(page)[0].startswith("Character 1 of")
@@ -402,40 +398,6 @@ def test_units_are_ranked_as_in_numpy_and_the_list_paints_them(look, trained, js
     pieces = labels[0] + np.sum(labels[1:] & ~labels[:-1])
     said = page.locator(".play-look-find details").text_content()
     assert f"{labels.sum()} characters are inside {kind}, in {pieces} separate pieces" in said
-
-
-def test_the_challenge_is_met_by_the_unit_that_follows_brackets(look, trained):
-    file, net, vocab = trained
-    page = look()
-    labels = np.cumsum([c == '"' for c in file["text"]]) % 2 == 1
-    agree, _ = agreements(net.read(vocab.encode(file["text"]))[1], labels)
-    best, worst = int(agree.argmax()), int(agree.argmin())
-    verdict = page.locator(".play-look .play-verdict")
-    card = page.locator(".play-look .play-tasks b")
-    assert card.text_content() == "Find the unit that follows quotes"
-    assert not verdict.is_visible()
-    for unit, title in ((worst, f"Not unit {worst}."), (best, f"Unit {best} follows quotes.")):
-        choose_unit(page, unit)
-        page.get_by_role("button", name="Check unit").press("Enter")
-        verdict.get_by_text(title).wait_for()
-        assert f"in {100 * agree[unit]:.1f} % of all such pairs" in verdict.text_content()
-    assert card.text_content() == "✓ Challenge met: Find the unit that follows quotes"
-    page = look()
-    card = page.locator(".play-look .play-tasks b")
-    assert card.text_content().startswith("✓ Challenge met")  # it survives a reload
-    page.get_by_role("button", name="Forget that I met it").press("Enter")
-    assert card.text_content() == "Find the unit that follows quotes"
-    assert page.evaluate("document.activeElement.textContent") == "Find a unit yourself"
-    assert not look().locator(".play-look .play-tasks b").text_content().startswith("✓")
-
-
-def test_a_text_with_few_quotes_gets_a_caution_and_no_verdict(look):
-    page = look(text='One "a" only "b c d" here.')
-    page.get_by_role("button", name="Check unit 0").press("Enter")
-    verdict = page.locator(".play-look .play-verdict")
-    verdict.get_by_text("This text cannot tell.").wait_for()
-    assert "this text has only 2 pieces in quotes" in verdict.text_content()
-    assert "✓" not in page.locator(".play-look .play-tasks b").text_content()
 
 
 def test_the_places_that_miss_a_unit_most_are_buttons_that_lead_there(look, trained):
@@ -579,56 +541,6 @@ def test_with_less_motion_it_writes_in_few_pieces(look):
 # --- links ----------------------------------------------------------------------------------------
 
 
-def test_a_link_leads_back_to_unit_text_and_character(look):
-    page = look(text=TEXT)
-    assert urlsplit(page.url).fragment == ""
-    choose_unit(page, 12)
-    page.locator(".play-look-text span").nth(4).click()
-    page.wait_for_function("location.hash === '#look=12&at=5'")
-    type_text(page, "an & other (text)#1")
-    page.locator(".play-look-text span").nth(7).click()
-    page.get_by_role("checkbox").check()
-    # Each change writes the address a moment later: wait for what it holds in the end.
-    hash = "#" + urlencode({"look": 12, "at": 8, "silent": 1, "text": "an & other (text)#1"})
-    page.wait_for_function("hash => location.hash === hash", arg=hash)
-    page = look(hash, load=False, text=TEXT)
-    assert page.get_by_text("Your link leads to one unit.").is_visible()
-    page.get_by_role("button", name="Load the network").click()
-    ready(page)
-    page.locator(".play-look p", has_text="without unit 12").wait_for()
-    assert place(page)[0] == "Character 8 of 19: “h”"
-    assert "Unit 12 holds" in place(page)[1]
-    assert page.locator("textarea").input_value() == "an & other (text)#1"
-    page.evaluate("location.hash = '#look=3&at=2'")
-    page.locator(".play-look h3", has_text=f"Character 2 of {len(TEXT)}").wait_for()
-    assert not page.get_by_role("checkbox").is_checked()
-
-
-@pytest.mark.parametrize(
-    "hash",
-    [
-        "#look=99999&at=99999",
-        f"#look={EVIL}&at=-1&text={EVIL}",
-        "#look=&at=&text=",
-        "#look=%E0%A4%A&text=%F0%9F%99",
-        "#look",
-        "#look-inside",
-    ],
-)
-def test_a_broken_link_does_no_harm(look, hash):
-    page = look(hash, load=False)
-    page.get_by_role("button", name="Load the network").click()
-    page.locator(".play-look textarea").wait_for()
-    page.wait_for_function("() => !document.querySelector('.play-look .play-verdict').textContent")
-    assert page.get_by_label("Unit", exact=True).input_value() == "0"
-    assert page.locator(".play-look img").count() == 0
-    if "99999" in hash:
-        page.get_by_text("The link’s unit must be a whole number from 0 to").wait_for()
-
-
-# --- for everybody --------------------------------------------------------------------------------
-
-
 def test_what_happens_is_said_to_a_screen_reader(look):
     page = look(text=TEXT)
     said = page.locator(".play-look > [role=status].play-unseen")
@@ -648,7 +560,6 @@ def test_the_part_is_accessible_in_each_look(look):
         "all => all.forEach(box => { box.open = true })"
     )
     page.locator(".play-look-find table").wait_for()
-    page.get_by_role("button", name="Check unit").press("Enter")
     page.locator(".play-look .play-verdict").wait_for()
     page.get_by_role("checkbox").check()
     page.get_by_role("button", name="Write one character").press("Enter")

@@ -431,17 +431,6 @@ def test_a_chapters_part_loads_when_it_comes_near_and_is_accessible(quiet, site,
     assert problems_in_each_look(quiet, ".play", whole=["light, 320 px"]) == []
 
 
-def test_a_link_into_the_network_leads_to_its_part(quiet, site):
-    top = "document.querySelector('[data-play=look]').getBoundingClientRect().top"
-    quiet.goto((site / "learn/look-inside.html").as_uri() + "#look=12")
-    quiet.get_by_text("Your link leads to one unit.").wait_for()
-    quiet.wait_for_function(f"{top} >= 0 && {top} < 200")
-    quiet.evaluate("scrollTo({top: 0, behavior: 'instant'})")
-    quiet.evaluate("location.hash = '#look=13'")
-    quiet.wait_for_function(f"{top} < 200")
-    assert quiet.locator("script:not([src])", has_text="scrollIntoView").count() == 0
-
-
 def test_what_stands_below_a_part_stays_in_view_when_the_part_replaces_its_fallback(quiet, site):
     quiet.goto((site / "shapes.html").as_uri())
     top = "document.querySelector('#the-number-of-parameters').getBoundingClientRect().top"

@@ -117,8 +117,6 @@ def test_what_a_reader_types_stays_text(name, at_least, page, site):
     [
         "search.html?q={}",
         "playground.html#text={}&cell={}&epoch={}&epochs={}",
-        "learn/look-inside.html#look={}&at={}&text={}",
-        "learn/look-inside.html#look=108&at=5&text={}",
         "learn/gru.html#{}",
     ],
 )

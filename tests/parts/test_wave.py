@@ -3,7 +3,6 @@
 import itertools
 
 import numpy as np
-import pytest
 import torch
 from test_play_core import CELLS, CLOSE, js, net  # noqa: F401 - js is a fixture
 
@@ -12,9 +11,9 @@ from charseq.reference import RNNParams
 
 LINE = "(the network reads this and has to close it)"
 BACKWARD = {"RNN": reference.rnn_backward, "GRU": reference.gru_backward}
-SEND = """({at, end, ...how}) => {
+SEND = """({at, ...how}) => {
     const line = readLine(how);
-    const {shares, lengths} = sharesOf(line, at, evenBlame(how.hidden), end);
+    const {shares, lengths} = sharesOf(line, at, evenBlame(how.hidden));
     return {shares, lengths, sum: addShares(line, shares), h: line.pass.h};
 }"""
 
@@ -61,10 +60,10 @@ CASES = [
 
 
 def test_the_blame_at_each_letter_is_that_of_the_packages_backward_pass(js):
-    how = [{"text": LINE, "hidden": 8, "end": 0, **case} for case in CASES]
+    how = [{"text": LINE, "hidden": 8, **case} for case in CASES]
     for case, found in zip(how, js(f"list => list.map({SEND})", how), strict=True):
         at = case["at"]
-        settings = {k: v for k, v in case.items() if k not in ("at", "end")}
+        settings = {k: v for k, v in case.items() if k != "at"}
         x, params = drawn(**settings)
         blame = np.full(8, 1 / np.sqrt(8))
         expected = steps_apart(x[: at + 1], params, case["cell"], blame)
@@ -76,54 +75,6 @@ def test_the_blame_at_each_letter_is_that_of_the_packages_backward_pass(js):
         np.testing.assert_allclose(found["lengths"][: at + 1], lengths, rtol=1e-9, atol=0)
         whole = sent_back(x[: at + 1], params, case["cell"], blame)
         np.testing.assert_allclose(np.reshape(found["sum"], whole.shape), whole, rtol=0, atol=1e-12)
-
-
-@pytest.mark.parametrize("cell", CELLS)
-def test_a_cut_is_where_torch_detaches(js, cell):
-    how = {"text": "a............?", "cell": cell, "hidden": 8, "seed": 1, "size": 1, "bias": 0}
-    x, params = drawn(**how)
-    layer = getattr(torch.nn, cell)(x.shape[1], 8, batch_first=True).double()
-    for weight, array in zip(layer.parameters(), params, strict=True):
-        weight.data = torch.from_numpy(array)
-    kept = js(SEND, how | {"at": 13, "end": 0})
-    for end in (1, 5, 13):
-        found = js(SEND, how | {"at": 13, "end": end})
-        with torch.no_grad():
-            state = layer(torch.from_numpy(x[None, :end]))[1]
-        layer.zero_grad()
-        outputs, _ = layer(torch.from_numpy(x[None, end:]), state)
-        (outputs[0, -1].sum() / np.sqrt(8)).backward()
-        torchs = layer.weight_ih_l0.grad.numpy()
-        np.testing.assert_allclose(np.reshape(found["sum"], torchs.shape), torchs, **CLOSE)
-        assert found["lengths"] == [0] * end + kept["lengths"][end:]  # the rest is as it was
-        assert found["h"] == kept["h"]
-
-
-GRU_LINE = {"order": ".?ab", "cell": "GRU", "hidden": 32, "seed": 0}
-
-
-def torchs_gru():
-    """The network of chapter 12, with weights rounded as here."""
-    return net(4, 32, cell="GRU", seed=0).double().rnn
-
-
-def test_the_trace_and_the_gradient_are_those_of_the_chapter_on_truncation(js):
-    layer, vocab = torchs_gru(), Vocabulary(".?ab")
-    lines = "a............?", "b............?"
-    gaps, sizes = js(
-        """([how, ...texts]) => {
-            const nets = texts.map(text => readLine({text, ...how}));
-            const {shares} = sharesOf(nets[0], 13, new Float64Array(32).fill(1));
-            return [stateGaps(...nets), inputLengths(nets[0], shares)];
-        }""",
-        [GRU_LINE, *lines],
-    )
-    x, other = (torch.from_numpy(np.eye(4)[vocab.encode(line)][None]) for line in lines)
-    states, _ = layer(x.requires_grad_())
-    states[0, -1].sum().backward()
-    apart = (states - layer(other)[0])[0].norm(dim=1).detach().numpy()
-    np.testing.assert_allclose(gaps, apart, **CLOSE)
-    np.testing.assert_allclose(sizes, x.grad[0].norm(dim=1).numpy(), rtol=1e-11, atol=0)
 
 
 def test_a_padded_row_is_off_by_what_torch_reads_in_the_dots(js):

@@ -680,7 +680,7 @@ def test_a_page_that_trains_loads_the_bundle_of_its_widgets_at_once(page_html, t
     assert re.search('href="[^"]*/bundles/widgets.css', page_html)
     script = (toys / "good/_build/html/_static/bundles/train-explorer.js").read_text("utf-8")
     assert "All drawings have the same scale" in script  # of the explorer
-    assert "Guess first" in script  # of the widget that trains
+    assert "Twenty epochs" in script  # of the widget that trains
     assert "The painted text" not in script  # of a widget that the page lacks
 
 

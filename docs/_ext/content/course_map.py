@@ -119,7 +119,7 @@ def map_html(uri_of):
             ring = " map-stop" if chapter.page in marked else ""
             links.append(
                 f'<li style="{style}"><a class="map-place{ring}" data-page="{chapter.page}"'
-                f' data-title="{chapter.title}" href="{uri_of(chapter.page)}">{number}<span>'
+                f' href="{uri_of(chapter.page)}">{number}<span>'
                 f"{typeset(chapter.label)}</span></a>"
                 f'<p class="map-question">{as_html(chapter.question)}</p></li>'
             )

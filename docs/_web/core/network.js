@@ -1,9 +1,7 @@
 // The network of the playground. Its numbers are those of torch: charseq.CharRNN with one layer,
 // drawn as float32 after torch.manual_seed, then computed in float64. Beside each formula stands
-// the call of torch, or the function of charseq.reference, that computes the same. It is no module:
-// browsers refuse modules from file://.
-//
-//   charseq.probabilities(logits, temperature, k), draw(p, generator), generate(model, ids, ...)
+// the call of torch, or the function of charseq.reference, that computes the same. Pages load it
+// within a bundle, since browsers refuse modules from file://.
 //
 // Arrays are flat, row by row: row t, column j of a (T, H) array is at [t * H + j]. A name that
 // starts with d is a gradient, as in charseq.reference.
@@ -26,7 +24,6 @@
  * @property {number} V number of characters
  * @property {number} H number of hidden units
  * @property {boolean} outputLayer without it the states are the logits, and H is V
- * @property {number} scale that the states are multiplied by to be logits, without it
  * @property {Parameter[]} parameters in torch's order
  * @property {Float64Array} theta all weights, one after the other
  * @property {Float64Array} grad the gradient of each
@@ -218,10 +215,10 @@ const CELLS = {
 
 /**
  * CharRNN(V, H, cell=cell, output_layer=outputLayer).double(), with weights in torch's order.
- * @param {{cell: Cell, V: number, H: number, outputLayer: boolean, scale?: number}} sizes
+ * @param {{cell: Cell, V: number, H: number, outputLayer: boolean}} sizes
  * @param {Generator} generator @returns {Model}
  */
-export const createModel = ({ cell, V, H, outputLayer, scale = 1 }, generator) => {
+export const createModel = ({ cell, V, H, outputLayer }, generator) => {
   if (!outputLayer && H !== V) {
     throw new RangeError(`without an output layer H must equal V: got ${H} and ${V}`);
   }
@@ -251,7 +248,7 @@ export const createModel = ({ cell, V, H, outputLayer, scale = 1 }, generator) =
     for (let i = 0; i < data.length; i++) data[i] = generator.uniform(-limit, limit);
     return { name, symbol, shape, data, grad: grad.subarray(start, end) };
   });
-  return { cell, gates, V, H, outputLayer, scale, parameters, theta, grad };
+  return { cell, gates, V, H, outputLayer, parameters, theta, grad };
 };
 
 /**
@@ -424,7 +421,7 @@ const predict = ({ y, logits, probabilities, ids, losses }, V, t) => {
  * @param {Model} model @param {Pass} pass
  */
 const makeStep = (model, pass) => {
-  const { V, H, outputLayer, scale } = model;
+  const { V, H, outputLayer } = model;
   const [W_ih, W_hh, b_ih, b_hh, W_hy = none, b_y = none] = model.parameters.map((p) => p.data);
   const { T, x, fromInput, fromMemory, h, logits, copies } = pass;
   const { step } = CELLS[model.cell];
@@ -445,7 +442,7 @@ const makeStep = (model, pass) => {
     addProduct(memory, t, states, t, W_hh_T); // h_{t-1} @ W_hh.T, (H,) @ (H, gH) -> (gH,)
     step(H, pass, t);
     const after = (t + 1) * H;
-    for (let v = 0; v < V; v++) logits[t * V + v] = outputLayer ? b_y[v] : scale * h[after + v];
+    for (let v = 0; v < V; v++) logits[t * V + v] = outputLayer ? b_y[v] : h[after + v];
     // reference.output_layer: h_t @ W_hy.T, (H,) @ (H, V) -> (V,)
     if (outputLayer) addProduct(output, t, states, t + 1, W_hy_T);
     return predict(pass, V, t);
@@ -507,7 +504,7 @@ const makeStepBack = (model, pass, dh, dc) => {
  * @param {Model} model @param {Pass} pass
  */
 export const backward = (model, pass) => {
-  const { V, H, outputLayer, scale } = model;
+  const { V, H, outputLayer } = model;
   const { T, y, probabilities, dlogits, copies } = pass;
   const dh = new Float64Array(H);
   const stepBack = makeStepBack(model, pass, dh, new Float64Array(H));
@@ -519,7 +516,7 @@ export const backward = (model, pass) => {
       // reference.cross_entropy_backward, output_layer_backward
       const dlogit = (probabilities[t * V + v] - (v === y[t] ? 1 : 0)) / T;
       dlogits[t * V + v] = dlogit;
-      if (!outputLayer) dh[v] += scale * dlogit;
+      if (!outputLayer) dh[v] += dlogit;
     }
     if (outputLayer) addProduct(state, 0, output, t, W_hy); // (V,) @ (V, H) -> (H,)
     stepBack(t);
@@ -528,14 +525,14 @@ export const backward = (model, pass) => {
 };
 
 /**
- * outputs[at].backward(blame): a gradient that enters at the state after step `at` alone, and goes
- * back to step `end`. Fills da, dm and flow; they are 0 at all other steps.
+ * outputs[at].backward(blame): a gradient that enters at the state after step `at` alone.
+ * Fills da, dm and flow; they are 0 at all later steps.
  * @param {Model} model @param {Pass} pass @param {number} at @param {ArrayLike<number>} blame (H,)
  */
-export const sendBack = (model, pass, at, blame, end = 0) => {
+export const sendBack = (model, pass, at, blame) => {
   for (const array of [pass.da, pass.dm, pass.flow]) array.fill(0);
   const stepBack = makeStepBack(model, pass, Float64Array.from(blame), new Float64Array(model.H));
-  for (let t = at; t >= end; t--) stepBack(t);
+  for (let t = at; t >= 0; t--) stepBack(t);
 };
 
 /**

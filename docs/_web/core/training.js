@@ -61,8 +61,8 @@ const FEW = 4;
 const KEPT = 2 ** 22; // a run keeps so many numbers, 32 MiB, to look back
 
 export class Run {
-  /** @param {Settings} settings @param {number} [scale] of a model without an output layer */
-  constructor(settings, scale = 1) {
+  /** @param {Settings} settings */
+  constructor(settings) {
     const { text, order, cell, outputLayer, hidden, seed, skip, optimizer, epochs } = settings;
     this.settings = settings;
     this.chars = order ? [...order] : vocabulary(text);
@@ -70,7 +70,7 @@ export class Run {
     const V = this.chars.length;
     const generator = new Generator(seed);
     for (let k = 0; k < skip; k++) generator.random();
-    const sizes = { cell, V, H: outputLayer ? hidden : V, outputLayer, scale };
+    const sizes = { cell, V, H: outputLayer ? hidden : V, outputLayer };
     this.model = createModel(sizes, generator);
     this.pass = createPass(this.model, ids.subarray(0, -1), ids.subarray(1));
     const { theta } = this.model;
@@ -153,7 +153,7 @@ export class Run {
    * @param {number} epoch from 1
    */
   at(epoch) {
-    const twin = (this.twin ??= new Run(this.settings, this.model.scale));
+    const twin = (this.twin ??= new Run(this.settings));
     const place = Math.floor((epoch - 1) / this.every);
     const room = [twin.model.theta, ...twin.memory];
     this.snapshots[place].forEach((numbers, k) => room[k].set(numbers));
@@ -164,8 +164,8 @@ export class Run {
   }
 }
 
-/** reference.loss_floor: no logits in (-m, m) have a smaller loss. @param {number} V */
-export const lossFloor = (V, m = 1) => Math.log1p((V - 1) * Math.exp(-2 * m));
+/** reference.loss_floor: no logits in (-1, 1) have a smaller loss. @param {number} V */
+export const lossFloor = (V) => Math.log1p((V - 1) * Math.exp(-2));
 
 /**
  * What the last `length` characters alone tell about the next one. `ambiguous[t]` says whether

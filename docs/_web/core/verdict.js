@@ -17,14 +17,6 @@ import { contexts, lossFloor } from "./training.js";
  * @property {string} text details
  */
 
-/** What a reader can guess beforehand: outcome and its words. @type {[Outcome, string][]} */
-export const OUTCOMES = [
-  ["spells", "It ends with every letter right"],
-  ["partly", "It learns, but some letters stay wrong"],
-  ["nothing", "It hardly learns anything"],
-  ["worse", "It ends worse than knowing nothing, or blows up"],
-];
-
 const quoted = (/** @type {string} */ text) => `“${Array.from(text, show).join("")}”`;
 
 /** The steps at which an epoch has a wrong letter.

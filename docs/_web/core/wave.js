@@ -38,11 +38,11 @@ export const evenBlame = (H) => new Float64Array(H).fill(1 / Math.sqrt(H));
 
 /**
  * The gradients of the sums at each step, and their lengths: what step t sends to the column of its
- * letter in W_ih. The blame enters at the state after step `at`, and is cut off before step `end`.
+ * letter in W_ih. The blame enters at the state after step `at`.
  * @param {Network} net @param {number} at @param {ArrayLike<number>} blame (H,)
  */
-export const sharesOf = ({ model, pass }, at, blame, end = 0) => {
-  sendBack(model, pass, at, blame, end);
+export const sharesOf = ({ model, pass }, at, blame) => {
+  sendBack(model, pass, at, blame);
   const rows = model.gates.length * model.H;
   const shares = Array.from({ length: pass.T }, (_, t) => pass.da.slice(t * rows, (t + 1) * rows));
   return { shares, lengths: shares.map(norm) };
@@ -61,31 +61,9 @@ export const addShares = ({ model: { V }, pass: { x } }, shares, from = 0) => {
   return sum;
 };
 
-/** The gradients of the inputs, as lengths. @param {Network} net @param {Float64Array[]} shares */
-export const inputLengths = ({ model }, shares) => {
-  const { V, parameters: [W_ih] } = model;
-  return shares.map((share) => {
-    const dx = new Float64Array(V);
-    share.forEach((blame, k) => {
-      for (let v = 0; v < V; v++) dx[v] += blame * W_ih.data[k * V + v];
-    });
-    return norm(dx);
-  });
-};
-
 /** The state after step t, from 0. @param {Network} net @param {number} t */
 export const stateAfter = ({ model: { H }, pass: { h } }, t) =>
   h.subarray((t + 1) * H, (t + 2) * H);
-
-/**
- * How far apart the states of two networks are after each step.
- * @param {Network} one @param {Network} other
- */
-export const stateGaps = (one, other) =>
-  Array.from({ length: one.pass.T }, (_, t) => {
-    const state = stateAfter(other, t);
-    return norm(stateAfter(one, t).map((value, k) => value - state[k]));
-  });
 
 /** The largest difference among the units. @param {ArrayLike<number>} one @param {ArrayLike<number>} other */
 export const largestGap = (one, other) =>

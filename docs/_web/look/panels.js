@@ -5,8 +5,7 @@ import { LONGEST_TEXT, parseText } from "../core/known-text.js";
 import { startReading } from "../core/long-reading.js";
 import { makingModel, withoutUnits } from "../core/weights.js";
 import { el, newId, say } from "../ui/elements.js";
-import { button, check, copyButton, field, slider } from "../ui/fields.js";
-import { hashOf, LONGEST_LINK, readLook } from "./look-address.js";
+import { button, check, field, slider } from "../ui/fields.js";
 import { paintedText } from "./painted-text.js";
 import { placePanel } from "./place-panel.js";
 import { rankingPanel } from "./ranking-panel.js";
@@ -45,9 +44,7 @@ export const showPanels = async (root, file, options) => {
   const { chars } = file;
   const start = options.get("text") ?? file.text;
   const wanted = Number(options.get("unit"));
-  const first = Number.isInteger(wanted) && wanted >= 0 && wanted < model.H ? wanted : 0;
-
-  let unit = first;
+  let unit = Number.isInteger(wanted) && wanted >= 0 && wanted < model.H ? wanted : 0;
   let at = 0;
   let silent = false;
   let text = start;
@@ -57,8 +54,6 @@ export const showPanels = async (root, file, options) => {
   /** @type {Reading | null} The same text, read without the unit. */
   let silenced = null;
   let turn = 0;
-  /** @type {string[]} */
-  let linkMessages = [];
 
   const tell = (/** @type {string} */ words) => say(root, words);
   /** What is shown: the network without the unit, if the reader silenced it. */
@@ -78,27 +73,12 @@ export const showPanels = async (root, file, options) => {
   box.addEventListener("input", (event) => {
     clearTimeout(delay);
     const isPasted = /Paste|Drop/.test(/** @type {InputEvent} */ (event).inputType);
-    delay = setTimeout(() => {
-      void take(box.value, isPasted ? 0 : Infinity);
-      writeAddress();
-    }, 250);
+    delay = setTimeout(() => void take(box.value, isPasted ? 0 : Infinity), 250);
   });
   const preset = button("Show the first text again", () => {
     box.value = start;
     void take(start, 0);
-    writeAddress();
   });
-
-  const hash = () => hashOf({ unit, at: at + 1, silent, text: text === start ? null : text });
-  const copy = copyButton(() => location.href.split("#")[0] + hash(), "Copy a link to this");
-
-  let addressTimer = 0;
-  const writeAddress = () => {
-    clearTimeout(addressTimer);
-    addressTimer = setTimeout(() => {
-      history.replaceState(null, "", location.pathname + location.search + hash());
-    }, 300);
-  };
 
   // ---- the unit
 
@@ -126,7 +106,6 @@ export const showPanels = async (root, file, options) => {
     drawPlace();
     painted.paint(valueOf);
     tell(place.words);
-    writeAddress();
     if (silent) void readOn();
   };
   /** @param {string} sign @param {string} label @param {number} step */
@@ -148,7 +127,6 @@ export const showPanels = async (root, file, options) => {
     at = Math.max(0, Math.min(most, next));
     drawPlace();
     tell(place.words);
-    writeAddress();
   };
   const painted = paintedText(choosePlace);
   /** @param {number} k */
@@ -185,7 +163,6 @@ export const showPanels = async (root, file, options) => {
       onInput(on) {
         silent = on;
         silence.label(unit);
-        writeAddress();
         void readOn();
       },
     });
@@ -193,7 +170,6 @@ export const showPanels = async (root, file, options) => {
     tick.element.append(words);
     return {
       element: tick.element,
-      input: tick.input,
       label(/** @type {number} */ now) {
         words.textContent = `Silence unit ${now}: the network reads 0 in place of its state`;
         colors.textContent = `Unit ${now} is silenced. Its colors show the state that it still ` +
@@ -297,17 +273,8 @@ export const showPanels = async (root, file, options) => {
   const take = (next, wantedPlace) => {
     known = parseText(next, chars);
     text = known.letters.join("");
-    const messages = [...linkMessages, ...known.messages];
-    linkMessages = [];
-    if (text !== start && known.letters.length > LONGEST_LINK) {
-      messages.push(
-        "This text is too long for a link, which holds up to " +
-          `${LONGEST_LINK.toLocaleString("en")} characters. A link leads only to ` +
-          "the unit.",
-      );
-    }
-    notes.textContent = messages.join(" ");
-    notes.hidden = !messages.length;
+    notes.textContent = known.messages.join(" ");
+    notes.hidden = !known.messages.length;
     at = Math.max(0, Math.min(known.letters.length - 1, wantedPlace));
     silenced = null;
     whole = startReading(model, known.ids, whole);
@@ -331,24 +298,7 @@ export const showPanels = async (root, file, options) => {
       box.value = text + more;
       void take(box.value, Infinity);
       box.focus();
-      writeAddress();
     },
-  });
-
-  const readAddress = () => {
-    const found = readLook(model.H);
-    unit = found.unit ?? first;
-    silent = found.silent;
-    silence.input.checked = silent;
-    linkMessages = found.messages;
-    which.set(unit);
-    silence.label(unit);
-    finding.mark();
-    box.value = found.text ?? start;
-    return take(box.value, (found.at ?? 1) - 1);
-  };
-  addEventListener("hashchange", () => {
-    if (/[#&]look=/.test(location.hash)) void readAddress();
   });
 
   const title = el("h3", { tabindex: -1, id: newId() }, "Your text, painted by one unit");
@@ -356,7 +306,7 @@ export const showPanels = async (root, file, options) => {
   root.replaceChildren(
     title,
     el("div", {}, typed.element, notes),
-    el("div", { class: "play-row" }, preset, copy),
+    el("div", { class: "play-row" }, preset),
     progress,
     units,
     colors,
@@ -367,5 +317,6 @@ export const showPanels = async (root, file, options) => {
     writing.element,
   );
   title.focus({ preventScroll: true }); // the button that had the focus is gone
-  void readAddress();
+  box.value = start;
+  void take(start, 0);
 };

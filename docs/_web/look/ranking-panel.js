@@ -1,10 +1,8 @@
-// Find the unit that follows quotes: a challenge, and a list of all units in the order in which
-// they tell inside from outside.
+// A list of all units in the order in which they tell inside from outside, of quotes or brackets.
 import { number } from "../core/formats.js";
 import { labelInside, SHIFTS, startRanking } from "../core/unit-ranking.js";
 import { el, scroll, table } from "../ui/elements.js";
 import { button, choice } from "../ui/fields.js";
-import { storedEntry } from "../ui/storage.js";
 
 /** @import { KnownText } from "../core/known-text.js" */
 /** @import { Reading } from "../core/long-reading.js" */
@@ -13,11 +11,7 @@ import { storedEntry } from "../ui/storage.js";
 /** @param {{getUnit: () => number, showUnit: (unit: number) => void,
  *   say: (text: string) => void}} page */
 export const rankingPanel = ({ getUnit, showUnit, say }) => {
-  /** True once the challenge is met. */
-  const entry = storedEntry("charseq-look", (parsed) => parsed === true);
-  const NEAR = 0.01; // a unit that is hardly worse than the best is right, too
   const FEWEST = 5; // characters on either side, so that an AUC says something
-  const FEWEST_PIECES = 3; // with fewer, units agree by luck, and moving them hardly shows it
   const LISTED = 10; // units that are listed before the reader asks for all
 
   /** @type {KnownText | null} */
@@ -56,94 +50,6 @@ export const rankingPanel = ({ getUnit, showUnit, say }) => {
   /** @param {Kind} which */
   const tooFew = (which) =>
     `This text has too few characters inside ${which}, or too few outside, to compare units.`;
-
-  // ---- the challenge
-
-  const name = el("b");
-  const verdict = el("p", { class: "play-verdict", hidden: true });
-  const check = button("", () => void judge());
-  const card = el(
-    "li",
-    {},
-    name,
-    el(
-      "p",
-      {},
-      "Which unit’s state tells best whether a character is inside quotes? Choose a unit above, " +
-        "look at its colors, and press the button when you have found it.",
-    ),
-    check,
-  );
-  const draw = () => {
-    const isMet = entry.read() || met;
-    name.textContent = `${isMet ? "✓ Challenge met: " : ""}Find the unit that follows quotes`;
-    card.classList.toggle("play-won", isMet);
-    note.hidden = !isMet;
-  };
-  let met = false;
-  const forget = button("Forget that I met it", () => {
-    met = false;
-    entry.write(null);
-    draw();
-    heading.focus(); // the button that had the focus is gone
-    say("It is forgotten.");
-  });
-  const note = el(
-    "p",
-    { class: "play-note" },
-    "Your browser remembers that you met the challenge. Nothing is sent anywhere. ",
-    forget,
-  );
-  const heading = el("h3", { tabindex: -1 }, "Find a unit yourself");
-
-  const judge = async () => {
-    const unit = getUnit();
-    const found = await rank("quotes");
-    if (!found) return;
-    const { list, luck, pieces } = found;
-    const place = list.findIndex((one) => one.unit === unit);
-    let title = "";
-    let text = tooFew("quotes");
-    let isRight = false;
-    if (place >= 0) {
-      const { agreement, score } = list[place];
-      const isNear = agreement >= list[0].agreement - NEAR;
-      const isSure = pieces >= FEWEST_PIECES && list[0].agreement > luck;
-      isRight = isNear && isSure;
-      title = !isSure
-        ? "This text cannot tell."
-        : isRight
-        ? `Unit ${unit} follows quotes.`
-        : `Not unit ${unit}.`;
-      text = `Take one character inside quotes and one outside. Unit ${unit} is ` +
-        `${score > 0.5 ? "higher" : "lower"} at the one inside in ` +
-        `${number(100 * agreement, 1)} % of all such pairs. `;
-      text += pieces < FEWEST_PIECES
-        ? `But this text has only ${count(pieces, "piece")} in quotes, and in so few pieces many ` +
-          "units agree by luck. Take more text."
-        : !isSure
-        ? `But luck alone reaches ${number(100 * luck, 1)} %, and no unit does better. Take more ` +
-          "text."
-        : isRight
-        ? `No unit does better on this text${
-          place ? " by more than 1 %" : ""
-        }. Luck alone reaches ` +
-          `${number(100 * luck, 1)} %.`
-        : `${count(place, "unit")} ${place === 1 ? "does" : "do"} better on this text.`;
-    }
-    verdict.hidden = false;
-    verdict.dataset.outcome = isRight ? "spells" : "partly";
-    verdict.replaceChildren(el("b", {}, title), ` ${text}`);
-    if (isRight) {
-      met = true;
-      entry.write(true);
-      draw();
-    }
-    say(`${isRight ? "Challenge met. " : ""}${title} ${text}`);
-    if (box.open) void fill();
-  };
-
-  // ---- the list
 
   const listed = el("div", { class: "play-look-listed" });
   const which = choice({
@@ -213,34 +119,19 @@ export const rankingPanel = ({ getUnit, showUnit, say }) => {
   const box = el(
     "details",
     { ontoggle: () => void fill(true) },
-    el("summary", {}, "Rank all units (this shows the answer)"),
+    el("summary", {}, "Rank all units"),
     which.element,
     listed,
   );
-  draw();
-
   return {
-    element: el(
-      "section",
-      { class: "play-look-find" },
-      heading,
-      el("ul", { class: "play-tasks" }, card),
-      verdict,
-      note,
-      box,
-    ),
+    element: el("section", { class: "play-look-find" }, el("h3", {}, "Find a unit yourself"), box),
     /** Another text is read. @param {KnownText} text @param {Reading} states */
     update(text, states) {
       turn++;
       [known, reading] = [text, states];
-      verdict.hidden = true;
       listed.replaceChildren();
       void fill();
     },
-    /** Another unit is chosen. */
-    mark() {
-      check.textContent = `Check unit ${getUnit()}`;
-      mark();
-    },
+    mark,
   };
 };

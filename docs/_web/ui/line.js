@@ -34,7 +34,6 @@ import { keep, put, setText, svg } from "./elements.js";
  * @property {number} [at] the box that is framed, or -1
  * @property {number | null} [ring] where the ring is, between two boxes too
  * @property {string} [flag] a word over the framed box
- * @property {number} [cut] the box before which the line is cut
  * @property {string} [label] what the picture shows now, for readers who do not see it
  */
 
@@ -61,7 +60,6 @@ export const boxLine = ({ label, rows, widest = BOX, pace = 250, onPick }) => {
   const ring = svg("ellipse", { class: "play-ring" });
   const flag = svg("text", { class: "play-flag" });
   const arrow = svg("path", { class: "play-flag-arrow" });
-  const cut = svg("path", { class: "play-cut" });
   const parts = rows.map((row) => {
     const group = svg("g", { class: `play-row-${row.kind} play-${row.color ?? "memory"}` });
     const marks = svg("g", { class: "play-marks" });
@@ -72,7 +70,7 @@ export const boxLine = ({ label, rows, widest = BOX, pace = 250, onPick }) => {
     picture.append(group);
     return { row, marks, shapes, strokes, texts };
   });
-  picture.append(ring, arrow, flag, cut);
+  picture.append(ring, arrow, flag);
   /** @type {Now & Record<string, any>} */
   let now = { count: 0 };
   let [left, side] = [0, 1]; // where the boxes begin, and how wide one is
@@ -123,9 +121,6 @@ export const boxLine = ({ label, rows, widest = BOX, pace = 250, onPick }) => {
       top += high + GAP;
     }
     put(picture, { height: top - GAP + 3 });
-    put(cut, { d: `M0 ${first - 6}V${top - GAP + 3}m-7 ${first + GAP - top - 15}h14l-7 9z` });
-    cut.style.transform = `translateX(${left + (now.cut ?? 0) * side}px)`;
-    cut.classList.toggle("play-gone", !now.cut);
     drawPointers(first);
   };
 

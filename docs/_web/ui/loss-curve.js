@@ -11,7 +11,6 @@ import { el, svg } from "./elements.js";
  * @typedef {object} Curve
  * @property {number[]} losses
  * @property {number[]} before losses of the run before; may be empty
- * @property {string} [dotted] what that run is called
  * @property {number} epochs how many there will be
  * @property {number} epoch that the reader looks at
  * @property {Level[]} levels
@@ -25,13 +24,13 @@ const LINE = 15; // of text
  * without an output layer.
  * @param {TrainedRun} run @returns {Level[]}
  */
-export const levelsOf = ({ settings, chars, model, pass }) => {
+export const levelsOf = ({ settings, chars, pass }) => {
   const ids = [pass.x[0], ...Array.from(pass.y)];
   const V = chars.length;
   const known = contexts(ids, 1).loss;
   const all = [{ name: `knowing nothing, ln ${V}`, loss: Math.log(V) }];
   if (known > 0.05) all.push({ name: "table of letter pairs", loss: known });
-  const floor = { name: "floor", loss: lossFloor(V, model.scale), floor: true };
+  const floor = { name: "floor", loss: lossFloor(V), floor: true };
   return settings.outputLayer ? all : [...all, floor];
 };
 
@@ -53,7 +52,7 @@ const label = (
  * Where epochs and losses are in a picture of this size.
  * @param {Curve} curve @param {number} wide @param {number} high
  */
-const scales = ({ losses, epochs, levels }, wide, high) => {
+export const scales = ({ losses, epochs, levels }, wide, high) => {
   const right = wide - EDGE.right;
   const nothing = Math.max(...levels.map(({ loss }) => loss));
   // A loss that shoots up leaves the picture. Otherwise all the rest of the curve would be flat.
@@ -66,12 +65,14 @@ const scales = ({ losses, epochs, levels }, wide, high) => {
   const x = (epoch) => EDGE.left + ((epoch - 1) / Math.max(1, epochs - 1)) * (right - EDGE.left);
   /** @param {number} loss */
   const y = (loss) => Math.max(EDGE.top - 3, bottom - (loss / most) * (bottom - EDGE.top));
-  return { x, y, high, right, bottom, most, off: highest > most ? highest : null };
+  /** The epoch that a reader presses, not rounded. @param {number} at pixels from the left */
+  const epochAt = (at) => 1 + ((at - EDGE.left) / (right - EDGE.left)) * (epochs - 1);
+  return { x, y, epochAt, high, right, bottom, most, off: highest > most ? highest : null };
 };
 
 /** @param {Curve} curve @param {ReturnType<typeof scales>} scale */
 const axes = (
-  { epochs, before, dotted = "the run before" },
+  { epochs, before },
   { x, y, high, right, most, off },
 ) => {
   const foot = high - 8;
@@ -89,7 +90,7 @@ const axes = (
       .filter((n) => n > 0 && x(n) < right - 30)
       .map((n) => label(x(n), foot, "middle", String(n))),
     label(right, foot, "end", "epoch"),
-    label(0, 10, "start", `loss${upTo}${before.length ? ` (dotted: ${dotted})` : ""}`),
+    label(0, 10, "start", `loss${upTo}${before.length ? ` (dotted: the run before)` : ""}`),
   ];
 };
 
@@ -159,9 +160,7 @@ export const lossCurve = (onPick) => {
     );
   };
   const pick = (/** @type {PointerEvent} */ { offsetX, buttons }) => {
-    if (!buttons) return;
-    const share = (offsetX - EDGE.left) / (wide - EDGE.left - EDGE.right);
-    onPick(1 + share * (curve.epochs - 1));
+    if (buttons) onPick(scales(curve, wide, 0).epochAt(offsetX));
   };
   picture.addEventListener("pointerdown", pick);
   picture.addEventListener("pointermove", pick);

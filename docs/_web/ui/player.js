@@ -5,6 +5,12 @@ import { button, slider } from "./fields.js";
 import { playButton } from "./play-button.js";
 
 /**
+ * Where "Play" begins: at the end it starts again, and without motion it shows the end.
+ * @param {number} value @param {number} least @param {number} most @param {boolean} calm
+ */
+export const firstStep = (value, least, most, calm) => calm ? most : value >= most ? least : value;
+
+/**
  * Steps from `least` to `most`. `onInput` gets the step that the reader, or "Play", goes to.
  * @param {{label: string, least?: number, most: number, value?: number, pace?: number,
  *   show?: (value: number) => string, onInput: (value: number) => void}} options
@@ -24,8 +30,7 @@ export const player = ({ least = 0, most, value = least, pace = 400, ...options 
   const press = playButton({
     begin() {
       if (most <= least) return null; // there is no step
-      if (isCalm()) go(most);
-      else if (bar.value >= most) go(least);
+      go(firstStep(bar.value, least, most, isCalm()));
       return isCalm() ? null : pace;
     },
     next() {

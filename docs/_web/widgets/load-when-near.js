@@ -16,15 +16,3 @@ const near = new IntersectionObserver(
   { rootMargin: "800px 0px" },
 );
 for (const place of document.querySelectorAll("[data-files]")) near.observe(place);
-
-// A link such as #look=108 leads to what a reader found in the widget `look`.
-const jump = () => {
-  const name = /^#([a-z]+)=/.exec(location.hash)?.[1];
-  /** @type {HTMLElement | null} */
-  const place = name ? document.querySelector(`[data-play="${name}"]`) : null;
-  if (!place) return;
-  place.style.scrollMarginTop = "4rem"; // on a phone, the site's header covers the top
-  place.scrollIntoView({ behavior: "instant" });
-};
-addEventListener("hashchange", jump);
-jump();

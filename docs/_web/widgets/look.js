@@ -13,7 +13,6 @@ const FILES = ["bundles/look-panels.js", "austen.js", "bundles/look.css"];
 /** @type {Mount} */
 export const mount = (root, options) => {
   const kilobytes = Math.ceil(Number(options.get("size")) / 1000);
-  const isLink = /^#look=/.test(location.hash);
   const status = el("p", { class: "play-note", role: "status" });
   const press = button(`Load the network (${kilobytes} kB)`, async () => {
     if (press.getAttribute("aria-disabled") === "true") return;
@@ -40,7 +39,6 @@ export const mount = (root, options) => {
       "Type a text, and see each character in the color of one unit’s state. Choose any unit, " +
         "look at what the network expects after any character, and let it go on from your text.",
     ),
-    isLink ? el("p", {}, "Your link leads to one unit. Load the network to see it.") : "",
     el("div", { class: "play-row" }, press),
     status,
   );

@@ -4,10 +4,10 @@ import { number } from "../core/formats.js";
 import { DEFAULT, NOTEBOOK, parseSettings } from "../core/settings.js";
 import { logOf, scriptOf } from "../core/torch-script.js";
 import { Run } from "../core/training.js";
-import { CHALLENGES, judge, OUTCOMES } from "../core/verdict.js";
+import { CHALLENGES, judge } from "../core/verdict.js";
 import { el, say } from "../ui/elements.js";
 import { epochSlider } from "../ui/epoch-slider.js";
-import { button, check, copyButton } from "../ui/fields.js";
+import { button, copyButton } from "../ui/fields.js";
 import { letterStrip } from "../ui/letter-strip.js";
 import { levelsOf, lossCurve } from "../ui/loss-curve.js";
 import { readAddress, writeAddress } from "../ui/run-address.js";
@@ -67,54 +67,6 @@ const makePictures = () => {
         `gradient of all weights has length ${length}. Press a letter to look at its step below.`;
     },
   };
-};
-
-/**
- * "Guess first": a run that is over stays covered until the reader has said how it went.
- * @param {HTMLElement} root @param {() => void} uncover when the reader no longer wants to guess
- */
-const makeGuess = (root, uncover) => {
-  const score = { asked: 0, right: 0 };
-  const element = el("div", {
-    class: "play-guess-first",
-    role: "group",
-    "aria-label": "Your guess",
-  });
-  const tick = check({
-    label: "Guess first: cover each run until you have said what it will do",
-    value: false,
-    onInput(on) {
-      if (!on && root.classList.contains("play-covered")) uncover();
-    },
-  });
-  /** @param {TrainedRun} run @param {() => string} show shows the run, and says what happened */
-  const ask = (run, show) => {
-    root.classList.add("play-covered");
-    const press = (/** @type {string} */ outcome) => {
-      const right = judge(run).outcome === outcome;
-      score.asked++;
-      score.right += Number(right);
-      const words = show();
-      const text =
-        `Your guess was ${right ? "right" : "wrong"}: ${score.right} of ${score.asked} ` +
-        "right so far.";
-      const told = el("p", { tabindex: -1 }, text);
-      element.replaceChildren(told);
-      told.focus(); // the button that had the focus is gone
-      say(root, `${text} ${words}`);
-    };
-    const question = "What will these settings do? The run is over, but still covered.";
-    say(root, question);
-    element.replaceChildren(
-      el("p", {}, question),
-      ...OUTCOMES.map(([outcome, text]) => button(text, () => press(outcome))),
-    );
-  };
-  const clear = () => {
-    element.replaceChildren();
-    root.classList.remove("play-covered");
-  };
-  return { element, tick, ask, clear, isOn: () => tick.input.checked };
 };
 
 /**
@@ -283,23 +235,8 @@ export const mount = (root, options) => {
     pictures.stop();
     trainAll(settings, run ? lossesOf(run) : []);
   };
-  const trainAll = makeTrainer(
-    (next, old) => {
-      if (!guess.isOn()) pictures.showTraining(next, old);
-    },
-    (next, old) => {
-      const show = () => {
-        before = old;
-        return reveal(next);
-      };
-      if (guess.isOn() && run) guess.ask(next, show);
-      else show();
-    },
-  );
-
-  /** Show a run that is over, and return what happened in it. @param {TrainedRun} next */
+  /** Show a run that is over. @param {TrainedRun} next */
   const reveal = (next) => {
-    guess.clear();
     const wasAtEnd = !run || store.view.epoch >= run.records.length;
     run = next;
     const judged = judge(run);
@@ -312,7 +249,6 @@ export const mount = (root, options) => {
     if (met.length) say(root, `Challenge met: ${met.join(", ")}. ${words}`);
     store.set({ run, epoch: wanted || (wasAtEnd ? Infinity : store.view.epoch) });
     wanted = 0;
-    return words;
   };
 
   const takeAddress = () => {
@@ -324,9 +260,12 @@ export const mount = (root, options) => {
 
   const form = settingsForm((changes) => take({ ...settings, ...changes }));
   const top = makeTop(take, form.text);
-  const guess = makeGuess(root, go);
   const verdict = el("p", { class: "play-verdict" });
   const pictures = makePictures();
+  const trainAll = makeTrainer(pictures.showTraining, (next, old) => {
+    before = old;
+    reveal(next);
+  });
   const challenges = makeChallenges(root, take);
   const listings = makeListings();
   const [stay, ...letters] = pictures.elements;
@@ -335,7 +274,6 @@ export const mount = (root, options) => {
     el(
       "div",
       { class: "play-picture" },
-      guess.element,
       stay,
       verdict,
       challenges.next,
@@ -349,7 +287,6 @@ export const mount = (root, options) => {
         onsubmit: (/** @type {Event} */ event) => event.preventDefault(),
       },
       ...form.fields,
-      guess.tick.element,
     ),
     el("div", { class: "play-more" }, ...challenges.elements, ...listings.elements),
   );

@@ -1,9 +1,9 @@
 // The part `wave`: one line of boxes, the course's picture of time. Its option `show` says what
-// runs along it: blame that goes back (`reach`, `shares`, `cut`), or states that go on (`states`,
+// runs along it: blame that goes back (`reach`, `shares`), or states that go on (`states`,
 // `padding`).
 import { number, show } from "../core/formats.js";
 import { givenNetwork } from "../core/unit-sum.js";
-import { addShares, evenBlame, inputLengths, readLine, sharesOf, stateGaps } from "../core/wave.js";
+import { addShares, evenBlame, readLine, sharesOf } from "../core/wave.js";
 import { el, setText, withIndices } from "../ui/elements.js";
 import { button, choice, slider } from "../ui/fields.js";
 import { fly } from "../ui/fly.js";
@@ -28,9 +28,9 @@ const rough = (x) => {
   return x < 10 ? digits : Number(digits).toLocaleString("en");
 };
 
-/** How strong a box is that holds this share, on a scale of so many powers of ten. */
-const strength = (/** @type {number} */ share, /** @type {number} */ decades) =>
-  share > 0 ? Math.max(0, Math.min(1, 1 + Math.log10(share) / decades)) : 0;
+/** How strong a box is that holds this share, on a scale of twelve powers of ten. */
+const strength = (/** @type {number} */ share) =>
+  share > 0 ? Math.max(0, Math.min(1, 1 + Math.log10(share) / 12)) : 0;
 
 /** @param {number} steps */
 const stepsBack = (steps) => steps === 1 ? "1 step" : `${steps} steps`;
@@ -151,7 +151,7 @@ const reach = (root, options) => {
       ring: back && back < at ? at - back : null,
       flag: "mistake",
       label: told,
-      letters: { texts: letters, fills: seen.map((share) => strength(share ?? 0, 12)) },
+      letters: { texts: letters, fills: seen.map((share) => strength(share ?? 0)) },
       blame: { values: seen, before },
     });
     said.set(told);
@@ -337,87 +337,8 @@ const sharing = (root, options) => {
   draw();
 };
 
-/** One line that is cut: the state crosses the cut, and the blame does not. @type {Show} */
-const cutting = (root, options) => {
-  const [text, other] = ["text", "other"].map((name) => options.get(name) ?? "");
-  const letters = [...text].map(show);
-  const last = letters.length - 1;
-  const how = { order: options.get("order") ?? "", cell: /** @type {Cell} */ ("GRU") };
-  const nets = [text, other].map((text) => readLine({ text, ...how, hidden: HIDDEN, seed: 0 }));
-  const traces = stateGaps(nets[0], nets[1]);
-  let cut = 0;
-  const scale = {
-    kind: /** @type {const} */ ("bars"),
-    least: 1e-4,
-    most: 4,
-    log: true,
-    from: 1e-4,
-    height: 90,
-    ticks: /** @type {[number, string][]} */ ([[1, "1"], [0.01, "0.01"], [1e-4, "0.0001"]]),
-  };
-  const line = boxLine({
-    label: "A line of the text",
-    widest: 40,
-    rows: [
-      { name: "letters", kind: "boxes", color: "blame" },
-      { name: "state", color: "memory", title: "trace of the key", ...scale },
-      { name: "blame", color: "blame", title: "gradient", ...scale },
-    ],
-    onPick: (/** @type {number} */ k) => move(k),
-  });
-  const place = slider({
-    label: "a new piece begins at",
-    least: 1,
-    most: letters.length,
-    value: 1,
-    show: (k) => k === 1 ? "no cut" : `letter ${k}`,
-    onInput: (k) => move(Number(k) - 1),
-  });
-  const said = readout(root);
-  const draw = () => {
-    const { shares } = sharesOf(nets[0], last, new Float64Array(HIDDEN).fill(1), cut);
-    const sizes = inputLengths(nets[0], shares);
-    const end = `“${letters[last]}”`;
-    const trace = `changes the state at the ${end} by ${rough(traces[last])}`;
-    const reached = cut === last
-      ? `stays at the ${end}`
-      : `reaches back ${stepsBack(last - cut)} from the ${end}`;
-    const told = cut
-      ? `Cut before letter ${cut + 1}: the gradient ${reached}. At every letter before it, it is ` +
-        `exactly 0. The key still ${trace}, as without a cut.`
-      : `No cut: the gradient at the key is ${rough(sizes[0])}, and the key ${trace}.`;
-    line.update({
-      count: letters.length,
-      at: last,
-      flag: "loss",
-      cut,
-      label: told,
-      letters: { texts: letters, fills: sizes.map((size) => strength(size, 4)) },
-      state: { values: traces },
-      blame: {
-        values: sizes.map((size) => size || null),
-        texts: sizes.map((size) => size ? "" : "0"),
-      },
-    });
-    said.set(told);
-  };
-  /** @param {number} k */
-  const move = (k) => {
-    cut = k;
-    place.set(k + 1);
-    draw();
-  };
-  root.append(
-    el("p", { class: "play-note" }, "Press a letter: the line is cut before it."),
-    line.element,
-    said.element,
-    place.element,
-  );
-  draw();
-};
-
 /** @type {Record<string, Show>} */
-const SHOWS = { reach, shares: sharing, cut: cutting, states, padding };
+const SHOWS = { reach, shares: sharing, states, padding };
 
 /** @type {Mount} */
 export const mount = (root, options) => SHOWS[options.get("show") ?? ""](root, options);
