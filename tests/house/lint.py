@@ -236,17 +236,28 @@ def exercises_have_answers(page):
         yield 1, f"{answered} exercises have questions, where four or more are expected"
 
 
+def refused_by(source):
+    """Return the wrong solutions that a cell gives to `refuses`, for each checker."""
+    refused = {}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "refuses":
+            wrong = []
+            for one in node.args[1:]:
+                wrong += one.value.args[1:] if isinstance(one, ast.Starred) else [one]
+            refused[ast.unparse(node.args[0])] = [*map(ast.unparse, wrong)]
+    return refused
+
+
 @rule(CHAPTERS)
 def checkers_refuse_wrong_solutions(page):
-    last = page.cells[-1].source if page.cells else ""
-    refused = dict(re.findall(r"refuses\(\s*(check_\w+),([^)]*)\)", last))
+    refused = refused_by(page.cells[-1].source if page.cells else "")
     for exercise in exercises_of(page):
         if exercise.kind != "build":
             continue
         seen = "".join(cell.source for cell in exercise.cells if not cell.options)
         folded = "".join(c.source for c in exercise.cells if "hide-cell" in c.options)
         checker = (re.findall(r"^def (check_\w+)\(", folded, re.M) or ["check_…"])[0]
-        wrong = [name.strip() for name in refused.get(checker, "").split(",") if name.strip()]
+        wrong = refused.get(checker, [])
         if len(set(wrong)) < 4:
             told = f"the last cell does not call refuses({checker}, starter, three wrong ones)"
         elif not re.search(rf"^def {wrong[0]}\(", seen, re.M):

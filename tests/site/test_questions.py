@@ -9,7 +9,7 @@ import pytest
 from lint import PARTS_OF_A_FIX
 
 import faq
-from questions import Choice, Number, Shape, Text, refuses
+from questions import Choice, Number, Shape, Text, edited, refuses
 
 
 @pytest.mark.parametrize(
@@ -122,3 +122,15 @@ def test_a_checker_must_refuse_each_wrong_solution_and_say_why():
 
 def test_the_parts_of_a_fix_are_those_for_which_a_question_links_to_the_whole_page():
     assert tuple(part.lower().replace(" ", "-") for part in PARTS_OF_A_FIX) == faq.PARTS
+
+
+def twice(x):
+    return 2 * x
+
+
+def test_a_right_solution_is_edited_into_wrong_ones():
+    three, plus = edited(twice, ("2", "3"), ("*", "+"))
+    assert (three(5), plus(5), twice(5)) == (15, 7, 10)
+    for old, times in (("4", 0), ("x", 2)):
+        with pytest.raises(ValueError, match=f"twice has '{old}' {times} times, expected once"):
+            edited(twice, (old, "5"))

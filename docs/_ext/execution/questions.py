@@ -12,12 +12,16 @@ A mistake that gives the right answer, or what another mistake gives, is an erro
 fails. Labels and replies are plain text, in which `code` may stand in backticks.
 
 An exercise that builds something has a starter, a checker and a solution in cells of the page. A
-hidden cell calls ``refuses`` to see that the checker does not let wrong solutions pass.
+hidden cell calls ``refuses`` to see that the checker does not let wrong solutions pass. Most
+are the right solution with one edit::
+
+    refuses(check_top_p, top_p, *edited(keep_likeliest, ("- p[order] < limit", "< limit")))
 
 docs/_web holds the scripts that read what a reader types; exercises.py puts them on the pages.
 """
 
 import ast
+import inspect
 import json
 import math
 from html import escape
@@ -182,3 +186,23 @@ def refuses(check, *attempts):
         else:
             raise AssertionError(f"{check.__name__} accepts {attempt.__name__}")
         assert says.strip(), f"{check.__name__} does not say what is wrong"
+
+
+def edited(solution, *edits):
+    """Return a wrong solution for each edit ``(old, new)`` of the right one's source.
+
+    Raises
+    ------
+    ValueError
+        If the source does not have an edit's old text, or has it more than once.
+    """
+    source, wrong = inspect.getsource(solution), []
+    for old, new in edits:
+        if source.count(old) != 1:
+            times = source.count(old)
+            raise ValueError(f"{solution.__name__} has {old!r} {times} times, expected once")
+        names = dict(solution.__globals__)
+        exec(source.replace(old, new), names)
+        wrong.append(names[solution.__name__])
+        wrong[-1].__name__ = f"{solution.__name__} with {new!r} for {old!r}"
+    return wrong
