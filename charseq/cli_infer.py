@@ -215,13 +215,8 @@ def score_(
         ),
     ],
     worst: Annotated[
-        int, typer.Option(help="Only so many lines, the most surprising first; 0 for all.")
+        int, typer.Option(help="Only so many lines, the most surprising first; 0 for all.", min=0)
     ] = 0,
-    by: Annotated[
-        str,
-        typer.Option(help="mean, or excess: the character that most exceeds what was expected."),
-    ] = "mean",
-    alone: Annotated[bool, typer.Option("--alone", help="Read each line by itself.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write a colored page to this file.")] = None,
     skip_unknown: SkipUnknown = False,
     encoding: Annotated[str, typer.Option(help="Encoding of the text file.")] = "utf-8",
@@ -230,38 +225,32 @@ def score_(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line each.")] = False,
 ) -> None:
     """Say how surprising each line of a text is, in bits per character; on a CPU, without torch."""
-    from charseq._checks import check_at_least, check_choice
-    from charseq.scoring import facts_of, json_report, most_surprising, score, text_report
+    from charseq.scoring import json_report, most_surprising, score, text_report
     from charseq.texts import load_text
 
-    check_at_least(0, worst=worst)
-    check_choice("by", by, ("mean", "excess"))  # also if all lines are printed, in their order
     if html is not None and as_json:
         raise ValueError("--html and --json each ask for another output: give one of them")
     net, vocab = _load_on(device, run, best=not last)
     characters = load_text(text, encoding, raw="\r" in vocab)
     if not skip_unknown:
         _say_unknown("the text", _known_part("the text", characters, vocab, skip=False)[1])
-    scored = score(net, vocab, characters, alone=alone, skip_unknown=skip_unknown)
+    scored = score(net, vocab, characters, skip_unknown=skip_unknown)
     if html is not None:
         from charseq.files import write_whole
 
         write_whole(html, scored.to_html(f"{text}, read by {run}").encode())
         print(f"charseq: the page is in {html}", file=sys.stderr)
         return
-    lines = all_lines = scored.lines()
-    if worst:
-        lines = most_surprising(lines, worst, by)
+    lines = most_surprising(scored.lines(), worst) if worst else scored.lines()
     if as_json:
-        for part in json_report(scored, lines):
-            print(part)
+        print("\n".join(json_report(scored, lines)))
         return
-    from charseq._terminal import escape_line
-
-    for row in text_report(lines):
-        print(escape_line(row))
-    print()
-    print_facts(facts_of(scored, all_lines), as_json=False)
+    print("\n".join(text_report(lines)), end="\n\n")
+    skipped = {"skipped": sum(scored.skipped.values())} if scored.skipped else {}
+    print_facts(
+        {"characters": len(scored), **skipped, "bits_per_character": scored.bits_per_character},
+        as_json=False,
+    )
 
 
 def shrink(
