@@ -199,11 +199,9 @@ html_scaled_image_link = False  # figures have sizes, and nothing larger to link
 html_copy_source = False  # the sources are in the repository
 html_show_sourcelink = False
 html_additional_pages = {"search": "search.html"}  # ours; not Sphinx's search
-# OWNER/NAME on GitHub and the branch that holds the built site. Colab and Binder read from there.
+# OWNER/NAME on GitHub and the branch that holds the built site. Colab reads from there.
 notebook_repository = os.environ.get("DOCS_REPOSITORY", "")
 notebook_branch = os.environ.get("DOCS_BRANCH", "gh-pages")
-# Binder has no GPU, and little space: --extra-index-url and the address of PyTorch's CPU wheels.
-binder_pip_options = os.environ.get("DOCS_PIP_OPTIONS", "")
 html_sidebars = {  # Furo's, less what it shows on Read the Docs alone
     "**": [
         "sidebar/brand.html",

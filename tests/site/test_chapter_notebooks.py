@@ -164,7 +164,6 @@ def test_a_chapter_offers_its_notebook_at_its_foot(name, site):
     offer = re.findall(offer, html)
     assert offer == [f"{name.rpartition('/')[2]}.ipynb"]
     assert "colab" not in html
-    assert "binder" not in html
 
 
 def converter(address=""):
@@ -233,22 +232,8 @@ def test_the_install_line_names_the_site_if_its_address_is_known():
         assert notebooks.address_of_wheel(config) == "charseq-9.9-py3-none-any.whl"
 
 
-def test_colab_and_binder_open_the_notebook_of_the_branch():
+def test_colab_opens_the_notebook_of_the_branch():
     line = notebooks.links("learn/gru", "somebody/charseq", "gh-pages")
     assert re.findall(r'href="(https[^"]*)"', line) == [
         "https://colab.research.google.com/github/somebody/charseq/blob/gh-pages/learn/gru.ipynb",
-        "https://mybinder.org/v2/gh/somebody/charseq/gh-pages?labpath=learn%2Fgru.ipynb",
     ]
-
-
-@pytest.mark.parametrize(("repository", "files"), [("", set()), ("a/b", {*notebooks.BINDER})])
-def test_binder_is_told_what_to_install_only_if_it_can_read_the_branch(repository, files, tmp_path):
-    config = SimpleNamespace(project="charseq", version="9.9", notebook_repository=repository)
-    config.binder_pip_options = "--extra-index-url https://wheels.test"
-    app = SimpleNamespace(builder=SimpleNamespace(name="html"), config=config, outdir=tmp_path)
-    notebooks.write_binder_files(app, None)
-    written = {path.name: path.read_text("utf-8") for path in tmp_path.glob("binder/*")}
-    assert written.keys() == files
-    if files:
-        wanted = "--extra-index-url https://wheels.test\n./_static/charseq-9.9-py3-none-any.whl\n"
-        assert written["requirements.txt"] == wanted

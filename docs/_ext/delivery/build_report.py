@@ -1,6 +1,5 @@
 """``{build-report}``: what the build ran with and checked, and what tests there are, in numbers.
 
-``{build-report} row`` shows five of them as figures.
 Every number is counted in the sources. A build reads the page again if one of them has changed.
 """
 
@@ -66,35 +65,16 @@ def counts(env):
     yield "system", f"{platform.system()}, {platform.machine()}"
 
 
-# What the row of figures on the home page says of some of them.
-ROW = {
-    "statements about results, checked in these cells": "statements about numbers, each checked",
-    "error messages that pages provoke and quote": "error messages, each provoked on purpose",
-    "exercises": "exercises",
-    "mistakes that they foresee, each with a reply": "wrong answers that get a reply",
-    "test functions": "tests",
-}
-
-
-def row(env):
-    """Return some of the figures, large."""
-    numbers = dict(counts(env))
-    entries = [f"- **{numbers[what]:,}** {short}" for what, short in ROW.items()]
-    return "\n".join(["::::{div} figures", *entries, "::::"])
-
-
 def table(env):
     rows = [f"| {what} | {number} |" for what, number in counts(env)]
     return "\n".join(["| what | number, or release |", "| :-- | --: |", *rows])
 
 
 class BuildReport(SphinxDirective):
-    optional_arguments = 1  # `row`, and it is a row of figures
-
     def run(self):
         about = self.env.metadata[self.env.current_document.docname]
         about["counted"] = table(self.env)
-        return self.parse_text_to_nodes(row(self.env) if self.arguments else about["counted"])
+        return self.parse_text_to_nodes(about["counted"])
 
 
 def outdated(app, env, added, changed, removed):

@@ -5,7 +5,7 @@ Markdown with TeX formulas, and the code of each cell that shows its code or a f
 under the exercises stay on the site, and so do the outputs. A line at the foot offers it.
 
 If it is known which branch on GitHub holds the built site, the line also opens the notebook with
-Colab and with Binder. conf.py reads this from ``DOCS_REPOSITORY`` and ``DOCS_BRANCH``.
+Colab. conf.py reads this from ``DOCS_REPOSITORY`` and ``DOCS_BRANCH``.
 """
 
 import base64
@@ -13,7 +13,7 @@ import re
 import zlib
 from pathlib import Path
 from types import SimpleNamespace
-from urllib.parse import quote, urljoin
+from urllib.parse import urljoin
 
 import nbformat
 from docutils import nodes
@@ -36,10 +36,6 @@ BARS = {"|": r"\vert ", r"\|": r"\Vert "}  # a plain bar would end the cell of a
 BAR = re.compile(r"\\?\|")
 RECORD = re.compile(r"\.\./_records/(\w+\.json)")  # how a cell names what a script has recorded
 RECORDS = Path(__file__).parents[2] / "_records"
-BINDER = {  # Binder installs what these files of the branch name
-    "requirements.txt": "{options}\n./{wheel}\n",
-    "runtime.txt": "python-3.12\n",
-}
 
 
 def address_of_wheel(config):
@@ -308,30 +304,13 @@ def links(pagename, repository, branch):
     if repository:
         path = f"{pagename}.ipynb"
         colab = f"https://colab.research.google.com/github/{repository}/blob/{branch}/{path}"
-        binder = f"https://mybinder.org/v2/gh/{repository}/{quote(branch, '')}"
-        line += f' · Open in <a href="{colab}">Colab</a>'
-        line += f' or <a href="{binder}?labpath={quote(path, "")}">Binder</a>'
     return f'<p class="notebook-links">{line}</p>\n'
-
-
-def write_binder_files(app, exception):
-    """Tell Binder what to install, if the built site lies in a branch that Binder can read."""
-    if exception or app.builder.name != "html" or not app.config.notebook_repository:
-        return
-    folder = Path(app.outdir, "binder")
-    folder.mkdir(exist_ok=True)
-    for name, text in BINDER.items():
-        options = app.config.binder_pip_options
-        text = text.format(options=options, wheel=f"_static/{offer_wheel.filename(app.config)}")
-        (folder / name).write_text(text.lstrip(), "utf-8", newline="\n")
 
 
 def setup(app):
     app.add_config_value("notebook_repository", "", "html", str)
     app.add_config_value("notebook_branch", "gh-pages", "html", str)
-    app.add_config_value("binder_pip_options", "", "html", str)
     app.connect("config-inited", install_in_gallery, priority=5)  # before sphinx-gallery reads it
     app.connect("doctree-resolved", offer)
     app.connect("html-page-context", write)
-    app.connect("build-finished", write_binder_files)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
