@@ -304,6 +304,7 @@ def links(pagename, repository, branch):
     if repository:
         path = f"{pagename}.ipynb"
         colab = f"https://colab.research.google.com/github/{repository}/blob/{branch}/{path}"
+        line += f' · <a href="{colab}">Open in Colab</a>'
     return f'<p class="notebook-links">{line}</p>\n'
 
 
