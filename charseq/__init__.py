@@ -10,7 +10,7 @@ tensors of a layer), ``plotting`` (figures of results), ``diagrams`` (figures of
 of other libraries), ``sampling`` (from logits to text), ``scoring`` (how surprising a text is),
 ``layers`` (torch's layers, faster), ``model`` (the torch module), ``training`` (training on one
 sentence), ``processes`` (training in several processes), ``language_model`` (training on a corpus),
-``saved_state`` (a run's state as arrays), ``checkpoint`` (saving and loading a run folder),
+``checkpoint`` (saving and loading a run folder),
 ``monitor`` (what a run says, also of faults), ``trainer`` (training in a run folder),
 ``cli_train`` (commands that train), ``cli_infer`` (commands that use a trained network) and
 ``cli`` (the command). You can read the core in an hour: ``vocab``, ``reference``, ``model``,
@@ -98,7 +98,6 @@ _OTHER_MODULES = (
     "layers",
     "monitor",
     "processes",
-    "saved_state",
     "trainer",
 )
 

@@ -2,7 +2,7 @@
 
 import errno
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -29,12 +29,6 @@ ADVICE = {
     errno.EFBIG: "the system allows no larger file: raise that limit",
     errno.ENOTDIR: "choose another name, because a part of this path is a file",
 }
-IS_DAMAGED = re.compile(
-    r"\bdamaged\b|does not fit|vocab.json has|\.csv, line |history of another|where the text came"
-)
-ONLY_FOR_RESUMING = re.compile(  # and the folder before them
-    r"(.+?)(?: is damaged: it has no |[/\\])(?:state-\d+\.safetensors|history\.csv)"
-)
 ONLY_FOR_TRAINING = ("torch", "matplotlib", "tqdm")  # a trained network writes without them
 
 
@@ -67,17 +61,9 @@ def explain(error: Exception) -> str:
         return message if comes_from_a_check(error) else f"there is not enough memory: {SMALLER}"
     if isinstance(error, RuntimeError) and "allocate" in message:
         return f"there is not enough memory: {SMALLER}"
-    if type(error).__name__ == "RunFolderError" and IS_DAMAGED.search(message):
-        again = "train again"
-        if found := ONLY_FOR_RESUMING.match(message):
-            again = f"start a new run with what this one has learned: {command_to_start(found[1])}"
-        return f"{message}; put back a copy of the file, or {again}"
+    if isinstance(error, UserError):
+        return message
     return message if comes_from_a_check(error) else ""
-
-
-def command_to_start(folder: str | Path, texts: Sequence[str] = ("TEXT",)) -> str:
-    """Return the command that starts a new run with the network of an earlier one."""
-    return f"charseq train {' '.join(texts)} --init-from {folder} --out NEW-FOLDER"
 
 
 def is_printing(error: Exception) -> bool:

@@ -1,70 +1,36 @@
-"""The text of a run: where it came from, where it is now, and which part of it is held back."""
+"""What a run begins with and goes on with: its network, and its text, wherever that is now."""
 
+import hashlib
 import os
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from charseq._errors import command_to_start
-from charseq.checkpoint import (
-    RunFolderError,
-    check_new,
-    explain_write_errors,
-    lock_run,
-    read_config,
-)
+import numpy as np
+
+from charseq._errors import UserError
+from charseq.checkpoint import RunFolderError, command_to_start, read_config, read_vocab
 from charseq.corpus import Corpus
-from charseq.files import replace_file, write_all
-from charseq.language_model import Settings
+from charseq.language_model import Settings, grow
+from charseq.model import CharRNN
+from charseq.shapes import LayerShapes
 from charseq.texts import hold_back, load_texts, quote_path, texts
-from charseq.tokens import BytePairEncoding, name_of_tokens, parse_tokens
+from charseq.tokens import BytePairEncoding, parse_tokens
 from charseq.vocab import Vocabulary
 
-KEPT = "text.txt"  # the file of a run folder that keeps a text from standard input
+Parts = tuple[Corpus, Corpus | None]  # what is learned from, and what is held back
 
-
-@contextmanager
-def keep_text(folder: Path, stream: IO[bytes]) -> Iterator[Path]:
-    """Keep a text in the folder of a new run, which begins in the block, so that it can be resumed.
-
-    The folder is locked as long. A text whose run could not begin is removed.
-    """
-    file = folder / KEPT
-    with lock_run(folder, make=True):
-        check_new(folder, KEPT)
-        try:
-            with explain_write_errors(folder), replace_file(file) as target:
-                for data in iter(partial(stream.read, 1 << 18), b""):
-                    write_all(target, memoryview(data))
-            yield file
-        finally:
-            if not (folder / "config.json").exists():
-                file.unlink(missing_ok=True)
-
-
-def read_source(folder: Path) -> dict[str, Any]:
-    """Read where the text of a run came from."""
-    source: dict[str, Any] = read_config(folder)["text"]
-    types: dict[str, Any] = {
-        "text": (str, list), "encoding": str, "valid": (int, float), "characters": int
-    }  # fmt: skip
-    for name, expected_type in types.items():
-        if not isinstance(source.get(name), expected_type):
-            found = repr(source[name]) if name in source else "missing"
-            raise RunFolderError(
-                f"{folder / 'config.json'} does not say where the text came from: its {name!r} "
-                f"is {found}"
-            )
-    return source
+# --- the text -------------------------------------------------------------------------------------
 
 
 def as_typed(text: str | Sequence[str]) -> str | list[str]:
     """Return the name or path of a text as it was given; several files, or a folder, as a list."""
     names = [text] if isinstance(text, str) else list(text)
     several = len(names) > 1 or (names[0] not in texts() and os.path.isdir(names[0]))  # noqa: PTH112
+    if several and "-" in names:
+        raise UserError("standard input is one text: save it in a file to give it beside others")
     return names if several else names[0]
 
 
@@ -72,123 +38,131 @@ def locate(text: str | list[str]) -> Any:
     """Return where a text is, from whatever folder."""
     if isinstance(text, list):
         return [locate(name) for name in text]
-    return text if text in texts() else os.path.abspath(text)  # noqa: PTH100 - never raises
+    return text if text in texts() or text == "-" else os.path.abspath(text)  # noqa: PTH100
 
 
 def check_outside(folder: Path, text: str | list[str]) -> None:
     """Refuse a run folder within a folder of texts, where its files would be texts, too."""
     for place in text if isinstance(text, list) else []:
         if folder.resolve().is_relative_to(Path(place).resolve()):
-            raise ValueError(
+            raise UserError(
                 f"the run folder {folder} is within the folder of the text, {place}, so its files "
                 "would be read as texts: choose another folder for the run"
             )
 
 
-def facts_of_tokens(source: dict[str, Any], tokens: str) -> dict[str, str]:
-    """Return what config.json says of pieces of words; refuse them with unknown characters."""
-    if parse_tokens(tokens) is None:
-        return {}
-    if "unknown" in source:
-        raise ValueError(f"tokens={tokens!r} takes all characters, so unknown must be left out")
-    return {"tokens": tokens}
+def load_source(source: dict[str, Any]) -> tuple[str, str]:
+    """Load a run's text: the part to learn from, and the part that is held back."""
+    names = source["text"] if isinstance(source["text"], list) else [source["text"]]
+    return hold_back(load_texts(names, source["encoding"], raw=source["raw"]), source["valid"])
 
 
-def load_source(
-    source: dict[str, Any], known: Vocabulary | None = None
-) -> tuple[Corpus, tuple[str, str]]:
-    """Load a run's text as ids of characters; also return what is learned from and held back.
+def fingerprint(text: str) -> dict[str, Any]:
+    """Return what a text is recognized by: its length and its SHA-256."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
+    return {"characters": len(text), "sha256": digest.hexdigest()}
+
+
+def encode_parts(
+    train: str, valid: str, source: dict[str, Any], known: Vocabulary | None = None
+) -> Parts:
+    """Turn both parts of a text into ids.
 
     The vocabulary is that of the text. If `known` is given, it is this one, followed by the
-    characters that it lacks; or, if it has an unknown character, only if that is asked for.
+    characters that it lacks; or, if it has an unknown character, only by those that are asked for.
+    If the source asks for pieces of words, they are learned from the first part alone.
     """
-    text, min_count = source["text"], source.get("unknown")
-    names = text if isinstance(text, list) else [text]
-    several = load_texts(names, source["encoding"], raw=source.get("raw", True))
-    train, valid = hold_back(several, source["valid"])
+    min_count, most = source.get("unknown"), parse_tokens(source["tokens"])
+    if most and min_count:
+        raise UserError(
+            f"tokens={source['tokens']!r} takes all characters, so unknown must be left out"
+        )
     vocab = Vocabulary.from_text(train + valid, min_count)
-    if known is not None:
-        more = vocab.chars if known.unknown is None or min_count else ""
-        chars = known.chars + "".join(char for char in more if char not in known)
-        vocab = Vocabulary(chars, unknown=known.unknown or vocab.unknown)
-    return Corpus.from_text(train + valid, vocab), (train, valid)
+    if most is None:
+        if known is not None:
+            more = vocab.chars if known.unknown is None or min_count else ""
+            chars = known.chars + "".join(char for char in more if char not in known)
+            vocab = Vocabulary(chars, unknown=known.unknown or vocab.unknown)
+    elif known is None:
+        vocab = BytePairEncoding.learn(train, most, more_chars=vocab.chars)
+    elif new := [char for char in vocab.chars if char not in known.chars]:
+        raise UserError(
+            f"the text has {new[0]!r} (U+{ord(new[0]):04X}), which the network of "
+            f"{source['init_from']} has never seen, and a vocabulary of pieces cannot grow: "
+            "leave it out of the text"
+        )
+    else:
+        vocab = known
+    return Corpus.from_text(train, vocab), Corpus.from_text(valid, vocab) if valid else None
 
 
-def split_text(
-    corpus: Corpus, parts: tuple[str, str], source: dict[str, Any], vocab: Vocabulary | None = None
-) -> tuple[Corpus, Corpus | None]:
-    """Return the parts of a run's text to learn from and to measure on.
-
-    If the run's vocabulary has pieces of words, the parts are cut into these. A new run has no
-    vocabulary yet: if its source asks for pieces, they are learned from the first part alone.
-    """
-    train, valid = parts
-    if vocab is None and (most := parse_tokens(source.get("tokens", "characters"))):
-        vocab = BytePairEncoding.learn(train, most, more_chars=corpus.vocab.chars)
-    if isinstance(vocab, BytePairEncoding):
-        held_back = Corpus.from_text(valid, vocab) if valid else None
-        return Corpus.from_text(train, vocab), held_back
-    cut = len(train)
-    held_back = Corpus(corpus.vocab, corpus.ids[cut:]) if valid else None
-    return Corpus(corpus.vocab, corpus.ids[:cut]), held_back
-
-
-def check_long_enough(corpus: Corpus, source: dict[str, Any], settings: Settings) -> None:
-    """Refuse a text of which a part would have fewer than 2 characters; say how many are needed."""
-    valid, length = source["valid"], settings.length
-    named, learned = f"length={length}", length + 1
-    if settings.order == "streams":
-        named = f"batch_size={settings.batch_size}, {named}"
-        learned = settings.batch_size * length + 1
+def check_long_enough(train: str, valid: str, source: dict[str, Any], settings: Settings) -> None:
+    """Refuse a text of which a part has fewer than 2 characters; say how many are needed."""
+    share, rows = source["valid"], settings.batch_size if settings.order == "streams" else 1
+    learned = rows * settings.length + 1
 
     def fits(size: int, learned: int) -> bool:
-        held_back = int(size * valid)  # as in Corpus.split
-        return size - held_back >= learned and (valid == 0 or held_back >= 2)
+        held_back = int(size * share)
+        return size - held_back >= learned and (share == 0 or held_back >= 2)
 
-    if fits(len(corpus), 2):
-        return
-    least = bisect_left(range(1 << 53), True, key=lambda size: fits(size, learned))
-    raise ValueError(
-        f"{quote_path(source['text'])} is too short: it has {len(corpus)} "
-        f"character{'s' * (len(corpus) != 1)}, and training with {named} and valid={valid} needs "
-        f"at least {least}; take a longer text, or change these values"
+    size = len(train + valid)
+    if not fits(size, 2):
+        least = next(filter(lambda size: fits(size, learned), count(learned)))
+        raise UserError(
+            f"{_quote(source['text'])} is too short: it has {size} character{'s' * (size != 1)}, "
+            f"and training with batch_size={settings.batch_size}, length={settings.length} and "
+            f"valid={share} needs at least {least}; take a longer text, or change these values"
+        )
+
+
+def describe_unknown(parts: Parts, min_count: int) -> str:
+    """Say how many characters of a text are read as unknown."""
+    ids = np.concatenate([part.ids for part in parts if part is not None])
+    vocab = parts[0].vocab
+    assert vocab.unknown is not None
+    count = int((ids == vocab.chars.index(vocab.unknown)).sum())
+    if not count:
+        return f"no character is there fewer than {min_count} times, so none is read as unknown"
+    return (
+        f"{count:,} of {len(ids):,} characters are there fewer than {min_count} times, and are "
+        "read as unknown"
     )
 
 
 def load_text_of_run(
-    source: dict[str, Any],
-    vocab: Vocabulary,
-    folder: Path,
-    text: str | Sequence[str] | None,
-    advice: str = "",
-) -> tuple[dict[str, Any], tuple[Corpus, Corpus | None]]:
+    folder: str | os.PathLike[str], text: str | Sequence[str] | None = None, advice: str = ""
+) -> tuple[dict[str, Any], Parts]:
     """Load the parts of a run's text, to learn from and to measure on; refuse another text.
 
     Also return the source, with the place where the text is now. A message that refuses a text
     ends with the `advice`; by default, with what ``charseq resume`` can do.
     """
+    about = read_config(folder)
+    source = about["text"]
+    if "sha256" not in source:
+        raise RunFolderError(
+            f"{folder} does not say which text its run learns from, because it was made in Python: "
+            "go on there, with load_run"
+        )
     was_at = source["text"]
     names = [text] if isinstance(text, str) else text or ["TEXT"]
-    new_run = f"start a new run: {command_to_start(folder, names)}"
+    new_run = command_to_start(folder, " ".join(names))
     moved = f"if it has moved, add text=NEW-PLACE; or {new_run}"
-    now_at = as_typed(text) if text else _find_text(was_at, folder, advice or moved)
-    source = {**source, "text": now_at}
-    corpus, train_and_valid = load_source(source, vocab)
-    digest = corpus.digest()
-    # The oldest folders lack the digest, which is one of ids: other characters may have the same.
-    if len(corpus) != source["characters"]:
-        unlike = f"{len(corpus)} characters, not {source['characters']}"
-    elif corpus.vocab.chars != vocab.chars or source.get("sha256", digest) != digest:
+    now_at = as_typed(text) if text else _find_text(was_at, Path(folder), advice or moved)
+    train, valid = load_source({**source, "text": now_at})
+    found = fingerprint(train + valid)
+    if found["characters"] != source["characters"]:
+        unlike = f"{found['characters']} characters, not {source['characters']}"
+    elif found["sha256"] != source["sha256"]:
         unlike = "as many characters, but not the same ones"
     else:
-        return {**source, "text": locate(now_at)}, split_text(
-            corpus, train_and_valid, source, vocab
-        )
+        source = {**source, "text": locate(now_at)}
+        return source, encode_parts(train, valid, source, read_vocab(about))
     name, old_name = map(_quote, (now_at, was_at))
     if now_at == was_at:
         restore = f"put the old text back, or add text=COPY, a copy of it; or {new_run}"
-        raise ValueError(f"{name} has changed since this run began ({unlike}): {advice or restore}")
-    raise ValueError(
+        raise UserError(f"{name} has changed since this run began ({unlike}): {advice or restore}")
+    raise UserError(
         f"{name} is not the text that this run learns from ({unlike}): "
         + (advice or f"that was {old_name}; give it, or {new_run}")
     )
@@ -198,34 +172,73 @@ def _quote(text: str | list[str]) -> str:
     return ", ".join(map(quote_path, text if isinstance(text, list) else [text]))
 
 
-def facts_of_parts(train: Corpus) -> dict[str, Any]:
-    """Return what config.json says of tokens; nothing of characters."""
-    if train.vocab.unit == "characters":
-        return {}
-    return {"tokens": name_of_tokens(train.vocab), "train_tokens": len(train)}
-
-
-def describe_unknown(corpus: Corpus, min_count: int) -> str:
-    """Say how many characters of a text are read as unknown."""
-    assert corpus.vocab.unknown is not None
-    count = int((corpus.ids == corpus.vocab.chars.index(corpus.vocab.unknown)).sum())
-    if not count:
-        return f"no character is there fewer than {min_count} times, so none is read as unknown"
-    return (
-        f"{count:,} of {len(corpus):,} characters are there fewer than {min_count} times, and are "
-        "read as unknown"
-    )
-
-
-def _find_text(text: str | list[str], folder: Path, advice: str, *, several: bool = False) -> Any:
+def _find_text(text: Any, folder: Path, advice: str) -> Any:
     """Return where the text of a run is. If it has moved, look beside the run, in it, and here."""
     if isinstance(text, list):
-        return [_find_text(one, folder, advice, several=True) for one in text]
-    places = (folder.parent, folder, Path())
+        return [_find_text(one, folder, advice) for one in text]
     if text in texts() or os.path.exists(text):  # noqa: PTH110 - never raises
         return text
-    for place in places:
+    for place in (folder.parent, folder, Path()):
         moved = place / Path(text).name
-        if moved.is_file() or (several and moved.is_dir() and moved.resolve() != folder.resolve()):
+        if moved.exists() and moved.resolve() != folder.resolve():
             return os.path.abspath(moved)  # noqa: PTH100 - never raises
     raise FileNotFoundError(f"{text!r}, which this run learns from, is gone: {advice}")
+
+
+# --- the network ----------------------------------------------------------------------------------
+
+
+def new_model(options: dict[str, Any], vocab: Vocabulary) -> CharRNN:
+    """Make a network with random weights."""
+    options = {"vocab_size": len(vocab), **options}
+    _check_memory(options)
+    return CharRNN(**options)
+
+
+def known_model(
+    trained: CharRNN, options: dict[str, Any], vocab: Vocabulary, settings: Settings
+) -> CharRNN:
+    """Make a network that begins with the weights of a trained one, and may know more characters.
+
+    Only options that have no weights may differ.
+    """
+    changed = {**trained.options, **options, "vocab_size": len(vocab)}
+    free = {"dropout", "fast", "seed", "vocab_size"}
+    for name in sorted(changed.keys() - free):
+        if changed[name] != (own := trained.options[name]):
+            own = own if isinstance(own, str) else str(own).lower()
+            raise UserError(f"the network to start from keeps its {name}={own}: leave that out")
+    _check_memory(changed)
+    model = CharRNN(**changed).to(trained.rnn.weight_ih_l0.dtype)
+    model.load_state_dict(grow(trained, len(vocab), seed=settings.seed).state_dict())
+    return model
+
+
+def check_patience(settings: Settings, valid: float) -> None:
+    """Refuse a patience that could never end, because nothing is measured."""
+    never = "valid=0 holds nothing back" if valid == 0 else "evaluate_every=0 never measures"
+    if settings.patience is not None and (valid == 0 or settings.evaluate_every == 0):
+        raise UserError(
+            f"patience={settings.patience} counts measurements on held-back text, and {never}: "
+            "leave one of the two out"
+        )
+
+
+def _check_memory(options: dict[str, Any]) -> None:
+    """Refuse a network that cannot fit into memory, before torch starts to allocate its layers."""
+    input_size = options["embedding_size"] or options["vocab_size"]
+    try:
+        layers = LayerShapes(
+            options["cell"], input_size, options["hidden_size"], num_layers=options["num_layers"]
+        )
+    except ValueError:  # CharRNN also refuses such options, and its message names the option
+        return
+    needed = 16 * layers.parameter_count  # 4 bytes: weight, gradient and Adam's two averages
+    with suppress(AttributeError):  # Windows has no os.sysconf, so its memory is unknown
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if needed > memory:
+            raise MemoryError(
+                f"a network of {layers.parameter_count:,} weights needs about {needed / 1e9:,.0f} "
+                f"GB of memory to learn, and this machine has {memory / 1e9:,.0f} GB: make "
+                "hidden_size or num_layers smaller"
+            )

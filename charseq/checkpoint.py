@@ -1,72 +1,49 @@
-"""Run folders: all files of a training run, to resume it or to write text with its network.
+"""Run folders: a training run in one file, to resume it or to write text with its network.
 
-=====================  =====================================================================
-config.json            the format, the model's options, the settings, the source of the text
-vocab.json             the vocabulary
-weights.safetensors    the model's state dict, and the number of its training step
-state-N.safetensors    the optimizer's state and the hidden state after training step N
-best.safetensors       the weights with the smallest loss on the held-back text, if there is one
-history.csv            one row per training step, with the seconds that it took
-=====================  =====================================================================
+================  =================================================================================
+last.safetensors  all that the run needs to go on: weights, optimizer, state, history, settings
+best.safetensors  the network with the smallest loss on the held-back text, if there is one
+================  =================================================================================
 
-Each file is replaced as a whole or not at all, except the history, which grows by rows. A save
-takes effect at the moment when ``weights.safetensors`` is replaced. Until then, the folder still
-holds all files and rows of the training step saved before, so a run can be resumed from a complete
-training step, even if it is killed or the power fails. The files are JSON, CSV and safetensors, so
-loading them executes no code.
+A save writes a file beside and moves it into place, which is a single operation of the file system.
+So a run can be killed at any instant, and the folder holds the step saved before, or the new one.
 
-Each file has a checksum, so a changed bit is found when the file is read. ``config.json`` and the
-safetensors files hold their own. That of the vocabulary is in the metadata of the weights, and that
-of the history, up to the step of a save, in those of its state file. Without a state file, as in a
-folder that :func:`shrink` has made, it is in those of the weights. Folders of the first version
-have no checksums.
+The weights have PyTorch's names. In ``last.safetensors``, there are also ``optimizer.INDEX.NAME``,
+what the optimizer remembers of parameter number INDEX; ``hidden.0`` and, of an LSTM, ``hidden.1``,
+the state that is carried on; and ``history.COLUMN``, the records. All the rest is JSON, under the
+name ``charseq`` in the metadata: the options of the network, the vocabulary, the settings, the
+source of the text with its fingerprint, the step, and a SHA-256 of the whole file, which finds a
+changed bit. Loading such a file executes no code.
 
-A folder has one writer at a time, which holds a lock on the file ``run.lock``. The file is there
-only during writing. Readers take no lock: whatever they read belongs to one save.
+A folder has one writer at a time. Readers take no lock: what they read is one whole file.
 
-A folder that :func:`shrink` has made can write text, but it cannot be resumed, because it lacks the
-state and the best weights. Its weights are float16, and its history holds only measurements. The
-network ``austen``, which comes with the package, is such a folder.
+A folder that :func:`shrink` has made holds only ``best.safetensors``, in float16. It can write
+text, but it cannot be resumed. The network ``austen``, which comes with the package, is one.
 
 Torch is imported only where a run is saved or resumed, so that sampling does not need it.
 """
 
+import hashlib
+import json
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as from_safetensors
+from safetensors.numpy import save as to_safetensors
 
-from charseq._run_files import (
-    PARTS_OF_CONFIG,
-    RunFolderError,
-    check_folder,
-    check_place,
-    check_vocab,
-    checksum_of_vocab,
-    damaged_config,
-    describe_history,
-    is_float16,
-    parse_number,
-    read_arrays,
-    read_config_file,
-    read_history_file,
-    read_metadata,
-    read_saved_step,
-    read_vocab,
-    write_arrays,
-    write_config,
-)
+from charseq._errors import UserError
 from charseq._version import __version__
-from charseq.files import LOCK, lock_folder, write_whole
-from charseq.history import History, UpdateRecord, parse_csv
+from charseq.files import check_regular, suggest_name, write_whole
+from charseq.history import History, UpdateRecord
 from charseq.net import NumpyNet
-from charseq.saved_state import collect_state, restore_state
 from charseq.vocab import Vocabulary
 
 if TYPE_CHECKING:
@@ -86,10 +63,198 @@ __all__ = [
 ]
 
 NETWORKS = ("austen",)  # folders of the package, each with a README
-FORMAT = 1
-FILES = ("config.json", "vocab.json", "weights.safetensors", "best.safetensors", "history.csv")
+LAST, BEST, LOCK = "last.safetensors", "best.safetensors", "run.lock"
+KEPT = "text.txt"  # a text from standard input
+EXPORTS = ("history.csv", "loss.svg")  # for people; nothing reads them
+STATE = ("optimizer", "hidden", "history")  # what names of arrays begin with that are no weights
+COLUMNS = tuple(field.name for field in fields(UpdateRecord))
+NO_DIGEST = "0" * 64  # in place of the SHA-256 while the file is hashed
+
 Folder = str | os.PathLike[str]
-T = TypeVar("T")
+Arrays = dict[str, NDArray[Any]]
+
+
+class RunFolderError(UserError):
+    """A folder is not a run folder, or is damaged. The message says what is wrong, and what helps.
+
+    It names the file.
+    """
+
+
+# --- one file -------------------------------------------------------------------------------------
+
+
+def to_bytes(about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return the bytes of a file with these arrays, and with facts that JSON can hold."""
+    text = json.dumps({"sha256": NO_DIGEST, **about})
+    data = to_safetensors(dict(arrays), metadata={"charseq": text})
+    digest = hashlib.sha256(data).hexdigest()
+    return data.replace(NO_DIGEST.encode(), digest.encode(), 1)
+
+
+def read_file(file: Path) -> tuple[dict[str, Any], Arrays]:
+    """Return the facts and the arrays of a file, if it is as it was written, bit for bit."""
+    try:
+        check_regular(file)  # reading from a pipe may wait for ever
+        data = file.read_bytes()
+    except OSError as error:
+        raise RunFolderError(f"{file} cannot be read: {error.strerror}") from None
+    try:
+        size = int.from_bytes(data[:8], "little")
+        about = json.loads(json.loads(data[8 : 8 + size])["__metadata__"]["charseq"])
+        digest = about.pop("sha256")
+        hashed = hashlib.sha256(data.replace(digest.encode(), NO_DIGEST.encode(), 1))
+        if hashed.hexdigest() == digest:
+            return about, from_safetensors(data)
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError, SafetensorError):
+        pass
+    raise RunFolderError(
+        f"{file} is damaged or cut short: it is not what charseq saved (SHA-256); {_advice(file)}"
+    )
+
+
+def _advice(file: Path) -> str:
+    """Say what can be done about a file that is damaged."""
+    if file.name == LAST and (file.parent / BEST).exists():
+        return f"put back a copy of it, or {command_to_start(file.parent)}"
+    if file.name == BEST and (file.parent / LAST).exists():
+        return "put back a copy of it, or take the last weights (--last, or best=False)"
+    return "put back a copy of it, or train again"
+
+
+def command_to_start(folder: Folder, text: str = "TEXT") -> str:
+    """Return the advice to start a new run with the network of an earlier one."""
+    return (
+        "start a new run with what this one has learned: charseq train "
+        f"{text} --init-from {folder} --out NEW-FOLDER"
+    )
+
+
+# --- a folder -------------------------------------------------------------------------------------
+
+
+def find_file(folder: Folder, *, best: bool = False, whole: bool = False) -> Path:
+    """Return the last checkpoint of a run, or with `best` its best network, if there is one.
+
+    A folder that was made smaller has only the best, and is refused if the run has to be `whole`.
+    """
+    path = Path(folder)
+    if str(folder) in NETWORKS and not path.exists():
+        path = Path(__file__).parent / folder
+    if not path.is_dir():
+        problem = "is a file" if path.exists() else "does not exist"
+        meant = suggest_name(path, NETWORKS, folders=True)
+        raise RunFolderError(
+            f"{path} {problem}{meant or '; expected a run folder made by charseq train'}"
+        )
+    there = [name for name in (LAST, BEST) if os.path.lexists(path / name)]
+    if whole and there == [BEST]:
+        name = folder if str(folder) in NETWORKS else path
+        raise RunFolderError(
+            f"{name} holds only a network, which charseq shrink has made, so its training cannot "
+            f"be resumed; charseq sample still works. To train further, {command_to_start(name)}"
+        )
+    if there:
+        return path / there[-1 if best else 0]
+    if (path / "config.json").exists():
+        raise RunFolderError(
+            f"{path} was made by an older charseq, whose run folders this one, {__version__}, "
+            "cannot read: train again"
+        )
+    raise RunFolderError(
+        f"{path} is not a run folder: it has no {LAST}; expected one made by charseq train"
+    )
+
+
+def read_saved(folder: Folder, *, best: bool = False) -> tuple[Path, dict[str, Any], Arrays]:
+    """Read the last checkpoint of a run, or its best network if there is one; also return the file.
+
+    A folder that was made smaller has only the best.
+    """
+    file = find_file(folder, best=best)
+    return file, *read_file(file)
+
+
+@contextmanager
+def _using(file: Path, about: Mapping[str, Any]) -> Iterator[None]:
+    """Explain an error of what a file holds, which is as it was saved: by another version."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise RunFolderError(
+            f"{file} was saved by charseq {about.get('charseq')}, and this one, {__version__}, "
+            f"cannot use it: {error}"
+        ) from None
+
+
+@contextmanager
+def lock_run(folder: Folder, *, new: bool = False) -> Iterator[None]:
+    """Be the only one that writes in a run folder.
+
+    With `new`, the folder must not hold a run yet. It is made, and removed again if it stays empty.
+    """
+    from filelock import FileLock, Timeout
+
+    path = Path(folder) if new else find_file(folder, whole=True).parent
+    if path.exists() and not path.is_dir():
+        raise FileExistsError(f"{path} is a file: a run needs a folder, so choose another name")
+    if path.is_symlink() and not path.exists():
+        raise FileNotFoundError(
+            f"{path} is a link to '{path.readlink()}', which does not exist: choose another name"
+        )
+    lock, is_made, begins = FileLock(path / LOCK, timeout=0), not path.exists(), False
+    try:
+        with explain_write_errors(path):
+            path.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire()
+            except Timeout:
+                raise BlockingIOError(
+                    f"another process is writing in {path}: wait until it has ended, or interrupt "
+                    "it, or choose another folder"
+                ) from None
+        if new:
+            _check_new(path)
+            begins = True
+        yield
+    finally:
+        lock.release()
+        if begins and not (path / LAST).exists():
+            with suppress(OSError):
+                (path / KEPT).unlink(missing_ok=True)
+                if is_made:
+                    (path / LOCK).unlink(missing_ok=True)
+                    path.rmdir()
+
+
+def _check_new(path: Path) -> None:
+    taken = [name for name in (LAST, BEST, KEPT, *EXPORTS) if (path / name).exists()]
+    if not taken:
+        return
+    if taken[0] in (LAST, BEST):
+        raise FileExistsError(
+            f"{path} holds a run already: resume it, or choose another folder for a new one"
+        )
+    raise FileExistsError(
+        f"{path} holds a file {taken[0]}, which a new run would replace: choose another folder"
+    )
+
+
+@contextmanager
+def explain_write_errors(folder: Path) -> Iterator[None]:
+    """Say in an error that a run could not be saved, and whether an earlier step is there."""
+    try:
+        yield
+    except BlockingIOError:  # its message is complete
+        raise
+    except OSError as error:
+        rest = "; the step saved before is still complete" if (folder / LAST).exists() else ""
+        raise OSError(
+            error.errno, f"the run could not be saved in {folder} ({error.strerror or error}){rest}"
+        ) from error
+
+
+# --- saving ---------------------------------------------------------------------------------------
 
 
 def start_folder(folder: Folder, run: "Run", source: dict[str, Any] | None = None) -> None:
@@ -111,86 +276,10 @@ def start_folder(folder: Folder, run: "Run", source: dict[str, Any] | None = Non
     BlockingIOError
         If another process is writing in the folder.
     OSError
-        If a file cannot be written. The files that were written before it are removed.
+        If the file cannot be written.
     """
-    path = Path(folder)
-    config = {
-        "format": FORMAT,
-        "charseq": __version__,
-        "model": run.model.options,
-        "settings": asdict(run.settings),
-        "text": source or {},
-    }
-    with lock_run(path, make=True):
-        check_new(path)
-        with _all_or_none(path, *FILES, f"state-{run.step}.safetensors"):
-            write_whole(path / "vocab.json", run.vocab.to_json().encode())
-            _write_files(path, run, History(()), best=False, saved_step=None)
-            # config.json comes last, because it marks the folder as a run.
-            write_config(path, config)
-
-
-@contextmanager
-def _all_or_none(path: Path, *names: str) -> Iterator[None]:
-    """Remove the files with these names if not all that the block writes can be written."""
-    try:
-        with explain_write_errors(path):
-            yield
-    except BaseException:  # includes KeyboardInterrupt
-        for name in names:
-            (path / name).unlink(missing_ok=True)
-        raise
-
-
-def change_config(folder: Folder, run: "Run", source: dict[str, Any]) -> None:
-    """Write other settings, or another place of the text, into ``config.json``.
-
-    Parameters
-    ----------
-    folder : str or path-like
-        A run folder.
-    run : Run
-        The run, with its new settings.
-    source : dict
-        Where the text is now.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written. The old one is still there.
-    """
-    path = Path(folder)
-    config = {**read_config(path), "settings": asdict(run.settings), "text": source}
-    with lock_run(path), explain_write_errors(path):
-        write_config(path, config)
-
-
-def check_new(path: Path, *more: str) -> None:
-    """Refuse a folder that holds a run, or a file that a run would replace, or one more file."""
-    taken = [name for name in (*FILES, *more) if (path / name).exists()]
-    if "config.json" in taken:
-        raise FileExistsError(
-            f"{path} holds a run already: resume it, or choose another folder for a new one"
-        )
-    if taken:
-        raise FileExistsError(
-            f"{path} holds a file {taken[0]}, which a new run would replace: choose another "
-            "folder, or remove what a killed command has left in this one"
-        )
-
-
-@contextmanager
-def lock_run(folder: Folder, *, make: bool = False) -> Iterator[None]:
-    """Be the only process that writes in a run folder; :func:`save_run` may be called inside.
-
-    With `make`, the folder is made if it does not exist.
-    """
-    path = Path(folder) if make else _path_of(folder)
-    check_place(path)
-    with ExitStack() as stack:
-        with explain_write_errors(path):
-            stack.enter_context(lock_folder(path, make=make))
-        yield
+    with lock_run(folder, new=True):
+        write_run(folder, run, History(()), source or {})
 
 
 def save_run(folder: Folder, run: "Run", history: History, *, best: bool = False) -> None:
@@ -209,6 +298,8 @@ def save_run(folder: Folder, run: "Run", history: History, *, best: bool = False
 
     Raises
     ------
+    RunFolderError
+        If the folder does not hold a run, or its last checkpoint is damaged.
     BlockingIOError
         If another process is writing in the folder.
     FileExistsError
@@ -220,71 +311,132 @@ def save_run(folder: Folder, run: "Run", history: History, *, best: bool = False
     OSError
         If a file cannot be written. The training step saved before remains complete.
     """
-    path = Path(folder)
-    with lock_run(path):
-        saved_step = read_saved_step(path)
-        if saved_step is not None and saved_step > run.step:
+    with lock_run(folder):
+        saved = read_config(folder)
+        if saved["step"] > run.step:
             raise FileExistsError(
-                f"{path} holds step {saved_step} of a run and would lose it: this run is at step "
-                f"{run.step}; go on from the later step with load_run, or choose another folder"
+                f"{folder} holds step {saved['step']} of a run and would lose it: this run is at "
+                f"step {run.step}; go on from the later step with load_run, or choose another "
+                "folder"
             )
-        with explain_write_errors(path):
-            _write_files(path, run, history, best, saved_step)
+        write_run(folder, run, history, saved["text"], best=best)
 
 
-def _write_files(
-    path: Path, run: "Run", history: History, best: bool, saved_step: int | None
+def write_run(
+    folder: Folder, run: "Run", history: History, source: dict[str, Any], *, best: bool = False
 ) -> None:
-    # This also refuses a run that could not be resumed, before anything is written.
-    arrays = collect_state(run)
-    weights = write_arrays(
-        _collect_weights(run), step=str(run.step), vocab=checksum_of_vocab(run.vocab)
-    )
-    about_history = _write_history(path, history, saved_step)
-    if run.step == 0:  # there are no rows to check, and the head changes with the first one
-        about_history = {}
-    state = path / f"state-{run.step}.safetensors"
-    write_whole(state, write_arrays(arrays, step=str(run.step), **about_history))
-    if best:
-        write_whole(path / "best.safetensors", weights)
-    write_whole(path / "weights.safetensors", weights)
-    # Remove outdated state files, and files that an earlier process was writing when it was killed.
-    for old in (*path.glob("state-*.safetensors"), *path.glob(".*.part")):
-        if old != state:
-            old.unlink()
+    """Write a checkpoint of a run into a folder that the caller has locked."""
+    from charseq.layers import parts_of
 
-
-def _write_history(path: Path, history: History, saved_step: int | None) -> dict[str, str]:
-    """Add the rows that are new, and return what the metadata of the save say of the file."""
-    file, state = path / "history.csv", path / f"state-{saved_step}.safetensors"
-    history.to_csv(file, after=saved_step)
-    about, as_before = describe_history(path, read_metadata(state))
-    if not as_before:  # the rows on the disk have been damaged
-        history.to_csv(file)
-        about, _ = describe_history(path, {})
-    return about
-
-
-@contextmanager
-def explain_write_errors(folder: Folder) -> Iterator[None]:
-    try:
-        yield
-    except BlockingIOError:  # its message is complete
-        raise
-    except OSError as error:
-        has_run = os.path.exists(Path(folder) / "config.json")  # noqa: PTH110 - it never raises
-        rest = "; the step saved before is still complete" if has_run else ""
-        raise OSError(
-            error.errno, f"the run could not be saved in {folder} ({error.strerror or error}){rest}"
-        ) from error
-
-
-def _path_of(folder: Folder) -> Path:
-    """Return the path of a folder. The name of a network means the package's, if none is here."""
+    check_resumable(run)
     path = Path(folder)
-    if str(folder) in NETWORKS and not path.exists():
-        return Path(__file__).parent / folder
-    return path
+    about = {
+        "charseq": __version__,
+        "model": run.model.options,
+        "vocab": json.loads(run.vocab.to_json()),
+        "settings": asdict(run.settings),
+        "text": source,
+        "step": run.step,
+        "best_loss": run.best_loss if math.isfinite(run.best_loss) else None,
+        "since_best": run.since_best,
+    }
+    arrays = {name: tensor.cpu().numpy() for name, tensor in run.model.state_dict().items()}
+    if run.model.options["tied"]:
+        del arrays["head.weight"]  # the same array as embedding.weight
+    network = to_bytes(about, arrays) if best else b""
+    assert run.optimizer is not None
+    for index, of_parameter in run.optimizer.state_dict()["state"].items():
+        for name, value in of_parameter.items():
+            if value is not None:  # SGD without momentum stores None
+                arrays[f"optimizer.{index}.{name}"] = value.cpu().numpy()
+    for index, part in enumerate(parts_of(run.hidden) if run.hidden is not None else ()):
+        arrays[f"hidden.{index}"] = np.ascontiguousarray(part.cpu().numpy())
+    for name in COLUMNS:
+        arrays[f"history.{name}"] = np.array([getattr(record, name) for record in history])
+    with explain_write_errors(path):
+        # The best weights come first: a run that is killed after them makes the same ones again.
+        if best:
+            write_whole(path / BEST, network)
+        write_whole(path / LAST, to_bytes(about, arrays))
+        for left in path.glob(".*.part"):  # by a process that was killed
+            left.unlink()
+
+
+def check_resumable(run: "Run") -> None:
+    """Refuse a run that is not as its settings say, because loading makes it from them."""
+    from charseq.language_model import Run
+
+    def facts(of: Run) -> dict[str, Any]:
+        assert of.optimizer is not None
+        groups = of.optimizer.param_groups
+        # The rate follows from the step; how an update is computed changes at most its rounding.
+        how = ("params", "lr", "initial_lr", "fused", "foreach", "capturable", "differentiable")
+        return {
+            "optimizer": type(of.optimizer).__name__,
+            "groups of parameters of its own": [
+                [id(parameter) for parameter in group["params"]] for group in groups
+            ],
+            **{name: value for name, value in groups[0].items() if name not in how},
+        }
+
+    types = {str(parameter.dtype).removeprefix("torch.") for parameter in run.model.parameters()}
+    if types not in ({"float32"}, {"float64"}):
+        raise ValueError(
+            f"a run in {', '.join(sorted(types))} could not be resumed: make it float32 or float64"
+        )
+    if not all(parameter.requires_grad for parameter in run.model.parameters()):
+        raise ValueError(
+            "the run has frozen weights, of which its settings know nothing, so it could not be "
+            "resumed: let all weights require a gradient, or save the state dict"
+        )
+    found, expected = facts(run), facts(Run(run.model, run.vocab, run.settings))
+    for name, wanted in expected.items():
+        if found.get(name) != wanted:
+            values = "" if name[:6] == "groups" else f" {found.get(name)!r}, not {wanted!r}"
+            raise ValueError(
+                f"the run's optimizer is not as its settings say, so it could not be resumed: it "
+                f"has {name}{values}; choose another in the settings, or save the state dicts"
+            )
+
+
+def shrink(folder: Folder, target: Folder, *, best: bool = True) -> None:
+    """Copy only what a network needs to write text, which is a small part of a run folder.
+
+    The weights become float16. The optimizer's state and the history are left out, so the copy
+    cannot be resumed.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        A run folder.
+    target : str or path-like
+        The folder to make. One that exists must be empty.
+    best : bool, default=True
+        As in :func:`charseq.load_net`.
+
+    Raises
+    ------
+    RunFolderError
+        If the file is missing or damaged, or if a weight is too large for float16.
+    FileExistsError
+        If `target` is a file, or a folder that is not empty.
+    OSError
+        If the file cannot be written.
+    """
+    file, about, arrays = read_saved(folder, best=best)
+    small, path = {}, Path(target)
+    for name, array in weights_of(arrays).items():
+        largest = abs(array).max()
+        if largest > np.finfo(np.float16).max:
+            raise RunFolderError(f"{file}: {name} holds {largest:g}, and float16 ends at 65504")
+        small[name] = array.astype(np.float16)
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise FileExistsError(f"{path} exists already: choose a new folder")
+    path.mkdir(parents=True, exist_ok=True)
+    write_whole(path / BEST, to_bytes(about, small))
+
+
+# --- loading --------------------------------------------------------------------------------------
 
 
 def load_run(folder: Folder) -> tuple["Run", History]:
@@ -305,144 +457,37 @@ def load_run(folder: Folder) -> tuple["Run", History]:
     Raises
     ------
     RunFolderError
-        If a file is missing, is damaged, or does not fit the others.
+        If the folder is no run folder, or its file is missing or damaged.
     """
-    return _read_one_save(_path_of(folder), _load_run)
+    import torch
 
-
-def _read_one_save(path: Path, read: Callable[[Path], T]) -> T:
-    while True:
-        step_before = read_saved_step(path)
-        try:
-            return read(path)
-        except RunFolderError:
-            # A save between two reads removes the older state. Then the newer one is there.
-            if read_saved_step(path) == step_before:
-                raise
-
-
-def _load_run(path: Path) -> tuple["Run", History]:
     from charseq.language_model import Run, Settings
 
-    config, vocab = read_config(path), read_vocab(path)
-    model, step = _read_model(path / "weights.safetensors", config, vocab)
-    try:
-        # Before there were samples, a run measured on all of its held-back text.
-        settings = Settings(**{"evaluate_on": "all", **config["settings"]})
-    except (TypeError, ValueError) as error:
-        raise damaged_config(path, error) from None
-    if not (state := path / f"state-{step}.safetensors").exists() and is_float16(path):
-        from charseq._errors import command_to_start
-
-        name = path.name if path == Path(__file__).parent / path.name else path
-        raise RunFolderError(
-            f"{name} was made smaller by charseq shrink, so its training cannot be resumed; "
-            f"charseq sample still works. To train further: {command_to_start(name)}"
+    file = find_file(folder, whole=True)
+    about, arrays = read_file(file)
+    with _using(file, about):
+        run = Run(
+            _make_model(about, arrays),
+            read_vocab(about),
+            Settings(**about["settings"]),
+            step=about["step"],
+            best_loss=math.inf if about["best_loss"] is None else about["best_loss"],
+            since_best=about["since_best"],
         )
-    run = Run(model, vocab, settings, step=step)
-    arrays, metadata = read_arrays(state)
-    if parse_number(state, metadata) != step:
-        raise RunFolderError(f"{state} is damaged: it belongs to step {metadata['step']}")
-    try:
-        restore_state(run, arrays)
-    except ValueError as error:
-        raise RunFolderError(f"{state} {error}") from None
-    return run, _read_history(path, step, state, metadata)
-
-
-def shrink(folder: Folder, target: Folder, *, best: bool = True) -> None:
-    """Copy only what a network needs to write text, which is a small part of a run folder.
-
-    The weights become float16, and the history keeps only the measurements on the held-back text.
-    The optimizer's state is left out, so the copy cannot be resumed.
-
-    Parameters
-    ----------
-    folder : str or path-like
-        A run folder.
-    target : str or path-like
-        The folder to make. One that exists must be empty.
-    best : bool, default=True
-        As in :func:`charseq.load_net`.
-
-    Raises
-    ------
-    RunFolderError
-        If a file is missing or damaged, or if a weight is too large for float16.
-    FileExistsError
-        If `target` is a file, or a folder that is not empty.
-    OSError
-        If a file cannot be written.
-    """
-    path, target = _path_of(folder), Path(target)
-    config, vocab = read_config(path), read_vocab(path)
-    file = _choose_weights_file(path, best)
-    arrays, metadata = read_arrays(file)
-    _make_net(file, arrays, config["model"])  # raises if they do not fit
-    with np.errstate(over="ignore"):
-        small = {name: array.astype(np.float16) for name, array in arrays.items()}
-    for name, array in small.items():
-        if not np.isfinite(array).all():
-            largest = abs(arrays[name]).max()
-            raise RunFolderError(f"{file}: {name} holds {largest:g}, float16 ends at 65504")
-    read_history(path)  # raises if it is damaged
-    history = _read_history(path, parse_number(file, metadata), file, {})
-    measured = History(tuple(record for record in history if not math.isnan(record.valid_loss)))
-    if target.exists() and not target.is_dir():
-        raise FileExistsError(f"{target} exists already: choose a new folder")
-    with lock_run(target, make=True):
-        if {file.name for file in target.iterdir()} - {LOCK}:
-            raise FileExistsError(f"{target} exists already: choose a new folder")
-        with _all_or_none(target, *FILES):
-            write_whole(target / "vocab.json", vocab.to_json().encode())
-            measured.to_csv(target / "history.csv")
-            metadata |= describe_history(target, {})[0]
-            write_whole(target / "weights.safetensors", write_arrays(small, **metadata))
-            write_config(target, config)
-
-
-def read_history(folder: Folder) -> History:
-    """Read the records of a run, without torch.
-
-    Parameters
-    ----------
-    folder : str or path-like
-        A run folder.
-
-    Returns
-    -------
-    History
-        The records up to the training step of the saved weights.
-
-    Raises
-    ------
-    RunFolderError
-        If a file is missing or damaged.
-    """
-    return _read_one_save(_path_of(folder), _read_history_of_save)
-
-
-def _read_history_of_save(path: Path) -> History:
-    file = path / "weights.safetensors"
-    metadata = read_arrays(file)[1]
-    step = parse_number(file, metadata)
-    if (state := path / f"state-{step}.safetensors").exists():  # a folder that is shrunk has none
-        file, metadata = state, read_arrays(state)[1]
-    return _read_history(path, step, file, metadata)
-
-
-def _read_history(path: Path, step: int, saved: Path, metadata: Mapping[str, str]) -> History:
-    """Read the rows up to a step. The metadata are those of a file that was saved with them."""
-    file = path / "history.csv"
-    data = read_history_file(path, saved, metadata)
-    try:
-        # A run that was killed during a save may have left rows of later training steps.
-        history = parse_csv(data, file, upto=step)
-    except ValueError as error:  # its message already names the file and the line
-        raise RunFolderError(str(error)) from None
-    if not all(isinstance(record, UpdateRecord) for record in history):
-        raise RunFolderError(f"{file} is the history of another kind of run: it has no steps")
-    return history
+        assert run.optimizer is not None
+        memory: dict[int, Any] = {}
+        hidden = []
+        for name in sorted(arrays):
+            kind, *rest = name.split(".")
+            # A copy in torch's own memory, so that its sums are as before, bit for bit.
+            if kind == "optimizer":
+                memory.setdefault(int(rest[0]), {})[rest[1]] = torch.tensor(arrays[name])
+            elif kind == "hidden":
+                hidden.append(torch.tensor(arrays[name]))
+        run.optimizer.load_state_dict({**run.optimizer.state_dict(), "state": memory})
+        if hidden:
+            run.hidden = (hidden[0], hidden[1]) if len(hidden) > 1 else hidden[0]
+        return run, history_of(arrays)
 
 
 def load_model(folder: Folder, *, best: bool = True) -> tuple["CharRNN", Vocabulary]:
@@ -465,10 +510,9 @@ def load_model(folder: Folder, *, best: bool = True) -> tuple["CharRNN", Vocabul
     RunFolderError
         As in :func:`charseq.load_net`.
     """
-    path = _path_of(folder)
-    config, vocab = read_config(path), read_vocab(path)
-    model, _ = _read_model(_choose_weights_file(path, best), config, vocab)
-    return model.eval(), vocab
+    file, about, arrays = read_saved(folder, best=best)
+    with _using(file, about):
+        return _make_model(about, arrays).eval(), read_vocab(about)
 
 
 def load_net(folder: Folder, *, best: bool = True) -> tuple[NumpyNet, Vocabulary]:
@@ -492,41 +536,15 @@ def load_net(folder: Folder, *, best: bool = True) -> tuple[NumpyNet, Vocabulary
     Raises
     ------
     RunFolderError
-        If a file is missing, is damaged, or does not fit the others.
+        If the folder is no run folder, or its file is missing or damaged.
     """
-    path = _path_of(folder)
-    config, vocab = read_config(path), read_vocab(path)
-    file = _choose_weights_file(path, best)
-    arrays, metadata = read_arrays(file)
-    net = _make_net(file, arrays, config["model"])
-    check_vocab(path, vocab, net.vocab_size, metadata)
-    return net, vocab
-
-
-def count_parameters(folder: Folder) -> int:
-    """Count the numbers that a network has learned, without torch.
-
-    Parameters
-    ----------
-    folder : str or path-like
-        A run folder.
-
-    Returns
-    -------
-    int
-        The number of weights and biases. Weights that two layers share count once.
-
-    Raises
-    ------
-    RunFolderError
-        If the file of the weights is missing or damaged.
-    """
-    arrays, _ = read_arrays(_path_of(folder) / "weights.safetensors")
-    return sum(array.size for array in arrays.values())
+    file, about, arrays = read_saved(folder, best=best)
+    with _using(file, about):
+        return NumpyNet(about["model"], weights_of(arrays)), read_vocab(about)
 
 
 def read_config(folder: Folder) -> dict[str, Any]:
-    """Read ``config.json`` and check that this version of charseq can use it.
+    """Read what a run folder says of its run, besides the numbers.
 
     Parameters
     ----------
@@ -536,71 +554,73 @@ def read_config(folder: Folder) -> dict[str, Any]:
     Returns
     -------
     dict
-        A dictionary with the keys format, charseq, model, settings and text.
+        A dictionary with the keys charseq (the version), model, vocab, settings, text, step,
+        best_loss and since_best.
 
     Raises
     ------
     RunFolderError
-        If the file is missing or damaged, or has another format.
+        If the folder is no run folder, or its file is missing or damaged.
     """
-    path = _path_of(folder)
-    check_folder(path, NETWORKS)
-    config = read_config_file(path)
-    file = path / "config.json"
-    if not isinstance(config, dict) or "format" not in config:
-        raise RunFolderError(f"{file} is not the configuration of a run: it names no format")
-    if config["format"] != FORMAT:
-        raise RunFolderError(
-            f"{path} was made by charseq {config.get('charseq')}, in format {config['format']!r}, "
-            f"which this charseq, {__version__}, cannot read: use {config.get('charseq')} or newer"
-        )
-    for name in PARTS_OF_CONFIG[2:]:
-        if not isinstance(config.get(name), dict):
-            raise RunFolderError(f"{file} is damaged: {name!r} should be an object")
-    return config
+    return read_saved(folder)[1]
 
 
-def _choose_weights_file(path: Path, best: bool) -> Path:
-    file = path / "best.safetensors"
-    return file if best and file.exists() else path / "weights.safetensors"
+def read_history(folder: Folder) -> History:
+    """Read the records of a run, without torch.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        A run folder.
+
+    Returns
+    -------
+    History
+        The records up to the training step of the last checkpoint; none of a folder that
+        :func:`shrink` has made.
+
+    Raises
+    ------
+    RunFolderError
+        If the folder is no run folder, or its file is missing or damaged.
+    """
+    return history_of(read_saved(folder)[2])
 
 
-def _read_model(file: Path, config: dict[str, Any], vocab: Vocabulary) -> tuple["CharRNN", int]:
-    """Make a run's model with the weights of a file; also return the weights' training step."""
+def read_vocab(about: Mapping[str, Any]) -> Vocabulary:
+    """Return the vocabulary that is among the facts of a file."""
+    text = json.dumps(about["vocab"])
+    if "merges" in about["vocab"]:  # pieces of words; no other run needs the module
+        from charseq.tokens import BytePairEncoding
+
+        return BytePairEncoding.from_json(text)
+    return Vocabulary.from_json(text)
+
+
+def history_of(arrays: Arrays) -> History:
+    """Return the records that are among the arrays of a file."""
+    columns = [arrays[f"history.{name}"].tolist() for name in COLUMNS if "history.step" in arrays]
+    return History(tuple(UpdateRecord(*row) for row in zip(*columns, strict=True)))
+
+
+def weights_of(arrays: Arrays) -> Arrays:
+    """Return a network's weights; those of a folder that was made smaller in float32 again."""
+    return {
+        # A copy, because the library's arrays are read-only, and nobody knows how they are aligned.
+        name: np.array(array, dtype=np.float32 if array.dtype == np.float16 else array.dtype)
+        for name, array in arrays.items()
+        if name.partition(".")[0] not in STATE
+    }
+
+
+def _make_model(about: Mapping[str, Any], arrays: Arrays) -> "CharRNN":
     import torch
 
     from charseq.model import CharRNN
 
-    arrays, metadata = read_arrays(file)
-    # This compares shapes first, so that torch never allocates what a damaged config.json asks for.
-    net = _make_net(file, arrays, config["model"])
-    try:
-        model = CharRNN(**config["model"])
-    except (TypeError, ValueError) as error:
-        raise damaged_config(file.parent, error) from None
-    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    model = CharRNN(**about["model"])
+    tensors = {name: torch.from_numpy(array) for name, array in weights_of(arrays).items()}
     if model.options["tied"]:
         tensors["head.weight"] = tensors["embedding.weight"]
-    check_vocab(file.parent, vocab, model.vocab_size, metadata)
-    model.to(torch.from_numpy(net.layers[0].W_ih).dtype).load_state_dict(tensors)
-    return model, parse_number(file, metadata)
-
-
-def _make_net(file: Path, arrays: Mapping[str, NDArray[Any]], options: dict[str, Any]) -> NumpyNet:
-    """Make a run's network in NumPy, and check its weights: finite, and as the options say."""
-    if {array.dtype.name for array in arrays.values()} not in ({"float32"}, {"float64"}):
-        raise RunFolderError(f"{file} is damaged: its weights should be all float32 or all float64")
-    for name, array in arrays.items():
-        if not np.isfinite(array).all():
-            raise RunFolderError(f"{file} is damaged: {name} holds a number that is not finite")
-    try:
-        return NumpyNet(options, arrays)
-    except (KeyError, ValueError) as error:
-        raise RunFolderError(f"{file} does not fit config.json: {error.args[0]}") from None
-
-
-def _collect_weights(run: "Run") -> dict[str, NDArray[Any]]:
-    weights = {name: tensor.cpu().numpy() for name, tensor in run.model.state_dict().items()}
-    if run.model.options["tied"]:
-        del weights["head.weight"]  # the same array as embedding.weight
-    return weights
+    model.to(tensors["rnn.weight_ih_l0"].dtype).load_state_dict(tensors)
+    return model

@@ -106,67 +106,48 @@ def info(run: RunFolder, as_json: Json = False) -> None:
     """Show what is in a run folder: its network, settings, text and progress."""
     from statistics import median
 
-    from charseq.checkpoint import count_parameters, load_net, read_config, read_history
+    from charseq.checkpoint import history_of, read_saved, weights_of
 
-    config = read_config(run)
-    net, vocab = load_net(run, best=False)
-    history = read_history(run)
-    step = history[-1].step if len(history) else 0
-    wanted = config["settings"].get("steps")
-    is_short = isinstance(wanted, int) and step < wanted
+    _, about, arrays = read_saved(run)
+    history, weights = history_of(arrays), weights_of(arrays)
+    model, settings, text, step = about["model"], about["settings"], about["text"], about["step"]
+    is_short = step < settings["steps"]
+    patience, since_best = settings["patience"], about["since_best"]
     facts: dict[str, Any] = {
-        "network": f"{net.cell} {'×'.join([str(net.hidden_size)] * len(net.layers))}",
-        "parameters": count_parameters(run),
-        "vocabulary": len(vocab),
-        "tokens": config["text"].get("tokens"),
-        "text": _names_of_texts(config["text"].get("text")),
-        "characters": config["text"].get("characters"),
-        "steps": f"{step} of {wanted}",
-        "epochs": _count_epochs(config, step),
-        "epochs_wanted": _count_epochs(config, wanted) if is_short else None,
-        "ended": _explain_patience(run, config, step) if is_short else None,
+        "network": f"{model['cell']} {'×'.join([str(model['hidden_size'])] * model['num_layers'])}",
+        "parameters": sum(array.size for array in weights.values()),
+        "vocabulary": model["vocab_size"],
+        "tokens": None if text.get("tokens") == "characters" else text.get("tokens"),
+        "text": _names_of_texts(text.get("text")),
+        "characters": text.get("characters"),
+        "steps": f"{step} of {settings['steps']}",
+        "epochs": _count_epochs(about, step),
+        "epochs_wanted": _count_epochs(about, settings["steps"]) if is_short else None,
+        "ended": (
+            f"by patience: {since_best} measurements in a row without a new best loss"
+            if is_short and patience is not None and since_best >= patience
+            else None
+        ),
+        "seconds_per_step": round(median(seconds), 6)
+        if (seconds := [r.seconds for r in history if not math.isnan(r.seconds)])
+        else None,
+        "loss": round(history[-1].loss, 4) if len(history) else None,
+        "best_valid_bits_per_character": round(about["best_loss"] / math.log(2), 4)
+        if about["best_loss"] is not None
+        else None,
     }
     facts = {name: value for name, value in facts.items() if value is not None or name == "text"}
-    if seconds := [record.seconds for record in history if not math.isnan(record.seconds)]:
-        facts["seconds_per_step"] = round(median(seconds), 6)
-    if len(history):
-        facts["loss"] = round(float(history.losses[-1]), 4)
-    valid_losses = [record.valid_loss for record in history if not math.isnan(record.valid_loss)]
-    if valid_losses:
-        facts["best_valid_bits_per_character"] = round(min(valid_losses) / math.log(2), 4)
-    print_facts({**facts, **({"settings": config["settings"]} if as_json else {})}, as_json)
+    print_facts({**facts, **({"settings": settings} if as_json else {})}, as_json)
 
 
 def _names_of_texts(text: Any) -> Any:
     return ", ".join(map(str, text)) if isinstance(text, list) else text
 
 
-def _explain_patience(run: str, config: dict[str, Any], step: int) -> str | None:
-    """Say that a run has run out of patience; None if it has not, or if it cannot be resumed."""
-    from pathlib import Path
-
-    from charseq._run_files import read_arrays
-
-    patience, state = config["settings"].get("patience"), Path(run) / f"state-{step}.safetensors"
-    if not isinstance(patience, int) or not state.exists():
-        return None
-    since_best = float(read_arrays(state)[0].get("since_best", 0))
-    if not since_best >= patience:  # also NaN
-        return None
-    return f"by patience: {since_best:.0f} measurements in a row without a new best loss"
-
-
-def _count_epochs(config: dict[str, Any], step: int) -> float | None:
+def _count_epochs(about: dict[str, Any], step: int) -> float | None:
     """Return how often a run has read the text that it learns from; None if it is unknown."""
-    numbers = {**config["settings"], **config["text"]}
-    sizes: list[Any] = [
-        numbers.get(name) for name in ("batch_size", "length", "characters", "valid")
-    ]
-    if not all(isinstance(size, (int, float)) for size in sizes):
-        return None
-    rows, length, characters, valid = sizes
-    learned_from = numbers.get("train_tokens") or characters - int(characters * valid)
-    return round(step * rows * length / learned_from, 4) if learned_from > 0 else None
+    settings, tokens = about["settings"], about["text"].get("train_tokens")
+    return tokens and round(step * settings["batch_size"] * settings["length"] / tokens, 4)
 
 
 def _join_processes_if_any() -> Any:
@@ -244,9 +225,6 @@ def main() -> None:
         options = _names_of_options()
         if type(error).__name__ != "RunFolderError":  # a file calls settings as Python does
             sentence = in_words_of_the_shell(sentence, options)
-        elif "best.safetensors is damaged" in sentence and "last" in options:
-            latest = "; add --last to use the latest weights, put back"
-            sentence = sentence.replace("; put back", latest)
         _discard_output_if_it_fails()
     from charseq._terminal import escape_line
 

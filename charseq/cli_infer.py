@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charseq._errors import UserError
 from charseq._options import Device, Json, RunFolder
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def sample(
 
     check_at_least(0, seed=seed or 0)
     if interactive and (as_json or prompt or prompts):
-        raise ValueError("--interactive asks for each text: leave out --json and the prompts")
+        raise UserError("--interactive asks for each text: leave out --json and the prompts")
     net, vocab = _load_on(device, run, best=not last)
     rng = np.random.default_rng(seed)
 
@@ -180,7 +181,7 @@ def _known_part(name: str, text: str, vocab: "Vocabulary", skip: bool) -> tuple[
     if not skip and vocab.unknown is not None:
         return text, sum(skipped.values())
     if skip and not known:
-        raise ValueError(f"the network knows none of the {len(text)} characters of {name}")
+        raise UserError(f"the network knows none of the {len(text)} characters of {name}")
     if skip or not skipped:
         return known, sum(skipped.values())
     unknown = text.index(next(iter(skipped)))
@@ -188,7 +189,7 @@ def _known_part(name: str, text: str, vocab: "Vocabulary", skip: bool) -> tuple[
     for form in ("NFC", "NFD"):
         if all(c in vocab for c in normalize(form, text)):
             hint = f"the network knows it in another encoding, the Unicode form {form}"
-    raise ValueError(
+    raise UserError(
         f"{name} has {char!r} (U+{ord(char):04X}) at position {unknown}, which is not among the "
         f"{len(vocab.chars)} characters that this network has learned: {hint}"
     )
@@ -229,7 +230,7 @@ def score_(
     from charseq.texts import load_text
 
     if html is not None and as_json:
-        raise ValueError("--html and --json each ask for another output: give one of them")
+        raise UserError("--html and --json each ask for another output: give one of them")
     net, vocab = _load_on(device, run, best=not last)
     characters = load_text(text, encoding, raw="\r" in vocab)
     if not skip_unknown:

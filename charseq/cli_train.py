@@ -3,9 +3,6 @@
 Only typer is imported here. Each command imports what it needs, so that help appears at once.
 """
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -140,23 +137,21 @@ def train(
         "seed": seed,
         "fast": not plain,
     }
-    reporting = Reporting(save_every, sample_every, as_json)
-    with _keep_standard_input(text, out) as source:
-        interrupted = train_folder(
-            out,
-            source,
-            options if init_from is None else _only_given(options, context),
-            settings,
-            valid=valid,
-            encoding=encoding,
-            init_from=init_from,
-            raw=raw,
-            tokens=tokens,
-            device=where,
-            threads=threads,
-            unknown=unknown or None,
-            reporting=reporting,
-        )
+    interrupted = train_folder(
+        out,
+        text,
+        options if init_from is None else _only_given(options, context),
+        settings,
+        valid=valid,
+        encoding=encoding,
+        init_from=init_from,
+        raw=raw,
+        tokens=tokens,
+        device=where,
+        threads=threads,
+        unknown=unknown or None,
+        reporting=Reporting(save_every, sample_every, as_json),
+    )
     _exit_after(interrupted)
 
 
@@ -185,30 +180,6 @@ def _only_given(options: dict[str, Any], context: typer.Context) -> dict[str, An
         for name, option in given.items()
         if str(getattr(context.get_parameter_source(option), "name", "")) != "DEFAULT"
     }
-
-
-@contextmanager
-def _keep_standard_input(text: list[str], out: Path) -> Iterator[list[str]]:
-    """If the text is standard input, keep it in the run folder, so that the run can be resumed."""
-    if "-" not in text:
-        yield text
-        return
-    if len(text) > 1:
-        raise ValueError("standard input is one text: save it in a file to give it beside others")
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise ValueError("several processes cannot read standard input: save it in a file first")
-    from charseq._run_text import keep_text
-    from charseq.texts import open_standard_input
-
-    file = out / "text.txt"
-    try:
-        with keep_text(out, open_standard_input()):
-            yield [str(file)]
-    except (OSError, ValueError) as error:  # the file is no more when the message is read
-        message = str(error).replace(repr(str(file)), "standard input")
-        if message == str(error):
-            raise
-        raise type(error)(message) from None
 
 
 def resume(

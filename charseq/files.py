@@ -1,25 +1,15 @@
-"""Write files that appear whole or not at all, and let only one process write in a folder."""
+"""Write files that appear whole or not at all, and suggest what a name may have meant."""
 
 import errno
 import os
 import stat
-import sys
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
-
 __all__ = ["write_whole"]
-
-LOCK = "run.lock"
-_locked_here: ContextVar[frozenset[Path]] = ContextVar("_locked_here", default=frozenset())
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
@@ -40,16 +30,6 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     OSError
         If the disk is full or permission is denied. The old content is still there.
     """
-    with replace_file(path) as file:
-        write_all(file, memoryview(data))
-
-
-@contextmanager
-def replace_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """Open a temporary file, which replaces `path` when the block ends without an error.
-
-    The temporary file is not buffered: write to it with :func:`write_all`.
-    """
     target = Path(path)
     if not target.parent.is_dir():
         raise FileNotFoundError(f"cannot write {target}: there is no folder {target.parent}")
@@ -61,10 +41,10 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     temporary = target.with_name(f".{target.name}.{writer}.part")
     try:
         with temporary.open("wb", buffering=0) as file:
-            yield file
+            write_all(file, memoryview(data))
             os.fsync(file.fileno())  # the content must be on disk before it gets the name
         temporary.replace(target)
-        sync_folder(target.parent)
+        _sync_folder(target.parent)
     except OSError as error:
         if error.filename == str(temporary):  # a name that nobody has asked for
             error.filename = str(target)
@@ -104,16 +84,7 @@ def suggest_name(path: Path, names: Iterable[str], *, folders: bool = False) -> 
     return ""
 
 
-def write_after(file: IO[bytes], size: int, data: bytes) -> None:
-    """Replace everything after the first `size` bytes of a file, and wait until it is on disk."""
-    file.truncate(size)
-    file.seek(size)
-    file.write(data)
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def sync_folder(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     """Wait until the names of the files in a folder are on disk."""
     with suppress(OSError):  # Windows cannot open a folder, and some file systems cannot sync one
         descriptor = os.open(folder, os.O_RDONLY)
@@ -121,90 +92,3 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-# --- one writer per folder ------------------------------------------------------------------------
-# The standard library's calls, and not the package `filelock`: where there are no locks, it
-# makes a file that says "locked", and such a file survives a kill.
-
-
-@contextmanager
-def lock_folder(folder: str | os.PathLike[str], *, make: bool = False) -> Iterator[None]:
-    """Be the only process and thread that writes in a folder, for the duration of the block.
-
-    With `make`, a folder that does not exist is made, and removed afterwards if it is still empty.
-    A block inside the block may lock the same folder again.
-
-    The lock is the operating system's, on the file ``run.lock``. So it ends with its process, even
-    if that is killed, and a ``run.lock`` that was left behind stops nobody. Readers need no lock.
-    On a file system without locks, nothing is locked.
-
-    Raises
-    ------
-    BlockingIOError
-        If another process or thread holds the lock.
-    OSError
-        If the file, or the folder, cannot be made.
-    """
-    path = Path(folder)
-    resolved, locked_here = path.resolve(), _locked_here.get()
-    if resolved in locked_here:
-        yield
-        return
-    is_new = make and not path.exists()
-    try:
-        if is_new:
-            path.mkdir(parents=True, exist_ok=True)
-        descriptor = _open_lock(path)
-        token = _locked_here.set(locked_here | {resolved})
-        try:
-            yield
-        finally:
-            _locked_here.reset(token)
-            _close_lock(path, descriptor)
-    finally:
-        if is_new:
-            with suppress(OSError):  # the folder was not made, or is not empty
-                path.rmdir()
-
-
-def _open_lock(folder: Path) -> int:
-    """Open and lock the lock file of a folder, and return its descriptor."""
-    while True:
-        # In a folder from somebody else, the name may be a link to any other file.
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-        descriptor = os.open(folder / LOCK, flags, 0o666)
-        if not _try_lock(descriptor):
-            os.close(descriptor)
-            raise BlockingIOError(
-                f"another process is writing in {folder}: wait until it has ended, or interrupt "
-                "it, or choose another folder"
-            )
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(descriptor), os.stat(folder / LOCK)):  # noqa: PTH116
-                return descriptor
-        os.close(descriptor)  # the writer before removed this file after it was opened here
-
-
-def _try_lock(descriptor: int) -> bool:
-    """Lock an open file until it is closed; return False if it is locked already."""
-    try:
-        if sys.platform == "win32":
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    except OSError:  # a file system without locks
-        pass
-    return True
-
-
-def _close_lock(folder: Path, descriptor: int) -> None:
-    """Remove the lock file and close it, which ends the lock."""
-    if sys.platform == "win32":  # an open file cannot be removed there
-        os.close(descriptor)
-    with suppress(OSError):
-        os.unlink(folder / LOCK)  # noqa: PTH108 - as low as the calls around it
-    if sys.platform != "win32":
-        os.close(descriptor)

@@ -5,9 +5,7 @@ import io
 import json
 import math
 import os
-from bisect import bisect_right
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charseq.files import write_after, write_whole
+from charseq.files import write_whole
 
 __all__ = ["EpochRecord", "History", "UpdateRecord"]
 
@@ -241,7 +239,7 @@ class History:
 
         return plot_loss(self, ax=ax, **options)
 
-    def to_csv(self, path: str | os.PathLike[str], *, after: int | None = None) -> None:
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write one row per record; the columns are the attributes of the records.
 
         The file appears whole or not at all, and floats keep every digit.
@@ -250,43 +248,27 @@ class History:
         ----------
         path : str or path-like
             The file. If it exists, it is replaced all at once.
-        after : int, optional
-            If the file has the row of this epoch or training step, keep everything up to that row
-            and rewrite only the rest. If this fails, the file may hold a part of the new rows.
 
         Raises
         ------
         OSError
             If the file cannot be written.
         """
-        count = bisect_right(self.records, after, key=attrgetter(self.unit)) if after else 0
-        if count:  # there are records up to `after`, and the file may have them already
-            last_row = b"\r\n" + self._csv_rows(count - 1, count)
-            with suppress(FileNotFoundError), Path(path).open("r+b") as file:
-                start = file.read().rfind(last_row)
-                if start >= 0:
-                    write_after(file, start + len(last_row), self._csv_rows(count))
-                    return
-        head = ",".join(field.name for field in fields(RECORD_TYPES[self.unit]))
-        write_whole(path, f"{head}\r\n".encode() + self._csv_rows())
-
-    def _csv_rows(self, start: int = 0, stop: int | None = None) -> bytes:
-        """Return the CSV rows of ``records[start:stop]``, encoded."""
         text = io.StringIO(newline="")
-        values_of = attrgetter(*(field.name for field in fields(RECORD_TYPES[self.unit])))
-        csv.writer(text).writerows(map(values_of, self.records[start:stop]))
-        return text.getvalue().encode("utf-8", "surrogatepass")
+        names = [field.name for field in fields(RECORD_TYPES[self.unit])]
+        writer = csv.writer(text)
+        writer.writerow(names)
+        writer.writerows(map(attrgetter(*names), self.records))
+        write_whole(path, text.getvalue().encode("utf-8", "surrogatepass"))
 
     @classmethod
-    def from_csv(cls, path: str | os.PathLike[str], *, upto: int | None = None) -> "History":
+    def from_csv(cls, path: str | os.PathLike[str]) -> "History":
         """Read a file that :meth:`to_csv` wrote.
 
         Parameters
         ----------
         path : str or path-like
             The file.
-        upto : int, optional
-            Leave out the rows after this epoch or training step, and an incomplete last line.
 
         Returns
         -------
@@ -300,7 +282,26 @@ class History:
         ValueError
             If the file is not a table that `to_csv` writes. The message gives the line.
         """
-        return parse_csv(Path(path).read_bytes(), path, upto=upto)
+        data = Path(path).read_bytes()
+        try:
+            text = data.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            byte = data[error.start]
+            raise ValueError(f"{path}, line {line}: expected UTF-8 text, got {byte:#x}") from None
+        reader = csv.reader(io.StringIO(text, newline="\n"), strict=True)
+        limit = csv.field_size_limit(2**31 - 1)  # the prediction for a long text is a long field
+        try:
+            head = next(reader, [])
+            record_type = RECORD_TYPES.get(head[0] if head else "", EpochRecord)
+            columns = [field.name for field in fields(record_type)]
+            if head != columns:
+                raise ValueError(f"expected the columns {columns}, got {head}")
+            return cls(tuple(_parse_record(record_type, row) for row in reader))
+        except (csv.Error, ValueError) as error:
+            raise ValueError(f"{path}, line {max(1, reader.line_num)}: {error}") from None
+        finally:
+            csv.field_size_limit(limit)
 
 
 RECORD_TYPES: dict[str, type[EpochRecord] | type[UpdateRecord]] = {
@@ -309,41 +310,11 @@ RECORD_TYPES: dict[str, type[EpochRecord] | type[UpdateRecord]] = {
 }
 
 
-def parse_csv(data: bytes, path: str | os.PathLike[str], *, upto: int | None = None) -> History:
-    """Turn the bytes of a file into a history, as :meth:`History.from_csv` does."""
-    if upto is not None:
-        data = data[: data.rfind(b"\r\n") + 2]
-    try:
-        text = data.decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        byte = data[error.start]
-        raise ValueError(f"{path}, line {line}: expected UTF-8 text, got {byte:#x}") from None
-    reader = csv.reader(io.StringIO(text, newline="\n"), strict=True)
-    limit = csv.field_size_limit(2**31 - 1)  # the prediction for a long text is a long field
-    try:
-        head = next(reader, [])
-        record_type = RECORD_TYPES.get(head[0] if head else "", EpochRecord)
-        columns = [field.name for field in fields(record_type)]
-        # The column of seconds came later, so an older file may lack it.
-        if head not in (columns, [name for name in columns if name != "seconds"]):
-            raise ValueError(f"expected the columns {columns}, got {head}")
-        records = [_parse_record(record_type, row, len(head)) for row in reader]
-    except (csv.Error, ValueError) as error:
-        raise ValueError(f"{path}, line {max(1, reader.line_num)}: {error}") from None
-    finally:
-        csv.field_size_limit(limit)
-    history = History(tuple(records))
-    if upto is None:
-        return history
-    return History(tuple(record for record in history if getattr(record, history.unit) <= upto))
-
-
 def _parse_record(
-    record_type: type[EpochRecord] | type[UpdateRecord], row: list[str], count: int
+    record_type: type[EpochRecord] | type[UpdateRecord], row: list[str]
 ) -> EpochRecord | UpdateRecord:
-    """Turn one row of a CSV file, which has the first `count` columns, into a record."""
-    columns = fields(record_type)[:count]
+    """Turn one row of a CSV file into a record."""
+    columns = fields(record_type)
     try:
         cells = zip(columns, row, strict=True)
         return record_type(*(column.type(cell) for column, cell in cells))  # type: ignore[operator]

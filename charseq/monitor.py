@@ -146,8 +146,8 @@ def print_ending(
     print(f"{run.step} steps; the run is in {name}. Next: charseq sample {name}")
 
 
-def plot_loss_of_run(folder: Path, history: History) -> None:
-    """Save a figure of the loss as loss.svg in the run folder, without opening a window."""
+def export(folder: Path, history: History) -> None:
+    """Write the history and a figure of the loss for people; charseq itself never reads them."""
     if not len(history):
         return
     from matplotlib.figure import Figure
@@ -157,10 +157,11 @@ def plot_loss_of_run(folder: Path, history: History) -> None:
     image = io.BytesIO()
     figure.savefig(image, format="svg")
     try:
+        history.to_csv(folder / "history.csv")
         write_whole(folder / "loss.svg", image.getvalue())
-    except OSError as error:  # only the figure is missing
+    except OSError as error:
         print(
-            f"charseq: the run is saved, but not the figure {escape_line(folder / 'loss.svg')} "
-            f"({error.strerror or error})",
+            f"charseq: the run is saved in {escape_line(folder)}, but not its history.csv and "
+            f"loss.svg ({error.strerror or error})",
             file=sys.stderr,
         )

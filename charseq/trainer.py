@@ -15,43 +15,45 @@ from tqdm import tqdm
 
 from charseq._checks import check_integers
 from charseq._devices import device_of, find_device
-from charseq._new_run import check_memory, check_patience, check_tokens, with_options
+from charseq._errors import UserError
 from charseq._run_text import (
+    Parts,
     as_typed,
     check_long_enough,
     check_outside,
+    check_patience,
     describe_unknown,
-    facts_of_parts,
-    facts_of_tokens,
+    encode_parts,
+    fingerprint,
+    known_model,
     load_source,
     load_text_of_run,
     locate,
-    read_source,
-    split_text,
+    new_model,
 )
 from charseq._terminal import escape_line
 from charseq.checkpoint import (
-    change_config,
+    KEPT,
+    explain_write_errors,
     load_model,
     load_run,
     lock_run,
-    save_run,
-    start_folder,
+    write_run,
 )
 from charseq.corpus import Corpus
+from charseq.files import write_whole
 from charseq.history import History, UpdateRecord
 from charseq.language_model import (
     TRAINED_PER_MEASURED,
     Run,
     Settings,
     evaluate,
-    grow,
     language_model_steps,
     sample_size,
 )
-from charseq.model import CharRNN
-from charseq.monitor import find_fault, plot_loss_of_run, print_ending, print_record, say_in_bar
+from charseq.monitor import export, find_fault, print_ending, print_record, say_in_bar
 from charseq.processes import any_process, rank_and_world_size, use_threads
+from charseq.tokens import name_of_tokens
 from charseq.training import Diverged
 
 __all__ = ["Reporting", "load_held_back", "resume_folder", "train_folder"]
@@ -112,7 +114,7 @@ def train_folder(
         The folder to make. It must not hold a run yet.
     text : str or sequence of str
         A name from :func:`charseq.texts.texts`, or the path of a text file; or several of them, or
-        a folder, which are joined.
+        a folder, which are joined. The text ``"-"`` is standard input, which is kept in the folder.
     options : dict
         The options of :class:`charseq.CharRNN`, without `vocab_size`. With `init_from`, those that
         differ from the options of that run; only ``dropout`` and ``fast`` may.
@@ -159,44 +161,47 @@ def train_folder(
     """
     device = find_device(device) if isinstance(device, str) else device
     if not 0 <= valid < 1:
-        raise ValueError(
+        raise UserError(
             f"valid must be at least 0 and below 1, got {valid}; it is a share, and 0.1 is 10 %"
         )
     check_patience(settings, valid)
     source: dict[str, Any] = {"text": as_typed(text), "encoding": encoding, "valid": valid}
-    source |= {"raw": raw, **({"unknown": unknown} if unknown else {})}
+    source |= {"raw": raw, "tokens": tokens or "characters"}
+    if unknown:
+        source["unknown"] = unknown
+    trained, known = (None, None) if init_from is None else load_model(init_from)
+    if known is not None:
+        source |= {"init_from": init_from, "tokens": name_of_tokens(known)}
+        if tokens not in (None, source["tokens"]):
+            raise UserError(
+                f"got tokens={tokens!r}, but the network of {init_from} reads {source['tokens']}: "
+                "leave it out"
+            )
     check_outside(folder, source["text"])
-    if init_from is None:
-        source |= facts_of_tokens(source, tokens or "characters")
-        corpus, texts = load_source(source)
-        check_long_enough(corpus, source, settings)
-        parts = split_text(corpus, texts, source)
-        options = {"vocab_size": len(parts[0].vocab), **options}
-        check_memory(options)
-        model = CharRNN(**options)
-    else:
-        source["init_from"] = init_from
-        model, known = load_model(init_from)
-        corpus, texts = load_source(source, known)
-        check_long_enough(corpus, source, settings)
-        check_tokens(init_from, known, corpus, tokens, source)
-        parts = split_text(corpus, texts, source, known)
-        changed = {**model.options, **options, "vocab_size": len(parts[0].vocab)}
-        check_memory(changed)
-        model = with_options(grow(model, len(parts[0].vocab), seed=settings.seed), changed)
-    vocab = parts[0].vocab
-    source["text"] = locate(source["text"])  # so that the run can be resumed from another directory
-    source |= {"characters": len(corpus), "sha256": corpus.digest()}
-    run = Run(model.to(device), vocab, settings)
-    training = _Training(folder, run, (), parts, reporting or Reporting())  # raises: text too short
-    source |= facts_of_parts(parts[0])
-    with _lock_if_rank_0(folder, make=True), _delay_interrupts() as interrupts:
-        if training.is_rank_0:
-            start_folder(folder, run, source)
-        if unknown and training.is_rank_0 and not training.reporting.as_json:
-            print(describe_unknown(corpus, unknown))
-        with use_threads(model, settings.batch_size, threads):
-            return training.train_and_save(interrupts)
+    with _lock_if_rank_0(folder, new=True):
+        texts = load_source(source)
+        check_long_enough(*texts, source, settings)
+        parts = encode_parts(*texts, source, known)
+        vocab = parts[0].vocab
+        if trained is None:
+            model = new_model(options, vocab)
+        else:
+            model = known_model(trained, options, vocab, settings)
+        source |= fingerprint("".join(texts))
+        source |= {"tokens": name_of_tokens(vocab), "train_tokens": len(parts[0])}
+        if source["text"] == "-":  # keep it, so that the run can be resumed
+            source |= {"text": str(folder / KEPT), "encoding": "utf-8", "raw": True}
+            with explain_write_errors(folder):
+                write_whole(folder / KEPT, "".join(texts).encode())
+        source["text"] = locate(source["text"])  # so that the run can be resumed from elsewhere
+        run = Run(model.to(device), vocab, settings)
+        training = _Training(folder, run, (), parts, source, reporting or Reporting())
+        with _delay_interrupts() as interrupts:
+            training.save()
+            if unknown and training.is_rank_0 and not training.reporting.as_json:
+                print(describe_unknown(parts, unknown))
+            with use_threads(model, settings.batch_size, threads):
+                return training.train_and_save(interrupts)
 
 
 def resume_folder(
@@ -244,26 +249,24 @@ def resume_folder(
         As from :func:`train_folder`.
     """
     device = find_device(device) if isinstance(device, str) else device
-    source = read_source(folder)
     with _lock_if_rank_0(folder):
         run, history = load_run(folder)
-        source, parts = load_text_of_run(source, run.vocab, folder, text)
+        source, parts = load_text_of_run(folder, text)
         run.settings = replace(run.settings, **changes)
         if "patience" in changes:
             check_patience(run.settings, source["valid"])
         run.model.to(device)
         if changes.get("steps", run.step) < run.step:
-            raise ValueError(
+            raise UserError(
                 f"steps={changes['steps']} is too few: it counts from the start of the run, which "
                 f"has made {run.step} already, so give more (steps={run.step + 10} makes 10 more)"
             )
         if {"steps", "patience"} & changes.keys():
             run.since_best = 0
-        training = _Training(folder, run, history, parts, reporting or Reporting())
+        training = _Training(folder, run, history, parts, source, reporting or Reporting())
         with _delay_interrupts() as interrupts:
-            if (changes or text) and training.is_rank_0:
-                save_run(folder, run, history)
-                change_config(folder, run, source)
+            if changes or text:
+                training.save()
             with use_threads(run.model, run.settings.batch_size, threads):
                 return training.train_and_save(interrupts)
 
@@ -288,18 +291,16 @@ def load_held_back(folder: str | os.PathLike[str]) -> Corpus:
     ValueError, OSError
         If the run has held nothing back, or its text is missing or has changed.
     """
-    path, vocab = Path(folder), load_model(folder)[1]
-    source, advice = read_source(path), "name a text to measure on"
-    _, (_, held_back) = load_text_of_run(source, vocab, path, None, advice)
+    _, (_, held_back) = load_text_of_run(folder, advice="name a text to measure on")
     if held_back is None:
-        raise ValueError(f"the run in {folder} has held no text back: name a text to measure on")
+        raise UserError(f"the run in {folder} has held no text back: name a text to measure on")
     return held_back
 
 
-def _lock_if_rank_0(folder: Path, *, make: bool = False) -> AbstractContextManager[None]:
+def _lock_if_rank_0(folder: Path, *, new: bool = False) -> AbstractContextManager[None]:
     """Lock the run folder for the whole training, in the only process that writes in it."""
     is_rank_0 = rank_and_world_size()[0] == 0
-    return lock_run(folder, make=make) if is_rank_0 else nullcontext()
+    return lock_run(folder, new=new) if is_rank_0 else nullcontext()
 
 
 # --- training -------------------------------------------------------------------------------------
@@ -313,10 +314,11 @@ class _Training:
         folder: Path,
         run: Run,
         earlier_records: Iterable[UpdateRecord],
-        parts: tuple[Corpus, Corpus | None],
+        parts: Parts,
+        source: dict[str, Any],
         reporting: Reporting,
     ) -> None:
-        self.folder, self.run, self.reporting = folder, run, reporting
+        self.folder, self.run, self.source, self.reporting = folder, run, source, reporting
         self.records, self.valid = list(earlier_records), parts[1]
         self.is_rank_0 = rank_and_world_size()[0] == 0
         self._warned: set[str] = set()
@@ -347,32 +349,33 @@ class _Training:
                         self._warn()
                     is_best = record.valid_loss == run.best_loss
                     if record.step % self.reporting.save_every == 0 or is_best:
-                        self._save(is_best)
+                        self.save(is_best)
                     if stopped := any_process(bool(interrupts)):
                         break
             except BrokenPipeError:  # nobody reads the output; the run is between two steps
-                self._save()
+                self.save()
                 raise
             except Diverged:
-                self._save()
+                self.save()
                 any_process(False)  # wait until rank 0 has saved
                 raise
-            self._save()
+            self.save()
             interrupted = stopped and not run.finished
             measured = (
                 "" if interrupted or was_over or not self.is_rank_0 else self._measure_whole()
             )
         if self.is_rank_0:
-            plot_loss_of_run(self.folder, History(tuple(self.records)))
+            export(self.folder, History(tuple(self.records)))
             if measured:
                 print(measured)
             print_ending(self.folder, run, interrupted, was_over, as_json=as_json)
         any_process(False)  # wait until rank 0 has saved
         return (interrupts or [signal.SIGINT])[0] if interrupted else 0
 
-    def _save(self, best: bool = False) -> None:
+    def save(self, best: bool = False) -> None:
+        """Save a checkpoint; of several processes, only rank 0 does."""
         if self.is_rank_0:
-            save_run(self.folder, self.run, History(tuple(self.records)), best=best)
+            write_run(self.folder, self.run, History(tuple(self.records)), self.source, best=best)
 
     def _warn(self) -> None:
         """Say in one sentence, and only once, what seems to have gone wrong with the learning."""

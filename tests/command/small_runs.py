@@ -1,17 +1,15 @@
 """Small models and runs that several test files train, and the same training written by hand."""
 
-import json
 import math
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.numpy import load_file, save_file
+from filelock import FileLock
 from torch import nn
 
-from charseq import CharRNN, Corpus, Run, Settings, files
+from charseq import CharRNN, Corpus, Run, Settings
+from charseq.checkpoint import read_file, to_bytes
 
 LONG = "the quick brown fox jumps over the lazy dog; " * 8
 CORPUS = Corpus.from_text(LONG)
@@ -48,46 +46,30 @@ def contents(folder):
     return {
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
         for path in Path(folder).rglob("*")
+        if path.name != "run.lock"  # which a run leaves behind, and which is empty
     }
 
 
-REMOVED = object()
-
-
-def edit_config(folder, **changes):
-    """Change values in config.json, such as model__cell; the value REMOVED removes one.
-
-    The checksum is left out, as in an older folder, so that what checks the values is reached.
-    """
-    file = folder / "config.json"
-    config = json.loads(file.read_bytes())
-    config.pop("sha256", None)
-    for path, value in changes.items():
+def rewrite(folder, name="last.safetensors", arrays=None, **facts):
+    """Change facts in a file, such as settings__steps, and arrays; None removes one."""
+    about, tensors = read_file(folder / name)
+    tensors = {
+        key: array for key, array in {**tensors, **(arrays or {})}.items() if array is not None
+    }
+    for path, value in facts.items():
         *parents, key = path.split("__")
-        place = config
+        place = about
         for parent in parents:
             place = place[parent]
         place[key] = value
-        if value is REMOVED:
+        if value is None:
             del place[key]
-    file.write_text(json.dumps(config))
+    (folder / name).write_bytes(to_bytes(about, tensors))
 
 
-def forget_checksums(folder):
-    """Make a run folder one of the first version, which had no checksums."""
-    edit_config(folder)
-    for file in folder.glob("*.safetensors"):
-        with safe_open(file, framework="numpy") as opened:
-            step = opened.metadata()["step"]
-        save_file(load_file(file), file, {"step": step})
-
-
-@contextmanager
 def another_writer(folder):
     """Hold the lock of a folder as another process would."""
-    descriptor = files._open_lock(folder)
-    yield
-    files._close_lock(folder, descriptor)
+    return FileLock(folder / "run.lock", timeout=0)
 
 
 def all_equal(tensors, other_tensors):

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from small_runs import another_writer, contents
+from small_runs import contents
 from test_cli import Terminal, run_main, run_ok
 from torch import nn
 
@@ -109,42 +109,33 @@ def test_in_a_terminal_a_conversation_says_how_it_ends():
     assert err.startswith("Type a text to continue, or Ctrl-D to end.\n")
 
 
+SMALL = ["--hidden=4", "--batch-size=2", "--length=8", "--steps=2", "--evaluate-every=0"]
+
+
 def test_a_text_through_a_pipe_is_kept_in_the_run_which_can_be_resumed(tmp_path):
-    text, run, other = "some words and others\n" * 30, tmp_path / "run", tmp_path / "other"
-    (tmp_path / "t.txt").write_text(text)
-    small = ["--hidden=4", "--batch-size=2", "--length=8", "--steps=2", "--evaluate-every=0"]
-    assert typed(text, "train", "-", "--out", run, *small)[0] == 0
-    assert (run / "text.txt").read_text() == text
-    run_ok("train", tmp_path / "t.txt", "--out", other, *small)
-    same = "weights.safetensors"
-    assert (run / same).read_bytes() == (other / same).read_bytes()
-    assert run_main("resume", run)[0] == 0
-    code, _, err = typed("another text", "train", "-", "--out", run, *small)
+    text, run, other = "some words\r\nand others\r\n" * 30, tmp_path / "run", tmp_path / "other"
+    (tmp_path / "t.txt").write_bytes(text.encode())
+    assert typed(text, "train", "-", "--out", run, *SMALL, "--raw")[0] == 0
+    assert (run / "text.txt").read_bytes() == text.encode()
+    run_ok("train", tmp_path / "t.txt", "--out", other, *SMALL, "--raw")
+    nets = [load_net(folder)[0] for folder in (run, other)]
+    assert np.array_equal(nets[0].head[0], nets[1].head[0])
+    assert "4 steps" in run_ok("resume", run, "--steps=4")
+    code, _, err = typed("another text", "train", "-", "--out", run, *SMALL)
     assert (code, "holds a run already" in err) == (1, True)
-    assert (run / "text.txt").read_text() == text
+    assert (run / "text.txt").read_bytes() == text.encode()
 
 
-def test_a_text_of_ones_own_and_that_of_another_run_outlive_a_pipe_that_is_refused(tmp_path):
-    (tmp_path / "text.txt").write_text("precious")
-    small = ["--hidden=4", "--batch-size=2", "--length=8", "--steps=2", "--evaluate-every=0"]
-    code, _, err = typed("words " * 99, "train", "-", "--out", tmp_path, *small)
-    assert (code, "holds a file text.txt, which a new run would replace" in err) == (1, True)
-    assert contents(tmp_path) == {"text.txt": b"precious"}
-    with another_writer(tmp_path):  # it is about to begin with this text
-        code, _, err = typed("words " * 99, "train", "-", "--out", tmp_path, *small)
-        assert (code, "another process is writing in" in err) == (1, True)
-    assert contents(tmp_path) == {"text.txt": b"precious"}
-
-
-def test_what_a_killed_pipe_has_left_stops_nobody(tmp_path):
-    (tmp_path / ".text.txt.7-7.part").write_text("some wo")
-    small = ["--hidden=4", "--batch-size=2", "--length=8", "--steps=2", "--evaluate-every=0"]
-    assert typed("some words " * 60, "train", "-", "--out", tmp_path, *small)[0] == 0
-    assert (tmp_path / "text.txt").read_text() == "some words " * 60
-    assert not list(tmp_path.glob("*.part"))
-
-
-def test_a_pipe_leaves_nothing_behind_if_the_run_cannot_begin(tmp_path):
+def test_a_pipe_replaces_no_file_and_leaves_nothing_behind_if_the_run_cannot_begin(tmp_path):
     code, _, err = typed("ab", "train", "-", "--out", tmp_path / "run")
     assert (code, "characters" in err) == (1, True)
     assert not (tmp_path / "run").exists()
+    (tmp_path / "text.txt").write_text("precious")
+    code, _, err = typed("words " * 99, "train", "-", "--out", tmp_path, *SMALL)
+    assert (code, "holds a file text.txt, which a new run would replace" in err) == (1, True)
+    (tmp_path / "mine").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("charseq.trainer.write_run", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            typed("words " * 99, "train", "-", "--out", tmp_path / "mine", *SMALL)
+    assert contents(tmp_path) == {"text.txt": b"precious", "mine": None}

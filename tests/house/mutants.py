@@ -18,13 +18,10 @@ sys.path[:0] = [str(Path(__file__).parent)]
 from clean_build import ROOT, copy_sources  # noqa: E402 - where its folder is known
 
 EXTENSIONS = "execution content questions lint hosting search_index"
-TESTS = dict.fromkeys(
-    ("trainer", "monitor", "cli_train", "cli_infer", "_run_text", "_new_run"), "cli"
-)
+TESTS = dict.fromkeys(("trainer", "monitor", "cli_train", "cli_infer", "_run_text"), "cli")
 TESTS |= {
     "diagrams": "plotting",
-    "saved_state": "checkpoint",
-    "files": "files",
+    "files": "checkpoint",
     "processes": "processes threads",
 }
 TESTS |= dict.fromkeys(("recurrent", "tasks", "beyond"), "reference")

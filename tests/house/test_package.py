@@ -20,13 +20,13 @@ from charseq.shapes import Parameter, Tensor
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(charseq.__file__).parent
 PRIVATE = [
-    "_version", "_checks", "_devices", "_errors", "_options", "_run_files", "_run_text",
-    "_terminal", "_usage", "_new_run",
+    "_version", "_checks", "_devices", "_errors", "_options", "_run_text", "_terminal",
+    "_usage",
 ]  # fmt: skip
 MODULES = [
     "vocab", "tokens", "files", "texts", "corpus", "baselines", "reference", "shapes", "plotting",
     "diagrams", "history", "net", "conversions", "sampling", "scoring", "layers", "model",
-    "training", "processes", "language_model", "saved_state", "checkpoint", "monitor", "trainer",
+    "training", "processes", "language_model", "checkpoint", "monitor", "trainer",
     "cli_train", "cli_infer", "cli",
 ]  # fmt: skip
 HEAVY = {"torch", "matplotlib"}

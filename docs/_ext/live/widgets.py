@@ -7,7 +7,6 @@ it at once.
 """
 
 import base64
-import json
 import re
 from functools import cache
 from pathlib import Path
@@ -15,11 +14,11 @@ from urllib.parse import parse_qsl, urlencode
 
 from docutils import nodes
 from docutils.parsers.rst import directives
-from safetensors import safe_open
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 import bundles
 from charseq import NumpyNet, Vocabulary, load_text
+from charseq.checkpoint import read_file
 
 WIDGETS = bundles.WEB / "widgets"
 OF_THE_PLAYGROUND = {"train", "inside", "step", "explorer"}
@@ -173,10 +172,9 @@ def packed(array):
 
 def read_net(folder=NET):
     """Return options, characters and weights of a run folder as `charseq shrink` makes it."""
-    with safe_open(folder / "weights.safetensors", framework="numpy") as tensors:
-        weights = {name: tensors.get_tensor(name).astype("<f2") for name in sorted(tensors.keys())}
-    options = json.loads((folder / "config.json").read_text("utf-8"))["model"]
-    return options, json.loads((folder / "vocab.json").read_text("utf-8"))["chars"], weights
+    about, arrays = read_file(folder / "best.safetensors")
+    weights = {name: arrays[name].astype("<f2") for name in sorted(arrays)}
+    return about["model"], about["vocab"]["chars"], weights
 
 
 @cache  # it is asked for its length, and then for itself
