@@ -137,7 +137,7 @@ def code_fits_its_column(page):
 @rule(CHAPTERS, BEFORE, FIXES)
 def ends_with_checks(page):
     last = page.cells[-1] if page.cells else Cell(1, "", "")
-    asserted = len(re.findall(r"^assert ", last.source, re.M))
+    asserted = len(re.findall(r"^ *(?:assert |told\()", last.source, re.M))
     if not last.source.startswith("# What the prose says"):
         yield last.line, "the last cell does not begin with `# What the prose says`"
     elif asserted < (1 if fnmatch(page.name, FIXES) else 2):

@@ -61,7 +61,7 @@ exercises_have_answers, chapter:
     Show the solution$ → Show it ⇒ an exercise without `{dropdown} Show the solution`
     (?s)\{\n    ["f].*?\n\} → {} ⇒ its questions foresee fewer than two mistakes
 checkers_refuse_wrong_solutions, chapter:
-    (?s)refuses\(.*?\) → refuses(check_most_units, x) ⇒ does not call refuses(check_m
+    (?s)^refuses\(.*?^\) → refuses(check_most_units, x) ⇒ does not call refuses(check_m
 has_the_parts_of_a_fix_in_order, fix:
     ^symptom: → symptoms: ⇒ 1: keys of the front matter that are missing or unknown
     ^group: .* → group: nothing ⇒ 1: docs/fix/index.md lists no group nothing

@@ -5,11 +5,12 @@ import json
 import math
 import re
 
+import numpy as np
 import pytest
 from lint import PARTS_OF_A_FIX
 
 import faq
-from questions import Choice, Number, Shape, Text, edited, refuses
+from questions import Choice, Number, Shape, Text, edited, refuses, told
 
 
 @pytest.mark.parametrize(
@@ -111,10 +112,25 @@ def test_a_checker_must_refuse_each_wrong_solution_and_say_why():
         return 0
 
     refuses(check, three)
-    with pytest.raises(AssertionError, match="check accepts two"):
+    with pytest.raises(AssertionError, match="check accepts solution 2, two"):
         refuses(check, three, two)
     with pytest.raises(AssertionError, match="check does not say what is wrong"):
         refuses(check, silent)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "values"),
+    [
+        ("0.25 -1 2e-05 25%", (0.2512, -1.0, 2.2e-5, 0.2512)),
+        ("1.50 2.50 3", (np.array([[1.499, 2.501]]), 3)),
+    ],
+)
+def test_numbers_of_a_text_are_compared_as_they_are_written(numbers, values):
+    told(numbers, *values)
+    with pytest.raises(AssertionError, match=r"the text says \S+, and the code "):
+        told(numbers, *(1.1 * np.asarray(value) for value in values))
+    with pytest.raises(ValueError, match=r"shorter|longer"):
+        told(numbers, *values, 1)
 
 
 # --- the pages behind Error messages; page_checks.py judges in the build what they print ----------

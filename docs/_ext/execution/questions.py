@@ -17,6 +17,8 @@ are the right solution with one edit::
 
     refuses(check_top_p, top_p, *edited(keep_likeliest, ("- p[order] < limit", "< limit")))
 
+``told`` compares numbers of the prose with what the code gives.
+
 docs/_web holds the scripts that read what a reader types; exercises.py puts them on the pages.
 """
 
@@ -24,7 +26,10 @@ import ast
 import inspect
 import json
 import math
+import re
 from html import escape
+
+import numpy as np
 
 
 class Question:
@@ -178,13 +183,14 @@ def plain(text):
 
 def refuses(check, *attempts):
     """Assert that a checker tells each of these wrong solutions what is wrong, by a ValueError."""
-    for attempt in attempts:
+    for number, attempt in enumerate(attempts, 1):
         try:
             check(attempt)
         except ValueError as problem:
             says = str(problem)
         else:
-            raise AssertionError(f"{check.__name__} accepts {attempt.__name__}")
+            name = getattr(attempt, "__name__", attempt)
+            raise AssertionError(f"{check.__name__} accepts solution {number}, {name}")
         assert says.strip(), f"{check.__name__} does not say what is wrong"
 
 
@@ -206,3 +212,16 @@ def edited(solution, *edits):
         wrong.append(names[solution.__name__])
         wrong[-1].__name__ = f"{solution.__name__} with {new!r} for {old!r}"
     return wrong
+
+
+def told(numbers, *values):
+    """Assert that the numbers of a text, as they are written, are what these values come to.
+
+    A value may be an array. Each has as many digits as its number, and its form: 0.25, 2e-05, 25%.
+    """
+    found = [value for part in values for value in np.ravel(part)]
+    for number, value in zip(numbers.split(), found, strict=True):
+        digits = len(re.fullmatch(r"-?\d+\.?(\d*)(?:e[+-]\d+|%)?", number)[1])
+        kind = "e" if "e" in number else "%" if "%" in number else "f"
+        written = f"{value:.{digits}{kind}}"
+        assert written == number, f"the text says {number}, and the code {written} ({value})"
