@@ -16,15 +16,19 @@ and then the word has to be spelled: the character network of the same seed does
 place, and has to predict that the word ends, too. Without this bill ("unpaid") the network has
 predicted another text, one in which all unknown words are the same.
 
+``--only merges`` writes the pairs of the live part, docs/_records/pieces.json.
+
 The part "vectors" asks whether vectors that were counted in the whole training text help a word
 network that learns from a tenth of it.
 """
 
 import argparse
+import ast
 import json
-import sys
+import re
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -33,10 +37,13 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-ROOT = Path(__file__).parents[1]
-sys.path += [str(ROOT / "docs" / "_ext" / folder) for folder in ("live", "delivery")]
-import pieces  # noqa: E402 (the chapter's own code)
+from charseq import Corpus, load_text
 
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE, MERGES = DOCS / "learn" / "words.md", DOCS / "_records" / "pieces.json"
+CODE = ("split_words", "join", "learn_merges", "encode", "count_vectors")  # of the page
+VALID = 0.077  # of pride-train: what the pieces are measured on, not learned from
+MOST = 2000  # merges of the part `pieces`
 FILE = Path(__file__).with_name("words.json")
 CUTS = (0, 50, 100, 200, 500, 1000, 2000, "words")  # merges, or words
 H, E, ROWS, LENGTH, RATE = 64, 32, 32, 32, 0.005
@@ -51,25 +58,59 @@ UNKNOWN = ""  # the token in its place
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
+@cache
+def page_code():
+    """Return the page's functions that make tokens and vectors, by name."""
+    cells = re.findall(r"```\{code-cell\} python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    names = {"re": re, "np": np, "Counter": Counter, "defaultdict": defaultdict}
+    for cell in cells:
+        if not any(f"def {name}(" in cell for name in CODE):
+            continue
+        body = [node for node in ast.parse(cell).body if getattr(node, "name", "") in CODE]
+        exec(compile(ast.Module(body, []), str(PAGE), "exec"), names)
+    return {name: names[name] for name in CODE}
+
+
+@cache
+def texts():
+    """Return the chapters to learn from, and those that are held back."""
+    parts = Corpus.from_text(load_text("pride-train")).split(valid=VALID)
+    return tuple(part.decode() for part in parts)
+
+
+@cache
+def merges(most=MOST):
+    """Return the pairs that the chapter's code joins in the chapters to learn from, in order."""
+    return page_code()["learn_merges"](texts()[0], most)
+
+
 def known_words(text):
     """Return the words that occur often enough, and all single characters."""
-    counts = Counter(pieces.page_code()["split_words"](text))
+    counts = Counter(page_code()["split_words"](text))
     return {word for word in counts if counts[word] >= LEAST} | set(text)
 
 
 def cut_texts(texts, cut):
     """Return the tokens of both texts, and the vocabulary, which the first one has."""
-    code = pieces.page_code()
+    code = page_code()
     if cut == "words":
         known = known_words(texts[0])
         words = map(code["split_words"], texts)
         tokens = [[word if word in known else UNKNOWN for word in text] for text in words]
         return tokens, [UNKNOWN, *sorted(known)]
-    pairs = pieces.merges()[:cut]
+    pairs = merges()[:cut]
     return [code["encode"](text, pairs) for text in texts], [
         *sorted(set(texts[0])),
         *map("".join, pairs),
     ]
+
+
+def record_merges():
+    """Write what the browser needs: the characters, and the merges in order, such as "h|e/ |t"."""
+    chars = "".join(sorted(set(load_text("pride-train"))))
+    table = {"chars": chars, "merges": "/".join("|".join(pair) for pair in merges())}
+    text = json.dumps(table, ensure_ascii=False, separators=(",", ":"))
+    MERGES.write_text(text + "\n", "utf-8", newline="\n")
 
 
 class Reader(nn.Module):
@@ -131,7 +172,7 @@ def spelling(text, known, costs, logits, vocabulary):
     inside = logits.log_softmax(dim=1)[:, letters].exp().sum(dim=1)
     ends = -np.log2(np.append(1 - inside.numpy(), 1.0))
     total, place = 0.0, 0
-    for word in pieces.page_code()["split_words"](text):
+    for word in page_code()["split_words"](text):
         if word not in known:
             total += costs[place : place + len(word)].sum() + ends[place + len(word)]
         place += len(word)
@@ -172,7 +213,7 @@ def compare(texts, cuts, seeds, passes=1, units=H):
 def compare_vectors(texts, seeds=range(5)):
     """Return the bits per token of word networks that begin with vectors, or don't."""
     learned, held_back = texts
-    counted = pieces.page_code()["count_vectors"](learned, E)
+    counted = page_code()["count_vectors"](learned, E)
     little = learned[: int(TENTH * len(learned))]
     (tokens, others), vocabulary = cut_texts((little, held_back), "words")
     spread = float(np.std(list(counted.values())))
@@ -197,13 +238,16 @@ def compare_vectors(texts, seeds=range(5)):
 
 def main():
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    options.add_argument("--only", choices=[*PLAN, "vectors"])
+    options.add_argument("--only", choices=[*PLAN, "vectors", "merges"])
     only = options.parse_args().only
     torch.set_num_threads(1)
-    texts = pieces.texts()
+    if only == "merges":
+        record_merges()
+        return
+    learned = texts()
     record = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
     for name in [only] if only else [*PLAN, "vectors"]:
-        part = compare_vectors(texts) if name == "vectors" else compare(texts, **PLAN[name])
+        part = compare_vectors(learned) if name == "vectors" else compare(learned, **PLAN[name])
         record[name] = part
         FILE.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
 

@@ -12,7 +12,6 @@ import subprocess
 from collections import Counter
 from functools import cache, reduce
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 import deno
 import numpy as np
@@ -20,7 +19,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from javascript import WEB, JavaScriptError, calling, handed_over
+from javascript import WEB, calling, handed_over
 from test_notebook import LOG, ORDER
 from torch import nn
 
@@ -31,7 +30,6 @@ from charseq import (
     LayerShapes,
     NumpyNet,
     Vocabulary,
-    generate,
     load_net,
     load_text,
     reference,
@@ -40,7 +38,7 @@ from charseq import (
 from charseq.reference import RNNParams
 from charseq.sampling import probabilities
 from charseq.training import Diverged
-from widgets import choose_passage, pack_net
+from widgets import pack_net
 
 ROOT = Path(__file__).parents[2]
 CORE = sorted((WEB / "core").glob("*.js"))  # it knows nothing of a page
@@ -156,7 +154,7 @@ def torch_run(frozen):
 
 # --- random numbers and weights -------------------------------------------------------------------
 
-SEEDS = (0, 1, 2, 42, 123456, 2**31, 2**32 - 1, 2**40 + 5, 2**64 - 1, -7)
+SEEDS = (0, 42, 2**32 - 1, 2**64 - 1, -7)
 
 
 def test_generator_is_the_mersenne_twister(js):
@@ -174,9 +172,6 @@ def test_initial_weights_equal_those_of_torch_bit_for_bit(js):
     cases = [
         {"cell": cell, "V": V, "H": H if head else V, "outputLayer": head, "seed": str(seed)}
         for seed, cell, head, (V, H) in itertools.product(SEEDS, CELLS, FLAGS, sizes)
-    ]
-    cases += [
-        {"cell": "RNN", "V": 3, "H": H, "outputLayer": True, "seed": "3"} for H in range(1, 65)
     ]
     draw = many(
         """({seed, ...sizes}) => createModel(sizes, new Generator(BigInt(seed)))
@@ -200,29 +195,9 @@ def test_weights_of_the_oracle_are_those_that_torch_draws(cell):
         assert (found - expected).abs().max() <= twice
 
 
-def test_parameters_are_views_of_one_vector_and_have_the_equations_symbols(js):
-    symbols, shares = js(
-        """() => {
-            const model = untrained({cell: "GRU"});
-            model.theta.forEach((_, k) => { model.theta[k] = k; model.grad[k] = -k; });
-            const all = name => model.parameters.flatMap(p => [...p[name]]);
-            return [model.parameters.map(p => p.symbol), [all("data"), all("grad")]];
-        }"""
-    )
-    assert symbols == ["W_ih", "W_hh", "b_ih", "b_hh", "W_hy", "b_y"]
-    size = sum(p.numel() for p in CharRNN(3, 2, cell="GRU").parameters())
-    assert shares == [list(range(size)), [-k for k in range(size)]]
-
-
-def test_states_as_logits_need_as_many_units_as_characters(js):
-    told = "without an output layer H must equal V: got 2 and 3"
-    with pytest.raises(JavaScriptError, match=told):
-        js("() => untrained({outputLayer: false})")
-
-
 # --- text -----------------------------------------------------------------------------------------
 
-TEXTS = (TEXT, "ab", "hello", "zażółć", "🙂 \U0001f600a\uffff🙂é", "\"'\\\n\t\0")
+TEXTS = (TEXT, "zażółć", "🙂 \U0001f600a\uffff🙂é", "\"'\\\n\t\0")
 
 
 def test_vocabulary_and_ids_are_the_packages(js):
@@ -284,21 +259,6 @@ def test_states_gates_and_sums_equal_those_of_the_reference(looks):
         assert "".join(look["gates_of"]) == {"RNN": "h", "GRU": "rzn", "LSTM": "ifgo"}[run["cell"]]
 
 
-def test_logits_probabilities_and_losses_are_the_references(looks):
-    for run, look in looks:
-        found = arrays(look)
-        H = found["rnn.weight_hh_l0"].shape[1]
-        logits = np.reshape(look["h"], (-1, H))[1:]
-        if run["outputLayer"]:
-            logits = reference.output_layer(logits, found["head.weight"], found["head.bias"])
-        np.testing.assert_allclose(rows(look, "logits"), logits, **CLOSE)
-        np.testing.assert_allclose(rows(look, "probabilities"), reference.softmax(logits), **CLOSE)
-        assert look["ids"] == logits.argmax(axis=1).tolist()
-        losses = [reference.cross_entropy(*pair) for pair in zip(logits, look["y"], strict=True)]
-        np.testing.assert_allclose(look["losses"], losses, **CLOSE)
-        np.testing.assert_allclose(look["loss"], np.mean(losses), **CLOSE)
-
-
 def model_seen(run, look):
     model, _ = model_of(run)
     model.load_state_dict({name: torch.tensor(a) for name, a in arrays(look).items()})
@@ -332,15 +292,6 @@ def test_flow_is_the_gradient_that_autograd_finds_at_each_state(looks):
         np.testing.assert_allclose(look["flow"], expected, **CLOSE)
 
 
-def test_gradients_of_the_sums_and_logits_add_up_to_those_of_the_biases(looks):
-    for _, look in looks:
-        grads = {p["symbol"]: p["grad"] for p in look["parameters"]}
-        for name, symbol in {"da": "b_ih", "dm": "b_hh"}.items():
-            np.testing.assert_allclose(rows(look, name).sum(axis=0), grads[symbol], atol=1e-14)
-        expected = reference.cross_entropy_backward(rows(look, "logits"), look["y"])
-        np.testing.assert_allclose(rows(look, "dlogits"), expected, **CLOSE)
-
-
 def test_ties_go_to_the_first_character_as_in_torch(js):
     ids = js(
         """() => {
@@ -357,7 +308,7 @@ def test_ties_go_to_the_first_character_as_in_torch(js):
 # --- training -------------------------------------------------------------------------------------
 
 RUNS = [
-    DEFAULT | {"cell": cell, "outputLayer": head, "seed": 1, **rest}
+    DEFAULT | {"epochs": 10} | {"cell": cell, "outputLayer": head, "seed": 1, **rest}
     for cell, head, rest in itertools.product(
         CELLS,
         FLAGS,
@@ -371,7 +322,7 @@ RUNS = [
 ]
 
 
-def test_losses_and_predictions_of_50_epochs_match_torch(js):
+def test_losses_predictions_and_the_log_of_a_run_are_those_of_torch(js):
     for found, run in zip(js(many("all"), RUNS), RUNS, strict=True):
         expected = torch_run(json.dumps(run))
         assert not found["diverged"]
@@ -384,20 +335,10 @@ def test_losses_and_predictions_of_50_epochs_match_torch(js):
         assert found["log"] == str(History(tuple(expected)))
 
 
-def test_the_log_has_the_lines_of_a_history_however_long_the_run(js):
-    for epochs in (1, 9, 11, 34, 100):
-        run = DEFAULT | {"text": "hello", "hidden": 2, "epochs": epochs}
-        assert js("all", run)["log"] == str(History(tuple(torch_run(json.dumps(run)))))
-
-
 def test_a_record_holds_what_the_network_said(js):
     run = RUNS[0]
     last = js("all", run)["records"][-1]
     look = js("look", run | {"epoch": run["epochs"]})
-    vocab = Vocabulary.from_text(TEXT)
-    assert last["ids"] == look["ids"] == vocab.encode(last["prediction"]).tolist()
-    assert look["x"] == vocab.encode(TEXT)[:-1].tolist()
-    assert look["y"] == vocab.encode(TEXT)[1:].tolist()
     right = rows(look, "probabilities")[range(len(TEXT) - 1), look["y"]]
     np.testing.assert_allclose(last["right"], right, rtol=1e-14)
     assert last["flow"] == look["flow"]
@@ -412,44 +353,31 @@ def test_the_ten_lines_of_the_notebook(js):
 
 def test_any_epoch_can_be_looked_into_while_training_goes_on(js):
     # Large enough for several epochs to lie between two snapshots.
-    run = DEFAULT | {"cell": "LSTM", "hidden": 64, "optimizer": "adam", "clip": 0.1, "epochs": 400}
+    run = DEFAULT | {"cell": "LSTM", "hidden": 40, "optimizer": "adam", "clip": 0.1, "epochs": 400}
     found = js(
         """settings => {
             const run = new Run(settings);
-            const {every} = run;
             const weights = [];
             const look = epoch => {
                 const {model, pass} = run.at(epoch);
-                const {loss, gradientNorm, flow} = run.records[epoch - 1];
-                const same = model.theta.every((number, k) => number === weights[epoch - 1][k])
-                    && norm(model.grad) === gradientNorm && pass.loss === loss
-                    && pass.flow.every((number, t) => number === flow[t]);
-                return [same, model.theta !== run.model.theta];
+                const {loss, gradientNorm} = run.records[epoch - 1];
+                return model.theta.every((number, k) => number === weights[epoch - 1][k])
+                    && norm(model.grad) === gradientNorm && pass.loss === loss;
             };
             const looks = [];
-            while (run.records.length < 3 * every) {
+            while (run.records.length < 2 * run.every + 1) {
                 weights.push(run.model.theta.slice());
                 run.step();
-                if (run.records.length === every + 1) looks.push(look(every), look(1));
+                looks.push(look(run.records.length), look(1));
             }
-            for (let epoch = 3 * every; epoch > 0; epoch--) looks.push(look(epoch));
-            looks.push(look(2), look(2));
-            const kept = run.snapshots[0].map(numbers => numbers.length);
-            return {every, looks, snapshots: run.snapshots.length, kept};
+            for (let epoch = 1; epoch <= run.records.length; epoch++) looks.push(look(epoch));
+            return [looks, run.snapshots.length, run.snapshots[0].length];
         }""",
         run,
     )
-    size = sum(p.numel() for p in model_of(run)[0].parameters())
-    assert found["kept"] == [size, size, size]  # weights, and Adam's two memories
-    assert found["every"] == math.ceil(400 * 3 * size / 2**22)
-    assert found["every"] > 2
-    assert found["snapshots"] == 3
-    assert found["looks"] == [[True, True]] * len(found["looks"])
-
-
-def test_a_small_run_keeps_one_epoch_in_four_and_sgd_one_memory(js):
-    kept = "({every, snapshots}) => [every, snapshots.length, snapshots[0].length]"
-    assert js(f"settings => ({kept})(trained(settings))", DEFAULT | {"epochs": 7}) == [4, 2, 2]
+    looks, *kept = found
+    assert all(looks)
+    assert kept == [3, 3]  # of weights, and of Adam's two memories
 
 
 def test_of_eight_seeds_every_lstm_of_lesson_7_counts_to_twenty_and_no_rnn(js):
@@ -549,8 +477,8 @@ def test_symbols_are_cut_out_of_a_text_and_code_is_left_whole(js):
 LOGITS = ([2.0, 1.0, 0.0, 1.0, 3.0, 1.0], [0.0] * 6, [-1000.0, 5.0, 5.0, 4.0], [900.0, 901.0], [3])
 
 
-@pytest.mark.parametrize("k", [1, 2, 5, 100])
-@pytest.mark.parametrize("temperature", [0, 0.05, 0.5, 1, 3])
+@pytest.mark.parametrize("k", [1, 2, 100])
+@pytest.mark.parametrize("temperature", [0, 0.05, 1, 3])
 def test_probabilities_at_a_temperature_of_the_k_likeliest_are_the_packages(js, temperature, k):
     for logits in LOGITS:
         found = js("given => probabilities(...given)", [logits, temperature, k])
@@ -558,12 +486,7 @@ def test_probabilities_at_a_temperature_of_the_k_likeliest_are_the_packages(js, 
         np.testing.assert_allclose(found, expected, rtol=1e-13)
 
 
-def test_temperature_is_1_and_all_characters_count_unless_told_otherwise(js):
-    found = js("() => probabilities([2, 1, 0])")
-    np.testing.assert_allclose(found, probabilities([2.0, 1.0, 0.0]), rtol=1e-14)
-
-
-@pytest.mark.parametrize(("temperature", "seed"), [(1, 3), (2, 4), (0, 0)])
+@pytest.mark.parametrize(("temperature", "seed"), [(1, 3), (0, 0)])
 def test_generate_draws_from_what_the_network_expects(js, temperature, seed):
     run = DEFAULT | {"cell": "LSTM", "epochs": 30, "lr": 0.5}
     write = """({start, length, temperature, drawn, ...settings}) =>
@@ -598,36 +521,6 @@ def test_a_number_falls_on_the_id_in_whose_share_it_lies(js):
     p, numbers = rng.dirichlet(np.ones(9)), rng.random(200)
     expected = np.searchsorted(p.cumsum(), numbers, side="right")
     assert js("([p, list]) => list.map(u => idAt(p, u))", [[*p], [*numbers]]) == expected.tolist()
-
-
-@pytest.mark.parametrize("temperature", [0, 0.7, 1])
-def test_a_writer_reads_what_it_draws_and_begins_anew_with_another_seed(js, temperature):
-    write = """({ids, temperature, ...settings}) => {
-        const {model} = trained(settings);
-        const writer = createWriter(model, ids);
-        return [0, 5, 0].map(seed => {
-            writer.restart(seed);
-            const numbers = Array.from({length: 9}, () => {
-                const {u, id} = writer.draw(temperature);
-                if (idAt(writer.expect(temperature), u) !== id) throw new Error("not there");
-                writer.read(id);
-                return u;
-            });
-            const all = generate(model, ids, 9, temperature, new Generator(seed));
-            return [numbers, writer.drawn, all.slice(ids.length)];
-        });
-    }"""
-    run = DEFAULT | {"cell": "GRU", "epochs": 20, "lr": 0.5}
-    made = js(write, run | {"ids": [0, 7, 3], "temperature": temperature})
-    assert all(drawn == expected for _, drawn, expected in made)
-    assert made[0] == made[2]
-    assert made[0][0] != made[1][0]
-
-
-@pytest.mark.parametrize("p", [[1, 0, 0], [0.5, 0.25, 0.25], [0.1] * 10, [0.7, 0.2, 0.1, 0]])
-def test_the_entropy_of_a_draw_is_what_numpy_says(js, p):
-    some = np.array([share for share in p if share])
-    assert js("entropy", p) == pytest.approx(-(some * np.log(some)).sum(), abs=1e-15)
 
 
 # --- a trained network ----------------------------------------------------------------------------
@@ -706,27 +599,12 @@ def assert_reads_as(found, net, ids):
     return max(np.abs(found_states[1:] - states).max(), np.abs(np.array(found["p"]) - p).max())
 
 
-def test_the_trained_network_reads_ten_texts_as_in_numpy(js, trained):
+def test_the_trained_network_reads_as_in_numpy_with_and_without_a_unit(js, trained):
     file, net, vocab = trained
-    text = load_text("pride-test")
-    worst = 0.0
-    for start in np.linspace(0, len(text) - 300, 10, dtype=int):
-        ids = vocab.encode(text[start : start + 300])
-        found = js("read", {"file": file, "ids": ids.tolist()})
-        worst = max(worst, assert_reads_as(found, net, ids))
-    assert worst <= 1e-10
-    found = js("read", {"file": file, "ids": ids.tolist(), "without": [7]})
-    assert assert_reads_as(found, net.without_units([7]), ids) <= 1e-10
-
-
-def test_at_temperature_0_the_trained_network_writes_what_charseq_writes(js, trained):
-    file, net, vocab = trained
-    write = """({file, ids}) => generate(
-        modelFrom(file), ids, 500, 0, new Generator(0))"""
-    for prompt in ("The following", "class ", '"'):
-        ids = vocab.encode(prompt).tolist()
-        (expected,) = generate(net, vocab, prompt, length=500, temperature=0)
-        assert vocab.decode(js(write, {"file": file, "ids": ids})) == prompt + expected
+    ids = vocab.encode(load_text("pride-test")[:600])
+    for without in ([], [7]):
+        found = js("read", {"file": file, "ids": ids.tolist(), "without": without})
+        assert assert_reads_as(found, net.without_units(without), ids) <= 1e-10
 
 
 @pytest.mark.parametrize("options", NETS.values(), ids=NETS)
@@ -760,23 +638,6 @@ def test_a_small_network_of_each_kind_reads_as_in_numpy_and_goes_on_from_a_commo
         assert bits == (pytest.approx(-np.log2(p).mean(), abs=1e-12) if len(ids) > 1 else None)
 
 
-def test_a_reading_stops_when_its_slice_of_time_is_over(js):
-    file, _ = small_net(NETS["RNN that reads one-hot vectors"])
-    steps = js(
-        """file => {
-            const clock = performance;
-            let time = 0;  // the clock goes on by a millisecond whenever somebody looks at it
-            globalThis.performance = {now: () => time++};
-            const reading = startReading(modelFrom(file), new Int32Array(10));
-            const done = [reading.advance(3), reading.done, reading.advance(100), reading.done];
-            globalThis.performance = clock;
-            return done;
-        }""",
-        file,
-    )
-    assert steps == [False, 3, True, 10]
-
-
 def as_text(*numbers):
     return base64.b64encode(np.array(numbers, "<f2").tobytes()).decode()
 
@@ -786,27 +647,19 @@ def as_text(*numbers):
     [
         (("weights", "rnn.bias_hh_l0"), None, "rnn.bias_hh_l0 is missing"),
         (
-            ("weights", "rnn.bias_hh_l0", "data"),
-            *(as_text(0, 0), "rnn.bias_hh_l0 must be 24 numbers, but there are 2"),
-        ),
-        (
             ("weights", "head.bias", "data"),
-            *("<no base64>", "head.bias must be 8 numbers, but there are 0"),
+            "<no base64>",
+            "head.bias must be 8 numbers, but there are 0",
         ),
         (("weights", "head.bias", "shape"), [9], "head.bias must have the shape 8"),
         (
-            ("weights", "embedding.weight", "data"),
-            *(as_text(*[np.nan] * 24), "embedding.weight holds a number that is not finite"),
+            ("weights", "head.bias", "data"),
+            as_text(*[np.inf] * 8),
+            "head.bias holds a number that is not finite",
         ),
-        (
-            ("weights", "head.weight", "data"),
-            *(as_text(*[np.inf] * 48), "head.weight holds a number that is not finite"),
-        ),
-        (("options", "cell"), "QRNN", "it has no cell QRNN"),
         (("options",), None, "it has no cell undefined"),
         (("options", "num_layers"), 2, "it must have one layer"),
         (("chars",), [*"abcdefg"], "it must have 8 characters"),
-        (("weights",), None, "embedding.weight is missing"),
     ],
 )
 def test_a_damaged_file_says_what_is_wrong_with_it(js, path, value, says):
@@ -823,7 +676,8 @@ def test_a_damaged_file_says_what_is_wrong_with_it(js, path, value, says):
         }""",
         file,
     )
-    assert found == [True, says]
+    assert found[0]
+    assert says in found[1]
 
 
 # --- units that tell something --------------------------------------------------------------------
@@ -844,28 +698,18 @@ def test_a_character_is_inside_until_its_bracket_or_quote_is_closed(js, text, ki
     assert "".join(str(int(label)) for label in found) == labels
 
 
-def test_the_score_is_the_share_of_pairs_in_the_right_order(js):
-    rng = np.random.default_rng(0)
-    for values in (rng.normal(size=60), rng.integers(4, size=60), np.arange(60.0), np.zeros(60)):
-        labels = rng.random(60) < 0.3
-        within, without = values[labels][:, None], values[~labels]
-        expected = ((within > without) + 0.5 * (within == without)).mean()
-        found = js("ranked", [[0, *values.tolist()], 1, labels.tolist()])
-        assert found["list"][0]["score"] == pytest.approx(expected, abs=1e-12)
-
-
-def test_units_are_ranked_by_how_well_they_agree_either_way(js):
-    H, T = 5, 40
+def test_units_are_ranked_by_the_share_of_pairs_in_the_right_order_or_the_wrong_one(js):
     rng = np.random.default_rng(1)
-    states = rng.normal(size=(T + 1, H))
-    labels = rng.random(T) < 0.5
-    states[1:, 3] = 0.1 - labels.astype(float) + 0.1 * rng.random(T)
-    found = js("ranked", [states.ravel().tolist(), H, labels.tolist()])["list"]
-    assert sorted(one["unit"] for one in found) == list(range(H))
-    assert (found[0]["unit"], found[0]["score"]) == (3, 0)
-    agreements = [one["agreement"] for one in found]
-    assert agreements == sorted(agreements, reverse=True)
-    assert all(one["agreement"] == max(one["score"], 1 - one["score"]) for one in found)
+    labels = rng.random(60) < 0.4
+    states = np.c_[rng.normal(size=(60, 3)), rng.integers(4, size=60), 1.0 - labels]
+    inside, outside = states[labels][:, None], states[~labels]
+    scores = ((inside > outside) + 0.5 * (inside == outside)).mean(axis=(0, 1))
+    zeros = np.zeros((1, 5))  # the state before the text
+    found = js("ranked", [np.vstack([zeros, states]).ravel().tolist(), 5, labels.tolist()])["list"]
+    order = np.argsort(-np.maximum(scores, 1 - scores), kind="stable")
+    assert [one["unit"] for one in found] == order.tolist()
+    np.testing.assert_allclose([one["score"] for one in found], scores[order], atol=1e-12)
+    assert (found[0]["unit"], found[0]["score"], found[0]["agreement"]) == (4, 0, 1)
 
 
 def test_luck_is_the_best_unit_at_labels_that_are_moved_along_the_text(js):
@@ -887,42 +731,25 @@ def test_luck_is_the_best_unit_at_labels_that_are_moved_along_the_text(js):
 
 def test_a_text_is_cut_and_what_the_network_does_not_know_is_counted(js):
     parse = "text => parseText(text, ['\\n', 'a', 'b'])"
-    plain = js(parse, "ab\r\na")
-    assert (plain["letters"], plain["ids"], plain["messages"]) == ([*"ab\na"], [1, 2, 0, 1], [])
-    odd = js(parse, "a€🙂a€\ud800")
-    assert odd["places"] == [0, -1, -1, 1, -1, -1]
+    odd = js(parse, "a€\r\n🙂a€\ud800")
+    assert odd["letters"] == [*"a€\n🙂a€\ud800"]
+    assert odd["places"] == [0, -1, 1, -1, 2, -1, -1]
+    assert odd["ids"] == [1, 0, 1]
     assert odd["messages"] == [
         "The network does not know 4 of these characters (€ 🙂 �): they are shown and skipped."
     ]
-    assert "(x): it is shown and skipped." in js(parse, "ax")["messages"][0]
-    assert "(1 2 3 4 5 …)" in js(parse, "a123456")["messages"][0]
     assert js(parse, "")["messages"] == ["The text is empty, so there is nothing to read."]
-    assert js(parse, "xx")["messages"][1] == "The network knows none of these characters."
     long = js(parse, "ab" * 10_001)
     assert len(long["letters"]) == len(long["ids"]) == 20_000
-    assert long["messages"] == [
-        "The text has 20,002 characters, and only the first 20,000 are read."
-    ]
-
-
-def test_the_passage_to_begin_with_is_held_back_and_people_speak_in_it(trained):
-    file, _, vocab = trained
-    text = load_text("pride-test")
-    assert file["text"] in text
-    assert 400 <= len(file["text"]) <= 700
-    assert set(file["text"]) <= set(vocab.chars)
-    assert file["text"].count('"') >= 6
-    assert choose_passage("short") == "short"
+    assert "20,002 characters, and only the first 20,000 are read" in long["messages"][0]
 
 
 # --- what can be known beforehand -----------------------------------------------------------------
 
 
 def test_loss_floor_is_the_references(js):
-    sizes = [*itertools.product([1, 2, 10, 60], [0.5, 1, 1.5, 5])]
-    found = js("sizes => sizes.map(([V, m]) => lossFloor(V, m))", sizes)
-    np.testing.assert_allclose(found, [reference.loss_floor(*size) for size in sizes], rtol=1e-14)
-    assert js("() => lossFloor(10)") == pytest.approx(reference.loss_floor(10), rel=1e-14)
+    for V in (1, 2, 10, 60):
+        assert js("lossFloor", V) == pytest.approx(reference.loss_floor(V), rel=1e-14)
 
 
 @pytest.mark.parametrize("text", [TEXT, "ab", "aaab", "abcabd"])
@@ -935,12 +762,6 @@ def test_contexts_mark_targets_that_the_preceding_characters_leave_ambiguous(js,
         shares = [pairs[key, char] / seen[key] for key, char in zip(keys, text[1:], strict=True)]
         assert found["ambiguous"] == [share < 1 for share in shares]
         assert found["loss"] == pytest.approx(-np.log(shares).mean(), rel=0, abs=1e-14)
-
-
-def test_thirteen_of_the_sentences_predictions_need_more_than_one_character(js):
-    ids = Vocabulary.from_text(TEXT).encode(TEXT).tolist()
-    count = "([ids, n]) => contexts(ids, n).ambiguous.filter(Boolean).length"
-    assert [js(count, [ids, n]) for n in (1, 2, 6, 7)] == [13, 2, 2, 0]
 
 
 # --- shapes ---------------------------------------------------------------------------------------
@@ -970,11 +791,6 @@ def test_shapes_of_every_combination_of_options_are_torchs(js):
         assert found == LayerShapes(**options).to_dict()
 
 
-def test_shapes_of_a_layer_without_options_are_those_of_torchs_defaults(js):
-    least = {"mode": "GRU", "input_size": 3, "hidden_size": 2}
-    assert js("layerShapes", least) == LayerShapes(**least).to_dict()
-
-
 # --- the script -----------------------------------------------------------------------------------
 
 ODD = "a\nb\tc\u2028\0\x7f\ufeff🙂🙃"
@@ -984,10 +800,8 @@ SCRIPTS = [
     DEFAULT
     | {"cell": "GRU", "optimizer": "adam", "lr": 0.05, "clip": 0.5, "epochs": 33, "seed": 3},
     DEFAULT | {"cell": "LSTM", "outputLayer": False, "seed": 2**40 + 5, "skip": 7, "epochs": 4},
-    DEFAULT | {"text": "\"'''\\\n{x}${y}\\", "epochs": 12},
+    DEFAULT | {"text": "\"'''\\\n{x}${y}\\</script>", "momentum": 0, "epochs": 1, "skip": 1},
     DEFAULT | {"text": ODD, "order": ODD[::-1], "epochs": 9},
-    DEFAULT
-    | {"text": "</script><b>&amp;", "hidden": 3, "momentum": 0, "lr": 1e-7, "epochs": 1, "skip": 1},
 ]
 
 
@@ -1019,52 +833,6 @@ LAYER = {
     "batch_size": 1,
     "length": 21,
 }
-PLAIN, WHOLE = "a number", "a whole number"
-RULES = {  # choices; or what it is, the least, the most, and whether it may be none
-    **dict.fromkeys(("cell", "mode"), CELLS),
-    **dict.fromkeys(("outputLayer", "bias", "batch_first", "bidirectional"), ("true", "false")),
-    "optimizer": ("sgd", "adam"),
-    "hidden": (WHOLE, 1, 64, False),
-    "lr": (PLAIN, 0, 10, False),
-    "momentum": (PLAIN, 0, 0.999, False),
-    "clip": (PLAIN, 0.001, 1000, True),
-    "epochs": (WHOLE, 1, 400, False),
-    "seed": (WHOLE, 0, 2**53 - 1, False),
-    "skip": (WHOLE, 0, 1000, False),
-    **dict.fromkeys(("input_size", "hidden_size", "length"), (WHOLE, 1, 4096, False)),
-    "num_layers": (WHOLE, 1, 8, False),
-    "batch_size": (WHOLE, 1, 4096, True),
-}
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
-NUMBERS = (
-    *("0", "1", "+7", "2e1", ".5", "5.", "1E-3", " 3 ", "7.6", "-3", "-1e999", "1e999", "9" * 25),
-    *("", "none", "Null", "abc", "0x10", "NaN", "Infinity", ".", "--1", "1e", "e5", "5.5.5"),
-    *("5x", "x5", "1 2", "<b>1</b>", "x" * 30, "x" * 31),
-)
-WORDS = ("gru", " LSTM ", "ADAM", "sgd2", "true", "FALSE", "1", "", "CNN", "x" * 31)
-
-
-def bounded(name, text, default):
-    """What is used in place of a text, and the messages that say so."""
-    kind, *rest = RULES[name]
-    typed = text.strip().lower()
-    if kind in (PLAIN, WHOLE):
-        least, most, may_be_none = rest
-        allowed = f"{kind} from {least} to {most}{', or none' * may_be_none}"
-        if may_be_none and typed in ("none", "null", ""):
-            return None, []
-        given = float(typed) if NUMBER.fullmatch(typed) else None
-        value = default if given is None else min(most, max(least, given))
-        value = math.floor(value + 0.5) if kind == WHOLE and value % 1 else value
-    else:
-        allowed = f"one of {', '.join(RULES[name])}"
-        given = next((choice for choice in RULES[name] if choice.lower() == typed), None)
-        given = {"true": True, "false": False}.get(given, given)
-        value = default if given is None else given
-    quoted = json.dumps(text if len(text) <= 30 else text[:30] + "…", ensure_ascii=False)
-    used = str(value).lower() if value is None or isinstance(value, bool) else value
-    said = f"{name} must be {allowed}: got {quoted}, so {used} is used"
-    return value, [said] * (given is None or value != given)
 
 
 def parsed(js, found, parse="parseSettings"):
@@ -1074,32 +842,46 @@ def parsed(js, found, parse="parseSettings"):
     return tuple(one.values())
 
 
-def test_nothing_given_means_the_default(js):
-    assert parsed(js, {}) == (DEFAULT, [])
-    assert parsed(js, {"epoch": "3", "toString": "x", "constructor": "y"}) == (DEFAULT, [])
-    assert parsed(js, {}, "parseLayer") == (LAYER, [])
-
-
-@pytest.mark.parametrize("name", RULES)
-def test_a_setting_is_brought_into_bounds_with_a_message_and_survives_the_address(js, name):
-    defaults, parse = (DEFAULT, "parseSettings") if name in DEFAULT else (LAYER, "parseLayer")
-    texts = NUMBERS if RULES[name][0] in (PLAIN, WHOLE) else WORDS
-    texts += tuple(str(rule).lower() for rule in RULES[name])
-    both = f"found => [found, new URLSearchParams(found)].map({parse})"
-    given = [{name: text} for text in texts]
-    for text, found in zip(texts, js(many(both), given), strict=True):
-        value, messages = bounded(name, text, defaults[name])
-        expected = [defaults | {name: value}, messages]
-        assert [list(one.values()) for one in found] == [expected] * 2, text
-        if name in DEFAULT:
-            query = js("settings => toParams(settings).toString()", found[0]["settings"])
-            assert query.count("=") == (value != DEFAULT[name])
-            assert parsed(js, dict(parse_qsl(query, True))) == (expected[0], [])
+@pytest.mark.parametrize(
+    ("given", "used", "said"),
+    [
+        ({"cell": " gru ", "outputLayer": "FALSE"}, {"cell": "GRU", "outputLayer": False}, ""),
+        ({"lr": " 1E-3", "seed": "2e1", "clip": "none"}, {"lr": 1e-3, "seed": 20}, ""),
+        ({"cell": "CNN"}, {}, 'cell must be one of RNN, GRU, LSTM: got "CNN", so RNN is used'),
+        ({"lr": "0x10"}, {}, 'lr must be a number from 0 to 10: got "0x10", so 0.1 is used'),
+        (
+            {"hidden": "65"},
+            {"hidden": 64},
+            'hidden must be a whole number from 1 to 64: got "65", so 64 is used',
+        ),
+        (
+            {"clip": "1e999"},
+            {"clip": 1000},
+            'clip must be a number from 0.001 to 1000, or none: got "1e999", so 1000 is used',
+        ),
+        (
+            {"epochs": "7.6"},
+            {"epochs": 8},
+            'epochs must be a whole number from 1 to 400: got "7.6", so 8 is used',
+        ),
+        ({"text": "a"}, {}, f'text must have 2 to 60 characters: got 1, so "{TEXT}" is used'),
+        (
+            {"text": "abba", "order": "abc"},
+            {"text": "abba"},
+            'order must hold each character of the text once: got "abc", so "ab" is used',
+        ),
+        ({"text": "abba", "order": "ba"}, {"text": "abba", "order": "ba"}, ""),
+        ({"epoch": "3", "toString": "x", "constructor": "y"}, {}, ""),
+    ],
+)
+def test_a_setting_is_brought_into_bounds_with_a_message(js, given, used, said):
+    assert parsed(js, given) == (DEFAULT | used, [said] * bool(said))
 
 
 @pytest.mark.parametrize(
     ("given", "used", "said"),
     [
+        ({}, {}, ""),
         ({"mode": "lstm", "proj_size": "15"}, {"mode": "LSTM", "proj_size": 15}, ""),
         (
             {"mode": "LSTM", "hidden_size": "3", "proj_size": "3"},
@@ -1107,46 +889,16 @@ def test_a_setting_is_brought_into_bounds_with_a_message_and_survives_the_addres
             "proj_size must be below hidden_size: got 3, so 2 is used",
         ),
         ({"proj_size": "1"}, {}, "proj_size must be 0, except in an LSTM: got 1, so 0 is used"),
-        (
-            {"proj_size": "-1"},
-            {},
-            'proj_size must be a whole number from 0 to 4096: got "-1", so 0 is used',
-        ),
     ],
 )
 def test_only_an_lstm_has_a_projection_and_it_is_smaller_than_the_cell(js, given, used, said):
     assert parsed(js, given, "parseLayer") == (LAYER | used, [said] * bool(said))
 
 
-@pytest.mark.parametrize("text", ["ab", "é" * 60, "🙂\n"])
-def test_a_text_survives_the_address(js, text):
-    assert parsed(js, {"text": text}) == (DEFAULT | {"text": text}, [])
-    query = js("settings => toParams(settings).toString()", DEFAULT | {"text": text})
-    assert parse_qsl(query) == [("text", text)]
-
-
-@pytest.mark.parametrize(
-    ("text", "used", "count"), [("", TEXT, 0), ("a", TEXT, 1), ("ab" * 31, "ab" * 30, 62)]
-)
-def test_a_text_too_short_or_too_long_is_replaced_or_cut(js, text, used, count):
-    run, (message,) = parsed(js, {"text": text})
-    assert run == DEFAULT | {"text": used}
-    shown = used if len(used) <= 30 else used[:30] + "…"
-    assert message == f'text must have 2 to 60 characters: got {count}, so "{shown}" is used'
-
-
 def test_half_a_surrogate_pair_is_replaced(js):
     found = js(r"() => parseSettings({text: 'a\ud800b🙂', order: '\udc00ba🙂'})")
     run = DEFAULT | {"text": "a\ufffdb🙂", "order": "\ufffdba🙂"}
     assert found == {"settings": run, "messages": []}
-
-
-@pytest.mark.parametrize("order", ["abc", "a", "aab", "abb", "ac"])
-def test_an_order_must_hold_each_character_of_the_text_once(js, order):
-    message = f'order must hold each character of the text once: got "{order}", so "ab" is used'
-    assert parsed(js, {"text": "abba", "order": order}) == (DEFAULT | {"text": "abba"}, [message])
-    right = {"text": "abba", "order": "ba"}
-    assert parsed(js, right) == (DEFAULT | right, [])
 
 
 @pytest.mark.parametrize(("cell", "gates"), [("RNN", 1), ("GRU", 3), ("LSTM", 4)])

@@ -1,5 +1,5 @@
 // A text in pieces of words: pairs of neighbors are joined, in the order in which a novel taught
-// them. docs/learn/words.md has the same in Python, and docs/_ext/live/pieces.py the novel's pairs.
+// them. docs/learn/words.md has the same in Python, and docs/_records/pieces.json the novel's pairs.
 
 /** @typedef {{chars: string, merges: string}} PieceTable `merges`: "h|e/ |t", in order */
 

@@ -13,14 +13,14 @@ const SIGNS = { right: "✓", nearly: "≈", known: "✗", wrong: "✗", odd: "?
 const EXAMPLES = { number: "a number", shape: "for example 2, 5, 4", text: "a text" };
 
 /** Pieces of a text with `code` in backticks. @param {string} text */
-export const withCode = (text) =>
+const withCode = (text) =>
   text.split(/\x60([^\x60]+)\x60/).map((part, k) => (k % 2 ? el("code", {}, part) : part));
 
 /**
  * Makes one, and returns what marks it as solved.
  * @param {HTMLElement} place @param {string} id @param {AskedQuestion} question
  */
-export const makeForm = (place, id, question) => {
+const makeForm = (place, id, question) => {
   const isChoice = question.kind === "choice";
   const reply = el("div", { class: "question-reply", role: "status" });
   const field = newId();

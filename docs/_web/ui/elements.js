@@ -88,9 +88,8 @@ export const put = (element, attributes) => {
   }
 };
 
-const calm = matchMedia("(prefers-reduced-motion: reduce)");
 /** Does the reader's system ask for less motion? */
-export const isCalm = () => calm.matches;
+export const isCalm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /**
  * Let an element come from somewhere to where it is, unless the reader wants no motion.

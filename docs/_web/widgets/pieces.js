@@ -1,5 +1,5 @@
 // The part `pieces`: type a text, and it falls into pieces of words, by pairs that a novel joined.
-// docs/_ext/live/pieces.py made the table. Its options are the `text` and the `merges` at first.
+// benchmarks/words.py made the table. Its options are the `text` and the `merges` at first.
 import { number, show } from "../core/formats.js";
 import { cutIntoPieces, LONGEST_TO_CUT, pairsOf, troubleWithText } from "../core/pieces.js";
 import { el } from "../ui/elements.js";
