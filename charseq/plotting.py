@@ -6,8 +6,10 @@ wrong. Anything else, such as the curves of two runs, is black or gray. Color-bl
 the colors apart, and no meaning depends on color alone: negative values are also marked.
 """
 
+import os
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +25,11 @@ __all__ = [
     "plot_predictions",
     "plot_states",
     "plot_text",
+    "show",
 ]
+
+# Where matplotlib opens no windows but writes files; without a display it takes the first.
+NO_WINDOWS = {"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"}
 
 INK = "#1a1a1a"
 BLUE = "#0072b2"  # memory; Okabe and Ito's, darkened for contrast, as the next three
@@ -279,6 +285,34 @@ def plot_text(values: ArrayLike, text: str, ax: Axes | None = None, *, width: in
     ax.set(xlim=(-0.6, width - 0.4), ylim=(len(lines) - 0.4, -0.6))
     ax.axis("off")
     return ax
+
+
+def show() -> None:
+    """Show all open figures in windows or, without a display, save them beside the script.
+
+    A script calls it once, after its last figure. A picture is named after the script, for example
+    ``memory_length.png``, and goes to the current folder if the script's own can't be written. A
+    line says where it is. In a notebook this is :func:`matplotlib.pyplot.show`.
+
+    Examples
+    --------
+    >>> from matplotlib import pyplot
+    >>> pyplot.close("all")
+    >>> show()  # no figure is open
+    """
+    import matplotlib.pyplot as plt
+
+    import __main__
+
+    if plt.get_backend().lower() not in NO_WINDOWS:
+        plt.show()
+        return
+    script = Path(getattr(__main__, "__file__", "figure.py"))
+    folder = script.parent if os.access(script.parent, os.W_OK) else Path()
+    for place, number in enumerate(plt.get_fignums()):
+        path = folder / f"{script.stem}{f'-{place + 1}' if place else ''}.png"
+        plt.figure(number).savefig(path, dpi=200)
+        print(f"there is no display for a window, so the figure is in {path}")
 
 
 def axes_or_new(ax: Axes | None, size: tuple[float, float]) -> Axes:

@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
-from charseq.plotting import BLUE, GRAY
+from charseq.plotting import BLUE, GRAY, show
 
 # %%
 # Change one letter, and compare
@@ -80,7 +80,7 @@ fig.set_label(
     "changes up to it. In the second of two layers, both halves change at "
     "every position."
 )
-plt.show()
+show()
 
 # %%
 # **What to notice.** With one layer, the forward half at a position knows

@@ -16,7 +16,7 @@ import torch
 
 import charseq
 from charseq import CharRNN, Corpus, Run, Settings, load_text
-from charseq.plotting import GRAY, INK
+from charseq.plotting import GRAY, INK, show
 
 # %%
 # A trained network
@@ -78,7 +78,7 @@ fig.set_label(
     "1 to 20. The curve starts near 0.7, falls steeply, and lies at zero "
     "from about the sixth character on."
 )
-plt.show()
+show()
 
 # %%
 # **What to notice.** The first character after the state was lost costs

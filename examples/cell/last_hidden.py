@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 from torch import nn
 
 from charseq import RNNParams, Vocabulary, rnn_forward
-from charseq.plotting import BLUE, GRAY, INK
+from charseq.plotting import BLUE, GRAY, INK, show
 
 # %%
 # One layer
@@ -95,7 +95,7 @@ fig.set_label(
     "column. They share one cell, outputs[:, -1] or last_hidden[-1]; the "
     "cell below it is last_hidden[0]."
 )
-plt.show()
+show()
 
 # %%
 # **What to notice.** ``outputs`` is a row of the grid and ``last_hidden`` a

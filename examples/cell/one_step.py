@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from charseq import RNNParams, Vocabulary, plot_step, rnn_step
-from charseq.plotting import BLUE, GRAY, GREEN, INK, ORANGE
+from charseq.plotting import BLUE, GRAY, GREEN, INK, ORANGE, show
 
 # %%
 # Three characters, two hidden units
@@ -105,7 +105,7 @@ fig.set_label(
     "the memory term and the other bias sum to 1.2 and −0.7; tanh squeezes "
     "these to 0.834 and −0.604."
 )
-plt.show()
+show()
 
 # %%
 # **What to notice.** The new state mixes what the net has read (orange)

@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle
 from torch import nn
 
 from charseq import LayerShapes
-from charseq.plotting import CELL_INK, INK, PALE_BLUE, PALE_ORANGE
+from charseq.plotting import CELL_INK, INK, PALE_BLUE, PALE_ORANGE, show
 
 # %%
 # Sixteen
@@ -91,7 +91,7 @@ fig.set_label(
     "Weights drawn to scale for 65 inputs and 128 units: RNN one block, "
     "24,960 numbers; GRU three blocks, 74,880; LSTM four blocks, 99,840."
 )
-plt.show()
+show()
 
 # %%
 # **What to notice.** A GRU has as many weights as three RNN layers, and an

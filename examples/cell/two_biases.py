@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from charseq import CharRNN, Vocabulary, training_steps
-from charseq.plotting import GRAY, INK
+from charseq.plotting import GRAY, INK, show
 
 text = " learned deep learning"
 vocab = Vocabulary.from_text(text)
@@ -98,7 +98,7 @@ fig.set_label(
     "its first step is twice as long as with one, and it stays ahead; with "
     "two at half the learning rate it follows the one exactly."
 )
-plt.show()
+show()
 
 # %%
 # The exception: a GRU

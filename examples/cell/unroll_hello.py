@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle
 
 from charseq import RNNParams, Vocabulary, rnn_forward
 from charseq.diagrams import plot_unrolled
-from charseq.plotting import INK, plot_states
+from charseq.plotting import INK, plot_states, show
 
 # %%
 # The net unrolled
@@ -73,7 +73,7 @@ fig.set_label(
     "Heat maps of three hidden units over h, e, l, l, o. With memory the "
     "two columns of l differ; with W_hh = 0 they are equal."
 )
-plt.show()
+show()
 
 # %%
 # **What to notice.** With :math:`W_{hh} = 0`, both ``l`` leave exactly the

@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from charseq import CharRNN, Vocabulary, plot_loss, train
-from charseq.plotting import GRAY, INK
+from charseq.plotting import GRAY, INK, show
 from charseq.reference import loss_floor
 
 text = " learned deep learning"
@@ -60,7 +60,7 @@ fig.set_label(
     "the floor of 0.797 and the text stays misspelled; with one it falls "
     "to nearly zero and the text is right."
 )
-plt.show()
+show()
 
 # %%
 # **What to notice.** The gray net stays above the floor. The black one

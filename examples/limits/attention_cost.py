@@ -14,7 +14,7 @@ character, and we count multiplications.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from charseq.plotting import GRAY, INK
+from charseq.plotting import GRAY, INK, show
 
 # %%
 # Two formulas
@@ -114,6 +114,7 @@ fig.set_label(
     "axes. Attention starts at half of the GRU, crosses it at 195 "
     "characters, and bends upwards to 26 times as many."
 )
+show()
 
 # %%
 # **What to notice.** The three matrices of attention are cheaper than the

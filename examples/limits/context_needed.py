@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from charseq.plotting import CELL_INK, GRAY, INK, ORANGE, PALE_ORANGE
+from charseq.plotting import CELL_INK, GRAY, INK, ORANGE, PALE_ORANGE, show
 from charseq.reference import loss_floor
 
 text = " learned deep learning"
@@ -90,7 +90,7 @@ fig.set_label(
     "of its letters are framed as in doubt; with two to six, only the e of "
     "learned and the i of learning; with seven, none."
 )
-plt.show()
+show()
 
 # %%
 # **What to notice.** With one character, 13 of the 21 predictions are in

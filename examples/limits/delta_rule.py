@@ -12,7 +12,7 @@ read. How many pairs can each of the two hold?
 import matplotlib.pyplot as plt
 import numpy as np
 
-from charseq.plotting import GRAY, INK
+from charseq.plotting import GRAY, INK, show
 from charseq.reference import delta_state, matrix_state
 
 K, DRAWS = 16, 300  # columns of the state, and how often all is drawn
@@ -104,6 +104,7 @@ fig.set_label(
     "The sum is a straight line that passes 1 at 17 pairs and ends near 4. "
     "The delta rule rises more slowly and bends below 2. Dots lie on lines."
 )
+show()
 
 # %%
 # **What to notice.** Lines are the formulas, and dots were measured. The

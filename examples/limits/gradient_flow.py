@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from charseq import RNNParams, rnn_forward
-from charseq.plotting import GRAY, PURPLE
+from charseq.plotting import GRAY, PURPLE, show
 
 H, T = 64, 50  # units, and random characters that are read
 
@@ -79,6 +79,7 @@ fig.set_label(
     "slowly to about 0.1. At radius 1.5 it rises to below 100, and the "
     "dashed line without tanh to 1e9."
 )
+show()
 
 # %%
 # The dots on one curve of each radius appear in the order in which

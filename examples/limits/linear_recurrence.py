@@ -13,7 +13,7 @@ operations in which each needs the result of the one before?
 import matplotlib.pyplot as plt
 import numpy as np
 
-from charseq.plotting import GRAY, INK
+from charseq.plotting import GRAY, INK, show
 from charseq.reference import linear_recurrence, parallel_scan
 
 # %%
@@ -75,6 +75,7 @@ fig.set_label(
     "on log axes. The loop rises in a straight line to 8192. The scan "
     "bends and ends below 50."
 )
+show()
 
 # %%
 # **What to notice.** The loop makes a product and a sum at each step, a

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from charseq import CharRNN, Vocabulary, plot_loss, train
-from charseq.plotting import GRAY, INK
+from charseq.plotting import GRAY, INK, show
 from charseq.reference import loss_floor, softmax
 
 # %%
@@ -87,7 +87,7 @@ fig.set_label(
     "0.90, above the floor of 0.797; with the same logits times 3 it falls "
     "far below."
 )
-plt.show()
+show()
 
 # %%
 # **What to notice.** The first net is nearly as sure as it can be: its

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from charseq import CharRNN, Vocabulary, train
-from charseq.plotting import GRAY, INK
+from charseq.plotting import GRAY, INK, show
 from charseq.reference import loss_floor
 
 # %%
@@ -86,7 +86,7 @@ fig.set_label(
     "together above the floor and none spells; with an output layer about "
     "half do, and a few have blown up, to losses of up to 3."
 )
-plt.show()
+show()
 
 # %%
 # **What to notice.** The seed was not the reason. With each of the twenty,

@@ -13,7 +13,9 @@ It learns this sentence more slowly than the plain RNN, which had it after
 what gates are for (:doc:`/gallery/limits/memory_length`).
 """
 
+import sys  # for the picture at the end
 from itertools import pairwise
+from pathlib import Path  # for the picture at the end
 
 import matplotlib.pyplot as plt  # for the picture at the end
 import numpy as np
@@ -215,6 +217,11 @@ fig.set_label(
     "Loss, on a log axis, against updates. It falls from 3 to below 0.01, "
     "and what the network writes turns from noise into the sentence."
 )
+if plt.get_backend().lower() == "agg":  # there is no display
+    picture = Path(sys.argv[0]).with_suffix(".png")
+    fig.savefig(picture, dpi=200)
+    print("the figure is in", picture)
+plt.show()
 
 # %%
 # **What to notice.** Noise comes first, then pieces of the sentence, then

@@ -4,11 +4,11 @@ How do you write a character RNN from scratch in NumPy?
 
 You can understand every formula of backpropagation and still have one sign
 wrong in your program, and the loss will fall all the same. So here is the
-whole thing in one file that needs NumPy alone: forward, backward, a check
-of the gradient, training and writing, in fewer than 100 lines of code,
-without comments, blank lines and the picture. It starts from random
-weights, and a second later it knows one of the most famous first sentences
-of all novels by heart.
+whole thing in one file that needs NumPy, and matplotlib for its picture:
+forward, backward, a check of the gradient, training and writing, in fewer
+than 100 lines of code, without comments, blank lines and the picture. It
+starts from random weights, and a second later it knows one of the most
+famous first sentences of all novels by heart.
 
 You may know *min-char-rnn*, a program of this size that does the same. Here
 the gradient is checked before it is used, each part names its equation, and
@@ -17,7 +17,9 @@ alone: :doc:`/gallery/scratch/gru_from_scratch` and
 :doc:`/gallery/scratch/lstm_from_scratch`.
 """
 
+import sys  # for the picture at the end
 from itertools import pairwise
+from pathlib import Path  # for the picture at the end
 
 import matplotlib.pyplot as plt  # for the picture at the end
 import numpy as np
@@ -206,6 +208,11 @@ fig.set_label(
     "Loss, on a log axis, against updates. It falls from 3 to below 0.01, "
     "and what the network writes turns from noise into the sentence."
 )
+if plt.get_backend().lower() == "agg":  # there is no display
+    picture = Path(sys.argv[0]).with_suffix(".png")
+    fig.savefig(picture, dpi=200)
+    print("the figure is in", picture)
+plt.show()
 
 # %%
 # **What to notice.** Noise comes first, then pieces of the sentence, then

@@ -11,7 +11,7 @@ of an alphabet of four make 4,096.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from charseq.plotting import INK
+from charseq.plotting import INK, show
 
 V, T, TREES = 4, 6, 500
 WIDTHS = (1, 2, 3, 4, 5)
@@ -73,6 +73,7 @@ fig.set_label(
     "How often the likeliest answer is found, against the width of the "
     "beam: about half of the time with k = 1, nearly always with k = 5."
 )
+show()
 ax.plot(WIDTHS, [100 * hits[k] for k in WIDTHS], "o-", color=INK)
 ax.set(xlabel="beginnings that are kept, $k$", ylabel="found (%)")
 ax.set(ylim=(0, 104), xticks=WIDTHS)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from charseq.plotting import GRAY, GREEN, INK
+from charseq.plotting import GRAY, GREEN, INK, show
 
 A, B, AHEAD, LEARN, SEEDS = 1.7, -0.9, 40, 600, range(3)
 torch.set_num_threads(1)
@@ -106,7 +106,7 @@ fig.set_label(
     "and down above the rest. Those of three networks and of the rule "
     "start low, rise together, and flatten at the line of the constant."
 )
-plt.show()
+show()
 
 # %%
 # **What to notice.** The networks are nearly as good as the rule itself,

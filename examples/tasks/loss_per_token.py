@@ -19,11 +19,11 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from charseq import load_text
-from charseq.plotting import GRAY, INK
+from charseq.plotting import GRAY, INK, show
 
 novel = load_text("pride-train")
-learned, held_back = novel[:150_000], novel[-20_000:]
-H, E, ROWS, UPDATES = 48, 24, 32, 140
+learned, held_back = novel[:80_000], novel[-15_000:]
+H, E, ROWS, UPDATES = 32, 16, 32, 120
 torch.set_num_threads(1)
 
 # %%
@@ -78,7 +78,7 @@ print("|".join(encode(held_back[:70].replace("\n", " "), pairs)))
 # %%
 # The same GRU on each
 # --------------------
-# 32 rows of the novel are read side by side, in 140 updates. The more
+# 32 rows of the novel are read side by side, in 120 updates. The more
 # characters a token has, the fewer steps an update takes.
 
 
@@ -93,7 +93,7 @@ def nats(merges):
     gru = nn.GRU(E, H, batch_first=True).double()
     head = nn.Linear(H, len(tokens)).double()
     net = nn.ModuleList([table, gru, head])
-    adam = torch.optim.Adam(net.parameters(), lr=0.01)
+    adam = torch.optim.Adam(net.parameters(), lr=0.015)
     n = (len(ids) - 1) // ROWS
     rows = ids[: n * ROWS + 1].unfold(0, n + 1, n)  # (ROWS, n + 1)
     ends = np.linspace(0, n, UPDATES + 1).astype(int)
@@ -141,6 +141,7 @@ fig.set_label(
     "Two panels against 0, 30 and 150 merges. The nats per token rise, and "
     "the bits per character fall."
 )
+show()
 
 # %%
 # **What to notice.** The loss per token says that characters are best, the

@@ -11,7 +11,7 @@ padding behind it, and look at what is left for the letters.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from charseq.plotting import GRAY, INK
+from charseq.plotting import GRAY, INK, show
 from charseq.reference import attend
 
 LETTERS, H, DRAWS = 6, 16, 500
@@ -61,6 +61,7 @@ fig.set_label(
     "the mask it rises to two thirds, as places / (places + 6) does, a "
     "dotted curve. With the mask it is 0."
 )
+show()
 ax.plot(padding, shares[False], "o-", color=INK)
 ax.plot(padding, padding / (padding + LETTERS), ":", color=GRAY)
 ax.plot(padding, shares[True], "o-", color=INK)

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, one_hot
 
-from charseq.plotting import GRAY, INK
+from charseq.plotting import GRAY, INK, show
 
 V, H, B, UPDATES = 8, 12, 32, 60
 LENGTHS, SEEDS = (10, 80), range(2)
@@ -97,7 +97,7 @@ fig.set_label(
     "those of the last state and of the mean are near 0.5, and those of "
     "the maximum at 1."
 )
-plt.show()
+show()
 
 # %%
 # **What to notice.** With ten letters any of the three will do. With

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from charseq import Corpus, NGram, load_text
-from charseq.plotting import GRAY, INK
+from charseq.plotting import GRAY, INK, show
 
 # %%
 # Count in nine tenths, measure on the last
@@ -54,7 +54,7 @@ fig.set_label(
     "was counted the curve keeps falling; on new text it flattens out "
     "after the fourth character."
 )
-plt.show()
+show()
 
 # %%
 # **What to notice.** The first three characters of context help most. Then

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
-from charseq.plotting import CELL_INK, GRAY, PALE_BLUE
+from charseq.plotting import CELL_INK, GRAY, PALE_BLUE, show
 
 B, T, V = 4, 6, 5
 generator = torch.Generator().manual_seed(0)
@@ -58,7 +58,7 @@ fig.set_label(
     "of text 0 at step 2 changes text 0 from step 2 on. With "
     "batch_first=False it changes step 2 of all four texts."
 )
-plt.show()
+show()
 
 # %%
 # **What to notice.** The cross marks the edit. On the left, it changes what

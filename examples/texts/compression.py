@@ -21,7 +21,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from charseq import Corpus, NGram, load_net, load_text
-from charseq.plotting import GRAY, INK
+from charseq.net import Reader
+from charseq.plotting import GRAY, INK, show
 from charseq.reference import softmax
 
 learned, text = load_text("pride-train"), load_text("pride-test")[:20_000]
@@ -37,12 +38,11 @@ first = vocab.encode("\n")[0]  # packing and unpacking start after it
 
 def reader():
     """Return such a function, for a text that begins now."""
-    state = net.start()
+    network = Reader(net, 1)
 
     def after(i):
-        nonlocal state
-        logits, state = net.step([i], state)
-        return softmax(logits[0])
+        network.read(i)
+        return softmax(network.logits)
 
     return after
 
@@ -108,7 +108,7 @@ file = pack(ids, reader())
 p = softmax(net.read([first, *ids[:-1]])[0])[range(len(ids)), ids]
 promised = -np.log2(p).sum() / 8
 unpacked = unpack(file, len(ids), reader())
-print(f"{len(text)} characters, {promised / len(text) * 8:.3f} bits each")
+print(f"{len(text):,} characters, {promised / len(text) * 8:.3f} bits each")
 print(f"promised {promised:.0f} bytes, packed {len(file)}")
 print("unpacked, bit for bit:", unpacked == text)
 
@@ -179,6 +179,7 @@ fig.set_label(
     "7,500 to 8,500, lzma and bz2 that have read the novel about 5,500 and "
     "4,800, the 7-gram about 4,300, and the network about 3,900."
 )
+show()
 
 # %%
 # **What to notice.** The file is as large as the loss says, to a few bytes.

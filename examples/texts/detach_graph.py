@@ -15,7 +15,7 @@ import torch
 
 from charseq import CharRNN, Corpus
 from charseq.corpus import streams
-from charseq.plotting import GRAY, INK
+from charseq.plotting import GRAY, INK, show
 
 corpus = Corpus.from_text("to be or not to be, that is the question. " * 20)
 model = CharRNN(len(corpus.vocab), hidden_size=16, seed=0)
@@ -68,7 +68,7 @@ fig.set_label(
     "Operations in the graph against batches. Without detach the count "
     "rises along a straight line; with detach it stays flat."
 )
-plt.show()
+show()
 
 # %%
 # In training it is an error

@@ -26,7 +26,7 @@ from charseq import (
     load_text,
 )
 from charseq.corpus import streams
-from charseq.plotting import GRAY, INK
+from charseq.plotting import GRAY, INK, show
 
 text = load_text("python-reference").lower()
 text = " ".join(re.findall("[a-z]+", text))[:100_000]  # letters and spaces
@@ -142,7 +142,7 @@ fig.set_label(
     "The five vowels lie on one side, the consonants in a cloud on the "
     "other, and the space far from both."
 )
-plt.show()
+show()
 
 # %%
 # The same functions, but not the same start

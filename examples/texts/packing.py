@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence, pad_sequence
 
-from charseq.plotting import GRAY, INK
+from charseq.plotting import GRAY, INK, show
 
 B, V, H = 32, 10, 8
 rng = np.random.default_rng(0)
@@ -104,7 +104,7 @@ fig.set_label(
     "one. The last states of padded texts differ from the right ones, "
     "except for the longest. Those of packed texts do not."
 )
-plt.show()
+show()
 
 # %%
 # **What to notice.** Packing has the few calls of a padded batch, and the

@@ -26,7 +26,7 @@ from charseq import (
     language_model_steps,
     load_text,
 )
-from charseq.plotting import GRAY, INK
+from charseq.plotting import GRAY, INK, show
 
 # %%
 # What counting reaches
@@ -83,7 +83,7 @@ fig.set_label(
     "begins at the level of knowing nothing, passes those of single "
     "characters and of pairs, and ends below that of triples."
 )
-plt.show()
+show()
 
 # %%
 # What it writes

@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.flop_counter import FlopCounterMode
 
 from charseq import CharRNN
-from charseq.plotting import GRAY, INK
+from charseq.plotting import GRAY, INK, show
 
 V = 50  # characters, one-hot
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
@@ -128,7 +128,7 @@ fig.set_label(
     "rise, about in proportion. Operations per character: B falls to an "
     "eighth, H stays flat, T falls by a seventh."
 )
-plt.show()
+show()
 
 # %%
 # The same text in more rows

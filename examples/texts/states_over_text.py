@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from charseq import load_net, load_text
-from charseq.plotting import plot_text
+from charseq.plotting import plot_text, show
 
 net, vocab = load_net("austen")
 text = load_text("pride-test")
@@ -78,7 +78,7 @@ fig.set_label(
     "the color is gold between quotation marks, and indigo elsewhere. "
     "Below, it is gold in the words that begin with a capital letter."
 )
-plt.show()
+show()
 
 # %%
 # **What to notice.** The upper unit keeps its color over a whole speech, on

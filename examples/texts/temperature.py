@@ -22,7 +22,7 @@ from charseq import (
     language_model_steps,
     load_text,
 )
-from charseq.plotting import GREEN, INK
+from charseq.plotting import GREEN, INK, show
 from charseq.sampling import probabilities
 
 # %%
@@ -81,7 +81,7 @@ fig.set_label(
     "0.3 nearly all probability is on the first few, at 2.0 it is spread "
     "over many."
 )
-plt.show()
+show()
 
 # %%
 # **What to notice.** At 0.3 the names repeat each other, and at 2.0 they

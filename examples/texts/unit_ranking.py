@@ -12,10 +12,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from charseq import CharRNN, NumpyNet, load_net, load_text
-from charseq.plotting import BLUE, GRAY
+from charseq.plotting import BLUE, GRAY, show
 
 net, vocab = load_net("austen")
-text = load_text("pride-test")  # the network has not learned from it
+text = load_text("pride-test")[:20_000]  # the network has never read it
 ids = vocab.encode(text)
 half, H = len(text) // 2, net.hidden_size
 
@@ -106,17 +106,17 @@ fig.set_label(
     "upper right. Those of shifted labels spread around 0.5 on the other "
     "half. Those of three networks with random weights lie near 0.55."
 )
-plt.show()
+show()
 
 # %%
 # **What to notice.** The best unit by luck looks good on the half that it
-# was chosen on, up to an AUC of 0.69, whereas on the other half it is as
+# was chosen on, up to an AUC of 0.65, whereas on the other half it is as
 # often below 0.5 as above. The trained network's unit loses next to nothing
 # there, and stays far above all controls.
 
 first, second = np.transpose(scores["shifted labels"])
 assert first.min() > 0.51
-assert 0.65 < first.max() < 0.7
+assert 0.62 < first.max() < 0.68
 assert abs(second.mean() - 0.5) < 0.05
-assert best[0] > best[1] > 0.95
+assert min(best) > 0.95
 assert best[1] > max(second.max(), max(scores["random weights"])[1]) + 0.1

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from charseq import CharRNN, Vocabulary
-from charseq.plotting import GRAY, INK
+from charseq.plotting import GRAY, INK, show
 
 text = " learned deep learning"
 vocab = Vocabulary.from_text(text)
@@ -149,7 +149,7 @@ fig.set_label(
     "clipping it falls to nearly zero. Below, the gradient norms: without "
     "clipping they leap to more than ten times their usual size."
 )
-plt.show()
+show()
 
 # %%
 # **What to notice.** As long as no gradient is longer than 1, the two

@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from charseq import Vocabulary
-from charseq.plotting import GRAY, GREEN, ORANGE
+from charseq.plotting import GRAY, GREEN, ORANGE, show
 
 # %%
 # Text to ids
@@ -82,7 +82,7 @@ fig.set_label(
     "orange square for the character read and one green ring for the "
     "character to predict, which is where the next row has its square."
 )
-plt.show()
+show()
 
 # %%
 # A character that the vocabulary has never seen

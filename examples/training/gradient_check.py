@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from charseq import RNNParams, Vocabulary
-from charseq.plotting import PURPLE
+from charseq.plotting import PURPLE, show
 from charseq.reference import (
     cross_entropy,
     cross_entropy_backward,
@@ -122,6 +122,7 @@ fig.set_label(
     "its lowest point near 1e-5, below 1e-8, and float32 near 1e-2, below "
     "1e-3. Left of 1e-5, float32 is off by 100 percent."
 )
+show()
 
 # %%
 # **What to notice.** The best step is near 1e-5 in float64, and there the

@@ -16,7 +16,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from charseq import CharRNN, Vocabulary, load_text
-from charseq.plotting import GRAY, INK
+from charseq.plotting import GRAY, INK, show
 
 excerpt = load_text("reference-excerpt").lower()
 text = " ".join(re.findall("[a-z]+", excerpt))
@@ -137,7 +137,7 @@ fig.set_label(
     "the lowest point of each, between 0.018 and 0.056. To the right they "
     "rise, spread, and cross the dashed line of knowing nothing."
 )
-plt.show()
+show()
 
 # %%
 # **What to notice.** The lowest points lie at three neighboring rates, a

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from charseq import CharRNN, Vocabulary, plot_loss, plot_predictions, train
+from charseq.plotting import show
 
 # %%
 # The same ids, the same random numbers
@@ -61,7 +62,7 @@ fig.set_label(
     "Below, the predicted text each five epochs: from epoch 25 on it reads "
     "learnid leep learning."
 )
-plt.show()
+show()
 
 # %%
 # **What to notice.** After 20 epochs one letter is wrong, and after 50 two

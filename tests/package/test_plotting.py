@@ -1,6 +1,7 @@
 """Figures show the numbers and texts that they were given."""
 
 import itertools
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,7 +21,7 @@ from charseq import (
     plot_unrolled,
     rnn_step,
 )
-from charseq.plotting import plot_text
+from charseq.plotting import plot_text, show
 
 PARAMS = RNNParams.random(input_size=4, hidden_size=2, rng=np.random.default_rng(0))
 STATES = np.random.default_rng(1).uniform(-1, 1, (5, 3))
@@ -508,3 +509,40 @@ def test_what_cannot_be_drawn_is_refused_without_a_figure(draw, message):
     with pytest.raises(ValueError, match=message):
         draw()
     assert not plt.get_fignums()
+
+
+@pytest.fixture
+def script(tmp_path, monkeypatch):
+    """A script that has drawn two figures, and runs far from its folder."""
+    path = tmp_path / "scripts" / "drawn.py"
+    path.parent.mkdir()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr("__main__.__file__", str(path), raising=False)
+    plt.figure()
+    plt.figure()
+    return path
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_without_a_display_figures_are_saved_beside_the_script_or_here(
+    script, writable, monkeypatch, capsys
+):
+    if not writable:  # root may write anywhere
+        monkeypatch.setattr("os.access", lambda path, mode: False)
+    show()
+    folder = script.parent if writable else Path()
+    pictures = [folder / "drawn.png", folder / "drawn-2.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" is in ")[1] for line in lines] == list(map(str, pictures))
+
+
+def test_with_a_display_nothing_is_saved(script, monkeypatch, capsys):
+    shown = []
+    monkeypatch.setattr(plt, "get_backend", lambda: "QtAgg")
+    monkeypatch.setattr(plt, "show", lambda: shown.append(plt.get_fignums()))
+    show()
+    assert shown == [[1, 2]]
+    assert [*script.parent.iterdir()] == []
+    assert capsys.readouterr().out == ""

@@ -764,9 +764,10 @@ def test_the_table_of_equations_names_code_and_tests(toys):
     assert "api.html#charseq.reference.softmax" in table
 
 
-def test_a_notebook_names_pages_and_equations_in_words(toys):
-    (notebook,) = (toys / "good/_build/html/_downloads").rglob("toy.ipynb")
-    assert "equation ``softmax`` of the site, as on ``/notation``" in notebook.read_text("utf-8")
+@pytest.mark.parametrize("kind", ["ipynb", "py"])
+def test_a_download_names_pages_and_equations_in_words(toys, kind):
+    (download,) = (toys / "good/_build/html/_downloads").rglob(f"toy.{kind}")
+    assert "equation ``softmax`` of the site, as on ``/notation``" in download.read_text("utf-8")
 
 
 def test_the_reference_lists_the_examples_that_use_a_name(toys):

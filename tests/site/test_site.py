@@ -403,8 +403,8 @@ def run_afresh(command, elsewhere):
 
 
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").rglob("*.py"))
-# The first has a process, or a kernel, of its own, as readers have it. The others run as forks.
-AFRESH, FORKED = (EXAMPLES[:1], EXAMPLES[1:]) if FORKS else (EXAMPLES, [])
+# The first has a process, or a kernel, of its own, as readers have it.
+AFRESH = EXAMPLES[:1] if FORKS else EXAMPLES
 
 
 # test_chapter_notebooks.py compares the code with the page. Two show that it runs elsewhere.
@@ -416,12 +416,23 @@ def test_a_chapter_runs_elsewhere(name, site, warm, tmp_path):
     assert code == 0, log.read_text("utf-8")[-2000:]
 
 
-@pytest.mark.parametrize("name", FORKED)
-def test_a_downloaded_script_runs_elsewhere(name, site, warm, tmp_path):
-    (path,) = (site / "_downloads").rglob(f"{name}.py")
-    log = tmp_path / "log.txt"
-    code = warm.run(path, log)
-    assert code == 0, log.read_text("utf-8")[-2000:]
+@pytest.mark.skipif(not FORKS, reason="torch cannot be forked here")
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_downloaded_script_prints_its_result_and_shows_or_saves_its_picture(
+    name, site, warm, tmp_path
+):
+    (download,) = (site / "_downloads").rglob(f"{name}.py")
+    script, log = tmp_path / download.name, tmp_path / "log.txt"
+    script.write_bytes(download.read_bytes())
+    code = warm.run(script, log)
+    printed = log.read_text("utf-8")
+    assert code == 0, printed[-2000:]
+    result, _, rest = printed.partition("windows with the figures")
+    shown, *others = rest.splitlines()
+    assert result.strip()
+    pictures = sorted(map(str, tmp_path.glob(f"{name}*.png")))
+    assert len(pictures) == len(shown.split()) >= 1
+    assert sorted(re.findall("figure is in (.*)", "\n".join(others))) == pictures
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -39,8 +39,11 @@ class WarmProcess:
 
 def serve():
     # Imported ahead because it takes long: an example still has to import what it uses.
-    import matplotlib.pyplot  # noqa: F401
+    global plt, get_backend
+    import matplotlib.pyplot as plt
     import torch
+
+    get_backend = plt.get_backend
 
     sys.path.append(EXTENSIONS)
     import cells
@@ -77,8 +80,27 @@ def run_and_exit(path, log):
 
 
 def run_script(path):
+    """Run it without a display, and in a fork from where it asks for one as if there were one."""
     warnings.simplefilter("error")
+    plt.get_backend = fork_with_display
     runpy.run_path(str(path), run_name="__main__")
+    if plt.show is open_windows:
+        assert not plt.get_fignums(), "not all figures were shown"
+
+
+def fork_with_display():
+    plt.get_backend = get_backend
+    sys.stdout.flush()
+    if child := os.fork():
+        assert os.waitpid(child, 0)[1] == 0, "with a display it fails"
+        return get_backend()
+    plt.show = open_windows
+    return "qtagg"
+
+
+def open_windows():
+    print("windows with the figures", *plt.get_fignums())
+    plt.close("all")  # as a reader does
 
 
 def run_notebook(path):

@@ -17,6 +17,7 @@ from functools import wraps
 from pathlib import Path
 
 from docutils import nodes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG, RendererSVG
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
@@ -90,6 +91,14 @@ def appearing(svg):
         "@media (prefers-reduced-motion: no-preference) {\n"
         f'[id^="appears-"] {{ animation: appear 0.1s both }}\n{delays}}}</style>'
     ).encode()
+
+
+class FigureCanvas(FigureCanvasAgg):
+    """What the examples draw on: figures.py is their backend, and the page their window."""
+
+
+def show(block=None):
+    """Do nothing, since `scraper` takes what is drawn."""
 
 
 write_text, print_svg = RendererSVG._draw_text_as_text, FigureCanvasSVG.print_svg

@@ -45,16 +45,15 @@ USE = re.compile(r"^  (:doc:`.*`)$", re.M)
 PAGE = re.compile(rb":doc:`(?:/gallery/)?([^`]+)`")
 
 
-def without_roles(notebook):
+def without_roles(download):
     """Say in words what only Sphinx can link."""
-    return PAGE.sub(rb"``\1``", EQUATION.sub(rb"equation ``\1`` of the site", notebook))
+    return PAGE.sub(rb"``\1``", EQUATION.sub(rb"equation ``\1`` of the site", download))
 
 
-def mend_notebooks(app):
-    for path in Path(app.srcdir, "gallery").rglob("*.ipynb"):
-        written = path.read_bytes()
-        if (notebook := without_roles(written)) != written:
-            path.write_bytes(notebook)
+def mend_downloads(app, exception):
+    for path in Path(app.outdir, "_downloads").glob("*/*.*"):
+        if not exception and path.suffix in (".py", ".ipynb"):
+            path.write_bytes(without_roles(path.read_bytes()))
 
 
 def start_afresh(gallery_conf, fname):
@@ -62,7 +61,7 @@ def start_afresh(gallery_conf, fname):
     import numpy as np
 
     matplotlib.rcdefaults()
-    matplotlib.use("agg")
+    matplotlib.use("module://figures")
     matplotlib.rcParams.update(figures.RC)
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002 - the global state is what must not leak
@@ -127,9 +126,9 @@ def is_news(record):
 
 def setup(app):
     logging.getLogger("sphinx.sphinx-gallery").addFilter(is_news)
-    app.connect("builder-inited", mend_notebooks, priority=600)  # after sphinx-gallery
     app.connect("autodoc-process-docstring", examples_of_a_name, priority=600)  # after numpydoc
     app.connect("source-read", without_zip)
     app.connect("source-read", show_difference)
     app.connect("doctree-read", show_figure_first, priority=540)  # before anchors.py marks it
+    app.connect("build-finished", mend_downloads)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
