@@ -90,13 +90,7 @@ LAYOUTS = {
 # --- the two functions ----------------------------------------------------------------------------
 
 
-def to_library(
-    params: RNNParams,
-    library: str,
-    cell: str,
-    *,
-    reset_after: bool = True,
-) -> Any:
+def to_library(params: RNNParams, library: str, cell: str, *, reset_after: bool = True) -> Any:
     """Convert the weights of a layer from torch's layout to another library's.
 
     Parameters
@@ -168,13 +162,7 @@ def to_library(
     return weights
 
 
-def from_library(
-    weights: Any,
-    library: str,
-    cell: str,
-    *,
-    reset_after: bool = True,
-) -> RNNParams:
+def from_library(weights: Any, library: str, cell: str, *, reset_after: bool = True) -> RNNParams:
     """Convert the weights of a layer from another library's layout to torch's.
 
     Parameters

@@ -9,16 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from charseq.plotting import (
-    BLUE,
-    GRAY,
-    GREEN,
-    INK,
-    ORANGE,
-    axes_or_new,
-    rectangle,
-    replace_blanks,
-)
+from charseq.plotting import BLUE, GRAY, GREEN, INK, ORANGE, axes_or_new, rectangle, replace_blanks
 from charseq.reference import RNNParams, rnn_step
 
 if TYPE_CHECKING:

@@ -20,13 +20,7 @@ if TYPE_CHECKING:
 else:
     Axes = Any  # only a function that draws imports matplotlib; `import charseq` does not
 
-__all__ = [
-    "plot_loss",
-    "plot_predictions",
-    "plot_states",
-    "plot_text",
-    "show",
-]
+__all__ = ["plot_loss", "plot_predictions", "plot_states", "plot_text", "show"]
 
 # Where matplotlib opens no windows but writes files; without a display it takes the first.
 NO_WINDOWS = {"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"}
@@ -108,11 +102,7 @@ def plot_loss(
 
 
 def plot_predictions(
-    history: Any,
-    target: str,
-    ax: Axes | None = None,
-    *,
-    every: int | None = None,
+    history: Any, target: str, ax: Axes | None = None, *, every: int | None = None
 ) -> Axes:
     """Draw the predicted letters, one row every few epochs.
 

@@ -46,11 +46,7 @@ class Draw:
 
 
 def probabilities(
-    logits: Array,
-    *,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
+    logits: Array, *, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
 ) -> Array:
     """Turn logits into the probabilities to draw from.
 

@@ -346,10 +346,7 @@ class LayerShapes:
                 "c_0", c_shape, c, "the cell's state beside it; a projection does not shrink it"
             ),
             Tensor(
-                "output",
-                (*batch_and_time, directions * state),
-                f"({letters}, {d}{s})",
-                output_why,
+                "output", (*batch_and_time, directions * state), f"({letters}, {d}{s})", output_why
             ),
             Tensor("h_n", h_shape, h, h_n_why),
             Tensor(
