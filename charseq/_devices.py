@@ -1,25 +1,21 @@
-"""Where a network computes, and in which type: devices, autocast, and reading on a device.
+"""Where a network computes, and in which type: devices and autocast.
 
-The model decides. Whatever is moved with ``model.to(device)`` is trained, measured and read there,
+The model decides. Whatever is moved with ``model.to(device)`` is trained and measured there,
 and nothing else has to be moved by hand.
 """
 
-import copy
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-Array = NDArray[Any]
-KINDS = ("cuda", "mps", "cpu")  # the order in which "auto" looks for one
+from charseq._errors import UserError
+
 FUSED = ("cpu", "cuda")  # where each release of torch updates all weights in one call
 WITHOUT_FLOAT64 = ("mps",)
 PRECISIONS = ("float32", "bfloat16")
@@ -45,31 +41,23 @@ def find_device(name: str) -> torch.device:
     Raises
     ------
     ValueError
-        If the name is unknown, this PyTorch sees no such device, or the processes of torchrun
-        cannot share it.
-
+        If the name is unknown, or this PyTorch sees no such device.
     """
-    counts = {kind: _count_devices(kind) for kind in KINDS}
-    there = [kind for kind in KINDS if counts[kind]]
-    match = re.fullmatch(r"(cpu|cuda|mps)(:\d+)?", there[0] if name == "auto" else name)
-    if match is None:
-        raise ValueError(
-            f"device={name}: expected auto, cpu, cuda or mps, or one of several, such as cuda:1"
-        )
-    kind, number = match[1], match[2]
-    if not counts[kind]:
-        raise ValueError(
-            f"device={name}: this PyTorch sees no {kind.upper()} device; it has {', '.join(there)}"
-        )
-    index = int(number[1:]) if number else 0
-    if index >= counts[kind]:
-        raise ValueError(
-            f"device={name}: the last {kind.upper()} device that this PyTorch sees is "
-            f"{kind}:{counts[kind] - 1}"
-        )
-    if int(os.environ.get("WORLD_SIZE") or 1) > 1:
-        index = _share_between_processes(name, kind, counts[kind])
-    return torch.device(kind) if kind == "cpu" else torch.device(kind, index)
+    counts = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    there = [*filter(counts.get, counts), "cpu"]
+    try:
+        device = torch.device(there[0] if name == "auto" else name)
+    except RuntimeError:
+        raise UserError(
+            f"device {name!r}: expected auto, cpu, cuda or mps, or one of several, such as cuda:1"
+        ) from None
+    index = device.index or 0
+    if int(os.environ.get("WORLD_SIZE") or 1) > 1 and device.type == "cuda":
+        index = int(os.environ.get("LOCAL_RANK") or 0)
+    if device.type not in there or index >= counts.get(device.type, 1):
+        some = [f"{counts[kind]} {kind}" for kind in there[:-1]]
+        raise UserError(f"device {name!r}: this PyTorch sees {', '.join([*some, 'the cpu'])} only")
+    return device if device.type == "cpu" else torch.device(device.type, index)
 
 
 def take_device(name: str) -> torch.device:
@@ -78,31 +66,6 @@ def take_device(name: str) -> torch.device:
     if name == "auto" and os.environ.get("RANK", "0") == "0":
         print(f"charseq: the device is {device}", file=sys.stderr)
     return device
-
-
-def _count_devices(kind: str) -> int:
-    if kind == "cuda":
-        return torch.cuda.device_count() if torch.cuda.is_available() else 0
-    return 1 if kind == "cpu" else int(torch.backends.mps.is_available())
-
-
-def _share_between_processes(name: str, kind: str, count: int) -> int:
-    """Return the number of this process's device, of those that torchrun's processes share."""
-    if kind == "mps":
-        raise ValueError(
-            f"device={name}: several processes cannot share a gradient there: take cpu"
-        )
-    if kind == "cuda" and name not in ("cuda", "auto"):
-        raise ValueError(
-            f"device={name}: torchrun needs a card for each process, so name none: expected cuda"
-        )
-    number = int(os.environ.get("LOCAL_RANK") or 0)
-    if kind == "cuda" and number >= count:
-        raise ValueError(
-            f"device={name}: this machine has {count} CUDA devices, so torchrun may start at most "
-            f"{count} processes on it"
-        )
-    return number
 
 
 def device_of(model: nn.Module) -> torch.device:
@@ -172,61 +135,3 @@ def drawing_from(seed: int | None, device: torch.device | None = None) -> Iterat
         elif kind == "mps":
             torch.mps.manual_seed(seed)
         yield
-
-
-# --- reading on a device --------------------------------------------------------------------------
-
-
-class DeviceNet:
-    """A copy of a torch model that reads on its device, as a :class:`charseq.NumpyNet` on the CPU.
-
-    Parameters
-    ----------
-    model : CharRNN
-        The model.
-    """
-
-    def __init__(self, model: Any) -> None:
-        self.model, self.vocab_size = copy.deepcopy(model).eval(), model.vocab_size
-
-    def double(self) -> "DeviceNet":
-        """Return a copy that computes in float64; the network itself, if its device has none."""
-        if device_of(self.model).type in WITHOUT_FLOAT64:
-            return self
-        net = copy.copy(self)
-        net.model = copy.deepcopy(self.model).double()
-        return net
-
-    def reader(self, texts: int) -> "DeviceReader":
-        """Return what reads B texts side by side."""
-        return DeviceReader(self.model, texts)
-
-
-class DeviceReader:
-    """Reads B texts side by side on the device of a model, from states of zeros.
-
-    It is used as :class:`charseq.net.Reader` is. Its logits are copied to the CPU.
-    """
-
-    def __init__(self, model: Any, texts: int) -> None:
-        self._model, self._state = model, None
-        dtype = np.float64 if next(model.parameters()).dtype == torch.float64 else np.float32
-        self.logits = np.zeros((model.vocab_size,) if texts == 1 else (texts, model.vocab_size))
-        self.logits = self.logits.astype(dtype)
-
-    def read(self, ids: Any) -> None:
-        """Read one character in each text: an array of ids (B,), or one id for a single text."""
-        self.read_block(np.reshape(ids, (1, -1)))
-
-    @torch.no_grad()
-    def read_block(self, ids: Array) -> Array:
-        """Read several characters in each text, (T, B); return the logits before each of them.
-
-        The logits have the shape (T, B, V).
-        """
-        x = torch.from_numpy(np.array(ids.T, dtype=np.int64)).to(device_of(self._model))  # (B, T)
-        logits, self._state = self._model(x, self._state)  # (B, T, V)
-        after = logits.transpose(0, 1).to("cpu", torch.from_numpy(self.logits).dtype).numpy()
-        before = np.concatenate([self.logits.reshape(1, *after.shape[1:]), after[:-1]])
-        self.logits[...] = after[-1].reshape(self.logits.shape)
-        return before

@@ -48,19 +48,19 @@ def sample(
     seed: Annotated[int | None, typer.Option(help="The same seed writes the same text.")] = None,
     skip_unknown: SkipUnknown = False,
     last: Annotated[bool, typer.Option("--last", help="Use the latest weights.")] = False,
-    device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
-    """Write text with a trained network; on a CPU, without torch."""
+    """Write text with a trained network, without torch."""
     import numpy as np
 
     from charseq._checks import check_at_least
+    from charseq.checkpoint import load_net
     from charseq.sampling import generate_pieces
 
     check_at_least(0, seed=seed or 0)
     if interactive and (as_json or prompt or prompts):
         raise UserError("--interactive asks for each text: leave out --json and the prompts")
-    net, vocab = _load_on(device, run, best=not last)
+    net, vocab = load_net(run, best=not last)
     rng = np.random.default_rng(seed)
 
     def write(prompt: str | None) -> Iterator[list[str]]:
@@ -102,20 +102,6 @@ def sample(
             if number:
                 print("-" * 60)
             _print_texts(text or "", write(text))
-
-
-def _load_on(device: str, run: str, best: bool) -> tuple[Any, "Vocabulary"]:
-    """Load a network: on the CPU in NumPy, which starts at once, and elsewhere in torch."""
-    from charseq.checkpoint import load_model, load_net
-
-    if device != "cpu":
-        from charseq._devices import take_device
-
-        where = take_device(device)
-        if where.type != "cpu":
-            model, vocab = load_model(run, best=best)
-            return model.to(where), vocab
-    return load_net(run, best=best)
 
 
 def _read_prompts(file: str, vocab: "Vocabulary") -> list[str]:
@@ -222,16 +208,16 @@ def score_(
     skip_unknown: SkipUnknown = False,
     encoding: Annotated[str, typer.Option(help="Encoding of the text file.")] = "utf-8",
     last: Annotated[bool, typer.Option("--last", help="Use the latest weights.")] = False,
-    device: Device = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line each.")] = False,
 ) -> None:
-    """Say how surprising each line of a text is, in bits per character; on a CPU, without torch."""
+    """Say how surprising each line of a text is, in bits per character, without torch."""
+    from charseq.checkpoint import load_net
     from charseq.scoring import json_report, most_surprising, score, text_report
     from charseq.texts import load_text
 
     if html is not None and as_json:
         raise UserError("--html and --json each ask for another output: give one of them")
-    net, vocab = _load_on(device, run, best=not last)
+    net, vocab = load_net(run, best=not last)
     characters = load_text(text, encoding, raw="\r" in vocab)
     if not skip_unknown:
         _say_unknown("the text", _known_part("the text", characters, vocab, skip=False)[1])

@@ -26,7 +26,7 @@ from charseq.corpus import Corpus, in_unit_of, streams, windows
 from charseq.history import UpdateRecord
 from charseq.layers import State, map_state
 from charseq.model import CharRNN
-from charseq.processes import Replica, check_enough_rows, from_rank_0, rows_of
+from charseq.processes import Replica, from_rank_0, rank_and_world_size, rows_of
 from charseq.training import Diverged, clip_gradient, what_to_try
 from charseq.vocab import Vocabulary
 
@@ -349,8 +349,6 @@ def language_model_steps(
     Diverged
         If the loss or the gradient becomes NaN or infinite. The weights are those of the last good
         training step.
-    ConnectionError
-        If another process has ended or cannot be reached.
 
     Examples
     --------
@@ -370,7 +368,7 @@ def language_model_steps(
         next(_batches(train, run.settings, run.step))  # raises if the text is too short
     if valid is not None and len(valid) < 2:
         raise ValueError(f"the held-back text needs at least 2 {run.vocab.unit}, got {len(valid)}")
-    check_enough_rows(run.settings.batch_size)
+    check_at_least(rank_and_world_size()[1], batch_size=run.settings.batch_size)  # a row for each
     _follow_model(run)
     return _language_model_steps(run, train, valid, watch)
 

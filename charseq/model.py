@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from charseq._checks import check_at_least, check_choice
-from charseq._devices import DeviceNet, drawing_from, without_misfit
+from charseq._devices import drawing_from, without_misfit
 from charseq.layers import State, fast_forward, is_faster, map_state, parts_of
 
 __all__ = ["CharRNN"]
@@ -260,17 +260,6 @@ class CharRNN(nn.Module):
             outputs, state = self.rnn(vectors, state)  # (B, T, V or E) -> (B, T, H), (L, B, H)
         # Under autocast, the state may have 16 bits; what goes on has the type of the weights.
         return outputs, map_state(lambda part: part.to(dtype), state)
-
-    def reading_copy(self) -> Any:
-        """Return a copy that writes and scores text on the device where the weights are.
-
-        Returns
-        -------
-        object
-            What :func:`charseq.generate` and :func:`charseq.score` make of a model that is not on
-            the CPU, and take in its place. On the CPU, a :class:`charseq.NumpyNet` is faster.
-        """
-        return DeviceNet(self)
 
     def _check_state(self, state: Any, batch_size: int) -> None:
         """Refuse a state whose type, shape or dtype does not fit the model."""

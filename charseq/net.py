@@ -312,26 +312,16 @@ class NumpyNet:
         return np.ascontiguousarray(table, dtype=fused[0].dtype), fused
 
 
-def as_net(net: Any, expected: str = "a NumpyNet or a CharRNN") -> Any:
-    """Return a network that reads: one in NumPy, or the copy of a torch model.
-
-    The copy is in NumPy, too, unless the model is on another device than the CPU.
-    """
-    if isinstance(net, NumpyNet) or hasattr(net, "reader"):
+def as_net(net: Any, expected: str = "a NumpyNet or a CharRNN") -> NumpyNet:
+    """Return a network that reads: one in NumPy, or a copy in NumPy of a torch model."""
+    if isinstance(net, NumpyNet):
         return net
     if not hasattr(net, "state_dict") or not hasattr(net, "options"):
         raise TypeError(
             f"expected {expected}, got {type(net).__name__}; load_net(folder) and "
             "load_run(folder) return such networks with their vocabularies"
         )
-    if next(iter(net.state_dict().values())).device.type == "cpu":
-        return NumpyNet.from_model(net)
-    return net.reading_copy()
-
-
-def reader_of(net: Any, texts: int) -> Any:
-    """Return what reads B texts side by side with a network, a :class:`Reader` or its like."""
-    return Reader(net, texts) if isinstance(net, NumpyNet) else net.reader(texts)
+    return NumpyNet.from_model(net)
 
 
 def _to_array(tensor: Any) -> Array:

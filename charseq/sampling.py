@@ -10,7 +10,7 @@ from numpy import add
 from numpy.typing import NDArray
 
 from charseq._checks import check_at_least
-from charseq.net import NumpyNet, as_net, reader_of
+from charseq.net import NumpyNet, Reader, as_net
 from charseq.reference import softmax
 from charseq.vocab import Vocabulary
 
@@ -284,8 +284,8 @@ def _as_writer(net: Any) -> Any:
 
 
 def _make_reader(net: Any, texts: int) -> Any:
-    if isinstance(net, NumpyNet) or hasattr(net, "reader"):
-        return reader_of(net, texts)
+    if isinstance(net, NumpyNet):
+        return Reader(net, texts)
     from charseq.baselines import NGramReader
 
     return NGramReader(net, texts)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from charseq._checks import check_same_vocab_size, check_text
 from charseq._errors import UserError
 from charseq._terminal import escape_line, escape_text
-from charseq.net import as_net, reader_of
+from charseq.net import Reader, as_net
 from charseq.sampling import OUT_OF_BOUNDS
 from charseq.vocab import Vocabulary
 
@@ -286,7 +286,7 @@ def score(
 
 def _predictions(net: Any, ids: Array, before: Array) -> Iterator[tuple[Array, Array]]:
     """Yield places (N,) of known ids, and the logarithms of the chances (N, V) there."""
-    reader = reader_of(net, 1)
+    reader = Reader(net, 1)
     for char in before:
         reader.read(char)
     known = np.flatnonzero(ids >= 0)

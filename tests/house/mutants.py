@@ -22,10 +22,14 @@ TESTS = dict.fromkeys(("trainer", "monitor", "cli_train", "cli_infer", "_run_tex
 TESTS |= {
     "diagrams": "plotting",
     "files": "checkpoint",
-    "processes": "processes threads",
 }
 TESTS |= dict.fromkeys(("recurrent", "tasks", "beyond"), "reference")
-TESTS |= {"_checks": "vocab shapes", "_version": "package", "__init__": "package"}
+TESTS |= {
+    "_devices": "devices",
+    "_checks": "vocab shapes",
+    "_version": "package",
+    "__init__": "package",
+}
 CONFIG = """\
 [cosmic-ray]
 module-path = "{path}"
