@@ -56,97 +56,40 @@ if TYPE_CHECKING:  # only editors and type checkers need these imports; __getatt
     from charseq.training import Diverged, train, training_steps
     from charseq.vocab import Vocabulary
 
-_MODULE_OF = {
-    "Vocabulary": "vocab",
-    "BytePairEncoding": "tokens",
-    "load_text": "texts",
-    "Corpus": "corpus",
-    "NGram": "baselines",
-    "RNNParams": "reference",
-    "rnn_step": "reference",
-    "rnn_forward": "reference",
-    "LayerShapes": "shapes",
-    "plot_loss": "plotting",
-    "plot_predictions": "plotting",
-    "plot_states": "plotting",
-    "plot_step": "diagrams",
-    "plot_unrolled": "diagrams",
-    "EpochRecord": "history",
-    "UpdateRecord": "history",
-    "History": "history",
-    "NumpyNet": "net",
-    "generate": "sampling",
-    "Score": "scoring",
-    "score": "scoring",
-    "CharRNN": "model",
-    "Diverged": "training",
-    "training_steps": "training",
-    "train": "training",
-    "Settings": "language_model",
-    "Run": "language_model",
-    "language_model_steps": "language_model",
-    "evaluate": "language_model",
-    "start_folder": "checkpoint",
-    "save_run": "checkpoint",
-    "load_run": "checkpoint",
-    "load_net": "checkpoint",
+_NAMES = {  # by module, in the order in which data flows
+    "vocab": "Vocabulary",
+    "tokens": "BytePairEncoding",
+    "texts": "load_text",
+    "corpus": "Corpus",
+    "baselines": "NGram",
+    "reference": "RNNParams rnn_step rnn_forward",
+    "shapes": "LayerShapes",
+    "plotting": "plot_loss plot_predictions plot_states",
+    "diagrams": "plot_step plot_unrolled",
+    "history": "EpochRecord UpdateRecord History",
+    "net": "NumpyNet",
+    "sampling": "generate",
+    "scoring": "Score score",
+    "model": "CharRNN",
+    "training": "Diverged training_steps train",
+    "language_model": "Settings Run language_model_steps evaluate",
+    "checkpoint": "start_folder save_run load_run load_net",
 }
-_OLD_NAMES = {"Net": "NumpyNet", "Record": "EpochRecord", "Step": "UpdateRecord"}
-_OTHER_MODULES = (
-    "conversions",
-    "files",
-    "layers",
-    "monitor",
-    "processes",
-    "trainer",
-)
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
+_OTHER_MODULES = ("conversions", "files", "layers", "monitor", "processes", "trainer")
 
 __all__ = [  # noqa: RUF022 - in the order in which data flows
-    "Vocabulary",
-    "BytePairEncoding",
-    "load_text",
-    "Corpus",
-    "NGram",
-    "RNNParams",
-    "rnn_step",
-    "rnn_forward",
-    "LayerShapes",
-    "plot_loss",
-    "plot_predictions",
-    "plot_states",
-    "plot_step",
-    "plot_unrolled",
-    "EpochRecord",
-    "UpdateRecord",
-    "History",
-    "NumpyNet",
-    "generate",
-    "Score",
-    "score",
-    "CharRNN",
-    "Diverged",
-    "training_steps",
-    "train",
-    "Settings",
-    "Run",
-    "language_model_steps",
-    "evaluate",
-    "start_folder",
-    "save_run",
-    "load_run",
-    "load_net",
-]
+    "Vocabulary", "BytePairEncoding", "load_text", "Corpus", "NGram", "RNNParams", "rnn_step",
+    "rnn_forward", "LayerShapes", "plot_loss", "plot_predictions", "plot_states", "plot_step",
+    "plot_unrolled", "EpochRecord", "UpdateRecord", "History", "NumpyNet", "generate", "Score",
+    "score", "CharRNN", "Diverged", "training_steps", "train", "Settings", "Run",
+    "language_model_steps", "evaluate", "start_folder", "save_run", "load_run", "load_net",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     if name in _OTHER_MODULES or name in _MODULE_OF.values():
         return import_module(f"{__name__}.{name}")  # charseq.reference, after `import charseq`
-    if name in _OLD_NAMES:
-        from warnings import warn
-
-        new_name = _OLD_NAMES[name]
-        warn(f"charseq.{name} is now charseq.{new_name}", DeprecationWarning, stacklevel=2)
-        return getattr(import_module(__name__), new_name)
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)

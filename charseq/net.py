@@ -307,7 +307,7 @@ class NumpyNet:
         fused = []
         for params, weights_above in zip(self.layers, next_weights, strict=True):
             joined = np.concatenate([arrange(params.W_hh, params.b_hh), weights_above])
-            fused.append(_align_rows(joined.T.astype(dtype, copy=False)))
+            fused.append(np.ascontiguousarray(joined.T, dtype=dtype))
         table = (W if self._one_hot else self.vectors @ W) + b
         return np.ascontiguousarray(table, dtype=fused[0].dtype), fused
 
@@ -340,20 +340,6 @@ def _check_options(options: Mapping[str, Any]) -> None:
         if name != "embedding_size" or options[name] is not None:  # None means one-hot vectors
             check_integers(1, **{name: options[name]})
     check_choice("cell", options["cell"], tuple(GATES))
-
-
-def _align_rows(W: Array) -> Array:
-    """Copy a matrix and pad its rows with zeros, so that each row starts at a cache line.
-
-    This saves 3 % of a product's time, and 10 % if the number of columns was a power of two.
-    """
-    per_line = 64 // W.itemsize  # numbers per cache line
-    rows, columns = len(W), (W.shape[1] // per_line + 1) * per_line
-    buffer = np.zeros((rows + 1) * columns, dtype=W.dtype)
-    start = -(buffer.ctypes.data // W.itemsize) % per_line
-    aligned = buffer[start : start + rows * columns].reshape(rows, columns)
-    aligned[:, : W.shape[1]] = W
-    return aligned
 
 
 class Reader:

@@ -1,8 +1,6 @@
 """From logits to text, with temperature, top-k and top-p, and without torch."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
-from itertools import repeat
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,35 +12,13 @@ from charseq.net import NumpyNet, Reader, as_net
 from charseq.reference import softmax
 from charseq.vocab import Vocabulary
 
-__all__ = ["Draw", "generate", "generate_pieces", "probabilities", "sampling_steps"]
+__all__ = ["generate", "generate_pieces", "probabilities"]
 
 Array = NDArray[Any]
 NUMBERS = 80_000  # the most random numbers that a block draws at once
 OUT_OF_BOUNDS = (
     "the largest logit is not a finite number: did the weights grow without bound in training?"
 )
-
-
-class Draw:
-    """One drawn character per text.
-
-    Attributes
-    ----------
-    ids : ndarray of shape (B,)
-        The characters.
-    logits : ndarray of shape (B, V)
-        The scores that the network gave.
-    probabilities : ndarray of shape (B, V)
-        The probabilities that the characters were drawn from, computed on first use.
-    """
-
-    def __init__(self, ids: Array, logits: Array, options: Mapping[str, Any]) -> None:
-        self.ids, self.logits, self._options = ids, logits, options
-
-    @cached_property
-    def probabilities(self) -> Array:
-        """The :func:`probabilities` of the logits, from which the characters were drawn."""
-        return probabilities(self.logits, **self._options)
 
 
 def probabilities(
@@ -111,58 +87,6 @@ def probabilities(
     filtered = np.zeros_like(p)
     np.put_along_axis(filtered, order, ranked * passes, axis=-1)
     return filtered / filtered.sum(axis=-1, keepdims=True)
-
-
-def sampling_steps(
-    net: Any,
-    vocab: Vocabulary,
-    prompt: str | None = None,
-    *,
-    streams: int = 1,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    rng: np.random.Generator | None = None,
-) -> Iterator[Draw]:
-    """Draw one character after another from a network, without end.
-
-    Parameters
-    ----------
-    net : NumpyNet, CharRNN or NGram
-        The network, or a table of counts. The weights of a :class:`charseq.CharRNN`, on whatever
-        device, are copied, so what it learns later does not change the text.
-    vocab : Vocabulary
-        Its characters.
-    prompt : str, optional
-        Text that is read before the first draw. The default is a line end, so that the text begins
-        with a new line. A vocabulary without one gives a space, or else its first character.
-    streams : int, default=1
-        B, the number of independent texts that are drawn side by side.
-    temperature, top_k, top_p : float, int, float
-        As in :func:`probabilities`.
-    rng : numpy.random.Generator, optional
-        Source of the random numbers. The default is a new generator with a random seed. Only two
-        numbers are taken from it, however long the texts get.
-
-    Yields
-    ------
-    Draw
-        The characters, one per text, and the probabilities that they were drawn from.
-
-    Raises
-    ------
-    TypeError
-        If `net` is none of these.
-    ValueError
-        If the prompt is empty or has a character that is not in the vocabulary, if the vocabulary
-        and the network differ in size, or if a number is out of range.
-    """
-    options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
-    writer = Writer(net, vocab, prompt, streams, options, rng)
-    return (
-        Draw(ids[0], writer.allowed_logits().reshape(streams, -1), options)  # (B, V)
-        for ids in writer.blocks(repeat(1))
-    )
 
 
 class Writer:
@@ -308,17 +232,26 @@ def generate(
 
     Parameters
     ----------
-    net, vocab : NumpyNet or CharRNN or NGram, Vocabulary
-        As in :func:`charseq.sampling.sampling_steps`.
+    net : NumpyNet, CharRNN or NGram
+        The network, or a table of counts. The weights of a :class:`charseq.CharRNN`, on whatever
+        device, are copied, so what it learns later does not change the text.
+    vocab : Vocabulary
+        Its characters.
     prompt : str or sequence of str, optional
-        As in :func:`charseq.sampling.sampling_steps`; or several prompts, each of which is
-        continued on its own, one after the other.
+        Text that is read before the first draw. The default is a line end, so that the text begins
+        with a new line. A vocabulary without one gives a space, or else its first character. Of
+        several prompts, each is continued on its own, one after the other.
     length : int, default=200
         Characters to write after the prompt.
     stop : sequence of str, optional
         Each text ends just before the first of these strings that it would contain.
-    streams, temperature, top_k, top_p, rng : int, float, int, float, numpy.random.Generator
-        As in :func:`charseq.sampling.sampling_steps`.
+    streams : int, default=1
+        B, the number of independent texts that are drawn side by side.
+    temperature, top_k, top_p : float, int, float
+        As in :func:`charseq.sampling.probabilities`.
+    rng : numpy.random.Generator, optional
+        Source of the random numbers. The default is a new generator with a random seed. Only two
+        numbers are taken from it for each prompt, however long the texts get.
 
     Returns
     -------
@@ -329,10 +262,11 @@ def generate(
     Raises
     ------
     TypeError
-        As in :func:`charseq.sampling.sampling_steps`.
+        If `net` is none of these.
     ValueError
-        As in :func:`charseq.sampling.sampling_steps`; also if `length` is negative, a stop string
-        is empty, or there is no prompt in the sequence.
+        If a prompt is empty or has a character that is not in the vocabulary, if the vocabulary and
+        the network differ in size, a number is out of range, a stop string is empty, or there is no
+        prompt in the sequence.
 
     Examples
     --------
@@ -387,11 +321,11 @@ def generate_pieces(
     Parameters
     ----------
     net, vocab, prompt : NumpyNet or CharRNN or NGram, Vocabulary, str
-        As in :func:`charseq.sampling.sampling_steps`.
+        As in :func:`charseq.generate`, but only one prompt.
     length, stop, streams : int, sequence of str, int
         As in :func:`charseq.generate`.
     temperature, top_k, top_p, rng : float, int, float, numpy.random.Generator
-        As in :func:`charseq.sampling.sampling_steps`.
+        As in :func:`charseq.generate`.
 
     Yields
     ------

@@ -383,7 +383,7 @@ EXCEPTIONS = {
     **dict.fromkeys(
         (
             *("reference.BlockParams", "reference.RNNParams"),
-            *("shapes.Parameter", "shapes.Tensor", "sampling.Draw"),
+            *("shapes.Parameter", "shapes.Tensor"),
             *("scoring.Score", "scoring.ScoredLine"),
         ),
         ("PR01", "its fields are attributes"),
@@ -393,7 +393,6 @@ EXCEPTIONS = {
     ),
     "training.Diverged": ("PR01", "only the package creates it, users only catch it"),
     "training.training_steps": ("RT01", "it yields; the call itself returns a generator"),
-    "sampling.sampling_steps": ("RT01", "it yields, like training_steps"),
     "sampling.generate_pieces": ("RT01", "it yields, like training_steps"),
     "language_model.language_model_steps": ("RT01", "it yields, like training_steps"),
     "training.train": ("PR04", "training_steps gives the types of its parameters"),

@@ -133,12 +133,6 @@ def test_modules_are_attributes_without_being_imported_first_and_names_are_looke
     assert "NGram" in later.split()
 
 
-@pytest.mark.parametrize(("old", "new"), charseq._OLD_NAMES.items())
-def test_an_old_name_gives_the_new_object_and_warns(old, new):
-    with pytest.warns(DeprecationWarning, match=rf"charseq\.{old} is now charseq\.{new}$"):
-        assert getattr(charseq, old) is getattr(charseq, new)
-
-
 def test_the_package_is_marked_as_typed_and_its_version_has_three_numbers():
     assert (FOLDER / "py.typed").exists()  # PEP 561
     assert re.fullmatch(r"\d+\.\d+\.\d+", charseq.__version__)

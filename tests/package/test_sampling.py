@@ -1,7 +1,6 @@
 """Sampling without torch against torch, filters against closed forms, draws against statistics."""
 
 import math
-from itertools import islice
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from charseq import CharRNN, Corpus, NGram, NumpyNet, Vocabulary, generate, sampling
-from charseq.sampling import generate_pieces, probabilities, sampling_steps
+from charseq.sampling import generate_pieces, probabilities
 
 VOCAB = Vocabulary("\n abcdefg")
 V, H = len(VOCAB), 6
@@ -112,8 +111,8 @@ def test_probabilities_sum_to_one_and_keep_the_order_of_the_logits(
 def test_frequencies_of_draws_agree_with_probabilities(options):
     logits = [0.0, 1.0, -1.0, 0.5, -3.0]
     net, vocab = net_with_logits(logits), Vocabulary("abcde")
-    draws = islice(sampling_steps(net, vocab, "a", streams=50, rng=rng(7), **options), 200)
-    counts = np.bincount(np.concatenate([draw.ids for draw in draws]), minlength=5)
+    (text,) = generate(net, vocab, "a", length=10_000, rng=rng(7), **options)
+    counts = np.bincount(vocab.encode(text), minlength=5)
     expected = 10_000 * probabilities(np.array(logits), **options)
     possible = expected > 0
     assert counts[~possible].sum() == 0
@@ -138,34 +137,38 @@ def ngram():
     return NGram(3, Corpus.from_text(text, VOCAB))
 
 
-@pytest.mark.parametrize("streams", [1, 3])
 @pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM", "table"])
-def test_a_draw_holds_logits_and_probabilities_of_the_text_so_far(kind, streams, ngram):
+def test_each_character_is_drawn_with_its_probability_after_the_text_so_far(kind, ngram):
     net = ngram if kind == "table" else net_of(kind)
     options = {"temperature": 0.8, "top_k": 7}
-    draws = sampling_steps(net, VOCAB, "ab", streams=streams, rng=rng(), **options)
-    written = [VOCAB.encode("ab").tolist() for _ in range(streams)]
-    for draw in [*islice(draws, 9)]:  # all, before the first is looked at: each keeps its numbers
-        for k, ids in enumerate(written):
-            last = np.log(net.probabilities(ids)) if kind == "table" else net.read(ids)[0][-1]
-            np.testing.assert_allclose(draw.logits[k], last, rtol=0, atol=1e-9)
-            expected = probabilities(last, **options)
-            np.testing.assert_allclose(draw.probabilities[k], expected, rtol=0, atol=1e-9)
-            assert expected[draw.ids[k]] > 0
-            ids.append(int(draw.ids[k]))
-    (texts,) = np.array(written)[None, :, 2:]
-    whole = generate(net, VOCAB, "ab", length=9, streams=streams, rng=rng(), **options)
-    assert whole == [VOCAB.decode(ids) for ids in texts]
+    texts = generate(net, VOCAB, "ab", length=60, streams=40, rng=rng(), **options)
+    drawn, expected, variance = np.zeros((3, V))
+    for text in texts:
+        ids = VOCAB.encode("ab" + text)
+        rows = [net.probabilities(ids[:t]) for t in range(2, 62)] if kind == "table" else None
+        logits = np.log(rows) if rows else net.read(ids)[0][1:-1]
+        p = probabilities(logits, **options)
+        assert (p[np.arange(60), ids[2:]] > 0).all()
+        drawn += np.bincount(ids[2:], minlength=V)
+        expected += p.sum(axis=0)
+        variance += (p * (1 - p)).sum(axis=0)
+    assert np.ptp(p, axis=0).max() > 0.1  # what was read before matters
+    assert (np.abs(drawn - expected) <= 4 * np.sqrt(variance)).all()
 
 
-@pytest.mark.parametrize("chars", ["\n abc", " abc", "cab"])
-def test_without_a_prompt_the_network_first_reads_a_line_break_if_there_is_one(chars):
-    net = NumpyNet.from_model(CharRNN(len(chars), H, cell="LSTM", seed=1))
-    without, *after = (
-        next(sampling_steps(net, Vocabulary(chars), prompt, rng=rng())).probabilities
-        for prompt in (None, *chars)
-    )
-    assert [np.array_equal(without, p) for p in after] == [True] + [False] * (len(chars) - 1)
+def echo(V):
+    """Make a network that writes what it has read last."""
+    net = NumpyNet.from_model(CharRNN(V, V, seed=0).double())
+    for weight in net.layers[0]:
+        weight[...] = 0
+    net.layers[0].W_ih[:] = 9 * np.eye(V)
+    net.head[0][:], net.head[1][:] = 50 * np.eye(V), 0
+    return net
+
+
+@pytest.mark.parametrize(("chars", "read"), [("ab \nc", "\n"), ("ab c", " "), ("cab", "c")])
+def test_without_a_prompt_a_text_begins_after_a_line_break_or_a_space_if_there_is_one(chars, read):
+    assert generate(echo(len(chars)), Vocabulary(chars), length=3, temperature=0) == [3 * read]
 
 
 def test_the_unknown_character_is_read_and_never_written():
@@ -173,7 +176,7 @@ def test_the_unknown_character_is_read_and_never_written():
     net = net_with_logits([0.0, 0.0, 9.0])
     (text,) = generate(net, vocab, "a!", length=500, rng=rng())
     assert set(text) == {"a", "b"}
-    assert next(sampling_steps(net, vocab, "?", top_k=2)).probabilities[0, 2] == 0
+    assert set(generate(net, vocab, "?", length=99, top_k=2)[0]) == {"a", "b"}
 
 
 @pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
@@ -267,13 +270,15 @@ def test_several_prompts_are_continued_one_after_the_other(ngram):
 
 def broken_net():
     """Make a network that writes abcabc... and whose logits are NaN once it has read c."""
-    net = NumpyNet.from_model(CharRNN(3, 3, seed=0).double())
-    for weight in net.layers[0]:
-        weight[...] = 0
-    net.layers[0].W_ih[:] = 9 * np.roll(np.eye(3), 1, axis=0)  # reading a turns on the unit of b
+    net = echo(3)
+    net.layers[0].W_ih[:] = np.roll(net.layers[0].W_ih, 1, axis=0)  # reading a turns on b's unit
     net.layers[0].W_ih[0, 2] = np.nan
-    net.head[0][:], net.head[1][:] = 50 * np.eye(3), 0
     return net, Vocabulary("abc")
+
+
+def until_error(pieces):
+    with pytest.raises(ValueError, match=INFINITE):
+        yield from pieces
 
 
 @pytest.mark.parametrize("options", [{}, {"temperature": 0}, {"top_k": 2}])
@@ -284,10 +289,8 @@ def test_nan_logits_are_an_error_unless_every_text_ends_before_them(options, str
     for stop in ((), "a"):  # NaN would be drawn as a, which must not count
         with pytest.raises(ValueError, match=INFINITE):
             generate(net, vocab, "a", length=9, stop=stop, **options)
-    draws = sampling_steps(net, vocab, "a", **options)
-    assert [vocab.decode(next(draws).ids) for _ in range(2)] == ["b" * streams, "c" * streams]
-    with pytest.raises(ValueError, match=INFINITE):
-        next(draws)
+    pieces = until_error(generate_pieces(net, vocab, "a", length=9, **options))
+    assert ["".join(parts) for parts in zip(*pieces, strict=True)] == ["bc"] * streams
     assert generate(net, vocab, "a", length=2, **options) == ["bc"] * streams
     assert generate(net, vocab, "a", length=9, stop="c", **options) == ["b"] * streams
 
@@ -324,6 +327,6 @@ def test_invalid_arguments_are_refused_at_the_call(changed, message):
     arguments = {"net": net_of(), "vocab": VOCAB, **changed}
     with pytest.raises((TypeError, ValueError), match=message):
         generate(**arguments)
-    if not {"length", "stop"} & changed.keys() and changed.get("prompt") != []:
+    if changed.get("prompt") != []:
         with pytest.raises((TypeError, ValueError), match=message):
-            sampling_steps(**arguments)  # at the call, before the first draw
+            generate_pieces(**arguments)  # at the call, before the first draw
