@@ -1,1 +1,449 @@
 """Pictures of the part *Real text*."""
+
+import re
+from html import escape
+
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import HTML
+
+from charseq.plotting import BLUE, GRAY, GREEN, INK, ORANGE, PURPLE
+
+
+def draw_batch_first(spelled):
+    """Draw along which axis a layer reads, for both settings."""
+    _, panels = plt.subplots(1, 2, figsize=(4.5, 2), layout="constrained")
+    for first, ax in zip((True, False), panels, strict=True):
+        for b, word in enumerate(spelled):
+            for t, letter in enumerate(word):
+                ax.text(
+                    t,
+                    b,
+                    letter,
+                    family="monospace",
+                    fontsize=13,
+                    color=INK,
+                    ha="center",
+                    va="center",
+                )
+                to = (t + 0.75, b) if first else (t, b + 0.75)
+                start = (t + 0.25, b) if first else (t, b + 0.25)
+                if (t < 4) if first else (b < 2):
+                    arrow = {"arrowstyle": "->", "color": BLUE, "lw": 1.6}
+                    ax.annotate(
+                        "", to, start, arrowprops={**arrow, "shrinkA": 0}
+                    )
+        ax.set(xlim=(-0.5, 4.5), ylim=(2.5, -0.5))
+        ax.set_title(f"batch_first={first}", color=INK, fontsize=10)
+        ax.axis("off")
+
+
+def draw_streams(shown):
+    """Draw a text in three rows and the two batches cut from them."""
+    _, ax = plt.subplots(figsize=(4.6, 2.1), layout="constrained")
+    for y in range(3):
+        ax.text(-0.8, y, f"row {y}", color=INK, ha="right", va="center")
+        for x in range(10):
+            char = shown[10 * y + x]
+            ax.text(
+                x,
+                y,
+                char,
+                family="monospace",
+                fontsize=14,
+                ha="center",
+                va="center",
+            )
+    for left, name in ((0, "batch 1"), (5, "batch 2")):
+        frame = plt.Rectangle(
+            (left - 0.44, -0.55), 4.88, 3.1, fill=False, lw=2
+        )
+        frame.set_edgecolor(INK)
+        ax.add_patch(frame)
+        ax.text(left + 2, -0.85, name, color=INK, ha="center", fontsize=12)
+    ax.set(xlim=(-2.4, 9.6), ylim=(2.7, -1.4))
+    ax.axis("off")
+
+
+def draw_windows(shown, cuts):
+    """Draw where two batches of each kind lie in a text."""
+    _, axes = plt.subplots(2, 1, figsize=(4.6, 3.7), layout="constrained")
+    for ax, (name, batches) in zip(axes, cuts.items(), strict=True):
+        ax.set_title(name, loc="left", fontsize=12)
+        for place, char in enumerate(shown):
+            ax.text(
+                place,
+                0,
+                char,
+                color=INK,
+                family="monospace",
+                fontsize=11,
+                ha="center",
+                va="center",
+            )
+        for row in range(3):
+            ax.text(
+                -1,
+                row + 1.2,
+                f"row {row}",
+                color=INK,
+                ha="right",
+                va="center",
+            )
+            for (x, _y), style in zip(
+                batches, ("-", (0, (1.5, 0.6))), strict=True
+            ):
+                ends = [x[row, 0] - 0.35, x[row, -1] + 0.35]
+                ax.plot(ends, [row + 1.62] * 2, ls=style, color=INK, lw=3)
+                for place in x[row]:
+                    ax.text(
+                        place,
+                        row + 1.2,
+                        shown[place],
+                        color=INK,
+                        family="monospace",
+                        fontsize=11,
+                        ha="center",
+                        va="center",
+                    )
+        ax.set(xlim=(-4.4, 30.6), ylim=(3.9, -0.7))
+        ax.axis("off")
+
+
+def draw_grid(read, target):
+    """Draw a batch as a grid, with what one prediction has read."""
+    _, ax = plt.subplots(figsize=(4.6, 2.6), layout="constrained")
+    place = {"ha": "center", "va": "center", "fontsize": 14}
+    for row, line in enumerate(read):
+        ax.text(-0.7, row, f"row {row}", color=INK, ha="right", va="center")
+        for step, char in enumerate(line.replace(" ", "␣")):
+            is_read = row == 2 and step <= 3
+            box = plt.Rectangle((step - 0.5, row - 0.5), 1, 1, ec=GRAY, lw=1)
+            box.set_facecolor((ORANGE, 0.3) if is_read else "none")
+            ax.add_patch(box)
+            ax.text(step, row, char, color=INK, family="monospace", **place)
+    for step in range(5):
+        name = f"step {step}"
+        ax.text(step, -0.85, name, color=INK, fontsize=10, ha="center")
+    frame = plt.Rectangle((2.5, 1.5), 1, 1, fill=False, ec=INK, lw=2.5)
+    ax.add_patch(frame)
+    arrow = {"arrowstyle": "-|>", "color": GREEN, "lw": 2}
+    ax.annotate("", (3, 3.35), (3, 2.5), arrowprops=arrow)
+    ax.text(3, 3.65, target, color=GREEN, family="monospace", **place)
+    ax.text(3.4, 3.65, "target", color=GREEN, va="center", fontsize=11)
+    ax.set(xlim=(-2.2, 5.2), ylim=(4, -1.2))
+    ax.axis("off")
+
+
+def draw_noise(sizes, error):
+    """Draw how far a gradient of B rows is off, against B."""
+    _, ax = plt.subplots(figsize=(4.6, 3.0), layout="constrained")
+    for updates, style in ((0, "--"), (100, "-")):
+        percent = [100 * error[B, updates] for B in sizes]
+        ax.loglog(sizes, percent, style, marker="o", color=PURPLE, ms=5)
+        word = "at the start" if updates == 0 else "after 100 updates"
+        high = updates > 0
+        ax.text(
+            5,
+            percent[1] * (1.25 if high else 0.62),
+            word,
+            color=PURPLE,
+            ha="left" if high else "right",
+            fontsize=11,
+        )
+    ax.axhline(100, color=GRAY, lw=1, ls=":")
+    ax.set(xlabel="rows $B$ of a batch", ylabel="error, percent")
+    ax.set_xticks(sizes, sizes)
+    ax.set_yticks(marks := [6, 12, 25, 50, 100, 200, 400], marks)
+    ax.minorticks_off()
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def draw_view(small):
+    """Draw what transpose and view make of a small tensor."""
+    _, ax = plt.subplots(figsize=(4.6, 2.3), layout="constrained")
+    for left, name, numbers in (
+        (0, "logits", small[0]),
+        (4.6, "transpose", small.transpose(1, 2)[0]),
+        (8.2, "view", small.view(1, 3, 2)[0]),
+    ):
+        height, width = numbers.shape
+        ax.text(
+            left + width / 2, -1.3, name, color=INK, ha="center", fontsize=12
+        )
+        for row in range(height):
+            for column in range(width):
+                number = int(numbers[row, column])
+                cell = plt.Rectangle((left + column, row), 1, 1, ec=GRAY)
+                cell.set_facecolor((GRAY, 0.3) if number > 3 else "none")
+                ax.add_patch(cell)
+                ax.text(
+                    left + column + 0.5,
+                    row + 0.5,
+                    number,
+                    color=INK,
+                    ha="center",
+                    va="center",
+                    fontsize=14,
+                )
+        steps = [("step 1", 0.5), ("step 2", 1.5)]
+        for step, at in steps:
+            if left == 0:
+                ax.text(-0.2, at, step, color=INK, ha="right", va="center")
+            else:
+                ax.text(left + at, -0.2, step[-1], color=INK, ha="center")
+        if left > 0:
+            ax.text(left - 0.2, -0.2, "step", color=INK, ha="right")
+    ax.set(xlim=(-1.8, 10.4), ylim=(3.2, -1.9))
+    ax.axis("off")
+
+
+def arrow(ax, start, end, color=INK, width=1.4):
+    style = {"arrowstyle": "-|>", "color": color, "lw": width}
+    ax.annotate(
+        "", end, start, arrowprops=style | {"shrinkA": 0, "shrinkB": 0}
+    )
+
+
+def write(ax, x, y, text, color=INK, size=12, **more):
+    more = {"ha": "center", "va": "center", **more}
+    ax.text(x, y, text, color=color, fontsize=size, **more)
+
+
+def draw_pieces():
+    """Draw pieces of a text: the state goes on, the gradient stops."""
+    _, ax = plt.subplots(figsize=(4.6, 2.1), layout="constrained")
+    for n in range(3):
+        left = 3.0 * n
+        ax.add_patch(
+            plt.Rectangle((left, 0), 2.2, 1, fill=False, ec=INK, lw=1.2)
+        )
+        write(ax, left + 1.1, 0.5, f"piece {n + 1}")
+        if n < 2:
+            arrow(ax, (left + 2.2, 0.5), (left + 3, 0.5), BLUE, 2)
+        write(ax, left + 2.3, -0.35, "$L$")
+        arrow(ax, (left + 2.05, -0.35), (left, -0.35), PURPLE, 2)
+        ax.plot([left, left], [-0.6, -0.1], color=PURPLE, lw=3)
+    write(ax, 4.1, 1.35, "the numbers of the state go on", BLUE)
+    write(ax, 4.1, -1.0, "the gradient stops at the bar", PURPLE)
+    ax.set(xlim=(-0.3, 8.5), ylim=(-1.3, 1.7))
+    ax.axis("off")
+
+
+def draw_learned(lengths, learned):
+    """Draw how many networks have learned to answer, by length."""
+    _, ax = plt.subplots(figsize=(4.6, 3.0), layout="constrained")
+    ax.plot(lengths, [100 * n / 20 for n in learned], "o", color=INK, ms=7)
+    ax.axvline(14, color=GRAY, lw=1, ls=":")
+    write(ax, 13.3, 50, "always a\ncut between", ha="right")
+    write(ax, 14.7, 50, "both in one piece,\nat least sometimes", ha="left")
+    ax.set(xscale="log", xlabel="$T$, characters in a piece", ylim=(-4, 104))
+    ax.set(ylabel="have learned to answer (%)")
+    ax.set_xticks(lengths, lengths)
+    ax.minorticks_off()
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def draw_cut(h1, h2, share1, share2):
+    """Draw the paths of a gradient with the graph kept, and cut."""
+    _, axes = plt.subplots(2, 1, figsize=(4.6, 4.6), layout="constrained")
+    for ax, cut in zip(axes, (False, True), strict=True):
+        title = "$h_1$ detached" if cut else "graph kept"
+        total = share2 if cut else share1 + share2
+        places = {"$h_1$": (0, h1), "$h_2$": (3, h2), "$L$": (6, h2**2 / 2)}
+        for name, (x, value) in places.items():
+            gone = cut and x == 0
+            color = GRAY if gone else INK
+            ax.add_patch(plt.Circle((x, 0), 0.55, fill=False, ec=color))
+            write(ax, x, 0.18, name, color)
+            write(ax, x, -0.2, f"{value:.3f}", color, 11)
+        for x in (0, 3):
+            arrow(ax, (x + 0.6, 0.22), (x + 2.4, 0.22))
+            if x or not cut:
+                arrow(ax, (x + 2.4, -0.22), (x + 0.6, -0.22), PURPLE, 2)
+                arrow(ax, (x, -0.6), (x, -1.9), PURPLE, 2)
+                share = share2 if x else share1
+                write(ax, x + 0.2, -1.25, f"{share:.3f}", PURPLE, ha="left")
+        if cut:
+            ax.plot([1.5, 1.5], [-0.6, 0.0], color=PURPLE, lw=4)
+        ax.add_patch(
+            plt.Rectangle((-0.6, -2.6), 7.2, 0.7, fill=False, ec=ORANGE)
+        )
+        write(ax, 3, -2.26, f"$w_{{ih}}$: slope {total:.3f}", ORANGE)
+        write(ax, -0.6, 1.0, title, INK, 12, ha="left")
+        ax.set(xlim=(-0.8, 6.8), ylim=(-2.7, 1.3))
+        ax.set_aspect("equal")
+        ax.axis("off")
+
+
+def draw_state_passed():
+    """Draw two pieces, with the state passed on and with zeros."""
+    _, ax = plt.subplots(figsize=(4.6, 2.1), layout="constrained")
+    for y, passed in ((1.5, True), (0, False)):
+        for x, text in ((0, "to be or no"), (3.4, "t to be, th")):
+            ax.add_patch(plt.Rectangle((x, y), 2.3, 0.8, fill=False, ec=INK))
+            write(ax, x + 1.15, y + 0.4, text, size=10, family="monospace")
+        arrow(ax, (-0.6, y + 0.4), (-0.04, y + 0.4), BLUE, 2)
+        write(ax, -0.8, y + 0.4, "0", BLUE)
+        start = 2.34 if passed else 2.95
+        arrow(ax, (start, y + 0.4), (3.36, y + 0.4), BLUE, 2)
+        if passed:
+            write(ax, 2.85, y + 0.75, "state", BLUE, 10)
+        else:
+            write(ax, 2.75, y + 0.4, "0", BLUE)
+    ax.set(xlim=(-1, 6.1), ylim=(-0.2, 2.5))
+    ax.axis("off")
+
+
+def draw_surprise(sentence, surprise):
+    """Draw the bits of each character, for a table and a network."""
+    _, axes = plt.subplots(
+        2,
+        1,
+        figsize=(5.6, 3.2),
+        sharex=True,
+        sharey=True,
+        layout="constrained",
+    )
+    for ax, (name, costs) in zip(axes, surprise.items(), strict=True):
+        color = INK if name == "network" else GRAY
+        ax.bar(range(len(sentence)), costs, color=color)
+        total = f"{name}: {sum(costs):.0f} bits, {np.mean(costs):.1f} each"
+        ax.set_title(total, loc="right", fontsize=12)
+        ax.set(ylabel="bits", xlim=(-0.7, len(sentence) - 0.3))
+        ax.tick_params(axis="x", length=0)
+        ax.spines[["top", "right"]].set_visible(False)
+    axes[1].set_xticks(
+        range(len(sentence)), sentence.replace(" ", "␣"), family="monospace"
+    )
+
+
+def draw_coding():
+    """Draw how three letters narrow an interval."""
+    _, ax = plt.subplots(figsize=(4.6, 2.5), layout="constrained")
+    left, width = 0.0, 1.0
+    for row, (char, p, start) in enumerate(
+        (("t", 1 / 2, 1 / 2), ("h", 1 / 4, 1 / 4), ("e", 1 / 8, 5 / 8))
+    ):
+        y = -1.5 * row
+        ax.barh(y, 1, color=(GRAY, 0.25), height=0.6)
+        ax.barh(y, p, left=start, color=GREEN, height=0.6)
+        ax.text(
+            start + p / 2, y, char, color="white", ha="center", va="center"
+        )
+        for x, value, side in (
+            (-0.02, left, "right"),
+            (1.02, left + width, "left"),
+        ):
+            ax.text(x, y, f"{value:.6g}", ha=side, va="center", color=INK)
+        left, width = left + width * start, width * p
+        if row < 2:
+            for x, end in ((start, 0), (start + p, 1)):
+                ax.plot([x, end], [y - 0.3, y - 1.2], color=GRAY, lw=1)
+    ax.text(
+        0.5, -3.65, f"left: {left} to {left + width}", ha="center", color=INK
+    )
+    ax.set(xlim=(-0.16, 1.16), ylim=(-3.9, 0.4))
+    ax.axis("off")
+
+
+def draw_split():
+    """Draw one cut of a text, and windows drawn from everywhere."""
+    rng = np.random.default_rng(3)
+    _, ax = plt.subplots(figsize=(4.4, 2.5), layout="constrained")
+    ax.barh(7.5, 90, color=GRAY, height=0.8)
+    ax.barh(7.5, 10, left=90, color=INK, height=0.8)
+    ax.text(0, 8.15, "one cut", color=INK, va="bottom")
+    ax.text(0, 5.55, "windows from everywhere", color=INK, va="bottom")
+    row_ends = np.zeros(12)
+    for i, start in enumerate(np.sort(rng.uniform(0, 92, 40))):
+        row = int(np.argmax(row_ends <= start))
+        row_ends[row] = start + 9
+        color = INK if i % 10 == 5 else GRAY
+        ax.barh(5 - row, 8, left=start, color=color, height=0.7)
+    ax.set(xlim=(0, 100), ylim=(-0.6, 9.2), yticks=[])
+    ax.set_xticks([0, 30, 60, 90], ["0 %", "30 %", "60 %", "90 %"])
+    ax.set_xlabel("place in the text")
+    ax.spines[["top", "right", "left"]].set_visible(False)
+
+
+def show_growth(networks, novel_words):
+    """Return what a network has written after more and more updates."""
+    run = networks["runs"]["gru-0"]
+
+    def marked(text):
+        """Return the text as HTML; words that the novel lacks are marked."""
+        pieces = re.split(r"([A-Za-z]+)", text)
+        return "".join(
+            f"<mark>{piece}</mark>"
+            if k % 2 and piece.lower() not in novel_words
+            else escape(piece)
+            for k, piece in enumerate(pieces)
+        )
+
+    def x_of(step):
+        return 20 + 560 * np.log10(max(step, 1)) / np.log10(12_000)
+
+    def y_of(bits):
+        return 190 - 70 * np.log2(bits / 1.3)
+
+    def path(points):
+        return "M" + "L".join(
+            f"{x_of(x):.0f} {y_of(y):.0f}" for x, y in points
+        )
+
+    run = networks["runs"]["gru-0"]
+    fields, circles, values, texts = "", "", "", ""
+    for k, (step, text) in enumerate(run["written"].items()):
+        step = int(step)
+        loss = np.interp(step, *np.transpose(run["batches"]))
+        found = re.findall("[A-Za-z]+", text)
+        real = np.mean([word.lower() in novel_words for word in found])
+        checked = "checked" if step == 1000 else ""
+        button = f'<input type="radio" name="growth" {checked}>'
+        fields += f"<label>{button}{step:,}</label>"
+        x, y = x_of(step), y_of(loss)
+        circles += f'<circle cx="{x:.0f}" cy="{y:.0f}" r="6"/>'
+        if k < 4:
+            values += (
+                f'<text x="{x + 9:.0f}" y="{y - 9:.0f}">{loss:.1f}</text>'
+            )
+        texts += (
+            f"<section><p>After {step:,} updates: {real:.0%} of the words "
+            f"are words of the novel.</p><pre>"
+            f"{marked(text[:520].rsplit(maxsplit=1)[0])}</pre></section>"
+        )
+    bar = y_of(networks["marks"]["held back"]["7-gram"])
+    return HTML(f"""
+<div class="growth">
+<fieldset><legend>Updates</legend>{fields}</fieldset>
+<svg viewBox="0 0 660 200" role="img" aria-label="Bits per character against
+updates, both curves falling: the batches from 6.1 to 1.4, the held-back text
+from 2.1 to 1.6, below the line of the best table.">
+<path class="mark" d="M20 {bar:.0f}H580"/>
+<text x="22" y="{bar + 20:.0f}">best table of counts: 1.73 bits</text>
+<path class="learned" d="{path(run["batches"])}"/>
+<path class="held" d="{path(run["held_back"])}"/>
+<text class="held-name" x="592" y="{y_of(1.6):.0f}">1.58</text>
+<g>{circles}</g>
+{values}
+</svg>
+<div class="texts">{texts}</div>
+</div>
+""")
+
+
+def draw_two_curves(loss, measured, best):
+    """Draw the loss on what is learned from, and on what is not."""
+    look = {"fontsize": 12, "weight": "bold", "ha": "right"}
+    _, ax = plt.subplots(figsize=(4.6, 3.6), layout="constrained")
+    ax.plot(range(1, 15), loss, color=GRAY, linestyle=(0, (4, 2)))
+    ax.plot(range(1, 15), measured, color=INK)
+    ax.plot(best + 1, measured[best], "o", color=INK)
+    ax.text(14, measured[-1] + 0.1, "held back", color=INK, **look)
+    ax.text(9.5, loss[-1] + 0.1, "learned from", color=GRAY, **look)
+    look = {"ha": "center", "va": "top", "fontsize": 12}
+    ax.text(best + 1, measured[best] - 0.1, "lowest", **look)
+    ax.set(xlabel="pass", ylabel="bits per character")
+    ax.set_xticks(range(1, 15))
+    ax.spines[["top", "right"]].set_visible(False)
