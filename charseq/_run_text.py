@@ -4,7 +4,6 @@ import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -96,22 +95,13 @@ def encode_parts(
     return Corpus.from_text(train, vocab), Corpus.from_text(valid, vocab) if valid else None
 
 
-def check_long_enough(train: str, valid: str, source: dict[str, Any], settings: Settings) -> None:
-    """Refuse a text of which a part has fewer than 2 characters; say how many are needed."""
-    share, rows = source["valid"], settings.batch_size if settings.order == "streams" else 1
-    learned = rows * settings.length + 1
-
-    def fits(size: int, learned: int) -> bool:
-        held_back = int(size * share)
-        return size - held_back >= learned and (share == 0 or held_back >= 2)
-
-    size = len(train + valid)
-    if not fits(size, 2):
-        least = next(filter(lambda size: fits(size, learned), count(learned)))
+def check_long_enough(train: str, valid: str, source: dict[str, Any]) -> None:
+    """Refuse a text of which a part has fewer than 2 characters."""
+    if len(train) < 2 or (source["valid"] and len(valid) < 2):
         raise UserError(
-            f"{_quote(source['text'])} is too short: it has {size} character{'s' * (size != 1)}, "
-            f"and training with batch_size={settings.batch_size}, length={settings.length} and "
-            f"valid={share} needs at least {least}; take a longer text, or change these values"
+            f"{_quote(source['text'])} is too short: with valid={source['valid']}, "
+            f"{len(valid)} of its {len(train + valid)} characters are held back, and each part "
+            "needs at least 2"
         )
 
 

@@ -68,6 +68,7 @@ KEPT = "text.txt"  # a text from standard input
 EXPORTS = ("history.csv", "loss.svg")  # for people; nothing reads them
 STATE = ("optimizer", "hidden", "history")  # what names of arrays begin with that are no weights
 COLUMNS = tuple(field.name for field in fields(UpdateRecord))
+HOW = ("params", "lr", "initial_lr", "fused", "foreach", "capturable", "differentiable")
 NO_DIGEST = "0" * 64  # in place of the SHA-256 while the file is hashed
 
 Folder = str | os.PathLike[str]
@@ -196,12 +197,6 @@ def lock_run(folder: Folder, *, new: bool = False) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     path = Path(folder) if new else find_file(folder, whole=True).parent
-    if path.exists() and not path.is_dir():
-        raise FileExistsError(f"{path} is a file: a run needs a folder, so choose another name")
-    if path.is_symlink() and not path.exists():
-        raise FileNotFoundError(
-            f"{path} is a link to '{path.readlink()}', which does not exist: choose another name"
-        )
     lock, is_made, begins = FileLock(path / LOCK, timeout=0), not path.exists(), False
     try:
         with explain_write_errors(path):
@@ -228,16 +223,12 @@ def lock_run(folder: Folder, *, new: bool = False) -> Iterator[None]:
 
 
 def _check_new(path: Path) -> None:
-    taken = [name for name in (LAST, BEST, KEPT, *EXPORTS) if (path / name).exists()]
-    if not taken:
-        return
-    if taken[0] in (LAST, BEST):
-        raise FileExistsError(
-            f"{path} holds a run already: resume it, or choose another folder for a new one"
-        )
-    raise FileExistsError(
-        f"{path} holds a file {taken[0]}, which a new run would replace: choose another folder"
-    )
+    for name in (LAST, BEST, KEPT, *EXPORTS):
+        if (path / name).exists():
+            what = (
+                "a run already: resume it" if name in (LAST, BEST) else f"a file {name}: remove it"
+            )
+            raise FileExistsError(f"{path} holds {what}, or choose another folder for a new run")
 
 
 @contextmanager
@@ -369,34 +360,25 @@ def check_resumable(run: "Run") -> None:
     def facts(of: Run) -> dict[str, Any]:
         assert of.optimizer is not None
         groups = of.optimizer.param_groups
-        # The rate follows from the step; how an update is computed changes at most its rounding.
-        how = ("params", "lr", "initial_lr", "fused", "foreach", "capturable", "differentiable")
         return {
-            "optimizer": type(of.optimizer).__name__,
-            "groups of parameters of its own": [
-                [id(parameter) for parameter in group["params"]] for group in groups
-            ],
-            **{name: value for name, value in groups[0].items() if name not in how},
+            "kind": type(of.optimizer).__name__,
+            "groups": [[id(parameter) for parameter in group["params"]] for group in groups],
+            # The rate follows from the step; how an update is computed changes at most rounding.
+            **{name: value for name, value in groups[0].items() if name not in HOW},
         }
 
+    found, expected = facts(run), facts(Run(run.model, run.vocab, run.settings))
+    unlike = [f"the optimizer's {name}" for name in expected if found.get(name) != expected[name]]
     types = {str(parameter.dtype).removeprefix("torch.") for parameter in run.model.parameters()}
     if types not in ({"float32"}, {"float64"}):
-        raise ValueError(
-            f"a run in {', '.join(sorted(types))} could not be resumed: make it float32 or float64"
-        )
+        unlike.append(f"weights in {', '.join(sorted(types))}")
     if not all(parameter.requires_grad for parameter in run.model.parameters()):
-        raise ValueError(
-            "the run has frozen weights, of which its settings know nothing, so it could not be "
-            "resumed: let all weights require a gradient, or save the state dict"
+        unlike.append("frozen weights")
+    if unlike:
+        raise UserError(
+            f"the run could not be resumed, because its settings know nothing of {unlike[0]}: "
+            "change the run or its settings, or save its state dicts"
         )
-    found, expected = facts(run), facts(Run(run.model, run.vocab, run.settings))
-    for name, wanted in expected.items():
-        if found.get(name) != wanted:
-            values = "" if name[:6] == "groups" else f" {found.get(name)!r}, not {wanted!r}"
-            raise ValueError(
-                f"the run's optimizer is not as its settings say, so it could not be resumed: it "
-                f"has {name}{values}; choose another in the settings, or save the state dicts"
-            )
 
 
 def shrink(folder: Folder, target: Folder, *, best: bool = True) -> None:

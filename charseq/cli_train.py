@@ -3,6 +3,7 @@
 Only typer is imported here. Each command imports what it needs, so that help appears at once.
 """
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,9 +18,13 @@ NETWORK_OPTIONS = {  # and how CharRNN calls them
     "hidden": "hidden_size",
     "layers": "num_layers",
     "embedding": "embedding_size",
+    "dropout": "dropout",
     "tied": "tied",
     "forget_bias": "forget_bias",
+    "seed": "seed",
+    "plain": "fast",
 }
+FOR_TRAIN_FOLDER = ("valid", "encoding", "init_from", "raw", "tokens", "threads")
 
 Texts = Annotated[
     list[str],
@@ -107,48 +112,20 @@ def train(
     from charseq.language_model import Settings
     from charseq.trainer import Reporting, train_folder
 
-    where = _take_device(device)
-    settings = Settings(
-        steps=steps,
-        batch_size=batch_size,
-        length=length,
-        order=order,
-        optimizer=optimizer,
-        lr=lr,
-        momentum=momentum,
-        weight_decay=weight_decay,
-        schedule=schedule,
-        warmup=warmup,
-        clip_norm=clip_norm or None,
-        evaluate_every=evaluate_every,
-        evaluate_on=int(evaluate_on) if evaluate_on.isdecimal() else evaluate_on,
-        patience=patience or None,
-        seed=seed,
-        precision=precision,
-    )
-    options = {
-        "hidden_size": hidden,
-        "cell": cell.upper() if cell.lower() in ("rnn", "gru", "lstm") else cell,
-        "num_layers": layers,
-        "embedding_size": embedding or None,
-        "dropout": dropout,
-        "tied": tied,
-        "forget_bias": forget_bias,
-        "seed": seed,
-        "fast": not plain,
-    }
+    where, given = _take_device(device), context.params
+    settings = {field.name: given[field.name] for field in fields(Settings)}
+    settings |= {"clip_norm": clip_norm or None, "patience": patience or None}
+    settings["evaluate_on"] = int(evaluate_on) if evaluate_on.isdecimal() else evaluate_on
+    network = {argument: given[name] for name, argument in NETWORK_OPTIONS.items()}
+    network |= {"embedding_size": embedding or None, "fast": not plain}
+    network["cell"] = cell.upper() if cell.lower() in ("rnn", "gru", "lstm") else cell
     interrupted = train_folder(
         out,
         text,
-        options if init_from is None else _only_given(options, context),
-        settings,
-        valid=valid,
-        encoding=encoding,
-        init_from=init_from,
-        raw=raw,
-        tokens=tokens,
+        network if init_from is None else _only_given(network, context),
+        Settings(**settings),
+        **{name: given[name] for name in FOR_TRAIN_FOLDER},
         device=where,
-        threads=threads,
         unknown=unknown or None,
         reporting=Reporting(save_every, sample_every, as_json),
     )
@@ -167,18 +144,16 @@ def _exit_after(interrupted: int) -> None:
         raise typer.Exit(128 + interrupted)
 
 
-def _only_given(options: dict[str, Any], context: typer.Context) -> dict[str, Any]:
+def _only_given(network: dict[str, Any], context: typer.Context) -> dict[str, Any]:
     """Return those options of a network that the user has given, and that a trained one may get.
 
     The network is there already, so what was not given is as it was.
     """
-    given = {"dropout": "dropout", "fast": "plain"} | {
-        name: option for option, name in NETWORK_OPTIONS.items()
-    }
     return {
-        name: options[name]
-        for name, option in given.items()
-        if str(getattr(context.get_parameter_source(option), "name", "")) != "DEFAULT"
+        argument: network[argument]
+        for name, argument in NETWORK_OPTIONS.items()
+        if name != "seed"
+        and str(getattr(context.get_parameter_source(name), "name", "")) != "DEFAULT"
     }
 
 

@@ -180,7 +180,7 @@ def train_folder(
     check_outside(folder, source["text"])
     with _lock_if_rank_0(folder, new=True):
         texts = load_source(source)
-        check_long_enough(*texts, source, settings)
+        check_long_enough(*texts, source)
         parts = encode_parts(*texts, source, known)
         vocab = parts[0].vocab
         if trained is None:

@@ -26,7 +26,6 @@ from charseq import (
     LayerShapes,
     Run,
     Settings,
-    _terminal,
     evaluate,
     generate,
     monitor,
@@ -251,46 +250,6 @@ def test_held_back_text_that_takes_long_is_not_read_at_the_end(text, tmp_path, m
 
 
 # --- interrupts -----------------------------------------------------------------------------------
-
-# The command, but it sends itself an interrupt once it has printed LINES_LEFT lines, and waits for
-# it. So the step at which it stops does not depend on a clock. It computes in float64, because the
-# tests below compare runs of many steps that add in different orders, which drift apart in float32.
-INTERRUPTED = """\
-import os, signal, sys
-from threading import Event
-import torch
-import charseq.language_model
-from charseq.cli import main
-
-charseq.language_model.perf_counter = lambda: 0.0
-torch.set_default_dtype(torch.float64)
-# A shell that starts pytest in the background has its children ignore interrupts.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-lines_left, target, write = int(os.environ.get("LINES_LEFT", -1)), os.getpid(), sys.stdout.write
-if "RANK" in os.environ:  # interrupt torch's launcher, which passes the signal on
-    target = os.getppid()
-
-def write_and_count(text):
-    global lines_left
-    write(text)
-    before, lines_left = lines_left, lines_left - text.count("\\n")
-    if before > 0 >= lines_left:
-        arrived, handler = Event(), signal.getsignal(signal.SIGINT)
-        signal.signal(signal.SIGINT, lambda *arguments: (arrived.set(), handler(*arguments)))
-        os.kill(target, signal.SIGINT)
-        while not arrived.wait(0.01):  # Python runs a signal handler between two waits
-            pass
-
-sys.stdout.write = write_and_count
-main()
-"""
-
-
-@pytest.fixture(scope="module")
-def interrupted_command(tmp_path_factory):
-    file = tmp_path_factory.mktemp("command") / "interrupted.py"
-    file.write_text(INTERRUPTED)
-    return file
 
 
 @pytest.fixture
@@ -585,46 +544,34 @@ def test_two_processes_cannot_train_in_one_folder_and_a_killed_one_leaves_no_loc
     assert f"{step + 1} steps" in run_main("resume", folder, "--steps", step + 1)[1]
 
 
-LAUNCH = """\
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from torch.distributed.run import main; main()
+# Numbers that are added in another order drift apart; in float64, by less than 1e-9 in 60 steps.
+IN_FLOAT64 = """\
+import torch
+from charseq.cli import main
+torch.set_default_dtype(torch.float64)
+main()
 """
-TWO_PROCESS_RUN = [*SMALL, "--batch-size=6", "--steps=60", "--save-every=1000", "--lr=0.002"]
-
-
-def run_in_processes(command, processes, *arguments, lines=-1):
-    """Run the command in several processes, with torch's own launcher."""
-    start = [sys.executable, "-c", LAUNCH, "--standalone", f"--nproc-per-node={processes}", command]
-    env = os.environ | {"LINES_LEFT": str(lines)}
-    return run_in_new_process(*arguments, start=start, env=env, timeout=600)
 
 
 @posix
 @pytest.mark.slow
-def test_two_interrupted_processes_save_one_step_and_any_number_can_finish_the_run(
-    interrupted_command, text, tmp_path
-):
-    torch.set_default_dtype(torch.float64)  # as INTERRUPTED does
-    try:
-        run_ok("train", text, "--out", tmp_path / "alone", *TWO_PROCESS_RUN)
-    finally:
-        torch.set_default_dtype(torch.float32)
-    expected = load_run(tmp_path / "alone")[1]
-    arguments = ["train", text, "--out", tmp_path / "run", *TWO_PROCESS_RUN, "--json"]
-    code, out, err = run_in_processes(interrupted_command, 2, *arguments, lines=30)
-    run, history = load_run(tmp_path / "run")
-    assert code != 0
-    assert 30 <= run.step < 60
-    assert [json.loads(line)["loss"] for line in out.splitlines()] == history.losses.tolist()
-    assert err.count("charseq: ") == 1
-    assert f"charseq: interrupted; the run is saved at step {run.step}, and `charseq resu" in err
-    for processes in (1, 3):
-        folder = Path(shutil.copytree(tmp_path / "run", tmp_path / f"{processes}"))
-        code, out, err = run_in_processes(interrupted_command, processes, "resume", folder)
+def test_any_number_of_processes_can_go_on_with_a_run_that_two_began(text, tmp_path):
+    (tmp_path / "command.py").write_text(IN_FLOAT64)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+
+    def run(processes, *arguments):
+        start = [*launcher, f"--nproc-per-node={processes}", tmp_path / "command.py"]
+        code, _, err = run_in_new_process(*arguments, start=start, timeout=600)
         assert code == 0, err
-        assert out.splitlines()[-1][:8] == "60 steps"
-        np.testing.assert_allclose(load_run(folder)[1].losses, expected.losses, rtol=0, atol=1e-9)
+
+    options = [*SMALL, "--batch-size=6", "--schedule=constant", "--lr=0.002"]
+    run(1, "train", text, "--out", tmp_path / "alone", *options, "--steps=40")
+    run(2, "train", text, "--out", tmp_path / "two", *options)
+    expected = load_run(tmp_path / "alone")[1].losses
+    for processes in (1, 3):
+        folder = Path(shutil.copytree(tmp_path / "two", tmp_path / f"{processes}"))
+        run(processes, "resume", folder, "--steps=40")
+        np.testing.assert_allclose(load_run(folder)[1].losses, expected, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("rank", [0, 1])
@@ -633,6 +580,17 @@ def test_only_rank_0_prints_and_writes(rank, text, tmp_path, monkeypatch):
     out = train(text, tmp_path / "run")
     assert out.count("\n") == (0 if rank else 6)
     assert (tmp_path / "run").exists() == (rank == 0)
+
+
+def test_a_process_stops_at_the_step_at_which_another_was_interrupted(text, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "charseq.trainer.any_process", lambda own: asked.append(own) or len(asked) > 6
+    )
+    code, _, err = run_main("train", text, "--out", tmp_path / "run", *SMALL)
+    assert (code, set(asked[:7])) == (130, {False})
+    assert "the run is saved at step 7, and" in err
+    assert load_run(tmp_path / "run")[0].step == 7
 
 
 # --- sampling -------------------------------------------------------------------------------------
@@ -759,16 +717,6 @@ def test_a_terminal_does_not_obey_what_a_network_writes(flags, tmp_path):
         lambda found: "\n" if found[0] == "\r\n" else repr(found[0])[1:-1],
         file,
     )
-
-
-@pytest.mark.parametrize(
-    ("pieces", "shown"),
-    [(["a\r", "\nb"], "a\r\nb\n"), (["a\r", "b"], "a\\rb\n"), (["a\r"], "a\\r\n"), ([], "\n")],
-)
-def test_the_end_of_a_line_may_be_cut_between_two_pieces(pieces, shown, monkeypatch):
-    monkeypatch.setattr(sys, "stdout", Terminal())
-    _terminal.print_text(pieces)
-    assert sys.stdout.getvalue() == shown
 
 
 # --- measuring, shapes, info, help ----------------------------------------------------------------
@@ -914,7 +862,7 @@ def test_help_lists_every_command_and_wrong_usage_shows_the_usage():
 
 BAD_INPUTS = {  # how each option of train is passed on is in test_messages.py
     "empty": (b"", [], "is empty"),
-    "one character": (b"a", [], "has 1 character, .* needs at least 45; take a longer"),
+    "one character": (b"a", [], "is too short: .* 0 of its 1 characters are held back"),
     "invalid UTF-8": (b"ab\n" * 9 + b"\xff\xfe", [], "byte 0xff at offset 27"),
     "length beyond the text": (None, ["--length", 10_000], "--length 10000 needs 10001"),
     "hidden beyond memory": (
@@ -939,30 +887,15 @@ def test_bad_input_to_train_prints_one_sentence_and_writes_nothing(case, tmp_pat
         refused(message, "train", tmp_path / "t.txt", "--out", tmp_path / "run", *SMALL, *flags)
 
 
-def test_sixteen_bytes_for_each_weight_have_to_fit_into_memory(text, tmp_path, monkeypatch):
-    options = [*SMALL, "--cell=LSTM", "--embedding=3", "--layers=2"]
-    needed = 16 * LayerShapes("LSTM", 3, 8, num_layers=2).parameter_count
-    for memory, code in ((needed, 0), (needed - 1, 1)):
-        monkeypatch.setattr(
-            os, "sysconf", lambda name, memory=memory: memory if name == "SC_PHYS_PAGES" else 1
-        )
-        assert run_main("train", text, "--out", tmp_path / str(memory), *options)[0] == code
-
-
-@pytest.mark.parametrize("run_exists", [True, False])
-def test_a_full_disk_prints_one_sentence(run_exists, text, finished_run, tmp_path, monkeypatch):
+def test_a_full_disk_prints_one_sentence(run, tmp_path, monkeypatch):
     def raise_no_space(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    arguments = ["train", text, "--out", tmp_path / "run", *SMALL]
-    if run_exists:
-        shutil.copytree(finished_run, tmp_path / "run")
-        arguments = ["resume", tmp_path / "run", "--steps=30"]
     monkeypatch.setattr("charseq.files.write_all", raise_no_space)
-    rest = "; the step saved before is still complete" if run_exists else ""
-    rest += "; free some space on the disk"
+    rest = "; the step saved before is still complete; free some space on the disk\n$"
     with unchanged(tmp_path):
-        refused(f"could not be saved in .* \\(No space left on device\\){rest}\n$", *arguments)
+        message = rf"could not be saved in .* \(No space left on device\){rest}"
+        refused(message, "resume", run, "--steps=30")
 
 
 def test_training_into_an_existing_run_or_file_prints_one_sentence(run, text, tmp_path):
@@ -970,7 +903,7 @@ def test_training_into_an_existing_run_or_file_prints_one_sentence(run, text, tm
     with unchanged(tmp_path):
         for folder, message in (
             (run, "holds a run already: resume it"),
-            (tmp_path / "file", "file is a file: a run needs a folder"),
+            (tmp_path / "file", r"could not be saved in .* \(File exists\)"),
             (tmp_path / "file" / "run", "could not be saved in"),
         ):
             refused(message, "train", text, "--out", folder, *SMALL)
@@ -995,13 +928,9 @@ def test_a_figure_that_cannot_be_saved_is_said_and_the_run_is_over(run):
         (["--top-p", 0], "--top-p must be above 0 and at most 1, got 0.0"),
         (["--streams", 0], "streams must be at least 1, got 0"),
         (["--seed", -1], "seed must be at least 0, got -1"),
-        (["--last", "absent"], "."),
     ],
 )
 def test_bad_input_to_sample_prints_one_sentence(flags, message, finished_run):
-    if "absent" in flags:
-        refused("did you mean .*run", "sample", finished_run.with_name("runn"))
-        return
     with unchanged(finished_run):
         refused(message, "sample", finished_run, *flags)
 

@@ -131,7 +131,7 @@ def test_a_pipe_replaces_no_file_and_leaves_nothing_behind_if_the_run_cannot_beg
     assert not (tmp_path / "run").exists()
     (tmp_path / "text.txt").write_text("precious")
     code, _, err = typed("words " * 99, "train", "-", "--out", tmp_path, *SMALL)
-    assert (code, "holds a file text.txt, which a new run would replace" in err) == (1, True)
+    assert (code, "holds a file text.txt: remove it, or choose another folder" in err) == (1, True)
     (tmp_path / "mine").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("charseq.trainer.write_run", lambda *_, **__: 1 / 0)
