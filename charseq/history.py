@@ -164,11 +164,6 @@ class History:
         return np.array([record.loss for record in self], dtype=np.float64)
 
     @property
-    def gradient_norms(self) -> NDArray[np.float64]:
-        """Gradient norms, an array of shape (N,)."""
-        return np.array([record.gradient_norm for record in self], dtype=np.float64)
-
-    @property
     def predictions(self) -> list[str]:
         """Predicted texts, one per :class:`EpochRecord`."""
         return [record.prediction for record in self]

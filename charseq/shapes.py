@@ -15,6 +15,12 @@ GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 """Number of blocks of H rows in each parameter: r, z, n in a GRU and i, f, g, o in an LSTM."""
 
 
+DEFAULTS = {
+    "num_layers": 1, "bias": True, "batch_first": False, "bidirectional": False, "proj_size": 0,
+}  # fmt: skip
+"""The options of torch's layers that may be left out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One learned tensor of a layer.
@@ -201,15 +207,7 @@ class LayerShapes:
         mode = getattr(layer, "mode", None)
         if not isinstance(mode, str) or mode.split("_")[0] not in GATES:
             raise TypeError(f"expected a torch.nn.RNN, GRU or LSTM, got {type(layer).__name__}")
-        options = (
-            "input_size",
-            "hidden_size",
-            "num_layers",
-            "bias",
-            "batch_first",
-            "bidirectional",
-            "proj_size",
-        )
+        options = ("input_size", "hidden_size", *DEFAULTS)
         return cls(
             mode.split("_")[0],  # torch says RNN_TANH or RNN_RELU; the shapes are the same
             **{name: getattr(layer, name) for name in options},
@@ -225,16 +223,9 @@ class LayerShapes:
     @property
     def call(self) -> str:
         """The call that makes the layer, for example ``RNN(4, 2, batch_first=True)``."""
-        defaults = {
-            "num_layers": 1,
-            "bias": True,
-            "batch_first": False,
-            "bidirectional": False,
-            "proj_size": 0,
-        }
         changed = [
             f", {name}={getattr(self, name)}"
-            for name, default in defaults.items()
+            for name, default in DEFAULTS.items()
             if getattr(self, name) != default
         ]
         return f"{self.mode}({self.input_size}, {self.hidden_size}{''.join(changed)})"
