@@ -6,7 +6,7 @@ from accessible import problems_in_each_look
 from test_classify import in_torch, record, trained  # noqa: F401 - fixtures
 from test_pages import quiet  # noqa: F401 - a fixture
 
-import classify
+import records
 
 SEEN = """() => ({
     letters: [...document.querySelectorAll(".play-classify .play-input .play-texts text")]
@@ -19,7 +19,7 @@ SEEN = """() => ({
     sentence: document.querySelector(".play-classify .play-readout").textContent,
 })"""
 FIELD = "Place or language"
-SPOKEN = list(classify.SPOKEN.values())
+SPOKEN = list(records.SPOKEN.values())
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def assert_shows(page, name, expected, read):
     cells = np.reshape(seen["cells"], (12, len(name)))
     np.testing.assert_allclose(cells[:, :read].T, expected[:read], rtol=0, atol=1e-5)
     assert (cells[:, read:] == 0).all()
-    codes = [list(classify.SPOKEN)[place] for place in expected[:read].argmax(axis=1)]
+    codes = [list(records.SPOKEN)[place] for place in expected[:read].argmax(axis=1)]
     assert seen["says"] == codes + [""] * (len(name) - read)
     return seen
 
@@ -95,7 +95,7 @@ def test_the_keyboard_is_enough_and_without_motion_a_name_is_read_at_once(part, 
     part.get_by_label(FIELD).focus()
     part.keyboard.press("Tab")
     part.keyboard.press("Enter")  # another name
-    second = classify.EXAMPLES[1]
+    second = records.EXAMPLES[1]
     assert_shows(part, second, in_torch(second), len(second))
     for role, name in (("button", "Play"), ("button", "Step"), ("slider", "letters read")):
         part.keyboard.press("Tab")
@@ -115,17 +115,17 @@ def test_its_room_is_reserved_so_nothing_below_moves(quiet, site, width):
     box.scroll_into_view_if_needed()
     quiet.locator(".play-classify .play-row-heat rect").first.wait_for()
     room = box.evaluate("box => parseFloat(getComputedStyle(box).minHeight)")
-    for name in classify.EXAMPLES:
+    for name in records.EXAMPLES:
         quiet.get_by_label(FIELD).fill(name)
         height = quiet.locator(".play-classify").bounding_box()["height"]
         assert room - 32 < height <= room
 
 
 def test_another_name_is_held_back_and_a_wrong_answer_is_framed(part):
-    for _ in classify.EXAMPLES[1:]:
+    for _ in records.EXAMPLES[1:]:
         part.get_by_role("button", name="Another name").click()
     part.get_by_role("slider", name="letters read").press("End")
     seen = part.evaluate(SEEN)
-    assert "".join(seen["letters"]) == classify.EXAMPLES[-1]
+    assert "".join(seen["letters"]) == records.EXAMPLES[-1]
     assert seen["sentence"].endswith("Wrong: it is Finnish.")
     assert seen["wrong"] > 0

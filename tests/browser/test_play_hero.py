@@ -10,6 +10,7 @@ from test_pages import quiet  # noqa: F401 - a fixture
 import hero
 from charseq.reference import softmax
 
+CLOTH_TOP, THREAD = 174, 6  # pixels, as in hero.css
 SCREENS = [(1300, 900), (390, 844)]
 PLUS, MINUS = ([*bytes.fromhex(color[1:])] for color in (hero.PLUS, hero.MINUS))
 # The colors at these places of the picture, as shown.
@@ -61,7 +62,7 @@ def test_a_letter_gets_the_column_and_the_bars_of_the_package(quiet, site):
     assert bars(quiet) == expected_bars(net, text)
     wide = quiet.locator(".hero-view canvas").bounding_box()["width"]
     shown = 5 + hero.SHOWN[0]
-    threads = [hero.CLOTH_TOP + hero.THREAD * k + 2 for k in range(hero.SHOWN[0])]
+    threads = [CLOTH_TOP + THREAD * k + 2 for k in range(hero.SHOWN[0])]
     tops = [*range(46 + 4, 46 + 5 * 24, 24), *threads]
     xs = [int(wide) - hero.MARGIN - hero.COLUMN * back + 5 for back in (1, 2)]
     for found, state in zip(quiet.evaluate(COLORS, [xs, tops]), expected[:-3:-1], strict=True):
@@ -90,7 +91,7 @@ def test_what_is_silenced_forgotten_and_chosen_is_what_the_package_computes(quie
     for _ in range(60):  # below what is in view: the cloth follows
         quiet.keyboard.press("ArrowDown")
     assert rows.nth(5).inner_text() == f"unit {file['units'][66]}"
-    place = {"x": 300, "y": hero.CLOTH_TOP + hero.THREAD * hero.SHOWN[0] - 3}  # its last row
+    place = {"x": 300, "y": CLOTH_TOP + THREAD * hero.SHOWN[0] - 3}  # its last row
     quiet.locator(".hero-view canvas").hover(position=place)
     assert rows.nth(5).inner_text() == f"unit {file['units'][66]}"
     quiet.mouse.move(0, 0)
@@ -116,7 +117,7 @@ def test_the_row_below_the_pointer_paints_the_text(quiet, site):
     wide = canvas.bounding_box()["width"]
     quiet.mouse.move(0, 0)
     canvas.hover(
-        position={"x": wide - hero.MARGIN - 2 * hero.COLUMN - 4, "y": hero.CLOTH_TOP + 6 * 40.5}
+        position={"x": wide - hero.MARGIN - 2 * hero.COLUMN - 4, "y": CLOTH_TOP + 6 * 40.5}
     )
     unit = hero.small_net()[2]["units"][45]
     assert says.inner_text().startswith(f"After “c”, unit {unit} holds")

@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 from javascript import WEB, calling
 
-import align
 import cells
-import classify
-import tag
+import records
 from charseq import NumpyNet, generate
 from charseq.checkpoint import load_model
 
@@ -47,7 +45,7 @@ def test_one_letter_is_written_on(jobs):
 def test_a_name_is_polish(jobs, js):
     read, said = jobs["many to one"]
     code = "({network, name}) => classifierOf(network)(name).best.at(-1)"
-    network = classify.read_network()
+    network = records.languages()
     assert network["spoken"][js(code, {"network": network, "name": read})] == said
 
 
@@ -57,13 +55,13 @@ def test_a_sentence_gets_its_capitals(jobs, js):
         const {letters, both} = taggerOf(record)(text);
         return capitalized(letters, both);
     }"""
-    assert js(code, {"record": tag.read_networks(), "text": read}) == said != read
+    assert js(code, {"record": records.taggers(), "text": read}) == said != read
 
 
 def test_a_date_is_written_anew(jobs, js):
     read, said = jobs["many to many, after reading"]
     code = "({record, text}) => translatorOf(record)(text).letters.join('')"
-    assert js(code, {"record": align.read_record(), "text": read}) == said + "⊣"
+    assert js(code, {"record": records.read("align"), "text": read}) == said + "⊣"
 
 
 def test_a_month_is_forecast(jobs):

@@ -11,10 +11,7 @@ from recorded import ROOT, read, with_weights
 from torch import nn
 from torch.nn.functional import one_hot
 
-import align
-import classify
-import forecast
-import tag
+import records
 from charseq import load_text
 
 CLOSE = {"rtol": 0, "atol": 1e-12}
@@ -81,7 +78,7 @@ TAG = """({record, text}) => {
 )
 def test_a_letter_is_a_capital_as_probably_as_torch_says(js, capitals, typed, read_, trouble):
     read_ = typed if read_ is None else read_
-    found = js(TAG, {"record": tag.read_networks(), "text": typed})
+    found = js(TAG, {"record": records.taggers(), "text": typed})
     assert found["trouble"].startswith(trouble)
     assert bool(found["trouble"]) == bool(trouble)
     known = np.array(found["known"], bool)
@@ -125,7 +122,7 @@ def test_no_network_finds_a_new_name_within_a_sentence(capitals):
 @pytest.fixture(scope="module")
 def languages():
     """Return a function: the probabilities after each letter of a name, (T, 12)."""
-    network = classify.read_network()
+    network = records.languages()
     layers = {"embedding": nn.Embedding(82, 32), "head": nn.Linear(64, 12)}
     reader = net(network["weights"], rnn=nn.GRU(32, 64, batch_first=True), **layers)
 
@@ -157,7 +154,7 @@ CLASSIFY = """({network, name}) => {
 )
 def test_a_name_has_the_language_that_torch_finds(js, languages, typed, read_, trouble):
     read_ = typed if read_ is None else read_
-    found = js(CLASSIFY, {"network": classify.read_network(), "name": typed})
+    found = js(CLASSIFY, {"network": records.languages(), "name": typed})
     assert found["trouble"].startswith(trouble)
     assert bool(found["trouble"]) == bool(trouble)
     if read_:
@@ -175,7 +172,7 @@ def test_a_name_has_the_language_that_torch_finds(js, languages, typed, read_, t
 def test_the_examples_of_names_are_held_back():
     table = [line.split("\t") for line in load_text("names").splitlines()]
     parts = {name: (int(number) % 10 < 2, spoken) for number, spoken, name in table}
-    shown = classify.read_network()
+    shown = records.languages()
     assert all(parts[name] == (True, language) for name, language in shown["examples"])
 
 
@@ -185,7 +182,7 @@ def test_the_examples_of_names_are_held_back():
 @pytest.fixture(scope="module")
 def months():
     """Return a function: what the network and the rules say from a month on."""
-    series = forecast.read_series()
+    series = records.series()
     reader = net(series["weights"], gru=nn.GRU(2, 16, batch_first=True), head=nn.Linear(16, 1))
     ppm = np.array(series["values"], float)
     change = np.diff(ppm, prepend=np.nan)
@@ -216,7 +213,7 @@ def months():
 def test_months_are_forecast_as_torch_does(js, months, origin):
     found = js(
         "({series, at}) => forecasterOf(series)(at)",
-        {"series": forecast.read_series(), "at": origin},
+        {"series": records.series(), "at": origin},
     )
     assert found["trouble"] == ""
     for kind, expected in months(origin)[0].items():
@@ -239,7 +236,7 @@ def test_the_chapter_on_forecasts_says_how_far_off_they_are(js, months):
 
 
 def test_a_month_has_a_name_a_place_and_a_sentence_if_it_has_no_number(js):
-    series = forecast.read_series()
+    series = records.series()
     assert js("(series) => monthOf(series, 333)", series) == "December 1985"
     places = "({series, list}) => list.map((month) => placeOf(series, month))"
     asked = ["1958-03", "1985-12", "2001-12", "2002-01", "1958-02", "1985-13", "soon"]
@@ -260,7 +257,7 @@ DATES = ["3 March 1998", "September 27, 2041", "3. Mar 1998", "Feb 9 2000", "30 
 @pytest.fixture(scope="module")
 def translated():
     """Return a function: the letters written for a date, how sure of each, and where each looks."""
-    record = align.read_record()
+    record = records.read("align")
     vectors = {"read_vectors": nn.Embedding(40, 16), "written_vectors": nn.Embedding(14, 16)}
     cells = {name: nn.GRU(16, 48, batch_first=True) for name in ("encoder", "decoder")}
     one = net(record["weights"], **vectors, **cells, head=nn.Linear(96, 14))
@@ -287,7 +284,7 @@ def translated():
 @pytest.mark.parametrize("text", DATES)
 def test_a_date_is_written_as_torch_does(js, translated, text):
     call = "({record, text}) => translatorOf(record)(text)"
-    found = js(call, {"record": align.read_record(), "text": text})
+    found = js(call, {"record": records.read("align"), "text": text})
     letters, sure, looks = translated(text)
     assert "".join(found["letters"]) == letters
     assert found["answer"] == letters.rstrip("⊣")
@@ -321,7 +318,7 @@ def test_what_a_date_should_become_is_what_the_calendar_says(js):
 )
 def test_a_date_that_cannot_be_read_gets_a_sentence(js, text, says):
     call = "({text, read}) => complaint(text, read)"
-    found = js(call, {"text": text, "read": align.read_record()["read"]})
+    found = js(call, {"text": text, "read": records.read("align")["read"]})
     assert found.startswith(says)
     assert bool(found) == bool(says)
 

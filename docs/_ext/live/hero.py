@@ -11,6 +11,8 @@ import zlib
 from functools import cache
 from html import escape
 from itertools import groupby
+from pathlib import Path
+from string import Template
 
 import numpy as np
 
@@ -31,9 +33,8 @@ NAMED = {
 }
 UNIT = 22  # that paints the text at first
 BARS = 7
-# In pixels, as in hero.css and docs/_web/ui/cloth.js. A row of the cloth is lower on a phone.
-COLUMN, MARGIN, TEXT_ROW, NAMED_TOP, NAMED_ROW, CLOTH_TOP, FADE = 11, 4, 40, 46, 24, 174, 33
-THREAD, SMALL_THREAD = 6, 5
+# In pixels, as in hero.svg, hero.css and docs/_web/ui/cloth.js.
+COLUMN, MARGIN, TEXT_ROW, NAMED_TOP, NAMED_ROW = 11, 4, 40, 46, 24
 SHOWN = 48, 32, 16  # threads: on a wide page, a narrow one and a phone
 PLUS, MINUS, DARK = "#f2b91c", "#9d96f4", "#131416"  # 1, -1, and 0 on a dark page
 
@@ -109,117 +110,77 @@ def draw_still():
 
     def row_of(values, top, height, gap):
         size = f'y="{top}" width="{COLUMN - gap}" height="{height}"'
+        sides = np.where(values > 0, "p", "n")
         return "".join(
             f'<rect class="{side}" x="{COLUMN * k}" {size} opacity="{abs(value):.2f}"/>'
-            for k, (value, side) in enumerate(
-                zip(values, np.where(values > 0, "p", "n"), strict=True)
-            )
+            for k, (value, side) in enumerate(zip(values, sides, strict=True))
         )
 
-    painted = ["i k" if needs_black(value) else "i" for value in states[:, UNIT]]
-    below = "".join(
-        f'<path class="{painted[k]}" opacity=".55" d="M{COLUMN * k} 1h{COLUMN}v2h-{COLUMN}z"/>'
+    ink = ["i k" if needs_black(value) else "i" for value in states[:, UNIT]]
+    painted = row_of(states[:, UNIT], 0, TEXT_ROW, 0) + "".join(
+        f'<path class="{ink[k]}" opacity=".55" d="M{COLUMN * k} 1h{COLUMN}v2h-{COLUMN}z"/>'
         for k, value in enumerate(states[:, UNIT])
         if value < -0.1
     )
-    named = "".join(
+    named = (
         row_of(states[:, unit], NAMED_TOP + NAMED_ROW * k, NAMED_ROW - 3, 1)
         for k, unit in enumerate(NAMED)
     )
     cloth = np.rint(15 * states[:, file["units"][len(NAMED) :][: SHOWN[0]]].T).astype(int)
-    layers = "".join(
+    layers = (
         f'<mask id="{side}m"><image href="{png((sign * cloth).clip(0, 15))}" width="{len(TEXT)}" '
         f'height="{len(cloth)}" preserveAspectRatio="none"/></mask>'
         f'<rect class="{side}" width="{len(TEXT)}" height="{len(cloth)}" mask="url(#{side}m)"/>'
         for side, sign in (("n", -1), ("p", 1))
     )
-    put = f"translateY({CLOTH_TOP}px) scale({COLUMN}"
-    letters = "".join(
-        f'<tspan class="{kind}"{faint}>{escape(text)}</tspan>'
+    letters = (
+        f'<tspan class="{kind}"{faint}>{escape("".join(char for _, char in run))}</tspan>'
         for (kind, faint), run in groupby(
-            zip(painted, TEXT, strict=True),
-            key=lambda pair: (pair[0], ' fill-opacity=".55"' if pair[1] == "\n" else ""),
+            zip(ink, TEXT.replace("\n", "↵"), strict=True),
+            key=lambda pair: (pair[0], ' fill-opacity=".55"' if pair[1] == "↵" else ""),
         )
-        for text in ["".join(char for _, char in run).replace("\n", "↵")]
     )
-    places = " ".join(str(COLUMN * k + COLUMN / 2) for k in range(len(TEXT)))
-    return f"""\
-<svg xmlns="http://www.w3.org/2000/svg" width="100%" height="100%">
-<style>
-.n {{ fill: {MINUS}; }} .p {{ fill: {PLUS}; }} .i {{ fill: #000; }}
-text {{
-  font: 600 16px ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
-  text-anchor: middle; white-space: pre;
-}}
-image {{ image-rendering: pixelated; }}
-.c {{ transform: {put}, {THREAD}); }} .g {{ stroke: white; stroke-dasharray: 0 {THREAD - 1} 1 0; }}
-@media (max-height: 300px) {{
-  .c {{ transform: {put}, {SMALL_THREAD}); }} .g {{ stroke-dasharray: 0 {SMALL_THREAD - 1} 1 0; }}
-}}
-.f {{ fill: none; stroke: #000; stroke-width: 2; }} stop {{ stop-color: #fff; }}
-@media (prefers-color-scheme: dark) {{
-  .i {{ fill: #fff; }} .k {{ fill: #000; }}
-  .f {{ stroke: #fff; }} .g {{ stroke: {DARK}; }} stop {{ stop-color: {DARK}; }}
-}}
-</style>
-<svg x="100%" overflow="visible"><g transform="translate({-wide - MARGIN} 0)">
-{row_of(states[:, UNIT], 0, TEXT_ROW, 0)}{below}
-<text y="26" x="{places}">{letters}</text>
-{named}
-<g class="c">{layers}</g>
-<path class="g" stroke-width="{wide}" d="M{wide / 2:g} {CLOTH_TOP}v{THREAD * SHOWN[0]}"/>
-<rect class="f" y="{NAMED_TOP - 1}" width="{wide - 1}" height="{NAMED_ROW - 1}"/>
-</g></svg>
-<linearGradient id="fade"><stop/><stop offset="1" stop-opacity="0"/></linearGradient>
-<rect width="{FADE}" height="100%" fill="url(#fade)"/></svg>
-"""
+    return template("hero.svg").substitute(
+        left=-wide - MARGIN,
+        wide=wide,
+        inner=wide - 1,
+        middle=f"{wide / 2:g}",
+        places=" ".join(str(COLUMN * k + COLUMN / 2) for k in range(len(TEXT))),
+        painted=painted,
+        letters="".join(letters),
+        named="".join(named),
+        cloth="".join(layers),
+    )
 
 
-def bars():
-    """Return the likeliest next characters after the text, each with its probability."""
-    net, vocab, _ = small_net()
-    logits, _ = net.read(vocab.encode(TEXT))
-    p = softmax(logits[-1])
-    return [(vocab.chars[k], p[k]) for k in np.argsort(-p, kind="stable")[:BARS]]
+def template(name):
+    return Template(Path(__file__).with_name(name).read_text("utf-8"))
 
 
 def stage(up):
     """Return the view as HTML; `up` leads from the page to the site's first folder."""
-    # What the label says follows the height of the view, so style sheets choose the number.
-    shown = "".join(f'<span class="hero-{count}">{count}</span>' for count in SHOWN)
-    names = "".join(
+    net, vocab, _ = small_net()
+    logits, states = net.read(vocab.encode(TEXT))
+    p = softmax(logits[-1])
+    bars = (
+        f'<li><b>{escape(widgets.shown(vocab.chars[k]))}</b><i><u style="width:{100 * p[k]:.1f}%">'
+        f"</u></i><span>{f'{100 * p[k]:.0f}%' if p[k] >= 0.005 else '&lt;1%'}</span></li>"
+        for k in np.argsort(-p, kind="stable")[:BARS]
+    )
+    rows = (
         f'<li class="hero-chosen">{name}</li>' if unit == UNIT else f"<li>{name}</li>"
         for unit, name in NAMED.items()
     )
-    lines = "".join(
-        f'<li><b>{escape(widgets.shown(char))}</b><i><u style="width:{100 * p:.1f}%"></u></i>'
-        f"<span>{f'{100 * p:.0f}%' if p >= 0.005 else '&lt;1%'}</span></li>"
-        for char, p in bars()
+    held = f"{states[-1, UNIT]:.2f}".replace("-", "−")
+    return template("hero.html").substitute(
+        up=up,
+        text=escape(TEXT.strip()),
+        hidden=net.hidden_size,
+        others=net.hidden_size - len(NAMED),
+        rows="".join(rows),
+        bars="".join(bars),
+        sentence=f"After “{TEXT[-1]}”, unit {UNIT} ({NAMED[UNIT]}) holds {held}.",
     )
-    net, vocab, _ = small_net()
-    held = f"{net.read(vocab.encode(TEXT))[1][-1, UNIT]:.2f}".replace("-", "−")
-    sentence = f"After “{TEXT[-1]}”, unit {UNIT} ({NAMED[UNIT]}) holds {held}."
-    others = net.hidden_size - len(NAMED)
-    labels = ("Let it write", "Forget everything", "Silence this unit")  # they take their room
-    buttons = "".join(f'<button type="button" disabled>{label}</button>' for label in labels)
-    alt = (
-        f"The text “{escape(TEXT.strip())}”. Below each letter is a column of {net.hidden_size} "
-        f"cells, the state of the network after it: five high rows with names, and low ones below."
-    )
-    return f"""\
-<div class="hero-stage" role="group" aria-label="A network at work">
-<label>your text</label>
-<div class="hero-view"><img src="{up}_static/{STILL}" alt="{alt}" width="587" height="462"></div>
-<div class="hero-names">
-<ol class="hero-rows" aria-label="Units: choose one to color the text by it">{names}
-<li>{shown} of {others} others</li></ol><p>the calmest first</p>
-<p class="hero-scale" aria-hidden="true"><i></i><span>−1</span><span>0</span><span>1</span></p>
-</div>
-<div class="hero-side"><p class="hero-head">What comes next?</p>
-<ol class="hero-next" aria-label="What comes next?">{lines}</ol>
-<div class="hero-buttons">{buttons}</div><p class="hero-says">{sentence}</p></div>
-</div>
-"""
 
 
 def setup(app):

@@ -26,7 +26,7 @@ STILLS = {}  # of widgets that show one first: what writes it as HTML
 FILES = {}  # of widgets, in _static: what makes the text of each
 ROOT = Path(__file__).parents[3]
 NET = ROOT / "charseq" / "austen"
-RECORDS = ROOT / "docs" / "_records"
+PASSAGE = slice(7477, 8158)  # of pride-test: speech and narration alternate
 
 
 class play(nodes.General, nodes.Element):  # noqa: N801 - docutils names visitors after it
@@ -114,10 +114,6 @@ def depart(translator, node):
     translator.body.append("</div></div>\n")
 
 
-def nothing(translator, node):
-    """The body alone is all that other formats show."""
-
-
 def add_files(app, pagename, templatename, context, doctree):
     names = widgets_of(app.env, pagename) if doctree else ()
     if {*names} - {"hero"} and not trains(names):
@@ -147,25 +143,6 @@ def write_bundles(app, env):
             bundles.bundle(entries, bundles.folder_in(app))
 
 
-def choose_passage(text):
-    """Choose paragraphs, 400 to 700 characters, in which speech and narration often alternate."""
-
-    def turns(passage):
-        inside = sum(map(len, re.findall(r'"[^"]*"', passage)))
-        return passage.count('"') * min(inside, len(passage) - inside)
-
-    paragraphs = text.strip("\n").split("\n\n")
-    closed = [paragraph.count('"') % 2 == 0 for paragraph in paragraphs]
-    passages = (
-        "\n\n".join(paragraphs[start : start + count])
-        for start in range(len(paragraphs))
-        for count in range(1, 8)
-        if all(closed[start : start + count])
-    )
-    fitting = [passage.strip("\n") for passage in passages if 400 <= len(passage) <= 700]
-    return max(fitting, key=turns, default=text[:700])
-
-
 def packed(array):
     return {"shape": [*array.shape], "data": base64.b64encode(array.tobytes()).decode()}
 
@@ -185,7 +162,7 @@ def pack_net(folder=NET):
         "options": options,
         "chars": chars,
         "weights": {name: packed(array) for name, array in weights.items()},
-        "text": choose_passage(load_text("pride-test")),
+        "text": load_text("pride-test")[PASSAGE],
     }
     return bundles.data_script(f"{NET.name}.js", file)
 
@@ -218,8 +195,7 @@ def write_files(app):
 
 def setup(app):
     FILES[f"{NET.name}.js"] = pack_net
-    others = dict.fromkeys(("latex", "text", "man", "texinfo"), (nothing, nothing))
-    app.add_node(play, html=(visit, depart), **others)
+    app.add_node(play, html=(visit, depart))
     app.add_directive("play", Play)
     app.add_role("playground", Run())
     app.add_config_value("play_net_size", len(pack_net()), "html")

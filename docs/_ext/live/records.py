@@ -1,0 +1,80 @@
+"""The parts whose networks scripts have recorded: what each hands over to the browser."""
+
+import json
+
+import widgets
+from charseq import load_text
+
+# In the order of the record.
+SPOKEN = {
+    "en": "English",
+    "de": "German",
+    "fr": "French",
+    "es": "Spanish",
+    "it": "Italian",
+    "nl": "Dutch",
+    "pl": "Polish",
+    "cs": "Czech",
+    "fi": "Finnish",
+    "hu": "Hungarian",
+    "tr": "Turkish",
+    "sv": "Swedish",
+}
+# Names of the test part, which no network has learned from. The last two it gets wrong.
+NAMES = [
+    "tschechien",
+    "tsjechië",
+    "szwajcaria",
+    "isviçre",
+    "oulan-bator",
+    "south africa",
+    "nyugati fríz",
+    "uljanovszk",
+    "midwaysaaret",
+]
+SENTENCES = [  # for the button of `tag`; none is in the book
+    "he said it was darcy, and i said it was dark",
+    "the king will see lady catherine and her lady at noon",
+    "do you think that i will marry kitty?",
+    "mr bennet and may",
+]
+
+
+def read(name):
+    return json.loads((widgets.ROOT / "docs" / "_records" / f"{name}.json").read_text("utf-8"))
+
+
+def languages():
+    """Return the network that names a language, and names to try."""
+    record = widgets.ROOT / "charseq" / "names" / "networks.json"
+    network = json.loads(record.read_text("utf-8"))["network"]
+    table = (line.split("\t") for line in load_text("names").splitlines())
+    spoken = {name: language for _, language, name in table}
+    return network | {
+        "spoken": [SPOKEN[language] for language in network["languages"]],
+        "examples": [[name, spoken[name]] for name in NAMES],
+    }
+
+
+def taggers():
+    """Return two networks that give a sentence its capitals, and sentences to try."""
+    record = read("tag")
+    networks = {name: {"weights": kept["weights"]} for name, kept in record["networks"].items()}
+    return {"chars": record["chars"], "networks": networks, "examples": SENTENCES}
+
+
+def series():
+    """Return the carbon dioxide of the air, month by month, and the network that forecasts it."""
+    table = widgets.ROOT / "charseq" / "series" / "co2.csv"
+    rows = [line.split(",") for line in table.read_text("utf-8").splitlines()[1:]]
+    values = [float(ppm) if ppm else None for _, ppm in rows]
+    return {"first": rows[0][0], "values": values} | read("forecast")
+
+
+def setup(app):
+    widgets.hand_over("classify.js", languages)
+    widgets.hand_over("tag.js", taggers)
+    widgets.hand_over("forecast.js", series)
+    widgets.hand_over("align.js", lambda: read("align"))
+    widgets.hand_over("pieces.js", lambda: read("pieces"))
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
