@@ -357,49 +357,6 @@ def test_bits_with_and_without_a_unit_are_those_of_the_package(look, trained):
     page.locator(".play-look p", has_text=f"{own}.").wait_for()
 
 
-def agreements(states, labels):
-    within, without = states[labels], states[~labels]
-    above = (within[:, None] > without[None]).mean(axis=(0, 1))
-    return np.maximum(above, 1 - above), above
-
-
-@pytest.mark.parametrize("kind", ["brackets", "quotes"])
-def test_units_are_ranked_as_in_numpy_and_the_list_paints_them(look, trained, js, kind):
-    file, net, vocab = trained
-    text = file["text"]
-    if kind == "brackets":  # of which the novel has hardly any
-        text = re.sub('"([^"]*)"', r"(\1)", text)
-    page = look(text=text)
-    labels = np.array(js("([text, kind]) => labelInside([...text], kind)", [text, kind]))
-    agree, above = agreements(net.read(vocab.encode(text))[1], labels)
-    page.get_by_text("Rank all units").click()
-    page.get_by_label(f"inside {kind}").check()
-    table = page.locator(".play-look-find table")
-    table.get_by_text(f"Inside {kind}, a unit is").wait_for()
-    assert table.locator("tbody tr").count() == 10
-    page.get_by_role("button", name=f"Show all {net.hidden_size} units").press("Enter")
-    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "The best units"
-    rows = table.locator("tbody tr").evaluate_all(CELLS)
-    assert len(rows) == net.hidden_size
-    for _, name, score, way in rows:
-        unit = int(name.removeprefix("unit "))
-        assert float(score) == pytest.approx(agree[unit], abs=0.000501)
-        assert way == ("higher" if above[unit] > 0.5 else "lower")
-    best = int(rows[0][1].removeprefix("unit "))
-    table.get_by_role("button", name=f"unit {best}", exact=True).press("Enter")
-    assert page.get_by_label("Unit", exact=True).input_value() == str(best)
-    assert table.locator("[aria-pressed=true]").all_text_contents() == [f"unit {best}"]
-    assert page.locator(".play-look-text").evaluate(
-        """text => {
-            const {top, bottom} = text.getBoundingClientRect();
-            return top < innerHeight && bottom > 0;
-        }"""
-    )
-    pieces = labels[0] + np.sum(labels[1:] & ~labels[:-1])
-    said = page.locator(".play-look-find details").text_content()
-    assert f"{labels.sum()} characters are inside {kind}, in {pieces} separate pieces" in said
-
-
 def test_the_places_that_miss_a_unit_most_are_buttons_that_lead_there(look, trained):
     file, net, vocab = trained
     page = look(unit=3)

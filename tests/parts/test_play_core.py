@@ -83,11 +83,6 @@ const read = ({file, ids, without = []}) => {
     const p = ids.map((_, t) => Array.from(reading.at(t).probabilities));
     return {states: reading.states, costs: reading.costs, p};
 };
-const ranked = ([states, H, labels]) => {
-    const ranking = startRanking(Float64Array.from(states), H, labels);
-    while (!ranking.advance(5));
-    return {...ranking, shifts: SHIFTS};
-};
 """
 CLOSE = {"rtol": 0, "atol": 1e-14}
 
@@ -392,21 +387,6 @@ def test_of_eight_seeds_every_lstm_of_lesson_7_counts_to_twenty_and_no_rnn(js):
     assert ends == {("LSTM", True): 8, ("RNN", False): 8}
 
 
-def test_training_stops_when_its_slice_of_time_is_over(js):
-    found = js(
-        """settings => {
-            const run = new Run(settings);
-            let looks = 0;
-            const now = () => 10 * looks++;  // each look at this clock comes 10 ms after the last
-            const slice = milliseconds => [run.advance(milliseconds, now), run.records.length];
-            return [0, -1, 10, 30, 35, 1000, Infinity, 30].map(slice);
-        }""",
-        DEFAULT | {"epochs": 200},
-    )
-    epochs = [1, 2, 3, 6, 10, 110, 200, 200]
-    assert found == [[count == 200, count] for count in epochs]
-
-
 def test_a_run_that_blows_up_stops_where_training_steps_does(js):
     run = DEFAULT | {"lr": 1e308, "momentum": 0.5}
     found = js("all", run)
@@ -486,41 +466,16 @@ def test_probabilities_at_a_temperature_of_the_k_likeliest_are_the_packages(js, 
         np.testing.assert_allclose(found, expected, rtol=1e-13)
 
 
-@pytest.mark.parametrize(("temperature", "seed"), [(1, 3), (0, 0)])
-def test_generate_draws_from_what_the_network_expects(js, temperature, seed):
-    run = DEFAULT | {"cell": "LSTM", "epochs": 30, "lr": 0.5}
-    write = """({start, length, temperature, drawn, ...settings}) =>
-        generate(trained(settings).model, start, length, temperature, new Generator(drawn))"""
-    model, vocab = model_of(run)
-    list(steps_of(run, model, vocab))
-    ids = vocab.encode(" le").tolist()
-    options = {"start": list(ids), "length": 40, "temperature": temperature, "drawn": seed}
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(seed)
-        for _ in range(40):
-            logits, _ = model(torch.tensor([ids]))
-            p = probabilities(logits[0, -1].numpy(), temperature=temperature)
-            ids.append(int((np.cumsum(p) > torch.rand(1).item()).argmax()))
-    assert js(write, run | options) == ids
-
-
-def test_generate_falls_back_on_the_likeliest_if_rounding_leaves_nothing(js):
-    ids = js(
-        """() => {
-            const model = untrained({V: 49, H: 1});
-            model.theta.fill(0);
-            model.theta[model.theta.length - 3] = 1e-9;
-            return generate(model, [0], 1, 1, {uniform: () => 1.01});
-        }"""
-    )
-    assert ids == [0, 46]
+def test_a_draw_falls_back_on_the_likeliest_if_rounding_leaves_nothing(js):
+    assert js("() => drawId([0.2, 0.5, 0.3], {uniform: () => 1.01})") == 1
 
 
 def test_a_number_falls_on_the_id_in_whose_share_it_lies(js):
     rng = np.random.default_rng(0)
     p, numbers = rng.dirichlet(np.ones(9)), rng.random(200)
     expected = np.searchsorted(p.cumsum(), numbers, side="right")
-    assert js("([p, list]) => list.map(u => idAt(p, u))", [[*p], [*numbers]]) == expected.tolist()
+    draw = "([p, list]) => list.map(u => drawId(p, {uniform: () => u}))"
+    assert js(draw, [[*p], [*numbers]]) == expected.tolist()
 
 
 # --- a trained network ----------------------------------------------------------------------------
@@ -680,53 +635,7 @@ def test_a_damaged_file_says_what_is_wrong_with_it(js, path, value, says):
     assert says in found[1]
 
 
-# --- units that tell something --------------------------------------------------------------------
-
-INSIDE = [
-    ("a(b)c", "brackets", "01100"),
-    ("f(a[1]) x", "brackets", "011111000"),
-    ("a) (b\n\nc)", "brackets", "000111000"),
-    ('a"b"c', "quotes", "01100"),
-    ("“a” 'b'", "quotes", "1100000"),
-    ('"a\n\nb" c', "quotes", "11100111"),
-]
-
-
-@pytest.mark.parametrize(("text", "kind", "labels"), INSIDE)
-def test_a_character_is_inside_until_its_bracket_or_quote_is_closed(js, text, kind, labels):
-    found = js("([text, kind]) => labelInside([...text], kind)", [text, kind])
-    assert "".join(str(int(label)) for label in found) == labels
-
-
-def test_units_are_ranked_by_the_share_of_pairs_in_the_right_order_or_the_wrong_one(js):
-    rng = np.random.default_rng(1)
-    labels = rng.random(60) < 0.4
-    states = np.c_[rng.normal(size=(60, 3)), rng.integers(4, size=60), 1.0 - labels]
-    inside, outside = states[labels][:, None], states[~labels]
-    scores = ((inside > outside) + 0.5 * (inside == outside)).mean(axis=(0, 1))
-    zeros = np.zeros((1, 5))  # the state before the text
-    found = js("ranked", [np.vstack([zeros, states]).ravel().tolist(), 5, labels.tolist()])["list"]
-    order = np.argsort(-np.maximum(scores, 1 - scores), kind="stable")
-    assert [one["unit"] for one in found] == order.tolist()
-    np.testing.assert_allclose([one["score"] for one in found], scores[order], atol=1e-12)
-    assert (found[0]["unit"], found[0]["score"], found[0]["agreement"]) == (4, 0, 1)
-
-
-def test_luck_is_the_best_unit_at_labels_that_are_moved_along_the_text(js):
-    H, T = 4, 90
-    rng = np.random.default_rng(2)
-    states = np.vstack([np.zeros(H), rng.normal(size=(T, H)).cumsum(axis=0)])
-    labels = np.zeros(T, bool)
-    for begin, end in ((0, 4), (20, 27), (50, 52), (85, 90)):
-        labels[begin:end] = True
-    found = js("ranked", [states.ravel().tolist(), H, labels.tolist()])
-    best = 0
-    for share in np.linspace(0.1, 0.9, found["shifts"]):
-        moved = np.roll(labels, int(np.floor(T * share + 0.5)))
-        wins = (states[1:][moved][:, None] > states[1:][~moved]).mean(axis=(0, 1))
-        best = max(best, np.maximum(wins, 1 - wins).max())
-    assert found["luck"] == pytest.approx(best, abs=1e-12)
-    assert (found["pieces"], found["counts"]) == (4, [18, 72])
+# --- a text of the reader's -----------------------------------------------------------------------
 
 
 def test_a_text_is_cut_and_what_the_network_does_not_know_is_counted(js):

@@ -134,54 +134,24 @@ BY_HAND = {"f": [0, 1, 0], "i": [1, 0, 0], "o": [1, 1, 1]}
             {"i": [0.5, 0, 0]},
             "At “(” the tank should be full: 0.00 · 0.000 + 0.50 · 0.995 = 0.498.",
         ),
-        (
-            {"f": [0, 1, 1]},
-            "At “)” the tank should be empty: 1.00 · 0.995 + 0.00 · −0.995 = 0.995.",
-        ),
-        (
-            {"i": [1, 0, 1]},
-            "At “)” the tank should be empty: 0.00 · 0.995 + 1.00 · −0.995 = −0.995.",
-        ),
-        (
-            {"o": [1, 0, 1]},
-            f"{FULL} At “x” only 0.00 · tanh 0.995 = 0.000 is shown.",
-        ),
-        *(  # What empties a full tank by luck leaves something in an empty one.
-            (
-                {"f": [0, 1, float(gate)], "i": [1, 0, float(gate)]},
-                f"At “)” the tank should be empty: {gate} · 0.000 + {gate} · −0.995 = {left}.",
-            )
-            for gate, left in (("1.00", "−0.995"), ("0.50", "−0.498"))
+        ({"o": [1, 0, 1]}, f"{FULL} At “x” only 0.00 · tanh 0.995 = 0.000 is shown."),
+        (  # What empties a full tank by luck leaves something in an empty one.
+            {"f": [0, 1, 0.5], "i": [1, 0, 0.5]},
+            "At “)” the tank should be empty: 0.50 · 0.000 + 0.50 · −0.995 = −0.498.",
         ),
     ],
 )
 def test_the_latch_says_what_is_wrong_and_by_how_much(run, change, says):
-    assert run("LSTM", gates=BY_HAND | change, byHand=True)["says"] == says
-
-
-def test_a_half_open_valve_fails_at_the_second_bracket_only(run):
-    half = {"f": [0, 1, 0.5], "i": [1, 0, 0.5]}
-    found = run("LSTM", gates=BY_HAND | half, byHand=True)
-    assert found["wrong"] == [False] * 7 + [True]
-
-
-def test_what_is_shown_does_not_decide(run):
-    hidden = run("LSTM", gates=BY_HAND | {"o": [0, 0, 0]}, byHand=True)
-    assert hidden["right"]
-    assert hidden["says"].startswith(FULL)
+    found = run("LSTM", gates=BY_HAND | change, byHand=True)
+    assert found["says"] == says
+    assert found["right"] == says.startswith(FULL)  # what is shown does not decide
 
 
 def test_one_bit_cannot_count_to_two(run):
-    steps = run("LSTM", text="((x)x)")
-    assert steps["wanted"] == [1, 1, 1, 1, 1, 0]
-    assert steps["wrong"] == [False] * 3 + [True] * 2 + [False]
-    assert steps["says"] == (
-        "“)” has closed the inner bracket, and the tank is at 0.002 although one bracket is still "
-        "open: one bit cannot count to two."
-    )
-    says = run("LSTM", text="(((x)")["says"]
-    assert "although 2 brackets are still open" in says
-    assert round(steps["steps"][3]["c"], 3) == 0.002
+    found = run("LSTM", text="((x)x)")
+    assert found["wanted"] == [1, 1, 1, 1, 1, 0]
+    assert found["wrong"] == [False] * 3 + [True] * 2 + [False]
+    assert "the tank is at 0.002 although one bracket is still open" in found["says"]
 
 
 @pytest.mark.parametrize(
@@ -197,10 +167,6 @@ def test_one_bit_cannot_count_to_two(run):
             "Nearly: at each “-” a little is lost, and fifty of them would turn 0.197 into 0.130.",
         ),
         (
-            ([0, 1, 1], [1, 0, 1]),
-            "After “;” the state should be 0.000: 0.00 · 0.000 + 1.00 · 0.289 = 0.289.",
-        ),
-        (
             ([0.5, 0, 1], [1, 0, 1]),
             "After “x” the state should be 0.100: 0.50 · 0.100 + 0.50 · 0.000 = 0.050.",
         ),
@@ -213,11 +179,7 @@ def test_the_counter_says_what_is_wrong_and_by_how_much(run, gates, says):
 
 
 def test_the_weights_solve_both_tasks(run):
-    found = run("LSTM")
-    assert found["right"]
-    assert found["says"] == (
-        "Full where a bracket is open (at least 0.985), empty elsewhere (at most 0.002)."
-    )
+    assert run("LSTM")["right"]
     found = run("GRU")
     assert found["right"]
     assert found["wanted"] == [1, 2, 3, 0, 1, 2, 2, 2, 3]
@@ -228,13 +190,8 @@ def test_a_count_ends_where_neighbors_look_alike(run, machines):
     weights = params(machines["GRU"], "GRU")
     states = [step["h"] for step in steps_of(machines["GRU"], "GRU", "x" * 40, weights)]
     first = int(np.argmax(np.diff(states) < 0.005)) + 1  # its count is one more
-    assert first == 12
     found = run("GRU", text="x" * 40)
     assert found["wrong"] == [False] * first + [True] * (40 - first)
-    assert not found["right"]
-    assert found["says"] == (
-        f"After 12 x the state hardly moves: {states[first - 1]:.3f} for 12, "
-        f"{states[39]:.3f} for 40, because tanh takes as much as “x” adds."
-    )
+    assert found["says"].startswith(f"After {first} x the state hardly moves")
     assert run("GRU", text="x" * first)["right"]
     assert run("GRU", text="x" * 40 + ";x")["wrong"][-2:] == [False, False]

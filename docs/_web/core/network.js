@@ -641,29 +641,9 @@ export const probabilities = (logits, temperature = 1, k = Infinity) => {
   return odds.map((odd) => odd / total);
 };
 
-/** The id that a number from 0 to 1 falls on. @param {number[]} p @param {number} u */
-export const idAt = (p, u) => {
-  let left = u;
+/** Draw an id, each with its probability. @param {number[]} p @param {Generator} generator */
+export const drawId = (p, generator) => {
+  let left = generator.uniform(0, 1);
   const found = p.findIndex((share) => (left -= share) < 0);
   return found < 0 ? p.indexOf(Math.max(...p)) : found; // rounding may leave a little
-};
-
-/** Draw an id, each with its probability. @param {number[]} p @param {Generator} generator */
-export const drawId = (p, generator) => idAt(p, generator.uniform(0, 1));
-
-/**
- * Read ids, then write `length` more. Each is drawn from what the network expects after all ids
- * before it.
- * @param {Model} model @param {ArrayLike<number>} ids at least one
- * @param {number} length @param {number} temperature @param {Generator} generator
- */
-export const generate = (model, ids, length, temperature, generator) => {
-  const text = Array.from(ids);
-  const { pass, read } = createReader(model);
-  for (const id of text) read(id);
-  for (let k = 0; k < length; k++) {
-    text.push(drawId(probabilities(pass.logits, temperature), generator));
-    read(text[text.length - 1]);
-  }
-  return text;
 };

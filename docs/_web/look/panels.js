@@ -8,7 +8,6 @@ import { el, newId, say } from "../ui/elements.js";
 import { button, check, field, slider } from "../ui/fields.js";
 import { paintedText } from "./painted-text.js";
 import { placePanel } from "./place-panel.js";
-import { rankingPanel } from "./ranking-panel.js";
 import { writingPanel } from "./writing-panel.js";
 
 /** @import { Reading } from "../core/long-reading.js" */
@@ -102,7 +101,6 @@ export const showPanels = async (root, file, options) => {
     which.error("");
     which.set(unit);
     silence.label(unit);
-    finding.mark();
     drawPlace();
     painted.paint(valueOf);
     tell(place.words);
@@ -183,7 +181,7 @@ export const showPanels = async (root, file, options) => {
     "p",
     { class: "play-note" },
     "If you choose another unit, that one is silenced instead. The network then also writes " +
-      "without the unit, and begins to write anew. The ranking of the units stays the same.",
+      "without the unit, and begins to write anew.",
   );
 
   const drawBits = () => {
@@ -239,15 +237,12 @@ export const showPanels = async (root, file, options) => {
     return mine === turn;
   };
 
-  /** @type {Reading | null} the text whose units were ranked */
-  let ranked = null;
   /** Read the text, and read it without the unit if that is silenced. Then show it all. */
   const readOn = async () => {
     const mine = ++turn;
     silenced = null;
     await pause();
     if (mine !== turn || !(await readAll(whole, mine))) return;
-    if (ranked !== whole) finding.update(known, ranked = whole);
     if (silent && whole.ids.length) {
       drawBits();
       drawPlace();
@@ -284,14 +279,6 @@ export const showPanels = async (root, file, options) => {
     return readOn();
   };
 
-  const finding = rankingPanel({
-    getUnit: () => unit,
-    showUnit(next) {
-      setUnit(next);
-      painted.element.scrollIntoView({ block: "nearest" });
-    },
-    say: tell,
-  });
   const writing = writingPanel(chars, {
     say: tell,
     take(more) {
@@ -313,7 +300,6 @@ export const showPanels = async (root, file, options) => {
     painted.element,
     place.element,
     el("section", {}, el("h3", {}, "Without the unit"), silence.element, about, bits, places),
-    finding.element,
     writing.element,
   );
   title.focus({ preventScroll: true }); // the button that had the focus is gone
