@@ -77,6 +77,13 @@ const look = ({epoch, ...settings}) => {
 };
 const untrained = sizes =>
     createModel({cell: "RNN", V: 3, H: 2, outputLayer: true, ...sizes}, new Generator(0));
+const modelFrom = file => {
+    const making = makingModel(file);
+    for (;;) {
+        const {done, value} = making.next();
+        if (done) return value;
+    }
+};
 const read = ({file, ids, without = []}) => {
     const reading = startReading(withoutUnits(modelFrom(file), without), Int32Array.from(ids));
     while (!reading.advance(5));

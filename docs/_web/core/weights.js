@@ -120,14 +120,6 @@ export const makingModel = function* (file) {
   return made;
 };
 
-/** The network; a RangeError says what is damaged. @param {NetworkFile} file */
-export const modelFrom = (file) => {
-  const steps = makingModel(file);
-  let step = steps.next();
-  while (!step.done) step = steps.next();
-  return step.value;
-};
-
 /**
  * NumpyNet.without_units: nothing reads these units.
  * @param {Model} whole @param {number[]} units @returns {Model}
