@@ -282,7 +282,7 @@ def evaluate_(
     from charseq.monitor import measuring_bar
     from charseq.processes import use_threads
     from charseq.texts import load_texts
-    from charseq.trainer import WARM_UP, load_held_back
+    from charseq.trainer import load_held_back
 
     check_at_least(1, rows=rows)
     where = take_device(device)
@@ -298,7 +298,8 @@ def evaluate_(
         if not skip_unknown:
             _say_unknown("the text", skipped)
     with measuring_bar() as watch, use_threads(model, rows):
-        loss = evaluate(model, corpus, batch_size=rows, warm_up=WARM_UP, watch=watch)
+        # A piece that first reads 1000 characters has the loss of a text in one piece.
+        loss = evaluate(model, corpus, batch_size=rows, warm_up=1000, watch=watch)
     results = {
         "characters": vocab.count_characters(corpus.ids),
         **({"tokens": len(corpus)} if vocab.unit == "tokens" else {}),

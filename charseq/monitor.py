@@ -143,6 +143,11 @@ def print_ending(
             f"the run is over: all its {run.settings.steps} steps have been made; "
             f"charseq resume {name} --steps N goes on until step N"
         )
+    if math.isfinite(run.best_loss):
+        print(
+            f"lowest valid: {run.best_loss / math.log(2):.3f} bits per character; charseq eval "
+            f"{name} reads all that was held back"
+        )
     print(f"{run.step} steps; the run is in {name}. Next: charseq sample {name}")
 
 

@@ -1,6 +1,5 @@
 """Training a run in a folder: it loads the text, trains, saves, reports and stops cleanly."""
 
-import math
 import os
 import signal
 import sys
@@ -14,7 +13,7 @@ import torch
 from tqdm import tqdm
 
 from charseq._checks import check_integers
-from charseq._devices import device_of, find_device
+from charseq._devices import find_device
 from charseq._errors import UserError
 from charseq._run_text import (
     Parts,
@@ -31,7 +30,6 @@ from charseq._run_text import (
     locate,
     new_model,
 )
-from charseq._terminal import escape_line
 from charseq.checkpoint import (
     KEPT,
     explain_write_errors,
@@ -44,12 +42,9 @@ from charseq.corpus import Corpus
 from charseq.files import write_whole
 from charseq.history import History, UpdateRecord
 from charseq.language_model import (
-    TRAINED_PER_MEASURED,
     Run,
     Settings,
-    evaluate,
     language_model_steps,
-    sample_size,
 )
 from charseq.monitor import export, find_fault, print_ending, print_record, say_in_bar
 from charseq.processes import any_process, rank_and_world_size, use_threads
@@ -57,10 +52,6 @@ from charseq.tokens import name_of_tokens
 from charseq.training import Diverged
 
 __all__ = ["Reporting", "load_held_back", "resume_folder", "train_folder"]
-
-READ_AT_THE_END = 50_000  # characters; that much held-back text is read in seconds, so always
-WARM_UP = 1000  # characters; a piece that first reads them has the loss of a text in one piece
-
 
 @dataclass(frozen=True)
 class Reporting:
@@ -319,7 +310,7 @@ class _Training:
         reporting: Reporting,
     ) -> None:
         self.folder, self.run, self.source, self.reporting = folder, run, source, reporting
-        self.records, self.valid = list(earlier_records), parts[1]
+        self.records = list(earlier_records)
         self.is_rank_0 = rank_and_world_size()[0] == 0
         self._warned: set[str] = set()
         train = parts[0]
@@ -360,14 +351,9 @@ class _Training:
                 any_process(False)  # wait until rank 0 has saved
                 raise
             self.save()
-            interrupted = stopped and not run.finished
-            measured = (
-                "" if interrupted or was_over or not self.is_rank_0 else self._measure_whole()
-            )
+        interrupted = stopped and not run.finished
         if self.is_rank_0:
             export(self.folder, History(tuple(self.records)))
-            if measured:
-                print(measured)
             print_ending(self.folder, run, interrupted, was_over, as_json=as_json)
         any_process(False)  # wait until rank 0 has saved
         return (interrupts or [signal.SIGINT])[0] if interrupted else 0
@@ -384,25 +370,6 @@ class _Training:
         if sentence and kind not in self._warned:
             self._warned.add(kind)
             self._bar.write(f"charseq: {sentence.strip()}", file=sys.stderr)
-
-    def _measure_whole(self) -> str:
-        """Measure the best weights on the whole held-back text, and return what is to be printed.
-
-        A text that would take long for a run of this length is not read.
-        """
-        settings, valid = self.run.settings, self.valid
-        if valid is None or not settings.evaluate_every or self.reporting.as_json:
-            return ""
-        learned = self.run.step * self._per_step
-        if len(valid) > max(READ_AT_THE_END, learned // TRAINED_PER_MEASURED):
-            return (
-                f"held back: {len(valid)} {valid.vocab.unit}, of which each measurement read "
-                f"{sample_size(settings, len(valid))}; charseq eval {escape_line(self.folder)} "
-                "reads all"
-            )
-        best = load_model(self.folder)[0].to(device_of(self.run.model))
-        loss = evaluate(best, valid, warm_up=WARM_UP, watch=self._say_that_it_measures)
-        return f"held back: {loss / math.log(2):.3f} bits per character, with the best weights"
 
     def _progress_bar(self) -> "tqdm[Any]":
         run = self.run
