@@ -2,6 +2,7 @@
 
 import datetime
 import re
+from ast import literal_eval
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from torch import nn
 from torch.nn.functional import one_hot
 
 import records
-from charseq import load_text
+from charseq import generate, load_net, load_text
 
 CLOSE = {"rtol": 0, "atol": 1e-12}
 
@@ -26,6 +27,14 @@ def js():
 
 def net(weights, **layers):
     return with_weights(nn.ModuleDict(layers), weights)
+
+
+@pytest.fixture(scope="module")
+def jobs():
+    """Return what is read and what is said in the figure "One box, five jobs", by job."""
+    source = (ROOT / "docs" / "_cells" / "pictures" / "sentence.py").read_text("utf-8")
+    (rows,) = re.findall(r"^    jobs = (\(.*?^    \))", source, re.S | re.M)
+    return {name: ("".join(given), "".join(said)) for name, given, said, _ in literal_eval(rows)}
 
 
 def page(name):
@@ -90,6 +99,15 @@ def test_a_letter_is_a_capital_as_probably_as_torch_says(js, capitals, typed, re
         pairs = zip(read_, expected["both"], strict=True)
         written = "".join(char.upper() if p > 0.5 else char for char, p in pairs)
         assert found["written"].replace("北", "") == written
+
+
+def test_a_letter_and_a_sentence_go_on_as_the_first_chapter_says(jobs, capitals):
+    given, said = jobs["one to many"]
+    austen, vocab = load_net("austen")
+    assert generate(austen, vocab, given, length=9, temperature=0) == [said + "\n"]
+    given, said = jobs["many to many, step by step"]
+    pairs = zip(given, capitals(given)["both"], strict=True)
+    assert "".join(char.upper() if p > 0.5 else char for char, p in pairs) == said != given
 
 
 def test_the_chapter_on_tags_shows_what_is_recorded():
@@ -169,7 +187,11 @@ def test_a_name_has_the_language_that_torch_finds(js, languages, typed, read_, t
         )
 
 
-def test_the_examples_of_names_are_held_back():
+def test_the_examples_of_names_are_held_back_and_that_of_the_first_chapter_is_named(
+    jobs, languages
+):
+    given, said = jobs["many to one"]
+    assert records.languages()["spoken"][languages(given)[-1].argmax()] == said
     table = [line.split("\t") for line in load_text("names").splitlines()]
     parts = {name: (int(number) % 10 < 2, spoken) for number, spoken, name in table}
     shown = records.languages()
@@ -233,6 +255,17 @@ def test_the_chapter_on_forecasts_says_how_far_off_they_are(js, months):
         assert far == pytest.approx(np.abs(forecasts[kind] - truth).mean())
         assert f"| {name} | {far:.2f} ppm |" in page("forecast")
     assert js(off, {"forecast": [1, 2, 3], "truth": [2, None, 5]}) == 1.5
+
+
+def test_the_first_chapter_forecasts_by_least_squares(jobs):
+    given, said = jobs["one to one"]
+    steps = int(re.search(r"\d+", given)[0])
+    change = np.diff(np.array(records.series()["values"][:334], float))
+    windows = np.lib.stride_tricks.sliding_window_view(change, steps + 1)
+    windows = windows[np.isfinite(windows).all(axis=1)]
+    ones = np.ones((len(windows), 1))
+    weights, *_ = np.linalg.lstsq(np.hstack([ones, windows[:, :-1]]), windows[:, -1])
+    assert f"{weights[0] + change[-steps:] @ weights[1:]:+.2f}" == said.split()[-1]
 
 
 def test_a_month_has_a_name_a_place_and_a_sentence_if_it_has_no_number(js):
@@ -323,7 +356,9 @@ def test_a_date_that_cannot_be_read_gets_a_sentence(js, text, says):
     assert bool(found) == bool(says)
 
 
-def test_the_chapter_on_translation_says_where_the_network_looks(translated):
+def test_the_chapter_on_translation_says_where_the_network_looks(jobs, translated):
+    given, said = jobs["many to many, after reading"]
+    assert translated(given)[0] == said + "⊣"
     text = page("translate")
     (row,) = [line for line in text.splitlines() if line.startswith("| it looks at |")]
     letters, _, looks = translated("3 March 1998")
