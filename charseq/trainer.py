@@ -53,6 +53,7 @@ from charseq.training import Diverged
 
 __all__ = ["Reporting", "load_held_back", "resume_folder", "train_folder"]
 
+
 @dataclass(frozen=True)
 class Reporting:
     """How often a run is saved, and what it prints.
