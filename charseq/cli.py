@@ -178,10 +178,7 @@ def _show_warning(message: Warning | str, category: type[Warning], *where: Any) 
         return
     from charseq._terminal import escape_line
 
-    # The other commands keep them where the network knows them.
-    advice = ": --raw keeps them" if "train" in sys.argv[1:2] else ""
-    sentence = str(message).replace(": raw=True keeps them", advice)
-    print("charseq:", escape_line(sentence), file=sys.stderr)
+    print("charseq:", escape_line(message), file=sys.stderr)
 
 
 _show_other_warning = warnings.showwarning
