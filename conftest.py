@@ -19,7 +19,7 @@ def pytest_xdist_make_scheduler(config, log):
 
         def _split_scope(self, nodeid):
             file = nodeid.partition("::")[0]
-            return nodeid if file.endswith("/test_pages.py") else file
+            return nodeid if file.endswith(("/test_pages.py", "/test_parts.py")) else file
 
     return Scheduling(config, log)
 

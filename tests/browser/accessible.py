@@ -1,9 +1,9 @@
-"""What keeps somebody from reading a page: axe's rules, in both color schemes, narrow and wide."""
+"""What keeps somebody from reading a page, in light and dark, on a phone and a screen."""
 
 from axe_playwright_python.sync_playwright import Axe
 
-SCHEMES = ("light", "dark")
-WIDTHS = (320, 1200)
+GATE = (("light", 320), ("dark", 1200))  # each color scheme once, and each width
+ALL = (*GATE, ("dark", 320), ("light", 1200))
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 RULES_OF_COLOR = ["color-contrast", "link-in-text-block"]
 
@@ -32,23 +32,7 @@ LOOK_OF = """() => {
         return [behind(element), color, isPlain ? isLarge : fontSize, fontWeight,
             textShadow, style.webkitTextFillColor, webkitTextStroke].join();
     };
-    const sizeOf = element => getComputedStyle(element).fontSize;
-    const within = (element, around) => ` in ${lookOf(around)}${
-        sizeOf(element) === sizeOf(around) ? "" : ", of another size"}`;
     window.forgetGrounds = () => { grounds = new Map([[null, ""]]); };
-    window.looksOfText = () => {
-        const found = new Set();
-        forgetGrounds();
-        for (const element of document.body.querySelectorAll("*")) {
-            const says = [...element.childNodes].some(
-                node => node.nodeType === Node.TEXT_NODE && node.data.trim());
-            if (says && element.checkVisibility({visibilityProperty: true})) {
-                const link = element.closest("a"); // it is compared with its text, too
-                found.add(lookOf(element) + (link ? within(element, link.parentElement) : ""));
-            }
-        }
-        return [...found];
-    };
 }"""
 # A page has up to a thousand pieces of text in a hundred looks, and axe measures the contrast of
 # each: most of its time. Here a look that has passed once, on this page or on one before, is not
@@ -77,43 +61,51 @@ MEASURE_EACH_LOOK_ONCE = """known => {
     };
     window.passedHere = () => [...passed].slice(known.length);
 }"""
-WIDER_THAN_THE_PAGE = "width => document.documentElement.scrollWidth > width"
+WIDER_THAN_THE_PAGE = "() => document.documentElement.scrollWidth > innerWidth"
 SMALL = """part => [...document.querySelectorAll(part)].flatMap(
     part => [...part.querySelectorAll("button, input:not([type=checkbox]), summary")]
     .filter(one => {
-        const {width, height} = one.getBoundingClientRect();
+        const {width, height} = (one.closest("label") ?? one).getBoundingClientRect();
         return one.checkVisibility({opacityProperty: true}) && (width < 24 || height < 24);
     }).map(one => `smaller than 24 px: ${one.outerHTML.slice(0, 200)}`))"""
+# A dropdown that has been opened grows for a moment, and fades in.
+UNFOLD = """() => {
+    document.querySelectorAll("details").forEach(box => { box.open = true; });
+    for (const animation of document.getAnimations()) {
+        const {endTime} = animation.effect.getComputedTiming();
+        if (Number.isFinite(endTime)) animation.finish();
+    }
+}"""
 PASSED = []  # looks of text whose contrast has been measured, in this process of tests
-SEEN = set()  # looks of text on the pages that axe has been asked about
 
 
-def looks(page):
-    """Bring the page into each color scheme and width in turn."""
-    for width in WIDTHS:
-        for scheme in SCHEMES:
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            page.set_viewport_size({"width": width, "height": 900})
-            yield f"{scheme}, {width} px", width
+def noise_of(page):
+    """Collect complaints on a page's console, and what it asks for outside its folder."""
+    page.set_default_timeout(120_000)  # ms; for a machine that is slow or busy
+    noise = []
+
+    def hear(message):
+        if message.type in ("error", "warning"):  # the theme's switch logs what it does
+            noise.append(message.text)
+
+    def watch(request):
+        if not request.url.startswith(("file://", "data:", "blob:", "about:")):
+            noise.append(f"asks for {request.url}")
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: noise.append(str(error)))
+    page.on("request", watch)
+    return noise
 
 
-def new_looks(page):
-    """Return the looks of text on this page that were on no page that axe was asked about."""
-    if page.evaluate("typeof lookOf === 'undefined'"):
-        page.evaluate(LOOK_OF)
-    return {*page.evaluate("looksOfText()")} - SEEN
-
-
-def barriers(page, rules=RULES, part=None, without=()):
+def barriers(page, rules=RULES, part=None):
     """Return which of these rules of axe the page, or a part of it, breaks, and where."""
-    if part is None:
-        SEEN.update(new_looks(page))
     if page.evaluate("typeof axe === 'undefined'"):
         page.evaluate(LOOK_OF)
         page.evaluate(Axe().axe_script)
         page.evaluate(MEASURE_EACH_LOOK_ONCE, PASSED)
     found, passed = page.evaluate(
-        """async ([rules, part, without]) => {
+        """async ([rules, part]) => {
             // Axe can't tell a contrast on a gradient, and what may scroll has the shadows of its
             // edges. Without them it can, so each look of code is measured, and only once.
             const plain = new CSSStyleSheet();
@@ -121,32 +113,37 @@ def barriers(page, rules=RULES, part=None, without=()):
             document.adoptedStyleSheets = [...document.adoptedStyleSheets, plain];
             forgetGrounds();
             // Axe may not load style sheets from file://. Details of what passes take time.
-            const options = {runOnly: rules, preload: false, resultTypes: ["violations"],
-                rules: Object.fromEntries(without.map(id => [id, {enabled: false}]))};
-            const {violations} = await axe.run(part ?? document, options);
+            const options = {runOnly: rules, preload: false, resultTypes: ["violations"]};
+            // What is off may be pale.
+            const where = {include: [[part ?? "html"]], exclude: [[".play-off"]]};
+            const {violations} = await axe.run(where, options);
             document.adoptedStyleSheets = document.adoptedStyleSheets.filter(one => one !== plain);
             return [violations.flatMap(({id, nodes}) => nodes.map(
                 ({html}) => `${id}: ${html.slice(0, 200)}`)), passedHere()];
         }""",
-        [rules, part, list(without)],
+        [rules, part],
     )
     PASSED.extend(sorted({*passed} - {*PASSED}))
     return found
 
 
-def problems_in_each_look(page, part=None, whole=(), only=None, but=()):
-    """Return each barrier, small target and sideways scroll of a part in these looks.
+def look(page, scheme, width):
+    """Bring the page into a color scheme and a width, without motion."""
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.set_viewport_size({"width": width, "height": 900})
 
-    In the looks of `whole`, axe sees the whole page. Dark differs from light in its colors alone.
+
+def problems(page, looks=GATE, part=None):
+    """Return each barrier, small target and sideways scroll of a page, or a part, in these looks.
+
+    Dark differs from light in its colors alone.
     """
     found = []
-    for look, width in looks(page):
-        if look in but or look not in (only or [look]):
-            continue
-        page.evaluate("scrollTo(0, 0)")
-        rules = RULES if only or look.startswith("light") else RULES_OF_COLOR
-        here = barriers(page, rules, part=None if look in whole else part)
-        here += ["scrolls sideways"] if page.evaluate(WIDER_THAN_THE_PAGE, width) else []
-        here += page.evaluate(SMALL, part or "article .play")
-        found += [(look, problem) for problem in here]
+    for scheme, width in looks:
+        look(page, scheme, width)
+        page.evaluate(UNFOLD)
+        rules = RULES if scheme == "light" else RULES_OF_COLOR
+        here = barriers(page, rules, part) + page.evaluate(SMALL, part or "article .play")
+        here += ["scrolls sideways"] if page.evaluate(WIDER_THAN_THE_PAGE) else []
+        found += [(scheme, width, problem) for problem in here]
     return found

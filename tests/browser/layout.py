@@ -1,11 +1,14 @@
 """How a page lies in its window: all of it in view, no narrow column, nothing torn or covered.
 
 One look at a page and a width measures all of this: some milliseconds, where the page is open
-already, as it is in test_pages.py. `test_layout.py` breaks each of these once.
+already, as it is in test_pages.py, which breaks each of these once.
 """
 
-WIDTHS = (320, 390, 768, 1024, 1280, 1366, 1920)  # px
-USUAL = (390, 1280)
+from accessible import UNFOLD
+
+USUAL = (390, 1280)  # px
+LAPTOPS = (1366, 1440, 1536)
+WIDTHS = (320, *USUAL, 768, 1024, *LAPTOPS, 1920)
 
 # A box within the text that scrolls shows everything in the end. The column of the text scrolls,
 # too, where the screen is narrow, but nobody should have to move a whole page for one formula.
@@ -24,7 +27,10 @@ FAULTS = """() => {
     const isSeen = (element) => element.checkVisibility({opacityProperty: true})
         && !element.closest(".play-unseen, .map-question, .sphx-glr-thumbcontainer p");
 
-    // What lies outside of the boxes that cut off what is too wide for them.
+    // What lies outside of the boxes that cut off what is too wide for them, or below the list of
+    // headings that stands at the right of a wide window.
+    const list = document.querySelector(".toc-drawer")?.getBoundingClientRect();
+    const end = list?.width && list.right <= innerWidth ? list.left : innerWidth;
     for (const element of article.querySelectorAll("*")) {
         if (!element.checkVisibility() || element.closest(".play-unseen")) continue;
         const {left, right, width} = element.getBoundingClientRect();
@@ -34,7 +40,7 @@ FAULTS = """() => {
             const isRoot = box === document.documentElement;
             if (overflowX === "visible" && !isRoot) continue;
             if (/auto|scroll/.test(overflowX) && box.closest("article")) break;
-            const shown = isRoot ? {left: 0, right: innerWidth} : box.getBoundingClientRect();
+            const shown = isRoot ? {left: 0, right: end} : box.getBoundingClientRect();
             const beyond = Math.max(shown.left - left, right - shown.right);
             if (beyond <= 1) continue;
             fault(`${Math.round(beyond)} px cut off`, element);
@@ -120,12 +126,6 @@ FAULTS = """() => {
     }
     return faults;
 }"""
-UNFOLD = "document.querySelectorAll('details').forEach(box => { box.open = true })"
-# A dropdown that has been opened grows for a moment.
-END_OF_MOTION = """() => document.getAnimations().forEach(animation => {
-    const {endTime} = animation.effect.getComputedTiming();
-    if (Number.isFinite(endTime)) animation.finish();
-})"""
 PLACES = """() => [...document.querySelectorAll("article *")].map(element => {
     if (element.closest(".copybtn, .sd-summary-state-marker")) return ""; // they move by themselves
     const {left, top, width, height} = element.getBoundingClientRect();
@@ -133,7 +133,7 @@ PLACES = """() => [...document.querySelectorAll("article *")].map(element => {
 })"""
 
 
-def show_all(page):
+def load_parts(page):
     """Unfold what is folded, and let each live part load, which it does as a reader comes near."""
     page.evaluate(UNFOLD)
     for part in page.locator("[data-play]").all():
@@ -142,42 +142,28 @@ def show_all(page):
     page.evaluate("scrollTo({top: 0, behavior: 'instant'})")  # what is sticky is in its place
 
 
-def resize(page, width):
-    page.set_viewport_size({"width": width, "height": 900})
-    page.wait_for_function("width => innerWidth === width", arg=width)
-    for _ in range(2):  # what watches its own width draws itself anew in the next frame
-        page.evaluate("new Promise(requestAnimationFrame)")
-
-
-def faults(page, touch, widths=WIDTHS):
-    """Yield each width at which something is wrong, and what: by mouse and touch, at few widths by
-    the likelier of the two. `touch` switches, as `switch_of` makes it.
-    """
-    for width in widths:
-        resize(page, width)
-        for is_touched in (False, True) if len(widths) > len(USUAL) else (width < 800,):
-            touch(is_touched)
-            for fault in page.evaluate(FAULTS):
-                yield width, fault
-    touch(False)
-
-
-def switch_of(page):
-    """Return a switch between mouse and touch for a page."""
+def faults(page, widths):
+    """Return each width at which something is wrong, and what: by touch where it is narrow."""
     devtools = page.context.new_cdp_session(page)
-
-    def touch(is_on):
-        devtools.send("Emulation.setTouchEmulationEnabled", {"enabled": is_on})
-
-    return touch
+    found = []
+    for width in widths:
+        page.set_viewport_size({"width": width, "height": 900})
+        touch = {"enabled": width < 800}
+        devtools.send("Emulation.setTouchEmulationEnabled", touch)
+        for _ in range(2):  # what watches its own width draws itself anew in the next frame
+            page.evaluate("new Promise(requestAnimationFrame)")
+        found += [(width, fault) for fault in page.evaluate(FAULTS)]
+    devtools.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    devtools.detach()
+    return found
 
 
 def moved_by_the_dark(page):
     """Say whether anything of a page lies elsewhere in the other color scheme."""
-    resize(page, 1280)
+    page.set_viewport_size({"width": 1280, "height": 900})
     places = []
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        page.evaluate(END_OF_MOTION)
+        page.evaluate(UNFOLD)
         places.append(page.evaluate(PLACES))
     return places[0] != places[1]

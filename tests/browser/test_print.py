@@ -7,8 +7,8 @@ import unicodedata
 import pytest
 from pypdf import PdfReader
 
-# One with wide code, one with the widest tables, one with a live part.
-PAGES = ("learn/gates.html", "notation.html", "learn/recurrence.html")
+# One with wide code, one with the widest tables.
+PAGES = ("learn/gates.html", "notation.html")
 SCREEN_ONLY = ("Skip to content", "Back to top", "Copy to clipboard", "Show the ")
 SHOWN_CODE = """() => [...document.querySelectorAll("article pre")]
   .filter((pre) => !pre.closest("details"))

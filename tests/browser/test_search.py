@@ -3,56 +3,61 @@
 import re
 
 import pytest
-from accessible import barriers, looks
-from test_pages import quiet  # noqa: F401 - the fixture
+from accessible import problems
 
-NARROW, WIDE = {"width": 320, "height": 640}, {"width": 1200, "height": 800}
 MESSAGE = "RuntimeError: Expected hidden size (1, 32, 128), got [1, 64, 128]"
+FILES = {"search.js", "search.css", "index.js"}
+PASTE = """(field, text) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text", text);
+    const options = {clipboardData, bubbles: true, cancelable: true};
+    field.dispatchEvent(new ClipboardEvent("paste", options));
+}"""
 
 
 @pytest.fixture
-def visit(quiet, site):
-    """Open a page of the site."""
+def search(visit):
+    """Open the search on a page by a key, and type into it."""
 
-    def visit(name, more="", size=WIDE):
-        quiet.set_viewport_size(size)
-        quiet.goto((site / name).as_uri() + more)
-        return quiet
+    def search(typed, key="/", name="learn/gru.html", **size):
+        page = visit(name, **size)
+        page.keyboard.press(key)
+        page.wait_for_selector("dialog[open] .search-field:focus")
+        page.keyboard.type(typed)
+        return page
 
-    return visit
-
-
-def search(page, typed):
-    """Type into the dialog, and wait until the words around the hits are there."""
-    page.locator("dialog .search-field").fill(typed)
-    page.wait_for_selector("dialog .search-around mark")
-    return page.locator("dialog .search-title").all_text_contents()
+    return search
 
 
-def test_the_search_loads_nothing_before_it_is_asked_for(visit):
+def titles(page):
+    """What is found, once the words around the hits are there."""
+    page.wait_for_selector(".search-around mark")
+    return page.locator(".search-title").all_text_contents()
+
+
+def status(page):
+    page.wait_for_function("document.querySelector('dialog [role=status]').textContent")
+    return page.locator("dialog [role=status]").text_content()
+
+
+def test_the_search_loads_nothing_before_it_is_asked_for(visit, quiet):
     loaded = []
+    quiet.on("request", lambda request: loaded.append(request.url.rpartition("/")[2]))
     page = visit("learn/gru.html")
-    page.on("request", lambda request: loaded.append(request.url.rpartition("/")[2]))
-    page.reload()
     page.wait_for_load_state("networkidle")
-    assert [name for name in loaded if name.partition("?")[0] in SEARCH_FILES] == []
+    assert FILES.isdisjoint(name.partition("?")[0] for name in loaded)
     page.keyboard.press("/")
-    page.wait_for_function("document.querySelector('dialog .search-help p')")
-    assert {name for name in loaded if name in SEARCH_FILES} == SEARCH_FILES
-
-
-SEARCH_FILES = {"search.js", "search.css", "index.js"}
+    page.wait_for_selector("dialog .search-help p")
+    assert {*loaded} >= FILES
 
 
 @pytest.mark.parametrize("key", ["/", "Control+k"])
-def test_a_key_opens_the_search_and_the_keyboard_leads_to_a_result(visit, key):
-    page = visit("learn/gru.html")
-    page.keyboard.press(key)
-    page.wait_for_selector("dialog[open] .search-field:focus")
-    titles = search(page, "forget gate bias")
+def test_a_key_opens_the_search_and_the_keyboard_leads_to_a_result(search, key):
+    page = search("forget gate bias", key)
+    found = titles(page)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
-    assert page.evaluate("document.activeElement.textContent") == titles[1]
+    assert page.evaluate("document.activeElement.textContent") == found[1]
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowUp")
     assert page.evaluate("document.activeElement.className") == "search-field"
@@ -61,42 +66,31 @@ def test_a_key_opens_the_search_and_the_keyboard_leads_to_a_result(visit, key):
     page.wait_for_url(address)
 
 
-def test_escape_closes_the_search_and_a_slash_in_a_field_opens_none(visit):
-    page = visit("learn/gru.html")
-    page.keyboard.press("/")
-    page.wait_for_selector("dialog[open] .search-field:focus")
-    page.keyboard.type("a/b")
+def test_escape_closes_the_search_and_a_slash_in_a_field_opens_none(search):
+    page = search("a/b")
     assert page.locator("dialog .search-field").input_value() == "a/b"
     page.keyboard.press("Escape")
     assert page.locator("dialog[open]").count() == 0
-
-
-def test_what_is_typed_into_the_field_of_the_sidebar_goes_on_in_the_dialog(visit):
-    page = visit("learn/gru.html")
     page.locator(".sidebar-search").focus()
-    assert page.locator("dialog").count() == 0  # the focus alone changes nothing
+    assert page.locator("dialog[open]").count() == 0  # the focus alone changes nothing
     page.keyboard.type("p")
     page.wait_for_selector("dialog[open] .search-field:focus")
     page.keyboard.type("erplexity")
     assert page.locator("dialog .search-field").input_value() == "perplexity"
 
 
-def test_the_search_is_accessible_and_a_phone_needs_no_menu(visit):
-    page = visit("use/resume.html", size=NARROW)
+def test_on_a_phone_a_button_opens_it_and_it_is_accessible(visit):
+    page = visit("use/resume.html", width=320)
     page.get_by_role("button", name="Search").click()
-    search(page, MESSAGE)
-    problems = []
-    for look, width in looks(page):
-        problems += [(look, barrier) for barrier in barriers(page, part="dialog")]
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert problems == []
+    page.locator("dialog .search-field").fill(MESSAGE)
+    assert titles(page)
+    assert problems(page, part="dialog") == []
 
 
-def test_other_sections_of_a_page_are_folded_under_its_best(visit):
-    page = visit("learn/gru.html")
-    page.keyboard.press("/")
-    page.wait_for_selector("dialog .search-field:focus")
-    search(page, "gate")
+def test_other_sections_of_a_page_are_folded_under_its_best(search):
+    page = search("gate")
+    assert len(titles(page)) == 15  # of more, the dialog shows the best
+    assert status(page) == "The best 15 pages"
     entries = page.locator("dialog .search-results li").evaluate_all(
         "all => all.map(entry => [...entry.querySelectorAll('a')].map(link => link.href))"
     )
@@ -110,49 +104,11 @@ def test_other_sections_of_a_page_are_folded_under_its_best(visit):
     page.wait_for_url(target)
 
 
-def test_a_screen_reader_is_told_how_many_pages_there_are(visit):
-    page = visit("learn/gru.html")
-    page.keyboard.press("/")
-    page.wait_for_selector("dialog .search-field:focus")
-    titles = search(page, "state")
-    status = page.locator("dialog [role=status]")
-    page.wait_for_function("document.querySelector('dialog [role=status]').textContent")
-    assert len(titles) == 15  # of more, the dialog shows the best
-    assert status.text_content() == "The best 15 pages"
-
-
-FIND = """async ([script, query]) => {
-    const name = "bundles/search.js";
-    const {find} = await new Promise((resolve) => {
-        addEventListener(name, ({detail}) => resolve(detail), {once: true});
-        document.head.append(Object.assign(document.createElement("script"), {src: script}));
-    });
-    return find(query, {only: /^(fix|questions)\\//, most: 8});
-}"""
-
-
-def test_another_page_can_ask_for_mistakes_and_questions(visit, site):
-    page = visit("index.html")
-    script = (site / "_static" / "bundles" / "search.js").as_uri()
-    found = page.evaluate(FIND, [script, MESSAGE])
-    assert found[0]["page"] == "fix/expected-hidden-size"
-    assert {one["page"].partition("/")[0] for one in found} == {"fix", "questions"}
-    addresses = [one["address"] for one in found]
-    assert len(set(addresses)) == len(addresses) == 8
-    for one in found:
-        assert one["address"] == f"{(site / one['page']).as_uri()}.html#{one['id']}"
-        html = (site / f"{one['page']}.html").read_text("utf-8")
-        assert f'id="{one["id"]}"' in html
-
-
-def test_a_search_without_result_helps_on(visit, site):
-    page = visit("learn/gru.html")
-    page.keyboard.press("/")
-    page.locator("dialog .search-field").fill("xqzzvw")
+def test_a_search_without_result_says_so_and_helps_on(search, site):
+    page = search("xqzzvw")
     page.wait_for_selector("dialog .search-help a")
     assert page.locator("dialog .search-title").count() == 0
-    page.wait_for_function("document.querySelector('dialog [role=status]').textContent")
-    assert page.locator("dialog [role=status]").text_content() == "No page found."
+    assert status(page) == "No page found."
     links = page.locator("dialog .search-help a").evaluate_all("all => all.map(a => a.href)")
     assert len(links) == 5
     for link in links:
@@ -160,30 +116,18 @@ def test_a_search_without_result_helps_on(visit, site):
         assert f'id="{place}"' in (site / address).read_text("utf-8") or not place
 
 
-def test_what_is_typed_is_text_and_lines_that_are_pasted_stay_apart(visit):
-    page = visit("learn/gru.html")
-    page.keyboard.press("/")
-    field = page.locator("dialog .search-field")
-    field.fill("<img src=x onerror=alert(1)> perplexity")
-    page.wait_for_selector("dialog .search-around mark")
+def test_what_is_typed_is_text_and_all_lines_of_what_is_pasted_are_searched(search):
+    page = search("<img src=x onerror=alert(1)> perplexity")
+    assert titles(page)
     assert page.locator("dialog img").count() == 0
+    field = page.locator("dialog .search-field")
     pasted = f'Traceback (most recent call last):\n  File "/a/b.py", line 3, in f\n{MESSAGE}'
     field.fill("")
-    field.evaluate(
-        """(field, text) => {
-            const data = new DataTransfer();
-            data.setData("text", text);
-            const options = {clipboardData: data, bubbles: true, cancelable: true};
-            field.dispatchEvent(new ClipboardEvent("paste", options));
-        }""",
-        pasted,
-    )
+    field.evaluate(PASTE, pasted)
     assert field.input_value() == " ".join(pasted.split())
-    first = page.locator("dialog .search-title").first.text_content()
-    assert first.startswith("Expected hidden size")
+    assert titles(page)[0].startswith("Expected hidden size")
 
 
-PHRASES = ("rnn_step", "vanishing graident", "charseq.NGram.loss")
 # A place near the end of a page can't come to the top of the window.
 LANDED = """() => {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
@@ -193,39 +137,28 @@ LANDED = """() => {
 }"""
 
 
-@pytest.mark.parametrize("size", [NARROW, WIDE], ids=["narrow", "wide"])
-def test_a_result_leads_to_where_its_section_begins(visit, size):
-    for phrase in PHRASES:
-        page = visit("index.html", size=size)
-        page.keyboard.press("/")
-        page.wait_for_selector("dialog .search-field:focus")
-        search(page, phrase)
+@pytest.mark.parametrize("width", [320, 1200])
+def test_a_result_leads_to_where_its_section_begins(search, width):
+    for phrase in ("vanishing graident", "charseq.NGram.loss"):
+        page = search(phrase, width=width)
+        assert titles(page)
         page.keyboard.press("Enter")
+        page.wait_for_url("**#*")
         page.wait_for_function(LANDED)
 
 
 def test_the_page_search_takes_words_from_its_address(visit):
     page = visit("search.html", "?q=perplexity")
-    page.wait_for_selector("#search-page .search-around mark")
-    titles = page.locator("#search-page .search-title").all_text_contents()
-    assert any("perplexity" in title for title in titles)
+    assert any("perplexity" in title for title in titles(page))
     page.locator("#search-page .search-field").fill("forget gate")
     page.wait_for_url("**/search.html?q=forget+gate")
-    problems = [
-        (look, barrier)
-        for look, _ in looks(page)
-        for barrier in barriers(page, part="#search-page")
-    ]
-    assert problems == []
+    assert problems(page, part="#search-page") == []
 
 
 def test_the_page_search_and_the_field_of_the_sidebar_do_without_scripts_what_they_can(pages):
-    assert (
-        "The search needs JavaScript"
-        in re.search("<noscript>(.*?)</noscript>", pages["search.html"], re.S)[1]
-    )
+    note = re.search("<noscript>(.*?)</noscript>", pages["search.html"], re.S)[1]
+    assert "The search needs JavaScript" in note
     for name, html in pages.items():
-        if "<article" not in html:  # it only leads on to where a page is now
-            continue
-        address = "../" * name.count("/") + "search.html"
-        assert f'action="{"#" if name == "search.html" else address}"' in html, name
+        if "<article" in html:  # others only lead on to where a page is now
+            address = "#" if name == "search.html" else "../" * name.count("/") + "search.html"
+            assert f'action="{address}"' in html, name

@@ -33,7 +33,7 @@ const markLinks = (kept) => {
   if (!document.querySelector("[data-exercise-memory]")) return;
   for (const mark of document.querySelectorAll(".exercise-mark")) mark.remove();
   /** @type {NodeListOf<HTMLAnchorElement>} */
-  const links = document.querySelectorAll("article :is(li, section > .admonition) a[href]");
+  const links = document.querySelectorAll("article :is(li, .exercise-card > .admonition) a[href]");
   for (const [page, , exercises] of chapters) {
     const asked = exercises.filter((exercise) => exercise[2]);
     const solved = asked.filter((exercise) => isSolved(kept, page, exercise));

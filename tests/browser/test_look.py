@@ -1,0 +1,204 @@
+"""The trained network of the package in the reader's browser, against NumPy."""
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from charseq import generate, reference
+from widgets import numpy_net
+
+PAGE = "learn/look-inside.html"
+TEXT = 'f(a, b) is a "call" (of f).'
+EVIL = "<img src=x onerror=alert(1)>"
+CELLS = "rows => rows.map(row => [...row.children].map(cell => cell.textContent))"
+
+
+@pytest.fixture(scope="module")
+def net():
+    return numpy_net()
+
+
+@pytest.fixture
+def look(visit):
+    """Open the part, load its network, and let it read a text."""
+    page = visit(PAGE)
+    page.locator("[data-play='look']").scroll_into_view_if_needed()
+    page.get_by_role("button", name="Load the network").press("Enter")
+    type_text(page, TEXT)
+    return page
+
+
+def type_text(page, text):
+    page.locator(".play-look textarea").fill(text)
+    page.locator(".play-look section h3", has_text=f" of {len(text)}: ").wait_for()
+    page.locator(".play-look p", has_text="This text costs").wait_for()
+
+
+def choose_unit(page, unit):
+    page.get_by_label("Unit", exact=True).fill(str(unit))
+    page.get_by_label("Unit", exact=True).press("Enter")
+
+
+def number(text):
+    return float(text.replace("−", "-"))
+
+
+def bits_of(net, ids):
+    p = reference.softmax(net.read(ids)[0])
+    return -np.log2(p[np.arange(len(ids) - 1), ids[1:]]).mean()
+
+
+def test_states_and_chances_shown_are_those_of_the_package(look, net):
+    small, vocab = net
+    ids = vocab.encode(TEXT)
+    logits, states = small.read(ids)
+    p = reference.softmax(logits)
+    look.locator(".play-look-painted summary").click()
+    for unit in (0, 7, small.hidden_size - 1):
+        choose_unit(look, unit)
+        cells = look.locator(".play-look-painted tbody td:nth-child(3)").all_text_contents()
+        np.testing.assert_allclose([number(cell) for cell in cells], states[:, unit], atol=0.00501)
+        below = look.locator(".play-look-text span").evaluate_all(
+            "all => all.map(cell => cell.classList.contains('play-look-below'))"
+        )
+        strong = abs(states[:, unit]) > 0.05
+        assert (np.array(below) == (states[:, unit] < 0))[strong].all()
+    for t in (0, 9, len(TEXT) - 1):
+        look.locator(".play-look-text span").nth(t).click()
+        rows = look.locator(".play-dial tbody tr").evaluate_all(CELLS)
+        order = np.argsort(-p[t])[:10]
+        assert [row[0] for row in rows[:10]] == [
+            vocab.chars[k].replace(" ", "␣").replace("\n", "↵") for k in order
+        ]
+        found = [float(row[2]) for row in rows[:10]]
+        np.testing.assert_allclose(found, p[t, order], atol=0.000501)
+        came = [row[0] for row in rows if row[1]]
+        assert came == [letter.replace(" ", "␣") for letter in TEXT[t + 1 : t + 2]]
+    look.get_by_label("Unit", exact=True).fill(str(small.hidden_size))
+    look.get_by_label("Unit", exact=True).press("Enter")
+    error = f"The unit must be a whole number from 0 to {small.hidden_size - 1}."
+    assert look.locator(".play-error", has_text=error).count() == 1
+
+
+def test_bits_without_a_unit_are_those_of_the_package_and_say_where_it_is_missed(look, net):
+    small, vocab = net
+    ids = vocab.encode(TEXT)
+    choose_unit(look, 9)
+    own = f"This text costs {bits_of(small, ids):.3f} bits per character"
+    said = look.locator(".play-look p", has_text=own)
+    assert said.text_content() == f"{own}."
+    look.get_by_role("checkbox", name="Silence unit 9").check()
+    for unit in (9, 11):
+        choose_unit(look, unit)
+        without = small.without_units([unit])
+        words = f"{own}, and {bits_of(without, ids):.3f} without unit {unit}: "
+        look.locator(".play-look p", has_text=words).wait_for()
+        costs = [
+            -np.log2(reference.softmax(one.read(ids)[0])[np.arange(len(ids) - 1), ids[1:]])
+            for one in (small, without)
+        ]
+        more = costs[1] - costs[0]
+        worst = look.get_by_role("button", name=re.compile("^“.” after character")).first
+        assert f"after character {more.argmax() + 1}: +{more.max():.2f} bits" in worst.inner_text()
+    worst.press("Enter")
+    title = look.locator(".play-look section h3").first.text_content()
+    assert title.startswith(f"Character {more.argmax() + 1} of")
+
+
+def written(page):
+    return page.locator(".play-look-written mark").text_content()
+
+
+def test_what_it_writes_at_temperature_0_is_what_charseq_writes(look, net):
+    look.get_by_label("Temperature τ").fill("0")
+    for _ in range(3):
+        look.get_by_role("button", name="Write one character").press("Enter")
+    (expected,) = generate(*net, TEXT, length=400, temperature=0)
+    assert written(look) == expected[:3]
+    look.get_by_role("button", name="Write on", exact=True).press("Enter")
+    look.wait_for_function(
+        "() => document.querySelector('.play-look-written mark').textContent.length > 50"
+    )
+    look.get_by_role("button", name="Stop").press("Enter")
+    text = written(look)
+    assert text == expected[: len(text)]
+    look.get_by_role("button", name="Add this to your text").press("Enter")
+    assert look.locator(".play-look textarea").input_value() == TEXT + text
+    look.get_by_label("Temperature τ").fill("1.5")
+    drawn = []
+    for seed in ("5", "5", "6"):
+        look.get_by_label("Seed", exact=True).fill(seed)
+        look.get_by_label("Seed", exact=True).press("Enter")
+        look.get_by_role("button", name="Start again").press("Enter")
+        for _ in range(12):
+            look.get_by_role("button", name="Write one character").press("Enter")
+        drawn.append(written(look))
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_odd_texts_say_what_happened_in_a_sentence(look):
+    note = look.locator(".play-look .play-field + .play-note")
+    type_text(look, "a€b€🙂c")
+    said = "The network does not know 3 of these characters (€ 🙂): they are shown and skipped."
+    assert note.text_content().startswith(said)
+    assert look.locator(".play-look-unknown").all_text_contents() == ["€", "€", "🙂"]
+    look.locator(".play-look textarea").fill("")
+    look.get_by_text("The network needs at least one character that it knows.").wait_for()
+    assert note.text_content() == "The text is empty, so there is nothing to read."
+    look.get_by_role("button", name="Write one character").press("Enter")
+    assert written(look) == ""
+    look.locator(".play-look textarea").fill("ab" * 15_000)
+    note.filter(has_text="The text has 30,000 characters, and only the first 20,000").wait_for()
+    assert (
+        look.locator(".play-look nav span").text_content()
+        == "Characters 19,001 to 20,000 of 20,000"
+    )
+
+
+def test_arrow_keys_lead_from_character_to_character(look):
+    type_text(look, "one\ntwo\nthree")
+    first = look.locator(".play-look-text [tabindex='0']")
+    first.focus()
+    look.keyboard.press("Home")
+    for key, letter, place in (
+        *(("ArrowRight", "n", 2), ("ArrowDown", "w", 6), ("ArrowDown", "h", 10)),
+        *(("ArrowUp", "w", 6), ("End", "e", 13), ("ArrowRight", "e", 13), ("Home", "o", 1)),
+    ):
+        look.keyboard.press(key)
+        title = look.locator(".play-look section h3").first.text_content()
+        assert title == f"Character {place} of 13: “{letter}”"
+        assert look.evaluate("document.activeElement.textContent") == letter
+
+
+BROKEN = {
+    "cut short": lambda script: script[: len(script) // 2],
+    "without a weight": lambda script: script.replace('"head.bias"', '"head.bios"'),
+}
+
+
+def test_a_missing_or_damaged_network_says_so_in_one_sentence(browser, site, tmp_path):
+    folder = tmp_path / "site"
+    shutil.copytree(site, folder, ignore=shutil.ignore_patterns("gallery", "_sources", "fix"))
+    file = folder / "_static" / "austen.js"
+    script = file.read_text("utf-8")
+    page = browser.new_page()
+    press = page.get_by_role("button", name="Load the network")
+    said = page.locator(".play-look [role=status]")
+    for damage in BROKEN.values():
+        file.write_text(damage(script), "utf-8")
+        page.goto((folder / PAGE).as_uri())
+        page.locator("[data-play='look']").scroll_into_view_if_needed()
+        press.click()
+        said.filter(has_text="The network’s file is damaged").wait_for()
+        assert press.is_visible()
+    file.unlink()
+    page.reload()
+    page.locator("[data-play='look']").scroll_into_view_if_needed()
+    press.click()
+    said.filter(has_text="The file austen.js could not be loaded.").wait_for()
+    file.write_text(script, "utf-8")
+    press.click()
+    page.locator(".play-look p", has_text="This text costs").wait_for()
+    page.close()

@@ -1,0 +1,399 @@
+"""What live parts say, once a reader has worked them, is what PyTorch or the package computes.
+
+The functions behind them are compared in tests/parts; here is what lies between them and the page:
+one way through each part.
+"""
+
+import re
+
+import classify
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+from test_pieces import code, merges  # noqa: F401 - fixtures
+from test_play_valves_core import machines, params, steps_of  # noqa: F401 - a fixture
+from test_recorded import capitals, languages, months, translated  # noqa: F401 - fixtures
+from test_wave import LINE, drawn, steps_apart
+
+import guess
+from charseq import RNNParams, reference, rnn_forward
+
+SMALL = RNNParams(
+    W_ih=np.array([[0.5, -0.3, 0.8, 0.1], [-0.6, 0.9, 0.2, -0.4]]),
+    W_hh=np.array([[0.7, -0.5], [0.4, 0.6]]),
+    b_ih=np.array([0.1, 0.0]),
+    b_hh=np.array([0.0, -0.1]),
+)
+HELLO = np.eye(4)[[[0, 1, 2, 2, 3]]]
+
+
+def told(part):
+    return part.locator(".play-readout").inner_text().replace("−", "-")
+
+
+def numbers(text):
+    return [float(found) for found in re.findall(r"-?\d+\.\d+(?:e-?\d+)?|\d+e-\d+", text)]
+
+
+def texts(part, row, line=0):
+    """The letters or words in a row of boxes, as the reader typed them."""
+    found = part.locator(".play-line-of-boxes").nth(line).locator(f".{row} .play-texts text")
+    return [text.replace("␣", " ") for text in found.all_text_contents()]
+
+
+def heights(part, row=0):
+    bars = part.locator(".play-row-bars").nth(row).locator(".play-shapes rect")
+    return bars.evaluate_all("all => all.map(bar => Number(bar.getAttribute('height')))")
+
+
+def press_letter(part, k, line=0):
+    boxes = part.locator(".play-line-of-boxes").nth(line).locator(".play-row-boxes").first
+    boxes.locator(".play-shapes rect").nth(k).click(force=True)  # the letter lies over it
+
+
+def fills(part):
+    cells = part.locator(".play-row-heat .play-shapes rect")
+    return cells.evaluate_all("all => all.map(cell => Number(cell.style.fillOpacity))")
+
+
+# --- one network, one text ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["Dec 31 2000", "30 February 1998"])
+def test_a_typed_date_is_written_and_looked_at_as_in_torch(opened, translated, text):
+    part = opened("learn/translate.html", "align")
+    part.get_by_label("A date").fill(text)
+    part.get_by_role("slider", name="letters written").press("End")
+    letters, _, looks = translated(text)
+    written = f"{text} → {letters.removesuffix('⊣')}"
+    assert part.locator(".play-align-answer").text_content() == written
+    np.testing.assert_allclose(fills(part), np.ravel(looks), rtol=0, atol=1e-6)
+    verdict = "There is no such day." if "30" in text else "Right."
+    assert verdict in told(part)
+    part.get_by_label("A date").fill("3 März 1998")
+    assert told(part) == f"The picture still shows “{text}”."
+
+
+def test_a_typed_name_gets_the_chances_that_torch_computes(opened, languages):
+    part = opened("learn/classify.html", "classify")
+    part.get_by_label("Place or language").fill("Göteborg")
+    expected = languages("göteborg")
+    assert "".join(texts(part, "play-input")) == "göteborg"
+    np.testing.assert_allclose(np.reshape(fills(part), (12, 8)).T, expected, rtol=0, atol=1e-5)
+    codes = [list(classify.SPOKEN)[place] for place in expected.argmax(axis=1)]
+    assert texts(part, "play-row-words") == codes
+    part.get_by_role("slider", name="letters read").fill("3")
+    top = list(classify.SPOKEN.values())[expected[2].argmax()]
+    assert f"After “göt”: {top} {expected[2].max():.2f}" in told(part)
+    assert not np.reshape(fills(part), (12, 8))[:, 3:].any()
+    part.get_by_label("Place or language").fill("北1")
+    assert told(part).endswith("so they are skipped. Nothing is left to go by.")
+
+
+def test_a_typed_sentence_gets_the_capitals_that_torch_gives_it(opened, capitals):
+    part = opened("learn/tag.html", "tag")
+    text = "it was darcy"
+    part.get_by_label("A sentence in small letters").fill(text)
+    expected = capitals(text)
+    written = part.locator(".play-tag-written span").all_text_contents()[1::2]
+    for row, name in enumerate(("left", "both")):
+        shares = np.maximum(np.array(heights(part, row)) - 1, 0) / 56  # a bar is a pixel higher
+        np.testing.assert_allclose(shares, expected[name], rtol=0, atol=1e-3)
+        pairs = zip(text, expected[name] > 0.5, strict=True)
+        assert written[row] == "".join(char.upper() if up else char for char, up in pairs)
+
+
+def test_the_errors_of_forecasts_are_those_of_torch_wherever_the_reader_begins(opened, months):
+    part = opened("learn/forecast.html", "forecast")
+    for origin, ahead in ((333, 24), (400, 3)):
+        part.get_by_role("slider", name="last month that is known").fill(str(origin))
+        part.get_by_role("slider", name="months ahead").fill(str(ahead))
+        forecasts, truth = months(origin)
+        kinds = ("network", "last", "growth")
+        off = [np.nanmean(np.abs(forecasts[kind] - truth)[:ahead]) for kind in kinds]
+        shown = part.locator(".play-forecast-table td").all_text_contents()
+        assert shown == [f"{error:.2f} ppm" for error in off]
+        assert f"off by {min(off):.2f} ppm on average" in told(part)
+        for kind in kinds:
+            curve = part.locator(f":scope > svg .play-forecast-{kind}").get_attribute("d")
+            assert curve.count("L") == ahead
+    part.get_by_role("slider", name="last month that is known").fill("72")
+    assert told(part).startswith("March 1964 has no number")
+
+
+def test_a_game_costs_what_its_guesses_cost_beside_both_machines(opened):
+    part, data = opened("learn/language-models.html", "guess"), guess.data()
+    passage, prices = data["passages"][0], data["prices"]
+    field = part.get_by_label("the next letter, or a space")
+    field.press_sequentially("wac")  # the third guess is right
+    first = [prices[2], passage["table"]["bits"][0], passage["network"]["bits"][0]]
+    words = "“c” after 3 guesses costs you {:.2f} bits, the table {:.2f} and the network {:.2f}."
+    assert told(part).startswith(words.format(*first))
+    field.press_sequentially("eé")
+    assert told(part).startswith("Only letters and spaces come.")
+    field.press_sequentially(passage["text"][1:])
+    paid = [prices[2], prices[1], *[prices[0]] * (len(passage["text"]) - 2)]
+    means = [np.mean(row) for row in (paid, passage["table"]["bits"], passage["network"]["bits"])]
+    words = "over 28 of 28: you {:.2f}, the table {:.2f}, the network {:.2f}. "
+    assert words.format(*means) in told(part)
+    assert np.array(heights(part)) - 1 == pytest.approx(72 * np.array(paid) / 16)
+    expect(field).to_be_disabled()
+
+
+@pytest.mark.parametrize("text", ["strawberry, STRAWBERRY!", "naïve 北"])
+def test_a_text_falls_into_the_pieces_that_the_chapters_code_cuts(opened, code, merges, text):
+    part = opened("learn/words.html", "pieces")
+    part.get_by_label("A text").fill(text)
+    slider = part.get_by_role("slider", name="merges")
+    for count in (0, 1, len(merges)):
+        slider.fill(str(count))
+        cut = code["encode"](text, merges[:count])
+        shown = part.locator(".play-pieces-text span").all_text_contents()
+        assert shown == [piece.replace(" ", "␣") for piece in cut]
+        assert f"{len(text)} characters in {len(cut)} tokens" in told(part)
+    wrong = part.locator(".play-pieces-text .play-wrong-word").all_text_contents()
+    assert wrong == [char for char in text if char in "ï北"]
+
+
+def test_a_letter_lights_its_id_its_place_and_its_column(opened):
+    part = opened("learn/text-to-tensors.html", "letters")
+    part.get_by_label("a word").fill("garden")
+    press_letter(part, 2)
+    assert told(part).startswith("“r” has id 9: a 1 at place 9")
+    assert told(part).endswith("column 9: (0.153, -0.251, -0.146).")
+    part.get_by_label("a word").fill("dew")
+    assert told(part).startswith("“w” isn't one of the 10 characters")
+
+
+# --- valves ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("chapter", "cell"), [("gates", "LSTM"), ("gru", "GRU")])
+def test_the_weights_show_the_numbers_of_the_package_and_leave_no_dial(
+    opened, machines, chapter, cell
+):
+    part = opened(f"learn/{chapter}.html", "valves")
+    dials = part.locator(".play-dials input")
+    assert all(dial.is_enabled() for dial in dials.all())
+    part.get_by_label("the weights", exact=True).check()
+    assert not any(dial.is_enabled() for dial in dials.all())
+    machine = machines[cell]
+    names = ("was", "g", "c", "h") if cell == "LSTM" else ("was", "n", "h")
+    weights = params(machine, cell)
+    for k, step in enumerate(steps_of(machine, cell, machine["text"], weights)):
+        press_letter(part, k)
+        shown = part.locator(".play-value").all_text_contents()
+        assert [text.replace("−", "-") for text in shown] == [f"{step[n] + 0:.3f}" for n in names]
+    assert part.locator(".play-texts .play-wrong-word").count() == 0
+
+
+def test_a_reader_holds_a_bit_with_the_keys_of_three_sliders_or_drags_a_handle(opened):
+    part = opened("learn/gates.html", "valves")
+    wrong = part.locator(".play-texts .play-wrong-word")
+    assert wrong.all_text_contents() == ["0", "1", "1", "0", "0"]  # half open, it fails
+    keys = {"(": "Home End End", "x": "End Home End", ")": "Home Home End"}
+    for place, letter in ((1, "("), (2, "x"), (5, ")")):
+        press_letter(part, place)
+        for name, key in zip(("keep f", "write i", "show o"), keys[letter].split(), strict=True):
+            part.get_by_role("slider", name=name).press(key)
+    assert wrong.count() == 0
+    assert told(part).startswith("Solved! You did what the gates of an LSTM do.")
+    press_letter(part, 2)
+    box = part.locator(".play-grip").first.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    part.page.mouse.move(x, y)
+    part.page.mouse.down()
+    part.page.mouse.move(x, y + 2.8, steps=3)  # an open one is 28 pixels higher than a shut one
+    part.page.mouse.up()
+    assert part.get_by_role("slider", name="keep f").input_value() in ("0.9", "1")
+
+
+# --- the wave -------------------------------------------------------------------------------------
+
+
+def share_at(back, at=43, **how):
+    x, weights = drawn(
+        LINE, **{"cell": "RNN", "hidden": 32, "seed": 0, "size": 1, "bias": 0, **how}
+    )
+    shares = steps_apart(x[: at + 1], weights, how.get("cell", "RNN"), np.full(32, 32**-0.5))
+    lengths = np.linalg.norm(shares, axis=1)
+    return lengths[at - back] / lengths[at]
+
+
+def two_digits(share):
+    return float(f"{share:.1g}" if share < 0.01 else f"{share:.2g}")
+
+
+def test_blame_goes_back_through_the_line_as_in_the_package(opened):
+    part = opened("learn/gradient-reach.html", "wave")
+    part.get_by_role("button", name="Play").click()
+    share = share_at(43)
+    assert numbers(told(part))[:2] == [two_digits(share), round(share ** (1 / 43), 2)]
+    part.get_by_label("size of W_hh").press("End")  # × 4
+    part.get_by_role("button", name="draw 1 of 20").click()
+    for at in (43, 20):
+        press_letter(part, at)  # the mistake is there, and the blame sets out at once
+        share = share_at(at, at=at, size=4, seed=1)
+        assert f"gets {float(f'{share:.2g}'):,.0f} times the blame" in told(part)
+    assert [height > 0 for height in heights(part)] == [t <= 20 for t in range(44)]
+    part.get_by_role("slider", name="the mistake").press("Home")
+    alone = "The mistake is at the first letter: there is nothing to go back to."
+    for name in ("Play", "Step"):
+        part.get_by_role("button", name=name).click()
+        assert told(part) == alone
+
+
+def test_the_forget_bias_keeps_what_the_lstm_loses_without_it(opened):
+    part = opened("learn/gates.html", "wave")
+    bias = part.get_by_label("forget bias")
+    expect(bias).to_be_disabled()
+    part.get_by_role("slider", name="steps back").press("End")
+    for cell, size in (("LSTM", 0.0), ("LSTM", 3.0), ("GRU", 0.0)):
+        part.get_by_label(cell).check()
+        if size:
+            bias.fill(str(size))
+        share = share_at(43, cell=cell, bias=size)
+        assert numbers(told(part))[0] == two_digits(share)
+
+
+def test_each_step_sends_its_share_to_the_column_of_its_letter(opened):
+    part = opened("learn/backpropagation.html", "wave")
+    columns = part.locator(".play-line-of-boxes").nth(1).locator(".play-row-words .play-texts")
+    shares = steps_apart(HELLO[0], SMALL, "RNN", np.array([1.0, 0.0]))
+    part.get_by_role("slider", name="shares given").press("Home")
+    for given in range(1, 6):
+        part.get_by_role("button", name="Step").click()
+        share = shares[-given]
+        assert numbers(told(part))[:3] == [*share.round(3), np.linalg.norm(share).round(3)]
+        shown = [row.locator("text").all_text_contents() for row in columns.all()]
+        expected = shares[-given:].T @ HELLO[0, -given:]
+        assert shown == [[f"{x:.3f}".replace("-", "−") for x in row] for row in expected]
+
+
+def test_the_two_ls_lead_to_two_places_unless_the_state_is_left_out(opened):
+    part = opened("learn/recurrence.html", "wave")
+    states, _ = rnn_forward(HELLO, np.zeros((1, 2)), SMALL)
+    bar = part.get_by_role("slider", name="letters read")
+    for read in (1, 2, 3):
+        bar.fill(str(read))
+        assert numbers(told(part)) == states[0, read - 1].round(3).tolist()
+    bar.press("End")
+    assert numbers(told(part)) == states[0, [4, 2, 3]].round(3).ravel().tolist()
+    part.get_by_label(re.compile("the old state goes in")).uncheck()
+    there = np.tanh(SMALL.W_ih[:, 2] + SMALL.b_ih + SMALL.b_hh)
+    assert numbers(told(part))[2:] == there.round(3).tolist()
+    labels = part.locator(".play-wave-plane g text").all_text_contents()
+    assert labels == ["start", "h", "e", "", "l, l", "o"]
+
+
+def test_a_padded_row_wades_through_the_dots_and_a_packed_one_does_not(opened):
+    part = opened("learn/padding.html", "wave")
+    part.get_by_role("button", name="Play").click()
+    for label, off in (
+        ("padded right", [0.29, 0.00, 0.66]),  # the page computes both
+        ("padded left", [0.11, 0.00, 0.01]),
+        ("packed", [0.00]),
+    ):
+        part.get_by_label(label).check()
+        assert numbers(told(part)) == off
+    assert part.locator(".play-dashed").count() == 4
+
+
+# --- inside, and one sum --------------------------------------------------------------------------
+
+LATCH = RNNParams(
+    np.array([[6.0, -6, -6], [-6, 6, -6], [3, 0, 0], [6, 6, 6]]),
+    np.zeros((4, 1)),
+    np.zeros(4),
+    np.zeros(4),
+)
+
+
+def minus(value):
+    return f"{value:.3f}".replace("-", "−")
+
+
+def numbers_of(part, line):
+    """The numbers in the table of a line's result."""
+    part.get_by_role("group", name=line).locator(".play-term").first.click()
+    return part.evaluate(
+        """part => [...part.querySelectorAll(".play-panel details tbody tr")].map(
+            row => [...row.querySelectorAll("td")].map(cell => cell.textContent))"""
+    )
+
+
+def test_chapter_1_looks_inside_the_network_that_it_reads_hello_with(opened):
+    part = opened("learn/recurrence.html", "inside")
+    part.locator(".play-panel summary").click()
+    outputs, _ = rnn_forward(HELLO, np.zeros((1, 2)), SMALL)
+    states = np.vstack([np.zeros(2), outputs[0]]).T
+    assert numbers_of(part, "new state") == [[minus(x) for x in row] for row in states]
+    terms = {term.inner_text().split()[0]: term for term in part.locator(".play-term").all()}
+    for name, rows, line in (
+        ("Wih", SMALL.W_ih, "x @ params.W_ih.T"),
+        ("Whh", SMALL.W_hh, "h @ params.W_hh.T"),
+    ):
+        terms[name].click()
+        shown = part.locator(".play-panel details tbody tr").evaluate_all(
+            "all => all.map(row => [...row.querySelectorAll('td')].map(cell => cell.textContent))"
+        )
+        assert shown == [[minus(x) for x in row] for row in rows]
+        assert line in part.locator(".play-code [aria-current]").text_content()
+        assert part.locator(".play-code mark").first.text_content() == f"W_{name[1:]}"
+        assert part.locator("[aria-pressed='true']").count() == 1
+    assert "weights from hidden to hidden" in part.locator(".play-notation").text_content()
+
+
+def test_chapter_9_looks_inside_its_latch_of_one_bit(opened):
+    part = opened("learn/gates.html", "inside")
+    part.locator(".play-panel summary").click()
+    h, c, rows = np.zeros((1, 1)), np.zeros((1, 1)), []
+    for char in "x(xxx)x)":
+        x = np.eye(3)[["(x)".index(char)]]
+        i, f, g, o = reference.lstm_gates(x, h, LATCH)
+        h, c = reference.lstm_step(x, (h, c), LATCH)
+        rows.append([float(value.item()) for value in (f, i, g, o, c, h)])
+    f, i, g, o, c, h = np.transpose(rows)
+    lines = {"forget gate": f, "input gate": i, "candidate": g, "output gate": o}
+    lines |= {"cell": [0.0, *c], "new state": [0.0, *h]}
+    for line, values in lines.items():
+        assert numbers_of(part, line) == [[minus(x) for x in values]], line
+
+
+def test_terms_come_one_by_one_and_add_up_to_the_state(opened):
+    part = opened("learn/recurrence.html", "step")
+    forward, back = (part.get_by_role("button", name=name) for name in ("Next term", "Back"))
+    rows = part.locator("tbody tr:not(.play-sum-group)")
+    shown = part.locator("tbody tr:not(.play-sum-later):not(.play-sum-group)")
+    for count in range(1, 6):
+        assert shown.count() == count
+        last = shown.last.locator("small, td:not(.play-lane)").all_text_contents()
+        assert f"the sum so far is {last[-1]}." in part.locator(".play-said").text_content()
+        forward.press("Enter")
+    terms = [row.locator("small, td:not(.play-lane)").all_text_contents() for row in rows.all()]
+    value = part.locator("tfoot td:not(.play-lane)").nth(1).text_content()
+    adds = np.array([float(row[1].replace("−", "-")) for row in terms])
+    np.testing.assert_allclose([float(row[2].replace("−", "-")) for row in terms],
+                               np.cumsum(adds), atol=2e-3)  # fmt: skip
+    states, _ = rnn_forward(HELLO, np.zeros((1, 2)), SMALL)
+    assert value == minus(states[0, 1, 0])
+    back.press("Enter")
+    assert shown.count() == 5
+    part.get_by_role("button", name="All").press("Enter")
+    for t in (1, 5):
+        part.get_by_label("Time step t").fill(str(t))
+        for unit in (0, 1):
+            part.get_by_label("Unit").fill(str(unit))
+            assert part.locator("tfoot td:not(.play-lane)").nth(1).text_content() == minus(
+                states[0, t - 1, unit]
+            )
+
+
+def test_a_scrubber_shows_the_run_of_the_chapter_and_leads_on_to_it(opened):
+    part = opened("learn/train.html", "scrubber")
+    said = part.locator(".play-scrub output")
+    expect(said).to_have_text("1 of 50, loss 2.447")
+    part.get_by_role("slider", name="Epoch").press("End")
+    part.get_by_role("link", name="Change this run in the playground").click()
+    last = part.page.locator("pre[aria-label='Log']")
+    expect(last).to_contain_text("epoch 50")

@@ -1,0 +1,272 @@
+"""The playground: what a reader sets is trained, shown, kept in the address, and judged."""
+
+import contextlib
+import io
+import json
+import re
+from html import unescape
+from urllib.parse import parse_qsl, urlencode
+
+import pytest
+import torch
+from accessible import problems
+from javascript import STORE
+from playwright.sync_api import expect
+from test_notebook import LOG
+from test_parts import HOSTILE, SLIPPED, assert_plays, reach_all
+
+KEPT = "charseq.challenges"
+NOTEBOOK = {"order": "egnidrl pa", "outputLayer": "false", "lr": "0.5", "skip": "16"}
+
+
+@pytest.fixture
+def play(visit, quiet):
+    """Open the playground at an address, once it has shown its run."""
+    quiet.add_init_script(STORE)
+
+    def open_(more="", **settings):
+        quiet.goto("about:blank")
+        page = visit("playground.html", more or "#" + urlencode(settings))
+        page.wait_for_selector(".play-verdict b", state="attached")
+        return page
+
+    return open_
+
+
+def verdict(page):
+    return page.locator(".play-verdict").text_content()
+
+
+def log(page):
+    return page.locator("pre[aria-label='Log']").text_content()
+
+
+def says(page):
+    return "".join(page.locator(".play-says").all_text_contents()).replace("␣", " ")
+
+
+def is_set(page, **settings):
+    """Wait until the run that is shown has these settings."""
+    page.wait_for_function(
+        "wanted => Object.entries(wanted).every(([k, v]) => store.view.run.settings[k] === v)",
+        arg=settings,
+    )
+
+
+def test_the_notebooks_run_prints_its_ten_lines(play):
+    page = play()
+    page.get_by_role("button", name="The notebook’s run").click()
+    is_set(page, lr=0.5)
+    assert log(page) == LOG
+    assert verdict(page).startswith("Not there yet.")
+    assert "“i” instead of “e” (letter 6), “l” instead of “d” (letter 9)" in verdict(page)
+    assert page.locator(".play-floor text").text_content() == "floor: 0.797"
+    page.get_by_role("button", name="Start over").click()
+    is_set(page, lr=0.1)
+    assert log(page) != LOG
+
+
+def test_torch_runs_the_script_shown_and_prints_the_log_shown(play):
+    odd = "\"'''\\ {x}${y}\\ </pre><script>alert(1)</script> naïve 🙂🙃 \n\u2028é&amp;"
+    page = play(text=odd, cell="LSTM", seed="1099511627781", epochs=7)
+    script = page.locator("pre[aria-label='The same run in PyTorch']").text_content()
+    printed = io.StringIO(newline="")
+    with torch.random.fork_rng(devices=[]), contextlib.redirect_stdout(printed):
+        exec(compile(script, "script", "exec"), {})
+    assert printed.getvalue() == log(page) + "\n"
+    assert page.locator("article script").count() == 0
+
+
+def test_the_reader_travels_through_the_epochs_and_sees_each(play):
+    page = play(**NOTEBOOK, epoch="41")
+    slider = page.get_by_role("slider", name="Epoch", exact=True)
+    for key, shown in (("", 41), ("ArrowLeft", 40), ("Home", 1), ("End", 50), ("ArrowLeft", 49)):
+        if key:
+            slider.press(key)
+        record = page.evaluate(
+            "k => { const {loss, prediction, right, flow} = store.view.run.records[k - 1];"
+            " return {loss, prediction, right: [...right], flow: [...flow]}; }", shown)  # fmt: skip
+        assert slider.get_attribute("aria-valuetext") == f"{shown} of 50, loss {record['loss']:.3f}"
+        assert says(page) == record["prediction"]
+        wrong = sum(a != b for a, b in zip(says(page), "learned deep learning", strict=True))
+        assert page.locator(".play-wrong").count() == wrong
+        heights = "all => all.map(bar => parseFloat(bar.style.height))"
+        shares, flows = (
+            page.locator(f"{name} i").evaluate_all(heights)
+            for name in (".play-share", ".play-flow")
+        )
+        assert shares == pytest.approx([100 * p for p in record["right"]], abs=0.01)
+        most = max(record["flow"])
+        assert flows == pytest.approx([100 * x / most for x in record["flow"]], abs=0.01)
+    assert_plays(page.locator(".play-train .play-scrub"))
+
+
+def test_a_press_on_the_loss_curve_chooses_the_epoch_that_is_drawn_there(play):
+    page = play()
+    curve = page.locator(".play-curve svg")
+    slider = page.get_by_role("slider", name="Epoch", exact=True)
+    dot = page.locator(".play-curve .play-dot")
+    for epoch in ("1", "2", "3", "25", "49", "50"):
+        slider.fill(epoch)
+        x = float(dot.get_attribute("cx"))
+        slider.fill("20")
+        curve.click(position={"x": x, "y": 60})
+        assert slider.input_value() == epoch
+    points = page.locator(".play-line").get_attribute("d")
+    assert points.count("L") == 49
+    assert page.locator(".play-before").get_attribute("d") == ""
+    page.get_by_label("Epochs", exact=True).fill("30")
+    page.get_by_label("Epochs", exact=True).press("Enter")
+    is_set(page, epochs=30)
+    assert page.locator(".play-before").get_attribute("d").count("L") == 29  # the run before
+
+
+def test_the_address_keeps_the_settings_and_leads_back_to_them(play):
+    page = play()
+    page.get_by_label("Learning rate", exact=True).fill("0.25")
+    page.get_by_label("Learning rate", exact=True).press("Enter")
+    page.get_by_role("radio", name="GRU").press("Space")
+    page.get_by_label("Your own sentence").fill("a <b>bold</b> & 🙂")
+    is_set(page, text="a <b>bold</b> & 🙂", cell="GRU", lr=0.25)
+    page.evaluate("store.set({epoch: 7, t: 3, unit: 2})")
+    page.wait_for_function("location.hash.includes('epoch=7')")
+    kept, seen = page.evaluate("location.hash"), log(page)
+    page = play(kept)
+    assert page.get_by_label("Your own sentence").input_value() == "a <b>bold</b> & 🙂"
+    assert log(page) == seen
+    place = page.evaluate("(({epoch, t, unit}) => [epoch, t, unit])(store.view)")
+    assert place == [7, 3, 2]
+    page.evaluate("location.hash = '#lr=0.3&epochs=20'")
+    is_set(page, lr=0.3, epochs=20, text=" learned deep learning")
+
+
+def test_each_run_that_a_page_links_to_opens_with_its_settings(play, site):
+    html = "".join(path.read_text("utf-8") for path in (site / "learn").glob("*.html"))
+    found = re.findall(r'href="\.\./playground.html(#[^"]*)"', html)
+    addresses = [unescape(one) for one in dict.fromkeys(found)]
+    assert len(addresses) >= 5
+    for address in addresses:
+        page = play(address)
+        assert "".join(page.get_by_role("alert").all_text_contents()) == ""
+        settings = page.evaluate("({...store.view.run.settings, epoch: store.view.epoch})")
+        for name, value in parse_qsl(address[1:]):
+            plain = str(settings[name])
+            assert (plain.lower() if plain in ("True", "False") else plain) == value, address
+
+
+ABSURD = {
+    "text": HOSTILE * 9, "order": HOSTILE, "cell": "<b>CNN</b>", "hidden": "1e999",
+    "lr": "-1e999", "momentum": "NaN", "clip": "javascript:alert(3)", "epochs": "9" * 20,
+    "seed": "0x10", "skip": "1e9", "epoch": "-7", "t": "<img>", "unit": "1e999",
+}  # fmt: skip
+
+
+def test_absurd_addresses_are_bounded_with_a_message_and_never_become_markup(play):
+    page = play(**ABSURD, toString="x", __proto__="y")
+    told = " ".join(page.locator(".play-error").all_text_contents())
+    assert {name for name in ABSURD if f"{name} must" not in told} == set()
+    assert 'got "1e999", so 64 is used' in told
+    settings = page.evaluate("store.view.run.settings")
+    assert (settings["cell"], settings["hidden"], settings["lr"]) == ("RNN", 64, 0)
+    assert page.evaluate(SLIPPED) == [0, "undefined"]
+    for broken in ("#%", "#a=%E0%A4%A", "#=&=&&==", "#text=", "#text=aa", "#lr=0.1&lr=2"):
+        assert play(broken).evaluate("store.view.run.records.length") == 50
+
+
+def test_a_wrong_value_is_told_beside_its_field_and_a_field_without_effect_is_off(play):
+    page = play()
+    box = page.get_by_label("Momentum", exact=True)
+    box.fill("7")
+    box.press("Enter")
+    assert box.get_attribute("aria-invalid") == "true"
+    described = box.get_attribute("aria-describedby").split()
+    told = " ".join(page.locator(f"#{name}").text_content() for name in described)
+    assert told == ' momentum must be a number from 0 to 0.999: got "7", so 0.999 is used'
+    text = page.get_by_label("Your own sentence")
+    text.fill("x")
+    assert text.input_value() == "x"  # what is being typed is left alone
+    assert "text must have 2 to 60 characters: got 1" in page.locator(".play-top").text_content()
+    text.fill(HOSTILE[:30])
+    is_set(page, text=HOSTILE[:30])
+    assert page.evaluate(SLIPPED) == [0, "undefined"]
+    page.get_by_role("radio", name="Adam").press("Space")
+    page.get_by_role("checkbox", name="Output layer").uncheck()
+    expect(page.get_by_label("Momentum", exact=True)).to_be_disabled()
+    expect(page.get_by_label("Hidden units", exact=True)).to_be_disabled()
+    expect(page.get_by_label("Learning rate", exact=True)).to_be_enabled()
+    clip = page.get_by_label("Clip gradients longer than, slider")
+    for key, value in (("Home", 0.01), ("End", None)):  # the end means: do not clip
+        clip.press(key)
+        is_set(page, clip=value)
+
+
+SOLVED = {
+    "Make it fail": {"lr": "10"},
+    "Twenty epochs": {"optimizer": "adam", "lr": "0.1", "cell": "GRU", "epochs": "20"},
+    "One change": NOTEBOOK | {"outputLayer": "true"},
+    "No output layer": {"outputLayer": "false", "optimizer": "adam", "lr": 0.02, "seed": 5}
+    | {"epochs": 100},
+}
+
+
+def test_challenges_are_met_one_by_one_and_kept_until_they_are_forgotten(play):
+    page = play()
+    names = page.locator(".play-tasks b")
+    assert names.all_text_contents() == list(SOLVED)
+    for name in SOLVED:  # none is met where it starts
+        page.get_by_role("button", name=f"Start here: {name}").click()
+        page.get_by_role("heading", name="Challenges: 0 of 4 met").wait_for()
+    for k, (name, settings) in enumerate(SOLVED.items(), 1):
+        page.evaluate("hash => { location.hash = hash }", "#" + urlencode(settings))
+        page.get_by_role("heading", name=f"Challenges: {k} of 4 met").wait_for()
+        assert names.nth(k - 1).text_content() == f"✓ Met: {name}"
+        following = [*SOLVED, "You have met all challenges"][k]
+        assert page.locator(".play-next").text_content().startswith(f"{following}.")
+    page = play()
+    page.get_by_role("heading", name="Challenges: 4 of 4 met").wait_for()
+    page.get_by_role("button", name="Forget my progress").press("Enter")
+    assert page.evaluate("document.activeElement.textContent") == "Challenges: 0 of 4 met"
+    assert page.evaluate(f"localStorage.getItem('{KEPT}')") is None
+    odd = {"version": 1, "met": [["fail"], "__proto__", 0, None, HOSTILE, "twenty"]}
+    page.evaluate("([key, odd]) => localStorage.setItem(key, odd)", [KEPT, json.dumps(odd)])
+    page = play()
+    page.get_by_role("heading", name="Challenges: 1 of 4 met").wait_for()
+    assert page.evaluate(SLIPPED) == [0, "undefined"]
+
+
+def test_a_browser_that_keeps_nothing_does_no_harm(play, quiet):
+    quiet.add_init_script(
+        f"""for (const name of ["getItem", "setItem", "removeItem"]) {{
+            const own = Storage.prototype[name];
+            Storage.prototype[name] = function (key, ...rest) {{
+                if (key === "{KEPT}") throw new DOMException("no", "QuotaExceededError");
+                return own.call(this, key, ...rest);
+            }};
+        }}"""
+    )
+    page = play(lr="10")
+    page.get_by_role("heading", name="Challenges: 1 of 4 met").wait_for()  # for this visit
+
+
+def test_all_of_it_is_reached_by_keyboard_and_accessible(play):
+    page = play(lr="99", epoch="20")
+    for part in page.locator("[data-play]").all():
+        part.scroll_into_view_if_needed()
+        part.locator(".play-part").wait_for()
+        assert len(reach_all(part.locator(".play-part"))) > 5
+    assert problems(page, part=".play") == []
+
+
+def test_sliders_of_all_parts_move_one_place(play):
+    page = play(hidden=5, epochs=8)
+    parts = [page.locator(f".play-{name}") for name in ("inside", "step")]
+    for name in ("inside", "step"):
+        page.locator(f"[data-play='{name}']").scroll_into_view_if_needed()
+        page.locator(f".play-{name} output").first.wait_for()
+    for part in parts:
+        for label, value in (("Time step t", "4"), ("Unit", "3")):
+            part.get_by_label(label, exact=True).fill("1")
+            part.get_by_label(label, exact=True).fill(value)
+        assert page.evaluate("[store.view.t, store.view.unit]") == [3, 3]
+        for other in parts:
+            expect(other.locator("output")).to_have_text(["4: “a”", "3"])
