@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from charseq._errors import UserError
+
 Array = NDArray[Any]
 
 
@@ -19,27 +21,27 @@ def check_at_least(least: int, **values: int) -> None:
     """Raise unless every value is at least `least`."""
     for name, value in values.items():
         if value < least:
-            raise ValueError(f"{name} must be at least {least}, got {value}")
+            raise UserError(f"{name} must be at least {least}, got {value}")
 
 
 def check_integers(least: int, **values: object) -> None:
     """Raise unless every value is an integer of at least `least`."""
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+            raise UserError(f"{name} must be an integer of at least {least}, got {value!r}")
 
 
 def check_numbers(**values: object) -> None:
     """Raise unless every value is a number."""
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ValueError(f"{name} must be a number, got {value!r}")
+            raise UserError(f"{name} must be a number, got {value!r}")
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     """Raise unless `value` is one of `choices`."""
     if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+        raise UserError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
 
 # --- texts and ids --------------------------------------------------------------------------------

@@ -103,6 +103,11 @@ def check_long_enough(train: str, valid: str, source: dict[str, Any]) -> None:
             f"{len(valid)} of its {len(train + valid)} characters are held back, and each part "
             "needs at least 2"
         )
+    if set(train) == {train[0]}:
+        raise UserError(
+            f"{_quote(source['text'])} holds only {train[0]!r}, again and again: there is nothing "
+            "to learn"
+        )
 
 
 def describe_unknown(parts: Parts, min_count: int) -> str:
@@ -137,7 +142,7 @@ def load_text_of_run(
     was_at = source["text"]
     names = [text] if isinstance(text, str) else text or ["TEXT"]
     new_run = command_to_start(folder, " ".join(names))
-    moved = f"if it has moved, add text=NEW-PLACE; or {new_run}"
+    moved = f"if it has moved, add --text NEW-PLACE; or {new_run}"
     now_at = as_typed(text) if text else _find_text(was_at, Path(folder), advice or moved)
     train, valid = load_source({**source, "text": now_at})
     found = fingerprint(train + valid)
@@ -150,7 +155,7 @@ def load_text_of_run(
         return source, encode_parts(train, valid, source, read_vocab(about))
     name, old_name = map(_quote, (now_at, was_at))
     if now_at == was_at:
-        restore = f"put the old text back, or add text=COPY, a copy of it; or {new_run}"
+        restore = f"put the old text back, or add --text COPY, a copy of it; or {new_run}"
         raise UserError(f"{name} has changed since this run began ({unlike}): {advice or restore}")
     raise UserError(
         f"{name} is not the text that this run learns from ({unlike}): "
@@ -227,7 +232,7 @@ def _check_memory(options: dict[str, Any]) -> None:
     with suppress(AttributeError):  # Windows has no os.sysconf, so its memory is unknown
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         if needed > memory:
-            raise MemoryError(
+            raise UserError(
                 f"a network of {layers.parameter_count:,} weights needs about {needed / 1e9:,.0f} "
                 f"GB of memory to learn, and this machine has {memory / 1e9:,.0f} GB: make "
                 "hidden_size or num_layers smaller"

@@ -9,13 +9,12 @@ import os
 import signal
 import sys
 import warnings
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Annotated, Any
 
 import typer
 
 from charseq._options import MAX_LAYERS, Json, RunFolder
-from charseq._usage import Commands
 from charseq.cli_infer import evaluate_, print_facts, sample, score_, shrink
 from charseq.cli_train import resume, train
 
@@ -23,7 +22,6 @@ __all__ = ["main"]
 
 app = typer.Typer(
     name="charseq",
-    cls=Commands,
     help="Recurrent networks that read characters.",
     no_args_is_help=True,
     add_completion=False,
@@ -76,16 +74,14 @@ def shapes(
     no_bias: Annotated[bool, typer.Option("--no-bias", help="A layer without biases.")] = False,
     proj_size: Annotated[int, typer.Option(help="Projection of an LSTM; 0 for none.")] = 0,
     batch: Annotated[
-        int, typer.Option(help="Sequences in the batch; 0 for one without batch axis.")
+        int, typer.Option(help="Sequences in the batch; 0 for one without batch axis.", min=0)
     ] = 1,
     length: Annotated[int, typer.Option(help="Time steps.")] = 1,
     as_json: Json = False,
 ) -> None:
     """Show the shape of every parameter and tensor of a layer."""
-    from charseq._checks import check_at_least
     from charseq.shapes import LayerShapes
 
-    check_at_least(0, batch=batch)
     layer_shapes = LayerShapes(
         layer,
         input_size,
@@ -159,18 +155,6 @@ def _join_processes_if_any() -> Any:
     return join_processes()
 
 
-def _names_of_options() -> dict[str, str]:
-    """Map each argument of the command that was given to what the shell calls it."""
-    commands: dict[str, Any] = getattr(typer.main.get_command(app), "commands", {})
-    command = commands.get(next(iter(sys.argv[1:]), ""))
-    return {
-        parameter.name: next(
-            (o for o in parameter.opts if o.startswith("--")), parameter.name.upper()
-        )
-        for parameter in (command.params if command else ())
-    }
-
-
 def _show_warning(message: Warning | str, category: type[Warning], *where: Any) -> None:
     """Show a warning of this package in one line, as errors are, and others as ever."""
     if not category.__module__.startswith("charseq"):
@@ -178,10 +162,7 @@ def _show_warning(message: Warning | str, category: type[Warning], *where: Any) 
         return
     from charseq._terminal import escape_line
 
-    # The other commands keep them where the network knows them.
-    advice = ": --raw keeps them" if "train" in sys.argv[1:2] else ""
-    sentence = str(message).replace(": raw=True keeps them", advice)
-    print("charseq:", escape_line(sentence), file=sys.stderr)
+    print("charseq:", escape_line(message), file=sys.stderr)
 
 
 _show_other_warning = warnings.showwarning
@@ -204,6 +185,8 @@ def main() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # the shell has closed it
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        with suppress(AttributeError):  # where the encoding lacks a character, show its number
+            getattr(sys, name).reconfigure(errors="backslashreplace")
     # Threads that wait for each other should sleep. By default they keep their cores busy, and on a
     # machine that has other work, two of them are ten to fifty times slower than one.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -217,16 +200,12 @@ def main() -> None:
     except KeyboardInterrupt:  # typer ends so, too, but it came before or after its part
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
-        from charseq._errors import explain, in_words_of_the_shell
+        from charseq._errors import explain
+        from charseq._terminal import escape_line
 
         sentence = "" if os.environ.get("CHARSEQ_DEBUG") else explain(error)
         if not sentence:
             raise
-        options = _names_of_options()
-        if type(error).__name__ != "RunFolderError":  # a file calls settings as Python does
-            sentence = in_words_of_the_shell(sentence, options)
         _discard_output_if_it_fails()
-    from charseq._terminal import escape_line
-
-    print("charseq:", escape_line(sentence.replace("\n", " ")), file=sys.stderr)
-    sys.exit(1)
+        print("error:", escape_line(sentence), file=sys.stderr)
+        sys.exit(1)

@@ -37,15 +37,15 @@ def sample(
     interactive: Annotated[
         bool, typer.Option("--interactive", help="Ask for a text to continue, again and again.")
     ] = False,
-    length: Annotated[int, typer.Option(help="Characters, or pieces, to write.")] = 400,
-    temperature: Annotated[float, typer.Option(help="0 takes the likeliest character.")] = 1.0,
-    top_k: Annotated[int, typer.Option(help="Keep the k likeliest; 0 for all.")] = 0,
+    length: Annotated[int, typer.Option(help="Characters, or pieces, to write.", min=0)] = 400,
+    temperature: Annotated[float, typer.Option(help="0 takes the likeliest.", min=0)] = 1.0,
+    top_k: Annotated[int, typer.Option(help="Keep the k likeliest; 0 for all.", min=0)] = 0,
     top_p: Annotated[
-        float, typer.Option(help="Keep the likeliest with this total probability.")
+        float, typer.Option(help="Keep the likeliest with this total probability.", min=0, max=1)
     ] = 1.0,
     stop: Annotated[list[str] | None, typer.Option(help="End the text before this.")] = None,
-    streams: Annotated[int, typer.Option(help="Number of texts to write.")] = 1,
-    seed: Annotated[int | None, typer.Option(help="The same seed writes the same text.")] = None,
+    streams: Annotated[int, typer.Option(help="Number of texts to write.", min=1)] = 1,
+    seed: Annotated[int | None, typer.Option(help="The same writes the same text.", min=0)] = None,
     skip_unknown: SkipUnknown = False,
     last: Annotated[bool, typer.Option("--last", help="Use the latest weights.")] = False,
     as_json: Json = False,
@@ -53,11 +53,9 @@ def sample(
     """Write text with a trained network, without torch."""
     import numpy as np
 
-    from charseq._checks import check_at_least
     from charseq.checkpoint import load_net
     from charseq.sampling import generate_pieces
 
-    check_at_least(0, seed=seed or 0)
     if interactive and (as_json or prompt or prompts):
         raise UserError("--interactive asks for each text: leave out --json and the prompts")
     net, vocab = load_net(run, best=not last)
@@ -265,7 +263,8 @@ def evaluate_(
         ),
     ] = None,
     rows: Annotated[
-        int, typer.Option(help="Pieces that the text is cut into: faster, with nearly that result.")
+        int,
+        typer.Option(help="Pieces to cut the text into: faster, with nearly that result.", min=1),
     ] = 1,
     skip_unknown: SkipUnknown = False,
     encoding: Annotated[str, typer.Option(help="Encoding of the text file.")] = "utf-8",
@@ -274,7 +273,6 @@ def evaluate_(
     as_json: Json = False,
 ) -> None:
     """Measure a trained network on a text, in bits per character and perplexity."""
-    from charseq._checks import check_at_least
     from charseq._devices import take_device
     from charseq.checkpoint import load_model
     from charseq.corpus import Corpus
@@ -284,7 +282,6 @@ def evaluate_(
     from charseq.texts import load_texts
     from charseq.trainer import load_held_back
 
-    check_at_least(1, rows=rows)
     where = take_device(device)
     model, vocab = load_model(run, best=not last)
     model.to(where)

@@ -5,10 +5,11 @@ Only typer is imported here. Each command imports what it needs, so that help ap
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
+from charseq._errors import UserError
 from charseq._options import MAX_LAYERS, Device, Json, Threads
 
 __all__: list[str] = []  # only the rest of the command uses it
@@ -40,9 +41,11 @@ def train(
     context: typer.Context,
     text: Texts,
     out: Annotated[Path, typer.Option(help="The run folder to make.")] = Path("run"),
-    cell: Annotated[str, typer.Option(help="rnn, gru or lstm.")] = "lstm",
-    hidden: Annotated[int, typer.Option(help="Hidden units.")] = 128,
-    layers: Annotated[int, typer.Option(help="Stacked layers.", max=MAX_LAYERS)] = 1,
+    cell: Annotated[
+        Literal["rnn", "gru", "lstm"], typer.Option(help="Kind of layer.", case_sensitive=False)
+    ] = "lstm",
+    hidden: Annotated[int, typer.Option(help="Hidden units.", min=1)] = 128,
+    layers: Annotated[int, typer.Option(help="Stacked layers.", min=1, max=MAX_LAYERS)] = 1,
     tokens: Annotated[
         str | None,
         typer.Option(
@@ -50,27 +53,35 @@ def train(
             show_default="characters",
         ),
     ] = None,
-    embedding: Annotated[int, typer.Option(help="Length of embeddings; 0 for one-hot.")] = 0,
+    embedding: Annotated[int, typer.Option(help="Length of embeddings; 0 for one-hot.", min=0)] = 0,
     dropout: Annotated[float, typer.Option(help="Share of states set to zero.")] = 0.0,
     tied: Annotated[bool, typer.Option("--tied", help="Tie embedding and output layer.")] = False,
     forget_bias: Annotated[float | None, typer.Option(help="Bias of the forget gate.")] = None,
-    steps: Annotated[int, typer.Option(help="Training steps, one update each.")] = 1000,
-    batch_size: Annotated[int, typer.Option(help="Texts read side by side.")] = 32,
+    steps: Annotated[int, typer.Option(help="Training steps, one update each.", min=1)] = 1000,
+    batch_size: Annotated[int, typer.Option(help="Texts read side by side.", min=1)] = 32,
     length: Annotated[
-        int, typer.Option(help="Characters that the gradient goes back through.")
+        int, typer.Option(help="Characters that the gradient goes back through.", min=1)
     ] = 64,
     order: Annotated[
-        str, typer.Option(help="How the text is read: streams (in order) or windows.")
+        Literal["streams", "windows"], typer.Option(help="Read the text in order, or in places.")
     ] = "streams",
-    optimizer: Annotated[str, typer.Option(help="adamw, adam or sgd.")] = "adamw",
+    optimizer: Annotated[
+        Literal["adamw", "adam", "sgd"], typer.Option(help="Optimizer.")
+    ] = "adamw",
     lr: Annotated[float, typer.Option(help="Largest learning rate.")] = 2e-3,
-    momentum: Annotated[float, typer.Option(help="Momentum of SGD.")] = 0.9,
+    momentum: Annotated[
+        float | None, typer.Option(help="Momentum of SGD.", show_default="0.9")
+    ] = None,
     weight_decay: Annotated[float, typer.Option(help="Weight decay.")] = 0.0,
-    schedule: Annotated[str, typer.Option(help="cosine, linear or constant.")] = "cosine",
-    warmup: Annotated[int, typer.Option(help="Updates until the rate is largest.")] = 0,
-    clip_norm: Annotated[float, typer.Option(help="Largest gradient norm; 0 for no limit.")] = 1.0,
+    schedule: Annotated[
+        Literal["cosine", "linear", "constant"], typer.Option(help="How the rate falls.")
+    ] = "cosine",
+    warmup: Annotated[int, typer.Option(help="Updates until the rate is largest.", min=0)] = 0,
+    clip_norm: Annotated[
+        float, typer.Option(help="Largest gradient norm; 0 for no limit.", min=0)
+    ] = 1.0,
     valid: Annotated[float, typer.Option(help="Share of the text held back to measure on.")] = 0.1,
-    evaluate_every: Annotated[int, typer.Option(help="Updates between measurements.")] = 100,
+    evaluate_every: Annotated[int, typer.Option(help="Updates between measurements.", min=0)] = 100,
     evaluate_on: Annotated[
         str,
         typer.Option(
@@ -78,17 +89,20 @@ def train(
         ),
     ] = "sample",
     patience: Annotated[
-        int, typer.Option(help="Stop after so many measurements without a new best; 0 for never.")
+        int,
+        typer.Option(help="Stop after so many measurements without a new best; 0: never.", min=0),
     ] = 0,
-    save_every: Annotated[int, typer.Option(help="Updates between saves.")] = 100,
-    sample_every: Annotated[int, typer.Option(help="Updates between samples; 0 for none.")] = 0,
+    save_every: Annotated[int, typer.Option(help="Updates between saves.", min=1)] = 100,
+    sample_every: Annotated[
+        int, typer.Option(help="Updates between samples; 0 for none.", min=0)
+    ] = 0,
     encoding: Annotated[str, typer.Option(help="Encoding of the text file.")] = "utf-8",
     raw: Annotated[
         bool, typer.Option("--raw", help="Keep a byte order mark and carriage returns.")
     ] = False,
     unknown: Annotated[
         int,
-        typer.Option(help="Read characters seen fewer times as one unknown character; 0 for none."),
+        typer.Option(help="Read characters seen fewer times as an unknown one; 0 for none.", min=0),
     ] = 0,
     plain: Annotated[
         bool,
@@ -100,10 +114,10 @@ def train(
             help="A run folder, or austen: start with its network; the vocabulary may grow."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of all random choices.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of all random choices.", min=0)] = 0,
     device: Device = "cpu",
     precision: Annotated[
-        str, typer.Option(help="float32, or bfloat16 to multiply in 16 bits.")
+        Literal["float32", "bfloat16"], typer.Option(help="In what to multiply.")
     ] = "float32",
     threads: Threads = None,
     as_json: Json = False,
@@ -112,13 +126,16 @@ def train(
     from charseq.language_model import Settings
     from charseq.trainer import Reporting, train_folder
 
+    if momentum is not None and optimizer != "sgd":
+        raise UserError(f"--momentum is for --optimizer sgd, got {optimizer}")
     where, given = _take_device(device), context.params
     settings = {field.name: given[field.name] for field in fields(Settings)}
     settings |= {"clip_norm": clip_norm or None, "patience": patience or None}
+    settings["momentum"] = Settings.momentum if momentum is None else momentum
     settings["evaluate_on"] = int(evaluate_on) if evaluate_on.isdecimal() else evaluate_on
     network = {argument: given[name] for name, argument in NETWORK_OPTIONS.items()}
     network |= {"embedding_size": embedding or None, "fast": not plain}
-    network["cell"] = cell.upper() if cell.lower() in ("rnn", "gru", "lstm") else cell
+    network["cell"] = cell.upper()
     interrupted = train_folder(
         out,
         text,
@@ -159,17 +176,20 @@ def _only_given(network: dict[str, Any], context: typer.Context) -> dict[str, An
 
 def resume(
     run: Annotated[str, typer.Argument(help="A run folder.", show_default=False)],
-    save_every: Annotated[int, typer.Option(help="Updates between saves.")] = 100,
-    sample_every: Annotated[int, typer.Option(help="Updates between samples; 0 for none.")] = 0,
+    save_every: Annotated[int, typer.Option(help="Updates between saves.", min=1)] = 100,
+    sample_every: Annotated[
+        int, typer.Option(help="Updates between samples; 0 for none.", min=0)
+    ] = 0,
     steps: Annotated[
-        int | None, typer.Option(help="Go on until this training step.", show_default=False)
+        int | None,
+        typer.Option(help="Go on until this training step.", min=1, show_default=False),
     ] = None,
     lr: Annotated[
         float | None, typer.Option(help="New largest learning rate.", show_default=False)
     ] = None,
     patience: Annotated[
         int | None,
-        typer.Option(help="New patience, which begins anew; 0 for never.", show_default=False),
+        typer.Option(help="New patience, which begins anew; 0: never.", min=0, show_default=False),
     ] = None,
     text: Annotated[
         list[str] | None,
@@ -179,7 +199,8 @@ def resume(
     ] = None,
     device: Device = "cpu",
     precision: Annotated[
-        str | None, typer.Option(help="float32 or bfloat16 from here on.", show_default=False)
+        Literal["float32", "bfloat16"] | None,
+        typer.Option(help="In what to multiply from here on.", show_default=False),
     ] = None,
     threads: Threads = None,
     as_json: Json = False,

@@ -7,7 +7,6 @@ is x one character later.
 import hashlib
 import operator
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from charseq._checks import check_at_least, check_text_ids
+from charseq._errors import UserError
 from charseq.vocab import Vocabulary
 
 __all__ = ["Corpus", "streams", "windows"]
@@ -66,7 +66,7 @@ class Corpus:
         self.ids = check_text_ids(self.ids)
         lowest, highest = int(self.ids.min()), int(self.ids.max())
         if lowest < 0 or highest >= len(self.vocab):
-            raise ValueError(
+            raise UserError(
                 f"id {lowest if lowest < 0 else highest} is out of range: expected 0 to "
                 f"{len(self.vocab) - 1} for a vocabulary of {len(self.vocab)} {self.vocab.unit}"
             )
@@ -186,7 +186,7 @@ class Corpus:
         (Corpus(5 characters, 10 distinct), Corpus(3 characters, ...), Corpus(2 characters, ...))
         """
         if not (0 < valid < 1 and 0 <= test < 1 and valid + test < 1):
-            raise ValueError(
+            raise UserError(
                 "expected shares 0 < valid < 1 and 0 <= test < 1 that leave a part to learn from, "
                 f"got valid={valid}" + (f" and test={test}" if test else "")
             )
@@ -196,7 +196,7 @@ class Corpus:
         asked = f"valid={valid}" + (f" and test={test}" if test else "")
         for name, size in zip(("train", "valid", "test"), sizes, strict=False):
             if size < 2:
-                raise ValueError(
+                raise UserError(
                     f"{asked} of {len(self)} {self.vocab.unit} leaves {size} for {name}: each part "
                     "needs 2, one to read and one to predict, so take a longer text or another "
                     "share"
@@ -256,14 +256,9 @@ def streams(ids: ArrayLike, batch_size: int, length: int) -> Iterator[Batch]:
     [[3, 4, 5], [9, 10, 11]] [[4, 5, 6], [10, 11, 12]]
     """
     text = check_text_ids(ids)
-    batch_size, length = _check_sizes(text, batch_size, length)
+    batch_size, length = operator.index(batch_size), operator.index(length)
+    check_batch(len(text), batch_size, length)
     batch_count = (len(text) - 1) // (batch_size * length)
-    if not batch_count:
-        raise ValueError(
-            f"a batch of {batch_size} pieces of {length} characters takes "
-            f"{batch_size * length + 1} characters, but the text has {len(text)}: the largest "
-            f"batch_size that fits is {(len(text) - 1) // length}"
-        )
     return _streams(text, batch_size, length, batch_count)
 
 
@@ -319,7 +314,9 @@ def windows(
     True
     """
     text = check_text_ids(ids)
-    batch_size, length = _check_sizes(text, batch_size, length)
+    batch_size, length = operator.index(batch_size), operator.index(length)
+    check_at_least(1, batch_size=batch_size)
+    check_batch(len(text), 1, length)
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng must be np.random.default_rng(seed), got {type(rng).__name__}")
     return _windows(text, batch_size, length, rng)
@@ -334,27 +331,16 @@ def _windows(text: NDArray[Any], B: int, T: int, rng: np.random.Generator) -> It
         yield x, y
 
 
-def _check_sizes(text: NDArray[Any], batch_size: int, length: int) -> tuple[int, int]:
-    """Return B and T as integers; raise unless they are positive and the text is longer than T."""
-    batch_size, length = operator.index(batch_size), operator.index(length)
+def check_batch(size: int, batch_size: int, length: int, unit: str = "characters") -> None:
+    """Raise unless B and T are positive, and a text of this size fills a batch of B x (T + 1)."""
     check_at_least(1, batch_size=batch_size, length=length)
-    if length >= len(text):
-        raise ValueError(
-            f"length={length} needs {length + 1} characters, the last one to predict, but the text "
-            f"to learn from has {len(text)}: "
-            + (
-                f"take a longer text, or length={len(text) - 1} at most"
-                if len(text) > 1
-                else "expected 2 or more, one to read and one to predict"
-            )
+    if size < 2:
+        raise UserError(f"the text to learn from has {size} {unit}: expected at least 2")
+    if size < batch_size * length + 1:
+        rows, longest = (size - 1) // length, (size - 1) // batch_size
+        fits = [f"batch_size={rows}"] * (rows > 0) + [f"length={longest}"] * (longest > 0)
+        raise UserError(
+            f"batch_size={batch_size} and length={length} need {batch_size * length + 1} {unit}, "
+            f"the last one to predict, but the text to learn from has {size}: take a longer text, "
+            f"or at most {' or '.join(fits) or f'batch_size=1 and length={size - 1}'}"
         )
-    return batch_size, length
-
-
-@contextmanager
-def in_unit_of(vocab: Vocabulary) -> Iterator[None]:
-    """Let the message of an error count what the ids of a vocabulary stand for."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(str(error).replace("characters", vocab.unit)) from None

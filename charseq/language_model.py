@@ -22,7 +22,8 @@ from charseq._checks import (
     check_same_vocab_size,
 )
 from charseq._devices import FUSED, PRECISIONS, cast_to, device_of, drawing_from, in_float64
-from charseq.corpus import Corpus, in_unit_of, streams, windows
+from charseq._errors import UserError
+from charseq.corpus import Corpus, check_batch, streams, windows
 from charseq.history import UpdateRecord
 from charseq.layers import State, map_state
 from charseq.model import CharRNN
@@ -149,18 +150,23 @@ class Settings:
         if self.evaluate_on not in ("sample", "all"):
             number = self.evaluate_on
             if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-                raise ValueError(
+                raise UserError(
                     "evaluate_on must be 'sample', 'all' or a number of characters of at least 1, "
                     f"got {number!r}"
                 )
         if not (self.lr > 0 and math.isfinite(self.lr)):
-            raise ValueError(f"lr must be positive and finite, got {self.lr}")
+            raise UserError(f"lr must be positive and finite, got {self.lr}")
         if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum must be at least 0 and below 1, got {self.momentum}")
+            raise UserError(f"momentum must be at least 0 and below 1, got {self.momentum}")
         if not 0 <= self.weight_decay < math.inf:
-            raise ValueError(f"weight_decay must be 0 or more and finite, got {self.weight_decay}")
+            raise UserError(f"weight_decay must be 0 or more and finite, got {self.weight_decay}")
+        if self.warmup > self.steps:
+            raise UserError(
+                f"warmup={self.warmup} is longer than steps={self.steps}, so the rate would never "
+                "be the largest: take less warmup, or more steps"
+            )
         if self.clip_norm is not None and not self.clip_norm > 0:
-            raise ValueError(f"clip_norm must be positive, got {self.clip_norm}")
+            raise UserError(f"clip_norm must be positive, got {self.clip_norm}")
 
 
 def grow(model: CharRNN, vocab_size: int, *, seed: int | None = None) -> CharRNN:
@@ -194,9 +200,9 @@ def grow(model: CharRNN, vocab_size: int, *, seed: int | None = None) -> CharRNN
     torch.Size([7, 3])
     """
     if vocab_size < model.vocab_size:
-        raise ValueError(f"the model knows {model.vocab_size} characters, got {vocab_size}")
+        raise UserError(f"the model knows {model.vocab_size} characters, got {vocab_size}")
     if vocab_size > model.vocab_size and model.head is None:
-        raise ValueError("a model without an output layer cannot learn more characters")
+        raise UserError("a model without an output layer cannot learn more characters")
     options: dict[str, Any] = {**model.options, "vocab_size": vocab_size, "seed": seed}
     larger = CharRNN(**options)
     larger.to(model.rnn.weight_ih_l0)
@@ -362,12 +368,12 @@ def language_model_steps(
     """
     for corpus in (train, valid):
         if corpus is not None and corpus.vocab != run.vocab:
-            raise ValueError("the text was not encoded with the vocabulary of the run")
+            raise UserError("the text was not encoded with the vocabulary of the run")
     # The checks stand outside the generator, so that they run at the call, not at the first step.
-    with in_unit_of(run.vocab):
-        next(_batches(train, run.settings, run.step))  # raises if the text is too short
+    rows = run.settings.batch_size if run.settings.order == "streams" else 1
+    check_batch(len(train), rows, run.settings.length, run.vocab.unit)
     if valid is not None and len(valid) < 2:
-        raise ValueError(f"the held-back text needs at least 2 {run.vocab.unit}, got {len(valid)}")
+        raise UserError(f"the held-back text needs at least 2 {run.vocab.unit}, got {len(valid)}")
     check_at_least(rank_and_world_size()[1], batch_size=run.settings.batch_size)  # a row for each
     _follow_model(run)
     return _language_model_steps(run, train, valid, watch)
@@ -435,8 +441,7 @@ def _batches(train: Corpus, settings: Settings, step: int) -> Iterator[tuple[boo
             step += 1
             x, y = next(windows(ids, size, length, np.random.default_rng([settings.seed, step])))
             yield True, torch.from_numpy(x), torch.from_numpy(y)
-    batches_per_epoch = (len(ids) - 1) // size // length
-    batch = step % batches_per_epoch if batches_per_epoch else 0
+    batch = step % ((len(ids) - 1) // size // length)
     while True:
         for x, y in islice(streams(ids, size, length), batch, None):
             yield batch == 0, torch.from_numpy(x), torch.from_numpy(y)
@@ -570,7 +575,7 @@ def evaluate(
     check_at_least(1, batch_size=batch_size, length=length)
     check_at_least(0, warm_up=warm_up)
     if len(corpus) < 2:
-        raise ValueError(f"evaluation needs at least 2 characters, got {len(corpus)}")
+        raise UserError(f"evaluation needs at least 2 characters, got {len(corpus)}")
     predictions = len(corpus) - 1
     rows = min(batch_size, max(1, predictions // max(1, warm_up)))
     columns = predictions // rows

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from charseq._checks import check_at_least, check_choice
 from charseq._devices import drawing_from, without_misfit
+from charseq._errors import UserError
 from charseq.layers import State, fast_forward, is_faster, map_state, parts_of
 
 __all__ = ["CharRNN"]
@@ -326,24 +327,26 @@ def _check_options(options: dict[str, Any]) -> None:
         check_at_least(1, **{name: size})
     check_choice("cell", cell, tuple(CELLS))
     if not options["output_layer"] and hidden_size != vocab_size:
-        raise ValueError(
+        raise UserError(
             "without an output layer the states are the logits, so hidden_size must equal "
             f"vocab_size: got {hidden_size} and {vocab_size}"
         )
     if seed is not None and not -(2**63) <= seed < 2**64:
-        raise ValueError(f"seed must fit into 64 bits, got {seed}")
+        raise UserError(f"seed must fit into 64 bits, got {seed}")
     if not 0 <= dropout < 1:
-        raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
+        raise UserError(
+            f"dropout must be at least 0 and below 1, got {dropout}; it is a share, and 0.2 is 20 %"
+        )
     if options["tied"] and not options["output_layer"]:
-        raise ValueError("tied=True needs an output layer: give output_layer=True")
+        raise UserError("tied=True needs an output layer: give output_layer=True")
     if options["tied"] and embedding_size != hidden_size:
-        raise ValueError(
+        raise UserError(
             f"tied=True needs embedding_size to equal hidden_size, but they are {embedding_size} "
             f"and {hidden_size}: give embedding_size={hidden_size}, or leave out tied=True"
         )
     if forget_bias is not None and cell != "LSTM":
-        raise ValueError(
+        raise UserError(
             f"only an LSTM has a forget gate, got forget_bias for cell {cell!r}: leave it out"
         )
     if forget_bias is not None and not math.isfinite(forget_bias):
-        raise ValueError(f"forget_bias must be finite, got {forget_bias}")
+        raise UserError(f"forget_bias must be finite, got {forget_bias}")

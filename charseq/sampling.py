@@ -8,6 +8,7 @@ from numpy import add
 from numpy.typing import NDArray
 
 from charseq._checks import check_at_least
+from charseq._errors import UserError
 from charseq.net import NumpyNet, Reader, as_net
 from charseq.reference import softmax
 from charseq.vocab import Vocabulary
@@ -60,17 +61,17 @@ def probabilities(
     array([0.73, 0.27, 0.  ])
     """
     if not 0 <= temperature < np.inf:
-        raise ValueError(f"temperature must be 0 or more and finite, got {temperature}")
+        raise UserError(f"temperature must be 0 or more and finite, got {temperature}")
     if top_k is not None:
         check_at_least(1, top_k=top_k)
     if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(
+        raise UserError(
             f"top_p must be above 0 and at most 1, got {top_p}; it is a share, and 0.9 is 90 %"
         )
     logits = np.asarray(logits, dtype=np.float64)
     largest = logits.max(axis=-1, keepdims=True)
     if not np.isfinite(largest).all():
-        raise ValueError(OUT_OF_BOUNDS)
+        raise UserError(OUT_OF_BOUNDS)
     if temperature == 0:
         p = np.zeros_like(logits)
         np.put_along_axis(p, logits.argmax(axis=-1)[..., None], 1.0, axis=-1)
@@ -114,14 +115,14 @@ class Writer:
     ) -> None:
         net = _as_writer(net)
         if len(vocab) != net.vocab_size:
-            raise ValueError(
+            raise UserError(
                 f"the vocabulary has {len(vocab)} {vocab.unit} and the net {net.vocab_size}"
             )
         check_at_least(1, streams=texts)
         if prompt is None:
             prompt = vocab.line_start()
         if not prompt:
-            raise ValueError("the prompt is empty: the net needs a character to continue")
+            raise UserError("the prompt is empty: the net needs a character to continue")
         probabilities(np.zeros(net.vocab_size), **options)  # raises if an option is out of range
         self.reader = _make_reader(net, texts)
         self._prompt = [k if texts == 1 else np.full(texts, k) for k in vocab.encode(prompt)]
@@ -193,7 +194,7 @@ class Writer:
             return
         if finite[0]:
             yield drawn[: finite.argmin()]
-        raise ValueError(OUT_OF_BOUNDS)
+        raise UserError(OUT_OF_BOUNDS)
 
 
 def _as_writer(net: Any) -> Any:
@@ -283,7 +284,7 @@ def generate(
     rng = np.random.default_rng() if rng is None else rng
     prompts = [prompt] if prompt is None or isinstance(prompt, str) else list(prompt)
     if not prompts:
-        raise ValueError("there is no prompt: expected a text, a list of texts, or None")
+        raise UserError("there is no prompt: expected a text, a list of texts, or None")
     texts: list[str] = []
     for one in prompts:
         pieces = generate_pieces(
@@ -346,11 +347,11 @@ def generate_pieces(
     [256, 256, 88]
     """
     if length < 0:
-        raise ValueError(f"length must not be negative, got {length}")
+        raise UserError(f"length must not be negative, got {length}")
     if isinstance(stop, str):
         stop = (stop,)
     if not all(stop):
-        raise ValueError("a stop string is empty: every text would end before it begins")
+        raise UserError("a stop string is empty: every text would end before it begins")
     options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     writer = Writer(net, vocab, prompt, streams, options, rng)
     # With a filter, `probabilities` may refuse logits in the middle of a block, and the characters

@@ -9,6 +9,8 @@ from dataclasses import asdict, astuple, dataclass, field
 from html import escape
 from typing import Any
 
+from charseq._errors import UserError
+
 __all__ = ["LayerShapes", "Parameter", "Tensor"]
 
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
@@ -151,7 +153,7 @@ class LayerShapes:
 
     def __post_init__(self) -> None:
         if not isinstance(self.mode, str) or self.mode.upper() not in GATES:
-            raise ValueError(f"mode must be RNN, GRU or LSTM, got {self.mode!r}")
+            raise UserError(f"mode must be RNN, GRU or LSTM, got {self.mode!r}")
         object.__setattr__(self, "mode", self.mode.upper())
         for name in ("bias", "batch_first", "bidirectional"):
             if not isinstance(getattr(self, name), bool):
@@ -161,11 +163,11 @@ class LayerShapes:
                 object.__setattr__(self, name, _to_integer(name, getattr(self, name), least=1))
         object.__setattr__(self, "proj_size", _to_integer("proj_size", self.proj_size, least=0))
         if self.proj_size and self.mode != "LSTM":
-            raise ValueError(
+            raise UserError(
                 f"only LSTM has proj_size, got proj_size={self.proj_size} for {self.mode}"
             )
         if self.proj_size >= self.hidden_size:
-            raise ValueError(
+            raise UserError(
                 f"proj_size must be smaller than hidden_size, got {self.proj_size} and "
                 f"{self.hidden_size}"
             )
@@ -377,7 +379,7 @@ def _to_integer(name: str, value: Any, least: int) -> int:
     except TypeError:
         raise TypeError(f"{name} must be an integer, got {value!r}") from None
     if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")
+        raise UserError(f"{name} must be at least {least}, got {value}")
     return int(value)
 
 

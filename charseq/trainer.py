@@ -53,6 +53,7 @@ from charseq.training import Diverged
 
 __all__ = ["Reporting", "load_held_back", "resume_folder", "train_folder"]
 
+
 @dataclass(frozen=True)
 class Reporting:
     """How often a run is saved, and what it prints.
@@ -144,9 +145,7 @@ def train_folder(
     Raises
     ------
     ValueError, TypeError, OSError
-        If the text, an option or the folder cannot be used.
-    MemoryError
-        If the weights do not fit into memory.
+        If the text, an option or the folder cannot be used, or the weights do not fit into memory.
     Diverged
         If the loss or its gradient becomes NaN or infinite. The last good training step is saved.
     """

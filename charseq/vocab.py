@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from charseq._checks import check_ids, check_integers, check_text
+from charseq._errors import UserError
 
 __all__ = ["Vocabulary"]
 
@@ -144,7 +145,7 @@ class Vocabulary:
         counts = Counter(text)
         known = {char for char, count in counts.items() if count >= min_count}
         if not known:
-            raise ValueError(
+            raise UserError(
                 f"min_count must be at most {max(counts.values())}, how often the most frequent "
                 f"character appears, got {min_count}"
             )

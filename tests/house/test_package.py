@@ -21,7 +21,6 @@ ROOT = Path(__file__).parents[2]
 FOLDER = Path(charseq.__file__).parent
 PRIVATE = [
     "_version", "_checks", "_devices", "_errors", "_options", "_run_text", "_terminal",
-    "_usage",
 ]  # fmt: skip
 MODULES = [
     "vocab", "tokens", "files", "texts", "corpus", "baselines", "reference", "shapes", "plotting",
@@ -74,6 +73,7 @@ def test_using_one_name_imports_one_module_and_no_other_packages():
         "charseq",
         "charseq._version",
         "charseq._checks",
+        "charseq._errors",
         "charseq.vocab",
     }
     assert len(loaded) <= 30

@@ -13,7 +13,6 @@ from small_runs import (
     all_equal,
     cosine_schedule,
     fused_adamw,
-    in_float64,
     language_model,
     record_values,
     run_of,
@@ -32,6 +31,7 @@ from charseq import (
     evaluate,
     language_model_steps,
 )
+from charseq._errors import UserError
 from charseq.corpus import windows
 from charseq.language_model import PIECES, WARM_UP, grow, learning_rate, measure, sample_size
 
@@ -131,35 +131,28 @@ def test_neither_pauses_nor_global_generators_change_a_run(order):
     assert list(language_model_steps(run, CORPUS)) == []
 
 
-@pytest.mark.parametrize("part", ["", "dropout"])
-def test_each_step_trains_the_whole_network_whatever_the_caller_did_between(part):
+def test_each_step_trains_the_whole_network_whatever_the_caller_did_between():
     whole, run = run_of({"dropout": 0.4}), run_of({"dropout": 0.4})
     list(language_model_steps(whole, CORPUS))
     for _ in language_model_steps(run, CORPUS):
-        run.model.get_submodule(part).eval()
+        run.model.dropout.eval()
     assert all_equal(weights(run.model), weights(whole.model))
 
 
-def test_the_seed_decides_what_dropout_drops():
-    def trained(seed):
-        run = run_of({"dropout": 0.2}, seed=seed)
-        list(language_model_steps(run, CORPUS))
-        return weights(run.model)
-
-    assert not all_equal(trained(3), trained(4))  # only dropout is random here, streams are not
-
-
-def test_dropout_differs_from_step_to_step():
-    masks, run = [], run_of({"dropout": 0.5})
-    run.model.dropout.register_forward_hook(lambda _, args, out: masks.append(out == 0))
-    list(islice(language_model_steps(run, CORPUS), 3))
-    assert not torch.equal(masks[0], masks[1])
-    assert not torch.equal(masks[1], masks[2])
+def test_dropout_follows_the_seed_and_differs_from_step_to_step():
+    masks = []
+    for seed in (3, 3, 4):
+        run = run_of({"dropout": 0.5}, seed=seed)
+        run.model.dropout.register_forward_hook(lambda _, args, out: masks.append(out == 0))
+        list(islice(language_model_steps(run, CORPUS), 2))
+    first, second, again, _, other, _ = masks
+    assert torch.equal(first, again)
+    assert not torch.equal(first, second)
+    assert not torch.equal(first, other)
 
 
-@pytest.mark.parametrize("settings", [{"schedule": "constant"}, {"warmup": 20}])
-def test_divergence_quotes_its_rate_and_leaves_the_run_at_its_last_good_step(settings):
-    run = run_of(optimizer="sgd", lr=1e38, clip_norm=None, **settings)
+def test_divergence_quotes_its_rate_and_leaves_the_run_at_its_last_good_step():
+    run = run_of(optimizer="sgd", lr=1e38, clip_norm=None, warmup=20)
     records, before = [], weights(run.model)
     with pytest.raises(Diverged, match=r"step \d+: the loss is .* or clip_norm=1.0") as caught:  # noqa: PT012
         for record in language_model_steps(run, CORPUS):
@@ -172,7 +165,7 @@ def test_divergence_quotes_its_rate_and_leaves_the_run_at_its_last_good_step(set
     assert all_equal(weights(run.model), before)
 
 
-# --- learning rates -------------------------------------------------------------------------------
+# --- learning rates, and more characters ----------------------------------------------------------
 
 
 @pytest.mark.parametrize("warmup", [0, 1, 5])
@@ -193,27 +186,6 @@ def test_learning_rate_follows_its_closed_form(schedule, share, warmup):
             expected = 0.3 * share((step - 1 - warmup) / (20 - warmup))
         assert learning_rate(settings, step) == pytest.approx(expected, rel=1e-12)
         assert 0 < learning_rate(settings, step) <= 0.3
-
-
-def test_learning_rate_keeps_growing_if_warmup_outlasts_training():
-    settings = Settings(steps=3, lr=1.0, warmup=4)
-    assert [learning_rate(settings, step) for step in (1, 2, 3)] == [0.25, 0.5, 0.75]
-    assert learning_rate(Settings(steps=4, lr=1.0, warmup=4), 5) == 1.0
-
-
-def test_each_step_uses_its_own_learning_rate():
-    options = {"optimizer": "sgd", "momentum": 0.0, "schedule": "linear", "lr": 0.8, "warmup": 4}
-    run = in_float64(run_of(clip_norm=None, **options))
-    before = weights(run.model)
-    for record in language_model_steps(run, CORPUS):
-        after = weights(run.model)
-        moved = torch.cat([(a - b).flatten() for a, b in zip(after, before, strict=True)]).norm()
-        assert record.lr == learning_rate(run.settings, record.step)
-        assert moved.item() == pytest.approx(record.lr * record.gradient_norm, rel=1e-9)
-        before = after
-
-
-# --- more characters, and time --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -253,54 +225,36 @@ def test_each_record_has_the_seconds_of_its_step_without_the_measurement(monkeyp
 # --- evaluation -----------------------------------------------------------------------------------
 
 
+def losses_by_hand(model, ids, bounds, before=0):
+    """Sum the losses of pieces of a text, each after up to `before` characters, read from zeros."""
+    total = 0.0
+    for start, stop in bounds:
+        first = max(0, start - before)
+        with torch.no_grad():
+            logits = model(ids[None, first:stop])[0][0][start - first :]
+        total += nn.functional.cross_entropy(logits, ids[start + 1 : stop + 1], reduction="sum")
+    return float(total)
+
+
 @pytest.mark.parametrize("cell", ["GRU", "LSTM"])
-@pytest.mark.parametrize("batch_size", [1, 2, 7, 16, 1000])
-@pytest.mark.parametrize("size", [2, 3, 17, 18, 33, 360])
-def test_evaluate_counts_every_character_after_the_first_exactly_once(cell, batch_size, size):
+@pytest.mark.parametrize("rows", [1, 2, 7, 1000])
+@pytest.mark.parametrize(("size", "warm_up"), [(2, 0), (18, 0), (360, 0), (360, 100), (360, 17)])
+def test_evaluate_counts_every_character_after_the_first_exactly_once(cell, rows, size, warm_up):
     model = language_model(cell=cell, num_layers=2).double()
     corpus = Corpus.from_text(LONG[:size], CORPUS.vocab)
     ids = torch.from_numpy(corpus.ids.astype(np.int64))
-    rows = min(batch_size, size - 1)
-    columns = (size - 1) // rows
-    # By hand: each row starts from a zero state, and the last row goes on to the end of the text.
-    total = 0.0
-    for row in range(rows):
-        stop = size - 1 if row == rows - 1 else (row + 1) * columns
-        piece = ids[row * columns : stop + 1]
-        with torch.no_grad():
-            logits = model(piece[None, :-1])[0][0]
-        total += nn.functional.cross_entropy(logits, piece[1:], reduction="sum").item()
-    for length in (1, 5, 256, size):
-        loss = evaluate(model, corpus, batch_size=batch_size, length=length)
-        assert loss == pytest.approx(total / (size - 1), abs=1e-10)
-
-
-@pytest.mark.parametrize("cell", ["GRU", "LSTM"])
-@pytest.mark.parametrize(("rows", "pieces"), [(1, 1), (2, 2), (3, 3), (5, 3)])
-def test_with_a_warm_up_each_piece_starts_after_the_characters_before_it(cell, rows, pieces):
-    model = language_model(cell=cell, num_layers=2).double()
-    ids = torch.from_numpy(CORPUS.ids.astype(np.int64))
-    predictions, columns, total = len(ids) - 1, (len(ids) - 1) // pieces, 0.0
-    for row in range(pieces):
-        stop = predictions if row == pieces - 1 else (row + 1) * columns
-        before = 100 if row else 0
-        piece = ids[row * columns - before : stop + 1]
-        with torch.no_grad():
-            logits = model(piece[None, :-1])[0][0][before:]
-        total += nn.functional.cross_entropy(logits, piece[before + 1 :], reduction="sum").item()
-    for length in (1, 7, 256):
+    # Each row starts from zeros or a warm-up, and the last goes on to the end of the text.
+    rows = min(rows, max(1, (size - 1) // max(1, warm_up)))
+    starts = (size - 1) // rows * np.arange(rows)
+    total = losses_by_hand(model, ids, zip(starts, [*starts[1:], size - 1], strict=True), warm_up)
+    for length in (1, 256):
         calls = []
-        loss = evaluate(
-            model, CORPUS, batch_size=rows, length=length, warm_up=100,
-            watch=lambda *numbers, calls=calls: calls.append(numbers),
-        )  # fmt: skip
-        assert loss == pytest.approx(total / predictions, abs=1e-10)
-        to_read = predictions + 100 * (pieces - 1)
+        how = {"batch_size": rows, "length": length, "warm_up": warm_up}
+        loss = evaluate(model, corpus, **how, watch=lambda *n, calls=calls: calls.append(n))
+        assert loss == pytest.approx(total / (size - 1), abs=1e-10)
+        to_read = size - 1 + warm_up * (rows - 1)
         assert calls[-1] == (to_read, to_read)
         assert calls == sorted(set(calls))
-
-
-# --- the held-back text of a run ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -373,16 +327,6 @@ def test_a_run_measures_the_same_sample_each_time_and_another_seed_another_one()
     assert last.valid_loss == pytest.approx(evaluate(run.model, corpus), rel=0.1)
 
 
-def test_a_measurement_is_watched():
-    calls = []
-    run = run_of(evaluate_every=10, evaluate_on=1600)
-    steps = language_model_steps(
-        run, CORPUS, long_corpus(12_000), watch=lambda *numbers: calls.append(numbers)
-    )
-    assert len(list(steps)) == 20
-    assert calls == [(4096, 5696), (5696, 5696)] * 2
-
-
 @pytest.mark.parametrize("training", [True, False])
 def test_evaluate_does_not_change_the_model(training):
     model = language_model(dropout=0.5, num_layers=2).train(training)
@@ -439,13 +383,6 @@ def test_training_stops_when_patience_runs_out(monkeypatch):
     assert list(language_model_steps(run, CORPUS, CORPUS)) == []
 
 
-def test_without_patience_a_run_makes_all_its_steps(monkeypatch):
-    monkeypatch.setattr("charseq.language_model.evaluate", lambda *_, **__: 1.0)
-    run = run_of(evaluate_every=1)
-    assert len(list(language_model_steps(run, CORPUS, CORPUS))) == 20
-    assert run.since_best == 19
-
-
 # --- errors ---------------------------------------------------------------------------------------
 
 
@@ -458,48 +395,31 @@ def test_without_patience_a_run_makes_all_its_steps(monkeypatch):
                 ("steps", 1), ("batch_size", 1), ("length", 1), ("warmup", 0),
                 ("evaluate_every", 0), ("seed", 0), ("patience", 1),
             ]
-            for value in (least - 1, 2.0, "3", True)
+            for value in (least - 1, 2.0)
         ),
         *(
-            (
-                {"evaluate_on": value},
-                "evaluate_on must be 'sample', 'all' or a number of characters of at least 1, got "
-                + repr(value),
-            )
-            for value in ("half", 0, 2.0, True, None)
+            ({"evaluate_on": value}, f"evaluate_on must be 'sample', 'all' or .*, got {value!r}")
+            for value in ("half", 0, None)
         ),
         ({"order": "random"}, "order must be one of streams, windows, got 'random'"),
         ({"optimizer": "lion"}, "optimizer must be one of sgd, adam, adamw, got 'lion'"),
         ({"schedule": None}, "schedule must be one of cosine, linear, constant, got None"),
+        ({"precision": "half"}, "precision must be one of float32, bfloat16, got 'half'"),
         *(
-            ({name: value}, f"{name} must be a number, got {value!r}")
+            ({name: "a"}, f"{name} must be a number, got 'a'")
             for name in ("lr", "momentum", "weight_decay", "clip_norm")
-            for value in ("a", True)
         ),
-        ({"lr": None}, "lr must be a number, got None"),
-        ({"lr": 0.0}, "lr must be positive and finite, got 0.0"),
-        ({"lr": -1.0}, "lr must be positive and finite, got -1.0"),
-        ({"lr": math.nan}, "lr must be positive and finite, got nan"),
-        ({"lr": math.inf}, "lr must be positive and finite, got inf"),
+        *(({"lr": lr}, f"lr must be positive and finite, got {lr}") for lr in (0.0, math.nan)),
         ({"momentum": 1.0}, "momentum must be at least 0 and below 1, got 1.0"),
-        ({"momentum": -0.1}, "momentum must be at least 0 and below 1, got -0.1"),
-        ({"momentum": math.nan}, "momentum must be at least 0 and below 1, got nan"),
         ({"weight_decay": -1.0}, "weight_decay must be 0 or more and finite, got -1.0"),
-        ({"weight_decay": math.nan}, "weight_decay must be 0 or more and finite, got nan"),
-        ({"weight_decay": math.inf}, "weight_decay must be 0 or more and finite, got inf"),
         ({"clip_norm": 0.0}, "clip_norm must be positive, got 0.0"),
-        ({"clip_norm": math.nan}, "clip_norm must be positive, got nan"),
+        ({"warmup": 200, "steps": 50}, "warmup=200 is longer than steps=50, so the rate .*"),
     ],
     ids=str,
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(setting, message):
-    with pytest.raises(ValueError, match=f"^{message}$"):
+    with pytest.raises(UserError, match=f"^{message}$"):
         Settings(**setting)
-
-
-def test_a_run_needs_a_model_and_a_vocabulary_of_the_same_size():
-    with pytest.raises(ValueError, match=r"vocabulary has 2 characters and the model \d+: make"):
-        Run(language_model(), Vocabulary("ab"), Settings())
 
 
 def test_a_given_optimizer_is_used():
@@ -518,9 +438,8 @@ def test_a_given_optimizer_is_used():
     [
         ({}, [Corpus.from_text("the cat")], "not encoded with the vocabulary of the run"),
         ({}, [CORPUS, Corpus.from_text("the cat")], "not encoded with the vocabulary of the run"),
-        ({"length": 1000}, [CORPUS], "length=1000 needs 1001 characters"),
-        ({"length": 1000, "order": "windows"}, [CORPUS], "length=1000 needs 1001 characters"),
-        ({"batch_size": 100}, [CORPUS], "the largest batch_size that fits is 32"),
+        ({"length": 1000, "order": "windows"}, [CORPUS], "length=1000 need 1001 characters"),
+        ({"batch_size": 100}, [CORPUS], "at most batch_size=32 or length=3$"),
         ({}, [CORPUS, Corpus.from_text("t", CORPUS.vocab)], "needs at least 2 characters, got 1"),
     ],
 )
@@ -528,3 +447,5 @@ def test_unsuitable_texts_are_refused_at_the_call(settings, corpora, message):
     with pytest.raises(ValueError, match=message):
         language_model_steps(run_of(**settings), *corpora)
     next(language_model_steps(run_of(), CORPUS, Corpus.from_text("th", CORPUS.vocab)))  # enough
+    with pytest.raises(ValueError, match=r"vocabulary has 2 characters and the model \d+: make"):
+        Run(language_model(), Vocabulary("ab"), Settings())

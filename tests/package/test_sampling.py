@@ -240,7 +240,9 @@ def cut_by_hand(text, stop):
     return text[: min(ends)[2]] if ends else text
 
 
-@pytest.mark.parametrize("stop", [(), "cab", ["ab"], ["abc", "dd"], ["zz"], ["bc", "abc"]])
+@pytest.mark.parametrize(
+    "stop", [(), "cab", ["ab"], ["abc", "dd"], ["zz"], ["bc", "abc"], ["abcd", "bc"]]
+)
 @pytest.mark.parametrize("length", [0, 1, 32, 33, 400])
 def test_a_text_ends_before_its_first_stop_string_and_pieces_join_to_it(stop, length):
     net, vocab = net_with_logits([0.0] * 4), Vocabulary("abcd")
