@@ -2,7 +2,7 @@
 
 The equations are written below once more, in the names and the order of each library, so that they
 share nothing with the module. The tests with the libraries run where these are installed, as by
-``dev.py interop``.
+``dev.py test --all``.
 """
 
 import os
