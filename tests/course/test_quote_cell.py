@@ -53,7 +53,8 @@ def test_four_of_five_recorded_seeds_have_a_cell_that_luck_does_not_explain(reco
 
 def test_the_page_draws_the_recorded_gates_and_states_their_means(record):
     page = (ROOT / "docs" / "learn" / "gates.md").read_text("utf-8")
-    shown = re.findall(r'^    "([ifc])": """\n([^"]+)"""', page, flags=re.MULTILINE)
+    picture = (ROOT / "docs" / "_cells" / "pictures" / "gates.py").read_text("utf-8")
+    shown = re.findall(r'^ +"([ifc])": """\n([^"]+)"""', picture, flags=re.MULTILINE)
     assert [name for name, _ in shown] == list("ifc")
     for name, numbers in shown:
         drawn = np.array(numbers.split(), float) / 100
