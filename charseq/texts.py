@@ -12,7 +12,6 @@ import codecs
 import io
 import os
 import sys
-import unicodedata
 import warnings
 import zoneinfo
 from collections.abc import Callable, Sequence
@@ -122,11 +121,6 @@ def _read_names() -> str:
     return NAMES.read_text("utf-8")
 
 
-def _list_unicode_names() -> str:
-    names = (unicodedata.name(chr(code), "") for code in range(0x110000))
-    return "\n".join(filter(None, names)) + "\n"
-
-
 def _list_time_zone_cities() -> str:
     zones = (name for name in sorted(zoneinfo.available_timezones()) if "/" in name)
     cities = [zone.rpartition("/")[2] for zone in zones if not zone.startswith("Etc/")]
@@ -163,10 +157,6 @@ _TEXTS: dict[str, tuple[Callable[[], str], str]] = {
     "names": (
         _read_names,
         "places and languages, each in twelve languages; a line is a number, languages and a name",
-    ),
-    "unicode-names": (
-        _list_unicode_names,
-        "the names of all Unicode characters, one per line; they differ between versions of Python",
     ),
     "time-zones": (
         _list_time_zone_cities,

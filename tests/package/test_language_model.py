@@ -92,28 +92,6 @@ def test_windows_are_drawn_from_seed_and_step_and_start_with_a_zero_state():
     assert_trains_like(run, fused_adamw, cosine_schedule(2e-3, 20), 1.0, draw_batch)
 
 
-@pytest.mark.parametrize("cell", ["GRU", "LSTM"])
-def test_the_state_is_carried_without_its_graph_and_starts_each_epoch_at_zero(cell):
-    run, states_in, states_out = run_of({"cell": cell}), [], []
-    run.model.rnn.register_forward_pre_hook(lambda _, args: states_in.append(args[1]))
-    run.model.rnn.register_forward_hook(lambda _, args, out: states_out.append(out[1]))
-
-    def parts(state):
-        return state if cell == "LSTM" else [state]
-
-    for _ in language_model_steps(run, CORPUS):
-        assert all(part.grad_fn is None for part in parts(run.hidden))
-    assert len(states_in) == 20
-    for step, state in enumerate(states_in):
-        if step % BATCHES_PER_EPOCH == 0:
-            assert state is None
-            continue
-        for part, previous in zip(parts(state), parts(states_out[step - 1]), strict=True):
-            assert torch.equal(part, previous)
-            assert not part.requires_grad
-            assert previous.requires_grad
-
-
 @pytest.mark.parametrize("order", ["streams", "windows"])
 def test_neither_pauses_nor_global_generators_change_a_run(order):
     options = {"dropout": 0.4, "num_layers": 2}

@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import unicodedata
 import warnings
 import zoneinfo
 from importlib.metadata import version
@@ -45,22 +44,32 @@ needs_time_zones = pytest.mark.skipif(not ZONES, reason="this system has no time
 @pytest.mark.parametrize("name", [name for name in texts() if ZONES or name != "time-zones"])
 def test_each_built_in_text_has_a_description_and_loads_the_same_each_time(name):
     assert 20 < len(texts()[name]) < 100
-    assert ("differ" in texts()[name]) == (name in {"unicode-names", "time-zones"})
+    assert ("differ" in texts()[name]) == (name == "time-zones")
     assert load_text(name) == load_text(name)
     assert load_text(name).endswith("\n")
     assert "\0" not in load_text(name)
 
 
-def test_the_novel_is_the_one_that_its_readme_describes():
-    readme = NOVEL.with_name("README.md").read_text("utf-8")
-    text = load_text("pride-and-prejudice")
-    assert hashlib.sha256(NOVEL.read_bytes()).hexdigest()[:16] in readme
-    assert f"{len(text):,} characters of {len(set(text))} kinds" in readme
-    for name in ("pride-and-prejudice", "pride-train", "pride-test"):
+@pytest.mark.parametrize(
+    ("file", "names", "license_words"),
+    [
+        (NOVEL, ["pride-and-prejudice", "pride-train", "pride-test"], ""),
+        (
+            PYTHON_REFERENCE,
+            ["python-reference", "reference-excerpt"],
+            "SOFTWARE FOUNDATION LICENSE",
+        ),
+        (NAMES, ["names"], "UNICODE LICENSE V3"),
+    ],
+    ids=["novel", "reference", "names"],
+)
+def test_a_text_is_the_one_that_its_readme_describes(file, names, license_words):
+    readme = file.with_name("README.md").read_text("utf-8")
+    assert hashlib.sha256(file.read_bytes()).hexdigest()[:16] in readme
+    for name in names:
         (row,) = re.findall(rf"^\| `{name}` \| .* \| ([\d,]+) \|$", readme, re.MULTILINE)
         assert int(row.replace(",", "")) == len(load_text(name))
-    assert max(map(len, text.splitlines())) == 74
-    assert not set("_*\t\r") & set(text)
+    assert not license_words or license_words in file.with_name("LICENSE.txt").read_text("utf-8")
 
 
 def test_each_chapter_of_the_novel_is_in_one_part():
@@ -80,68 +89,6 @@ def test_hardly_a_passage_of_the_novels_test_part_can_be_copied():
     known = {train[start : start + 30] for start in range(len(train) - 29)}
     copied = [test[start : start + 30] in known for start in range(len(test) - 29)]
     assert f"{np.mean(copied):.2%} are also" == "0.01% are also"
-
-
-def test_python_reference_is_long_and_has_about_a_hundred_distinct_characters():
-    text = load_text("python-reference")
-    assert len(text) == 465_048
-    assert 90 < len(set(text)) < 300
-    assert text.startswith('The "assert" statement\n****')
-
-
-@pytest.mark.parametrize(
-    ("file", "words"),
-    [
-        (PYTHON_REFERENCE, "PYTHON SOFTWARE FOUNDATION LICENSE VERSION 2"),
-        (NAMES, "UNICODE LICENSE V3"),
-    ],
-)
-def test_a_text_with_a_license_comes_with_it(file, words):
-    assert words in file.with_name("LICENSE.txt").read_text("utf-8")
-
-
-def test_the_readme_of_pythons_reference_states_its_digest_and_both_lengths():
-    readme = PYTHON_REFERENCE.with_name("README.md").read_text("utf-8")
-    assert hashlib.sha256(PYTHON_REFERENCE.read_bytes()).hexdigest()[:16] in readme
-    for name in ("python-reference", "reference-excerpt"):
-        (row,) = re.findall(rf"^\| `{name}` \|.*\| ([\d,]+) \|$", readme, re.MULTILINE)
-        assert int(row.replace(",", "")) == len(load_text(name))
-
-
-@pytest.fixture(scope="module")
-def named():
-    """Return the table of names: number, languages, name."""
-    return [line.split("\t") for line in load_text("names").splitlines()]
-
-
-def test_the_names_are_those_that_their_readme_describes(named):
-    readme = NAMES.with_name("README.md").read_text("utf-8")
-    assert hashlib.sha256(NAMES.read_bytes()).hexdigest()[:16] in readme
-    (row,) = re.findall(r"^\| `names` \|.*\| ([\d,]+) \|$", readme, re.MULTILINE)
-    assert int(row.replace(",", "")) == len(load_text("names"))
-    own = sum(" " not in languages for _, languages, _ in named)
-    assert f"{len(named):,} names" in readme
-    assert f"{own:,} of the names belong to one language" in readme
-
-
-def test_each_name_is_in_the_table_once_in_small_letters_and_has_languages(named):
-    known = ["en", "de", "fr", "es", "it", "nl", "pl", "cs", "fi", "hu", "tr", "sv"]
-    numbers, languages, names = zip(*named, strict=True)
-    assert len(set(names)) == len(names)
-    assert all(1 <= len(name) < 60 and name == name.strip().lower() for name in names)
-    assert all(unicodedata.is_normalized("NFC", name) for name in names)
-    assert all(char.isalpha() or char in " -'." for name in names for char in name)
-    for codes in languages:
-        assert codes.split() == [code for code in known if code in codes.split()]
-    assert sorted(set(map(int, numbers))) == list(range(1 + max(map(int, numbers))))
-
-
-def test_what_is_named_in_one_part_of_the_names_is_in_no_other(named):
-    number = {name: int(place) for place, _, name in named}
-    for things in (("germany", "deutschland", "niemcy"), ("wien", "bécs", "vídeň")):
-        assert len({number[name] for name in things}) == 1
-    shares = [sum(int(place) % 10 == digit for place, *_ in named) for digit in range(10)]
-    assert 0.08 < min(shares) / len(named) < max(shares) / len(named) < 0.13
 
 
 @pytest.mark.skipif(
@@ -177,13 +124,6 @@ def test_repeats_are_left_out_of_the_shorter_topic_but_kept_with_short_paragraph
     monkeypatch.setattr("charseq.texts.python_topics", lambda: topics)
     long = ["A sentence of the long topic.", "Note:", "Another sentence of it."]
     assert reference_paragraphs() == [*long, "Note:", "Only in the shorter one."]
-
-
-def test_unicode_names_are_complete_and_in_the_order_of_code_points():
-    names = load_text("unicode-names").splitlines()
-    code_points = [ord(unicodedata.lookup(name)) for name in names]
-    assert code_points == sorted(code_points)
-    assert len(names) == sum(1 for i in range(0x110000) if unicodedata.name(chr(i), None))
 
 
 @needs_time_zones
