@@ -75,23 +75,15 @@ def sample(
             rng=rng,
         )
 
-    unknown: list[int] = []
-
-    def known(text: str, name: str = "the prompt") -> str:
-        part, count = _known_part(name, text, vocab, skip_unknown)
-        unknown.append(0 if skip_unknown else count)
-        if interactive:
-            _say_unknown("the prompt", unknown[-1])
-        return part
-
     with np.errstate(all="ignore"):  # if numbers overflow, one error message replaces the warnings
         if interactive:
-            _converse(write, known)
+            _converse(write, lambda text: _known_part("the prompt", text, vocab, skip_unknown)[0])
             return
         given = [*(prompt or ()), *(_read_prompts(prompts, vocab) if prompts else ())]
-        names = [f"the prompt {text!r}" for text in given] if len(given) > 1 else ["the prompt"]
-        texts_to_continue: list[str | None] = [*map(known, given, names)] or [None]
-        _say_unknown("the prompt" if len(given) == 1 else "the prompts", sum(unknown))
+        texts_to_continue: list[str | None] = [None] if not given else []
+        for text in given:
+            name = f"the prompt {text!r}" if len(given) > 1 else "the prompt"
+            texts_to_continue.append(_known_part(name, text, vocab, skip_unknown)[0])
         for number, text in enumerate(texts_to_continue):
             if as_json:
                 texts = ["".join(parts) for parts in zip([""] * streams, *write(text), strict=True)]
@@ -157,17 +149,25 @@ def _print_texts(prompt: str, pieces: Iterator[list[str]]) -> None:
 def _known_part(name: str, text: str, vocab: "Vocabulary", skip: bool) -> tuple[str, int]:
     """Return what a network can read of a text, and how many characters it does not know.
 
-    Without `skip`, refuse a text with such a character, unless the vocabulary has one for them all.
+    With `skip`, these are left out. Without it, they are read as the unknown character, which is
+    said; or refused, if the vocabulary has none.
     """
     from unicodedata import normalize
 
     known, skipped = vocab.skip_unknown(text)
-    if not skip and vocab.unknown is not None:
-        return text, sum(skipped.values())
+    count = sum(skipped.values())
     if skip and not known:
         raise UserError(f"the network knows none of the {len(text)} characters of {name}")
-    if skip or not skipped:
-        return known, sum(skipped.values())
+    if skip or not count:
+        return known, count
+    if vocab.unknown is not None:
+        what, them = ("1 character", "it") if count == 1 else (f"{count:,} characters", "them")
+        print(
+            f"charseq: {what} of {name} {'is' if count == 1 else 'are'} read as unknown, because "
+            f"the network has not learned {them}",
+            file=sys.stderr,
+        )
+        return text, count
     unknown = text.index(next(iter(skipped)))
     char, hint = text[unknown], "leave it out, or add --skip-unknown"
     for form in ("NFC", "NFD"):
@@ -177,17 +177,6 @@ def _known_part(name: str, text: str, vocab: "Vocabulary", skip: bool) -> tuple[
         f"{name} has {char!r} (U+{ord(char):04X}) at position {unknown}, which is not among the "
         f"{len(vocab.chars)} characters that this network has learned: {hint}"
     )
-
-
-def _say_unknown(name: str, count: int) -> None:
-    """Say how many characters are read as the unknown one."""
-    if count:
-        what, them = ("1 character", "it") if count == 1 else (f"{count:,} characters", "them")
-        print(
-            f"charseq: {what} of {name} {'is' if count == 1 else 'are'} read as unknown, because "
-            f"the network has not learned {them}",
-            file=sys.stderr,
-        )
 
 
 def score_(
@@ -218,7 +207,7 @@ def score_(
     net, vocab = load_net(run, best=not last)
     characters = load_text(text, encoding, raw="\r" in vocab)
     if not skip_unknown:
-        _say_unknown("the text", _known_part("the text", characters, vocab, skip=False)[1])
+        _known_part("the text", characters, vocab, skip=False)
     scored = score(net, vocab, characters, skip_unknown=skip_unknown)
     if html is not None:
         from charseq.files import write_whole
@@ -292,8 +281,6 @@ def evaluate_(
         characters = "".join(load_texts(text, encoding, raw="\r" in vocab))
         characters, skipped = _known_part("the text", characters, vocab, skip_unknown)
         corpus = Corpus.from_text(characters, vocab)
-        if not skip_unknown:
-            _say_unknown("the text", skipped)
     with measuring_bar() as watch, use_threads(model, rows):
         # A piece that first reads 1000 characters has the loss of a text in one piece.
         loss = evaluate(model, corpus, batch_size=rows, warm_up=1000, watch=watch)

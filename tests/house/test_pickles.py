@@ -3,8 +3,6 @@
 import ast
 from pathlib import Path
 
-import pytest
-
 import cells
 
 ROOT = Path(__file__).parents[2]
@@ -64,22 +62,3 @@ def test_no_module_script_or_cell_loads_a_pickle_but_those_with_a_reason():
     unexpected = {name: lines for name, lines in found.items() if name not in REASONS}
     assert unexpected == {}, "expected no pickle: use weights_only=True, safetensors or JSON"
     assert sorted(found) == sorted(REASONS), "a reason without a pickle"
-
-
-@pytest.mark.parametrize(
-    ("source", "loads"),
-    [
-        ("import pickle", True),
-        ("from torch import load", True),
-        ("load(file, weights_only=False)", True),
-        ("from pickle import load", True),
-        ("torch.load(file)", True),
-        ("torch.load(file, weights_only=False)", True),
-        ("torch.load(file, weights_only=True)", False),
-        ("np.load(file)", False),
-        ("np.load(file, allow_pickle=True)", True),
-        ("json.load(file)", False),
-    ],
-)
-def test_a_load_of_a_pickle_is_known(source, loads):
-    assert bool(loads_of_pickles(source)) == loads
