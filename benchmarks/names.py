@@ -1,21 +1,17 @@
-"""Networks that say in which language a name is, for the chapter on classification.
+"""Networks that say in which language a name is: charseq/names/networks.json.
 
-    .venv/bin/python benchmarks/names.py RUNS
-
-trains them, five seeds of each kind, and leaves one file for each in the folder RUNS; what is there
-is not trained again, so that it may be stopped, and several may run side by side. With
-``--record`` it then writes what the chapter shows of them to ``charseq/names/networks.json``: what
-each says of each held-back name, and the weights of the one that answers after every letter. All
-runs together take some minutes of a processor.
+`python benchmarks/names.py` trains five seeds of each kind, in some minutes, and writes what the
+chapter on classification shows: what each says of each held-back name, and the weights of the one
+that answers after every letter.
 """
 
-import argparse
 import base64
 import json
 from pathlib import Path
 
 import numpy as np
 import torch
+from recording import down_to, fit, packed
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
@@ -99,7 +95,7 @@ def batches(lengths, generator):
             yield rows[place]
 
 
-def loss_of(scores, lengths, languages):
+def loss_of_scores(scores, lengths, languages):
     if scores.ndim == 2:
         return cross_entropy(scores, languages)
     is_real = torch.arange(scores.shape[1]) < lengths[:, None]
@@ -124,37 +120,17 @@ def train(kind, seed, alphabet, parts):
     updates = settings.pop("updates")
     torch.manual_seed(seed)
     net = Classifier(len(alphabet) + 1, **settings)
-    adam = torch.optim.Adam(net.parameters(), lr=RATE)
-    slower = torch.optim.lr_scheduler.LinearLR(adam, 1.0, 0.0, updates)
     ids, lengths, languages = stack(parts["learn"])
-    order, losses = batches(lengths, torch.Generator().manual_seed(seed)), []
+    order = batches(lengths, torch.Generator().manual_seed(seed))
     net.train()
-    for _ in range(updates):
+
+    def loss_of(update):
         rows = next(order)
         scores = net(ids[rows, : lengths[rows].max()], lengths[rows])
-        loss = loss_of(scores, lengths[rows], languages[rows])
-        adam.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        adam.step()
-        slower.step()
-        losses.append(loss.item())
+        return loss_of_scores(scores, lengths[rows], languages[rows])
+
+    losses = fit(net, RATE, updates, loss_of, schedule=down_to(0.0))
     return net, float(np.mean(losses[-30:]))
-
-
-def run(folder, kinds, seeds):
-    """Train what is missing in the folder."""
-    alphabet, parts = read_names()
-    for seed in seeds:
-        for kind in kinds:
-            path = folder / f"{kind}-{seed}.pt"
-            if path.exists():
-                continue
-            net, loss = train(kind, seed, alphabet, parts)
-            found = {part: answer(net, parts[part]) for part in ("choose", "test")}
-            torch.save({"weights": net.state_dict(), "loss": loss, **found}, path)
-            right = {part: share_right(found[part], parts[part]) for part in found}
-            print(f"{kind:15} {seed} loss {loss:.3f}", right, flush=True)
 
 
 def share_right(probabilities, part):
@@ -164,12 +140,11 @@ def share_right(probabilities, part):
 
 
 @torch.no_grad()
-def after_letters(weights, alphabet, part):
+def after_letters(net, part):
     """Return the share of right answers if a network is asked after so many letters."""
-    net = Classifier(len(alphabet) + 1, "every", False, NONE).eval()
-    net.load_state_dict(weights)
     ids, lengths, languages = stack(part)
-    answers = net(ids, lengths).argmax(dim=2)  # (N, T)
+    states, _ = net.eval().rnn(net.embedding(ids))
+    answers = net.head(states).argmax(dim=2)  # (N, T)
     asked = (answers[torch.arange(len(ids)), lengths.clamp(max=k) - 1] for k in AFTER)
     return [round((says == languages).double().mean().item(), 4) for says in asked]
 
@@ -179,53 +154,34 @@ def letters_of(probabilities):
     return "".join("abcdefghijkl"[place] for place in probabilities.argmax(dim=1))
 
 
-def record(folder):
-    """Write what the chapter shows."""
+def main():
+    torch.set_num_threads(1)
     alphabet, parts = read_names()
-    runs, made = {}, {}
+    runs, nets, answers = {}, {}, {}
     for kind in KINDS:
-        files = [folder / f"{kind}-{seed}.pt" for seed in SEEDS]
-        made[kind] = [torch.load(file, weights_only=True) for file in files]
+        made = [train(kind, seed, alphabet, parts) for seed in SEEDS]
+        nets[kind] = [net for net, _ in made]
+        choose, answers[kind] = (
+            [answer(net, parts[part]) for net in nets[kind]] for part in ("choose", "test")
+        )
         runs[kind] = {
-            "loss": [round(one["loss"], 4) for one in made[kind]],
-            "choose": [share_right(one["choose"], parts["choose"]) for one in made[kind]],
-            "says": [letters_of(one["test"]) for one in made[kind]],
+            "loss": [round(loss, 4) for _, loss in made],
+            "choose": [share_right(says, parts["choose"]) for says in choose],
+            "says": [letters_of(says) for says in answers[kind]],
         }
+        print(kind, runs[kind]["loss"], runs[kind]["choose"], flush=True)
     for kind in ("dropout", "every letter"):  # asked at the end in training, and after each letter
-        runs[kind]["after"] = [
-            after_letters(one["weights"], alphabet, parts["test"]) for one in made[kind]
-        ]
+        runs[kind]["after"] = [after_letters(net, parts["test"]) for net in nets[kind]]
     # The five of the best kind answer together, by their mean probability: -10 ln p, in a byte.
     kind = max(KINDS, key=lambda kind: np.mean(runs[kind]["choose"]))
-    together = torch.stack([one["test"] for one in made[kind]]).mean(dim=0)
-    costs = (-10 * together.log()).round().clamp(0, 255).numpy().astype(np.uint8)
-    five = {"kind": kind, "costs": base64.b64encode(costs.tobytes()).decode()}
+    costs = (-10 * torch.stack(answers[kind]).mean(dim=0).log()).round().clamp(0, 255)
+    costs = base64.b64encode(costs.numpy().astype(np.uint8).tobytes()).decode()
     best = int(np.argmax(runs["every letter"]["choose"]))
-    weights = {
-        name: {
-            "shape": [*value.shape],
-            "data": base64.b64encode(value.numpy().astype("<f2").tobytes()).decode(),
-        }
-        for name, value in made["every letter"][best]["weights"].items()
-    }
-    network = {"seed": best, "chars": "".join(alphabet), "languages": LANGUAGES, "weights": weights}
-    record = {"torch": torch.__version__, "after": AFTER}
-    text = json.dumps(record | {"runs": runs, "five": five, "network": network})
-    FILE.write_text(text + "\n", "utf-8")
-
-
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--kinds", nargs="+", default=[*KINDS])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[*SEEDS])
-    parser.add_argument("--record", action="store_true")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    options.folder.mkdir(parents=True, exist_ok=True)
-    run(options.folder, options.kinds, options.seeds)
-    if options.record:
-        record(options.folder)
+    network = {"seed": best, "chars": "".join(alphabet), "languages": LANGUAGES}
+    network["weights"] = packed(nets["every letter"][best].state_dict())
+    record = {"torch": torch.__version__, "after": AFTER, "runs": runs}
+    record |= {"five": {"kind": kind, "costs": costs}, "network": network}
+    FILE.write_text(json.dumps(record) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,33 +1,33 @@
 """Train four networks on *Pride and Prejudice* alike, and record what the site says about them.
 
-``train`` trains one network and leaves a run folder with ``result.json``: what the network wrote
-along the way, and its bits per character on the test part. ``collect`` joins the results of all
-runs, and the marks that they have to beat, to ``charseq/austen/networks.json``. Of further seeds
-of the GRU and the LSTM it records what they reach.
+``python benchmarks/novel.py gru`` trains one network and leaves a run folder with ``result.json``:
+what the network wrote along the way, and its bits per character on the test part. ``collect`` joins
+the results of all runs, and the marks that they have to beat, to ``charseq/austen/networks.json``;
+of further seeds of the GRU and the LSTM it records what they reach.
 ``told`` asks three networks which earlier characters of a passage each of their predictions depends
 on, and writes ``docs/_records/told.json``.
 """
 
 import argparse
-import bz2
 import hashlib
 import json
-import lzma
 import platform
 import string
 import time
-import zlib
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
+from recording import count_weights
+from recording import write as write_record
 
 from charseq import CharRNN, Corpus, NGram, NumpyNet, Run, Settings, generate, load_text
 from charseq.checkpoint import load_model, read_config, read_history, save_run, start_folder
 from charseq.history import History
 from charseq.language_model import evaluate, language_model_steps
 
+NETWORKS_FILE = Path(__file__).parents[1] / "charseq" / "austen" / "networks.json"
 VALID = 0.077  # of pride-train: its last chapters
 NETWORKS = {  # of nearly the same number of weights
     "rnn": {"cell": "RNN", "hidden_size": 443},
@@ -40,6 +40,7 @@ NETWORKS = {  # of nearly the same number of weights
 RATES = {"rnn": 0.005, "gru": 0.02, "lstm": 0.01, "stacked": 0.01}
 SHARED = {"embedding_size": 32, "dropout": 0.25, "fast": True}
 SETTINGS = {"batch_size": 32, "length": 64, "weight_decay": 0.15, "warmup": 50}
+STEPS = 12_000
 SNAPSHOTS = (10, 100, 1000, 10_000)  # updates after which a network shows what it writes
 DIGITS = 4
 PASSAGE = (
@@ -59,13 +60,13 @@ def write(model: CharRNN, corpus: Corpus) -> str:
     return text
 
 
-def train(name: str, folder: Path, seed: int, steps: int, rate: float) -> None:
+def train(name: str, folder: Path, seed: int) -> None:
     """Train one network in a run folder, as ``charseq train`` does."""
     corpus = Corpus.from_text(load_text("pride-train"))
     parts = corpus.split(valid=VALID)
     model = CharRNN(len(corpus.vocab), **NETWORKS[name], **SHARED, seed=seed)
     settings = Settings(
-        lr=rate, steps=steps, evaluate_every=500, evaluate_on="all", seed=seed, **SETTINGS
+        lr=RATES[name], steps=STEPS, evaluate_every=500, evaluate_on="all", seed=seed, **SETTINGS
     )
     run = Run(model, corpus.vocab, settings)
     source = {"text": "pride-train", "encoding": "utf-8", "valid": VALID}
@@ -83,8 +84,8 @@ def train(name: str, folder: Path, seed: int, steps: int, rate: float) -> None:
     seconds = time.process_time() - start
     test = Corpus.from_text(load_text("pride-test"), corpus.vocab)
     result = {
-        "weights": sum(weight.numel() for weight in model.parameters()),
-        "rate": rate,
+        "weights": count_weights(model),
+        "rate": RATES[name],
         "seconds": round(seconds),
         "test": round(evaluate(model.double(), test, batch_size=1) / np.log(2), DIGITS),
         "written": written,
@@ -114,20 +115,16 @@ def marks() -> dict[str, dict[str, float]]:
     """Measure what a network has to beat, in bits per character of each part."""
     train, held_back = Corpus.from_text(load_text("pride-train")).split(valid=VALID)
     test = Corpus.from_text(load_text("pride-test"), train.vocab)
-    tables = {f"{n}-gram": NGram(n, train) for n in range(1, 11)}
-    before, found = train.decode().encode(), {}
-    for part, corpus in (("held back", held_back), ("test", test)):
-        bits = {name: table.bits_per_character(corpus.ids) for name, table in tables.items()}
-        text = corpus.decode().encode()
-        for module in (zlib, bz2, lzma):
-            bits[module.__name__] = 8 * len(module.compress(text)) / len(text)
-        extra = len(lzma.compress(before + text)) - len(lzma.compress(before))
-        bits["lzma after the training part"] = 8 * extra / len(text)
-        found[part] = {name: round(value, DIGITS) for name, value in bits.items()}
+    found: dict[str, dict[str, float]] = {"held back": {}, "test": {}}
+    for n in range(1, 11):
+        table = NGram(n, train)
+        for part, corpus in (("held back", held_back), ("test", test)):
+            bits = table.bits_per_character(corpus.ids)
+            found[part][f"{n}-gram"] = round(bits, DIGITS)
     return found
 
 
-def collect(folder: Path, target: Path) -> None:
+def collect(folder: Path) -> None:
     """Join the results of all runs in a folder; of further seeds, only the two numbers."""
     runs, pairs = {}, []
     for path in sorted(folder.glob("*/result.json")):
@@ -153,7 +150,7 @@ def collect(folder: Path, target: Path) -> None:
         "runs": runs,
         "gru and lstm": pairs,
     }
-    target.write_text(json.dumps(everything, indent=None) + "\n", "utf-8")
+    NETWORKS_FILE.write_text(json.dumps(everything) + "\n", "utf-8")
 
 
 def in_letters(lengths: np.ndarray) -> list[str]:
@@ -189,7 +186,7 @@ def gradients_and_edits(model: CharRNN, ids: np.ndarray, others: np.ndarray) -> 
     return p.numpy(), lengths, moved
 
 
-def told(folder: Path, target: Path) -> None:
+def told(folder: Path) -> None:
     """Record it for the RNN and the LSTM in a folder of runs, and the GRU of the package."""
     text = load_text("pride-test")
     begin = text.index(PASSAGE[0])
@@ -209,29 +206,20 @@ def told(folder: Path, target: Path) -> None:
         }
     scale = {"levels": LEVELS, "decades": DECADES, "others": OTHERS}
     everything = {"text": passage, **scale, "networks": networks}
-    target.write_text(json.dumps(everything, separators=(",", ":")) + "\n", "utf-8")
+    write_record("told", everything)
 
 
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("train")
-    one.add_argument("name", choices=NETWORKS)
-    one.add_argument("--seed", type=int, default=0)
-    one.add_argument("--steps", type=int, default=12_000)
-    one.add_argument("--rate", type=float)
-    one.add_argument("--out", type=Path, default=Path("runs"))
-    for name in ("collect", "told"):
-        every = commands.add_parser(name)
-        every.add_argument("folder", type=Path)
-        every.add_argument("target", type=Path)
+    parser.add_argument("what", choices=[*NETWORKS, "collect", "told"])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of all runs")
     given = parser.parse_args()
-    if given.command in ("collect", "told"):
-        {"collect": collect, "told": told}[given.command](given.folder, given.target)
+    if given.what in NETWORKS:
+        train(given.what, given.runs / f"{given.what}-{given.seed}", given.seed)
     else:
-        rate = given.rate or RATES[given.name]
-        train(given.name, given.out / f"{given.name}-{given.seed}", given.seed, given.steps, rate)
+        {"collect": collect, "told": told}[given.what](given.runs)
 
 
 if __name__ == "__main__":

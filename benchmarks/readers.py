@@ -1,29 +1,26 @@
 """Train five readers, and record how often they are right: docs/_records/readers.json.
 
 A line has small letters and, somewhere among them, a capital; after its last letter the reader says
-which capital it was. `python benchmarks/readers.py` takes three minutes. With names of kinds,
-it trains only these, and leaves the others as they are: `python benchmarks/readers.py matrix`.
+which capital it was. `python benchmarks/readers.py` takes three minutes; with `--only matrix` it
+trains one kind, and leaves the others as they are.
 """
 
-import argparse
-import json
 import string
-from pathlib import Path
 
 import torch
+from recording import as_recorded, chosen, fit, read, write
 from torch import nn
 from torch.nn.functional import cross_entropy, normalize, one_hot
 
 from charseq import CharRNN
 
-FILE = Path(__file__).parents[1] / "docs" / "_records" / "readers.json"
 CAPITALS = string.ascii_uppercase
 CHARS = CAPITALS + "bdfhkmst"
 C, V, H = len(CAPITALS), len(CHARS), 16
 KINDS = ("RNN", "GRU", "LSTM", "attention", "matrix")
 SEEDS = range(5)
 LONGEST = 40  # of the lines that they learn from
-STEPS, ROWS, RATE, CLIP = 500, 32, 0.01, 1.0
+STEPS, ROWS, RATE = 500, 32, 0.01
 BACK = (5, 10, 20, 40, 100, 400)  # letters after the capital, when they are tried
 TRIED = 200  # lines
 
@@ -95,20 +92,16 @@ def lines(length, places, generator):
 
 
 def train(kind, seed):
-    model = create(kind, seed)
-    adam = torch.optim.Adam(model.parameters(), lr=RATE)
-    generator = torch.Generator().manual_seed(seed)
-    for _ in range(STEPS):
+    model, generator = create(kind, seed), torch.Generator().manual_seed(seed)
+
+    def loss_of(update):
         length = int(torch.randint(2, LONGEST + 2, (), generator=generator))
         places = torch.randint(0, length, (ROWS,), generator=generator)
         ids, capital = lines(length, places, generator)
-        loss = cross_entropy(scores(model, one_hot(ids, V).float()), capital)
-        adam.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), CLIP)
-        adam.step()
-    for weight in model.parameters():
-        weight.data = weight.data.half().float()  # as the recorded ones were
+        return cross_entropy(scores(model, one_hot(ids, V).float()), capital)
+
+    fit(model, RATE, STEPS, loss_of)
+    as_recorded(model)
     return model.double().eval()
 
 
@@ -124,26 +117,13 @@ def count_right(model):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("kinds", nargs="*", metavar="KIND", help=", ".join(KINDS))
-    kinds = parser.parse_args().kinds or KINDS
-    if unknown := {*kinds} - {*KINDS}:
-        parser.error(f"expected kinds among {', '.join(KINDS)}, got {', '.join(sorted(unknown))}")
-    torch.set_num_threads(1)
-    record = {
-        "chars": CHARS,
-        "capitals": C,
-        "hidden": H,
-        "back": BACK,
-        "tried": TRIED,
-        "networks": json.loads(FILE.read_text("utf-8"))["networks"] if FILE.exists() else {},
-    }
-    for kind in kinds:
-        models = [train(kind, seed) for seed in SEEDS]
-        counts = [count_right(model) for model in models]
+    record = {"chars": CHARS, "capitals": C, "hidden": H, "back": BACK, "tried": TRIED}
+    record["networks"] = read("readers").get("networks", {})
+    for kind in chosen(__doc__, KINDS):
+        counts = [count_right(train(kind, seed)) for seed in SEEDS]
         record["networks"][kind] = {"right": counts}
         print(kind, *counts, flush=True)
-    FILE.write_text(json.dumps(record) + "\n", "utf-8", newline="\n")
+    write("readers", record)
 
 
 if __name__ == "__main__":

@@ -9,39 +9,30 @@ thread; `--only recall`, `mirror` or `step` repeats one part.
 - *step*: the cost of one more character, after 100 to 100,000 of them, with a cache or a state.
 """
 
-import argparse
-import json
 import time
-from itertools import product
-from pathlib import Path
+from functools import partial
+from itertools import chain, product
+from timeit import Timer
 
 import numpy as np
 import torch
+from recording import chosen, count_weights, down_to, fit, read, write
 from torch import nn
 from torch.nn.functional import cross_entropy, normalize
 
-FILE = Path(__file__).parents[1] / "docs" / "_records" / "recall.json"
 KEYS = VALUES = 16
 PAIRS = (2, 4, 8, 16)
 STATE, WIDE = 64, 8  # numbers that are kept, and the side of the matrix that has as many
-READERS = (
-    *("rnn", "gru", "lstm", "minimal gru", "sum", "delta"),
-    *("attention", "attention, near first"),
-)
+READERS = ("rnn", "gru", "lstm", "minimal gru", "sum", "delta")
+READERS += ("attention", "attention, near first")
 SEEDS, TUNING_SEED = range(5), 100
 RATES = (0.003, 0.01)
 UPDATES, ROWS = 2500, 32
 
 KEEPERS = {  # reader: (kind, layers)
-    "rnn": ("rnn", 1),
-    "gru": ("gru", 1),
-    "lstm": ("lstm", 1),
-    "minimal gru": ("minimal gru", 1),
-    "minimal gru, 2 layers": ("minimal gru", 2),
-    "delta": ("delta", 1),
-    "delta to 2": ("delta to 2", 1),
-    "attention": ("attention", 1),
-    "attention, 2 layers": ("attention", 2),
+    **{kind: (kind, 1) for kind in ("rnn", "gru", "lstm", "minimal gru", "delta")},
+    **{kind: (kind, 1) for kind in ("delta to 2", "attention")},
+    **{f"{kind}, 2 layers": (kind, 2) for kind in ("minimal gru", "attention")},
 }
 UNITS, TRAINED, LENGTHS = 32, 20, (20, 40, 80, 160)
 DEEPEST, LAST = 7, 10  # brackets open at most; places at the end of a line that are counted
@@ -145,20 +136,6 @@ class Recall(nn.Module):
         return self.head(self.inside(h).relu())
 
 
-def fit(net, rate, updates, loss_of):
-    """Train a network; `loss_of` draws new lines for an update, and returns its loss on them."""
-    adam = torch.optim.Adam(net.parameters(), lr=rate)
-    slower = torch.optim.lr_scheduler.LinearLR(adam, 1, 0.1, updates)
-    for update in range(updates):
-        loss = loss_of(update)
-        adam.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        adam.step()
-        slower.step()
-    return net
-
-
 def train_recall(kind, seed, rate, updates):
     torch.manual_seed(seed)
     rng, net = np.random.default_rng(seed), Recall(kind)
@@ -168,7 +145,8 @@ def train_recall(kind, seed, rate, updates):
         shown, values, asked, answers = draw_pairs(rng, pairs, twice)
         return cross_entropy(net(shown, values, asked).flatten(0, 1), answers.flatten())
 
-    return fit(net, rate, updates, loss_of)
+    fit(net, rate, updates, loss_of, schedule=down_to(0.1))
+    return net
 
 
 @torch.no_grad()
@@ -178,16 +156,27 @@ def recalled(net, pairs, twice, rows=200):
     return float((net(shown, values, asked).argmax(dim=2) == answers).double().mean())
 
 
-def recall_record(kind, seed, rate, updates):
+def run_of(train, measures, what, seed, rate, updates):
+    """Train a network, and return what it was and what each of the measures says of it."""
     start = time.process_time()
-    net = train_recall(kind, seed, rate, updates)
-    record = {"reader": kind, "seed": seed, "rate": rate}
-    record["weights"] = sum(p.numel() for p in net.parameters())
-    record["once"] = [round(recalled(net, pairs, twice=False), 4) for pairs in PAIRS]
-    record["twice"] = [round(recalled(net, pairs, twice=True), 4) for pairs in PAIRS]
-    record["seconds"] = round(time.process_time() - start, 1)
-    print(record, flush=True)
-    return record
+    net = train(seed, rate, updates)
+    run = what | {"seed": seed, "rate": rate, "weights": count_weights(net)}
+    for name, measure in measures.items():
+        run[name] = [round(share, 4) for share in measure(net)]
+    run["seconds"] = round(time.process_time() - start, 1)
+    print(run, flush=True)
+    return run
+
+
+def recall_record(kind, *how):
+    def once(net):
+        return [recalled(net, pairs, twice=False) for pairs in PAIRS]
+
+    def twice(net):
+        return [recalled(net, pairs, twice=True) for pairs in PAIRS]
+
+    measures = {"once": once, "twice": twice}
+    return run_of(partial(train_recall, kind), measures, {"reader": kind}, *how)
 
 
 def tuned(make, kind, updates):
@@ -284,7 +273,8 @@ def train_keeper(kind, layers, task, seed, rate, updates):
         x, y = draw(rng, TRAINED)
         return cross_entropy(net(x).flatten(0, 1), y.flatten())
 
-    return fit(net, rate, updates, loss_of)
+    fit(net, rate, updates, loss_of, schedule=down_to(0.1))
+    return net
 
 
 @torch.no_grad()
@@ -294,16 +284,14 @@ def kept(net, task, length, rows=200):
     return float((net(x).argmax(dim=2) == y)[:, -LAST:].double().mean())
 
 
-def mirror_record(name_and_task, seed, rate, updates):
+def mirror_record(name_and_task, *how):
     name, task = name_and_task
-    start = time.process_time()
-    net = train_keeper(*KEEPERS[name], task, seed, rate, updates)
-    record = {"reader": name, "task": task, "seed": seed, "rate": rate}
-    record["weights"] = sum(p.numel() for p in net.parameters())
-    record["right"] = [round(kept(net, task, length), 4) for length in LENGTHS]
-    record["seconds"] = round(time.process_time() - start, 1)
-    print(record, flush=True)
-    return record
+
+    def right(net):
+        return [kept(net, task, length) for length in LENGTHS]
+
+    train = partial(train_keeper, *KEEPERS[name], task)
+    return run_of(train, {"right": right}, {"reader": name, "task": task}, *how)
 
 
 # What a step costs.
@@ -358,60 +346,29 @@ def stepping(rng, kept, T, H=WIDTH):
 def step_record(kept, T, rounds=9):
     """Return the microseconds of CPU that a step takes, the median of rounds, and what is kept."""
     step, size = stepping(np.random.default_rng(0), kept, T)
-    step()
-    start = time.process_time()
-    step()
-    repeats = max(1, int(0.05 / max(time.process_time() - start, 1e-5)))
-    taken = []
-    for _ in range(rounds):
-        start = time.process_time()
-        for _ in range(repeats):
-            step()
-        taken.append((time.process_time() - start) / repeats)
+    timer = Timer(step, timer=time.process_time)
+    repeats, _ = timer.autorange()
+    taken = np.median(timer.repeat(rounds, repeats)) / repeats
     record = {"kept": kept, "T": T, "bytes": size}
-    record["microseconds"] = round(1e6 * float(np.median(taken)), 1)
+    record["microseconds"] = round(1e6 * float(taken), 1)
     print(record, flush=True)
     return record
 
 
-def recalls():
-    for kind in READERS:
-        yield tuned(recall_record, kind, UPDATES)
-
-
-def mirrors():
-    for name_and_task in product(KEEPERS, TASKS):
-        yield tuned(mirror_record, name_and_task, MIRROR_UPDATES)
-
-
-def steps():
-    yield [], [step_record(*both) for both in product(KEPT, LONG)]
-
-
-PARTS = {"recall": recalls, "mirror": mirrors, "step": steps}
-
-
 def main():
-    options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    options.add_argument("--only", choices=PARTS)
-    only = options.parse_args().only
-    torch.set_num_threads(1)
-    for part in [only] if only else PARTS:
-        tries, runs = [], []
-        for made in PARTS[part]():
-            tries, runs = tries + made[0], runs + made[1]
-            record = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
-            record |= {f"{part} tries": tries, part: runs} if tries else {part: runs}
-            save(record)
-
-
-def save(record):
-    """Write each run on a line of its own."""
-    parts = []
-    for part, runs in record.items():
-        lines = ",\n".join(f"  {json.dumps(run)}" for run in runs)
-        parts.append(f' "{part}": [\n{lines}\n ]')
-    FILE.write_text("{\n" + ",\n".join(parts) + "\n}\n", "utf-8")
+    record = read("recall")
+    for part in chosen(__doc__, ("recall", "mirror", "step")):
+        if part == "step":
+            record["step"] = [step_record(*both) for both in product(KEPT, LONG)]
+        elif part == "recall":
+            of_all = [tuned(recall_record, kind, UPDATES) for kind in READERS]
+        else:
+            both = product(KEEPERS, TASKS)
+            of_all = [tuned(mirror_record, name, MIRROR_UPDATES) for name in both]
+        if part != "step":
+            tries, runs = zip(*of_all, strict=True)
+            record |= {f"{part} tries": [*chain(*tries)], part: [*chain(*runs)]}
+        write("recall", record)
 
 
 if __name__ == "__main__":

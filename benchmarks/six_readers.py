@@ -2,10 +2,9 @@
 
     .venv/bin/python benchmarks/six_readers.py
 
-trains six networks on the novel and writes ``docs/_records/six_readers.json``, after each run
-anew, so that a run that is cut off goes on where it was. It takes about an hour of CPU on one
-thread, half of it for the tries; ``--only NAME`` makes one part: ngrams, tuning, runs or tries. The
-chapter *Which network, when?* shows the figures.
+trains six networks on the novel and writes ``docs/_records/six_readers.json``. It takes about an
+hour of CPU on one thread, half of it for the tries; ``--only NAME`` makes one part: ngrams, tuning,
+runs or tries. The chapter *Which network, when?* shows the figures.
 
 All six are the same network except for what mixes places: two blocks of norm, mixer, sum, norm,
 MLP, sum. A mixer that has fewer weights gets a wider MLP, so that the matrices of each block have
@@ -22,20 +21,18 @@ The part "tries" changes one thing at a time, with one seed or two, and with the
 runs. It is there to find out what attention lacks at this size, not to compare means.
 """
 
-import argparse
-import json
 import math
 import time
-from pathlib import Path
+from itertools import product
 
 import numpy as np
 import torch
+from recording import chosen, count_weights, fit, read, write
 from torch import nn
 from torch.nn.functional import cross_entropy, normalize, scaled_dot_product_attention
 
 from charseq import Corpus, NGram, load_text
 
-FILE = Path(__file__).parents[1] / "docs" / "_records" / "six_readers.json"
 D, HEADS, BLOCKS = 64, 4, 2
 T, ROWS, UPDATES = 128, 16, 800
 STD = 0.3  # of the characters' vectors at first
@@ -83,14 +80,6 @@ class MinimalGRU(nn.Module):
             a = torch.cat([a[:, :span], a[:, span:] * a[:, :-span]], dim=1)
             span *= 2
         return b
-
-    def step_by_step(self, x):
-        a, b = self.steps(x)
-        h, states = torch.zeros_like(b[:, 0]), []
-        for t in range(x.shape[1]):
-            h = a[:, t] * h + b[:, t]
-            states.append(h)
-        return torch.stack(states, dim=1)
 
 
 def heads_of(x):
@@ -172,17 +161,6 @@ class Matrix(nn.Module):
             h = h + since.exp()[..., None] * (q @ state)
             end = end + since[..., -1:, None].exp() * state
         return h, end
-
-    def step_by_step(self, x):
-        q, k, v, beta, log_a = self.inputs(x)
-        state, read = x.new_zeros(*q.shape[:2], q.shape[3], v.shape[3]), []
-        for t in range(x.shape[1]):
-            state = log_a[:, :, t, None, None].exp() * state
-            key = k[:, :, t, None]  # (B, heads, 1, K)
-            change = beta[:, :, t, None, None] * (v[:, :, t, None] - key @ state)
-            state = state + key.mT @ change
-            read.append(q[:, :, t, None] @ state)
-        return self.out(torch.cat(read, dim=2).transpose(1, 2).flatten(2))
 
 
 class Short(nn.Module):
@@ -267,24 +245,29 @@ def bits_of(net, windows, skip=COUNTED):
 def train(net, ids, seed, rate, updates, sample, points=POINTS, rows=ROWS, size=T):
     """Train a network; return [updates, CPU seconds, bits] along the way."""
     rng = np.random.default_rng(seed)
-    adam = torch.optim.Adam(net.parameters(), lr=rate, betas=(0.9, 0.99))
     marks = {round(updates * k / points) for k in range(1, points + 1)}
-    curve, seconds = [], 0.0
-    for update in range(1, updates + 1):
-        start = time.process_time()
-        warm = min(1.0, update / WARM_UP)
-        down = 0.5 + 0.5 * math.cos(math.pi * (update - 1) / updates)
-        adam.param_groups[0]["lr"] = rate * warm * down
+    curve, measuring, start = [], 0.0, time.process_time()
+
+    def share_of_rate(update):
+        return min(1.0, (update + 1) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * update / updates))
+
+    def loss_of(update):
         begins = torch.from_numpy(rng.integers(len(ids) - size, size=rows))
         batch = ids[begins[:, None] + torch.arange(size + 1)]
-        loss = cross_entropy(net(batch[:, :-1]).flatten(0, 1), batch[:, 1:].flatten())
-        adam.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(net.parameters(), CLIP)
-        adam.step()
-        seconds += time.process_time() - start
-        if update in marks:
-            curve.append([update, round(seconds, 2), round(bits_of(net, sample), 4)])
+        return cross_entropy(net(batch[:, :-1]).flatten(0, 1), batch[:, 1:].flatten())
+
+    def then(update):
+        nonlocal measuring
+        if update + 1 in marks:
+            now = time.process_time()
+            bits = round(bits_of(net, sample), 4)
+            curve.append([update + 1, round(now - start - measuring, 2), bits])
+            measuring += time.process_time() - now
+
+    def schedule(adam, updates):
+        return torch.optim.lr_scheduler.LambdaLR(adam, share_of_rate)
+
+    fit(net, rate, updates, loss_of, schedule=schedule, clip=CLIP, betas=(0.9, 0.99), then=then)
     return curve
 
 
@@ -306,13 +289,12 @@ class Book:
 
     def ngrams(self):
         """Return the bits of counted tables on both texts, for scale."""
-        rows = []
-        for order in ORDERS:
-            table = NGram(order, self.train)
-            row = {"order": order, "bits": round(table.bits_per_character(self.held_back.ids), 4)}
-            row["test"] = round(table.bits_per_character(self.test.ids), 4)
-            rows.append(row)
-        return rows
+        texts = {"bits": self.held_back.ids, "test": self.test.ids}
+        tables = {order: NGram(order, self.train).bits_per_character for order in ORDERS}
+        return [
+            {"order": order} | {name: round(bits(ids), 4) for name, ids in texts.items()}
+            for order, bits in tables.items()
+        ]
 
     def run(
         self, name, seed, rate, updates=UPDATES, points=POINTS, whole=True, how=None, **options
@@ -323,7 +305,7 @@ class Book:
         how = how or {}
         curve = train(net, self.ids, seed, rate, updates, self.sample, points, **how)
         run = {"reader": name, "seed": seed, "rate": rate, "updates": updates}
-        run["weights"] = sum(p.numel() for p in net.parameters())
+        run["weights"] = count_weights(net)
         run["seconds"], run["curve"] = curve[-1][1], curve
         if whole:
             per_place = costs(net, self.windows).mean(dim=0)
@@ -353,84 +335,53 @@ TRIES = (  # what is changed, for which readers, with which seeds
 )
 
 
-def save(record):
-    """Write each run on a line of its own."""
-    parts = []
-    for part, runs in record.items():
-        lines = ",\n".join(f"  {json.dumps(run)}" for run in runs)
-        whole = json.dumps(runs) if isinstance(runs, dict) else f"[\n{lines}\n ]"
-        parts.append(f' "{part}": {whole}')
-    FILE.write_text("{\n" + ",\n".join(parts) + "\n}\n", "utf-8")
-
-
 def beyond_the_edge(bits):
     """Return the next rate to try, if the best one so far is the lowest or the highest."""
     best = min(bits, key=bits.get)
     return {min(bits): best / 2, max(bits): best * 2}.get(best)
 
 
-def tune(book, record):
+def tune(book):
     """Try all rates for each reader, and go on until the best is neither lowest nor highest."""
-    tuned = record.setdefault("tuning", [])
-
-    def bits(name):
-        return {run["rate"]: run["curve"][-1][2] for run in tuned if run["reader"] == name}
-
+    tuned, rates = [], {}
     for name in MIXERS:
-        for rate in RATES:
-            if rate not in bits(name):
-                tuned.append(book.run(name, TUNING_SEED, rate, TUNING_UPDATES, 3, whole=False))
-                save(record)
-        while (rate := beyond_the_edge(bits(name))) is not None:
-            tuned.append(book.run(name, TUNING_SEED, rate, TUNING_UPDATES, 3, whole=False))
-            save(record)
-    record["rates"] = {name: min(bits(name), key=bits(name).get) for name in MIXERS}
-    save(record)
+        bits, coming = {}, list(RATES)
+        while coming:
+            for rate in coming:
+                run = book.run(name, TUNING_SEED, rate, TUNING_UPDATES, 3, whole=False)
+                tuned.append(run)
+                bits[rate] = run["curve"][-1][2]
+            coming = [rate for rate in [beyond_the_edge(bits)] if rate is not None]
+        rates[name] = min(bits, key=bits.get)
+    return {"tuning": tuned, "rates": rates}
 
 
-def compare(book, record):
-    """Train all readers with one seed after the other."""
-    runs = record.setdefault("runs", [])
-    done = {(run["reader"], run["seed"]) for run in runs}
-    for seed in SEEDS:
-        for name in MIXERS:
-            if (name, seed) not in done:
-                runs.append(book.run(name, seed, record["rates"][name]))
-                save(record)
-
-
-def change_one_thing(book, record):
+def change_one_thing(book, rates):
     """Train some of the readers again, with one thing changed."""
-    tries = record.setdefault("tries", [])
-    done = {(run["what"], run["reader"], run["seed"]) for run in tries}
-    reference = Book("python-reference", 0.1, None)
+    tries, reference = [], Book("python-reference", 0.1, None)
     for what, names, seeds, options in TRIES:
         others = dict(options)
         text = reference if others.pop("text", None) else book
-        for seed in seeds:
-            for name in names:
-                if (what, name, seed) not in done:
-                    run = text.run(name, seed, record["rates"][name], **others)
-                    tries.append({"what": what} | run)
-                    save(record)
-
-
-PARTS = {"tuning": tune, "runs": compare, "tries": change_one_thing}
+        for seed, name in product(seeds, names):
+            tries.append({"what": what} | text.run(name, seed, rates[name], **others))
+    return tries
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    options.add_argument("--only", choices=[*PARTS, "ngrams"])
-    only = options.parse_args().only
-    torch.set_num_threads(1)
+    parts = chosen(__doc__, ("ngrams", "tuning", "runs", "tries"))
     torch.set_flush_denormal(True)
-    book = Book()
-    record = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
-    if only in (None, "ngrams"):
-        record["ngrams"] = book.ngrams()
-    for name, part in PARTS.items():
-        if only in (None, name):
-            part(book, record)
+    book, record = Book(), read("six_readers")
+    for part in parts:
+        if part == "ngrams":
+            record["ngrams"] = book.ngrams()
+        elif part == "tuning":
+            record |= tune(book)
+        elif part == "runs":
+            every = product(SEEDS, MIXERS)
+            record["runs"] = [book.run(name, seed, record["rates"][name]) for seed, name in every]
+        else:
+            record["tries"] = change_one_thing(book, record["rates"])
+        write("six_readers", record)
 
 
 if __name__ == "__main__":

@@ -5,19 +5,14 @@ They read *Pride and Prejudice* in small letters, and say of each letter whether
 and the two networks of its part `tag`. It takes three minutes; `--only NAME` repeats one kind.
 """
 
-import argparse
-import base64
-import json
-from pathlib import Path
-
 import torch
+from recording import as_recorded, chosen, cosine, fit, packed, read, write
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
 from charseq import load_text
 
-FILE = Path(__file__).parents[1] / "docs" / "_records" / "tag.json"
 ROWS, RATE = 32, 0.01
 SEEDS = range(20)
 # Units, whether it reads in both directions, updates, and how many letters later it answers.
@@ -113,24 +108,23 @@ def train(seeds, hidden, *, both=False, later=0, updates=300, steps=32, falls=Fa
         taggers.append(Tagger(hidden, both=both))
         places.append([torch.randint(len(ids) - steps, (ROWS, 1)) for _ in range(updates)])
     nets = Taggers(taggers)
-    adam = torch.optim.Adam(nets.parameters(), lr=RATE)
-    rate = torch.optim.lr_scheduler.CosineAnnealingLR(adam, updates) if falls else None
-    for starts in zip(*places, strict=True):
-        window = torch.stack(starts) + torch.arange(steps)  # (K, B, T)
+
+    def loss_of(update):
+        starts = torch.stack([of_net[update] for of_net in places])
+        window = starts + torch.arange(steps)  # (K, B, T)
         logits = nets(ids[window])[:, :, later:]  # of a letter, so many letters later
         truth = labels[window][:, :, : steps - later]
         losses = cross_entropy(logits.flatten(0, 2), truth.flatten(), reduction="none")
         counted = (truth >= 0).flatten(1).sum(1)
-        loss = (losses.view(len(seeds), -1).sum(1) / counted).sum()
-        adam.zero_grad()
-        loss.backward()
+        return (losses.view(len(seeds), -1).sum(1) / counted).sum()
+
+    def clip():  # clip_grad_norm_ of each
         squares = sum((p.grad**2).flatten(1).sum(1) for p in nets.parameters())  # (K,)
-        scale = (1 / (squares.sqrt() + 1e-6)).clamp(max=1)  # clip_grad_norm_ of each
+        scale = (1 / (squares.sqrt() + 1e-6)).clamp(max=1)
         for p in nets.parameters():
             p.grad *= scale.view(-1, *[1] * (p.ndim - 1))
-        adam.step()
-        if rate:
-            rate.step()
+
+    fit(nets, RATE, updates, loss_of, schedule=cosine if falls else None, clip=clip)
     return nets
 
 
@@ -151,14 +145,8 @@ def count(nets, later=0):
             truth = labels_of(text)
             said = says[:, row, 1 + later : 1 + later + len(text)]
             is_capital, is_letter = truth == 1, truth >= 0
-            found += torch.stack(
-                [
-                    (said & is_capital).sum(1),
-                    (said & is_letter & ~is_capital).sum(1),
-                    (~said & is_capital).sum(1),
-                ],
-                dim=1,
-            )
+            kinds = (said & is_capital, said & is_letter & ~is_capital, ~said & is_capital)
+            found += torch.stack([places.sum(1) for places in kinds], dim=1)
     return found.tolist()
 
 
@@ -166,40 +154,23 @@ def f1(right, wrong, missed):
     return 2 * right / (2 * right + wrong + missed)
 
 
-def packed(array):
-    half = array.astype("<f2")
-    return {"shape": [*half.shape], "data": base64.b64encode(half.tobytes()).decode()}
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--only", nargs="*", default=[*KINDS, *(f"the part, {name}" for name in SHOWN)]
-    )
-    only = parser.parse_args().only
-    torch.set_num_threads(1)
-    record = (
-        json.loads(FILE.read_text("utf-8")) if FILE.exists() else {"counts": {}, "networks": {}}
-    )
-    record["chars"] = CHARS
-    for name, settings in KINDS.items():
-        if name in only:
+    shown = {f"the part, {name}": name for name in SHOWN}
+    only = chosen(__doc__, [*KINDS, *shown])
+    record = {"counts": {}, "networks": {}} | read("tag") | {"chars": CHARS}
+    for part in only:
+        if part in KINDS:
+            settings = KINDS[part]
             counts = count(train(SEEDS, **settings), settings.get("later", 0))
-            record["counts"][name] = counts
-            print(name, *(f"{f1(*three):.3f}" for three in counts), flush=True)
-            FILE.write_text(json.dumps(record) + "\n", "utf-8", newline="\n")
-    for name, settings in SHOWN.items():
-        if f"the part, {name}" in only:
-            nets = train([0], **LONG, **settings)
-            weights = {
-                key: packed(value[0].detach().numpy()) for key, value in nets.weights.items()
-            }
-            for weight in nets.parameters():
-                weight.data = weight.data.half().double()  # as it is recorded
-            (counts,) = count(nets)
-            record["networks"][name] = {"counts": counts, "weights": weights}
-            print(name, f"{f1(*counts):.3f}", flush=True)
-            FILE.write_text(json.dumps(record) + "\n", "utf-8", newline="\n")
+            record["counts"][part] = counts
+        else:
+            nets = train([0], **LONG, **SHOWN[shown[part]])
+            as_recorded(nets)
+            weights = packed({key: value[0] for key, value in nets.weights.items()})
+            counts = count(nets)
+            record["networks"][shown[part]] = {"counts": counts[0], "weights": weights}
+        print(part, *(f"{f1(*three):.3f}" for three in counts), flush=True)
+        write("tag", record)
 
 
 if __name__ == "__main__":

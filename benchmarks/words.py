@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/words.py
 
-trains the same GRU for each way of cutting and each seed, and writes ``benchmarks/words.json``:
+trains the same GRU for each way of cutting and each seed, and writes ``docs/_records/words.json``:
 the bits per *character* of the held-back chapters, the weights, and the CPU seconds. It takes
 about fifteen CPU minutes on one thread. ``--only NAME`` makes one part of it anew. The chapter on
 words shows the figures.
@@ -17,34 +17,28 @@ place, and has to predict that the word ends, too. Without this bill ("unpaid") 
 predicted another text, one in which all unknown words are the same.
 
 ``--only merges`` writes the pairs of the live part, docs/_records/pieces.json.
-
-The part "vectors" asks whether vectors that were counted in the whole training text help a word
-network that learns from a tenth of it.
 """
 
-import argparse
 import ast
-import json
 import re
 import time
 from collections import Counter, defaultdict
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import recording
 import torch
+from recording import chosen, cosine, count_weights, fit
 from torch import nn
 from torch.nn.functional import cross_entropy
 
 from charseq import Corpus, load_text
 
-DOCS = Path(__file__).parents[1] / "docs"
-PAGE, MERGES = DOCS / "learn" / "words.md", DOCS / "_records" / "pieces.json"
-CODE = ("split_words", "join", "learn_merges", "encode", "count_vectors")  # of the page
+PAGE = Path(__file__).parents[1] / "docs" / "learn" / "words.md"
+CODE = ("split_words", "join", "learn_merges", "encode")  # of the page
 VALID = 0.077  # of pride-train: what the pieces are measured on, not learned from
 MOST = 2000  # merges of the part `pieces`
-FILE = Path(__file__).with_name("words.json")
 CUTS = (0, 50, 100, 200, 500, 1000, 2000, "words")  # merges, or words
 H, E, ROWS, LENGTH, RATE = 64, 32, 32, 32, 0.005
 PLAN = {  # what is recorded
@@ -52,7 +46,6 @@ PLAN = {  # what is recorded
     "four times": {"cuts": (0, 200, 1000, 2000, "words"), "seeds": range(2), "passes": 4},
     "large": {"cuts": (0,), "seeds": range(1), "units": 360},  # as many weights as for words
 }
-TENTH, TENTH_PASSES = 0.1, 5
 LEAST = 2  # a word that is rarer is unknown
 UNKNOWN = ""  # the token in its place
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -60,9 +53,9 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 @cache
 def page_code():
-    """Return the page's functions that make tokens and vectors, by name."""
+    """Return the page's functions that make tokens, by name."""
     cells = re.findall(r"```\{code-cell\} python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
-    names = {"re": re, "np": np, "Counter": Counter, "defaultdict": defaultdict}
+    names = {"re": re, "Counter": Counter, "defaultdict": defaultdict}
     for cell in cells:
         if not any(f"def {name}(" in cell for name in CODE):
             continue
@@ -109,20 +102,17 @@ def record_merges():
     """Write what the browser needs: the characters, and the merges in order, such as "h|e/ |t"."""
     chars = "".join(sorted(set(load_text("pride-train"))))
     table = {"chars": chars, "merges": "/".join("|".join(pair) for pair in merges())}
-    text = json.dumps(table, ensure_ascii=False, separators=(",", ":"))
-    MERGES.write_text(text + "\n", "utf-8", newline="\n")
+    recording.write("pieces", table)
 
 
 class Reader(nn.Module):
     """An embedding, a GRU, and an output layer."""
 
-    def __init__(self, V, units=H, rows=None, *, freeze=False):
+    def __init__(self, V, units=H):
         super().__init__()
         self.table = nn.Embedding(V, E)
         self.gru = nn.GRU(E, units, batch_first=True)
         self.head = nn.Linear(units, V)
-        if rows is not None:  # after the others, so that these begin equal
-            self.table = nn.Embedding.from_pretrained(rows, freeze=freeze)
 
     def forward(self, ids, state=None):
         states, state = self.gru(self.table(ids), state)
@@ -136,21 +126,16 @@ def train(net, ids, characters, passes):
     n = (len(ids) - 1) // ROWS
     streams = ids[: n * ROWS + 1].unfold(0, n + 1, n)  # (ROWS, n + 1)
     ends = np.linspace(0, n, batches + 1).astype(int)
-    learning = [p for p in net.parameters() if p.requires_grad]
-    adam = torch.optim.Adam(learning, lr=RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, passes * batches)
-    for _ in range(passes):
-        state = None
-        for begin, end in pairwise(ends):
-            logits, state = net(streams[:, begin:end], state)
-            state = state.detach()
-            targets = streams[:, begin + 1 : end + 1]
-            loss = cross_entropy(logits.flatten(0, 1), targets.flatten())
-            adam.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(learning, 1.0)
-            adam.step()
-            schedule.step()
+    state = None
+
+    def loss_of(update):
+        nonlocal state
+        begin, end = ends[update % batches], ends[update % batches + 1]
+        before = state.detach() if update % batches else None
+        logits, state = net(streams[:, begin:end], before)
+        return cross_entropy(logits.flatten(0, 1), streams[:, begin + 1 : end + 1].flatten())
+
+    fit(net, RATE, passes * batches, loss_of, schedule=cosine)
     return time.process_time() - start
 
 
@@ -200,7 +185,7 @@ def compare(texts, cuts, seeds, passes=1, units=H):
                 spelled = spelling(held_back, known, costs, logits, vocabulary)
             total = float(costs.sum()) + spelled * (cut == "words")
             run = {"cut": cut, "seed": seed, "V": len(vocabulary), "tokens": len(others)}
-            run["weights"] = sum(p.numel() for p in net.parameters())
+            run["weights"] = count_weights(net)
             run["seconds"] = round(seconds, 1)
             run["bits"] = round(total / len(held_back), 4)
             if cut == "words":
@@ -210,46 +195,15 @@ def compare(texts, cuts, seeds, passes=1, units=H):
     return runs
 
 
-def compare_vectors(texts, seeds=range(5)):
-    """Return the bits per token of word networks that begin with vectors, or don't."""
-    learned, held_back = texts
-    counted = page_code()["count_vectors"](learned, E)
-    little = learned[: int(TENTH * len(learned))]
-    (tokens, others), vocabulary = cut_texts((little, held_back), "words")
-    spread = float(np.std(list(counted.values())))
-    runs = []
-    for seed in seeds:
-        for start, freeze in (("random", False), ("vectors", False), ("vectors", True)):
-            torch.manual_seed(seed)
-            rows = spread * torch.randn(len(vocabulary), E)
-            if start == "vectors":
-                for place, word in enumerate(vocabulary):
-                    if (name := word.strip().lower()) in counted:
-                        rows[place] = torch.from_numpy(counted[name])
-            net = Reader(len(vocabulary), H, rows, freeze=freeze)
-            train(net, as_ids(tokens, vocabulary), len(little), TENTH_PASSES)
-            costs, _ = read(net, as_ids(others, vocabulary), vocabulary.index("\n"))
-            run = {"start": start, "frozen": freeze, "seed": seed, "V": len(vocabulary)}
-            run["bits per token"] = round(float(costs.mean()), 4)
-            runs.append(run)
-            print(run, flush=True)
-    return runs
-
-
 def main():
-    options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    options.add_argument("--only", choices=[*PLAN, "vectors", "merges"])
-    only = options.parse_args().only
-    torch.set_num_threads(1)
-    if only == "merges":
-        record_merges()
-        return
-    learned = texts()
-    record = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
-    for name in [only] if only else [*PLAN, "vectors"]:
-        part = compare_vectors(learned) if name == "vectors" else compare(learned, **PLAN[name])
-        record[name] = part
-        FILE.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+    parts = chosen(__doc__, ["merges", *PLAN])
+    learned, record = texts(), recording.read("words")
+    for name in parts:
+        if name == "merges":
+            record_merges()
+        else:
+            record[name] = compare(learned, **PLAN[name])
+            recording.write("words", record)
 
 
 if __name__ == "__main__":

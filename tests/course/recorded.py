@@ -2,6 +2,7 @@
 
 import base64
 import json
+import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -13,9 +14,11 @@ ROOT = Path(__file__).parents[2]
 
 def script(name):
     """Return a script as a module, under a name that is no extension's."""
+    sys.path.insert(0, str(ROOT / "benchmarks"))  # where it finds `recording`, as on its own
     spec = spec_from_file_location(f"script_{name}", ROOT / "benchmarks" / f"{name}.py")
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
+    sys.path.remove(str(ROOT / "benchmarks"))
     return module
 
 

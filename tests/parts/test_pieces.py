@@ -1,7 +1,6 @@
 """Pieces of words: the chapter's code against a slow one, the browser's, and what is recorded."""
 
 import ast
-import json
 import random
 import re
 from collections import Counter, defaultdict
@@ -96,6 +95,6 @@ def test_what_the_novel_lacks_gets_a_sentence(js, text, trouble):
 
 
 def test_the_page_has_the_numbers_that_were_recorded():
-    record = json.loads((ROOT / "benchmarks" / "words.json").read_text("utf-8"))
+    record = read("words")
     for run in [*record["once"], *record["four times"]]:
         assert f"{run['bits']:.4f}" in PAGE
