@@ -356,7 +356,7 @@ def draw_keep(plain):
 
 def draw_quote_cell():
     """Draw the gates of a recorded unit over a speech; return both."""
-    # The gates and the cell, in hundredths, from benchmarks/quote_cell.py
+    # The gates and the cell, in hundredths, as recorded
     speech = 'ng Lydia.\n\n"Do not give way to useless alarm," added he;'
     recorded = {
         "i": """
