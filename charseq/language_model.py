@@ -568,12 +568,19 @@ def evaluate(
 
     Raises
     ------
+    TypeError
+        If `corpus` is a text and not a :class:`charseq.Corpus`.
     ValueError
         If the text has fewer than two characters, an id is out of the model's range, or a number
         is below 1, or `warm_up` below 0.
     """
     check_at_least(1, batch_size=batch_size, length=length)
     check_at_least(0, warm_up=warm_up)
+    if not isinstance(corpus, Corpus):
+        raise TypeError(
+            f"expected a Corpus, got {type(corpus).__name__}: make one with "
+            "Corpus.from_text(text, vocab)"
+        )
     if len(corpus) < 2:
         raise UserError(f"evaluation needs at least 2 characters, got {len(corpus)}")
     predictions = len(corpus) - 1

@@ -328,6 +328,8 @@ def test_evaluate_does_not_change_the_model(training):
 def test_evaluate_refuses_too_short_texts_and_sizes_below_one(options, text, message):
     with pytest.raises(ValueError, match=message):
         evaluate(language_model(), Corpus.from_text(text, CORPUS.vocab), **options)
+    with pytest.raises(TypeError, match=r"expected a Corpus, got str: make one with Corpus\.from_"):
+        evaluate(language_model(), "to be")
 
 
 @pytest.mark.parametrize(("every", "measured"), [(0, []), (3, [3, 6, 9, 10]), (5, [5, 10])])
