@@ -156,18 +156,18 @@ class Corpus:
         ).hexdigest()
 
     def split(self, *, valid: float = 0.1, test: float = 0.0) -> tuple["Corpus", ...]:
-        """Cut the text into a part for training and one or two held-back parts.
+        """Cut the text into parts for training, validation and, if asked for, the test.
 
         The parts are contiguous, in the order train, valid, test, and do not overlap, so no batch
-        of the training part has a held-back character, not even as its last target. They are views:
-        no id is copied.
+        of the training part has a character of another part, not even as its last target. They are
+        views: no id is copied.
 
         Parameters
         ----------
         valid : float, default=0.1
-            Share of the text to hold back, at its end.
+            Share of the text for validation, at its end.
         test : float, default=0.0
-            Share to hold back after the part `valid`; 0 for no third part.
+            Share for the test, after the part `valid`; 0 for no third part.
 
         Returns
         -------
@@ -191,8 +191,8 @@ class Corpus:
                 f"got valid={valid}" + (f" and test={test}" if test else "")
             )
         shares = [valid, test] if test else [valid]
-        held_back = [int(len(self) * share) for share in shares]
-        sizes = [len(self) - sum(held_back), *held_back]
+        others = [int(len(self) * share) for share in shares]
+        sizes = [len(self) - sum(others), *others]
         asked = f"valid={valid}" + (f" and test={test}" if test else "")
         for name, size in zip(("train", "valid", "test"), sizes, strict=False):
             if size < 2:

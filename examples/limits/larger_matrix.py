@@ -76,11 +76,13 @@ show()
 # %%
 # **What to notice.** There is no last pair at which a matrix is full: each
 # one more makes all others a little less certain. With nine of ten as the
-# mark, twice the side holds about three times as many pairs. The errors are
-# those of the formula, so a wider matrix has to be better for two reasons:
-# its keys are less alike, and its values are easier to tell apart, which
-# the formula doesn't count. A cache of the same pairs would be read without
-# any error and grow by :math:`2K` numbers a pair.
+# mark, twice the side holds about three times as many pairs here; toward
+# the sizes in use, 64 and 128, that grows to nearly four times, as the
+# number of entries does. The errors are those of the formula, so a wider
+# matrix has to be better for two reasons: its keys are less alike, and its
+# values are easier to tell apart, which the formula doesn't count. A cache
+# of the same pairs would be read without any error and grow by :math:`2K`
+# numbers a pair.
 
 expected = [(pairs - 1) / K for K, pairs in errors]
 assert np.allclose([*errors.values()], expected, rtol=0.15, atol=0)

@@ -447,3 +447,62 @@ def draw_two_curves(loss, measured, best):
     ax.set(xlabel="pass", ylabel="bits per character")
     ax.set_xticks(range(1, 15))
     ax.spines[["top", "right"]].set_visible(False)
+
+
+def draw_top_p(net, probabilities, vocab):
+    """Draw what top-p keeps in two situations."""
+    _, axes = plt.subplots(2, 1, figsize=(4.6, 3), layout="constrained")
+    for ax, words in zip(axes, ("Mr", "It is a ")):
+        place = net.start()
+        for k in vocab.encode(words):
+            scores, place = net.step([k], place)
+        p = probabilities(scores[0])
+        best = np.argsort(-p)[:24]
+        kept = probabilities(scores[0], top_p=0.9)[best] > 0
+        ax.bar(
+            range(24), p[best], color=np.where(kept, GREEN, GRAY), width=0.7
+        )
+        names = vocab.decode(best).replace(" ", "␣").replace("\n", "↵")
+        ax.set_xticks(range(24), names, family="monospace")
+        ax.set_title(f"after “{words.replace(' ', '␣')}”", loc="left")
+        ax.tick_params(axis="x", length=0)
+        ax.spines[["top", "right"]].set_visible(False)
+
+
+def draw_superposition(arrows):
+    """Draw three arrows, and what two numbers say of them."""
+    _, axes = plt.subplots(1, 3, figsize=(5.6, 1.9), layout="constrained")
+    for ax, true in zip(axes, ("a", "ab", "abc")):
+        state = sum(arrows[name] for name in true)
+        for name, arrow in arrows.items():
+            color = INK if name in true else GRAY
+            look = {"arrowstyle": "->", "color": color, "lw": 2}
+            ax.annotate("", arrow, (0, 0), arrowprops=look)
+            read = f"{name}: {max(0, arrow @ state):.1f}"
+            ax.text(*arrow * (1.8, 1.35), read, color=color, ha="center",
+                    va="center")  # fmt: skip
+        ax.plot(*state, "o", color=BLUE, ms=9)
+        ax.set(xlim=(-1.4, 2.3), ylim=(-1.4, 1.4), aspect="equal")
+        ax.set_title(f"true: {', '.join(true)}")
+        ax.axis("off")
+
+
+def draw_silenced(H, at_mean, kinds, unit):
+    """Draw what holding each unit costs, by the predicted character."""
+    _, ax = plt.subplots(figsize=(4.6, 3.1), layout="constrained")
+    jitter = np.linspace(-0.22, 0.22, H - 2)
+    for y, kind in enumerate(kinds.values()):
+        change = at_mean[kind].mean(axis=0)
+        others = np.delete(change, [20, unit])
+        ax.plot(others, y + jitter, "o", color=GRAY, ms=3.5, alpha=0.6)
+        for one, mark in ((20, "s"), (unit, "o")):
+            ax.plot(change[one], y, mark, color=BLUE, ms=9)
+            if y == (one == 20) * 3:
+                ax.text(change[one], y - 0.42, f"unit {one}", color=BLUE,
+                        size=12, ha="right", va="center")  # fmt: skip
+    ax.axvline(0, color=GRAY, lw=1, zorder=0)
+    ax.set_yticks(range(5), ['closing "', "?", "I", "line end", "others"])
+    ax.set(ylim=(4.5, -0.7), xlabel="change in bits per prediction")
+    ax.set_ylabel("predicted")
+    ax.tick_params(axis="y", length=0)
+    ax.spines[["top", "right", "left"]].set_visible(False)

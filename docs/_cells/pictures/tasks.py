@@ -1,1 +1,436 @@
 """Pictures of the part *Tasks*."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from charseq.plotting import BLUE, GRAY, GREEN, INK, ORANGE, PALE_BLUE
+
+CENTERED = {"ha": "center", "va": "center", "fontsize": 13}
+
+
+def write(ax, x, y, text, color=INK, size=14, **more):
+    """Write a text around a point."""
+    more = {"ha": "center", "va": "center", **more}
+    ax.text(x, y, text, color=color, fontsize=size, **more)
+
+
+def arrow(ax, start, end, color=INK, width=1.5, **more):
+    """Draw an arrow from point to point."""
+    style = {"arrowstyle": "-|>", "color": color, "lw": width, **more}
+    style |= {"shrinkA": 0, "shrinkB": 0}
+    ax.annotate("", end, start, arrowprops=style)
+
+
+def frame(ax, x, y, color, w=0.8, h=0.8, **more):
+    """Draw an empty box around a point."""
+    more = {"fill": False, "ec": color, "lw": 2, **more}
+    ax.add_patch(plt.Rectangle((x - w / 2, y - h / 2), w, h, **more))
+
+
+def draw_stack():
+    """Draw who reads whom in two directions and in a stack."""
+    _, axes = plt.subplots(1, 2, figsize=(4.6, 2.4), layout="constrained")
+    for ax, shift, name in (
+        (axes[0], 0, "two layers"),
+        (axes[1], 1, "one wide layer"),
+    ):
+        for t in range(3):
+            write(ax, t, 2.6, f"$x_{t + 1}$", size=12)
+            arrow(ax, (t, 2.3), (t, 1.7), INK)
+            for y, letters in ((1.4, "A"), (0, "B")):
+                frame(ax, t, y, INK, 0.46, 0.5, lw=1)
+                write(ax, t, y, letters, size=12)
+                if t < 2:
+                    arrow(ax, (t + 0.25, y), (t + 0.75, y), INK)
+            if t + shift < 3:
+                top = (t + 0.8 * shift, 0.3 if not shift else 0.27)
+                arrow(ax, (t + 0.12 * shift, 1.12), top, BLUE, lw=2.5)
+        write(ax, 1, -0.8, name, INK, 12)
+        ax.set(xlim=(-0.4, 2.4), ylim=(2.9, -1.05))
+        ax.axis("off")
+
+
+def draw_unpacked(packed, vocab, words):
+    """Draw a batch there and back."""
+    _, ax = plt.subplots(figsize=(4.6, 2.3), layout="constrained")
+    for x, filler in ((0, "·"), (7.6, "0")):
+        for b, word in enumerate(words):
+            for t in range(5):
+                real = t < len(word)
+                color = INK if real else GRAY
+                char = word[t] if real else filler
+                write(ax, x + 0.6 * t, b, char, color, family="monospace")
+    write(ax, 5, 2.9, vocab.decode(packed.data), family="monospace")
+    arrow(ax, (1.6, 2.4), (2.9, 2.9), GRAY)
+    arrow(ax, (7.1, 2.9), (8.4, 2.4), GRAY)
+    write(ax, 1.4, 3.1, "pack", INK, 11)
+    write(ax, 8.7, 3.1, "unpack", INK, 11)
+    ax.set(xlim=(-0.6, 10.6), ylim=(3.6, -0.5))
+    ax.axis("off")
+
+
+def draw_packed(words):
+    """Draw the rows by length, and the columns that packing keeps."""
+    _, ax = plt.subplots(figsize=(4.6, 3.0), layout="constrained")
+    grounds, order, place = (0.6, 0, 0.25), [1, 2, 0], 0
+    for t in range(5):
+        active = [b for b in order if t < len(words[b])]
+        n = len(active)
+        x = 2 + 1.6 * t
+        frame(ax, x, (n - 1) / 2, GRAY, 1.1, n + 0.1, lw=1.2)
+        write(ax, x, 3.1, n, size=12)
+        for y, b in enumerate(active):
+            strip = 0.76 * place + 0.38 * t - 0.2
+            ground = {"fill": True, "fc": (GRAY, grounds[b]), "lw": 0}
+            frame(ax, x, y, "none", 1.1, 1, **ground)
+            write(ax, x, y, words[b][t], family="monospace")
+            frame(ax, strip, 4.5, "none", 0.76, 0.9, **ground)
+            write(ax, strip, 4.5, words[b][t], family="monospace")
+            place += 1
+        middle = strip - 0.38 * (n - 1)
+        frame(ax, middle, 4.5, GRAY, 0.76 * n, 0.9, lw=1.2)
+    for y, b in enumerate(order):
+        write(ax, 0.9, y, f"row {b}", INK, 12, ha="right")
+    write(ax, 0.9, 3.1, "batch_sizes", INK, 12, ha="right")
+    write(ax, -0.8, 4.5, "data", INK, 12, ha="right")
+    ax.set(xlim=(-2.4, 9.6), ylim=(5.1, -0.7))
+    ax.axis("off")
+
+
+def draw_padding(words):
+    """Draw three texts padded on two sides; return the framed columns."""
+    _, axes = plt.subplots(1, 2, figsize=(4.6, 2.3), layout="constrained")
+    framed = {}  # where the frames are, for the check below
+    for ax, side in zip(axes, ("right", "left")):
+        for b, word in enumerate(words):
+            dots = "·" * (5 - len(word))
+            row = word + dots if side == "right" else dots + word
+            for t, char in enumerate(row):
+                is_dot = char == "·"
+                look = {"color": GRAY, "size": 22} if is_dot else {"size": 14}
+                write(ax, t, b, char, family="monospace", **look)
+            first, last = (
+                row.index(word[0]),
+                row.index(word[0]) + len(word) - 1,
+            )
+            if first == 0:
+                frame(ax, last, b, BLUE)
+                framed[side, b, 0] = last
+            if last == 4:
+                frame(ax, first, b, BLUE, ls="--")
+                framed[side, b, 1] = first
+        arrow(ax, (-0.3, -0.75), (4.3, -0.75), BLUE)
+        write(ax, 2, -1.15, "forwards", BLUE, 11)
+        arrow(ax, (4.3, 2.75), (-0.3, 2.75), BLUE, ls="--")
+        write(ax, 2, 3.15, "backwards", BLUE, 11)
+        write(ax, 2, -1.9, f"padded {side}", INK, 12)
+        ax.set(xlim=(-0.6, 4.6), ylim=(3.4, -2.2))
+        ax.axis("off")
+    return framed
+
+
+def draw_directions():
+    """Draw what each half of the output has read."""
+    _, ax = plt.subplots(figsize=(4.6, 2.6), layout="constrained")
+    for t, char in enumerate("hello"):
+        write(ax, 1.3 * t, -0.2, char, family="monospace")
+        for y, seen, color, whole in (
+            (1, "hello"[: t + 1], BLUE, t == 4),
+            (2, "hello"[t:], BLUE, t == 0),
+        ):
+            frame(ax, 1.3 * t, y, color, 0.84, 0.6, lw=3.5 if whole else 1)
+            write(ax, 1.3 * t, y, seen, size=10, family="monospace")
+        if t < 4:
+            arrow(ax, (1.3 * t + 0.42, 1), (1.3 * t + 0.88, 1), BLUE)
+            arrow(ax, (1.3 * t + 0.88, 2), (1.3 * t + 0.42, 2), BLUE)
+    frame(ax, 5.2, 1.5, INK, 1.1, 1.9, ls="--", lw=1.5)
+    write(ax, 5.75, 2.72, "output[:, -1]", INK, 10, ha="right")
+    write(ax, 5.2, 0.32, "h_n[-2]", BLUE, 10)
+    write(ax, -0.45, 2.52, "h_n[-1]", BLUE, 10, ha="left")
+    ax.set(xlim=(-0.55, 5.85), ylim=(2.95, -0.5))
+    ax.axis("off")
+
+
+def draw_weights(found, is_english, p_english):
+    """Draw recall and precision for each weight of the rare class."""
+    _, ax = plt.subplots(figsize=(4.6, 2.8), layout="constrained")
+    for (weight, p_yes), color in zip(p_english.items(), (GRAY, GREEN, INK)):
+        high_first = is_english[np.argsort(-p_yes)]
+        hits_so_far = high_first.cumsum()
+        precision_so_far = hits_so_far / np.arange(1, len(p_yes) + 1)
+        ax.plot(hits_so_far[9:] / 69, precision_so_far[9:], color=color, lw=1)
+        _, x, y = found[weight, 0.5]
+        ax.plot(x, y, "o", color=color)
+        ax.text(x + 0.02, y + 0.03, f"weight {weight:.0f}", color=color)
+    _, x, y = found[1.0, 0.2]
+    ax.plot(x, y, "s", color=GRAY, zorder=3)
+    ax.text(x - 0.04, y - 0.09, "weight 1, bar 0.2", color=GRAY, ha="right")
+    ax.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1))
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def draw_ctc(ways):
+    """Draw how many ways lead to each place of "bee"."""
+    _, ax = plt.subplots(figsize=(4.6, 3.1), layout="constrained")
+    line = "_b_e_e_"
+    for t, place in np.ndindex(ways.shape):
+        if not ways[t, place]:
+            continue
+        ax.text(t, place, ways[t, place], ha="center", va="center", color=INK)
+        for back in range(3):
+            origin = place - back
+            skips = back < 2 or (line[place] not in ("_", line[origin]))
+            if t and origin >= 0 and skips and ways[t - 1, origin]:
+                ax.annotate(
+                    "",
+                    (t - 0.18, place - 0.08 * np.sign(back)),
+                    (t - 0.82, origin + 0.08 * np.sign(back)),
+                    arrowprops={"arrowstyle": "->", "color": GRAY, "lw": 0.8},
+                )
+    for place in (5, 6):
+        box = plt.Rectangle(
+            (3.78, place - 0.3), 0.44, 0.6, fill=False, ec=BLUE
+        )
+        ax.add_patch(box)
+    ax.set(xlim=(-0.4, 4.4), ylim=(6.5, -0.5), xlabel="frame")
+    ax.set_yticks(range(7), line, family="monospace", fontsize=12)
+    ax.set_xticks(range(5), range(1, 6))
+    ax.tick_params(length=0)
+    ax.spines[["top", "right", "left", "bottom"]].set_visible(False)
+
+
+def draw_tag_later(F1_of, scores):
+    """Draw F1 by how many letters the answer waits."""
+    _, ax = plt.subplots(figsize=(4.6, 2.6), layout="constrained")
+    shifts = {"left to right": 0, "both": 8}
+    shifts |= {f"{d} later": d for d in (1, 2, 3, 4, 6)}
+    spread = np.linspace(-0.2, 0.2, 20)
+    for name, place in shifts.items():
+        numbers = np.sort(F1_of[name])
+        ax.plot(place + spread, numbers, "o", color=INK, mfc="none", ms=3.5)
+        middle = np.median(numbers)
+        ax.plot(
+            [place - 0.35, place + 0.35], [middle, middle], color=BLUE, lw=3
+        )
+    ax.axhline(scores["rule"], color=GRAY, ls=(0, (4, 3)), lw=1)
+    ax.text(8.4, scores["rule"] - 0.07, "rule", color=INK, ha="right")
+    ax.set_xticks([0, 1, 2, 3, 4, 6, 8], [0, 1, 2, 3, 4, 6, "both ways"])
+    ax.set(xlabel="answers so many letters later", ylabel="$F_1$")
+    ax.set(xlim=(-0.5, 8.6), ylim=(-0.03, 1))
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def draw_tag_baselines(is_capital, is_letter, rule, scores, table):
+    """Draw accuracy and F1 of three baselines."""
+    _, ax = plt.subplots(figsize=(4.6, 2), layout="constrained")
+    all_small = 1 - is_capital.sum() / is_letter.sum()
+    accuracies = [all_small] + [
+        (says == is_capital)[is_letter].mean() for says in (rule, table)
+    ]
+    for place, (name, right) in enumerate(zip(scores, accuracies)):
+        for lift, number, look in (
+            (-0.2, right, {"fc": "none", "ec": INK}),
+            (0.2, scores[name], {"color": INK}),
+        ):
+            ax.barh(place + lift, number, 0.36, **look)
+            ax.text(number + 0.01, place + lift, f"{number:.3f}", va="center")
+    ax.text(0.02, -0.2, "accuracy", va="center", color=INK)
+    ax.text(0.15, 0.2, "$F_1$", va="center", color=INK)
+    ax.set_yticks(range(3), scores)
+    ax.set(xlim=(0, 1.12), ylim=(2.5, -0.5), xticks=[0, 0.5, 1])
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def draw_bridge():
+    """Draw three ways to a first state."""
+    _, ax = plt.subplots(figsize=(5.6, 2.2), layout="constrained")
+    rows = (
+        (2.4, "last state", ((4, "48", BLUE),)),
+        (
+            1.2,
+            "a picture",
+            ((2.4, "512", ORANGE), (5.4, "linear, tanh", INK)),
+        ),
+        (0, "both ends", ((4, "24", BLUE), (5.7, "24", BLUE))),
+    )
+    for y, name, boxes in rows:
+        ax.text(
+            0, y + 0.35, name, **CENTERED | {"ha": "left", "fontsize": 11}
+        )
+        for n, (x, words, color) in enumerate(boxes):
+            wide = 2.6 if len(words) > 3 else 1.6
+            box = plt.Rectangle((x, y), wide, 0.7, fill=False, ec=color)
+            ax.add_patch(box)
+            ax.text(
+                x + wide / 2, y + 0.33, words, **CENTERED | {"fontsize": 11}
+            )
+            if y == 1.2 and not n:
+                arrow(ax, (x + wide, y + 0.35), (5.35, y + 0.35))
+        arrow(ax, (x + wide + 0.1, y + 0.35), (9.3, y + 0.35), BLUE, 2)
+        box = plt.Rectangle((9.4, y), 1.6, 0.7, fc=PALE_BLUE, ec=BLUE)
+        ax.add_patch(box)
+        ax.text(10.2, y + 0.33, "48", **CENTERED)
+    ax.set(xlim=(-0.1, 11.2), ylim=(-0.1, 3.2))
+    ax.axis("off")
+
+
+def draw_beam(END, at, better, chances, fork, sources, wrong):
+    """Draw two dates, and the chance of each of their letters."""
+    _, ax = plt.subplots(figsize=(5.6, 2.2), layout="constrained")
+    for y, answer in ((1.7, wrong[at]), (0, better[at])):
+        p = chances(sources[at], answer)
+        for x, letter in enumerate(answer + END):
+            color = INK if x >= fork else GRAY
+            ax.text(
+                x,
+                y + 0.6,
+                letter,
+                color=color,
+                family="monospace",
+                **CENTERED,
+            )
+            ax.text(
+                x, y, f"{p[x]:.2f}", color=color, **CENTERED | {"fontsize": 9}
+            )
+        ax.text(11.4, y + 0.3, f"{np.prod(p):.3f}", **CENTERED)
+        box = plt.Rectangle(
+            (fork - 0.45, y - 0.3), 0.9, 1.3, fill=False, ec=INK
+        )
+        ax.add_patch(box)
+    ax.text(5, 3.1, sources[at], color=ORANGE, family="monospace", **CENTERED)
+    ax.set(xlim=(-0.6, 12.2), ylim=(-0.5, 3.5))
+    ax.axis("off")
+
+
+def draw_look(shares):
+    """Draw one look: queries, keys, shares and the sum."""
+    _, ax = plt.subplots(figsize=(5.6, 3), layout="constrained")
+    small_print = CENTERED | {"fontsize": 10.5}
+    labels = "1 0 1 0", "0 1 0 1", "9 9 9 9"
+    for x, label, share in zip((0, 4, 8), labels, shares.ravel()):
+        line_style = "-" if share else "--"
+        box = plt.Rectangle((x, 2), 3, 0.8, fc="none", ec=BLUE, ls=line_style)
+        ax.add_patch(box)
+        ax.text(x + 1.5, 2.4, label, **CENTERED)
+        if share:
+            for start, end in ((0.8, 1.98), (4.0, 2.82)):
+                ax.plot((5.5, x + 1.5), (start, end), color=INK, lw=9 * share)
+            ax.text(
+                x + 3.1, 2.4, f"{share:.3f}", **small_print | {"ha": "left"}
+            )
+    ax.text(9.5, 1.6, "padding", **small_print)
+    ax.text(5.5, 0.4, "asked for: 2 0 2 0", **CENTERED)
+    ax.text(5.5, 4.35, "found: 0.881 0.119 0.881 0.119", **CENTERED)
+    ax.set(xlim=(-0.2, 11.2), ylim=(0, 4.7))
+    ax.axis("off")
+
+
+def draw_forcing(END, START):
+    """Draw what the decoder reads and should write in training."""
+    _, ax = plt.subplots(figsize=(5.6, 1.5), layout="constrained")
+    rows = (START + "1998-03-03", ORANGE), ("1998-03-03" + END, GREEN)
+    for y, (text, color) in enumerate(rows):
+        for x, letter in enumerate(text):
+            box = plt.Rectangle((x, 1.6 * y), 0.84, 0.9, fill=False, ec=color)
+            ax.add_patch(box)
+            ax.text(
+                x + 0.42,
+                1.6 * y + 0.42,
+                letter,
+                family="monospace",
+                **CENTERED,
+            )
+            if y:
+                arrow(ax, (x + 0.42, 0.95), (x + 0.42, 1.56), GRAY)
+    for y, words in ((0.42, "reads"), (2.02, "should write")):
+        ax.text(-0.3, y, words, **CENTERED | {"ha": "right", "fontsize": 11})
+    ax.set(xlim=(-3.2, 11), ylim=(-0.1, 2.6))
+    ax.axis("off")
+
+
+def draw_months_ahead(by_line, by_steps, k, likely, off_by, rules):
+    """Draw errors by months ahead, for rules and networks."""
+    _, ax = plt.subplots(figsize=(5.6, 3.4), layout="constrained")
+    for name, forecast, color, style, place in (
+        ("last value", rules["last value"], GRAY, "-", (7.6, 3.8)),
+        ("last year", rules["last year"], GRAY, "--", (18.2, 2.95)),
+        ("last year and growth", rules["and growth"], INK, "-", (12.5, 1.75)),
+        ("line", by_line, INK, ":", (24.3, 0.76)),
+        ("step by step", by_steps, GREEN, "-", (24.3, 1.3)),
+        ("all at once", likely, GREEN, "--", (24.3, 1.04)),
+    ):
+        ax.plot(k, off_by(forecast), style, color=color, lw=2)
+        ax.text(*place, name, color=color, fontsize=11, va="center")
+    ax.set(xlim=(0.5, 30), ylim=(0, 4.4), xticks=(1, 6, 12, 18, 24))
+    ax.set(xlabel="months ahead", ylabel="off by (ppm)")
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def draw_mauna_loa(ppm, year):
+    """Draw the series, its test part, and one year of it."""
+    _, ax = plt.subplots(figsize=(5.6, 2.6), layout="constrained")
+    ax.plot(year, ppm, color=ORANGE, lw=1.5)
+    ax.axvline(1986, color=INK, lw=1, ls=":")
+    ax.text(1985.5, 366, "learned", ha="right")
+    ax.text(1986.5, 318, "test")
+    ax.annotate(
+        "gap",
+        (1964.2, 321),
+        (1964.2, 334),
+        ha="center",
+        arrowprops={"arrowstyle": "-|>", "color": INK},
+    )
+    ax.set(xlim=(1957, 2003), ylabel="ppm", yticks=(320, 340, 360))
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def draw_merges(bits, four_times):
+    """Draw bits per character against the number of merges."""
+    _, ax = plt.subplots(figsize=(4.6, 3.4), layout="constrained")
+    places = [cut for cut in bits if cut != "words"]
+    x_of = {cut: x for x, cut in enumerate(bits)}
+    for runs, color, line in ((bits, INK, "-"), (four_times, GRAY, "--")):
+        means = {cut: np.mean(runs[cut]) for cut in runs}
+        on_line = [cut for cut in runs if cut != "words"]
+        x = [x_of[cut] for cut in on_line]
+        ax.plot(x, [means[cut] for cut in on_line], line, color=color)
+        for cut, values in runs.items():
+            ax.plot([x_of[cut]] * len(values), values, "o", color=color, ms=4)
+            label = f"{means[cut]:.2f}"
+            ax.text(x_of[cut], means[cut] + 0.035, label, color=color)
+    look = {"weight": "bold", "ha": "center"}
+    ax.text(1.6, 2.58, "read once", color=INK, **look)
+    ax.text(1.5, 1.93, "four times", color=GRAY, **look)
+    ax.set_xticks(range(len(bits)), [*map("{:,}".format, places), "words"])
+    ax.set(xlabel="merges", ylabel="bits per character")
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def draw_joined(joined, merges):
+    """Draw the merges of a word, and the length of tokens."""
+    _, ax = plt.subplots(figsize=(4.6, 2.9), layout="constrained")
+    halves = dict(zip(joined, merges))
+
+    def draw(piece, left):
+        """Draw a piece over its parts, and return how high it is."""
+        x, height = left + len(piece) / 2, 0
+        if piece in halves:
+            first, second = halves[piece]
+            height = 1 + max(
+                draw(first, left), draw(second, left + len(first))
+            )
+            size = (len(piece) - 0.1, 0.8)
+            box = plt.Rectangle((left + 0.05, height - 0.4), *size, fc="none")
+            ax.add_patch(box)
+            box.set_edgecolor(ORANGE)
+            number, look = joined.index(piece) + 1, {"size": 9, "color": GRAY}
+            ax.text(x, height - 0.28, number, ha="center", **look)
+        label = piece.replace(" ", "␣")
+        up = 0.18 if height else 0
+        look = {"family": "monospace", "ha": "center", "va": "center"}
+        ax.text(x, height + up, label, color=INK, **look)
+        return height
+
+    top = draw(" Elizabeth", 0)
+    ax.set(xlim=(-0.1, 10.1), ylim=(-0.5, top + 0.5))
+    ax.axis("off")
