@@ -9,6 +9,7 @@ import pytest
 from test_cli import run_in_new_process, run_main, run_ok
 
 import charseq
+from charseq._errors import explain
 
 SMALL = "--hidden=4 --batch-size=2 --length=8 --steps=2 --evaluate-every=0"
 WRONG = [
@@ -99,6 +100,12 @@ def test_a_fault_of_charseq_shows_its_traceback_and_an_error_does_if_asked(folde
     monkeypatch.setattr("charseq.texts.load_texts", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run_main("eval", "austen", "t.txt")
+
+
+def test_an_error_of_the_system_names_its_file():
+    assert explain(PermissionError(13, "Permission denied", "a/b")) == "Permission denied: a/b"
+    assert explain(OSError(28, "No space left on device")) == "No space left on device"
+    assert explain(ModuleNotFoundError(name="json")) == explain(ValueError("a fault")) == ""
 
 
 def test_a_run_whose_text_has_changed_says_what_can_be_done(folder):
