@@ -120,7 +120,7 @@ const replyToNumber = ({ answer, mistakes }, typed) => {
  * A shape as a reader types it: 3, 21, 16 or (3, 21, 16) or torch.Size([3, 21, 16]).
  * @param {string} text @returns {{shape: number[], hint: string}}
  */
-export const typedShape = (text) => {
+const typedShape = (text) => {
   const inside = text.trim().replace(/^torch\.Size/, "").replace(/^[([{<]+|[)\]}>]+$/g, "");
   const words = inside.trim().split(/\s*[,;×x*]\s*|\s+/i);
   if (words.length > 1 && !words.at(-1)) words.pop(); // the comma of (16,)
