@@ -6,7 +6,6 @@ one way through each part.
 
 import re
 
-import classify
 import numpy as np
 import pytest
 from playwright.sync_api import expect
@@ -16,6 +15,7 @@ from test_recorded import capitals, languages, months, translated  # noqa: F401 
 from test_wave import LINE, drawn, steps_apart
 
 import guess
+import records
 from charseq import RNNParams, reference, rnn_forward
 
 SMALL = RNNParams(
@@ -80,10 +80,10 @@ def test_a_typed_name_gets_the_chances_that_torch_computes(opened, languages):
     expected = languages("göteborg")
     assert "".join(texts(part, "play-input")) == "göteborg"
     np.testing.assert_allclose(np.reshape(fills(part), (12, 8)).T, expected, rtol=0, atol=1e-5)
-    codes = [list(classify.SPOKEN)[place] for place in expected.argmax(axis=1)]
+    codes = [records.languages()["languages"][place] for place in expected.argmax(axis=1)]
     assert texts(part, "play-row-words") == codes
     part.get_by_role("slider", name="letters read").fill("3")
-    top = list(classify.SPOKEN.values())[expected[2].argmax()]
+    top = records.languages()["spoken"][expected[2].argmax()]
     assert f"After “göt”: {top} {expected[2].max():.2f}" in told(part)
     assert not np.reshape(fills(part), (12, 8))[:, 3:].any()
     part.get_by_label("Place or language").fill("北1")

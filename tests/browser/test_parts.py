@@ -42,7 +42,8 @@ SHOWN = """([part, control]) => {
     const copy = part.cloneNode(true);
     delete own.dataset.own;
     for (const gone of copy.querySelectorAll("[data-own], .play-unseen")) gone.remove();
-    const fields = [...part.querySelectorAll("input, textarea")].filter(one => !own.contains(one));
+    const fields = [...part.querySelectorAll("input, textarea")].filter(one =>
+        !own.contains(one) && !(one.type === "radio" && one.name === control.name));
     return [copy.innerHTML.replaceAll(/play-[0-9]+/g, ""),
         ...fields.map(({value, checked, disabled}) => [value, checked, disabled]),
         ...[...part.querySelectorAll("canvas")].map(canvas => canvas.toDataURL())].join("|");
