@@ -12,7 +12,7 @@ from pathlib import Path
 from docutils import nodes
 
 FOLDER = Path(__file__).parents[2] / "_cells" / "pictures"
-IMPORT = re.compile(r"^from pictures\.(\w+) import (.+)\n", re.M)
+IMPORT = re.compile(r"^from pictures\.(\w+) import (.+)\n+", re.M)
 
 
 def modules_of(sources):
