@@ -128,7 +128,8 @@ def test_a_game_costs_what_its_guesses_cost_beside_both_machines(opened):
     field.press_sequentially("wac")  # the third guess is right
     first = [prices[2], passage["table"]["bits"][0], passage["network"]["bits"][0]]
     words = "“c” after 3 guesses costs you {:.2f} bits, the table {:.2f} and the network {:.2f}."
-    assert told(part).startswith(words.format(*first))
+    mean = " Bits per letter, over 1 of 28: you {:.2f}, the table {:.2f}, the network {:.2f}."
+    assert told(part) == words.format(*first) + mean.format(*first)
     field.press_sequentially("eé")
     assert told(part).startswith("Only letters and spaces come.")
     field.press_sequentially(passage["text"][1:])
