@@ -22,8 +22,8 @@ from charseq import load_text
 from charseq.plotting import GRAY, INK, show
 
 novel = load_text("pride-train")
-learned, held_back = novel[:80_000], novel[-15_000:]
-H, E, ROWS, UPDATES = 32, 16, 32, 120
+learned, held_back = novel[:60_000], novel[-15_000:]
+H, E, ROWS, UPDATES = 32, 16, 32, 100
 torch.set_num_threads(1)
 
 # %%
@@ -78,7 +78,7 @@ print("|".join(encode(held_back[:70].replace("\n", " "), pairs)))
 # %%
 # The same GRU on each
 # --------------------
-# 32 rows of the novel are read side by side, in 120 updates. The more
+# 32 rows of the novel are read side by side, in 100 updates. The more
 # characters a token has, the fewer steps an update takes.
 
 

@@ -10,6 +10,7 @@ of them learned from, and count the mistakes that a reader would mark.
 import random
 import re
 from collections import Counter, defaultdict
+from functools import cache
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -44,11 +45,16 @@ def write_by_counting(order: int) -> str:
     circle = learned + learned[:before]  # so that something follows the end
     for i in range(len(learned)):
         followers[circle[i : i + before]] += circle[i + before]
+
+    @cache  # most strings come again and again
+    def shares_after(string: str) -> tuple[list[str], list[float]]:
+        counts = Counter(followers[string])
+        shares = [count ** (1 / TEMPERATURE) for count in counts.values()]
+        return list(counts), shares
+
     rng, written = random.Random(0), list(learned[:before])
     while len(written) < LENGTH:
-        counts = Counter(followers["".join(written[-before:])])
-        shares = [count ** (1 / TEMPERATURE) for count in counts.values()]
-        written += rng.choices([*counts], shares)
+        written += rng.choices(*shares_after("".join(written[-before:])))
     return "".join(written)
 
 
