@@ -141,9 +141,10 @@ print("all 1,000 right:", garbled == text[:1000])
 # Against the packers that every computer has
 # --------------------------------------------
 # Those learn from nothing but the text itself, whereas our network has read
-# most of the novel. To be fair, the best of them may read it, too: bz2 packs
-# what was learned and the text together, and we count what the text has
-# added. A table of counts, the 7-gram, gets the size that its loss promises.
+# most of the novel. To be fair, the best of them may read it, too: bz2
+# packs what was learned and the text together, and we count what the text
+# has added. A table of counts, the 7-gram, gets the size that its loss
+# promises.
 
 known, new = learned.encode(), text.encode()
 table = NGram(7, Corpus(vocab, vocab.encode(learned)))
