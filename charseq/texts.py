@@ -308,8 +308,8 @@ def hold_back(texts: Sequence[str], valid: float) -> tuple[str, str]:
     Examples
     --------
     >>> from charseq.texts import hold_back
-    >>> hold_back(["abcdefgh"], 0.25)
-    ('abcdef', 'gh')
+    >>> hold_back(["to be or"], 0.25)
+    ('to be ', 'or')
     >>> hold_back(["a\nb\nc\n", "d\ne\nf\n"], 0.4)
     ('a\nb\nd\ne\n', 'c\nf\n')
     """
