@@ -53,6 +53,11 @@ def test_results_depend_on_the_code_of_the_package_and_of_what_runs_it(name, key
     assert key_with(name, CODE.replace("1", "2")) != key
 
 
+def test_results_do_not_depend_on_what_python_compiles(key, tmp_path):
+    (tmp_path / "charseq/austen/__pycache__").mkdir()
+    assert cache_key.cache_key(tmp_path) == key
+
+
 @pytest.mark.parametrize("name", DATA)
 def test_results_depend_on_the_data_of_the_package(name, key, key_with):
     assert key_with(name, "new") != key

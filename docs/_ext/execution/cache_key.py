@@ -34,8 +34,8 @@ def cache_key(root):
 
 def data_files(root):
     """Return the files in all folders of the package, and the records that only pages read."""
-    package = Path(root, "charseq").glob("[!_]*/*")
-    return sorted([*package, *Path(root, "docs", "_records").glob("*")])
+    found = [*Path(root, "charseq").glob("[!_]*/*"), *Path(root, "docs", "_records").glob("*")]
+    return sorted(path for path in found if path.is_file() and path.suffix != ".py")
 
 
 def code_of(source):
