@@ -9,9 +9,9 @@ tensors of a layer), ``plotting`` (figures of results), ``diagrams`` (figures of
 ``history`` (the records of a run), ``net`` (a trained network in NumPy), ``conversions`` (weights
 of other libraries), ``sampling`` (from logits to text), ``scoring`` (how surprising a text is),
 ``layers`` (torch's layers, faster), ``model`` (the torch module), ``training`` (training on one
-sentence), ``processes`` (training in several processes), ``language_model`` (training on a corpus),
-``checkpoint`` (saving and loading a run folder),
-``monitor`` (what a run says, also of faults), ``trainer`` (training in a run folder),
+sentence), ``processes`` (training in several processes), ``settings`` (what a language model is
+trained with), ``language_model`` (training on a corpus), ``checkpoint`` (saving and loading a run
+folder), ``monitor`` (what a run says, also of faults), ``trainer`` (training in a run folder),
 ``cli_train`` (commands that train), ``cli_infer`` (commands that use a trained network) and
 ``cli`` (the command). You can read the core in an hour: ``vocab``, ``reference``, ``model``,
 ``training`` and ``history``.
@@ -43,13 +43,14 @@ if TYPE_CHECKING:  # only editors and type checkers need these imports; __getatt
     from charseq.corpus import Corpus
     from charseq.diagrams import plot_step, plot_unrolled
     from charseq.history import EpochRecord, History, UpdateRecord
-    from charseq.language_model import Run, Settings, evaluate, language_model_steps
+    from charseq.language_model import Run, evaluate, language_model_steps
     from charseq.model import CharRNN
     from charseq.net import NumpyNet
     from charseq.plotting import plot_loss, plot_predictions, plot_states
     from charseq.reference import RNNParams, rnn_forward, rnn_step
     from charseq.sampling import generate
     from charseq.scoring import Score, score
+    from charseq.settings import Settings
     from charseq.shapes import LayerShapes
     from charseq.texts import load_text
     from charseq.tokens import BytePairEncoding
@@ -72,7 +73,8 @@ _NAMES = {  # by module, in the order in which data flows
     "scoring": "Score score",
     "model": "CharRNN",
     "training": "Diverged training_steps train",
-    "language_model": "Settings Run language_model_steps evaluate",
+    "settings": "Settings",
+    "language_model": "Run language_model_steps evaluate",
     "checkpoint": "start_folder save_run load_run load_net",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}

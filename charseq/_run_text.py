@@ -12,8 +12,9 @@ import numpy as np
 from charseq._errors import UserError
 from charseq.checkpoint import RunFolderError, command_to_start, read_config, read_vocab
 from charseq.corpus import Corpus
-from charseq.language_model import Settings, grow
+from charseq.language_model import grow
 from charseq.model import CharRNN
+from charseq.settings import Settings
 from charseq.shapes import LayerShapes
 from charseq.texts import hold_back, load_texts, quote_path, texts
 from charseq.tokens import BytePairEncoding, parse_tokens

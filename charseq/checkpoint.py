@@ -68,7 +68,6 @@ KEPT = "text.txt"  # a text from standard input
 EXPORTS = ("history.csv", "loss.svg")  # for people; nothing reads them
 STATE = ("optimizer", "hidden", "history")  # what names of arrays begin with that are no weights
 COLUMNS = tuple(field.name for field in fields(UpdateRecord))
-HOW = ("params", "lr", "initial_lr", "fused", "foreach", "capturable", "differentiable")
 NO_DIGEST = "0" * 64  # in place of the SHA-256 while the file is hashed
 
 Folder = str | os.PathLike[str]
@@ -317,6 +316,7 @@ def write_run(
     folder: Folder, run: "Run", history: History, source: dict[str, Any], *, best: bool = False
 ) -> None:
     """Write a checkpoint of a run into a folder that the caller has locked."""
+    from charseq.language_model import check_resumable
     from charseq.layers import parts_of
 
     check_resumable(run)
@@ -351,34 +351,6 @@ def write_run(
         write_whole(path / LAST, to_bytes(about, arrays))
         for left in path.glob(".*.part"):  # by a process that was killed
             left.unlink()
-
-
-def check_resumable(run: "Run") -> None:
-    """Refuse a run that is not as its settings say, because loading makes it from them."""
-    from charseq.language_model import Run
-
-    def facts(of: Run) -> dict[str, Any]:
-        assert of.optimizer is not None
-        groups = of.optimizer.param_groups
-        return {
-            "kind": type(of.optimizer).__name__,
-            "groups": [[id(parameter) for parameter in group["params"]] for group in groups],
-            # The rate follows from the step; how an update is computed changes at most rounding.
-            **{name: value for name, value in groups[0].items() if name not in HOW},
-        }
-
-    found, expected = facts(run), facts(Run(run.model, run.vocab, run.settings))
-    unlike = [f"the optimizer's {name}" for name in expected if found.get(name) != expected[name]]
-    types = {str(parameter.dtype).removeprefix("torch.") for parameter in run.model.parameters()}
-    if types not in ({"float32"}, {"float64"}):
-        unlike.append(f"weights in {', '.join(sorted(types))}")
-    if not all(parameter.requires_grad for parameter in run.model.parameters()):
-        unlike.append("frozen weights")
-    if unlike:
-        raise UserError(
-            f"the run could not be resumed, because its settings know nothing of {unlike[0]}: "
-            "change the run or its settings, or save its state dicts"
-        )
 
 
 def shrink(folder: Folder, target: Folder, *, best: bool = True) -> None:
@@ -443,7 +415,8 @@ def load_run(folder: Folder) -> tuple["Run", History]:
     """
     import torch
 
-    from charseq.language_model import Run, Settings
+    from charseq.language_model import Run
+    from charseq.settings import Settings
 
     file = find_file(folder, whole=True)
     about, arrays = read_file(file)

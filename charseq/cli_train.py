@@ -123,7 +123,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Learn from a text and save the run in a folder; you can interrupt it at any time."""
-    from charseq.language_model import Settings
+    from charseq.settings import Settings
     from charseq.trainer import Reporting, train_folder
 
     if momentum is not None and optimizer != "sgd":

@@ -43,11 +43,11 @@ from charseq.files import write_whole
 from charseq.history import History, UpdateRecord
 from charseq.language_model import (
     Run,
-    Settings,
     language_model_steps,
 )
 from charseq.monitor import export, find_fault, print_ending, print_record, say_in_bar
 from charseq.processes import any_process, rank_and_world_size, use_threads
+from charseq.settings import Settings
 from charseq.tokens import name_of_tokens
 from charseq.training import Diverged
 

@@ -92,8 +92,8 @@ def test_what_is_solved_fills_the_place_of_its_chapter(visit):
 
 
 def test_each_chapter_says_what_it_builds_on(pages):
-    found = (re.search("Builds on (.*?)</p>", pages[f"{name}.html"]) for name in TABLE)
-    said = [re.sub("<.*?>", "", one[1]).split(". ")[0] if one else "" for one in found]
+    found = (re.search(" · builds on (.*?) · ", pages[f"{name}.html"]) for name in TABLE)
+    said = [re.sub("<.*?>", "", one[1]) if one else "" for one in found]
     needed = [[TABLE[name].short for name in chapter.needs] for chapter in TABLE.values()]
     assert said == [", ".join(one.replace(" ", "\xa0", 1) for one in shorts) for shorts in needed]
 

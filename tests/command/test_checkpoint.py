@@ -206,7 +206,7 @@ def dying_at(instant):
 @no_fork
 @pytest.mark.parametrize(
     "instant",
-    [0, 1, 2, 4, 6, 9, 14, *(pytest.param(n, marks=pytest.mark.world) for n in range(15, 70))],
+    [0, 1, 2, 4, 6, 9, 14, *(pytest.param(n, marks=pytest.mark.world) for n in range(15, 60))],
 )
 def test_a_run_that_is_killed_within_a_save_goes_on_from_a_whole_step(instant, tmp_path):
     def train_until_killed():

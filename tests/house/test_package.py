@@ -25,7 +25,7 @@ PRIVATE = [
 MODULES = [
     "vocab", "tokens", "files", "texts", "corpus", "baselines", "reference", "shapes", "plotting",
     "diagrams", "history", "net", "conversions", "sampling", "scoring", "layers", "model",
-    "training", "processes", "language_model", "checkpoint", "monitor", "trainer",
+    "training", "processes", "settings", "language_model", "checkpoint", "monitor", "trainer",
     "cli_train", "cli_infer", "cli",
 ]  # fmt: skip
 HEAVY = {"torch", "matplotlib"}

@@ -20,6 +20,7 @@ from markdown_it import MarkdownIt
 
 import notebooks
 import offer_wheel
+from inlined import inline
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,21 +52,6 @@ def code_of(name):
     ]
 
 
-IMPORT = re.compile(r"^from pictures\.(\w+) import (.*)\n+", re.M)
-
-
-def drop_pictures(cell):
-    """A cell without the import of pictures, or without the source that is there instead."""
-    for module in (ROOT / "docs/_cells/pictures").glob("*.py"):
-        for part in ast.parse(text := module.read_text("utf-8")).body:
-            if (
-                isinstance(part, ast.FunctionDef)
-                and (source := ast.get_source_segment(text, part)) in cell
-            ):
-                cell = cell.rpartition(source)[2]
-    return IMPORT.sub("", cell).strip("\n")
-
-
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_a_notebook_is_valid_and_has_the_code_of_its_page(name, site):
     notebook = nbformat.read(site / f"{name}.ipynb", as_version=4)
@@ -74,7 +60,7 @@ def test_a_notebook_is_valid_and_has_the_code_of_its_page(name, site):
     if code[0].startswith("# What the cells below read"):
         code.pop(0)
     assert install == notebooks.install_cell(offer_wheel.filename(wheel_config()))
-    assert [drop_pictures(cell) for cell in code] == [drop_pictures(cell) for cell in code_of(name)]
+    assert code == [inline(cell) for cell in code_of(name)]
     assert not any(cell.get("outputs") for cell in notebook.cells)
 
 
