@@ -233,6 +233,8 @@ def how_to_run(program, *arguments):
     environment = dict(os.environ)
     # Images of containers set this, and then each process compiles whatever it imports.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    # Figures are drawn with the fonts and settings that matplotlib ships, not with somebody's own.
+    environment["MPLCONFIGDIR"] = str(VENV / "matplotlib")
     command = [str(PYTHON), *kind, program, *arguments]
     return {"args": command, "cwd": ROOT, "env": environment}
 
