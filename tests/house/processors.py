@@ -19,6 +19,7 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -166,8 +167,12 @@ def outputs(name):
     A cell shows what it prints, the value of its last expression, and the words in its figures.
     """
     starts, sources = zip(*cut(ROOT / name), strict=True)
-    with tempfile.TemporaryDirectory() as elsewhere, contextlib.chdir(elsewhere):
-        _, *of_cells = cells.run_cells([STRICT, *sources], {}, words_in)
+    with tempfile.TemporaryDirectory() as elsewhere:
+        shutil.copytree(ROOT / "docs" / "_records", Path(elsewhere, "_records"))  # pages read them
+        folder = Path(elsewhere, "learn")
+        folder.mkdir()
+        with contextlib.chdir(folder):
+            _, *of_cells = cells.run_cells([STRICT, *sources], {}, words_in)
     shown = {}
     for start, source, outputs_of_cell in zip(starts, sources, of_cells, strict=True):
         if trace := cells.failure(source, outputs_of_cell):
