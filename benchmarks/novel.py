@@ -70,7 +70,7 @@ def train(name: str, folder: Path, seed: int) -> None:
     )
     run = Run(model, corpus.vocab, settings)
     source = {"text": "pride-train", "encoding": "utf-8", "valid": VALID}
-    start_folder(folder, run, source | {"characters": len(corpus), "sha256": corpus.digest()})
+    start_folder(folder, run, source | {"characters": len(corpus)})
     records, written, start = [], {0: write(model, corpus)}, time.process_time()
     for record in language_model_steps(run, *parts):
         records.append(record)

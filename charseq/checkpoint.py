@@ -41,7 +41,7 @@ from safetensors.numpy import save as to_safetensors
 
 from charseq._errors import UserError
 from charseq._version import __version__
-from charseq.files import check_regular, suggest_name, write_whole
+from charseq.files import write_whole
 from charseq.history import History, UpdateRecord
 from charseq.net import NumpyNet
 from charseq.vocab import Vocabulary
@@ -95,7 +95,6 @@ def to_bytes(about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> by
 def read_file(file: Path) -> tuple[dict[str, Any], Arrays]:
     """Return the facts and the arrays of a file, if it is as it was written, bit for bit."""
     try:
-        check_regular(file)  # reading from a pipe may wait for ever
         data = file.read_bytes()
     except OSError as error:
         raise RunFolderError(f"{file} cannot be read: {error.strerror}") from None
@@ -143,9 +142,8 @@ def find_file(folder: Folder, *, best: bool = False, whole: bool = False) -> Pat
         path = Path(__file__).parent / folder
     if not path.is_dir():
         problem = "is a file" if path.exists() else "does not exist"
-        meant = suggest_name(path, NETWORKS, folders=True)
         raise RunFolderError(
-            f"{path} {problem}{meant or '; expected a run folder made by charseq train'}"
+            f"{path} {problem}; expected a run folder made by charseq train, or {NETWORKS[0]}"
         )
     there = [name for name in (LAST, BEST) if os.path.lexists(path / name)]
     if whole and there == [BEST]:

@@ -1,9 +1,8 @@
-"""The command ``charseq``: train, resume, sample, score, shrink, eval, shapes, info.
+"""The command ``charseq``: train, resume, sample, score, shrink, eval, info.
 
 Only typer is imported here. Each command imports what it needs, so that help appears at once.
 """
 
-import json
 import math
 import os
 import signal
@@ -14,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from charseq._options import MAX_LAYERS, Json, RunFolder
+from charseq._options import Json, RunFolder
 from charseq.cli_infer import evaluate_, print_facts, sample, score_, shrink
 from charseq.cli_train import resume, train
 
@@ -57,44 +56,6 @@ app.command()(sample)
 app.command("score")(score_)
 app.command()(shrink)
 app.command("eval")(evaluate_)
-
-
-@app.command()
-def shapes(
-    layer: Annotated[str, typer.Argument(help="rnn, gru or lstm.", show_default=False)],
-    input_size: Annotated[int, typer.Argument(help="Features per step.", show_default=False)],
-    hidden_size: Annotated[int, typer.Argument(help="Hidden units.", show_default=False)],
-    layers: Annotated[int, typer.Option(help="Stacked layers.", max=MAX_LAYERS)] = 1,
-    bidirectional: Annotated[
-        bool, typer.Option("--bidirectional", help="Read in both directions.")
-    ] = False,
-    batch_first: Annotated[
-        bool, typer.Option("--batch-first", help="Axis 0 is the batch, axis 1 the time.")
-    ] = False,
-    no_bias: Annotated[bool, typer.Option("--no-bias", help="A layer without biases.")] = False,
-    proj_size: Annotated[int, typer.Option(help="Projection of an LSTM; 0 for none.")] = 0,
-    batch: Annotated[
-        int, typer.Option(help="Sequences in the batch; 0 for one without batch axis.", min=0)
-    ] = 1,
-    length: Annotated[int, typer.Option(help="Time steps.")] = 1,
-    as_json: Json = False,
-) -> None:
-    """Show the shape of every parameter and tensor of a layer."""
-    from charseq.shapes import LayerShapes
-
-    layer_shapes = LayerShapes(
-        layer,
-        input_size,
-        hidden_size,
-        num_layers=layers,
-        bias=not no_bias,
-        batch_first=batch_first,
-        bidirectional=bidirectional,
-        proj_size=proj_size,
-        batch_size=batch or None,
-        length=length,
-    )
-    print(json.dumps(layer_shapes.to_dict()) if as_json else layer_shapes)
 
 
 @app.command()

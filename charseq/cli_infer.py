@@ -191,7 +191,6 @@ def score_(
     worst: Annotated[
         int, typer.Option(help="Only so many lines, the most surprising first; 0 for all.", min=0)
     ] = 0,
-    html: Annotated[Path | None, typer.Option(help="Write a colored page to this file.")] = None,
     skip_unknown: SkipUnknown = False,
     encoding: Annotated[str, typer.Option(help="Encoding of the text file.")] = "utf-8",
     last: Annotated[bool, typer.Option("--last", help="Use the latest weights.")] = False,
@@ -202,19 +201,11 @@ def score_(
     from charseq.scoring import json_report, most_surprising, score, text_report
     from charseq.texts import load_text
 
-    if html is not None and as_json:
-        raise UserError("--html and --json each ask for another output: give one of them")
     net, vocab = load_net(run, best=not last)
     characters = load_text(text, encoding, raw="\r" in vocab)
     if not skip_unknown:
         _known_part("the text", characters, vocab, skip=False)
     scored = score(net, vocab, characters, skip_unknown=skip_unknown)
-    if html is not None:
-        from charseq.files import write_whole
-
-        write_whole(html, scored.to_html(f"{text}, read by {run}").encode())
-        print(f"charseq: the page is in {html}", file=sys.stderr)
-        return
     lines = most_surprising(scored.lines(), worst) if worst else scored.lines()
     if as_json:
         print("\n".join(json_report(scored, lines)))

@@ -4,7 +4,6 @@
 is x one character later.
 """
 
-import hashlib
 import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -136,24 +135,6 @@ class Corpus:
         'world'
         """
         return self.vocab.decode(self.ids[start:stop])
-
-    def digest(self) -> str:
-        """Return a fingerprint of the ids, which tells apart two texts with the same vocabulary.
-
-        Returns
-        -------
-        str
-            The SHA-256 of the ids, in hexadecimal digits.
-
-        Examples
-        --------
-        >>> vocab = Vocabulary("abc")
-        >>> Corpus.from_text("abc", vocab).digest() == Corpus.from_text("acb", vocab).digest()
-        False
-        """
-        return hashlib.sha256(
-            np.ascontiguousarray(self.ids, dtype=_smallest_dtype(self.vocab)).data
-        ).hexdigest()
 
     def split(self, *, valid: float = 0.1, test: float = 0.0) -> tuple["Corpus", ...]:
         """Cut the text into parts for training, validation and, if asked for, the test.

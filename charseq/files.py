@@ -1,10 +1,7 @@
-"""Write files that appear whole or not at all, and suggest what a name may have meant."""
+"""Write files that appear whole or not at all."""
 
-import errno
 import os
-import stat
 import threading
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -61,27 +58,6 @@ def write_all(file: IO[bytes], data: memoryview) -> None:
     """
     while data:
         data = data[file.write(data) :]
-
-
-def check_regular(path: Path) -> None:
-    """Raise unless a path leads to a regular file: reading from a pipe may wait for ever."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
-
-
-def suggest_name(path: Path, names: Iterable[str], *, folders: bool = False) -> str:
-    """Suggest one of these names, or of the files beside a path, that is nearly its name."""
-    from difflib import get_close_matches
-
-    try:
-        beside = [entry.name for entry in os.scandir(path.parent) if entry.is_dir() == folders]
-    except (OSError, ValueError):
-        beside = []
-    same_stem = [name for name in beside if Path(name).stem == path.name]
-    same_stem.sort(key=lambda name: not name.endswith(".txt"))
-    for name in [*same_stem, *get_close_matches(path.name, [*names, *beside], 1, 0.7)][:1]:
-        return f"; did you mean {name if name in names else path.with_name(name)}?"
-    return ""
 
 
 def _sync_folder(folder: Path) -> None:

@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -163,11 +162,6 @@ class History:
         """Losses in nats per character, an array of shape (N,)."""
         return np.array([record.loss for record in self], dtype=np.float64)
 
-    @property
-    def predictions(self) -> list[str]:
-        """Predicted texts, one per :class:`EpochRecord`."""
-        return [record.prediction for record in self]
-
     def log(self, every: int | None = None) -> str:
         """Return the log as text, with one line per `every` epochs or training steps.
 
@@ -250,75 +244,12 @@ class History:
             If the file cannot be written.
         """
         text = io.StringIO(newline="")
-        names = [field.name for field in fields(RECORD_TYPES[self.unit])]
+        kind = UpdateRecord if self.unit == "step" else EpochRecord
+        names = [field.name for field in fields(kind)]
         writer = csv.writer(text)
         writer.writerow(names)
         writer.writerows(map(attrgetter(*names), self.records))
         write_whole(path, text.getvalue().encode("utf-8", "surrogatepass"))
-
-    @classmethod
-    def from_csv(cls, path: str | os.PathLike[str]) -> "History":
-        """Read a file that :meth:`to_csv` wrote.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file.
-
-        Returns
-        -------
-        History
-            A history equal to the one that was written.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be read.
-        ValueError
-            If the file is not a table that `to_csv` writes. The message gives the line.
-        """
-        data = Path(path).read_bytes()
-        try:
-            text = data.decode("utf-8", "surrogatepass")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            byte = data[error.start]
-            raise ValueError(f"{path}, line {line}: expected UTF-8 text, got {byte:#x}") from None
-        reader = csv.reader(io.StringIO(text, newline="\n"), strict=True)
-        limit = csv.field_size_limit(2**31 - 1)  # the prediction for a long text is a long field
-        try:
-            head = next(reader, [])
-            record_type = RECORD_TYPES.get(head[0] if head else "", EpochRecord)
-            columns = [field.name for field in fields(record_type)]
-            if head != columns:
-                raise ValueError(f"expected the columns {columns}, got {head}")
-            return cls(tuple(_parse_record(record_type, row) for row in reader))
-        except (csv.Error, ValueError) as error:
-            raise ValueError(f"{path}, line {max(1, reader.line_num)}: {error}") from None
-        finally:
-            csv.field_size_limit(limit)
-
-
-RECORD_TYPES: dict[str, type[EpochRecord] | type[UpdateRecord]] = {
-    "epoch": EpochRecord,
-    "step": UpdateRecord,
-}
-
-
-def _parse_record(
-    record_type: type[EpochRecord] | type[UpdateRecord], row: list[str]
-) -> EpochRecord | UpdateRecord:
-    """Turn one row of a CSV file into a record."""
-    columns = fields(record_type)
-    try:
-        cells = zip(columns, row, strict=True)
-        return record_type(*(column.type(cell) for column, cell in cells))  # type: ignore[operator]
-    except ValueError:
-        expected = ", ".join(
-            f"{column.name} ({column.type.__name__})"  # type: ignore[union-attr]
-            for column in columns
-        )
-        raise ValueError(f"expected {expected}, got {row}") from None
 
 
 def json_line(facts: dict[str, Any]) -> str:

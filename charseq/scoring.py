@@ -11,7 +11,6 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html import escape
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 
 from charseq._checks import check_same_vocab_size, check_text
 from charseq._errors import UserError
-from charseq._terminal import escape_line, escape_text
+from charseq._terminal import escape_line
 from charseq.net import Reader, as_net
 from charseq.sampling import OUT_OF_BOUNDS
 from charseq.vocab import Vocabulary
@@ -161,40 +160,6 @@ class Score:
             tokens[place],
             "".join(self.likeliest[start + place][:1]),
         )
-
-    def to_html(self, title: str = "Score") -> str:
-        """Return a page that shows the text, the more surprising tokens in stronger color.
-
-        Parameters
-        ----------
-        title : str, default="Score"
-            The title of the page.
-
-        Returns
-        -------
-        str
-            HTML that needs no other file and runs no script. Point at a character, or at a piece of
-            a word, to read its bits and what the network expected.
-
-        Examples
-        --------
-        >>> from charseq import load_net, score
-        >>> page = score(*load_net("austen"), "a trqth").to_html("One typing error")
-        >>> page[:15], "<title>One typing error</title>" in page
-        ('<!DOCTYPE html>', True)
-        """
-        tokens = "".join(map(self._span, range(len(self.tokens))))
-        return PAGE.format(title=escape(title), score=escape(repr(self)), tokens=tokens)
-
-    def _span(self, place: int) -> str:
-        token, bits = self.tokens[place], float(self.bits[place])
-        shown = escape(escape_text(token))
-        if math.isnan(bits):
-            return f'<s title="the network does not know it">{shown}</s>'
-        chances = zip(self.likeliest[place], self.chances[place], strict=False)
-        expected = ", ".join(f"{_name(other)} {100 * p:.0f} %" for other, p in chances)
-        title = escape(f"{_name(token)}: {bits:.1f} bits; expected {expected}")
-        return f'<span title="{title}" style="--bits: {min(bits, 9):.1f}">{shown}</span>'
 
 
 def score(
@@ -347,20 +312,3 @@ def json_report(scored: Score, lines: list[ScoredLine]) -> Iterator[str]:
                 "chances": scored.chances[places, 0].round(4).tolist(),
             }
         )
-
-
-PAGE = """\
-<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; }}
-pre {{ line-height: 1.5; white-space: pre-wrap; }}
-span {{ background: rgb(213 94 0 / calc(var(--bits) * 6.5%)); }}
-</style>
-<h1>{title}</h1>
-<p>{score}. The stronger the color, the more bits; point at a place to read what was expected.</p>
-<pre>{tokens}</pre>
-"""

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import IO
 
 from charseq._errors import UserError
-from charseq.files import suggest_name
 
 __all__ = ["CleanedText", "load_text", "texts"]
 
@@ -354,9 +353,7 @@ def _read_file(path: Path) -> bytes:
 
 
 def _say_missing(path: Path) -> str:
-    """Suggest the text whose name is nearly this; or list all if it may be such a name."""
-    if meant := suggest_name(path, _TEXTS):
-        return f"not a file{meant}"
+    """Say that there is no such file; list the texts with names if it may be one of those."""
     if "." in path.name:
         return "not a file"
     return (

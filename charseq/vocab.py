@@ -337,45 +337,6 @@ class Vocabulary:
         identity = np.eye(len(self), dtype=dtype)
         return identity[check_ids(ids, len(self), self.unit)]  # (...) -> (..., V)
 
-    def from_one_hot(self, vectors: ArrayLike) -> NDArray[np.int64]:
-        """Turn one-hot vectors back into ids.
-
-        Parameters
-        ----------
-        vectors : array_like of shape (..., V)
-            Vectors with a single 1 among zeros.
-
-        Returns
-        -------
-        ndarray of shape (...)
-            The position of the 1 in each vector, int64.
-
-        Raises
-        ------
-        ValueError
-            If the last axis is not V long, or a vector is not one-hot.
-
-        Examples
-        --------
-        >>> Vocabulary.from_text("hello").from_one_hot([[0, 1, 0, 0], [0, 0, 0, 1]])
-        array([1, 3])
-        """
-        array = np.asarray(vectors)
-        if array.ndim == 0 or array.shape[-1] != len(self):
-            raise ValueError(
-                f"expected one-hot vectors of shape (..., {len(self)}), one entry per character, "
-                f"got shape {array.shape}"
-            )
-        one_hot = ((array == 0) | (array == 1)).all(axis=-1) & ((array == 1).sum(axis=-1) == 1)
-        if not one_hot.all():
-            position = tuple(int(i) for i in np.argwhere(~np.atleast_1d(one_hot))[0])
-            vector = array[position] if array.ndim > 1 else array
-            raise ValueError(
-                f"the vector at {position} is not one-hot: expected a single 1 among zeros, "
-                f"got {np.array2string(vector, threshold=10)}"
-            )
-        return array.argmax(axis=-1).astype(np.int64)
-
     def to_json(self) -> str:
         r"""Return the vocabulary as JSON, in plain ASCII whatever its characters.
 
@@ -426,10 +387,6 @@ class Vocabulary:
             raise ValueError(f'expected {{"chars": [...]}}, got {text[:60]!r}')
         if not all(isinstance(char, str) for char in data["chars"]):
             raise ValueError(f"chars must be a list of characters, got {text[:60]!r}")
-        if "border" in data:
-            raise ValueError(
-                "it is of several documents, which charseq no longer reads: train again"
-            )
         return cls(data["chars"], unknown=data.get("unknown"))
 
     def _normalization_hint(self, text: str) -> str:

@@ -23,7 +23,6 @@ from small_runs import another_writer, contents, rewrite
 from charseq import (
     CharRNN,
     Corpus,
-    LayerShapes,
     Run,
     Settings,
     evaluate,
@@ -33,7 +32,7 @@ from charseq import (
 )
 from charseq.checkpoint import load_model, load_net, load_run, read_config
 from charseq.cli import main
-from charseq.history import History, UpdateRecord
+from charseq.history import UpdateRecord
 from charseq.language_model import learning_rate
 from charseq.scoring import json_report
 
@@ -148,7 +147,8 @@ def test_train_saves_in_a_folder_and_prints_measurements_and_the_next_command(te
     best = min(r.valid_loss for r in history if not math.isnan(r.valid_loss)) / math.log(2)
     assert out[-2].startswith(f"lowest valid: {best:.3f} bits per character; charseq eval {folder}")
     assert out[-1] == f"20 steps; the run is in {folder}. Next: charseq sample {folder}"
-    assert repr(History.from_csv(folder / "history.csv")) == repr(history)
+    history.to_csv(text.with_name("same.csv"))
+    assert (folder / "history.csv").read_bytes() == text.with_name("same.csv").read_bytes()
     assert b"<svg" in (folder / "loss.svg").read_bytes()
 
 
@@ -731,21 +731,6 @@ def test_an_infinite_perplexity_is_null_in_json(run, tmp_path):
     assert "perplexity          inf" in run_ok("eval", run, tmp_path / "t.txt")
 
 
-def test_shapes_prints_the_tables_of_layer_shapes():
-    options = {
-        "num_layers": 2, "bias": False, "batch_first": True, "bidirectional": True,
-        "proj_size": 3, "batch_size": 5, "length": 7,
-    }  # fmt: skip
-    flags = "--layers 2 --no-bias --batch-first --bidirectional --proj-size 3 --batch 5 --length 7"
-    for words, expected in (
-        (f"lstm 10 16 {flags}", LayerShapes("lstm", 10, 16, **options)),
-        ("gru 3 4 --batch 0", LayerShapes("gru", 3, 4, batch_size=None)),
-    ):
-        assert run_ok("shapes", *words.split()) == f"{expected}\n"
-        printed = json.loads(run_ok("shapes", *words.split(), "--json"))
-        assert printed == json.loads(json.dumps(expected.to_dict()))
-
-
 def test_info_prints_what_is_in_the_folder(finished_run, text):
     _, history = load_run(finished_run)
     best = min(r.valid_loss for r in history if not math.isnan(r.valid_loss)) / math.log(2)
@@ -814,13 +799,12 @@ def test_where_torch_is_not_installed_a_network_writes_and_what_needs_torch_says
         ["shrink", finished_run, "--out", tmp_path / "small"],
         ["sample", tmp_path / "small", "--length", 30],
         ["info", finished_run],
-        ["shapes", "gru", 3, 4],
         ["train", text, "--out", tmp_path / "run"],
         ["eval", finished_run, text],
     ]
     arguments = json.dumps([list(map(str, command)) for command in commands])
     _, out, err = run_in_new_process(arguments, start=[sys.executable, "-c", WITHOUT_TORCH])
-    assert re.findall(r"^code (\d)", out, re.MULTILINE) == ["0"] * 4 + ["1"] * 2
+    assert re.findall(r"^code (\d)", out, re.MULTILINE) == ["0"] * 3 + ["1"] * 2
     sentence = r"error: this command needs (torch|tqdm), which is not here: pip .*\n"
     assert re.fullmatch(f"({sentence}){{2}}", err)
     assert not (tmp_path / "run").exists()
@@ -828,7 +812,7 @@ def test_where_torch_is_not_installed_a_network_writes_and_what_needs_torch_says
 
 def test_help_lists_every_command_and_wrong_usage_shows_the_usage():
     out = run_ok("--help")
-    for command in ("train", "resume", "sample", "score", "shrink", "eval", "shapes", "info"):
+    for command in ("train", "resume", "sample", "score", "shrink", "eval", "info"):
         assert f"\n  {command} " in out
         assert f"Usage: charseq {command} " in run_ok(command, "--help")
     for arguments in (["sample"], ["sample", "a", "--lenght", "3"], ["trian"]):
@@ -907,12 +891,11 @@ def test_bad_input_to_sample_prints_one_sentence(flags, message, finished_run):
         refused(message, "sample", finished_run, *flags)
 
 
-def test_bad_input_to_eval_and_shapes_prints_one_sentence(finished_run, tmp_path):
+def test_bad_input_to_eval_prints_one_sentence(finished_run, tmp_path):
     refused("absent' is neither a file nor", "eval", finished_run, tmp_path / "absent")
     (tmp_path / "t.txt").write_text("a text with Ω")
     message = r"the text has 'Ω' \(U\+03A9\) at position 12, "
     refused(message, "eval", finished_run, tmp_path / "t.txt")
-    refused("only LSTM has proj_size", "shapes", "gru", 3, 4, "--proj-size=2")
 
 
 @pytest.mark.parametrize("command", ["resume", "sample", "eval", "info"])
@@ -961,7 +944,7 @@ VALUES = [
 @pytest.mark.parametrize("rounds", [20, pytest.param(300, marks=pytest.mark.world)])
 def test_random_commands_and_damage_cause_only_clear_errors(rounds, text, finished_run, tmp_path):
     rng, codes = random.Random(rounds), set()
-    commands = ["train", "resume", "sample", "eval", "info", "shapes"]
+    commands = ["train", "resume", "sample", "eval", "info"]
     options = {name: re.findall(r"\n  (--[a-z-]+)", run_ok(name, "--help")) for name in commands}
     for number in range(rounds):
         folder = tmp_path / f"{number}"
@@ -974,7 +957,6 @@ def test_random_commands_and_damage_cause_only_clear_errors(rounds, text, finish
         arguments = {
             "train": [text, "--out", folder / "new", *SMALL, "--steps=2"],
             "eval": [run, text],
-            "shapes": ["lstm", "3", "4"],
         }.get(command, [run])
         for _ in range(rng.choice([0, 1, 1, 2])):
             option = rng.choice(options[command])

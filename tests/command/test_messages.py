@@ -26,8 +26,8 @@ WRONG = [
     ("sample austen --top-k=-3", 2, "Invalid value for '--top-k'"),
     ("score austen t.txt --worst=-1", 2, "Invalid value for '--worst'"),
     # texts
-    ("train tt.txt", 1, "'tt.txt' is not a file; did you mean t.txt?"),
-    ("eval austen pride-tst", 1, "'pride-tst' is not a file; did you mean pride-test?"),
+    ("train tt.txt", 1, "'tt.txt' is not a file"),
+    ("eval austen pride-tst", 1, "'pride-tst' is neither a file nor one of the texts that come"),
     ("train shakespeare", 1, "'shakespeare' is neither a file nor one of the texts that come"),
     ("train empty", 1, "'empty' is a folder without a file of text"),
     ("train latin.txt", 1, "'latin.txt' is not utf-8 text (byte 0xf6 at offset 1): give its encod"),
@@ -53,17 +53,17 @@ WRONG = [
     ("train t.txt --init-from=austen --layers=2", 1, "the network to start from keeps its num_lay"),
     ("train t.txt --hidden=10000000", 1, "a network of 400,00"),
     ("train t.txt --out=t.txt/run", 1, "Not a directory"),
-    ("sample austin", 1, "austin does not exist; did you mean austen?"),
+    (
+        "sample austin",
+        1,
+        "austin does not exist; expected a run folder made by charseq tra",
+    ),
     ("info empty", 1, "empty is not a run folder: it has no last.safetensors; expected one made"),
     ("resume austen", 1, "austen"),
     ("sample austen --prompt=a☃", 1, "the prompt has '☃' (U+2603) at position 1, which is not"),
     ("sample austen --prompt=It --prompt=a☃", 1, "the prompt 'a☃' has '☃' (U+2603) at position 1"),
     ("sample austen --interactive --json", 1, "--interactive asks for each text: leave out"),
     ("sample austen --streams=1000000000", 1, "there is not enough memory"),
-    ("score austen t.txt --json --html=p.html", 1, "--html and --json each ask for another out"),
-    ("score austen t.txt --html=empty", 1, "cannot write empty: it is a folder"),
-    ("shapes foo 1 1", 1, "mode must be RNN, GRU or LSTM, got 'foo'"),
-    ("shapes lstm 3 4 --proj-size=9", 1, "proj_size must be smaller than hidden_size, got 9 and"),
 ]
 
 

@@ -36,12 +36,6 @@ def test_a_long_text_is_encoded_whole_and_an_error_names_the_place_in_it():
         Corpus.from_text("")
 
 
-def test_a_digest_tells_texts_apart_whatever_the_type_of_their_ids():
-    be = Corpus.from_text("to be or not to be")
-    assert be.digest() == Corpus(be.vocab, be.ids.astype(np.int64)).digest()
-    assert be.digest() != Corpus.from_text("to be or not to eb", be.vocab).digest()
-
-
 @pytest.mark.parametrize(
     ("ids", "error", "message"),
     [

@@ -40,8 +40,6 @@ def test_the_unknown_character_is_of_the_vocabulary_and_shown_only_if_there_is_o
     assert Vocabulary("ab").to_json() == '{"chars": ["a", "b"]}'
     with pytest.raises(ValueError, match=r"unknown must be a character of the .*, got 'x'"):
         Vocabulary("ab", unknown="x")
-    with pytest.raises(ValueError, match="several documents, which charseq no longer reads"):
-        Vocabulary.from_json('{"chars": ["a", "b"], "border": "b"}')
     for min_count in (1, 2.5, True):
         with pytest.raises(ValueError, match="min_count must be an integer of at least 2, got"):
             Vocabulary.from_text("abc", min_count)
