@@ -1,4 +1,4 @@
-"""Where a network computes, and in which type: devices and autocast.
+"""Where a network computes: devices and their random generators.
 
 The model decides. Whatever is moved with ``model.to(device)`` is trained and measured there,
 and nothing else has to be moved by hand.
@@ -7,8 +7,7 @@ and nothing else has to be moved by hand.
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -18,7 +17,6 @@ from charseq._errors import UserError
 
 FUSED = ("cpu", "cuda")  # where each release of torch updates all weights in one call
 WITHOUT_FLOAT64 = ("mps",)
-PRECISIONS = ("float32", "bfloat16")
 
 
 def find_device(name: str) -> torch.device:
@@ -71,42 +69,6 @@ def take_device(name: str) -> torch.device:
 def device_of(model: nn.Module) -> torch.device:
     """Return where the weights of a model are."""
     return next(model.parameters()).device
-
-
-def cast_to(precision: str, device: torch.device) -> AbstractContextManager[Any]:
-    """Let torch choose within the block what is computed in 16 bits, if that is the precision."""
-    if precision == "float32":  # whatever the caller has chosen stays so
-        return nullcontext()
-    return torch.autocast(device.type, dtype=getattr(torch, precision))
-
-
-@cache
-def autocast_fits(kind: Any, device: Any, dtype: Any) -> bool:
-    """Return whether autocast can compute a kind of recurrent layer in the type it is asked for.
-
-    With cuDNN it takes float16 whatever it is asked for, and the small gradients of a long text
-    vanish there. With oneDNN it refuses an LSTM on processors that lack instructions for 16 bits.
-    """
-    with drawing_from(0):
-        layer = kind(1, 1).to(device)
-    try:
-        with torch.enable_grad(), torch.autocast(device.type, dtype=dtype):
-            outputs, _ = layer(torch.ones(1, 1, 1, device=device))
-        outputs.float().sum().backward()
-    except RuntimeError:
-        return False
-    return outputs.dtype in (dtype, torch.float32)
-
-
-def without_misfit(layer: nn.RNNBase) -> AbstractContextManager[Any]:
-    """Keep autocast away from a recurrent layer within the block, unless it fits."""
-    device = device_of(layer)
-    if device.type == "meta" or not torch.is_autocast_enabled(device.type):
-        return nullcontext()
-    kind: Any = type(layer)
-    if autocast_fits(kind, device, torch.get_autocast_dtype(device.type)):
-        return nullcontext()
-    return torch.autocast(device.type, enabled=False)
 
 
 def in_float64(numbers: Tensor) -> Tensor:

@@ -116,9 +116,6 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of all random choices.", min=0)] = 0,
     device: Device = "cpu",
-    precision: Annotated[
-        Literal["float32", "bfloat16"], typer.Option(help="In what to multiply.")
-    ] = "float32",
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
@@ -198,10 +195,6 @@ def resume(
         ),
     ] = None,
     device: Device = "cpu",
-    precision: Annotated[
-        Literal["float32", "bfloat16"] | None,
-        typer.Option(help="In what to multiply from here on.", show_default=False),
-    ] = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
@@ -209,7 +202,7 @@ def resume(
     from charseq.trainer import Reporting, resume_folder
 
     where = _take_device(device)
-    changes: dict[str, Any] = {"steps": steps, "lr": lr, "precision": precision}
+    changes: dict[str, Any] = {"steps": steps, "lr": lr}
     changes = {name: value for name, value in changes.items() if value is not None}
     if patience is not None:
         changes["patience"] = patience or None

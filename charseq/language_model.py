@@ -18,7 +18,7 @@ from charseq._checks import (
     check_at_least,
     check_same_vocab_size,
 )
-from charseq._devices import FUSED, cast_to, device_of, drawing_from, in_float64
+from charseq._devices import FUSED, device_of, drawing_from, in_float64
 from charseq._errors import UserError
 from charseq.corpus import Corpus, check_batch, streams, windows
 from charseq.history import UpdateRecord
@@ -303,7 +303,7 @@ def _language_model_steps(
     settings, model, optimizer = run.settings, run.model, run.optimizer
     assert optimizer is not None
     parameters, modules = list(model.parameters()), list(model.modules())
-    replica = Replica(model, settings.batch_size, run.step, settings.precision)
+    replica = Replica(model, settings.batch_size, run.step)
     for from_zeros, x, y in _batches(train, settings, run.step):
         if run.finished:
             return
@@ -412,11 +412,6 @@ def measure(
     float
         As from :func:`evaluate`; the same number, if the whole text is read.
     """
-    with cast_to(settings.precision, device_of(model)):
-        return _measure(model, corpus, settings, watch)
-
-
-def _measure(model: CharRNN, corpus: Corpus, settings: Settings, watch: Watch | None) -> float:
     size = sample_size(settings, len(corpus))
     if size == len(corpus) - 1:
         return evaluate(model, corpus, watch=watch)

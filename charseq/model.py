@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from charseq._checks import check_at_least, check_choice
-from charseq._devices import drawing_from, without_misfit
+from charseq._devices import drawing_from
 from charseq._errors import UserError
 from charseq.layers import State, fast_forward, is_faster, map_state, parts_of
 
@@ -257,8 +257,7 @@ class CharRNN(nn.Module):
             vectors = nn.functional.one_hot(ids, self.vocab_size).to(dtype)  # (B, T) -> (B, T, V)
         else:
             vectors = self.embedding(ids)  # (B, T) -> (B, T, E)
-        with without_misfit(self.rnn):
-            outputs, state = self.rnn(vectors, state)  # (B, T, V or E) -> (B, T, H), (L, B, H)
+        outputs, state = self.rnn(vectors, state)  # (B, T, V or E) -> (B, T, H), (L, B, H)
         # Under autocast, the state may have 16 bits; what goes on has the type of the weights.
         return outputs, map_state(lambda part: part.to(dtype), state)
 

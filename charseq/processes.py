@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from charseq._devices import cast_to, device_of
+from charseq._devices import device_of
 from charseq._errors import UserError
 from charseq.layers import State, map_state, parts_of
 from charseq.model import CharRNN
@@ -79,8 +79,6 @@ class Replica:
         B, the rows of a batch in all processes together.
     step : int
         The number of training steps made so far. It must be the same in each process.
-    precision : {"float32", "bfloat16"}, default="float32"
-        As in :class:`charseq.Settings`.
 
     Attributes
     ----------
@@ -88,11 +86,9 @@ class Replica:
         The rows of a batch that this process reads.
     """
 
-    def __init__(
-        self, model: CharRNN, batch_size: int, step: int, precision: str = "float32"
-    ) -> None:
+    def __init__(self, model: CharRNN, batch_size: int, step: int) -> None:
         rank, self._world_size = rank_and_world_size()
-        self._model, self._batch_size, self._precision = model, batch_size, precision
+        self._model, self._batch_size = model, batch_size
         first, after = (batch_size * k // self._world_size for k in (rank, rank + 1))
         self.rows = slice(first, after)
         if self._world_size > 1:
@@ -124,8 +120,7 @@ class Replica:
         rows, device = self.rows, device_of(self._model)
         if self._world_size > 1 and state is not None:
             state = rows_of(state, rows)
-        with cast_to(self._precision, device):
-            loss, state = self._model.loss(ids[rows].to(device), targets[rows].to(device), state)
+        loss, state = self._model.loss(ids[rows].to(device), targets[rows].to(device), state)
         if self._world_size == 1:
             loss.backward()  # type: ignore[no-untyped-call]
             return loss, state

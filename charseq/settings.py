@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 
 from charseq._checks import check_choice, check_integers, check_numbers
-from charseq._devices import PRECISIONS
 from charseq._errors import UserError
 
 __all__ = ["Settings"]
@@ -55,9 +54,6 @@ class Settings:
         Stop after this many measurements in a row without a new best loss. None never stops early.
     seed : int, default=0
         All random choices of the run derive from it.
-    precision : {"float32", "bfloat16"}, default="float32"
-        With "bfloat16", training steps and their measurements run under ``torch.autocast``, which
-        multiplies matrices in 16 bits. Weights, gradients and the optimizer stay in float32.
 
     Raises
     ------
@@ -86,7 +82,6 @@ class Settings:
     evaluate_on: str | int = "sample"
     patience: int | None = None
     seed: int = 0
-    precision: str = "float32"
 
     def __post_init__(self) -> None:
         lower_bounds = {
@@ -108,7 +103,6 @@ class Settings:
             "order": ("streams", "windows"),
             "optimizer": OPTIMIZERS,
             "schedule": ("cosine", "linear", "constant"),
-            "precision": PRECISIONS,
         }
         for name, allowed in choices.items():
             check_choice(name, getattr(self, name), allowed)

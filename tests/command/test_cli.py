@@ -170,7 +170,6 @@ def test_train_saves_every_option(text, tmp_path):
         "steps": 3, "batch_size": 3, "length": 7, "order": "windows", "optimizer": "sgd",
         "lr": 0.125, "momentum": 0.5, "weight_decay": 0.25, "schedule": "linear", "warmup": 2,
         "clip_norm": 0.75, "evaluate_every": 2, "evaluate_on": 20, "patience": 9, "seed": 11,
-        "precision": "bfloat16",
     }  # fmt: skip
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in (model | settings).items()]
     run_ok("train", text, "--out", tmp_path / "run", "--tied", "--valid=0.2", "--plain", *flags)
@@ -320,10 +319,10 @@ def test_a_run_goes_on_for_more_steps_as_if_it_had_had_them_from_the_start(text,
 
 
 def test_resume_changes_settings_and_saves_them(run):
-    run_ok("resume", run, "--steps=24", "--lr=0.5", "--patience=7", "--precision=bfloat16")
+    run_ok("resume", run, "--steps=24", "--lr=0.5", "--patience=7")
     loaded, history = load_run(run)
     settings = loaded.settings
-    assert (settings.lr, settings.patience, settings.precision) == (0.5, 7, "bfloat16")
+    assert (settings.lr, settings.patience) == (0.5, 7)
     rates = [learning_rate(settings, step) for step in range(21, 25)]
     assert [record.lr for record in history][20:] == rates
     run_ok("resume", run, "--patience=0")

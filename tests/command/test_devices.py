@@ -1,4 +1,4 @@
-"""Everything on a graphics card, where there is one, and in 16 bits on the processor.
+"""Everything on a graphics card, where there is one.
 
 ``python -m pytest tests/command/test_devices.py`` with a graphics card runs all there.
 """
@@ -13,20 +13,13 @@ from small_runs import (
     CORPUS,
     LONG,
     SMALL,
-    all_equal,
-    cosine_schedule,
-    detached,
-    fused_adamw,
     language_model,
     record_values,
     run_of,
-    weights,
 )
 from test_cli import run_main, run_ok
-from torch import nn
 
 from charseq import (
-    CharRNN,
     Corpus,
     Run,
     Settings,
@@ -176,113 +169,10 @@ def test_a_device_that_is_not_there_is_named_before_anything_is_read(capsys):
     assert capsys.readouterr().err == f"charseq: the device is {devices.find_device('auto')}\n"
 
 
-# --- 16 bits --------------------------------------------------------------------------------------
-
-
-def autocast():
-    return torch.autocast("cpu", dtype=torch.bfloat16)
-
-
-def train_under_autocast(run):
-    """Train a twin of the run's model as torch's documentation of autocast says."""
-    model, settings = CharRNN(**run.model.options), run.settings
-    B, T, optimizer = settings.batch_size, settings.length, fused_adamw(model.parameters())
-    ids = torch.from_numpy(CORPUS.ids.astype(np.int64))
-    columns = (len(ids) - 1) // B // T * T
-    x, y = (ids[k : k + B * columns].view(B, columns) for k in (0, 1))
-    rate, rows, state = cosine_schedule(settings.lr, settings.steps), [], None
-    for step in range(settings.steps):
-        now = slice(step * T, step * T + T)
-        with autocast():
-            vectors = nn.functional.one_hot(x[:, now], model.vocab_size).float()
-            if model.embedding is not None:
-                vectors = model.embedding(x[:, now])
-            outputs, state = model.rnn(vectors, state)
-            logits = model.head(outputs).reshape(B * T, -1)
-            loss = nn.functional.cross_entropy(logits, y[:, now].reshape(-1))
-        optimizer.zero_grad()
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.param_groups[0]["lr"] = rate(step)
-        optimizer.step()
-        state = detached(state)
-        rows.append((step + 1, loss.item(), norm.item(), rate(step)))
-    return rows, model
-
-
-@pytest.mark.parametrize("options", CELLS)
-def test_training_equals_plain_torch_under_autocast(options):
-    run = run_of(options, precision="bfloat16", steps=6)
-    records = record_values(language_model_steps(run, CORPUS))
-    if not devices.autocast_fits(type(run.model.rnn), torch.device("cpu"), torch.bfloat16):
-        pytest.skip("this processor has no such layer in 16 bits to compare with")
-    expected, twin = train_under_autocast(run)
-    assert records == expected
-    assert all_equal(weights(run.model), weights(twin))
-    assert {weight.dtype for weight in weights(run.model)} == {torch.float32}
-    assert {part.dtype for part in layers.parts_of(run.hidden)} == {torch.float32}
-    assert record_values(language_model_steps(run_of(options, steps=6), CORPUS)) != records
-
-
-@pytest.mark.parametrize("options", CELLS)
-def test_measuring_in_a_run_equals_plain_torch_under_autocast(options):
-    model = language_model(**options).eval()
-    settings = Settings(precision="bfloat16", evaluate_on="all")
-    text = Corpus.from_text(LONG[: 16 * 20 + 1], CORPUS.vocab)
-    ids = torch.from_numpy(text.ids.astype(np.int64))
-    x, y = (ids[k : k + 16 * 20].view(16, 20) for k in (0, 1))
-    with torch.no_grad(), autocast():
-        logits, _ = model(x)
-    loss = nn.functional.cross_entropy(logits.flatten(0, 1).double(), y.flatten())
-    assert measure(model, text, settings) == pytest.approx(loss.item(), rel=1e-12)
-    assert evaluate(model, text) != pytest.approx(loss.item(), rel=1e-9)
-
-
 def test_the_handwritten_layers_are_not_used_under_autocast(monkeypatch):
     """Autocast converts torch's functions, and would not reach into theirs."""
     monkeypatch.setattr(model_module, "fast_forward", lambda *_: 1 / 0)
-    next(language_model_steps(run_of({"fast": True}, precision="bfloat16"), CORPUS))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        next(language_model_steps(run_of({"fast": True}), CORPUS))
     with pytest.raises(ZeroDivisionError):
         next(language_model_steps(run_of({"fast": True}), CORPUS))
-
-
-@pytest.mark.parametrize("fits", [True, False])
-def test_where_autocast_does_not_fit_the_recurrent_layer_keeps_its_type(fits, monkeypatch):
-    """As with cuDNN, which takes float16, and an LSTM of oneDNN on older processors."""
-    model, ids = language_model().eval(), torch.zeros(2, 3, dtype=torch.int64)
-    expected, _ = model.states(ids)
-    monkeypatch.setattr(devices, "autocast_fits", lambda *_: fits)
-    with autocast():
-        assert torch.equal(model.states(ids)[0], expected) != fits
-        assert model(ids)[0].dtype == torch.bfloat16
-
-
-@pytest.mark.parametrize(
-    ("returned", "fits"), [(torch.bfloat16, True), (torch.float32, True), (torch.float16, False)]
-)
-def test_whether_autocast_fits_is_tried(returned, fits):
-    class Layer(nn.GRU):
-        def forward(self, x):
-            outputs, state = super().forward(x)
-            return outputs.to(returned), state
-
-    class Refuses(nn.GRU):
-        def forward(self, x):
-            raise RuntimeError("could not create a primitive descriptor")
-
-    cpu = torch.device("cpu")
-    assert devices.autocast_fits(Layer, cpu, torch.bfloat16) == fits
-    assert not devices.autocast_fits(Refuses, cpu, torch.bfloat16)
-
-
-def test_a_run_in_16_bits_resumes_bit_for_bit(tmp_path):
-    options, settings = {"cell": "LSTM", "dropout": 0.3}, {"precision": "bfloat16", "steps": 8}
-    whole, broken = run_of(options, **settings), run_of(options, **settings)
-    start_folder(tmp_path / "run", broken)
-    history = History(list(islice(language_model_steps(broken, CORPUS), 5)))
-    save_run(tmp_path / "run", broken, history, best=True)
-    resumed, _ = load_run(tmp_path / "run")
-    assert resumed.settings.precision == "bfloat16"
-    for run in (whole, resumed):
-        assert len(list(language_model_steps(run, CORPUS))) in (3, 8)
-    assert torch.equal(state_of(whole), state_of(resumed))

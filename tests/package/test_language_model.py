@@ -384,7 +384,6 @@ def test_training_stops_when_patience_runs_out(monkeypatch):
         ({"order": "random"}, "order must be one of streams, windows, got 'random'"),
         ({"optimizer": "lion"}, "optimizer must be one of sgd, adam, adamw, got 'lion'"),
         ({"schedule": None}, "schedule must be one of cosine, linear, constant, got None"),
-        ({"precision": "half"}, "precision must be one of float32, bfloat16, got 'half'"),
         *(
             ({name: "a"}, f"{name} must be a number, got 'a'")
             for name in ("lr", "momentum", "weight_decay", "clip_norm")
