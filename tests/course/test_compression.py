@@ -47,7 +47,7 @@ def test_a_file_is_as_large_as_the_probabilities_say(sharpness):
     """A part has 2**16 places, of which ten go to characters of no probability: less than 0.1 %."""
     pack, _ = coder(Vocabulary("abcdefghij"))
     rng, after, ids, bits = np.random.default_rng(0), reader(10, 1, sharpness), [], 0
-    for _ in range(2000):
+    for _ in range(600):
         p = after(ids[-1] if ids else 0)
         ids.append(int(rng.choice(10, p=p)))
         bits -= np.log2(p[ids[-1]])

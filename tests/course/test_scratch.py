@@ -1,6 +1,5 @@
 """The whole programs of examples/scratch: how long they are, where they differ, and PyTorch."""
 
-import ast
 import re
 import subprocess
 from types import SimpleNamespace
@@ -44,15 +43,6 @@ def test_fewer_than_a_hundred_lines_without_the_picture(name):
     lines = before.split('"""')[2].splitlines()
     code = [line for line in lines if re.match(r"\s*[^#\s]", line)]
     assert sum("# for the picture" not in line for line in code) < 100
-
-
-@each_cell
-def test_a_program_needs_numpy_and_for_its_picture_matplotlib(name):
-    nodes = ast.walk(ast.parse(script(name).read_text("utf-8")))
-    imports = [ast.unparse(n) for n in nodes if isinstance(n, (ast.Import, ast.ImportFrom))]
-    picture = "import matplotlib.pyplot as plt"
-    standard = ["import sys", "from itertools import pairwise", "from pathlib import Path"]
-    assert imports == [*standard, picture, "import numpy as np"]
 
 
 @each_cell

@@ -1,0 +1,219 @@
+"""What the scripts of benchmarks/ recorded: how it was made, what it says, and what pages say."""
+
+import re
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from recorded import ROOT, read, script
+
+from charseq import load_net
+from charseq.reference import softmax
+
+recall, six = script("recall"), script("six_readers")
+SIX = ("RNN", "GRU", "LSTM", "minimal GRU", "attention", "delta rule")
+V = 68  # characters of the novel
+SENTENCE = '"You are very kind, Mr. Darcy," said she.'
+
+
+# --- recall, parity and brackets ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_the_answer_is_the_last_value_that_a_key_was_given(twice):
+    lines = recall.draw_pairs(np.random.default_rng(0), 8, twice=twice)
+    for shown, values, asked, answers in zip(*(part.tolist() for part in lines), strict=True):
+        last = dict(zip(shown, values, strict=True))  # a later pair replaces an earlier one
+        assert len(last) == len(asked) == (4 if twice else 8)
+        assert [last[key] for key in asked] == answers
+
+
+def test_the_matrix_written_by_all_steps_at_once_is_that_of_the_delta_rule():
+    generator = torch.manual_seed(0)
+    keys, values = torch.randn(2, 3, 7, 4, generator=generator).double()
+    keys, beta = recall.normalize(keys, dim=2), torch.rand(3, 7, generator=generator).double()
+    S = torch.zeros(3, 4, 4).double()
+    for k, v, b in zip(keys.unbind(1), values.unbind(1), beta.unbind(1), strict=True):
+        missing = v - (S @ k[..., None])[..., 0]
+        S = S + b[:, None, None] * missing[..., None] * k[:, None]
+    torch.set_default_dtype(torch.float64)
+    try:
+        written = recall.differences(keys, values, beta)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    torch.testing.assert_close(written.mT @ keys, S, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", recall.KEEPERS)
+def test_no_keeper_sees_what_comes_later(name):
+    torch.manual_seed(0)
+    net = recall.Keeper(*recall.KEEPERS[name], classes=2)
+    x = torch.randint(2, (1, 12))
+    later = x.clone()
+    later[0, 7:] = 1 - later[0, 7:]
+    with torch.no_grad():
+        before, after = net(x), net(later)
+    torch.testing.assert_close(before[:, :7], after[:, :7])
+    assert not torch.allclose(before[:, 7], after[:, 7])
+
+
+def test_the_record_has_five_seeds_of_each_with_the_better_rate():
+    record = read("recall")
+    for part, name in (("recall", "reader"), ("mirror", "task")):
+        of_reader = {}
+        for run in sorted(record[part], key=lambda run: run["seed"]):
+            of_reader.setdefault((run["reader"], run[name]), []).append(run)
+        for key, runs in of_reader.items():
+            assert [run["seed"] for run in runs] == [*recall.SEEDS]
+            tries = [t for t in record[f"{part} tries"] if (t["reader"], t[name]) == key]
+            assert [t["rate"] for t in tries] == [*recall.RATES]
+            assert {t["seed"] for t in tries} == {recall.TUNING_SEED}
+            assert {run["rate"] for run in runs} == {recall.better(tries)["rate"]}
+    assert {run["reader"] for run in record["recall"]} == {*recall.READERS}
+    assert len(record["mirror"]) == len(recall.KEEPERS) * len(recall.TASKS) * 5
+
+
+def test_a_small_rnn_keeps_the_parity_of_lines_eight_times_as_long():
+    net = recall.train_keeper("rnn", 1, "parity", 0, 0.01, 300)
+    assert recall.kept(net, "parity", 160) > 0.99
+
+
+# --- six readers ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("short", [False, True])
+@pytest.mark.parametrize("name", SIX)
+@torch.no_grad()
+def test_a_later_character_changes_nothing_before_it(name, short):
+    torch.manual_seed(0)
+    net = six.Reader(name, V, short=short).double()
+    ids = torch.randint(V, (2, 70), generator=torch.Generator().manual_seed(1))
+    before = net(ids)
+    for place in (1, 33, 69):
+        changed = ids.clone()
+        changed[:, place] = (changed[:, place] + 1) % V
+        after = net(changed)
+        torch.testing.assert_close(after[:, :place], before[:, :place], rtol=0, atol=1e-12)
+        assert (after[:, place] - before[:, place]).abs().max() > 1e-3
+
+
+def step_by_step(name, mixer, x):
+    """Return what a mixer computes, by its recurrence, a step at a time."""
+    if name == "minimal GRU":
+        z, candidate = mixer.proj(x).chunk(2, dim=-1)
+        z, h, states = z.sigmoid(), torch.zeros_like(z[:, 0]), []
+        for t in range(x.shape[1]):
+            h = (1 - z[:, t]) * h + z[:, t] * candidate[:, t]
+            states.append(h)
+        return torch.stack(states, dim=1)
+    q, k, v, beta, log_a = mixer.inputs(x)
+    state, states = x.new_zeros(*q.shape[:2], q.shape[3], v.shape[3]), []
+    for t in range(x.shape[1]):
+        state = log_a[:, :, t, None, None].exp() * state
+        key = k[:, :, t, None]  # (B, heads, 1, K)
+        change = beta[:, :, t, None, None] * (v[:, :, t, None] - key @ state)
+        state = state + key.mT @ change
+        states.append(q[:, :, t, None] @ state)
+    return mixer.out(torch.cat(states, dim=2).transpose(1, 2).flatten(2))
+
+
+@pytest.mark.parametrize("name", ["minimal GRU", "delta rule"])
+@pytest.mark.parametrize("T", [1, 7, 70])  # less than a chunk of the delta rule, and more than two
+def test_scan_and_chunks_equal_their_recurrence(name, T):
+    generator = torch.manual_seed(0)
+    mixer = six.MIXERS[name][0](six.D).double()
+    x = 3 * torch.randn(2, T, six.D, generator=generator, dtype=torch.float64)
+    x.requires_grad_()
+    both = mixer(x), step_by_step(name, mixer, x)
+    torch.testing.assert_close(*both, rtol=0, atol=1e-10)
+    slopes = [torch.autograd.grad((states**2).sum(), x)[0] for states in both]
+    torch.testing.assert_close(*slopes, rtol=0, atol=1e-9)
+
+
+# --- what is recorded -----------------------------------------------------------------------------
+
+
+def test_the_record_of_six_readers_is_whole_and_of_the_best_rate_of_an_equal_search():
+    record = read("six_readers")
+    assert [(run["reader"], run["seed"]) for run in record["runs"]] == [
+        (name, seed) for seed in six.SEEDS for name in SIX
+    ]
+    for run in record["runs"]:
+        assert run["rate"] == record["rates"][run["reader"]]
+        assert run["updates"] == six.UPDATES == run["curve"][-1][0]
+    for name in SIX:
+        tried = [run for run in record["tuning"] if run["reader"] == name]
+        bits = {run["rate"]: run["curve"][-1][2] for run in tried}
+        assert bits.keys() >= set(six.RATES)
+        assert record["rates"][name] == min(bits, key=bits.get)
+        assert not {run["seed"] for run in tried} & set(six.SEEDS)
+
+
+def test_the_order_holds_in_every_seed_and_attention_breaks_beyond_its_windows():
+    runs, order = (
+        read("six_readers")["runs"],
+        ("GRU", "LSTM", "minimal GRU", "delta rule", "attention"),
+    )
+    bits = {name: np.array([run["bits"] for run in runs if run["reader"] == name]) for name in SIX}
+    assert all((bits[better] < bits[worse]).all() for better, worse in pairwise(order))
+    for run in runs:
+        more = run["by place, long"]["257-512"] - run["bits"]
+        assert more > 2 if run["reader"] == "attention" else abs(more) < 0.03
+
+
+# --- tables of pages ------------------------------------------------------------------------------
+
+
+RIGHT = 190  # of 200 lines: what the page calls right
+
+
+@pytest.mark.parametrize("page", ["attention", "gates"])
+def test_the_page_counts_the_seeds_that_are_right(page):
+    record = read("readers")
+    text = (ROOT / "docs" / "learn" / f"{page}.md").read_text("utf-8")
+    heads = re.search(r"^\| letters after the capital \|(.*)\|$", text, re.M)[1]
+    assert [int(head) for head in heads.split("|")] == record["back"]
+    rows = re.findall(r"^\| (RNN|GRU|LSTM|attention|matrix) \|((?: \d+ \|){6})$", text, re.M)
+    assert len(rows) == (5 if page == "attention" else 3)
+    for name, counts in rows:
+        right = np.array(record["networks"][name]["right"]) >= RIGHT  # (seed, distance)
+        assert [int(count) for count in counts.split("|")[:-1]] == right.sum(axis=0).tolist()
+
+
+def rows_of(page, head):
+    """Return the cells of the rows of a table whose head begins so."""
+    text = (ROOT / "docs/learn" / f"{page}.md").read_text("utf-8")
+    lines = text[text.index(head) :].partition("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_what_letters_cost_if_the_state_is_carried_lost_always_or_once():
+    net, vocab = load_net("austen")
+    ids = vocab.encode("\n\n" + SENTENCE)
+
+    def costs(lost):
+        state, bits = net.start(), []
+        for t, (now, following) in enumerate(pairwise(ids)):
+            if lost(t - 2):
+                state = net.start()
+            logits, state = net.step([now], state)
+            bits.append(-np.log2(softmax(np.asarray(logits[0], float))[following]))
+        return bits[1:]  # from the first letter of the sentence on
+
+    r, closing = SENTENCE.index("rcy"), SENTENCE.rindex('"')
+    kind = SENTENCE.index("kind")
+    rules = (lambda k: False, lambda k: k > 0, lambda k: k == kind)
+    for rule, row in zip(rules, rows_of("use-it", "| the state is"), strict=True):
+        bits = costs(rule)
+        found = [bits[k] for k in (r, r + 1, r + 2, closing)]
+        assert [f"{x:.2f}" for x in (*found, np.mean(bits))] == row[1:]
+
+
+def test_a_wrong_batch_first_changes_the_shape_of_the_last_state_alone():
+    x = torch.zeros(3, 5, 4)
+    for row in rows_of("shapes", "| `batch_first` | the tensor"):
+        first = row[0] == "`True`"
+        output, h_n = torch.nn.RNN(4, 2, batch_first=first)(x)
+        assert [str(tuple(part.shape)) for part in (output, h_n)] == row[-2:]
+        assert re.match(r"3 texts of 5|5 texts of 3", row[1])[0][0] == str(h_n.shape[1])
