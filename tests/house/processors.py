@@ -4,8 +4,8 @@ Torch, NumPy and the libraries below them hold each kernel several times, once p
 processors, and choose the newest that the machine can run. The versions add in different orders,
 so their results differ in the last bits. A reader has another processor than we do. This module
 therefore asks the libraries for the older kernels, one generation at a time. On each of them it
-runs the tests, and it compares what the examples and the cells of the pages print, line by line,
-with what they print on the machine's own kernels.
+runs the tests and builds the site, which fails where a cell or an example does, and it compares
+each page, line by line, with the page that the machine's own kernels make.
 
 A generation that the machine lacks is reported as missing. It never counts as passed.
 
@@ -13,26 +13,21 @@ With --oldest, it tries the oldest generation alone, which differs most.
 """
 
 import argparse
-import contextlib
-import importlib.util
 import json
-import multiprocessing
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
-from itertools import pairwise, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "house"), str(ROOT / "docs" / "_ext" / "execution")]
-import cells  # noqa: E402 - what runs the cells when the site is built
+sys.path[:0] = [str(ROOT / "tests" / "site")]
+from clean_build import build, copy_sources  # noqa: E402 - where its folder is known
 
-PAGES = [f"docs/{folder}*.md" for folder in ("", "before/", "learn/", "fix/", "use/")]
-# The pages' cells are run by `outputs`.
+# The build runs the cells of pages, and the examples.
 TESTS = ["charseq", "tests/package", "tests/command", "tests/course", "-m", "not world"]
 
 
@@ -60,10 +55,8 @@ SAME = {"KATMAI": "PRESCOTT"}
 
 def environment(generation, machine):
     """Variables that make each library use the kernels of a generation; None is the machine's."""
-    fixed = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    fixed |= {"CUDA_VISIBLE_DEVICES": "", "MPLBACKEND": "agg", "PYTHONHASHSEED": "0"}
-    fixed["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    env = {**os.environ, **fixed}
+    env = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    env |= {"CUDA_VISIBLE_DEVICES": "", "MPLBACKEND": "agg", "PYTHONHASHSEED": "0"}
     if generation is None:
         return env
     before_avx2 = generation.torch == "default"
@@ -106,17 +99,14 @@ def probe(env):
     """Ask the libraries which kernels they use; a library that does not tell is left out."""
     verbose = {"OPENBLAS_VERBOSE": "2", "MKL_VERBOSE": "1", "ONEDNN_VERBOSE": "1"}
     ran = subprocess.run(
-        [sys.executable, "-c", PROBE], env=env | verbose,
+        [sys.executable, "-c", PROBE], env=os.environ | env | verbose,
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     said = ran.stdout + ran.stderr
     found = json.loads(re.search(r"^FOUND (.*)", said, re.M)[1])
     patterns = {"openblas": r"^Core: (\S+)", "mkl": r" CNR:(\S+)", "onednn": r"cpu,isa:Intel (.*)"}
-    for name, pattern in patterns.items():
-        match = re.search(pattern, said, re.M)
-        if match:
-            found[name] = match[1]
-    return found
+    matches = {name: re.search(pattern, said, re.M) for name, pattern in patterns.items()}
+    return found | {name: match[1] for name, match in matches.items() if match}
 
 
 def plain(word):
@@ -125,146 +115,53 @@ def plain(word):
     return SAME.get(word, word)
 
 
-def obedience(generation, found, machine):
-    """Describe which libraries use the kernels that they were asked for, and which do not."""
-    obeyed, ignored = [], []
-    for name, title in (("torch", "torch"), ("openblas", "OpenBLAS"), ("mkl", "MKL"),
-                        ("onednn", "oneDNN")):  # fmt: skip
-        if name in found:
-            asked = getattr(generation, name)
-            same = plain(found[name]).startswith(plain(asked))
-            (obeyed if same else ignored).append(title)
-    if machine["dispatched"] and generation.torch == "default":
-        (ignored if found["dispatched"] else obeyed).append("NumPy")
+def ignoring(generation, found, machine):
+    """Return the libraries that do not use the kernels that they were asked for."""
+    ignored = [
+        name
+        for name in ("torch", "openblas", "mkl", "onednn")
+        if name in found and not plain(found[name]).startswith(plain(getattr(generation, name)))
+    ]
     if generation.torch == "default":
-        (ignored if found["exp"] == machine["exp"] else obeyed).append("C library")
-    return obeyed, ignored
+        ignored += ["numpy"] if found["dispatched"] else []
+        ignored += ["C library"] if found["exp"] == machine["exp"] else []
+    return ignored
 
 
-# --- what examples and pages print ----------------------------------------------------------------
+NAME_OF_PICTURE = re.compile(r"[\w-]+\.(?:svg|png)")  # which depends on its last bit
 
 
-# PyTorch's compiler looks at `.grad` everywhere, and hides the warning that it gets for it.
-STRICT = (
-    "import warnings\nwarnings.simplefilter('error')\n"
-    "warnings.filterwarnings('ignore', 'The .grad attribute of a Tensor')\ndel warnings"
-)
-
-
-def cut(path):
-    """Cut a page or an example into its cells: the line on which each begins, and its code."""
-    text = path.read_text("utf-8")
-    if path.suffix == ".md":
-        return cells.cells_of(text)
-    cuts = [match.start() for match in re.finditer(r"^# %%", text, re.M)]
-    blocks = pairwise([0, *cuts, len(text)])
-    return [(text.count("\n", 0, start) + 1, text[start:end]) for start, end in blocks]
-
-
-def outputs(name):
-    """Run the cells of one file, once per process; return its name and what each has shown.
-
-    A cell shows what it prints, the value of its last expression, and the words in its figures.
-    """
-    starts, sources = zip(*cut(ROOT / name), strict=True)
-    with tempfile.TemporaryDirectory() as elsewhere:
-        shutil.copytree(ROOT / "docs" / "_records", Path(elsewhere, "_records"))  # pages read them
-        folder = Path(elsewhere, "learn")
-        folder.mkdir()
-        with contextlib.chdir(folder):
-            _, *of_cells = cells.run_cells([STRICT, *sources], {}, words_in)
-    shown = {}
-    for start, source, outputs_of_cell in zip(starts, sources, of_cells, strict=True):
-        if trace := cells.failure(source, outputs_of_cell):
-            shown["failed"] = trace.splitlines()[-1]
-        for output in outputs_of_cell:
-            if output["output_type"] == "error":
-                text = f"{output['ename']}: {output['evalue']}\n"
-            elif output.get("name") == "stderr":
-                continue
-            else:
-                text = output["text"] if "text" in output else output["data"]["text/plain"] + "\n"
-            shown[str(start)] = shown.get(str(start), "") + text
-    return name, shown
-
-
-def words_in(figure):
-    from matplotlib.text import Text
-
-    words = [figure.get_label(), *(text.get_text() for text in figure.findobj(Text))]
-    return "\n".join(filter(None, words))
-
-
-def files():
-    """Return the name of each page with cells and of each example."""
-    paths = [path for pattern in PAGES for path in sorted(ROOT.glob(pattern)) if cut(path)]
-    paths += sorted((ROOT / "examples").rglob("*.py"))
-    return [path.relative_to(ROOT).as_posix() for path in paths]
-
-
-def all_outputs(names):
-    """Run each of these files in a process of its own, which starts with all imports."""
-    import matplotlib.pyplot
-    import torch  # noqa: F401 - loaded once, before the processes are forked
-
-    import charseq
-
-    cells.prepare()
-    matplotlib.use("agg")
-    model = charseq.CharRNN(2, 2, seed=0)
-    charseq.train(model, charseq.Vocabulary("ab"), "ab", epochs=1)  # loads what an optimizer needs
-    [getattr(charseq, name) for name in charseq.__all__]
-    can_fork = "fork" in multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("fork" if can_fork else None)
-    with context.Pool(cores(), may_start_processes, maxtasksperchild=1) as pool:
-        return dict(pool.imap_unordered(outputs, names, chunksize=1))
-
-
-def may_start_processes():
-    """Let a page start workers of a DataLoader, which a process of a pool may not by default."""
-    multiprocessing.current_process()._config["daemon"] = False
-
-
-def cores():
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def pages_with(env, folder):
+    """Build the site there; return what is said if it fails, and the lines of each page."""
+    copy_sources(folder)
+    said = build(folder, **env)
+    site = folder / "_build" / "html"
+    texts = {
+        path: NAME_OF_PICTURE.sub("", path.read_text("utf-8")) for path in site.rglob("*.html")
+    }
+    return said, {path.relative_to(site).as_posix(): texts[path].splitlines() for path in texts}
 
 
 def differences(expected, found):
-    """Say what failed and what is printed differently: one line each, with page and line."""
-    told = []
-    for name, lines in sorted(found.items()):
-        wanted = expected.get(name, {})
-        if "failed" in lines:
-            told.append(f"{name} fails: {lines['failed']}")
-            continue
-        for line in sorted({*wanted, *lines} - {"failed"}, key=int):
-            pair = (wanted.get(line, "").splitlines(), lines.get(line, "").splitlines())
-            for before, after in zip_longest(*pair, fillvalue="nothing"):
-                if before != after:
-                    told.append(f"{name}:{line} shows {after!r} instead of {before!r}")
-    return told
+    """Say what is shown differently: one line each, with page and line."""
+    return [
+        f"{name}:{line} shows {after!r} instead of {before!r}"
+        for name in sorted({*expected, *found})
+        for line, (before, after) in enumerate(
+            zip_longest(expected.get(name, []), found.get(name, []), fillvalue="nothing"), 1
+        )
+        if before != after
+    ]
 
 
-# --- the task -------------------------------------------------------------------------------------
-
-
-def outputs_with(env, names):
-    if not names:
-        return {}
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "outputs.json")
-        file.write_text(json.dumps(names), "utf-8")
-        command = [sys.executable, "-m", "tests.house.processors", "--outputs", str(file)]
-        subprocess.run(command, cwd=ROOT, env=env, check=True)
-        return json.loads(file.read_text("utf-8"))
-
-
-def tests_with(env, tests):
-    """Run pytest; return its last line, or None if all is well."""
-    several = ["-n", str(cores()), "--dist=loadfile"]
-    side_by_side = several if importlib.util.find_spec("xdist") else []
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *side_by_side]
-    ran = subprocess.run([*command, *tests], cwd=ROOT, env=env, capture_output=True, text=True)
+def tests_with(env):
+    """Run the tests; return whether all is well, and pytest's last line."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    several = ["-n", str(os.cpu_count() or 1), "--dist=loadfile"]
+    ran = subprocess.run(
+        [*command, *several, *TESTS],
+        cwd=ROOT, env=os.environ | env, capture_output=True, text=True,
+    )  # fmt: skip
     if ran.returncode:
         print(ran.stdout[-20000:], ran.stderr[-2000:], sep="\n")
     return ran.returncode == 0, ran.stdout.strip().splitlines()[-1].strip("= ")
@@ -274,46 +171,30 @@ def compare(oldest):
     """Run everything on each generation; return the exit code."""
     own = environment(None, None)
     machine = probe(own)
-    said = {key: machine[key] for key in ("torch", "openblas", "mkl", "onednn") if key in machine}
-    print("This machine's own kernels:", *(f"{key} {value}" for key, value in said.items()))
-    names = files()
-    print(f"{len(names)} pages and examples are run", flush=True)
-    expected = outputs_with(own, names)
-    problems = differences(expected, expected)
-    print(*problems, sep="\n")
-    failed, tried = bool(problems), 0
-    for generation in GENERATIONS[:1] if oldest else GENERATIONS:
-        if generation.needs not in machine["features"]:
-            print(f"{generation.name}: not tried, this machine lacks {generation.needs}")
-            continue
-        env = environment(generation, machine)
-        obeyed, ignored = obedience(generation, probe(env), machine)
-        print(f"{generation.name}: asked for by {', '.join(obeyed) or 'nothing'}", end="")
-        print(f"; ignored by {', '.join(ignored)}" if ignored else "", flush=True)
-        problems = differences(expected, outputs_with(env, names))
-        passed, summary = tests_with(env, TESTS)
-        print(*problems, sep="\n" if problems else "")
-        equal = f"{len(problems)} differences" if problems else "all outputs equal"
-        print(f"{generation.name}: {equal}; {summary}", flush=True)
-        failed |= bool(problems) or not passed
-        tried += 1
+    with tempfile.TemporaryDirectory() as folder:
+        said, expected = pages_with(own, Path(folder, "own"))
+        failed, tried = bool(said), 0
+        print(said)
+        for generation in GENERATIONS[:1] if oldest else GENERATIONS:
+            if generation.needs not in machine["features"]:
+                print(f"{generation.name}: not tried, this machine lacks {generation.needs}")
+                continue
+            env = environment(generation, machine)
+            ignored = ignoring(generation, probe(env), machine)
+            print(f"{generation.name}: ignored by {', '.join(ignored) or 'nobody'}", flush=True)
+            said, pages = pages_with(env, Path(folder, generation.name))
+            problems = differences(expected, pages)
+            passed, summary = tests_with(env)
+            print(said, *problems, f"{generation.name}: {len(problems)} differences", sep="\n")
+            print(f"{generation.name}: {summary}", flush=True)
+            failed |= bool(said) or bool(problems) or not passed
+            tried += 1
     if not tried:
         print("No generation was tried: this machine has none of those that are listed here.")
     return int(failed)
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="dev.py processors", description=__doc__)
-    about = "try the oldest generation alone"
-    parser.add_argument("--oldest", action="store_true", help=about)
-    parser.add_argument("--outputs", type=Path, help=argparse.SUPPRESS)
-    chosen = parser.parse_args()
-    if chosen.outputs:
-        names = json.loads(chosen.outputs.read_text("utf-8"))
-        chosen.outputs.write_text(json.dumps(all_outputs(names)), "utf-8")
-        return 0
-    return compare(chosen.oldest)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    parser = argparse.ArgumentParser(prog="dev.py processors", description=__doc__)
+    parser.add_argument("--oldest", action="store_true", help="try the oldest generation alone")
+    sys.exit(compare(parser.parse_args().oldest))

@@ -1,6 +1,5 @@
 """The speed benchmark: both programs do the same work, and a ratio is that of CPU seconds."""
 
-import re
 from itertools import repeat
 
 import pytest
@@ -44,17 +43,6 @@ def test_a_ratio_is_that_of_the_cpu_seconds_of_each_round(monkeypatch):
     speeds, ratios = bench.compare(work(repeat(0.25)), work(repeat(0.125)), 3, seconds=1)
     assert speeds == (4, 4, 4)
     assert ratios == (2, 2, 2)
-
-
-@pytest.mark.world
-def test_the_command_prints_a_row_for_training_and_two_for_writing(capsys):
-    bench.main("--quick")
-    rows = capsys.readouterr().out.splitlines()[1:]
-    assert [re.search(r", (\w+( \w+)?) ", row)[1] for row in rows] == [
-        "training",
-        "1 text",
-        "64 texts",
-    ]
 
 
 def test_programs_that_do_not_agree_are_not_timed(monkeypatch):

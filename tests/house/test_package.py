@@ -1,33 +1,24 @@
-"""The package as a whole: its imports, its public names, and its docstrings."""
+"""The package as a whole: its imports, its names, what is handed on, and what a release says."""
 
 import ast
 import importlib
-import inspect
 import re
+import runpy
 import subprocess
 import sys
 import tarfile
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from hatchling.builders.sdist import SdistBuilder
 
+import cells
 import charseq
-from charseq.history import EpochRecord
-from charseq.reference import RNNParams
-from charseq.shapes import Parameter, Tensor
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(charseq.__file__).parent
-PRIVATE = [
-    "_version", "_checks", "_devices", "_errors", "_options", "_run_text", "_terminal",
-]  # fmt: skip
-MODULES = [
-    "vocab", "tokens", "files", "texts", "corpus", "baselines", "reference", "shapes", "plotting",
-    "diagrams", "history", "net", "conversions", "sampling", "scoring", "layers", "model",
-    "training", "processes", "settings", "language_model", "checkpoint", "monitor", "trainer",
-    "cli_train", "cli_infer", "cli",
-]  # fmt: skip
 HEAVY = {"torch", "matplotlib"}
 
 
@@ -79,40 +70,7 @@ def test_using_one_name_imports_one_module_and_no_other_packages():
     assert len(loaded) <= 30
 
 
-def test_the_package_has_exactly_the_listed_modules():
-    files = {path.stem for path in FOLDER.glob("*.py")} - {"__init__", "__main__"}
-    folders = {path.parent.name for path in FOLDER.glob("*/__init__.py")}
-    assert files | folders == {*PRIVATE, *MODULES}
-
-
-def test_the_package_describes_its_modules_in_their_order():
-    assert re.findall(r"``(\w+)`` \(", charseq.__doc__) == MODULES
-
-
-def test_modules_import_by_full_names_and_never_the_whole_package():
-    # Which module may import which is in pyproject.toml, and import-linter looks.
-    for path in FOLDER.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.ImportFrom):
-                assert node.level == 0, path
-                assert node.module != "charseq" or path.stem == "__main__", path
-            elif isinstance(node, ast.Import):
-                assert "charseq" not in [alias.name for alias in node.names], path
-
-
 # --- names ----------------------------------------------------------------------------------------
-
-
-def test_every_public_name_is_a_public_name_of_its_module_in_the_order_of_the_modules():
-    assert set(charseq.__all__) == set(charseq._MODULE_OF)
-    places = [MODULES.index(charseq._MODULE_OF[name]) for name in charseq.__all__]
-    assert places == sorted(places)
-    assert len(charseq.__all__) == len(set(charseq.__all__))
-    for name in charseq.__all__:
-        module = importlib.import_module(f"charseq.{charseq._MODULE_OF[name]}")
-        assert name in module.__all__
-        assert getattr(charseq, name) is getattr(module, name)
-        assert f"{getattr(charseq, name).__module__}.".startswith(f"{module.__name__}.")
 
 
 def test_names_for_type_checkers_are_the_names_at_run_time():
@@ -122,20 +80,16 @@ def test_names_for_type_checkers_are_the_names_at_run_time():
     assert offered == {name: f"charseq.{home}" for name, home in charseq._MODULE_OF.items()}
 
 
-def test_modules_are_attributes_without_being_imported_first_and_names_are_looked_up_once():
-    modules = MODULES[:-3]  # the last three are the command, which is run
-    code = f"import charseq; print(*[getattr(charseq, name).__name__ for name in {modules}])"
-    assert run_python(code).split() == [f"charseq.{name}" for name in modules]
-    assert charseq.__getattr__("vocab") is sys.modules["charseq.vocab"]
+def test_every_public_name_is_that_of_its_module():
+    assert len(charseq.__all__) == len(set(charseq.__all__))
+    for name in charseq.__all__:
+        module = importlib.import_module(f"charseq.{charseq._MODULE_OF[name]}")
+        assert name in module.__all__
+        assert getattr(charseq, name) is getattr(module, name)
     code = "import charseq; print('NGram' in vars(charseq)); charseq.NGram; print(*vars(charseq))"
     first, _, later = run_python(code).partition("\n")
     assert first == "False"
-    assert "NGram" in later.split()
-
-
-def test_the_package_is_marked_as_typed_and_its_version_has_three_numbers():
-    assert (FOLDER / "py.typed").exists()  # PEP 561
-    assert re.fullmatch(r"\d+\.\d+\.\d+", charseq.__version__)
+    assert "NGram" in later.split()  # looked up once
 
 
 def test_dir_lists_every_public_name():
@@ -151,15 +105,6 @@ def test_an_unknown_name_raises_attribute_error():
     assert not hasattr(charseq, "_MODULE_OF_")
 
 
-# --- docstrings: their form is for tests/house/lint.py ---------------------------------------
-
-
-@pytest.mark.parametrize("item", [RNNParams, Parameter, Tensor, EpochRecord])
-def test_record_fields_are_documented_in_order(item):
-    attributes = inspect.getdoc(item).split("Attributes\n----------\n")[1].split("\n\n")[0]
-    assert re.findall(r"^(\w+) :", attributes, re.MULTILINE) == list(item.__annotations__)
-
-
 # --- what is handed on ----------------------------------------------------------------------------
 
 
@@ -172,3 +117,100 @@ def test_the_source_archive_holds_every_file_of_the_repository(tmp_path):
     with tarfile.open(made) as archive:
         held = {member.name.partition("/")[2] for member in archive if member.isfile()}
     assert held - {"PKG-INFO"} == {name for name in files if not name.startswith(".ci/")}
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "charseq").mkdir()
+    (tmp_path / "charseq" / "_version.py").write_text('__version__ = "1.2.0"\n')
+    (tmp_path / "CHANGELOG.md").write_text(
+        "# Changelog\n\n## Unreleased\n\n## 1.2.0, 2026-12-01\n\n### Added\n\n- One.\n\n"
+        "## 1.1.0, 2026-11-01\n\n- Old.\n"
+    )
+    return tmp_path
+
+
+def test_a_tag_is_released_with_its_entry_in_the_changelog_or_refused(project):
+    path = ROOT / ".github" / "release_notes.py"
+    notes = runpy.run_path(str(path))["notes"]
+    assert notes("v1.2.0", project) == "### Added\n\n- One.\n"
+    with pytest.raises(ValueError, match=r"the tag is v1\.1\.0, but .* expects v1\.2\.0"):
+        notes("v1.1.0", project)
+    (project / "charseq" / "_version.py").write_text('__version__ = "1.3.0"\n')
+    with pytest.raises(ValueError, match=r"no entry for 1\.3\.0, only for: Unreleased, 1\.2\.0"):
+        notes("v1.3.0", project)
+    assert notes(f"v{charseq.__version__}").startswith("### ")
+
+
+def test_the_citation_names_the_version_of_the_package_and_the_day_of_its_release():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert cited["version"] == charseq.__version__
+    day = f"## {cited['version']}, {cited['date-released']}\n"
+    assert day in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_the_classifiers_name_each_python_that_is_tested():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    named = re.findall(r"Python :: (3\.\d+)", "\n".join(project["classifiers"]))
+    workflow = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text("utf-8"))
+    matrices = [job.get("strategy", {}).get("matrix", {}) for job in workflow["jobs"].values()]
+    assert {*named} == {version for matrix in matrices for version in matrix.get("python", [])}
+
+
+# --- nothing loads a pickle: loading one can run code that somebody has put into it ---------------
+
+PICKLERS = {"pickle", "_pickle", "cPickle", "shelve", "marshal", "dill", "cloudpickle", "joblib"}
+FUNCTIONS = {"read_pickle", "_pickle_load_obj"}  # of pandas, of torch._C
+# Who loads one all the same, and why.
+REASONS = {
+    "docs/_ext/execution/workers.py": "the build sends work to a process of its own through a pipe",
+    "docs/fix/cant-get-attribute.md": "the message comes from a file with a whole module",
+    "docs/fix/cuda-checkpoint-on-cpu.md": "the mistake is the shortest call; its files are its own",
+    "docs/fix/no-attribute-flat-weights.md": "the message comes from a file with a whole module",
+    "docs/fix/quantized-lstm-keys.md": "packed weights are loaded only so; the file is its own",
+    "docs/fix/state-dict-in-cpp.md": "a hidden test reads its own file as C++ reads it",
+    "docs/fix/weights-only-load-failed.md": "the page says what is refused, and why",
+}
+PLACES = ("*.py", "charseq/**/*.py", "examples/**/*.py", "benchmarks/**/*.py", "docs/**/*.[mp][dy]")
+SOURCES = [
+    path
+    for place in PLACES
+    for path in sorted(ROOT.glob(place))
+    if not path.is_relative_to(ROOT / "docs" / "gallery")  # copies of the examples
+]
+
+
+def loads_of_pickles(source):
+    """Return each line of Python that loads a pickle, or might."""
+    return [ast.unparse(node) for node in ast.walk(ast.parse(source)) if may_load(node)]
+
+
+def may_load(node):
+    if isinstance(node, ast.Import):
+        return any(alias.name.partition(".")[0] in PICKLERS for alias in node.names)
+    if isinstance(node, ast.ImportFrom):
+        names = {alias.name for alias in node.names}
+        return node.module in PICKLERS or (node.module == "torch" and "load" in names)
+    if isinstance(node, ast.Attribute):
+        return node.attr in FUNCTIONS
+    if not isinstance(node, ast.Call):
+        return False
+    options = {option.arg: getattr(option.value, "value", None) for option in node.keywords}
+    # PyTorch before 2.6, which charseq admits, takes any pickle unless it is told not to.
+    is_torch = isinstance(node.func, ast.Attribute) and ast.unparse(node.func) == "torch.load"
+    only_weights = options.get("weights_only", not is_torch) is True
+    return not only_weights or options.get("allow_pickle", False) is not False
+
+
+def found_in(path):
+    text = path.read_text("utf-8")
+    sources = [text] if path.suffix == ".py" else cells.sources_of(text)
+    return [line for source in sources for line in loads_of_pickles(source)]
+
+
+def test_no_module_script_or_cell_loads_a_pickle_but_those_with_a_reason():
+    found = {path.relative_to(ROOT).as_posix(): found_in(path) for path in SOURCES}
+    found = {name: lines for name, lines in found.items() if lines}
+    unexpected = {name: lines for name, lines in found.items() if name not in REASONS}
+    assert unexpected == {}, "expected no pickle: use weights_only=True, safetensors or JSON"
+    assert sorted(found) == sorted(REASONS), "a reason without a pickle"
