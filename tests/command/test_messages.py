@@ -30,6 +30,7 @@ WRONG = [
     ("eval austen pride-tst", 1, "'pride-tst' is neither a file nor one of the texts that come"),
     ("train shakespeare", 1, "'shakespeare' is neither a file nor one of the texts that come"),
     ("train empty", 1, "'empty' is a folder without a file of text"),
+    ("train nothing.txt", 1, "'nothing.txt' is empty: expected some text"),
     ("train latin.txt", 1, "'latin.txt' is not utf-8 text (byte 0xf6 at offset 1): give its encod"),
     ("train t.txt --encoding=utf-9", 1, "no text encoding is called 'utf-9': expected utf-8"),
     ("train one.txt", 1, "one.txt' is too short: with valid=0.1, "),
@@ -51,6 +52,8 @@ WRONG = [
     ("train t.txt --unknown=1", 1, "min_count must be an integer of at least 2, got 1"),
     ("train t.txt --tokens=bpe", 1, "tokens must be characters, or bpe:N with a number"),
     ("train t.txt --init-from=austen --layers=2", 1, "the network to start from keeps its num_lay"),
+    ("train t.txt --init-from=absent", 1, "absent does not exist"),
+    ("train t.txt --seed=18446744073709551616", 1, "seed must fit into 64 bits"),
     ("train t.txt --hidden=10000000", 1, "a network of 400,00"),
     ("train t.txt --out=t.txt/run", 1, "Not a directory"),
     (
@@ -61,6 +64,8 @@ WRONG = [
     ("info empty", 1, "empty is not a run folder: it has no last.safetensors; expected one made"),
     ("resume austen", 1, "austen"),
     ("sample austen --prompt=a☃", 1, "the prompt has '☃' (U+2603) at position 1, which is not"),
+    ("sample austen --prompt=", 1, "the prompt is empty"),
+    ("sample austen --top-p=0", 1, "top_p must be above 0 and at most 1, got 0.0"),
     ("sample austen --prompt=It --prompt=a☃", 1, "the prompt 'a☃' has '☃' (U+2603) at position 1"),
     ("sample austen --interactive --json", 1, "--interactive asks for each text: leave out"),
     ("sample austen --streams=1000000000", 1, "there is not enough memory"),
@@ -75,6 +80,7 @@ def folder(tmp_path, monkeypatch):
     Path("latin.txt").write_bytes("Wörter ".encode("latin-1") * 30)
     Path("one.txt").write_text("a")
     Path("same.txt").write_text("a" * 3000)
+    Path("nothing.txt").write_text("")
     Path("empty").mkdir()
     return tmp_path
 
@@ -118,8 +124,18 @@ def test_a_run_whose_text_has_changed_says_what_can_be_done(folder):
     ]:
         code, _, err = run_main(*command)
         assert (code, sentence in err) == (1, True), err
+    Path("t.txt").write_text("what you see is what you sbid\n" * 30)
+    assert "as many characters, but not the same ones" in run_main("resume", "run")[2]
     Path("t.txt").unlink()
     assert run_main("eval", "run")[2].endswith("is gone: name a text to measure on\n")
+
+
+def test_a_prompt_in_another_form_of_unicode_gets_a_hint(folder):
+    Path("t.txt").write_text("un caf\u00e9, man\u0303ana\n" * 60, "utf-8")
+    run_ok("train", "t.txt", *SMALL.split())
+    for prompt, form in (("cafe\u0301", "NFC"), ("ma\u00f1", "NFD")):
+        err = run_main("sample", "run", "--prompt", prompt)[2]
+        assert err.endswith(f" knows it in another encoding, the Unicode form {form}\n")
 
 
 # --- output ---------------------------------------------------------------------------------------

@@ -1,20 +1,13 @@
 """Several processes against one, and how many threads a process takes."""
 
-import copy
 import os
-import subprocess
-import sys
-from dataclasses import astuple
-from itertools import islice
 
-import numpy as np
 import pytest
 import torch
 from small_runs import CORPUS, LONG, all_equal, in_float64, record_values, run_of, weights
 from test_cli import run_ok
-from torch import nn
 
-from charseq import CharRNN, Corpus, language_model_steps, processes
+from charseq import CharRNN, language_model_steps, processes
 from charseq.processes import threads_that_pay, use_threads
 
 
@@ -71,91 +64,6 @@ def test_a_group_of_one_trains_as_without_a_group_and_others_are_refused(monkeyp
     monkeypatch.setattr("charseq.language_model.rank_and_world_size", lambda: (0, 5))
     with pytest.raises(ValueError, match="batch_size must be at least 5, got 4"):
         language_model_steps(run_of(), CORPUS)
-
-
-# --- processes of torchrun ------------------------------------------------------------------------
-
-
-def run_factories():
-    """Map the name of each run that the processes train to a function that makes the run."""
-    return {
-        "long": lambda: in_float64(run_of({"cell": "LSTM", "num_layers": 2}, batch_size=5)),
-        "measured": lambda: in_float64(run_of(evaluate_every=2, patience=1, lr=1.0)),
-        "windows": lambda: in_float64(run_of({"embedding_size": 7, "tied": True}, order="windows")),
-        "dropout": lambda: run_of({"dropout": 0.4, "num_layers": 2}),
-        # In a network of 7 units, no order of additions changes a bit; in this one, it does.
-        "whole": lambda: run_of({"cell": "LSTM", "hidden_size": 64, "num_layers": 2}, batch_size=5),
-    }
-
-
-VALID = Corpus.from_text(LONG[3:80], CORPUS.vocab)
-
-
-def train(run):
-    records = list(language_model_steps(run, CORPUS, VALID))
-    vector = nn.utils.parameters_to_vector(run.model.parameters()).detach()
-    rows = [astuple(record)[:-1] for record in records]  # without the seconds
-    return torch.tensor(rows, dtype=torch.float64), vector, parts_of(run.hidden)
-
-
-def run_child_process(folder):
-    """Do the work of one of the processes that torch's launcher starts, and save the results."""
-    with processes.join_processes():
-        rank = torch.distributed.get_rank()
-        results = {name: train(make_run()) for name, make_run in run_factories().items()}
-        results["dropout again"] = train(run_factories()["dropout"]())
-        results["other weights"] = train(run_of({"seed": 100 + rank}))
-        interrupted = run_factories()["whole"]()
-        for _ in islice(language_model_steps(interrupted, CORPUS, VALID), 7):
-            pass
-        results["resumed"] = train(copy.deepcopy(interrupted))
-        torch.save(results, folder / f"{rank}.pt")
-
-
-LAUNCH = [sys.executable, "-c", "from torch.distributed.run import main; main()", "--standalone"]
-CHILD = """
-import sys
-from pathlib import Path
-sys.path[:0] = sys.argv[2:]
-import test_processes
-test_processes.run_child_process(Path(sys.argv[1]))
-"""
-
-
-@pytest.mark.world
-def test_three_processes_train_like_one_and_hold_the_same_numbers(tmp_path):
-    # Three, because with two, the order of a sum cannot matter.
-    (tmp_path / "child.py").write_text(CHILD)
-    flags = ["--nproc-per-node=3", tmp_path / "child.py", tmp_path, *filter(None, sys.path)]
-    subprocess.run([*LAUNCH, *flags], check=True, capture_output=True, timeout=600)
-    one = {name: train(make_run()) for name, make_run in run_factories().items()}
-    first, *others = (torch.load(tmp_path / f"{rank}.pt") for rank in range(3))
-    for results in others:
-        for name, numbers in first.items():
-            assert all(
-                map(
-                    torch.equal,
-                    map(torch.nan_to_num, numbers),
-                    map(torch.nan_to_num, results[name]),
-                )
-            )
-    for name in ("long", "measured", "windows"):
-        for numbers, expected in zip(first[name], one[name], strict=True):
-            np.testing.assert_allclose(numbers, expected, rtol=1e-8, atol=1e-9)
-    assert torch.equal(first["dropout"][1], first["dropout again"][1])
-    assert not torch.allclose(first["dropout"][1], one["dropout"][1])
-    assert torch.equal(first["resumed"][1], first["whole"][1])
-    assert torch.equal(first["resumed"][2], first["whole"][2])
-
-
-@pytest.mark.world
-def test_two_processes_train_a_run_folder_that_one_resumes(tmp_path):
-    (tmp_path / "t.txt").write_text(LONG)
-    small = ["--hidden=8", "--batch-size=4", "--length=10", "--steps=4", "--out", tmp_path / "run"]
-    command = ["--nproc-per-node=2", "-m", "charseq", "train", tmp_path / "t.txt", *small]
-    ran = subprocess.run([*LAUNCH, *command], check=True, capture_output=True, text=True)
-    assert ran.stdout.count("4 steps; the run is in") == 1  # only one of them prints
-    assert "6 steps" in run_ok("resume", tmp_path / "run", "--steps=6")
 
 
 # --- threads --------------------------------------------------------------------------------------

@@ -171,14 +171,6 @@ def test_without_a_prompt_a_text_begins_after_a_line_break_or_a_space_if_there_i
     assert generate(echo(len(chars)), Vocabulary(chars), length=3, temperature=0) == [3 * read]
 
 
-def test_the_unknown_character_is_read_and_never_written():
-    vocab = Vocabulary("ab\ufffd", unknown="\ufffd")
-    net = net_with_logits([0.0, 0.0, 9.0])
-    (text,) = generate(net, vocab, "a!", length=500, rng=rng())
-    assert set(text) == {"a", "b"}
-    assert set(generate(net, vocab, "?", length=99, top_k=2)[0]) == {"a", "b"}
-
-
 @pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
 def test_greedy_text_matches_torch(cell):
     model = CharRNN(V, H, cell=cell, num_layers=2, seed=4).double()

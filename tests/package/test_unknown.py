@@ -34,17 +34,6 @@ def test_rare_characters_are_read_as_one_that_stands_for_all_others(text, min_co
     assert Vocabulary.from_json(vocab.to_json()) == vocab != Vocabulary(vocab.chars)
 
 
-def test_the_unknown_character_is_of_the_vocabulary_and_shown_only_if_there_is_one():
-    assert repr(Vocabulary("ab", unknown="b")) == "Vocabulary(chars='ab', unknown='b')"
-    assert repr(Vocabulary("ab")) == "Vocabulary(chars='ab')"
-    assert Vocabulary("ab").to_json() == '{"chars": ["a", "b"]}'
-    with pytest.raises(ValueError, match=r"unknown must be a character of the .*, got 'x'"):
-        Vocabulary("ab", unknown="x")
-    for min_count in (1, 2.5, True):
-        with pytest.raises(ValueError, match="min_count must be an integer of at least 2, got"):
-            Vocabulary.from_text("abc", min_count)
-
-
 @pytest.fixture
 def model():
     """A network that holds the unknown character likeliest."""
