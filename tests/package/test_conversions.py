@@ -58,10 +58,6 @@ def states_of(params, cell, x, states, reset_after=True):
     return rnn_forward(x, states[0], params)[0]
 
 
-def assert_near(states, expected, bar):
-    np.testing.assert_allclose(states, expected, rtol=0, atol=bar)
-
-
 # --- the published equations, in NumPy ------------------------------------------------------------
 
 
@@ -172,32 +168,26 @@ def arrays_of(weights):
 
 @both_precisions
 @every_case
-def test_weights_for_a_library_give_the_same_states_by_its_equations(library, cell, after, dtype):
-    params = random_params(cell, library, dtype)
-    weights = to_library(params, library, cell, reset_after=after)
+def test_weights_compute_the_same_states_by_the_equations_of_a_library_and_come_back(
+    library, cell, after, dtype
+):
+    how = {"library": library, "cell": cell, "reset_after": after}
     x, states = random_inputs(cell, dtype)
-    theirs = states_by_equations(weights, library, cell, x, states, after)
-    assert theirs.dtype == dtype
-    assert_near(theirs, states_of(params, cell, x, states, after), BAR[dtype])
-    assert not any(np.shares_memory(a, b) for a in arrays_of(weights) for b in params)
-
-
-@both_precisions
-@every_case
-def test_weights_from_a_library_give_its_states_and_come_back(library, cell, after, dtype):
+    ours = random_params(cell, library, dtype)
+    given = to_library(ours, **how)
     rng = np.random.default_rng(2)  # draws every number by itself, also of several biases
-    likes = to_library(random_params(cell, library, dtype), library, cell, reset_after=after)
-    weights = change(lambda a: rng.uniform(-0.6, 0.6, a.shape).astype(dtype), likes)
-    params = from_library(weights, library, cell, reset_after=after)
-    assert all(array.dtype == dtype for array in params)
-    x, states = random_inputs(cell, dtype)
-    theirs = states_by_equations(weights, library, cell, x, states, after)
-    assert_near(theirs, states_of(params, cell, x, states, after), BAR[dtype])
-    again = to_library(params, library, cell, reset_after=after)
-    assert type(again) is type(weights)
-    for a, b in zip(arrays_of(again), arrays_of(weights), strict=True):
-        np.testing.assert_array_equal(a, b)
-        assert not any(np.shares_memory(b, own) for own in params)
+    drawn = change(lambda a: rng.uniform(-0.6, 0.6, a.shape).astype(dtype), given)
+    back = from_library(drawn, **how)
+    assert {array.dtype for array in back} == {np.dtype(dtype)}
+    for weights, params in ((given, ours), (drawn, back)):
+        theirs = states_by_equations(weights, library, cell, x, states, after)
+        assert theirs.dtype == dtype
+        expected = states_of(params, cell, x, states, after)
+        np.testing.assert_allclose(theirs, expected, rtol=0, atol=BAR[dtype])
+        assert not any(np.shares_memory(a, b) for a in arrays_of(weights) for b in params)
+    again = to_library(back, **how)
+    assert type(again) is type(drawn)
+    assert all(map(np.array_equal, arrays_of(again), arrays_of(drawn)))
 
 
 def test_swapping_the_update_gate_exchanges_z_and_1_minus_z():
@@ -212,7 +202,9 @@ def test_swapping_the_update_gate_exchanges_z_and_1_minus_z():
         z, n = sigma(iz + hz), np.tanh(in_ + sigma(ir + hr) * hn)
         h = (1 - z) * h + z * n  # as in many papers
         outputs.append(h)
-    assert_near(outputs, states_of(params, "GRU", *random_inputs("GRU"))[0], 1e-12)
+    np.testing.assert_allclose(
+        outputs, states_of(params, "GRU", *random_inputs("GRU"))[0], rtol=0, atol=1e-12
+    )
 
 
 def test_integers_become_floats_and_an_underscore_at_the_end_of_a_key_is_ignored():
@@ -233,19 +225,14 @@ LSTM = "the LSTM of Keras has kernel (I, 4H), recurrent_kernel (H, 4H), bias (4H
 BEFORE = "the reset gate acts after the matrix W_hn, and reset_after=False says that with these"
 REFUSED = [
     (lambda: from_library(zeros((8, 3), (8, 2), 8), "keras", "LSTM"), f"{LSTM}kernel (8, 3), rec"),
-    (lambda: from_library(zeros((2, 8), (3, 8), 8), "keras", "LSTM"), f"{LSTM}kernel (2, 8), rec"),
     (lambda: from_library(zeros((3, 8), (2, 8)), "keras", "LSTM"), f"{LSTM}0 (3, 8), 1 (2, 8)"),
-    (lambda: from_library(zeros((), (), ()), "keras", "LSTM"), f"{LSTM}kernel (), recurrent_"),
-    (lambda: from_library(zeros((0, 8), (2, 8), 8), "keras", "LSTM"), f"{LSTM}kernel (0, 8), rec"),
     (lambda: from_library(zeros((3, 6), (2, 6), 6), "keras", "GRU"), "bias (2, 3H); got kernel (3"),
-    (lambda: from_library({}, "torch", "RNN"), "weight_ih_l0 (H, I), weight_hh_l0 (H, H), bias_ih"),
     (lambda: from_library({"i": {"kernel": zeros(3)[0]}}, "linen", "RNN"), "got i/kernel (3,)"),
     (lambda: from_library(np.zeros(3), "keras", "GRU"), "a list or dict of weights, got ndarray"),
     (lambda: from_library({}, "torch", "gru"), "cell must be one of RNN, GRU, LSTM, got 'gru'"),
     (lambda: from_library({}, "nnx", "GRU", reset_after=False), f"in the GRU of flax.nnx {BEFORE}"),
     (lambda: to_library(random_params("LSTM"), "keras", "LSTM", reset_after=False), "no reset gat"),
     (lambda: to_library(random_params("GRU"), "theano", "GRU"), "library must be one of torch, ke"),
-    (lambda: to_library([1], "keras", "GRU"), "expected the weights as RNNParams, got list"),
     (lambda: to_library(random_params("GRU"), "keras", "LSTM"), "W_ih must have shape (4H, V), go"),
     (lambda: to_library(random_params("GRU"), "nnx", "GRU"), "expected zeros in b_hh[10:15], got "),
     (lambda: swap_update_gate(random_params("LSTM")), "W_ih must have shape (3H, V), got (20, 3)"),
@@ -343,86 +330,9 @@ def test_a_layer_of_the_library_has_the_states_of_the_weights_in_both_directions
     params = random_params(cell, library, dtype)
     weights = to_library(params, library, cell, reset_after=after)
     _, theirs = RUN[library](weights, cell, x, states, after)
-    assert_near(theirs, states_of(params, cell, x, states, after), bar)
+    np.testing.assert_allclose(theirs, states_of(params, cell, x, states, after), rtol=0, atol=bar)
     drawn, theirs = RUN[library](None, cell, x, states, after)
     assert change(np.shape, drawn) == change(np.shape, weights)
     params = from_library(drawn, library, cell, reset_after=after)
     assert params.W_ih.dtype == dtype
-    assert_near(theirs, states_of(params, cell, x, states, after), bar)
-
-
-# --- facts of the page docs/conventions.md --------------------------------------------------------
-
-
-@a_library
-def test_what_keras_returns_and_how_it_starts():
-    keras = pytest.importorskip("keras")
-    x = np.random.default_rng(0).normal(size=(B, T, I)).astype("float32")
-    for kind in (keras.layers.SimpleRNN, keras.layers.GRU, keras.layers.LSTM):
-        count = 2 if kind is keras.layers.LSTM else 1
-        assert kind(H)(x).shape == (B, H)
-        layer = kind(H, return_sequences=True, return_state=True)
-        assert [tuple(part.shape) for part in layer(x)] == [(B, T, H), *count * [(B, H)]]
-        kernel, recurrent, bias = layer.get_weights()
-        assert 0.7 < abs(kernel).max() / np.sqrt(6 / sum(kernel.shape)) <= 1  # glorot_uniform
-        assert np.allclose(recurrent @ recurrent.T, np.eye(H), atol=1e-5)  # orthogonal as a whole
-        forget = np.repeat([0, 1, 0, 0], H) if kind is keras.layers.LSTM else 0
-        assert np.array_equal(bias, np.broadcast_to(forget, bias.shape))
-    assert keras.layers.GRU(H).reset_after
-
-
-@a_library
-def test_keras_computes_the_numbers_of_the_worked_conversion():
-    keras = pytest.importorskip("keras")
-    layer = keras.layers.GRU(1, return_sequences=True)
-    x = np.eye(2, dtype="float32")[None]
-    layer.build(x.shape)
-    kernel, recurrent_kernel = [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]], [[0.7, 0.8, 0.9]]
-    bias = [[0.01, 0.02, 0.03], [0.04, 0.05, 0.06]]
-    layer.set_weights([np.array(array) for array in (kernel, recurrent_kernel, bias)])
-    assert to_numpy(layer(x)).ravel().round(4).tolist() == pytest.approx([0.1613, 0.3369])
-
-
-@a_library
-def test_a_stateful_layer_of_keras_goes_on_until_it_is_reset():
-    keras = pytest.importorskip("keras")
-    x = np.random.default_rng(0).normal(size=(B, T, I)).astype("float32")
-    layer, plain = keras.layers.GRU(H, stateful=True), keras.layers.GRU(H)
-    plain.build(x.shape)
-    first = to_numpy(layer(x))
-    plain.set_weights(layer.get_weights())
-    again = to_numpy(layer(x))
-    assert np.allclose(again, to_numpy(plain(np.concatenate([x, x], axis=1))), atol=1e-6)
-    layer.reset_state()
-    assert np.array_equal(to_numpy(layer(x)), first)
-
-
-@a_library
-def test_what_flax_returns_and_how_it_starts():
-    jax = pytest.importorskip("jax")
-    nnx = pytest.importorskip("flax.nnx")
-    linen = pytest.importorskip("flax.linen")
-    x = jax.numpy.asarray(np.random.default_rng(0).normal(size=(B, T, I)), "float32")
-    for kind in (nnx.SimpleCell, nnx.GRUCell, nnx.OptimizedLSTMCell):
-        cell = kind(I, H, rngs=nnx.Rngs(0))
-        carry, outputs = nnx.RNN(cell, return_carry=True)(x)
-        assert outputs.shape == (B, T, H)
-        assert nnx.RNN(cell, time_major=True)(x.swapaxes(0, 1)).shape == (T, B, H)
-        h = carry[1] if kind is nnx.OptimizedLSTMCell else carry  # an LSTM carries (c, h)
-        assert np.array_equal(h, outputs[:, -1])
-        recurrent = np.asarray(cell.dense_h.kernel[...])
-        assert np.allclose(recurrent @ recurrent.T, np.eye(H), atol=1e-5)
-        wide = kind(400, 100, rngs=nnx.Rngs(0)).dense_i.kernel[...]
-        assert np.std(wide) == pytest.approx(1 / np.sqrt(400), rel=0.05)  # lecun_normal
-
-    class Compact(linen.Module):
-        @linen.compact
-        def __call__(self, x):
-            return linen.Dense(2)(linen.RNN(linen.GRUCell(H))(x))
-
-    # A cell made inside is named by its class; an RNN made alone calls it "cell".
-    assert {*Compact().init(jax.random.key(0), x)["params"]} == {"GRUCell_0", "Dense_0"}
-    variables = linen.RNN(linen.LSTMCell(H)).init(jax.random.key(0), x)
-    for gate in "ifgo":
-        recurrent = np.asarray(variables["params"]["cell"][f"h{gate}"]["kernel"])
-        assert np.allclose(recurrent @ recurrent.T, np.eye(H), atol=1e-5)  # each gate by itself
+    np.testing.assert_allclose(theirs, states_of(params, cell, x, states, after), rtol=0, atol=bar)

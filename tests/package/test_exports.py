@@ -32,16 +32,6 @@ def flat(state):
 
 
 @pytest.mark.parametrize(("cell", "fast"), KINDS)
-def test_a_traced_model_reads_any_length_and_batch(cell, fast):
-    model = model_of(cell, fast)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the deprecation has another class in each release
-        traced = torch.jit.trace(model, (ids_of(2, 7),), check_trace=False)
-    for shape in ((2, 7), (2, 11), (5, 3)):
-        torch.testing.assert_close(traced(ids_of(*shape)), model(ids_of(*shape)))
-
-
-@pytest.mark.parametrize(("cell", "fast"), KINDS)
 def test_an_exported_step_reads_a_text_as_the_model_does(cell, fast):
     model = model_of(cell, fast, embedding_size=4, num_layers=2)
     ids = ids_of(1, 9)
@@ -56,14 +46,6 @@ def test_an_exported_step_reads_a_text_as_the_model_does(cell, fast):
             torch.testing.assert_close(logits, whole[:, t - 1 : t])
             logits, state = step(ids[:, t : t + 1], state)
     torch.testing.assert_close(logits, whole[:, 8:])
-
-
-@pytest.mark.parametrize(("cell", "fast"), KINDS)
-def test_a_compiled_model_computes_the_same(cell, fast):
-    model = model_of(cell, fast)
-    compiled = torch.compile(model, backend="eager")  # in two graphs: torch never compiles nn.GRU
-    with torch.no_grad():
-        torch.testing.assert_close(compiled(ids_of(2, 7)), model(ids_of(2, 7)))
 
 
 @pytest.mark.world
@@ -105,10 +87,3 @@ def test_an_onnx_file_of_the_older_exporter_reads_any_length_and_batch_from_any_
             results, (plain, *flat(plain_after)), (wanted, *flat(after)), strict=True
         ):
             assert_rounds_like(result, like, true)
-
-
-@pytest.mark.parametrize("fast", [False, True])
-def test_what_is_not_recorded_is_still_checked(fast):
-    model = model_of("GRU", fast)
-    with pytest.raises(ValueError, match="ids must lie in 0 to 9, got 0 to 10"):
-        model(torch.tensor([[0, 10]]))

@@ -355,12 +355,9 @@ def test_sigmoid_and_softmax_match_torch(rng, scale):
     agree(ref.softmax, partial(torch.softmax, dim=-1), (a,))
 
 
-def test_sigmoid_does_not_overflow_for_huge_numbers():
-    np.testing.assert_array_equal(ref.sigmoid(np.array([-1e300, 0, 1e300])), [0, 0.5, 1])
-
-
 def test_softmax_does_not_overflow_for_huge_logits():
     np.testing.assert_array_equal(ref.softmax(np.array([1e300, 0.0, -1e300])), [1, 0, 0])
+    np.testing.assert_array_equal(ref.sigmoid(np.array([-1e300, 0, 1e300])), [0, 0.5, 1])
 
 
 def output_arguments(rng):
@@ -403,22 +400,10 @@ def test_cross_entropy_backward_matches_autograd(rng):
 def test_loss_floor_is_the_loss_of_the_best_bounded_logits(V, bound):
     best = np.full(V, -bound)
     best[0] = bound
+    assert ref.loss_floor(V, math.inf) == 0
     assert ref.loss_floor(V, bound) == pytest.approx(
         ref.cross_entropy(best, 0), rel=1e-12, abs=1e-12
     )
-
-
-@pytest.mark.parametrize(("V", "bound"), [(2, 1.0), (10, 1.0), (10, 2.5)])
-def test_loss_floor_equals_the_minimum_found_by_an_optimizer(V, bound):
-    logits = torch.zeros(V, dtype=torch.float64, requires_grad=True)
-    for _ in range(200):
-        loss = F.cross_entropy(logits, torch.tensor(0))
-        (gradient,) = torch.autograd.grad(loss, logits)
-        with torch.no_grad():  # a gradient step, then back within the bounds
-            logits -= 10 * gradient
-            logits.clamp_(-bound, bound)
-    assert loss.item() == pytest.approx(ref.loss_floor(V, bound), rel=1e-12)
-    assert ref.loss_floor(V, math.inf) == 0
 
 
 @given(rng=rngs, lr=st.floats(1e-4, 2), momentum=st.sampled_from([None, 0.0, 0.5, 0.99]))
@@ -590,10 +575,6 @@ def test_layer_norm_matches_torch(rng):
     agree(ref.layer_norm, lambda a, w, b: F.layer_norm(a, (H,), w, b), (3 + 5 * a, weight, bias))
 
 
-def test_layer_norm_of_equal_numbers_is_the_bias():
-    assert ref.layer_norm(np.full(3, 7.0), np.ones(3), np.arange(3.0)).tolist() == [0, 1, 2]
-
-
 @given(rng=rngs, scale=st.sampled_from([1e-3, 1.0, 30.0]))
 def test_attention_matches_torch(rng, scale):
     q, k, v = arrays(rng, *3 * [sizes(rng, rng.integers(2, 5))])
@@ -690,32 +671,6 @@ def test_parallel_scan_gives_the_states_of_the_loop(rng):
     assert (apart <= 1e-10 * ref.linear_recurrence(abs(a), abs(b), abs(h))).all()
     np.testing.assert_allclose(a_joined, np.cumprod(a, axis=1), rtol=1e-10, atol=0)
     assert_keeps_float32(ref.parallel_scan, (a, b))
-
-
-class Link:
-    """A number that knows how many operations had to wait for each other to make it."""
-
-    def __init__(self, waited=0):
-        self.waited = waited
-
-    def __mul__(self, other):
-        return Link(1 + max(self.waited, other.waited))
-
-    __add__ = __mul__
-
-
-@pytest.mark.parametrize("T", [1, 2, 3, 8, 10, 100, 1000])
-def test_parallel_scan_waits_for_a_logarithm_of_the_steps_and_the_loop_for_all(T):
-    a, b, h = (
-        np.vectorize(lambda _: Link(), [object])(np.zeros(n))
-        for n in ((1, T, 1), (1, T, 1), (1, 1))
-    )
-    loop, *scan = (
-        max(link.waited for link in part.flat)
-        for part in (ref.linear_recurrence(a, b, h), *ref.parallel_scan(a, b))
-    )
-    assert loop == 2 * T  # a product and a sum at each step
-    assert max(scan) <= 2 * 2 * math.log2(T)
 
 
 # --- beyond: matrix states and the delta rule -------------------------------------------------
@@ -828,54 +783,37 @@ H = np.zeros((3, 2))
 encoder = partial(nn.TransformerEncoderLayer, 4, 2, 6, batch_first=True)
 REFUSED = [
     (lambda: RNNParams.random(0, 2, None), "input_size must be at least 1, got 0"),
-    (lambda: BlockParams.random(4, 0, None), "F must be at least 1, got 0"),
     (lambda: RNNParams.from_torch(nn.Linear(2, 2)), "a torch.nn.RNN, .* Linear lacks weight_ih_l0"),
-    (lambda: RNNParams.from_torch(nn.RNN(2, 2), 1), "RNN lacks weight_ih_l1"),
     (lambda: RNNParams.from_torch(nn.GRU(2, 2, bias=False)), "GRU lacks bias_ih_l0, bias_hh_l0$"),
     (lambda: RNNParams.from_torch(nn.RNN(3, 4, nonlinearity="relu")), "tanh that reads one way, g"),
-    (lambda: RNNParams.from_torch(nn.RNN(3, 4, bidirectional=True)), "tanh that reads one way, go"),
     (lambda: BlockParams.from_torch(nn.Linear(4, 4)), "a torch.nn.TransformerEncoderLayer, got Li"),
     (lambda: BlockParams.from_torch(encoder()), "norm_first=True, got one that normalizes last"),
     (lambda: BlockParams.from_torch(encoder(norm_first=True, activation="gelu")), "with ReLU and"),
-    (lambda: BlockParams.from_torch(encoder(norm_first=True, bias=False)), "with ReLU and biases"),
     (lambda: ref.rnn_step(*zeros((3, 5)), H, layer()), r"^x must have shape \(B, 4\), got \(3, 5"),
-    (lambda: ref.rnn_step(*zeros((4,)), H, layer()), r"got \(4,\); is the batch axis .* try x\[No"),
     (lambda: ref.rnn_step(*zeros((3, 4), (1, 2)), layer()), r"^h must have shape \(3, 2\), got \("),
     (lambda: ref.rnn_step(*zeros((3, 4)), H, layer(W_ih=(2,))), r"W_ih must have shape \(H, V\), "),
-    (lambda: ref.rnn_step(*zeros((3, 4)), H, layer(W_hh=(2, 3))), r"W_hh .* \(2, 2\), got \(2, 3"),
     (lambda: ref.rnn_step(*zeros((3, 4)), H, layer(b_ih=(1,))), r"b_ih .* \(2,\), got \(1,\)$"),
-    (lambda: ref.rnn_step(*zeros((3, 4)), H, layer(b_hh=())), r"b_hh .* \(2,\), got \(\)$"),
     (lambda: ref.rnn_forward(*zeros((3, 0, 4)), H, layer()), r"no time steps: .*got shape \(3, 0,"),
     (lambda: ref.rnn_forward(*zeros((5, 4)), H, layer()), r"\(B, T, 4\), got \(5, 4\); .*x\[None"),
     (lambda: ref.rnn_backward(*zeros((3, 5, 4)), H, layer(), H, H), r"^doutputs .* \(3, 5, 2\), g"),
     (lambda: ref.gru_gates(*zeros((3, 4)), H, layer(3, W_ih=(7, 4))), r"W_ih .*\(3H, V\), got \(7"),
-    (lambda: ref.gru_gates(*zeros(()), H, layer(3)), r"^x must have shape \(\.\.\., 4\), got \(\)"),
     (lambda: ref.gru_gates(*zeros((3, 5, 4)), H, layer(3)), r"^h must have shape \(3, 5, 2\), got"),
     (lambda: ref.lstm_step(*zeros((3, 4)), H, layer(4)), "^state must be a tuple of two .* got nd"),
-    (lambda: ref.lstm_step(*zeros((3, 4)), (H,), layer(4)), "^state must be a tuple .* a tuple of"),
     (lambda: ref.lstm_step(*zeros((3, 4)), (H, H[:1]), layer(4)), r"^c must have shape \(3, 2\), "),
     (lambda: ref.bptt_jacobian(*zeros((3, 2)), layer()), r"^outputs must have shape \(B, T, 2\), "),
     (lambda: ref.output_layer(*zeros((3, 5), (2, 4), 2)), r"^h must have shape \(\.\.\., 4\), got"),
-    (lambda: ref.output_layer(*zeros((3, 4), (2, 4), 1)), r"^b_y must have shape \(2,\), got \(1,"),
-    (lambda: ref.output_layer(*zeros(4, 4, 4)), r"^W_hy must have shape \(V, H\), got \(4,\)"),
     (lambda: ref.output_layer_backward(*zeros((3, 4), (2, 4), (3, 4))), r"^dlogits .* \(3, 2\), g"),
     (lambda: ref.cross_entropy(*zeros((3, 4), 3)), "targets must be integer ids, got float64"),
     (lambda: ref.cross_entropy(*zeros((3, 4)), [0, 1]), r"of shape \(3, 4\) need .* \(3,\), got "),
     (lambda: ref.cross_entropy(*zeros((2, 4)), [0, 4]), "targets must lie in 0 to 3, got 0 to 4"),
-    (lambda: ref.cross_entropy_backward(*zeros((2, 4)), [-1, 0]), "in 0 to 3, got -1 to 0"),
-    (lambda: ref.cross_entropy(*zeros((0, 4)), np.array([], int)), "targets are empty"),
-    (lambda: ref.cross_entropy(*zeros(()), 0), r"logits must have shape \(\.\.\., V\), got \(\)"),
     (lambda: ref.loss_floor(0), "vocab_size must be at least 1, got 0"),
     (lambda: ref.loss_floor(10, math.nan), "bound must be 0 or more, got nan"),
-    (lambda: ref.pool_states(*zeros((2, 3)), [3, 1]), r"states must have shape \(B, T, H\), got "),
     (lambda: ref.pool_states(*zeros((2, 3, 4)), [3, 0]), "row 1 has length 0: expected 1 to 3, th"),
-    (lambda: ref.pool_states(*zeros((2, 3, 4)), [3.0, 1]), "lengths must be integers, got float64"),
     (lambda: ref.pool_states(*zeros((2, 3, 4)), [3, 1], "sum"), "how must be one of last, mean, m"),
     (lambda: ref.ctc_forward(*zeros((0, 3)), [1]), r"log_p has shape \(0, 3\): expected at least "),
     (lambda: ref.ctc_loss(*zeros((3, 3)), [1.0]), "labels must be integers, got float64"),
     (lambda: ref.ctc_loss(*zeros((3, 3)), [1, 0]), "label 0 at position 1: expected 1 to 2, since"),
     (lambda: ref.pinball_loss(*zeros(2, 3), 0.5), r"as many values as forecasts, got \(3,\) and "),
-    (lambda: ref.pinball_loss(*zeros(0, 0), 0.5), "there is no forecast"),
     (lambda: ref.pinball_loss(np.ones(2), np.array([1, math.nan]), 0.5), "nan in 1 of 2 .* in pla"),
     (lambda: ref.pinball_loss(*zeros(1, 1), 1.0), "level must be between 0 and 1, got 1.0"),
     (lambda: ref.attend(*LOOK, READ.astype(float)), "real must hold True and False, got float64"),
@@ -883,17 +821,13 @@ REFUSED = [
     (lambda: ref.attend(LOOK[0][:, :0], *LOOK[1:], READ), "expected at least one query and one le"),
     (lambda: ref.attend(*LOOK[:2], LOOK[2][:, 1:], READ), r"v must have shape \(2, 4, D\), got \("),
     (lambda: ref.layer_norm(*zeros((1, 4), 3, 3)), r"a must have shape \(\.\.\., 3\), got \(1, 4"),
-    (lambda: ref.attention(*zeros(2, 2, 2)), r"q must have shape \(\.\.\., T, H\), got \(2,\)"),
     (lambda: ref.attention(*zeros((0, 2), (0, 2), (0, 2))), "q is empty: expected T and H of at l"),
-    (lambda: ref.transformer_block(np.zeros(4), wide(), 2), r"x must have shape \(\.\.\., T, E\),"),
     (lambda: ref.transformer_block(np.zeros((0, 4)), wide(), 2), "x is empty: expected T and E of"),
     (lambda: ref.transformer_block(np.zeros((3, 4)), wide(), 3), "heads must divide .* 3 heads an"),
-    (lambda: ref.transformer_block(np.zeros((3, 4)), wide(), 2.0), "heads must be an integer of a"),
     (lambda: ref.transformer_block(np.zeros((3, 4)), wide(W_2=(6, 4)), 2), r"W_2 .* \(4, 6\), got"),
     (lambda: ref.parallel_scan(*zeros((3, 0, 2), (3, 0, 2))), "a and b have no time steps"),
     (lambda: ref.parallel_scan(*zeros((3, 5, 2), (3, 4, 2))), r"b must .* \(3, 5, 2\), got \(3, 4"),
     (lambda: ref.matrix_state(*MATRIX[:3], MATRIX[3][0], MATRIX[4]), r"a must .* \(2, 5\), got \("),
-    (lambda: ref.matrix_state(*(m[:, :0] for m in MATRIX[:4]), MATRIX[4]), "q has no time steps"),
     (lambda: ref.matrix_state_chunks(*MATRIX, 0), "size must be at least 1, got 0"),
 ]  # fmt: skip
 

@@ -14,10 +14,7 @@ from torch import nn
 from charseq import (
     BytePairEncoding,
     CharRNN,
-    Corpus,
-    NumpyNet,
     Vocabulary,
-    evaluate,
     load_net,
     score,
 )
@@ -69,20 +66,6 @@ def test_scores_equal_plain_torch(vocab, options, text):
     np.testing.assert_allclose(scored.chances, chances, rtol=0, atol=1e-12)
     assert scored.bits_per_character == pytest.approx(bits.sum() / len(text), rel=1e-12)
     assert scored.tokens == tuple(names[k] for k in ids)
-
-
-@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
-def test_weights_of_fewer_bits_are_scored_in_float64(kind):
-    model = CharRNN(V, 6, cell="LSTM", seed=1).to(kind)
-    scored = score(NumpyNet.from_model(model) if kind == torch.float32 else model, VOCAB, TEXT)
-    loss = evaluate(model.double(), Corpus.from_text("\n" + TEXT, VOCAB), batch_size=1)
-    assert scored.loss == pytest.approx(loss, rel=1e-12)
-
-
-def test_a_vocabulary_of_two_has_two_likeliest_characters():
-    scored = score(CharRNN(2, 3, seed=0), Vocabulary("ab"), "abba")
-    assert {len(chars) for chars in scored.likeliest} == {2}
-    assert scored.chances[:, 2].tolist() == [0] * 4
 
 
 def test_lines_hold_their_ends_and_the_place_that_was_least_expected():
