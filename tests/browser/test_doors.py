@@ -2,7 +2,6 @@
 
 import json
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -46,27 +45,6 @@ def test_the_map_has_each_chapter_once_in_order_with_its_question(visit, name):
     assert 0 <= question.evaluate(apart) < 20  # px: it is where one looks
     lstm.click()
     assert page.url.endswith("learn/gates.html")
-
-
-@pytest.mark.parametrize("width", [320, 768, 1300])
-def test_no_two_places_of_the_map_lie_over_each_other_and_no_name_leaves_its_place(visit, width):
-    page = visit("index.html", width=width)
-    crowded = page.evaluate("""() => {
-        const box = node => node.getBoundingClientRect();
-        const map = box(document.querySelector(".map"));
-        const places = [...document.querySelectorAll(".map-place")];
-        const outside = (a, b) => a.left < b.left - 1 || a.right > b.right + 1
-            || a.top < b.top - 1 || a.bottom > b.bottom + 1;
-        const apart = (a, b) => a.right <= b.left + 1 || b.right <= a.left + 1
-            || a.bottom <= b.top + 1 || b.bottom <= a.top + 1;
-        return places.flatMap((one, at) => [
-            ...(outside(box(one), map) ? [`${one.textContent} leaves the map`] : []),
-            ...[...one.children].filter(part => outside(box(part), box(one)))
-                .map(part => `${part.textContent} leaves its place`),
-            ...places.slice(0, at).filter(two => !apart(box(one), box(two)))
-                .map(two => `${one.textContent} lies over ${two.textContent}`)]);
-    }""")
-    assert crowded == []
 
 
 def test_what_is_solved_fills_the_place_of_its_chapter(visit):
@@ -151,11 +129,3 @@ def test_the_field_of_the_home_page_leads_to_the_lists_which_it_filters(visit):
     expect(first).to_be_visible()
     page.locator("form.ask input").fill("")
     expect(page.get_by_role("heading", name="Losses")).to_be_visible()
-
-
-def test_an_old_address_leads_on_to_its_part(visit):
-    moved = tomllib.loads((ROOT / "docs/_redirects.toml").read_text("utf-8"))
-    for old in ("equations", "ledger", "use/index"):
-        page = visit(f"{old}.html")
-        page.wait_for_url(f"**/{moved[old]}")
-        expect(page.locator(f"#{moved[old].partition('#')[2]}")).to_be_attached()

@@ -119,11 +119,9 @@ def test_lists_count_what_is_solved_and_forget_it_on_request(visit):
 
 
 HOSTILE = [
-    *("not JSON", "null", "[1, 2]", '"text"', '{"learn/gru#exercise-1": null}'),
-    '{"learn/gru#exercise-1": {"solved": "yes", "misses": 0, "last": 0}}',
+    *("not JSON", "[1, 2]", '{"learn/gru#exercise-1": null}'),
     '{"learn/gru#exercise-1": {"solved": true, "misses": 1e400, "last": 0}}',
     '{"__proto__": {"solved": true, "misses": 0, "last": 0}}',
-    '{"<img src=x>": {"solved": true, "misses": 0, "last": 0}}',
 ]
 
 

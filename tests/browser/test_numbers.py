@@ -9,14 +9,13 @@ import re
 import numpy as np
 import pytest
 from playwright.sync_api import expect
-from test_pieces import code, merges  # noqa: F401 - fixtures
 from test_play_valves_core import machines, params, steps_of  # noqa: F401 - a fixture
 from test_recorded import capitals, languages, months, translated  # noqa: F401 - fixtures
 from test_wave import LINE, drawn, steps_apart
 
 import guess
 import records
-from charseq import RNNParams, reference, rnn_forward
+from charseq import RNNParams, rnn_forward
 
 SMALL = RNNParams(
     W_ih=np.array([[0.5, -0.3, 0.8, 0.1], [-0.6, 0.9, 0.2, -0.4]]),
@@ -141,21 +140,6 @@ def test_a_game_costs_what_its_guesses_cost_beside_both_machines(opened):
     expect(field).to_be_disabled()
 
 
-@pytest.mark.parametrize("text", ["strawberry, STRAWBERRY!", "naïve 北"])
-def test_a_text_falls_into_the_pieces_that_the_chapters_code_cuts(opened, code, merges, text):
-    part = opened("learn/words.html", "pieces")
-    part.get_by_label("A text").fill(text)
-    slider = part.get_by_role("slider", name="merges")
-    for count in (0, 1, len(merges)):
-        slider.fill(str(count))
-        cut = code["encode"](text, merges[:count])
-        shown = part.locator(".play-pieces-text span").all_text_contents()
-        assert shown == [piece.replace(" ", "␣") for piece in cut]
-        assert f"{len(text)} characters in {len(cut)} tokens" in told(part)
-    wrong = part.locator(".play-pieces-text .play-wrong-word").all_text_contents()
-    assert wrong == [char for char in text if char in "ï北"]
-
-
 def test_a_letter_lights_its_id_its_place_and_its_column(opened):
     part = opened("learn/text-to-tensors.html", "letters")
     part.get_by_label("a word").fill("garden")
@@ -244,19 +228,6 @@ def test_blame_goes_back_through_the_line_as_in_the_package(opened):
         assert told(part) == alone
 
 
-def test_the_forget_bias_keeps_what_the_lstm_loses_without_it(opened):
-    part = opened("learn/gates.html", "wave")
-    bias = part.get_by_label("forget bias")
-    expect(bias).to_be_disabled()
-    part.get_by_role("slider", name="steps back").press("End")
-    for cell, size in (("LSTM", 0.0), ("LSTM", 3.0), ("GRU", 0.0)):
-        part.get_by_label(cell).check()
-        if size:
-            bias.fill(str(size))
-        share = share_at(43, cell=cell, bias=size)
-        assert numbers(told(part))[0] == two_digits(share)
-
-
 def test_each_step_sends_its_share_to_the_column_of_its_letter(opened):
     part = opened("learn/backpropagation.html", "wave")
     columns = part.locator(".play-line-of-boxes").nth(1).locator(".play-row-words .play-texts")
@@ -302,13 +273,6 @@ def test_a_padded_row_wades_through_the_dots_and_a_packed_one_does_not(opened):
 
 # --- inside, and one sum --------------------------------------------------------------------------
 
-LATCH = RNNParams(
-    np.array([[6.0, -6, -6], [-6, 6, -6], [3, 0, 0], [6, 6, 6]]),
-    np.zeros((4, 1)),
-    np.zeros(4),
-    np.zeros(4),
-)
-
 
 def minus(value):
     return f"{value:.3f}".replace("-", "−")
@@ -343,22 +307,6 @@ def test_chapter_1_looks_inside_the_network_that_it_reads_hello_with(opened):
         assert part.locator(".play-code mark").first.text_content() == f"W_{name[1:]}"
         assert part.locator("[aria-pressed='true']").count() == 1
     assert "weights from hidden to hidden" in part.locator(".play-notation").text_content()
-
-
-def test_chapter_9_looks_inside_its_latch_of_one_bit(opened):
-    part = opened("learn/gates.html", "inside")
-    part.locator(".play-panel summary").click()
-    h, c, rows = np.zeros((1, 1)), np.zeros((1, 1)), []
-    for char in "x(xxx)x)":
-        x = np.eye(3)[["(x)".index(char)]]
-        i, f, g, o = reference.lstm_gates(x, h, LATCH)
-        h, c = reference.lstm_step(x, (h, c), LATCH)
-        rows.append([float(value.item()) for value in (f, i, g, o, c, h)])
-    f, i, g, o, c, h = np.transpose(rows)
-    lines = {"forget gate": f, "input gate": i, "candidate": g, "output gate": o}
-    lines |= {"cell": [0.0, *c], "new state": [0.0, *h]}
-    for line, values in lines.items():
-        assert numbers_of(part, line) == [[minus(x) for x in values]], line
 
 
 def test_terms_come_one_by_one_and_add_up_to_the_state(opened):

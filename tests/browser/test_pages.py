@@ -121,10 +121,6 @@ def test_pale_text_is_found(page, site):
     assert barriers(page, ["color-contrast"]) == []
     page.locator("pre .c1").evaluate_all("all => all.forEach(e => { e.style.color = 'silver'; })")
     assert barriers(page, ["color-contrast"])
-    page.set_content("<main style='color: #949494'><b>text</b></main>")  # a contrast of 3.03
-    for font, found in [("24px serif", 0), ("23px serif", 1), ("bold 19px serif", 0)]:
-        page.evaluate("font => { document.querySelector('b').style.font = font; }", font)
-        assert len(barriers(page, ["color-contrast"])) == found, font
 
 
 # --- what pages do --------------------------------------------------------------------------------
@@ -152,7 +148,7 @@ def test_a_wide_line_of_code_takes_the_focus_and_scrolls(visit):
     page.wait_for_function("document.activeElement.scrollLeft > 0")
 
 
-def test_the_link_to_the_top_shows_on_the_way_up_and_covers_no_text(visit):
+def test_the_link_to_the_top_shows_on_the_way_up(visit):
     page = visit("learn/recurrence.html")
     page.emulate_media(reduced_motion="reduce")
     link = page.locator(".to-top > a")
@@ -161,17 +157,6 @@ def test_the_link_to_the_top_shows_on_the_way_up_and_covers_no_text(visit):
     assert not link.is_visible()
     assert page.get_by_role("navigation", name="Top of page").count() == 0  # it would be announced
     page.mouse.wheel(0, -2000)
-    link.wait_for()
-    for width in (390, 1100, 1280):
-        page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate(
-            """link => {
-                const {x, y, width, height} = link.getBoundingClientRect();
-                const all = document.elementsFromPoint(x + width / 2, y + height / 2);
-                return !all.find(one => !link.contains(one)).closest("article");
-            }""",
-            link.element_handle(),
-        )
     link.click()
     page.wait_for_function("scrollY === 0")
 
@@ -197,17 +182,3 @@ def test_figures_are_dark_where_the_reader_or_the_system_wants_it(visit, browser
     dark = {name for name, light in seen.items() if light < 0.3}
     light = {name for name, light in seen.items() if light > 0.7}
     assert (dark, light) == ({"dark", "without scripts"}, {"light", "auto"})
-
-
-def test_parts_of_a_figure_appear_in_turn_and_at_once_where_motion_is_reduced(quiet, site):
-    images = (site / "_images").glob("*.svg")
-    (figure,) = [path for path in images if b"@keyframes appear" in path.read_bytes()]
-    delays = "document.getAnimations().map(animation => animation.effect.getTiming().delay)"
-    quiet.emulate_media(reduced_motion="no-preference")
-    quiet.goto(figure.as_uri())
-    found = quiet.evaluate(delays)
-    assert len(found) > 20
-    assert found == sorted(found)
-    assert found[-1] < 5000  # ms; what moves for longer would need a button to stop it
-    quiet.emulate_media(reduced_motion="reduce")
-    assert quiet.evaluate(delays) == []

@@ -1,4 +1,4 @@
-"""The pages' policy in Chromium: what it refuses, what works under it, and that text stays text."""
+"""Text that comes from outside stays text, and what works under the pages' policy over HTTP."""
 
 import functools
 import json
@@ -12,57 +12,6 @@ from accessible import noise_of
 from layout import load_parts
 
 WEB = Path(__file__).parents[2] / "docs" / "_web"
-ELSEWHERE = "https://example.org"
-
-# What somebody might slip into a page, and what refuses it.
-ATTEMPTS = [
-    ("document.head.append(make('script', {textContent: 'hacked = 1'}))", "script-src-elem"),
-    ("document.body.setAttribute('onclick', 'hacked = 1')", "script-src-attr"),
-    ("document.body.innerHTML = '<img src=x onerror=\"hacked = 1\">'", "script-src-attr"),
-    ("document.body.innerHTML = '<button onclick=\"hacked = 1\">'", "script-src-attr"),
-    (f"document.head.append(make('script', {{src: '{ELSEWHERE}/a.js'}}))", "script-src-elem"),
-    ("eval('hacked = 1')", "script-src"),
-    ("document.body.append(make('a', {href: 'javascript:hacked=1'})), click()", "script-src-elem"),
-    ("document.head.append(make('style', {textContent: 'body { color: red }'}))", "style-src-elem"),
-    (
-        f"document.head.append(make('link', {{rel: 'stylesheet', href: '{ELSEWHERE}/a.css'}}))",
-        "style-src-elem",
-    ),
-    (f"make('img', {{src: '{ELSEWHERE}/a.png'}})", "img-src"),
-    (f"fetch('{ELSEWHERE}')", "connect-src"),
-    (f"navigator.sendBeacon('{ELSEWHERE}', 'text')", "connect-src"),
-    (f"document.body.append(make('iframe', {{src: '{ELSEWHERE}'}}))", "frame-src"),
-    (f"document.head.append(make('base', {{href: '{ELSEWHERE}'}}))", "base-uri"),
-    (
-        f"document.body.append(make('form', {{action: '{ELSEWHERE}'}})), "
-        "document.body.lastChild.submit()",
-        "form-action",
-    ),
-]
-# From a timer: the browser itself admits what a debugger evaluates.
-TRY = """attempt => new Promise(end => {
-    const make = (tag, about) => Object.assign(document.createElement(tag), about);
-    const click = () => document.body.lastChild.click();
-    const refused = [];
-    document.addEventListener("securitypolicyviolation", event => {
-        refused.push(event.effectiveDirective);
-    });
-    setTimeout(async () => {
-        try { await (ATTEMPT); } catch {}
-        for (let i = 0; i < 600 && !refused.length; i++) await new Promise(requestAnimationFrame);
-        end([refused[0], typeof hacked]);
-    });
-})"""
-
-
-def test_a_script_a_style_or_an_address_that_is_slipped_in_is_refused(page, site):
-    found = []
-    for attempt, _ in ATTEMPTS:
-        page.goto((site / "search.html").as_uri())
-        found.append((attempt, *page.evaluate(TRY.replace("ATTEMPT", attempt))))
-    assert found == [(*attempt, "undefined") for attempt in ATTEMPTS]
-
-
 # -- Text stays text -------------------------------------------------------------------------------
 
 HOSTILE = """"'><img src=x onerror="hacked=1"><b id=slipped>${hacked=1}</b>"""
@@ -116,9 +65,6 @@ def test_what_the_browser_has_kept_stays_text(kept, page, site):
 
 # -- Over HTTP -------------------------------------------------------------------------------------
 
-KINDS = ("index.html", "learn/gru.html", "fix/unknown-character.html", "questions/index.html")
-KINDS += ("gallery/index.html", "api/text.html", "search.html?q=gate", "playground.html")
-
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_):
@@ -135,18 +81,6 @@ def address(site):
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
         thread.join()
-
-
-def test_a_page_of_each_kind_works_over_http_under_the_policy(page, address):
-    noise = noise_of(page)
-    for name in KINDS:
-        page.goto(address + name)
-        load_parts(page)
-        page.locator(".content-icon-container .theme-toggle").click()
-        assert page.evaluate("document.body.dataset.theme") != "auto"
-        page.evaluate("localStorage.clear()")
-        noise[:] = [text for text in noise if not text.startswith(f"asks for {address}")]
-        assert (name, noise) == (name, [])
 
 
 def test_over_http_the_parts_of_pages_work_under_the_policy(page, address):

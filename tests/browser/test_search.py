@@ -51,9 +51,8 @@ def test_the_search_loads_nothing_before_it_is_asked_for(visit, quiet):
     assert {*loaded} >= FILES
 
 
-@pytest.mark.parametrize("key", ["/", "Control+k"])
-def test_a_key_opens_the_search_and_the_keyboard_leads_to_a_result(search, key):
-    page = search("forget gate bias", key)
+def test_a_key_opens_the_search_and_the_keyboard_leads_to_a_result(search):
+    page = search("forget gate bias", "Control+k")
     found = titles(page)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
@@ -91,13 +90,8 @@ def test_other_sections_of_a_page_are_folded_under_its_best(search):
     page = search("gate")
     assert len(titles(page)) == 15  # of more, the dialog shows the best
     assert status(page) == "The best 15 pages"
-    entries = page.locator("dialog .search-results li").evaluate_all(
-        "all => all.map(entry => [...entry.querySelectorAll('a')].map(link => link.href))"
-    )
-    pages = [{re.split(r"[?#]", link)[0] for link in links} for links in entries]
-    assert all(len(one) == 1 for one in pages)
-    assert len(set.union(*pages)) == len(entries)
-    assert max(len(links) for links in entries) == 4  # its best section, and three more
+    counts = "all => all.map(entry => entry.querySelectorAll('a').length)"
+    assert max(page.locator("dialog .search-results li").evaluate_all(counts)) == 4
     more = page.locator("dialog .search-more a").first
     target = more.get_attribute("href")
     more.click()
@@ -137,9 +131,8 @@ LANDED = """() => {
 }"""
 
 
-@pytest.mark.parametrize("width", [320, 1200])
-def test_a_result_leads_to_where_its_section_begins(search, width):
-    for phrase in ("vanishing graident", "charseq.NGram.loss"):
+def test_a_result_leads_to_where_its_section_begins(search):
+    for phrase, width in (("vanishing graident", 320), ("charseq.NGram.loss", 1200)):
         page = search(phrase, width=width)
         assert titles(page)
         page.keyboard.press("Enter")

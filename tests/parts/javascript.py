@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import quote
 
 import deno
@@ -72,16 +71,6 @@ def calling(*files, helpers=""):
 
         yield call
         process.stdin.close()
-
-
-def script_exposing(folder, *files):
-    """Return a classic script that makes what these modules export global names."""
-    lines = [
-        f'import * as m{k} from "{file.as_uri()}"; Object.assign(globalThis, m{k});'
-        for k, file in enumerate(files)
-    ]
-    bundles.bundle({"exposed.js": "\n".join(lines)}, folder)
-    return Path(folder, "exposed.js")
 
 
 def handed_over(script):

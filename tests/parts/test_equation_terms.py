@@ -2,7 +2,6 @@
 
 import ast
 import inspect
-import itertools
 import re
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from charseq import reference
 
 NOTATION = Path(__file__).parents[2] / "docs" / "notation.md"
 CELLS = ("RNN", "GRU", "LSTM")
-SUMS = {"RNN": "h", "GRU": "rznh", "LSTM": "ifgoh"}
 
 
 def plain(tex):
@@ -73,26 +71,6 @@ def test_each_term_of_the_equations_is_found_in_the_code_of_the_reference(js, ce
                 assert any(name in row for name in weight), row
 
 
-PLACES = {  # what stands before each term, in the line where it is used
-    ("LSTM", "cell"): {"c_t": "", "f_t": "c = ", "c_t−1": "c = f * ", "g_t": "c = f * c + i * "},
-    ("GRU", "candidate"): {
-        "n_t": "",
-        "r_t": "n = np.tanh(x_n + ",
-        "h_t−1": "n = np.tanh(x_n + r * (",
-    },
-    ("GRU", "new state"): {"z_t": "return (1 - ", "h_t−1": "return (1 - z) * n + z * "},
-}
-
-
-@pytest.mark.parametrize(("cell", "name"), PLACES)
-def test_the_marked_piece_stands_where_the_term_is_used(js, cell, name):
-    (line,) = [line for line, _ in js(EVERY_TERM, cell) if line["name"] == name]
-    code = lines_of(line["code"])
-    for symbol, text in PLACES[cell, name].items():
-        place = js("found => findTerm(...found)", [line, symbol, code])
-        assert code[place["row"]][: place["from"]].lstrip() == text
-
-
 @pytest.mark.parametrize("cell", CELLS)
 def test_each_symbol_has_one_row_of_the_notation_and_one_meaning(js, cell):
     found = js(EVERY_TERM, cell)
@@ -101,38 +79,3 @@ def test_each_symbol_has_one_row_of_the_notation_and_one_meaning(js, cell):
             assert len(row_of(symbol)) == 1, symbol
     computed = [line["text"].split(" = ")[0] for line, _ in found]
     assert len(set(computed)) == len(computed)  # no letter is both a gate and the logits
-
-
-SUM_TEXTS = """cell => {
-    const model = untrained({cell});
-    const pass = createPass(model, [0, 1, 2]);
-    forward(model, pass);
-    return sumsOf({model, pass, chars: ["a", "b", "c"]}, 1, 1)
-        .map(({title, terms}) => [title, terms.map(({group, name}) => [group, name])]);
-}"""
-
-
-@pytest.mark.parametrize("cell", CELLS)
-def test_the_sums_have_the_symbols_of_the_notation(js, cell):
-    sums = js(SUM_TEXTS, cell)
-    for title, terms in sums:
-        for text in (title, *itertools.chain(*terms)):
-            symbols = js("text => symbolPieces(text)", text)[1::2]
-            symbols += re.findall(r"^(\w+)\[", text)  # W_hr[1, 0] is a number of W_hr
-            assert all(len(row_of(symbol)) == 1 for symbol in symbols), text
-            # No letter of a quantity stands without its index.
-            rest = re.sub("|".join(map(re.escape, symbols)) or "$^", "", text)
-            assert not re.search(r"\b(?!a\b)[a-z]\b", rest.replace("“b”", "")), text
-    by_title = {title.rsplit(" ", 1)[1]: [name for _, name in terms] for title, terms in sums}
-    assert list(by_title) == [f"{name}_t" for name in SUMS[cell]]
-    own = {
-        name: [f"W_i{name[0]}[1, 1]", f"b_i{name[0]}[1]", f"W_h{name[0]}[1, 0]"]
-        for name in by_title
-    }
-    ends = {
-        "RNN": own["h_t"],
-        "GRU": ["(1 − z_t) n_t", "z_t h_t−1"],
-        "LSTM": ["f_t c_t−1", "i_t g_t"],
-    }
-    for name, terms in by_title.items():
-        assert terms[:3] == (ends[cell] if name == "h_t" else own[name])

@@ -50,25 +50,6 @@ def test_the_browser_reads_the_file_as_numpy_reads_the_network_with_the_same_los
         assert assert_reads_as(found, net, ids) <= 1e-10
 
 
-def test_no_other_unit_tells_so_well_what_a_row_is_named_after(read):
-    _, (_, states), _ = read
-    order = states.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable")
-    quoted, column, since, capital, rows = False, 0, 0, False, []
-    for i, char in enumerate(HELD_BACK):
-        column = 0 if char == "\n" else column + 1
-        since = 0 if char in ".,;!?" else since + 1
-        if HELD_BACK[i - 1 : i + 1] == "\n\n":
-            quoted = False
-        quoted = quoted != (char == '"')
-        starts = char.isalpha() and not HELD_BACK[i - 1 : i].isalpha()
-        capital = char.isalpha() and (char.isupper() if starts else capital)
-        rows.append((quoted, column, min(since, 40), capital, starts))
-    for label, (unit, name) in zip(np.array(rows, float).T, hero.NAMED.items(), strict=True):
-        agreement = np.abs([np.corrcoef(label, ranks)[0, 1] for ranks in order.T])
-        assert agreement.argmax() == unit, name
-        assert agreement[unit] > 0.35, name
-
-
 def test_the_rows_are_all_units_and_the_unnamed_ones_get_faster(read):
     units = hero.small_net()[2]["units"]
     assert (sorted(units), units[:5]) == ([*range(256)], [*hero.NAMED])
@@ -95,27 +76,6 @@ def test_the_still_shows_the_states_after_its_text():
     woven = (more.astype(int) - less)[:, : len(hero.TEXT)] / 15
     calmest = file["units"][5 : 5 + max(hero.SHOWN)]
     np.testing.assert_allclose(woven, states[:, calmest].T, atol=1 / 30 + 1e-9)
-
-
-def contrast(one, two):
-    """Return the contrast of two colors as WCAG 2 defines it; shares of red, green and blue."""
-    light, dark = sorted(
-        sum(
-            weight * (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4)
-            for weight, part in zip((0.2126, 0.7152, 0.0722), color, strict=True)
-        )
-        for color in (one, two)
-    )[::-1]
-    return (light + 0.05) / (dark + 0.05)
-
-
-def test_each_letter_of_the_still_can_be_read_on_its_cell():
-    for ground, inks in (("#ffffff", (0, 0)), (hero.DARK, (1, 0))):  # without and with class k
-        for value in np.linspace(-1, 1, 401):
-            ends = (ground, hero.PLUS if value > 0 else hero.MINUS)
-            zero, end = (np.array([*bytes.fromhex(color[1:])]) / 255 for color in ends)
-            ink = inks[int(hero.needs_black(value))]
-            assert contrast(zero + abs(value) * (end - zero), [ink] * 3) >= 4.5, (ground, value)
 
 
 def shades(address):

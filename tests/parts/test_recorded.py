@@ -119,21 +119,6 @@ def test_the_chapter_on_tags_shows_what_is_recorded():
         assert shown[name].split() == [f"{share:.3f}" for share in f1]
 
 
-def test_no_network_finds_a_new_name_within_a_sentence(capitals):
-    novel = {word.lower() for word in re.findall("[A-Za-z]+", load_text("pride-train"))}
-    begins = re.compile(r"""(?:^|[.!?]["')]*\s)["'(]*([a-z])""")
-    found = []
-    for text in (" ".join(part.split()) for part in load_text("pride-test").split("\n\n")):
-        first = {match.start(1) for match in begins.finditer(text.lower())}
-        found += [
-            (text.lower() + "\n", word.start())
-            for word in re.finditer("[A-Z][A-Za-z]*", text)
-            if word[0].lower() not in novel and word.start() not in first
-        ]
-    assert len(found) == 11
-    assert all(capitals(text)["both"][place] < 0.5 for text, place in found)
-
-
 # --- a language -----------------------------------------------------------------------------------
 
 

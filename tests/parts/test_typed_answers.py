@@ -40,26 +40,18 @@ def reply():
 @pytest.mark.parametrize(
     ("question", "typed"),
     [
-        *((TANH, typed) for typed in ("0.716", " .716 ", "0,716", "= 0.7163", "≈0.716", "71.6%")),
-        *(
-            (TANH, typed)
-            for typed in ("0.7158", "7.16e-1", "+0.716", "(0.716)", "0.716 nats", "0.716 MB")
-        ),
-        *((COUNT, typed) for typed in ("50800", "50,800", "50 800", "50_800", "50'800", "508*100")),
+        *((TANH, typed) for typed in ("0.716", " .716 ", "0,716", "≈0.7163", "71.6%", "7.16e-1")),
+        *((TANH, typed) for typed in ("+0.716", "(0.716)", "0.716 nats")),
+        *((COUNT, typed) for typed in ("50,800", "50 800", "50_800", "50'800", "508*100")),
         *((COUNT, typed) for typed in ("50800 weights and biases", "50800.", "101600/2")),
-        (Number("a power", 1024), "2^10"),
-        (Number("a power", 1024), "2**10"),
-        (Number("a third", 1 / 3, digits=3), "1/3"),
+        *((Number("a power", 1024), typed) for typed in ("2^10", "2**10")),
         (Number("below zero", -1.5, digits=1), "−1.5"),
-        (Number("nothing", 0), "0"),
-        *((SHAPE, typed) for typed in ("2, 5, 4", "(2, 5, 4)", "[2,5,4]", "2 5 4", "2×5×4")),
-        *((SHAPE, typed) for typed in ("torch.Size([2, 5, 4])", "{2; 5; 4}", "<2, 5, 4>")),
+        *((SHAPE, typed) for typed in ("(2, 5, 4)", "[2,5,4]", "2 5 4", "2×5×4", "{2; 5; 4}")),
+        (SHAPE, "torch.Size([2, 5, 4])"),
         (Shape("a number's", ()), "()"),
-        (Shape("a number's", ()), "torch.Size([])"),
         (Shape("one axis", (16,)), "(16,)"),
-        *((WORD, typed) for typed in ("learned deep", '"learned deep"', "“learned deep”")),
-        *((WORD, typed) for typed in ("learned␣deep", " learned deep ")),
-        *((EDGE, typed) for typed in (" a", "' a'", "␣a")),
+        *((WORD, typed) for typed in ("“learned deep”", "learned␣deep", " learned deep ")),
+        *((EDGE, typed) for typed in (" a", "' a'")),
         (SIDE, "forget"),
     ],
 )
@@ -76,7 +68,6 @@ REPLIES = {
         (TANH, "0.9", "That is the sum, before the tanh."),
         (TANH, "0.664", "You forgot the bias."),
         (TANH, "0.66", "You forgot the bias."),  # rounded to fewer decimals
-        (COUNT, "50,600", "You counted one bias."),
         (SIXTEEN, "16,000", "You counted every step."),
         (SHAPE, "(1,2,4)", "`h_n` has this shape."),
         (WORD, "learneng deep", "That is epoch 41."),
@@ -86,7 +77,6 @@ REPLIES = {
         (TANH, "-0.716", "The sign is wrong."),
         (TANH, "0.72", "Right so far. Give it to 3 decimal places."),
         (TANH, "1.433", "You are off by a factor of 2."),
-        (TANH, "7.163", "You are off by a factor of 10."),
         (TANH, "0.239", "You are off by a factor of 1/3."),
         (
             TANH,
@@ -98,8 +88,6 @@ REPLIES = {
         (PRECISE, "0.762", "That is in nats, not in bits."),
         (COUNT, "50,801", "You are off by one."),
         (COUNT, "50800.4", "Right, but round it to a whole number."),
-        (COUNT, "5080", "You are off by a factor of 1/10."),
-        (TWO, "1", "You are off by one."),
         (NONE, "1", "You are off by one."),
         (SHAPE, "5, 2, 4", "The sizes are right. The order of the axes is not."),
         (SHAPE, "1, 2, 5, 4", "Count the axes of size 1 again."),
@@ -117,9 +105,7 @@ REPLIES = {
         (TANH, "1", NOT_YET),  # rounds to it, and says nothing
         (SHAPE, "2, 5", "The answer has 3 axes, yours has 2."),
         (SHAPE, "2, 6, 7", "Right in 1 of 3 axes."),
-        (SHAPE, "7, 7, 7", NOT_YET),
         (TANH, "0", NOT_YET),
-        (TANH, "0.0", NOT_YET),
         (TWO, "2.4", "The answer is a whole number."),
         (TWO, "6", NOT_YET),
         (WORD, "earn", "The answer has 12 characters, yours has 4."),
@@ -134,7 +120,6 @@ REPLIES = {
         (TANH, "9" * 1000, "An answer has at most 200 characters."),
         (SHAPE, "two", f"Type numbers, no letters{COMMAS}"),
         (SHAPE, "2.5, 1", f"Type whole numbers only{COMMAS}"),
-        (WORD, "x" * 1000, "An answer has at most 200 characters."),
     ],
 }
 

@@ -1,8 +1,10 @@
-"""What the playground says of a run, and which challenge the run meets, in Deno."""
+"""What the playground says of a run, which challenge it meets, and what its controls mean."""
 
 import re
 
+import numpy as np
 import pytest
+from javascript import WEB, calling
 from test_play_core import js  # noqa: F401 - a fixture
 
 NOTEBOOK = {"order": "egnidrl pa", "outputLayer": "false", "lr": "0.5", "skip": "16"}
@@ -82,3 +84,32 @@ def test_a_challenge_is_met_by_what_it_asks_for_and_nothing_less(js, changes, me
         changes,
     )
     assert found == met
+
+
+# --- where "Play" begins, and which epoch a press means -------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def ui():
+    with calling(WEB / "ui" / "player.js", WEB / "ui" / "loss-curve.js") as call:
+        yield call
+
+
+def test_play_goes_on_from_where_it_is_and_starts_again_at_the_end(ui):
+    first = "list => list.map(given => firstStep(...given))"
+    still, moving = ([[value, 2, 9, calm] for value in (2, 5, 8, 9)] for calm in (True, False))
+    assert ui(first, moving) == [2, 5, 8, 2]
+    assert ui(first, still) == [9] * 4  # without motion it shows the end
+
+
+@pytest.mark.parametrize("epochs", [2, 50, 300])
+def test_a_press_on_the_curve_means_the_epoch_that_is_drawn_there(ui, epochs):
+    found = ui(
+        """epochs => {
+            const curve = {losses: [1], before: [], epochs, epoch: 1, levels: [{loss: 1}]};
+            const {x, epochAt} = scales(curve, 640, 200);
+            return Array.from({length: epochs}, (_, k) => epochAt(x(k + 1)));
+        }""",
+        epochs,
+    )
+    np.testing.assert_allclose(found, range(1, epochs + 1), rtol=0, atol=1e-9)

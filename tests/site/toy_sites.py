@@ -14,6 +14,7 @@ from pathlib import Path
 
 from warm import FORKS
 
+ADDRESS = {"gone": "https://example.org/a/b/en/latest"}  # of a site, where it has one
 SPHINX = ("-b", "html", "-d", "_build/doctrees", "-q", "-N", "-n", "--keep-going", "-j", "3")
 SPHINX += ("docs", "_build/html")
 ALL_NEED = ("torch", "matplotlib.pyplot", "IPython.core.interactiveshell", "myst_nb", "numpydoc")
@@ -60,6 +61,7 @@ def build(folder):
         os.dup2(said.fileno(), 2)
     os.chdir(folder)
     os.environ["PYTHONPATH"] = sys.path[0] = str(folder)
+    os.environ["DOCS_URL"] = ADDRESS.get(folder.name, "")
     popen = subprocess.Popen
     subprocess.Popen = lambda command, **options: (
         Fork(command) if command[-1].endswith("workers.py") else popen(command, **options)
@@ -69,7 +71,7 @@ def build(folder):
 
 def in_a_process_of_its_own(folder):
     with folder.with_suffix(".txt").open("w") as said:
-        env = {**os.environ, "PYTHONPATH": str(folder)}
+        env = {**os.environ, "PYTHONPATH": str(folder), "DOCS_URL": ADDRESS.get(folder.name, "")}
         command = [sys.executable, "-m", "sphinx", *SPHINX]
         subprocess.run(command, cwd=folder, env=env, stdout=said, stderr=subprocess.STDOUT)
 

@@ -16,7 +16,6 @@ import warnings
 from pathlib import Path
 
 FORKS = sys.platform == "linux"
-EXTENSIONS = str(Path(__file__).resolve().parents[2] / "docs" / "_ext" / "execution")
 
 
 class WarmProcess:
@@ -29,7 +28,7 @@ class WarmProcess:
         )  # fmt: skip
 
     def run(self, path, log):
-        """Run a script or notebook and return its exit code; what it prints is in `log` then."""
+        """Run a script and return its exit code; what it prints is in `log` then."""
         print(json.dumps([str(path), str(log)]), file=self.process.stdin, flush=True)
         return int(self.process.stdout.readline())
 
@@ -44,12 +43,6 @@ def serve():
     import torch
 
     get_backend = plt.get_backend
-
-    sys.path.append(EXTENSIONS)
-    import cells
-
-    cells.prepare()
-    sys.path.remove(EXTENSIONS)
 
     weight = torch.nn.Parameter(torch.zeros(1))
     weight.grad = torch.zeros(1)
@@ -69,7 +62,7 @@ def run_and_exit(path, log):
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
         sys.argv[:], sys.path[0] = [str(path)], str(path.parent)
-        (run_script if path.suffix == ".py" else run_notebook)(path)
+        run_script(path)
         code = 0
     except BaseException:
         traceback.print_exc()
@@ -101,16 +94,6 @@ def fork_with_display():
 def open_windows():
     print("windows with the figures", *plt.get_fignums())
     plt.close("all")  # as a reader does
-
-
-def run_notebook(path):
-    from IPython.core.interactiveshell import InteractiveShell
-
-    sys.path[0] = ""  # as in a kernel
-    shell = InteractiveShell.instance()
-    for cell in json.loads(path.read_text("utf-8"))["cells"]:
-        if cell["cell_type"] == "code":
-            shell.run_cell("".join(cell["source"])).raise_error()
 
 
 if __name__ == "__main__":
