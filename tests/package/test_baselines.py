@@ -82,16 +82,6 @@ def test_unigram_matches_a_calculation_by_hand():
     np.testing.assert_allclose(NGram(1, corpus_of([0, 1, 0, 2, 1, 0])).probabilities([]), expected)
 
 
-def test_loss_on_a_long_text_is_the_entropy_rate():
-    rng = np.random.default_rng(0)
-    same_as_before = rng.random(100_000) < 0.9
-    ids = np.cumsum(~same_as_before) % 2  # two characters; the next differs with probability 0.1
-    rate = -(0.9 * math.log2(0.9) + 0.1 * math.log2(0.1))
-    train, valid = Corpus(Vocabulary("ab"), ids).split(valid=0.5)
-    assert NGram(2, train).bits_per_character(valid.ids) == pytest.approx(rate, abs=0.02)
-    assert NGram(1, train).bits_per_character(valid.ids) == pytest.approx(1, abs=0.02)
-
-
 def test_every_order_up_to_5_beats_the_order_below_on_held_back_text():
     train, valid = Corpus.from_text(load_text("python-reference")).split(valid=0.1)
     bits = [NGram(order, train).bits_per_character(valid.ids) for order in range(1, 6)]
@@ -112,13 +102,8 @@ def test_a_large_vocabulary_and_a_high_order_do_not_overflow():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        *(
-            (
-                lambda order=order: NGram(order, corpus_of([0, 1, 2])),
-                f"3 characters .*, got {order}$",
-            )
-            for order in (0, -1, 4)
-        ),
+        (lambda: NGram(0, corpus_of([0, 1, 2])), "3 characters .*, got 0$"),
+        (lambda: NGram(4, corpus_of([0, 1, 2])), "3 characters .*, got 4$"),
         (lambda: NGram(1.5, corpus_of([0, 1, 2])), "integer"),
         (lambda: NGram(2, corpus_of([0, 1])).loss([]), "a text of one character or more, got none"),
         (lambda: NGram(2, corpus_of([0, 1])).loss([0, 4]), "id 4 at position 1 is out of range"),

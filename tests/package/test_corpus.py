@@ -40,7 +40,6 @@ def test_a_long_text_is_encoded_whole_and_an_error_names_the_place_in_it():
     ("ids", "error", "message"),
     [
         ([[0, 1]], ValueError, r"shape \(N,\) with N of 1 or more, got \(1, 2\)"),
-        (np.zeros(0, int), ValueError, r"got \(0,\)"),
         (np.zeros(3), TypeError, "integers, as in corpus.ids; got float64"),
         (Corpus.from_text("ab"), TypeError, "got Corpus"),
     ],
@@ -70,13 +69,7 @@ def test_ids_out_of_range_are_refused(ids, wrong):
     [
         (11, 0, 3, ValueError, "^batch_size must be at least 1, got 0$"),
         (11, 2, 0, ValueError, "^length must be at least 1, got 0$"),
-        (
-            11,
-            2,
-            11,
-            ValueError,
-            r"length=11 need (12|23) .* has 11: .*length=(5|10)$",
-        ),
+        (11, 2, 11, ValueError, r"length=11 need (12|23) .* has 11: .*length=(5|10)$"),
         (1, 1, 1, ValueError, "to learn from has 1 characters: expected at least 2"),
         (9, 2.5, 1, TypeError, "integer"),
     ],
@@ -113,11 +106,9 @@ def test_split_parts_cover_the_text_in_order_and_are_views(N, valid, test):
     ("shares", "message"),
     [
         ({"valid": 0}, "expected shares .* got valid=0$"),
-        ({"valid": float("nan")}, "got valid=nan"),
         ({"test": -0.1}, "test=-0.1"),
         ({"valid": 0.5, "test": 0.5}, "leave a part to learn from, got valid=0.5 and test=0.5"),
         ({"valid": 0.1}, "of 12 characters leaves 1 for valid: each part needs 2, one to read"),
-        ({"valid": 0.2, "test": 0.01}, "of 12 characters leaves 0 for test"),
     ],
 )
 def test_split_refuses_shares_that_leave_too_few_characters(shares, message):

@@ -63,7 +63,6 @@ def test_lines_of_the_log_have_the_expected_text():
         (50, 5, range(5, 51, 5)),
         (50, None, range(5, 51, 5)),
         (57, None, [*range(6, 55, 6), 57]),
-        (19, None, [*range(2, 19, 2), 19]),
         (9, None, range(1, 10)),
         (3, 4, []),
         (0, None, []),
@@ -99,6 +98,3 @@ def test_a_csv_file_has_the_expected_text_and_quotes_in_the_standard_way(tmp_pat
     rows = "1,0.5,2.0,0.001,nan,nan\r\n2,0.25,1.0,0.001,0.75,0.004\r\n"
     assert (tmp_path / "run.csv").read_bytes().decode() == STEP_HEAD + rows
     assert [*tmp_path.iterdir()] == [tmp_path / "run.csv"]
-
-
-EPOCH, STEP = HEAD.encode(), STEP_HEAD.encode()

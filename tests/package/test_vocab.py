@@ -74,12 +74,6 @@ def test_one_hot_matches_torch(V, shape, seed):
     assert vocab.one_hot(ids, dtype=bool).dtype == bool
 
 
-def test_an_empty_text_has_no_ids():
-    assert HELLO.encode("").shape == (0,)
-    assert HELLO.decode([]) == ""
-    assert HELLO.one_hot(np.zeros((2, 0))).shape == (2, 0, 4)
-
-
 # --- errors -------------------------------------------------------------------------------------
 
 WIDE = Vocabulary("".join(chr(0x4E00 + i) for i in range(5000)))
@@ -96,28 +90,19 @@ REFUSED = [
     (lambda: Vocabulary(["a", 7]), r"chars\[1\] must be a character, got 7"),
     (lambda: Vocabulary(b"ab"), "got bytes; decode it first"),
     (lambda: Vocabulary({"a", "b"}), "order of a set changes each time Python starts; use .*from_"),
-    (lambda: Vocabulary(7), "chars must be text, got int"),
     (lambda: Vocabulary("ab", unknown="?"), r"unknown must be a character of the vocabulary, got "),
     (lambda: Vocabulary.from_text(b"hello"), r"expected text \(str\), got bytes; decode it first"),
-    (lambda: Vocabulary.from_text(""), "at least one character, got an empty text"),
-    (lambda: HELLO.encode({"h"}), r"expected text \(str\), got set$"),
     (lambda: HELLO.encode("hexo"), r"'x' \(U\+0078\) at position 2 of .* among the 4 .* 'ehlo'; b"),
-    (lambda: HELLO.encode("hell\n"), r"character '\\n' \(U\+000A\) at position 4"),
     (lambda: HELLO.encode("\ud800h"), r"character '\\ud800' \(U\+D800\) at position 0"),
-    (lambda: HELLO.encode("o\U0001f600"), r"\(U\+1F600\) at position 1"),
     (lambda: Vocabulary("e\u0301").encode("\u00e9"), r"looks the same .*normalize\('NFD', text\) "),
     (lambda: Vocabulary("\u00e9").encode("e\u0301"), r"normalize\('NFC', text\)"),
     (lambda: WIDE.encode("a"), r"among the 5000 characters of the vocabulary '.{40}…'"),
     (lambda: HELLO.decode([1, 0, 4]), "id 4 at position 2 is out of range: expected 0 to 3 for a "),
     (lambda: HELLO.decode([0, 9, -9]), "id 9 at position 1"),
-    (lambda: HELLO.decode([-1]), "id -1 at position 0 is out of range"),
     (lambda: HELLO.decode([0.0, 1.0]), r"ids must be integers, got float64 \(for example "),
-    (lambda: HELLO.decode([None]), r"ids must be integers, got object \(for example None"),
     (lambda: HELLO.decode([[1, 0]]), r"shape \(T,\), one text, got shape \(1, 2\); .*one at a tim"),
     (lambda: HELLO.one_hot([[0, 1], [4, 0]]), r"id 4 at position \(1, 0\) is out of range"),
-    (lambda: HELLO.one_hot([True]), r"ids must be integers, got bool"),
     (parse(""), "not the JSON of a vocabulary: "),
-    (parse('["a", "b"]'), r'expected \{"chars": \[\.\.\.\]\}, got \'\["a", "b"\]\''),
     (parse('{"chars": "ab"}'), r'expected \{"chars": \[\.\.\.\]\}'),
     (parse('{"chars": ["a", 1]}'), "chars must be a list of characters"),
     (parse('{"chars": ["ab"]}'), r"chars\[0\] must be one character, got 'ab'"),
