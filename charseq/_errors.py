@@ -1,5 +1,7 @@
 """The errors that a user can put right, and what the command says of them."""
 
+import re
+
 LIBRARIES = ("torch", "matplotlib", "tqdm", "tokenizers")  # not every command needs them
 
 
@@ -16,7 +18,8 @@ def explain(error: BaseException) -> str:
         return f"this command needs {error.name}, which is not here: pip install {error.name}"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    if isinstance(error, MemoryError) or (type(error) is RuntimeError and "allocate" in str(error)):
+    too_large = type(error) is RuntimeError and re.search("allocate|size calculation", str(error))
+    if isinstance(error, MemoryError) or too_large:
         return "there is not enough memory: make the network, the batch or the texts smaller"
     known = (UserError, OSError, FloatingPointError)
     return str(error) if isinstance(error, known) else ""

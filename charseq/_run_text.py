@@ -3,7 +3,6 @@
 import hashlib
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from charseq.corpus import Corpus
 from charseq.language_model import grow
 from charseq.model import CharRNN
 from charseq.settings import Settings
-from charseq.shapes import LayerShapes
 from charseq.texts import hold_back, load_texts, quote_path, texts
 from charseq.tokens import BytePairEncoding, parse_tokens
 from charseq.vocab import Vocabulary
@@ -140,55 +138,28 @@ def load_text_of_run(
             f"{folder} does not say which text its run learns from, because it was made in Python: "
             "go on there, with load_run"
         )
-    was_at = source["text"]
-    names = [text] if isinstance(text, str) else text or ["TEXT"]
-    new_run = command_to_start(folder, " ".join(names))
-    moved = f"if it has moved, add --text NEW-PLACE; or {new_run}"
-    now_at = as_typed(text) if text else _find_text(was_at, Path(folder), advice or moved)
-    train, valid = load_source({**source, "text": now_at})
+    advice = advice or f"say with --text where that is now; or {command_to_start(folder)}"
+    source = {**source, "text": locate(as_typed(text or source["text"]))}
+    try:
+        train, valid = load_source(source)
+    except FileNotFoundError as error:
+        gone = f"the text that this run learns from is gone: {error}"
+        raise FileNotFoundError(f"{gone}; {advice}") from None
     found = fingerprint(train + valid)
-    if found["characters"] != source["characters"]:
-        unlike = f"{found['characters']} characters, not {source['characters']}"
-    elif found["sha256"] != source["sha256"]:
-        unlike = "as many characters, but not the same ones"
-    else:
-        source = {**source, "text": locate(now_at)}
-        return source, encode_parts(train, valid, source, read_vocab(about))
-    name, old_name = map(_quote, (now_at, was_at))
-    if now_at == was_at:
-        restore = f"put the old text back, or add --text COPY, a copy of it; or {new_run}"
-        raise UserError(f"{name} has changed since this run began ({unlike}): {advice or restore}")
-    raise UserError(
-        f"{name} is not the text that this run learns from ({unlike}): "
-        + (advice or f"that was {old_name}; give it, or {new_run}")
-    )
+    if found["sha256"] != source["sha256"]:
+        raise UserError(
+            f"{_quote(source['text'])} is not the text that this run learns from: it has "
+            f"{found['characters']} characters, and "
+            f"that had {source['characters']} others; {advice}"
+        )
+    return source, encode_parts(train, valid, source, read_vocab(about))
 
 
 def _quote(text: str | list[str]) -> str:
     return ", ".join(map(quote_path, text if isinstance(text, list) else [text]))
 
 
-def _find_text(text: Any, folder: Path, advice: str) -> Any:
-    """Return where the text of a run is. If it has moved, look beside the run, in it, and here."""
-    if isinstance(text, list):
-        return [_find_text(one, folder, advice) for one in text]
-    if text in texts() or os.path.exists(text):  # noqa: PTH110 - never raises
-        return text
-    for place in (folder.parent, folder, Path()):
-        moved = place / Path(text).name
-        if moved.exists() and moved.resolve() != folder.resolve():
-            return os.path.abspath(moved)  # noqa: PTH100 - never raises
-    raise FileNotFoundError(f"{text!r}, which this run learns from, is gone: {advice}")
-
-
 # --- the network ----------------------------------------------------------------------------------
-
-
-def new_model(options: dict[str, Any], vocab: Vocabulary) -> CharRNN:
-    """Make a network with random weights."""
-    options = {"vocab_size": len(vocab), **options}
-    _check_memory(options)
-    return CharRNN(**options)
 
 
 def known_model(
@@ -204,7 +175,6 @@ def known_model(
         if changed[name] != (own := trained.options[name]):
             own = own if isinstance(own, str) else str(own).lower()
             raise UserError(f"the network to start from keeps its {name}={own}: leave that out")
-    _check_memory(changed)
     model = CharRNN(**changed).to(trained.rnn.weight_ih_l0.dtype)
     model.load_state_dict(grow(trained, len(vocab), seed=settings.seed).state_dict())
     return model
@@ -218,23 +188,3 @@ def check_patience(settings: Settings, valid: float) -> None:
             f"patience={settings.patience} counts measurements on held-back text, and {never}: "
             "leave one of the two out"
         )
-
-
-def _check_memory(options: dict[str, Any]) -> None:
-    """Refuse a network that cannot fit into memory, before torch starts to allocate its layers."""
-    input_size = options["embedding_size"] or options["vocab_size"]
-    try:
-        layers = LayerShapes(
-            options["cell"], input_size, options["hidden_size"], num_layers=options["num_layers"]
-        )
-    except ValueError:  # CharRNN also refuses such options, and its message names the option
-        return
-    needed = 16 * layers.parameter_count  # 4 bytes: weight, gradient and Adam's two averages
-    with suppress(AttributeError):  # Windows has no os.sysconf, so its memory is unknown
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        if needed > memory:
-            raise UserError(
-                f"a network of {layers.parameter_count:,} weights needs about {needed / 1e9:,.0f} "
-                f"GB of memory to learn, and this machine has {memory / 1e9:,.0f} GB: make "
-                "hidden_size or num_layers smaller"
-            )

@@ -186,6 +186,10 @@ class NGram:
             p = table.own[table.find(index * V + np.arange(V))] + table.rest[index] * p
         return p
 
+    def _reader(self, texts: int) -> "NGramReader":
+        """Return what reads so many texts side by side, one character of each at a time."""
+        return NGramReader(self, texts)
+
     def _to_id_array(self, ids: ArrayLike) -> NDArray[np.int64]:
         """Return ids as an array (N,) if they are in range; N may be 0."""
         array = check_ids(ids, self.vocab_size)

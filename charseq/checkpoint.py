@@ -108,17 +108,9 @@ def read_file(file: Path) -> tuple[dict[str, Any], Arrays]:
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError, SafetensorError):
         pass
     raise RunFolderError(
-        f"{file} is damaged or cut short: it is not what charseq saved (SHA-256); {_advice(file)}"
+        f"{file} is damaged or cut short: it is not what charseq saved (SHA-256); put back a "
+        "copy of it, or use the run's other file: --last or best=False takes the last weights"
     )
-
-
-def _advice(file: Path) -> str:
-    """Say what can be done about a file that is damaged."""
-    if file.name == LAST and (file.parent / BEST).exists():
-        return f"put back a copy of it, or {command_to_start(file.parent)}"
-    if file.name == BEST and (file.parent / LAST).exists():
-        return "put back a copy of it, or take the last weights (--last, or best=False)"
-    return "put back a copy of it, or train again"
 
 
 def command_to_start(folder: Folder, text: str = "TEXT") -> str:

@@ -6,8 +6,7 @@ Only typer is imported here. Each command imports what it needs, so that help ap
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,9 +33,6 @@ def sample(
     prompts: Annotated[
         str | None, typer.Option(help="A file of texts to continue, one per line; - for a pipe.")
     ] = None,
-    interactive: Annotated[
-        bool, typer.Option("--interactive", help="Ask for a text to continue, again and again.")
-    ] = False,
     length: Annotated[int, typer.Option(help="Characters, or pieces, to write.", min=0)] = 400,
     temperature: Annotated[float, typer.Option(help="0 takes the likeliest.", min=0)] = 1.0,
     top_k: Annotated[int, typer.Option(help="Keep the k likeliest; 0 for all.", min=0)] = 0,
@@ -56,8 +52,6 @@ def sample(
     from charseq.checkpoint import load_net
     from charseq.sampling import generate_pieces
 
-    if interactive and (as_json or prompt or prompts):
-        raise UserError("--interactive asks for each text: leave out --json and the prompts")
     net, vocab = load_net(run, best=not last)
     rng = np.random.default_rng(seed)
 
@@ -76,9 +70,6 @@ def sample(
         )
 
     with np.errstate(all="ignore"):  # if numbers overflow, one error message replaces the warnings
-        if interactive:
-            _converse(write, lambda text: _known_part("the prompt", text, vocab, skip_unknown)[0])
-            return
         given = [*(prompt or ()), *(_read_prompts(prompts, vocab) if prompts else ())]
         texts_to_continue: list[str | None] = [None] if not given else []
         for text in given:
@@ -100,30 +91,6 @@ def _read_prompts(file: str, vocab: "Vocabulary") -> list[str]:
 
     lines = load_text(file, raw="\r" in vocab).split("\n")
     return list(filter(None, lines))
-
-
-def _converse(
-    write: Callable[[str | None], Iterator[list[str]]], known: Callable[[str], str]
-) -> None:
-    """Ask for a text, continue it, and ask again, until there is no more input."""
-    if sys.stdin is None:
-        raise OSError("--interactive reads standard input, which is closed")
-    if sys.stdin.isatty():
-        with suppress(ImportError):
-            import readline  # noqa: F401 - then the arrow keys edit the line and find earlier ones
-        print("Type a text to continue, or Ctrl-D to end.", file=sys.stderr)
-    while True:
-        try:
-            text = input("> " if sys.stdin.isatty() else "")
-        except (EOFError, KeyboardInterrupt):
-            print(file=sys.stderr)
-            return
-        try:
-            text = known(text)
-        except ValueError as error:  # a slip in one line doesn't end the conversation
-            print("charseq:", error, file=sys.stderr)
-            continue
-        _print_texts(text, write(text or None))
 
 
 def _print_texts(prompt: str, pieces: Iterator[list[str]]) -> None:
@@ -161,12 +128,7 @@ def _known_part(name: str, text: str, vocab: "Vocabulary", skip: bool) -> tuple[
     if skip or not count:
         return known, count
     if vocab.unknown is not None:
-        what, them = ("1 character", "it") if count == 1 else (f"{count:,} characters", "them")
-        print(
-            f"charseq: {what} of {name} {'is' if count == 1 else 'are'} read as unknown, because "
-            f"the network has not learned {them}",
-            file=sys.stderr,
-        )
+        print(f"charseq: characters of {name} that are read as unknown: {count:,}", file=sys.stderr)
         return text, count
     unknown = text.index(next(iter(skipped)))
     char, hint = text[unknown], "leave it out, or add --skip-unknown"

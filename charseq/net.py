@@ -9,7 +9,7 @@ import numpy as np
 from numpy import add, dot, multiply, subtract, tanh
 from numpy.typing import ArrayLike, NDArray
 
-from charseq._checks import check_choice, check_ids, check_integers
+from charseq._checks import check_ids
 from charseq.reference import RNNParams, gru_step, lstm_step, output_layer, rnn_step
 from charseq.shapes import GATES
 
@@ -48,7 +48,6 @@ class NumpyNet:
     """
 
     def __init__(self, options: Mapping[str, Any], weights: Mapping[str, Array]) -> None:
-        _check_options(options)
         self.cell: str = options["cell"]
         self.vocab_size: int = options["vocab_size"]
         self.hidden_size: int = options["hidden_size"]
@@ -219,6 +218,10 @@ class NumpyNet:
             logits[t], states[t] = reader.logits, reader.state
         return logits, states
 
+    def _reader(self, texts: int) -> "Reader":
+        """Return what reads so many texts side by side, one character of each at a time."""
+        return Reader(self, texts)
+
     def without_units(self, units: Iterable[int]) -> "NumpyNet":
         """Return a copy of the network that ignores some units of the top layer.
 
@@ -312,14 +315,14 @@ class NumpyNet:
         return np.ascontiguousarray(table, dtype=fused[0].dtype), fused
 
 
-def as_net(net: Any, expected: str = "a NumpyNet or a CharRNN") -> NumpyNet:
-    """Return a network that reads: one in NumPy, or a copy in NumPy of a torch model."""
-    if isinstance(net, NumpyNet):
+def as_net(net: Any) -> Any:
+    """Return what has a reader: a network in NumPy, an n-gram, or a torch model's copy in NumPy."""
+    if hasattr(net, "_reader"):
         return net
     if not hasattr(net, "state_dict") or not hasattr(net, "options"):
         raise TypeError(
-            f"expected {expected}, got {type(net).__name__}; load_net(folder) and "
-            "load_run(folder) return such networks with their vocabularies"
+            f"expected a NumpyNet, a CharRNN or an NGram, got {type(net).__name__}; "
+            "load_net(folder) and load_run(folder) return such networks with their vocabularies"
         )
     return NumpyNet.from_model(net)
 
@@ -328,18 +331,6 @@ def _to_array(tensor: Any) -> Array:
     """Copy a tensor of any device; NumPy has no bfloat16, so that becomes float32."""
     tensor = tensor.detach().cpu()
     return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy().copy()
-
-
-def _check_options(options: Mapping[str, Any]) -> None:
-    """Refuse options if one is missing, or if the cell or a size is out of range."""
-    sizes = ("vocab_size", "hidden_size", "num_layers", "embedding_size")
-    for name in (*sizes, "cell", "output_layer", "tied"):
-        if name not in options:
-            raise KeyError(f"there is no option {name}")
-    for name in sizes:
-        if name != "embedding_size" or options[name] is not None:  # None means one-hot vectors
-            check_integers(1, **{name: options[name]})
-    check_choice("cell", options["cell"], tuple(GATES))
 
 
 class Reader:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from charseq._checks import check_at_least
 from charseq._errors import UserError
-from charseq.net import NumpyNet, Reader, as_net
+from charseq.net import as_net
 from charseq.reference import softmax
 from charseq.vocab import Vocabulary
 
@@ -113,7 +113,7 @@ class Writer:
         options: dict[str, Any],
         rng: np.random.Generator | None,
     ) -> None:
-        net = _as_writer(net)
+        net = as_net(net)
         if len(vocab) != net.vocab_size:
             raise UserError(
                 f"the vocabulary has {len(vocab)} {vocab.unit} and the net {net.vocab_size}"
@@ -124,7 +124,7 @@ class Writer:
         if not prompt:
             raise UserError("the prompt is empty: the net needs a character to continue")
         probabilities(np.zeros(net.vocab_size), **options)  # raises if an option is out of range
-        self.reader = _make_reader(net, texts)
+        self.reader = net._reader(texts)
         self._prompt = [k if texts == 1 else np.full(texts, k) for k in vocab.encode(prompt)]
         self._texts, self._options = texts, options
         # A network reads the unknown character, but nobody wants to read it.
@@ -197,25 +197,6 @@ class Writer:
         raise UserError(OUT_OF_BOUNDS)
 
 
-def _as_writer(net: Any) -> Any:
-    """Return what can write: the network in NumPy, a copy of a torch model, or an n-gram."""
-    if isinstance(net, NumpyNet):
-        return net
-    from charseq.baselines import NGram  # a network writes without this module
-
-    if isinstance(net, NGram):
-        return net
-    return as_net(net, "a NumpyNet, a CharRNN or an NGram")
-
-
-def _make_reader(net: Any, texts: int) -> Any:
-    if isinstance(net, NumpyNet):
-        return Reader(net, texts)
-    from charseq.baselines import NGramReader
-
-    return NGramReader(net, texts)
-
-
 def generate(
     net: Any,
     vocab: Vocabulary,
@@ -280,7 +261,7 @@ def generate(
     >>> len(generate(model, vocab, ["a", "ab"], length=5))
     2
     """
-    net = _as_writer(net)  # once, and not once for each prompt
+    net = as_net(net)  # once, and not once for each prompt
     rng = np.random.default_rng() if rng is None else rng
     prompts = [prompt] if prompt is None or isinstance(prompt, str) else list(prompt)
     if not prompts:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from charseq._checks import check_same_vocab_size, check_text
 from charseq._errors import UserError
 from charseq._terminal import escape_line
-from charseq.net import Reader, as_net
+from charseq.net import NumpyNet, Reader, as_net
 from charseq.sampling import OUT_OF_BOUNDS
 from charseq.vocab import Vocabulary
 
@@ -218,7 +218,10 @@ def score(
     ('t', 'w', 'M')
     """
     check_text(text)
-    net = as_net(net).double()
+    net = as_net(net)
+    if not isinstance(net, NumpyNet):
+        raise TypeError(f"expected a NumpyNet or a CharRNN, got {type(net).__name__}")
+    net = net.double()
     check_same_vocab_size(vocab, net)
     before = vocab.line_start() if before is None else before
     if not text or not before:

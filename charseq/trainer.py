@@ -28,7 +28,6 @@ from charseq._run_text import (
     load_source,
     load_text_of_run,
     locate,
-    new_model,
 )
 from charseq.checkpoint import (
     KEPT,
@@ -45,6 +44,7 @@ from charseq.language_model import (
     Run,
     language_model_steps,
 )
+from charseq.model import CharRNN
 from charseq.monitor import export, find_fault, print_ending, print_record, say_in_bar
 from charseq.processes import any_process, rank_and_world_size, use_threads
 from charseq.settings import Settings
@@ -174,7 +174,7 @@ def train_folder(
         parts = encode_parts(*texts, source, known)
         vocab = parts[0].vocab
         if trained is None:
-            model = new_model(options, vocab)
+            model = CharRNN(**{"vocab_size": len(vocab), **options})
         else:
             model = known_model(trained, options, vocab, settings)
         source |= fingerprint("".join(texts))

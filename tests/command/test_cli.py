@@ -353,25 +353,17 @@ def test_the_patience_of_a_run_begins_anew_if_it_gets_steps_or_patience(
     assert load_run(tmp_path / "run")[0].step == expected[change]
 
 
-@pytest.mark.parametrize("place", ["beside", "inside", "here", "said"])
-def test_a_text_that_has_moved_is_found_and_another_is_refused(place, text, tmp_path, monkeypatch):
-    old, new = tmp_path / "old.txt", tmp_path / "runs" / "run"
+def test_a_text_that_has_moved_is_named_and_another_is_refused(text, tmp_path):
+    old, new, moved = tmp_path / "old.txt", tmp_path / "run", tmp_path / "new.txt"
     shutil.copy(text, old)
     train(old, new, "--steps=4")
-    folder = {"beside": new.parent, "inside": new, "here": tmp_path / "here"}.get(place, tmp_path)
-    folder.mkdir(exist_ok=True)
-    moved = folder / ("new.txt" if place == "said" else "old.txt")
-    flags = ["--text", moved] if place == "said" else []
-    shutil.move(old, tmp_path / "away.txt")
-    refused("'.*old.txt', which .* is gone: if it has moved, add --text NEW", "resume", new)
-    shutil.move(tmp_path / "away.txt", moved)
-    monkeypatch.chdir(tmp_path / ("here" if place == "here" else ""))
-    run_ok("resume", new, "--steps=6", *flags)
+    shutil.move(old, moved)
+    refused("the text that .* is gone: '.*old.txt' is .*; say with --text where", "resume", new)
+    run_ok("resume", new, "--steps=6", "--text", moved)
     assert "6 steps" in run_ok("resume", new)  # the new place is saved
-    with unchanged(tmp_path):
+    with unchanged(new):
         (tmp_path / "other.txt").write_text("another text")
         refused("other.txt' is not the text", "resume", new, "--text", tmp_path / "other.txt")
-        (tmp_path / "other.txt").unlink()
 
 
 def test_a_run_that_was_made_in_python_goes_on_there(run):

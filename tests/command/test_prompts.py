@@ -1,4 +1,4 @@
-"""Prompts from a file, a conversation, and a text that comes through a pipe."""
+"""Prompts from a file, and a text that comes through a pipe."""
 
 import io
 import json
@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 from small_runs import contents
-from test_cli import Terminal, run_main, run_ok
+from test_cli import run_main, run_ok
 
 from charseq import generate, load_net
 
@@ -33,15 +33,6 @@ def test_prompts_may_be_given_several_times_in_a_file_and_through_a_pipe(tmp_pat
     rows = map(json.loads, run_ok(*arguments, "--json").splitlines())
     assert [row["prompt"] + row["texts"][0] for row in rows] == texts
     assert typed("Mr. D\n", *SAMPLE, "--prompts=-") == (0, f"{texts[1]}\n", "")
-
-
-def test_a_conversation_goes_on_after_a_slip():
-    code, out, err = typed("Mr. D\n☃\nIt was\n", *SAMPLE, "--interactive", kind=Terminal)
-    assert code == 0
-    texts = [f"{prompt}{continued(prompt)}\n" for prompt in ("Mr. D", "It was")]
-    assert out.replace("> ", "") == "".join(texts)
-    assert err.startswith("Type a text to continue, or Ctrl-D to end.\n")
-    assert "charseq: the prompt has '☃' (U+2603) at position 0" in err
 
 
 SMALL = ["--hidden=4", "--batch-size=2", "--length=8", "--steps=2", "--evaluate-every=0"]

@@ -94,7 +94,7 @@ def test_tokens_are_the_characters_and_then_each_merge_once():
 
 def test_what_is_no_vocabulary_or_no_text_is_refused():
     for text in ("{", "[]", '{"chars": ["a"]}', '{"chars": ["a"], "merges": "ab"}'):
-        with pytest.raises(ValueError, match=r"expected|not the JSON"):
+        with pytest.raises(ValueError, match=r"[Ee]xpect"):
             BytePairEncoding.from_json(text)
     for wrong in ("ac", ["a", "b"], ["a", "b", "a"]):  # unknown, made before, and too long
         merges = json.dumps({"chars": ["a", "b"], "merges": [["a", "b"], wrong]})
