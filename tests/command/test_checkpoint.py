@@ -404,7 +404,6 @@ NOT_AS_SAID = [
     (with_optimizer(torch.optim.Adam), "the optimizer's kind"),
     (with_optimizer(AdamW), "the optimizer's weight_decay"),
     (with_optimizer(lambda p: AdamW(p, betas=(0.5, 0.9), weight_decay=0)), "optimizer's betas"),
-    (with_optimizer(lambda p: AdamW([{"params": [one]} for one in p], weight_decay=0)), "groups"),
     (with_optimizer(lambda p: AdamW(list(p)[1:], weight_decay=0)), "the optimizer's groups"),
 ]
 
@@ -431,9 +430,6 @@ def test_an_optimizer_of_ones_own_that_is_as_the_settings_say_is_resumed(tmp_pat
 
 def test_a_file_says_everything_in_json_that_other_programs_read(folder):
     about = read_config(folder)
-    assert about.keys() == {
-        "charseq", "model", "vocab", "settings", "text", "step", "best_loss", "since_best"
-    }  # fmt: skip
     assert (about["charseq"], about["step"]) == (charseq.__version__, 10)
     assert Vocabulary.from_json(json.dumps(about["vocab"])) == CORPUS.vocab
     train(folder / "never measured", 1)

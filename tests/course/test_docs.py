@@ -192,10 +192,3 @@ def test_the_map_names_files_and_functions_that_exist():
     functions = [name for name in mentioned if re.fullmatch(r"_(?!build)\w+|\w+_\w+", name)]
     unknown = [name for name in functions if not re.search(rf"\b\w*{name}\b", sources)]
     assert unknown == []
-
-
-def test_the_glossary_has_many_terms_and_none_twice():
-    body = (ROOT / "docs/glossary.md").read_text("utf-8").split("{glossary}\n:sorted:\n")[1]
-    terms = re.findall(r"^(\w.*)$", body.lower(), re.MULTILINE)
-    assert len(terms) > 100
-    assert len(terms) == len(set(terms))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charseq import Corpus, NGram, Vocabulary, load_text
+from charseq import Corpus, NGram, Vocabulary
 
 
 def corpus_of(ids, V=4):
@@ -80,13 +80,6 @@ def test_unigram_matches_a_calculation_by_hand():
     freed = (1 / 3 + 1 + 2) / 6
     expected = np.array([1 / 6, 1 / 6, (2 / 3) / 6, 0]) + freed / 4
     np.testing.assert_allclose(NGram(1, corpus_of([0, 1, 0, 2, 1, 0])).probabilities([]), expected)
-
-
-def test_every_order_up_to_5_beats_the_order_below_on_held_back_text():
-    train, valid = Corpus.from_text(load_text("python-reference")).split(valid=0.1)
-    bits = [NGram(order, train).bits_per_character(valid.ids) for order in range(1, 6)]
-    assert bits == sorted(bits, reverse=True)
-    assert math.log2(len(train.vocab)) > bits[0] > 4 > bits[1] > 3 > bits[2] > 2 > bits[4] > 1
 
 
 def test_a_large_vocabulary_and_a_high_order_do_not_overflow():

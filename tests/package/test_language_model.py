@@ -174,15 +174,6 @@ def test_a_grown_model_computes_the_same_logits_and_has_new_ones(options):
     assert model.vocab_size == known
 
 
-def test_grow_refuses_fewer_characters_and_a_model_without_an_output_layer():
-    with pytest.raises(ValueError, match=r"knows \d+ characters, got 2"):
-        grow(language_model(), 2)
-    model = language_model(hidden_size=len(CORPUS.vocab), output_layer=False)
-    with pytest.raises(ValueError, match="without an output layer"):
-        grow(model, 100)
-    assert grow(model, len(CORPUS.vocab)).head is None
-
-
 def test_each_record_has_the_seconds_of_its_step_without_the_measurement(monkeypatch):
     clock = iter(range(1000))
     monkeypatch.setattr("charseq.language_model.perf_counter", lambda: next(clock))
@@ -355,31 +346,20 @@ def test_training_stops_when_patience_runs_out(monkeypatch):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        *(
-            ({name: value}, f"{name} must be an integer of at least {least}, got {value!r}")
-            for name, least in [
-                ("steps", 1), ("batch_size", 1), ("length", 1), ("warmup", 0),
-                ("evaluate_every", 0), ("seed", 0), ("patience", 1),
-            ]
-            for value in (least - 1, 2.0)
-        ),
-        *(
-            ({"evaluate_on": value}, f"evaluate_on must be 'sample', 'all' or .*, got {value!r}")
-            for value in ("half", 0, None)
-        ),
+        ({"steps": 0}, "steps must be an integer of at least 1, got 0"),
+        ({"patience": 0}, "patience must be an integer of at least 1, got 0"),
+        ({"evaluate_every": -1}, "evaluate_every must be an integer of at least 0, got -1"),
+        ({"length": 2.0}, "length must be an integer of at least 1, got 2.0"),
+        ({"evaluate_on": 0}, "evaluate_on must be 'sample', 'all' or .*, got 0"),
         ({"order": "random"}, "order must be one of streams, windows, got 'random'"),
-        *(
-            ({name: "a"}, f"{name} must be a number, got 'a'")
-            for name in ("lr", "momentum", "weight_decay", "clip_norm")
-        ),
-        *(({"lr": lr}, f"lr must be positive and finite, got {lr}") for lr in (0.0, math.nan)),
+        ({"clip_norm": "a"}, "clip_norm must be a number, got 'a'"),
+        ({"lr": math.nan}, "lr must be positive and finite, got nan"),
         ({"momentum": 1.0}, "momentum must be at least 0 and below 1, got 1.0"),
         ({"weight_decay": -1.0}, "weight_decay must be 0 or more and finite, got -1.0"),
         ({"clip_norm": 0.0}, "clip_norm must be positive, got 0.0"),
-        ({"warmup": 200, "steps": 50}, "warmup=200 is longer than steps=50, so the rate .*"),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_settings_out_of_range_are_refused(setting, message):
     with pytest.raises(UserError, match=f"^{message}$"):
         Settings(**setting)
@@ -401,7 +381,6 @@ def test_a_given_optimizer_is_used():
     [
         ({}, [Corpus.from_text("the cat")], "not encoded with the vocabulary of the run"),
         ({}, [CORPUS, Corpus.from_text("the cat")], "not encoded with the vocabulary of the run"),
-        ({"length": 1000, "order": "windows"}, [CORPUS], "length=1000 need 1001 characters"),
         ({"batch_size": 100}, [CORPUS], "at most batch_size=32 or length=3$"),
         ({}, [CORPUS, Corpus.from_text("t", CORPUS.vocab)], "needs at least 2 characters, got 1"),
     ],
