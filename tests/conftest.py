@@ -32,7 +32,8 @@ def uses(item, fixtures):
 def pytest_collection_modifyitems(items):
     """Whatever needs the built site or a browser is slow. What is slow comes first.
 
-    Of the small sites, Linux makes short work (toy_sites.py), so there their tests are quick.
+    Whole files about the site come before single pages in a browser, which fill what is left. Of
+    the small sites, Linux makes short work (toy_sites.py), so there their tests are quick.
     """
     for item in items:
         if uses(item, {*SITE, "toys"}):
@@ -40,20 +41,13 @@ def pytest_collection_modifyitems(items):
         if uses(item, {"toys"}) and sys.platform == "linux":
             item.add_marker(pytest.mark.toys)
     yield  # `-m` is looked at, and pytest puts together what has the same parameter
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item):
-    """Where a test looks at the site, measure no coverage of the package: it takes half as long."""
-    current = sys.modules["coverage"].Coverage.current() if "coverage" in sys.modules else None
-    if not current or not uses(item, SITE):
-        return (yield)
-    current.stop()
-    try:
-        return (yield)
-    finally:
-        current.start()
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("slow") is None,
+            item.path.parent.name != "site",
+            item.path.name == "test_parts.py",
+        )
+    )
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def test_the_menu_has_five_doors_and_chapters_only_inside_the_course(visit):
     assert len({*lines}) == 1  # each is one line
 
 
-@pytest.mark.parametrize("where", ["index.html", "fix/index.html", "questions/index.html"])
+@pytest.mark.parametrize("where", ["index.html", "fix/index.html"])
 def test_the_field_finds_a_message_and_the_last_line_of_a_traceback_that_is_pasted(visit, where):
     page = visit(where)
     field = page.locator("form.ask input")

@@ -136,16 +136,6 @@ def test_a_damaged_memory_is_ignored_and_written_anew(visit):
         assert kept(page) == {id: {"solved": True, "misses": 0, "last": 1}}, stored
 
 
-def test_without_storage_the_page_remembers_until_it_is_left(visit, quiet):
-    quiet.add_init_script(
-        "Object.defineProperty(window, 'localStorage', "
-        "{get() { throw new DOMException('denied', 'SecurityError') }})"
-    )
-    [(place, asked), *_] = questions(visit(FIRST)).values()
-    assert answer(place, asked["answer"]).startswith("✓ Right.")
-    assert place.locator(".question-solved").text_content() == "solved"
-
-
 def test_without_scripts_and_on_paper_no_form_is_shown(browser, visit, site):
     shown = visit(FIRST).locator(".question").first
     assert shown.is_visible()

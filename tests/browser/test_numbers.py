@@ -242,22 +242,6 @@ def test_each_step_sends_its_share_to_the_column_of_its_letter(opened):
         assert shown == [[f"{x:.3f}".replace("-", "−") for x in row] for row in expected]
 
 
-def test_the_two_ls_lead_to_two_places_unless_the_state_is_left_out(opened):
-    part = opened("learn/recurrence.html", "wave")
-    states, _ = rnn_forward(HELLO, np.zeros((1, 2)), SMALL)
-    bar = part.get_by_role("slider", name="letters read")
-    for read in (1, 2, 3):
-        bar.fill(str(read))
-        assert numbers(told(part)) == states[0, read - 1].round(3).tolist()
-    bar.press("End")
-    assert numbers(told(part)) == states[0, [4, 2, 3]].round(3).ravel().tolist()
-    part.get_by_label(re.compile("the old state goes in")).uncheck()
-    there = np.tanh(SMALL.W_ih[:, 2] + SMALL.b_ih + SMALL.b_hh)
-    assert numbers(told(part))[2:] == there.round(3).tolist()
-    labels = part.locator(".play-wave-plane g text").all_text_contents()
-    assert labels == ["start", "h", "e", "", "l, l", "o"]
-
-
 def test_a_padded_row_wades_through_the_dots_and_a_packed_one_does_not(opened):
     part = opened("learn/padding.html", "wave")
     part.get_by_role("button", name="Play").click()

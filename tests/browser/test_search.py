@@ -1,7 +1,5 @@
 """The search in Chromium, straight from the file system: by keyboard, on a phone, to its result."""
 
-import re
-
 import pytest
 from accessible import problems
 
@@ -146,12 +144,3 @@ def test_the_page_search_takes_words_from_its_address(visit):
     page.locator("#search-page .search-field").fill("forget gate")
     page.wait_for_url("**/search.html?q=forget+gate")
     assert problems(page, part="#search-page") == []
-
-
-def test_the_page_search_and_the_field_of_the_sidebar_do_without_scripts_what_they_can(pages):
-    note = re.search("<noscript>(.*?)</noscript>", pages["search.html"], re.S)[1]
-    assert "The search needs JavaScript" in note
-    for name, html in pages.items():
-        if "<article" in html:  # others only lead on to where a page is now
-            address = "#" if name == "search.html" else "../" * name.count("/") + "search.html"
-            assert f'action="{address}"' in html, name

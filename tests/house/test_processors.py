@@ -3,7 +3,7 @@
 import processors
 import pytest
 
-MACHINE = {"features": ["SSE3"], "dispatched": [], "torch": "DEFAULT", "exp": "0"}
+MACHINE = {"features": ["SSE3"], "dispatched": []}
 
 
 @pytest.fixture
@@ -37,12 +37,3 @@ def test_a_failed_test_a_failed_build_and_another_page_fail_the_task(compare, ca
     assert compare(said="WARNING: a cell has failed") == 1
     assert compare(pages=({"page.html": ["a", "b"]}, {"page.html": ["a", "c"]})) == 1
     assert "page.html:2 shows 'c' instead of 'b'" in capsys.readouterr().out
-
-
-def test_a_library_that_ignores_its_environment_variable_is_named():
-    old = processors.GENERATIONS[0]
-    found = {"torch": "DEFAULT", "openblas": "Katmai", "mkl": "AUTO", "onednn": "SSE4.1"}
-    found |= {"dispatched": [], "exp": "1"}
-    assert processors.ignoring(old, found, MACHINE) == ["mkl"]
-    found |= {"torch": "AVX2", "dispatched": ["X86_V3"], "exp": "0"}
-    assert processors.ignoring(old, found, MACHINE) == ["torch", "mkl", "numpy", "C library"]

@@ -69,6 +69,7 @@ def test_the_machines_pay_what_the_package_says_on_text_that_neither_has_read(da
             assert_pays(passage["table"], k, by_symbol(counted, vocab.chars), came)
 
 
+@pytest.mark.world  # only what makes the prices anew can change them
 def test_a_guess_costs_how_rarely_the_network_needs_so_many(data, austen):
     _, vocab = austen
     piece = guess.PRICED

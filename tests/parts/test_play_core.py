@@ -301,7 +301,7 @@ def test_ties_go_to_the_first_character_as_in_torch(js):
 # --- training -------------------------------------------------------------------------------------
 
 RUNS = [
-    DEFAULT | {"epochs": 10} | {"cell": cell, "outputLayer": head, "seed": 1, **rest}
+    DEFAULT | {"epochs": 6} | {"cell": cell, "outputLayer": head, "seed": 1, **rest}
     for cell, head, rest in itertools.product(
         CELLS,
         FLAGS,

@@ -38,15 +38,6 @@ def test_a_bundle_is_one_classic_script_with_what_its_modules_use(make):
     assert style == "p{color:red}\n"
 
 
-def test_a_bundle_is_the_same_in_any_folder_at_any_time(make, tmp_path_factory):
-    first = make(MODULES, "entry.js")
-    elsewhere = tmp_path_factory.mktemp("a-folder-of-another-length")
-    for name, text in MODULES.items():
-        (elsewhere / name).write_text(text.replace("FOLDER", elsewhere.as_uri()), "utf-8")
-    bundles.bundle({"entry.js": (elsewhere / "entry.js").read_text("utf-8")}, elsewhere)
-    assert [(elsewhere / "entry.js").read_text("utf-8")] == first
-
-
 def test_a_mistake_in_a_module_is_named(make):
     with pytest.raises(bundles.BundleError, match=r"used\.js:1"):
         make(MODULES | {"used.js": "export const say = (;\n"}, "entry.js")

@@ -23,363 +23,44 @@ import equations
 import glossary_links
 import search_index
 
-ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 
 FRONT = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n\n"
-STYLED = FRONT.replace("mystnb", "mystnb\nstyles: growth.css")
-GOOD = {
-    "docs/index.md": """\
-# Toy
+PAGES = re.split("^==== (.*)\n", (HERE / "toys.txt").read_text("utf-8"), flags=re.M)[1:]
+WRITTEN = dict(
+    zip(PAGES[::2], (text.replace("{front}\n", FRONT) for text in PAGES[1::2]), strict=True)
+)
+GOOD = {name: text for name, text in WRITTEN.items() if not name.startswith("bad: ")}
 
-```{exercise-memory}
-```
 
-```{toctree}
-:caption: Course
+def good_but(name, pattern, instead):
+    """Return a page of the site that is right, but for one mistake."""
+    text = re.sub(pattern, instead, GOOD[name])
+    assert text != GOOD[name]
+    return text
 
-learn/index
-exercises
-learn/page
-gallery/index
-```
 
-```{toctree}
-:caption: Fix
-
-Messages <fix/index>
-questions/index
-```
-
-```{toctree}
-:caption: Look up
-
-notation
-glossary
-equations
-api
-proof
-```
-
-```{only} books
-Also <a href="_static/charseq.epub">an EPUB</a>.
-```
-
-::::{grid} 2
-:::{grid-item-card} A card
-Text with {wheel}`the wheel` and {playground}`a run <text=a b&epochs=9>`.
-:::
-::::
-""",
-    "docs/learn/index.md": "# Learn\n\n{wheel}`Here`.\n\n```{toctree}\npage\n```\n",
-    "docs/learn/page.md": f"""\
-{STYLED}\
-# A page
-
-**"Isn't it $k_1$ long?"** No.
-
-$$
-k_1 = 2
-$$
-
-## The gate
-
-| gate | axis |
-| :-- | :-- |
-| a Latin gate | a vertical axis |
-
-See {{doc}}`a gate </notation>` and `the gate`. These gates have biases. A gate has a *bias*
-and a loss on two axes, and other axes.
-
-$$
-p = \\frac{{e^z}}{{\\sum e^z}}
-$$ (softmax)
-
-$$
-a &= \\tfrac{{1}}{{2}} \\\\
-b &= 0
-$$
-
-```{{code-of}} softmax
-```
-
-```{{notation-of}} logits
-```
-
-```{{code-cell}} python
----
-tags: [hide-input]
-mystnb:
-  image:
-    alt: A line that rises.
----
-import matplotlib.pyplot as plt
-import numpy as np
-from charseq.reference import softmax
-
-shown = str(softmax(np.zeros(2)))
-print(shown)
-plt.plot([1, 2])
-plt.title("rises");
-```
-
-```{{play}} train
-:epochs: 2
-
-Without scripts you read this.
-```
-
-```{{play}} explorer
-A table.
-```
-
-::::{{admonition}} Exercise 1 (warm-up): one
-:class: exercise
-
-What is {{eq}}`softmax` of two zeros? See {{doc}}`index`.
-::::
-
-```{{code-cell}} python
----
-tags: [remove-input]
----
-from questions import Number
-
-Number("Each", softmax(np.zeros(2))[0], digits=1)
-```
-
-```{{code-cell}} python
----
-tags: [remove-input]
----
-Number("Both", softmax(np.zeros(2)).sum())
-```
-
-```{{eval-rst}}
-A citation [one]_.
-
-.. [one] A book.
-```
-""",
-    "docs/notation.md": """\
-# Notation
-
-## Symbols
-
-| symbol | meaning | shape | name in torch | name in the reference | equation |
-| :-- | :-- | :-- | :-- | :-- | :-- |
-| $z$ | scores | $(V,)$ | `input` | `logits` | {eq}`softmax` |
-""",
-    "docs/glossary.md": """\
-# Glossary
-
-```{glossary}
-gate
-door
-  A number *between* 0
-  and 1.
-  See {doc}`notation`.
-
-  % except: Latin gate
-
-axis
-  A direction.
-  See {doc}`notation`.
-
-  % links: axis, axes
-  % except: vertical axis
-
-loss
-  How wrong it is.
-  See {doc}`learn/page`.
-
-bias
-  It is added.
-  See {doc}`notation`.
-
-token
-  Only to look up.
-  See {doc}`notation`.
-
-  % links:
-```
-""",
-    "docs/changelog.md": "---\norphan: true\n---\n\n# Release notes\n\nWhat is new.\n",
-    "docs/exercises.md": "# Exercises\n\n```{all-exercises}\n```\n",
-    "docs/equations.md": "# Equations\n\n```{equation-table}\n```\n\n```{equation-proofs}\n```\n",
-    "docs/api.md": """\
-# API
-
-```{eval-rst}
-.. py:module:: charseq.reference
-
-.. autofunction:: charseq.reference.softmax
-```
-""",
-    "docs/fix/index.md": """\
-# Fix it
-
-```{fixes} messages
-```
-
-## Symptoms
-
-```{fixes} toys
-```
-
-```{toctree}
-:glob:
-
-*
-```
-""",
-    "docs/fix/divide.md": f"""\
-{FRONT[:-5]}\
-group: toys
-message: "ZeroDivisionError: division by zero"
-symptom: a number is *divided* by zero
----
-
-# division by zero
-
-```{{code-cell}} python
-import warnings
-
-print("first")
-1 / 0  # breaks here
-```
-
-```{{code-cell}} python
-warnings.warn("take care")  # warns here
-print("last")
-```
-""",
-    "docs/questions/index.md": "# All\n\n```{faq-list} toys\n```\n\n```{toctree}\ntoys\n```\n",
-    "docs/questions/toys.md": "# Questions\n\n```{faq} toys\n```\n",
-    "docs/_redirects.toml": """\
-"old/page" = "../learn/page.html"
-"old/part" = "../learn/page.html#the-gate"
-""",
-    "docs/_questions/toys.toml": """\
-[[question]]
-id = "what-is-a-gate"
-ask = "What is a `gate`?"
-source = "example.org"
-answer = "A number between 0 and 1."
-facts = [
-  { fact = "it lies between 0 and 1", at = "here", words = "between 0 and 1" },
-  { fact = "it has biases", at = "learn/page#the-gate", words = "These gates" },
-  { fact = "it has a letter", at = "notation", words = "Symbols" },
-]
-""",
-    "docs/proof.md": """\
-# Proof
-
-```{build-report}
-```
-""",
-    "examples/GALLERY_HEADER.rst": "Gallery\n=======\n\nExamples.\n",
-    "examples/cell/GALLERY_HEADER.rst": "Cells\n-----\n\nOne.\n",
-    "examples/cell/toy.py": '''\
-"""
-What is drawn?
-==============
-
-A line, :eq:`softmax`, as on :doc:`/notation`.
-"""
-import matplotlib.pyplot as plt
-import numpy as np
-
-from charseq.reference import softmax
-
-print(softmax(np.zeros(2)))
-fig, ax = plt.subplots()
-ax.plot([1, 2])
-fig.set_label("A line that rises.")
-''',
-    "tests/site/test_toy.py": "def test_softmax_sums_to_one():\n    pass\n",
-}
-BAD = GOOD | {
-    "docs/learn/index.md": "# Learn\n\n```{toctree}\npage\nbad\nraises\n```\n",
-    "docs/learn/bad.md": f"""\
-{FRONT}\
-# Mistakes
-
-$$
-y = x
-$$ (one-hot)
-
-$$
-y = x
-$$ (no-code)
-
-$$
-y = x
-$$ (rnn-step)
-
-Bad $\\frac{{1$ math.
-
-![](picture.svg)
-
-```{{code-cell}} python
-import warnings
-
-print(float("nan"))
-warnings.warn("Python hides this kind", PendingDeprecationWarning)
-```
-
-```{{code-of}} no_such_function
-```
-
-```{{notation-of}} no_such_name
-```
-
-```{{play}} train
-```
-
-```{{code-cell}} python
----
-tags: [remove-input]
----
-from questions import Number
-
-Number("Of no exercise", 1)
-```
-""",
+BAD = GOOD | {name[5:]: text for name, text in WRITTEN.items() if name.startswith("bad: ")}
+BAD |= {
     "docs/learn/picture.svg": "<svg xmlns='http://www.w3.org/2000/svg'><!-- nan --></svg>",
     "_build/books/charseq.epub": "e" * 60_000,  # this site has books to offer
     "_build/books/charseq.pdf": "p" * 140_000,
-    "docs/fix/calm.md": f"{FRONT}# Calm\n\n```{{code-cell}} python\n1 / 1  # breaks here\n```\n",
-    "docs/fix/other.md": GOOD["docs/fix/divide.md"].replace('by zero"', 'by nothing"'),
-    "docs/fix/unnamed.md": re.sub("message: .*\n", "", GOOD["docs/fix/divide.md"]),
-    "docs/fix/stated.md": GOOD["docs/fix/divide.md"].replace("group:", "stated: true\ngroup:"),
-    "docs/fix/index.md": GOOD["docs/fix/index.md"].replace("{fixes} toys", "{fixes} games"),
-    "docs/_questions/toys.toml": GOOD["docs/_questions/toys.toml"].replace(
-        '"notation"', '"nowhere"'
+    "docs/fix/other.md": good_but("docs/fix/divide.md", 'by zero"', 'by nothing"'),
+    "docs/fix/unnamed.md": good_but("docs/fix/divide.md", "message: .*\n", ""),
+    "docs/fix/stated.md": good_but("docs/fix/divide.md", "group:", "stated: true\ngroup:"),
+    "docs/fix/index.md": good_but("docs/fix/index.md", "{fixes} toys", "{fixes} games"),
+    "docs/_questions/toys.toml": good_but("docs/_questions/toys.toml", '"notation"', '"nowhere"'),
+    "docs/glossary.md": good_but(
+        "docs/glossary.md",
+        "bias\n",
+        "norm\n  A length.\n\nweight\n  A factor.\n\n  % links: doors\n\nbias\n",
     ),
-    "docs/learn/raises.md": f"{FRONT}# Raises\n\n```{{code-cell}} python\n1 / 0\n```\n",
-    "docs/glossary.md": GOOD["docs/glossary.md"].replace(
-        "bias\n", "norm\n  A length.\n\nweight\n  A factor.\n\n  % links: doors\n\nbias\n"
+    "docs/notation.md": good_but(
+        "docs/notation.md",
+        "{eq}`softmax`",
+        "{eq}`softmax`, {eq}`no-code`, {eq}`rnn-step`",
     ),
-    "docs/notation.md": GOOD["docs/notation.md"].replace(
-        "{eq}`softmax`", "{eq}`softmax`, {eq}`no-code`, {eq}`rnn-step`"
-    ),
-    "examples/cell/silent.py": '"""\nDid it run?\n===========\n\nNo.\n"""\nx = 1\n',
-    "examples/cell/wordless.py": (
-        '"""\nWhat is drawn?\n==============\n\nA figure without words.\n"""\n'
-        "import matplotlib.pyplot as plt\n\nplt.plot([1, 2])\n"
-    ),
-    "tests/site/test_toy.py": """\
-def test_softmax_sums_to_one():
-    pass
-
-
-def test_one_hot_has_a_one():
-    pass
-
-
-def test_no_code_has_a_test():
-    pass
-""",
 }
 # What the second site must complain about, a regular expression each.
 MISTAKES = {
@@ -418,19 +99,9 @@ GONE = {
     ("run_ahead.py", "sphinx_.create_client"): "page.md.* asked us for the outputs",
 }
 SITES = {"good": (GOOD, ()), "bad": (BAD, ()), "gone": (GOOD, GONE)}
-COPIED = (
-    *("docs/conf.py", "docs/references.bib", "docs/_ext", "docs/_inv", "docs/_static"),
-    *(
-        "docs/_templates",
-        "docs/_web",
-        "docs/_records",
-        "charseq",
-        "deno.jsonc",
-        "pyproject.toml",
-        "README.md",
-    ),
-    "LICENSE",
-)
+COPIED = [f"docs/{name}" for name in ("conf.py", "references.bib", "_ext", "_inv", "_static")]
+COPIED += [f"docs/{name}" for name in ("_templates", "_web", "_records")]
+COPIED += ["charseq", "deno.jsonc", "pyproject.toml", "README.md", "LICENSE"]
 
 
 def write_site(folder, files, renames):

@@ -2,7 +2,6 @@
 
 import ast
 import functools
-import gzip
 import io
 import json
 import os
@@ -16,7 +15,6 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from budgets import BUDGETS, INDEX, SHARED, kind_of
 from clean_build import build, copy_sources
 from downloads import command_for
 from warm import FORKS, WarmProcess
@@ -32,7 +30,6 @@ class Page(HTMLParser):
     def __init__(self, html):
         super().__init__()
         self.links, self.resources, self.ids = [], [], set()
-        self.weighty = []  # what loads with the page and is no figure
         self.math = []  # (text, attributes of the innermost element, its tag)
         self._open = []
         self.feed(html)
@@ -49,10 +46,8 @@ class Page(HTMLParser):
             "preload",
         ):
             self.resources.append(attrs["href"])
-            self.weighty += [attrs["href"]] if attrs["rel"] == "stylesheet" else []
         elif tag in ("script", "img", "iframe", "source", "video", "audio", "object", "embed"):
             self.resources += [attrs[name] for name in ("src", "srcset", "data") if attrs.get(name)]
-            self.weighty += [attrs["src"]] if tag == "script" and "src" in attrs else []
         if tag == "math" or self._open:
             self._open.append((tag, attrs))
 
@@ -233,26 +228,6 @@ def test_every_resource_of_a_page_is_there_and_none_is_outside(site, parsed):
         if not url.startswith("data:") and (outside(url) or not local(site, name, url).is_file())
     ]
     assert missing == []
-
-
-def test_every_page_is_light(site, pages, parsed):
-    def packed(path):
-        return len(gzip.compress(path.read_bytes(), 9))
-
-    shared = {
-        name: sum(
-            packed(local(site, name, url)) for url in set(page.weighty) if "train-" not in url
-        )
-        for name, page in parsed.items()
-    }
-    own = {name: packed(site / name) for name in parsed}
-    assert {name: weight for name, weight in shared.items() if weight > SHARED} == {}
-    limits = {name: BUDGETS[kind_of(name)].html for name in own}
-    assert {name: weight for name, weight in own.items() if weight > limits[name]} == {}
-    assert packed(site / "_static" / "search" / "index.js") <= INDEX * len(parsed)
-    searching = re.compile(r"search/|bundles/search")  # nothing of it before it is asked for
-    users = [name for name, page in parsed.items() if searching.search(str(page.resources))]
-    assert users == []
 
 
 def test_only_the_first_picture_of_a_page_loads_before_the_reader_comes_near(pages):
