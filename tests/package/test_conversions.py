@@ -70,19 +70,6 @@ def lstm(i, f, g, o, c):
     return sigma(o) * np.tanh(c), c
 
 
-def torch_step(w, cell, x, h, c, reset_after):
-    """torch.nn.RNN, GRU and LSTM, by the formulas of their documentation."""
-    gi = w["weight_ih_l0"] @ x + w["bias_ih_l0"]
-    gh = w["weight_hh_l0"] @ h + w["bias_hh_l0"]
-    if cell == "RNN":
-        return np.tanh(gi + gh), c
-    if cell == "GRU":
-        (ir, iz, in_), (hr, hz, hn) = np.split(gi, 3), np.split(gh, 3)
-        z = sigma(iz + hz)
-        return (1 - z) * np.tanh(in_ + sigma(ir + hr) * hn) + z * h, c
-    return lstm(*np.split(gi + gh, 4), c)
-
-
 def keras_step(w, cell, x, h, c, reset_after):
     """Keras' SimpleRNNCell, GRUCell and LSTMCell."""
     kernel, recurrent_kernel, bias = w
@@ -134,11 +121,36 @@ def nnx_step(w, cell, x, h, c, reset_after):
     return lstm(*np.split(xs + hs, 4), c)
 
 
-STEPS = {"torch": torch_step, "keras": keras_step, "linen": linen_step, "nnx": nnx_step}
+def change(function, weights):
+    """Apply a function to each array of weights."""
+    if isinstance(weights, dict):
+        return {name: change(function, item) for name, item in weights.items()}
+    if isinstance(weights, list):
+        return [change(function, item) for item in weights]
+    return function(weights)
+
+
+def to_numpy(tensor):
+    return tensor.detach().cpu().numpy() if isinstance(tensor, torch.Tensor) else np.asarray(tensor)
+
+
+def run_torch(weights, cell, x, states, reset_after=True):
+    """Set the weights of a layer of torch, if there are any, run it, return weights and states."""
+    layer = getattr(torch.nn, cell)(I, H, batch_first=True, dtype=getattr(torch, x.dtype.name))
+    if weights is not None:
+        layer.load_state_dict(change(torch.from_numpy, weights))
+    start = tuple(torch.from_numpy(state[None]) for state in states)
+    outputs, _ = layer(torch.from_numpy(x), start if cell == "LSTM" else start[0])
+    return change(to_numpy, dict(layer.state_dict())), to_numpy(outputs)
+
+
+STEPS = {"keras": keras_step, "linen": linen_step, "nnx": nnx_step}
 
 
 def states_by_equations(weights, library, cell, x, states, reset_after=True):
-    """Compute all states, one sequence and one step after the other."""
+    """Compute all states, one sequence and one step after the other; torch has its own layers."""
+    if library == "torch":
+        return run_torch(weights, cell, x, states)[1]
     outputs = np.zeros((B, T, H), x.dtype)
     for k in range(B):
         h, c = states[0][k], states[-1][k]
@@ -149,15 +161,6 @@ def states_by_equations(weights, library, cell, x, states, reset_after=True):
 
 
 # --- every library by its equations ---------------------------------------------------------------
-
-
-def change(function, weights):
-    """Apply a function to each array of weights."""
-    if isinstance(weights, dict):
-        return {name: change(function, item) for name, item in weights.items()}
-    if isinstance(weights, list):
-        return [change(function, item) for item in weights]
-    return function(weights)
 
 
 def arrays_of(weights):
@@ -251,20 +254,6 @@ def test_what_does_not_fit_is_refused_with_what_was_found_and_expected(call, mes
 def a_library(test):
     """Mark a test that runs another library, which may warn of what it deprecates, of itself."""
     return pytest.mark.world(pytest.mark.filterwarnings("ignore")(test))
-
-
-def to_numpy(tensor):
-    return tensor.detach().cpu().numpy() if isinstance(tensor, torch.Tensor) else np.asarray(tensor)
-
-
-def run_torch(weights, cell, x, states, reset_after=True):
-    """Set the weights of a layer, if there are any, run it, return its weights and states."""
-    layer = getattr(torch.nn, cell)(I, H, batch_first=True, dtype=getattr(torch, x.dtype.name))
-    if weights is not None:
-        layer.load_state_dict(change(torch.from_numpy, weights))
-    start = tuple(torch.from_numpy(state[None]) for state in states)
-    outputs, _ = layer(torch.from_numpy(x), start if cell == "LSTM" else start[0])
-    return change(to_numpy, dict(layer.state_dict())), to_numpy(outputs)
 
 
 def run_keras(weights, cell, x, states, reset_after=True):

@@ -84,19 +84,6 @@ def test_float32_rounds_like_torch(options):
     assert logits_of(net.double(), ids, reader=True)[0].dtype == np.float64
 
 
-def test_weights_of_two_precisions_are_read_in_the_higher_one():
-    model = CharRNN(V, H, cell="GRU", seed=0)
-    weights = {k: w.astype("f8") if "head" in k else w for k, w in arrays_of(model).items()}
-    net = NumpyNet(model.options, weights)
-    reader = Reader(net, 3)
-    reader.read(np.array([1, 2, 3]))
-    assert reader.logits.dtype == net.step([1, 2, 3], net.start(3))[0].dtype == np.float64
-    expected, _ = NumpyNet.from_model(model.double()).step([1, 2, 3], net.start(3))
-    np.testing.assert_allclose(reader.logits, expected, rtol=0, atol=1e-14)
-    bfloat16 = NumpyNet.from_model(CharRNN(V, H, seed=0).bfloat16())
-    assert bfloat16.vectors.dtype == np.float32
-
-
 def test_a_network_keeps_its_weights_and_the_state_that_it_is_given():
     model = model_of(cell="LSTM", num_layers=2)
     net = NumpyNet.from_model(model)

@@ -4,9 +4,7 @@ import codecs
 import gzip
 import hashlib
 import io
-import os
 import re
-import subprocess
 import zoneinfo
 from pathlib import Path
 
@@ -192,14 +190,6 @@ def test_a_path_that_cannot_be_read_is_named(write, tmp_path):
     with pytest.raises(OSError, match=r"^'to be or .*…' cannot be read: ") as caught:
         load_text("to be or not to be " * 500)
     assert len(str(caught.value)) < 150
-
-
-@pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
-def test_load_text_can_read_a_pipe(tmp_path):
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    with subprocess.Popen(["sh", "-c", 'printf hello > "$0"', pipe]):
-        assert load_text(pipe) == "hello"
 
 
 # --- several texts --------------------------------------------------------------------------------
