@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from charseq._errors import UserError
 from charseq.checkpoint import RunFolderError, command_to_start, read_config, read_vocab
 from charseq.corpus import Corpus
@@ -67,20 +65,13 @@ def encode_parts(
     """Turn both parts of a text into ids.
 
     The vocabulary is that of the text. If `known` is given, it is this one, followed by the
-    characters that it lacks; or, if it has an unknown character, only by those that are asked for.
-    If the source asks for pieces of words, they are learned from the first part alone.
+    characters that it lacks. If the source asks for pieces of words, they are learned from the
+    first part alone.
     """
-    min_count, most = source.get("unknown"), parse_tokens(source["tokens"])
-    if most and min_count:
-        raise UserError(
-            f"tokens={source['tokens']!r} takes all characters, so unknown must be left out"
-        )
-    vocab = Vocabulary.from_text(train + valid, min_count)
+    most, vocab = parse_tokens(source["tokens"]), Vocabulary.from_text(train + valid)
     if most is None:
         if known is not None:
-            more = vocab.chars if known.unknown is None or min_count else ""
-            chars = known.chars + "".join(char for char in more if char not in known)
-            vocab = Vocabulary(chars, unknown=known.unknown or vocab.unknown)
+            vocab = Vocabulary("".join(dict.fromkeys(known.chars + vocab.chars)))
     elif known is None:
         vocab = BytePairEncoding.learn(train, most, more_chars=vocab.chars)
     elif new := [char for char in vocab.chars if char not in known.chars]:
@@ -107,20 +98,6 @@ def check_long_enough(train: str, valid: str, source: dict[str, Any]) -> None:
             f"{_quote(source['text'])} holds only {train[0]!r}, again and again: there is nothing "
             "to learn"
         )
-
-
-def describe_unknown(parts: Parts, min_count: int) -> str:
-    """Say how many characters of a text are read as unknown."""
-    ids = np.concatenate([part.ids for part in parts if part is not None])
-    vocab = parts[0].vocab
-    assert vocab.unknown is not None
-    count = int((ids == vocab.chars.index(vocab.unknown)).sum())
-    if not count:
-        return f"no character is there fewer than {min_count} times, so none is read as unknown"
-    return (
-        f"{count:,} of {len(ids):,} characters are there fewer than {min_count} times, and are "
-        "read as unknown"
-    )
 
 
 def load_text_of_run(

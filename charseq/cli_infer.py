@@ -5,7 +5,6 @@ Only typer is imported here. Each command imports what it needs, so that help ap
 
 import json
 import math
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -116,8 +115,7 @@ def _print_texts(prompt: str, pieces: Iterator[list[str]]) -> None:
 def _known_part(name: str, text: str, vocab: "Vocabulary", skip: bool) -> tuple[str, int]:
     """Return what a network can read of a text, and how many characters it does not know.
 
-    With `skip`, these are left out. Without it, they are read as the unknown character, which is
-    said; or refused, if the vocabulary has none.
+    With `skip`, these are left out, and otherwise refused.
     """
     from unicodedata import normalize
 
@@ -127,9 +125,6 @@ def _known_part(name: str, text: str, vocab: "Vocabulary", skip: bool) -> tuple[
         raise UserError(f"the network knows none of the {len(text)} characters of {name}")
     if skip or not count:
         return known, count
-    if vocab.unknown is not None:
-        print(f"charseq: characters of {name} that are read as unknown: {count:,}", file=sys.stderr)
-        return text, count
     unknown = text.index(next(iter(skipped)))
     char, hint = text[unknown], "leave it out, or add --skip-unknown"
     for form in ("NFC", "NFD"):
@@ -241,7 +236,6 @@ def evaluate_(
         "characters": vocab.count_characters(corpus.ids),
         **({"tokens": len(corpus)} if vocab.unit == "tokens" else {}),
         **({"skipped": skipped} if skip_unknown else {}),
-        **({"unknown": skipped} if text and vocab.unknown and not skip_unknown else {}),
         "loss": loss,
         "bits_per_character": loss / math.log(2),
         "perplexity": math.exp(loss) if loss < 700 else math.inf,

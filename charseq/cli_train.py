@@ -100,10 +100,6 @@ def train(
     raw: Annotated[
         bool, typer.Option("--raw", help="Keep a byte order mark and carriage returns.")
     ] = False,
-    unknown: Annotated[
-        int,
-        typer.Option(help="Read characters seen fewer times as an unknown one; 0 for none.", min=0),
-    ] = 0,
     plain: Annotated[
         bool,
         typer.Option("--plain", help="Use PyTorch's own layers; the default is often faster."),
@@ -140,7 +136,6 @@ def train(
         Settings(**settings),
         **{name: given[name] for name in FOR_TRAIN_FOLDER},
         device=where,
-        unknown=unknown or None,
         reporting=Reporting(save_every, sample_every, as_json),
     )
     _exit_after(interrupted)

@@ -127,8 +127,6 @@ class Writer:
         self.reader = net._reader(texts)
         self._prompt = [k if texts == 1 else np.full(texts, k) for k in vocab.encode(prompt)]
         self._texts, self._options = texts, options
-        # A network reads the unknown character, but nobody wants to read it.
-        self._forbidden = None if vocab.unknown is None else vocab.chars.index(vocab.unknown)
         # From 1e30 on, all characters are equally likely. The bound keeps the noise finite.
         self._temperature = min(options["temperature"], 1e30)
         self._has_filter = options["top_k"] is not None or options["top_p"] is not None
@@ -147,24 +145,15 @@ class Writer:
             read(ids)
         for n in lengths:
             scores = self._draw_noise(n)
-            if self._forbidden is not None:
-                scores[..., self._forbidden] = -np.inf
             drawn = []
             for row in scores:
                 read(last_ids)
                 add(logits, row, row)
                 if has_filter:
-                    row[probabilities(self.allowed_logits(), **self._options) == 0] = -np.inf
+                    row[probabilities(logits, **self._options) == 0] = -np.inf
                 last_ids = row.argmax(-1)
                 drawn.append(last_ids)
             yield from self._check_scores(np.array(drawn), scores)
-
-    def allowed_logits(self) -> Array:
-        """Return a copy of the logits, -inf for a character that must not be drawn."""
-        logits: Array = self.reader.logits.copy()
-        if self._forbidden is not None:
-            logits[..., self._forbidden] = -np.inf
-        return logits
 
     def _draw_noise(self, n: int) -> Array:
         """Return Gumbel noise times the temperature for n characters, (n, V) or (n, B, V)."""

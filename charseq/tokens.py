@@ -8,7 +8,7 @@ them and cuts texts; :doc:`/learn/words` does so in thirty lines.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
@@ -78,7 +78,6 @@ class BytePairEncoding(Vocabulary):
     """
 
     merges: tuple[tuple[str, str], ...] = ()
-    unknown: str | None = field(default=None, init=False)  # all characters are known
     unit: ClassVar[str] = "tokens"
 
     def __post_init__(self) -> None:

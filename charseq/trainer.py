@@ -21,7 +21,6 @@ from charseq._run_text import (
     check_long_enough,
     check_outside,
     check_patience,
-    describe_unknown,
     encode_parts,
     fingerprint,
     known_model,
@@ -92,7 +91,6 @@ def train_folder(
     encoding: str = "utf-8",
     init_from: str | None = None,
     raw: bool = False,
-    unknown: int | None = None,
     tokens: str | None = None,
     device: str | torch.device = "cpu",
     threads: int | None = None,
@@ -121,8 +119,6 @@ def train_folder(
         the characters of the text that it lacks.
     raw : bool, default=False
         Keep a byte order mark and carriage returns, as in :func:`charseq.load_text`.
-    unknown : int, optional
-        Read the characters that are in the text fewer times than this as one unknown character.
     tokens : str, optional
         What the network reads in one step: ``"characters"``, the default, or ``"bpe:500"`` for
         pieces of words that 500 merges make, see :class:`charseq.BytePairEncoding`. With
@@ -157,8 +153,6 @@ def train_folder(
     check_patience(settings, valid)
     source: dict[str, Any] = {"text": as_typed(text), "encoding": encoding, "valid": valid}
     source |= {"raw": raw, "tokens": tokens or "characters"}
-    if unknown:
-        source["unknown"] = unknown
     trained, known = (None, None) if init_from is None else load_model(init_from)
     if known is not None:
         source |= {"init_from": init_from, "tokens": name_of_tokens(known)}
@@ -188,8 +182,6 @@ def train_folder(
         training = _Training(folder, run, (), parts, source, reporting or Reporting())
         with _delay_interrupts() as interrupts:
             training.save()
-            if unknown and training.is_rank_0 and not training.reporting.as_json:
-                print(describe_unknown(parts, unknown))
             with use_threads(model, settings.batch_size, threads):
                 return training.train_and_save(interrupts)
 

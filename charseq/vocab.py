@@ -1,9 +1,8 @@
 """Text to ids to one-hot vectors, and back."""
 
 import json
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 from unicodedata import normalize
@@ -11,12 +10,9 @@ from unicodedata import normalize
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from charseq._checks import check_ids, check_integers, check_text
-from charseq._errors import UserError
+from charseq._checks import check_ids, check_text
 
 __all__ = ["Vocabulary"]
-
-UNKNOWN = "\ufffd"  # what Unicode shows in place of a character that cannot be shown
 
 
 @dataclass(frozen=True)
@@ -31,17 +27,13 @@ class Vocabulary:
     ----------
     chars : str or sequence of str
         V distinct characters. The position of a character is its id.
-    unknown : str, optional
-        The one of them that every character outside the vocabulary is read as. A network never
-        writes it.
 
     Raises
     ------
     TypeError
         If `chars` is neither a string nor a sequence of strings.
     ValueError
-        If `chars` is empty, repeats a character, or has an entry that is not one character, or if
-        `unknown` is not one of them.
+        If `chars` is empty, repeats a character, or has an entry that is not one character.
 
     Examples
     --------
@@ -65,7 +57,6 @@ class Vocabulary:
 
     chars: str
     unit: ClassVar[str] = "characters"  # what the ids stand for
-    unknown: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         entries: Sequence[str] = self.chars
@@ -90,25 +81,15 @@ class Vocabulary:
                     "Vocabulary.from_text(text)"
                 )
         object.__setattr__(self, "chars", "".join(entries))
-        if self.unknown is not None and self.unknown not in self:
-            raise ValueError(f"unknown must be a character of the vocabulary, got {self.unknown!r}")
-
-    def __repr__(self) -> str:
-        """Return the characters, and which of them stands for all others."""
-        unknown = "" if self.unknown is None else f", unknown={self.unknown!r}"
-        return f"Vocabulary(chars={self.chars!r}{unknown})"
 
     @classmethod
-    def from_text(cls, text: str, min_count: int | None = None) -> "Vocabulary":
+    def from_text(cls, text: str) -> "Vocabulary":
         """Collect the distinct characters of a text, sorted by code point.
 
         Parameters
         ----------
         text : str
             Any text that is not empty.
-        min_count : int, optional
-            Leave out the characters that are in the text fewer times than this. They, and all
-            others that are not in the vocabulary, are then read as one character, U+FFFD.
 
         Returns
         -------
@@ -120,28 +101,15 @@ class Vocabulary:
         TypeError
             If `text` is not a string.
         ValueError
-            If `text` is empty, `min_count` is below 2, or no character is in the text so often.
+            If `text` is empty.
 
         Examples
         --------
         >>> Vocabulary.from_text(" learned deep learning").chars
         ' adegilnpr'
-        >>> vocab = Vocabulary.from_text(" learned deep learning", min_count=3)
-        >>> len(vocab), vocab.encode("lean")  # a space, e, n and U+FFFD
-        (4, array([3, 1, 3, 2]))
         """
         check_text(text)
-        if not text or min_count is None:
-            return cls("".join(sorted(set(text))))
-        check_integers(2, min_count=min_count)
-        counts = Counter(text)
-        known = {char for char, count in counts.items() if count >= min_count}
-        if not known:
-            raise UserError(
-                f"min_count must be at most {max(counts.values())}, how often the most frequent "
-                f"character appears, got {min_count}"
-            )
-        return cls("".join(sorted({*known, UNKNOWN})), unknown=UNKNOWN)
+        return cls("".join(sorted(set(text))))
 
     def __len__(self) -> int:
         """Return V, the number of characters."""
@@ -205,7 +173,7 @@ class Vocabulary:
         Parameters
         ----------
         text : str
-            T characters; T may be 0. If the vocabulary has a character `unknown`, any characters.
+            T characters; T may be 0.
 
         Returns
         -------
@@ -217,8 +185,8 @@ class Vocabulary:
         TypeError
             If `text` is not a string.
         ValueError
-            If a character is not in the vocabulary, which has no `unknown`. The message names the
-            character and its position, and suggests a fix.
+            If a character is not in the vocabulary. The message names the character and its
+            position, and suggests a fix.
 
         Examples
         --------
@@ -231,9 +199,7 @@ class Vocabulary:
         codes = code_points(text)
         ids = self._ids_by_code_point[np.minimum(codes, len(self._ids_by_code_point) - 1)]
         unknown = np.flatnonzero(ids < 0)
-        if unknown.size and self.unknown is not None:
-            ids[unknown] = self.chars.index(self.unknown)
-        elif unknown.size:
+        if unknown.size:
             position = int(unknown[0])
             chars = self.chars if len(self) <= 40 else self.chars[:40] + "…"
             raise ValueError(
@@ -336,16 +302,14 @@ class Vocabulary:
         -------
         str
             An object with the key ``chars``: the list of the characters in order. In a string,
-            JSON would merge two lone surrogates that are neighbors; a list keeps them apart. The
-            key ``unknown`` is there only if the vocabulary has such a character.
+            JSON would merge two lone surrogates that are neighbors; a list keeps them apart.
 
         Examples
         --------
         >>> Vocabulary.from_text("hé").to_json()
         '{"chars": ["h", "\\u00e9"]}'
         """
-        unknown = {} if self.unknown is None else {"unknown": self.unknown}
-        return json.dumps({"chars": list(self.chars), **unknown})
+        return json.dumps({"chars": list(self.chars)})
 
     @classmethod
     def from_json(cls, text: str) -> "Vocabulary":
@@ -374,7 +338,7 @@ class Vocabulary:
         data = json.loads(text)
         if not isinstance(data, dict) or not isinstance(data.get("chars"), list):
             raise ValueError(f'expected {{"chars": [...]}}, got {text[:60]!r}')
-        return cls(data["chars"], unknown=data.get("unknown"))
+        return cls(data["chars"])
 
     def _normalization_hint(self, text: str) -> str:
         """Return a hint if the text differs from the vocabulary only in how accents are encoded."""

@@ -49,7 +49,6 @@ WRONG = [
     ("train t.txt --warmup=200 --steps=50", 1, "warmup=200 is longer than steps=50"),
     ("train t.txt --momentum=0.5", 1, "--momentum is for --optimizer sgd, got adamw"),
     ("train t.txt --patience=3 --valid=0", 1, "patience=3 counts measurements on held-back text"),
-    ("train t.txt --unknown=1", 1, "min_count must be an integer of at least 2, got 1"),
     ("train t.txt --tokens=bpe", 1, "tokens must be characters, or bpe:N with a number"),
     ("train t.txt --init-from=austen --layers=2", 1, "the network to start from keeps its num_lay"),
     ("train t.txt --init-from=absent", 1, "absent does not exist"),

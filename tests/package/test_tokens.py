@@ -226,7 +226,6 @@ def test_a_trained_network_keeps_its_tokens(text, folder, tmp_path):
         (text, folder, ["--tokens=characters"], "'characters', but the network of"),
         (text, "austen", ["--tokens=bpe:40"], "network of austen reads characters"),
         (more, folder, [], "the text has 'ü' (U+00FC), which the network of"),
-        (text, folder, ["--unknown=2"], "unknown must be left out"),
     ]:
         code, _, err = run_main("train", source, "--init-from", init, *options, *begin)
         assert (code, message in err) == (1, True), err
