@@ -126,11 +126,6 @@ FAULTS = """() => {
     }
     return faults;
 }"""
-PLACES = """() => [...document.querySelectorAll("article *")].map(element => {
-    if (element.closest(".copybtn, .sd-summary-state-marker")) return ""; // they move by themselves
-    const {left, top, width, height} = element.getBoundingClientRect();
-    return [left, top, width, height].map(Math.round).join();
-})"""
 
 
 def load_parts(page):
@@ -156,14 +151,3 @@ def faults(page, widths):
     devtools.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
     devtools.detach()
     return found
-
-
-def moved_by_the_dark(page):
-    """Say whether anything of a page lies elsewhere in the other color scheme."""
-    page.set_viewport_size({"width": 1280, "height": 900})
-    places = []
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        page.evaluate(UNFOLD)
-        places.append(page.evaluate(PLACES))
-    return places[0] != places[1]

@@ -242,19 +242,6 @@ def test_each_step_sends_its_share_to_the_column_of_its_letter(opened):
         assert shown == [[f"{x:.3f}".replace("-", "−") for x in row] for row in expected]
 
 
-def test_a_padded_row_wades_through_the_dots_and_a_packed_one_does_not(opened):
-    part = opened("learn/padding.html", "wave")
-    part.get_by_role("button", name="Play").click()
-    for label, off in (
-        ("padded right", [0.29, 0.00, 0.66]),  # the page computes both
-        ("padded left", [0.11, 0.00, 0.01]),
-        ("packed", [0.00]),
-    ):
-        part.get_by_label(label).check()
-        assert numbers(told(part)) == off
-    assert part.locator(".play-dashed").count() == 4
-
-
 # --- inside, and one sum --------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib.image
 import pytest
 from accessible import ALL, GATE, barriers, problems
-from layout import LAPTOPS, USUAL, WIDTHS, faults, load_parts, moved_by_the_dark
+from layout import LAPTOPS, USUAL, WIDTHS, faults, load_parts
 
 ROOT = Path(__file__).parents[2]
 ONE_OF_EACH_KIND = (
@@ -81,7 +81,6 @@ def test_all_pages_are_accessible_and_fit_in_all_looks(folder, tab, site, pages)
             continue
         tab.goto((site / name).as_uri())
         found[name] = problems_of(tab, ALL, WIDTHS)
-        found[name] += ["the dark moves something"] * moved_by_the_dark(tab)
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
 

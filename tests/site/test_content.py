@@ -155,8 +155,8 @@ def test_prose_and_shown_code_count_and_what_is_folded_does_not():
 
 
 def test_a_page_takes_longer_by_what_is_added_at_the_rates_that_are_stated():
-    prose = "word " * 90 * 30
-    code = "```{code-cell} python\n" + "x " * 115 * 10 + "\n```\n"
-    assert reading_time.minutes(prose) == 30
-    assert reading_time.minutes(prose + "\n" + code) == 40
+    prose = "word " * 90 * 300
+    code = "```{code-cell} python\n" + "x " * 115 * 100 + "\n```\n"
+    assert reading_time.minutes(prose) == 300
+    assert reading_time.minutes(prose + "\n" + code) == 400
     assert reading_time.minutes("") == 5
