@@ -29,22 +29,6 @@ def test_the_answer_is_the_last_value_that_a_key_was_given(twice):
         assert [last[key] for key in asked] == answers
 
 
-def test_the_matrix_written_by_all_steps_at_once_is_that_of_the_delta_rule():
-    generator = torch.manual_seed(0)
-    keys, values = torch.randn(2, 3, 7, 4, generator=generator).double()
-    keys, beta = recall.normalize(keys, dim=2), torch.rand(3, 7, generator=generator).double()
-    S = torch.zeros(3, 4, 4).double()
-    for k, v, b in zip(keys.unbind(1), values.unbind(1), beta.unbind(1), strict=True):
-        missing = v - (S @ k[..., None])[..., 0]
-        S = S + b[:, None, None] * missing[..., None] * k[:, None]
-    torch.set_default_dtype(torch.float64)
-    try:
-        written = recall.differences(keys, values, beta)
-    finally:
-        torch.set_default_dtype(torch.float32)
-    torch.testing.assert_close(written.mT @ keys, S, rtol=0, atol=1e-12)
-
-
 @pytest.mark.parametrize("name", recall.KEEPERS)
 def test_no_keeper_sees_what_comes_later(name):
     torch.manual_seed(0)
@@ -72,11 +56,6 @@ def test_the_record_has_five_seeds_of_each_with_the_better_rate():
             assert {run["rate"] for run in runs} == {recall.better(tries)["rate"]}
     assert {run["reader"] for run in record["recall"]} == {*recall.READERS}
     assert len(record["mirror"]) == len(recall.KEEPERS) * len(recall.TASKS) * 5
-
-
-def test_a_small_rnn_keeps_the_parity_of_lines_eight_times_as_long():
-    net = recall.train_keeper("rnn", 1, "parity", 0, 0.01, 300)
-    assert recall.kept(net, "parity", 160) > 0.99
 
 
 # --- six readers ----------------------------------------------------------------------------------

@@ -175,6 +175,14 @@ def test_a_grown_model_computes_the_same_logits_and_has_new_ones(options):
     assert model.vocab_size == known
 
 
+def test_grow_refuses_fewer_characters_and_a_model_without_an_output_layer():
+    with pytest.raises(ValueError, match=r"knows \d+ characters, got 2"):
+        grow(language_model(), 2)
+    model = language_model(hidden_size=len(CORPUS.vocab), output_layer=False)
+    with pytest.raises(ValueError, match="without an output layer"):
+        grow(model, 100)
+
+
 def test_each_record_has_the_seconds_of_its_step_without_the_measurement(monkeypatch):
     clock = iter(range(1000))
     monkeypatch.setattr("charseq.language_model.perf_counter", lambda: next(clock))

@@ -277,11 +277,8 @@ def test_logits_without_a_finite_maximum_are_refused_and_minus_infinity_is_not(l
     ("changed", "message"),
     [
         ({"temperature": -0.1}, "temperature must be 0 or more and finite, got -0.1"),
-        ({"temperature": math.nan}, "temperature must be 0 or more and finite, got nan"),
         ({"top_k": 0}, "top_k must be at least 1, got 0"),
-        ({"top_p": 0.0}, "top_p must be above 0 and at most 1, got 0.0"),
         ({"top_p": 90}, "got 90; it is a share, and 0.9 is 90 %"),
-        ({"prompt": ""}, "the prompt is empty"),
         ({"prompt": []}, "there is no prompt"),
         ({"prompt": "a!"}, r"character '!' \(U\+0021\) at position 1"),
         ({"vocab": Vocabulary("ab")}, f"the vocabulary has 2 characters and the net {V}"),
