@@ -115,28 +115,106 @@ def check_params(params: Any, gates: int = 1) -> None:
     check_shape("b_hh", params.b_hh, (rows,))
 
 
+def check_shapes(**arrays: tuple[Any, str]) -> None:
+    """Raise unless each letter of the axes is one length in all arrays, and T at least 1."""
+    sizes: dict[str, int] = {}
+    for name, (array, axes) in arrays.items():
+        letters = axes.split()
+        check_shape(name, array, tuple(sizes.get(letter, letter) for letter in letters))
+        sizes.update(zip(letters, np.shape(array), strict=True))
+        if sizes.get("T") == 0:
+            raise ValueError(
+                f"{name} has no time steps: expected T of at least 1, got shape {np.shape(array)}"
+            )
+
+
+def check_within(name: str, values: ArrayLike, least: int, most: int) -> Array:
+    """Return integers as an array; raise unless all of them are in the bounds."""
+    array = np.asarray(values)
+    if array.size and array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be integers, got {array.dtype}")
+    wrong = array[(array < least) | (array > most)]
+    if wrong.size:
+        raise ValueError(f"{name} must lie in {least} to {most}, got {wrong[0]}")
+    return array
+
+
 def check_sequences(x: Array, params: Any) -> None:
     """Raise unless x has at least one time step, and as many features as W_ih reads."""
     check_shape("x", x, ("B", "T", params.W_ih.shape[1]))
-    if x.shape[1] == 0:
-        raise ValueError(f"x has no time steps: expected T of at least 1, got shape {x.shape}")
+    check_shapes(x=(x, "B T V"))
 
 
 def check_lengths(states: Array, lengths: ArrayLike) -> Array:
     """Return the lengths of rows of states as an array; raise unless each is from 1 to T."""
     check_shape("states", states, ("B", "T", "H"))
-    array = np.asarray(lengths)
-    if array.size and array.dtype.kind not in "iu":
-        raise TypeError(f"lengths must be integers, got {array.dtype}")
+    array = check_within("lengths", lengths, 1, np.shape(states)[1])
     check_shape("lengths", array, (len(states),))
-    steps = np.shape(states)[1]
-    wrong = np.flatnonzero((array < 1) | (array > steps))
-    if len(wrong):
-        raise ValueError(
-            f"row {int(wrong[0])} has length {int(array[wrong[0]])}: expected 1 to {steps}, the "
-            "steps of a row"
-        )
     return array
+
+
+def check_matrix_steps(q: Array, k: Array, v: Array, S: Array, **strengths: Array) -> None:
+    """Raise unless each step has a query, a key, a value and its gate, and the state fits them."""
+    gates = {name: (strength, "B T") for name, strength in strengths.items()}
+    check_shapes(q=(q, "B T K"), k=(k, "B T K"), v=(v, "B T H"), S=(S, "B H K"), **gates)
+
+
+def check_alignment(log_p: Array, labels: ArrayLike) -> Array:
+    """Return the labels of one text as an array; raise unless they fit the frames."""
+    check_shapes(log_p=(log_p, "T V"))
+    array = check_within("labels", labels, 1, np.shape(log_p)[1] - 1)  # 0 is the blank
+    check_shape("labels", array, ("S",))
+    return array.astype(int)
+
+
+def check_positions(name: str, array: Array, width: str) -> None:
+    """Raise unless an array has at least one position, and numbers there."""
+    if np.ndim(array) < 2 or 0 in np.shape(array)[-2:]:
+        raise ValueError(
+            f"{name} must have shape (..., T, {width}), with T and {width} of at least 1, got "
+            f"{np.shape(array)}"
+        )
+
+
+def check_queries(q: Array, k: Array, v: Array) -> None:
+    """Raise unless queries, keys and values have one shape, with at least one position."""
+    check_positions("q", q, "H")
+    check_shape("k", k, q.shape)
+    check_shape("v", v, q.shape)
+
+
+def check_block(x: Array, params: Any, heads: int) -> None:
+    """Raise unless x, the shapes of a :class:`~charseq.reference.BlockParams` and heads fit."""
+    check_positions("x", x, "E")
+    E = np.shape(x)[-1]
+    check_shape("W_1", params.W_1, ("F", E))
+    F = len(params.W_1)
+    shapes = ((3 * E, E), (3 * E,), (E, E), (E,), (F, E), (F,), (E, F), *5 * [(E,)])
+    for name, array, shape in zip(params._fields, params, shapes, strict=True):
+        check_shape(name, array, shape)
+    check_integers(1, heads=heads)
+    if E % heads:
+        raise ValueError(f"heads must divide E, the width of x: got {heads} heads and E = {E}")
+
+
+def check_memory(q: Array, k: Array, v: Array, real: Array) -> None:
+    """Raise unless there are a key, a value and a True or False for each letter that was read."""
+    check_shapes(q=(q, "B T H"), k=(k, "B S H"), v=(v, "B S D"), real=(real, "B S"))
+    if real.dtype != bool:
+        raise TypeError(f"real must hold True and False, got {real.dtype}")
+    nothing = np.flatnonzero(~real.any(axis=1))
+    if len(nothing):
+        raise ValueError(f"row {nothing[0]} of real is all False: there is nothing to look at")
+
+
+def check_targets(logits: Array, targets: Array) -> None:
+    """Raise unless there is one target id per row of logits."""
+    if np.ndim(logits) == 0:
+        raise ValueError("logits must have shape (..., V), got ()")
+    check_shape("targets", targets, np.shape(logits)[:-1])
+    if targets.size == 0:
+        raise ValueError("targets are empty, so their mean loss is undefined")
+    check_within("targets", targets, 0, np.shape(logits)[-1] - 1)
 
 
 def check_forecast(q: Array, y: Array) -> None:
@@ -156,45 +234,6 @@ def check_forecast(q: Array, y: Array) -> None:
             )
 
 
-def check_linear_steps(a: Array, b: Array) -> None:
-    """Raise unless a and b hold the same number of steps, and at least one."""
-    check_shape("a", a, ("B", "T", "H"))
-    check_shape("b", b, a.shape)
-    if a.shape[1] == 0:
-        raise ValueError(f"a and b have no time steps: expected T of at least 1, got {a.shape}")
-
-
-def check_matrix_steps(q: Array, k: Array, v: Array, S: Array, **strengths: Array) -> None:
-    """Raise unless each step has a query, a key, a value and its gate, and the state fits them."""
-    check_shape("q", q, ("B", "T", "K"))
-    check_shape("k", k, q.shape)
-    check_shape("v", v, (*q.shape[:2], "H"))
-    check_shape("S", S, (q.shape[0], v.shape[2], q.shape[2]))
-    for name, strength in strengths.items():
-        check_shape(name, strength, q.shape[:2])
-    if q.shape[1] == 0:
-        raise ValueError(f"q has no time steps: expected T of at least 1, got shape {q.shape}")
-
-
-def check_alignment(log_p: Array, labels: ArrayLike) -> Array:
-    """Return the labels of one text as an array; raise unless they fit the frames."""
-    check_shape("log_p", log_p, ("T", "V"))
-    if 0 in np.shape(log_p):
-        raise ValueError(f"log_p has shape {np.shape(log_p)}: expected at least one frame")
-    array = np.asarray(labels)
-    if array.size and array.dtype.kind not in "iu":
-        raise TypeError(f"labels must be integers, got {array.dtype}")
-    check_shape("labels", array, ("S",))
-    classes = np.shape(log_p)[1]
-    wrong = np.flatnonzero((array < 1) | (array >= classes))
-    if len(wrong):
-        raise ValueError(
-            f"label {int(array[wrong[0]])} at position {int(wrong[0])}: expected 1 to "
-            f"{classes - 1}, since 0 is the blank"
-        )
-    return array.astype(int)
-
-
 def check_enough_frames(loss: float, frames: int, labels: ArrayLike) -> None:
     """Raise if no path of this many frames can spell the labels."""
     array = np.asarray(labels)
@@ -206,55 +245,6 @@ def check_enough_frames(loss: float, frames: int, labels: ArrayLike) -> None:
         )
     if not np.isfinite(loss):
         raise ValueError(f"the loss is {loss}: expected a path whose probability is above 0")
-
-
-def check_queries(q: Array, k: Array, v: Array) -> None:
-    """Raise unless queries, keys and values have one shape, with at least one position."""
-    if np.ndim(q) < 2:
-        raise ValueError(f"q must have shape (..., T, H), got {np.shape(q)}")
-    check_shape("k", k, q.shape)
-    check_shape("v", v, q.shape)
-    if 0 in q.shape[-2:]:
-        raise ValueError(f"q is empty: expected T and H of at least 1, got shape {q.shape}")
-
-
-def check_block(x: Array, params: Any, heads: int) -> None:
-    """Raise unless x, the shapes of a :class:`~charseq.reference.BlockParams` and heads fit."""
-    if np.ndim(x) < 2:
-        raise ValueError(f"x must have shape (..., T, E), got {np.shape(x)}")
-    if 0 in np.shape(x)[-2:]:
-        raise ValueError(f"x is empty: expected T and E of at least 1, got shape {np.shape(x)}")
-    E = np.shape(x)[-1]
-    check_shape("W_1", params.W_1, ("F", E))
-    F = len(params.W_1)
-    for name, array, shape in zip(
-        params._fields,
-        params,
-        ((3 * E, E), (3 * E,), (E, E), (E,), (F, E), (F,), (E, F), *5 * [(E,)]),
-        strict=True,
-    ):
-        check_shape(name, array, shape)
-    check_integers(1, heads=heads)
-    if E % heads:
-        raise ValueError(f"heads must divide E, the width of x: got {heads} heads and E = {E}")
-
-
-def check_memory(q: Array, k: Array, v: Array, real: Array) -> None:
-    """Raise unless there are a key, a value and a True or False for each letter that was read."""
-    check_shape("q", q, ("B", "T", "H"))
-    check_shape("k", k, (q.shape[0], "S", q.shape[2]))
-    check_shape("v", v, (*k.shape[:2], "D"))
-    check_shape("real", real, k.shape[:2])
-    if real.dtype != bool:
-        raise TypeError(f"real must hold True and False, got {real.dtype}")
-    if 0 in (*q.shape, *k.shape, *v.shape):
-        raise ValueError(
-            "expected at least one query and one letter, "
-            f"got q of shape {q.shape}, k of {k.shape} and v of {v.shape}"
-        )
-    nothing = np.flatnonzero(~real.any(axis=1))
-    if len(nothing):
-        raise ValueError(f"row {nothing[0]} of real is all False: there is nothing to look at")
 
 
 def check_pair(name: str, state: tuple[Array, Array]) -> None:
@@ -269,26 +259,6 @@ def check_last_axis(name: str, array: Array, size: int) -> None:
     """Raise unless the last axis has length `size`; the other axes may have any length."""
     if np.ndim(array) == 0 or array.shape[-1] != size:
         raise ValueError(f"{name} must have shape (..., {size}), got {np.shape(array)}")
-
-
-def check_targets(logits: Array, targets: Array) -> None:
-    """Raise unless there is one target id per row of logits."""
-    if targets.dtype.kind not in "iu":
-        raise TypeError(f"targets must be integer ids, got {targets.dtype}")
-    if np.ndim(logits) == 0:
-        raise ValueError("logits must have shape (..., V), got ()")
-    if np.shape(logits)[:-1] != targets.shape:
-        raise ValueError(
-            f"logits of shape {np.shape(logits)} need targets of shape {np.shape(logits)[:-1]}, "
-            f"got {targets.shape}"
-        )
-    vocab_size = np.shape(logits)[-1]
-    if targets.size == 0:
-        raise ValueError("targets are empty, so their mean loss is undefined")
-    if targets.min() < 0 or targets.max() >= vocab_size:
-        raise ValueError(
-            f"targets must lie in 0 to {vocab_size - 1}, got {targets.min()} to {targets.max()}"
-        )
 
 
 def check_shape(name: str, array: Array, expected: tuple[int | str, ...]) -> None:

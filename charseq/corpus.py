@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from charseq._checks import check_at_least, check_text_ids
+from charseq._checks import check_at_least, check_ids, check_text_ids
 from charseq._errors import UserError
 from charseq.vocab import Vocabulary
 
@@ -62,13 +62,7 @@ class Corpus:
     ids: NDArray[Any]
 
     def __post_init__(self) -> None:
-        self.ids = check_text_ids(self.ids)
-        lowest, highest = int(self.ids.min()), int(self.ids.max())
-        if lowest < 0 or highest >= len(self.vocab):
-            raise UserError(
-                f"id {lowest if lowest < 0 else highest} is out of range: expected 0 to "
-                f"{len(self.vocab) - 1} for a vocabulary of {len(self.vocab)} {self.vocab.unit}"
-            )
+        self.ids = check_ids(check_text_ids(self.ids), len(self.vocab), self.vocab.unit)
 
     @classmethod
     def from_text(cls, text: str, vocab: Vocabulary | None = None) -> "Corpus":

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from charseq._checks import check_at_least, check_choice
+from charseq._checks import check_choice, check_integers
 from charseq._devices import drawing_from
 from charseq._errors import UserError
 from charseq.layers import State, fast_forward, is_faster, map_state, parts_of
@@ -319,11 +319,7 @@ def _check_options(options: dict[str, Any]) -> None:
     sizes = {name: options[name] for name in ("vocab_size", "hidden_size", "num_layers")}
     if embedding_size is not None:
         sizes["embedding_size"] = embedding_size
-    for name, size in sizes.items():
-        if not isinstance(size, int) or isinstance(size, bool):
-            hint = "; use len(vocab)" if name == "vocab_size" and hasattr(size, "chars") else ""
-            raise TypeError(f"{name} must be an integer, got {size!r}{hint}")
-        check_at_least(1, **{name: size})
+    check_integers(1, **sizes)
     check_choice("cell", cell, tuple(CELLS))
     if not options["output_layer"] and hidden_size != vocab_size:
         raise UserError(

@@ -4,11 +4,11 @@ The shapes are computed without torch. :meth:`LayerShapes.of` only reads the att
 """
 
 import math
-import operator
 from dataclasses import asdict, astuple, dataclass, field
 from html import escape
 from typing import Any
 
+from charseq._checks import check_integers
 from charseq._errors import UserError
 
 __all__ = ["LayerShapes", "Parameter", "Tensor"]
@@ -158,10 +158,11 @@ class LayerShapes:
         for name in ("bias", "batch_first", "bidirectional"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
-        for name in ("input_size", "hidden_size", "num_layers", "length", "batch_size"):
-            if name != "batch_size" or self.batch_size is not None:
-                object.__setattr__(self, name, _to_integer(name, getattr(self, name), least=1))
-        object.__setattr__(self, "proj_size", _to_integer("proj_size", self.proj_size, least=0))
+        for name in ("input_size", "hidden_size", "num_layers", "length"):
+            check_integers(1, **{name: getattr(self, name)})
+        if self.batch_size is not None:
+            check_integers(1, batch_size=self.batch_size)
+        check_integers(0, proj_size=self.proj_size)
         if self.proj_size and self.mode != "LSTM":
             raise UserError(
                 f"only LSTM has proj_size, got proj_size={self.proj_size} for {self.mode}"
@@ -368,19 +369,6 @@ class LayerShapes:
 
     def _direction_letter(self) -> str:
         return "D*" if self.bidirectional else ""
-
-
-def _to_integer(name: str, value: Any, least: int) -> int:
-    """Return the value as an int; raise unless it is an integer of at least `least`."""
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        value = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, got {value!r}") from None
-    if value < least:
-        raise UserError(f"{name} must be at least {least}, got {value}")
-    return int(value)
 
 
 def _as_text(table: list[list[str]], right_column: int = -1) -> str:

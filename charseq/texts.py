@@ -48,10 +48,6 @@ def novel_chapters() -> list[str]:
     return NOVEL.read_text("utf-8").split("\f")
 
 
-def _read_novel() -> str:
-    return "\n".join(novel_chapters())
-
-
 def _read_novel_train() -> str:
     chapters = dict(enumerate(novel_chapters(), start=1))
     for number in NOVEL_TEST:
@@ -63,14 +59,6 @@ def _read_novel_train() -> str:
 def _read_novel_test() -> str:
     chapters = novel_chapters()
     return "\n".join(chapters[number - 1] for number in NOVEL_TEST)
-
-
-def _read_python_reference() -> str:
-    return "\n".join(python_topics())
-
-
-def _read_reference_excerpt() -> str:
-    return "".join(cut_between_paragraphs(reference_paragraphs())[8::16])
 
 
 def reference_paragraphs() -> list[str]:
@@ -116,10 +104,6 @@ def cut_between_paragraphs(paragraphs: list[str]) -> list[str]:
     return pieces
 
 
-def _read_names() -> str:
-    return NAMES.read_text("utf-8")
-
-
 def _list_time_zone_cities() -> str:
     zones = (name for name in sorted(zoneinfo.available_timezones()) if "/" in name)
     cities = [zone.rpartition("/")[2] for zone in zones if not zone.startswith("Etc/")]
@@ -134,7 +118,7 @@ def _list_time_zone_cities() -> str:
 
 _TEXTS: dict[str, tuple[Callable[[], str], str]] = {
     "pride-and-prejudice": (
-        _read_novel,
+        lambda: "\n".join(novel_chapters()),
         "the novel by Jane Austen, 1813",
     ),
     "pride-train": (
@@ -146,15 +130,15 @@ _TEXTS: dict[str, tuple[Callable[[], str], str]] = {
         "chapters 7, 17, 27, 37, 47 and 57 of pride-and-prejudice, which no network has read",
     ),
     "python-reference": (
-        _read_python_reference,
+        lambda: "\n".join(python_topics()),
         "what the help() of Python 3.11 shows about the language",
     ),
     "reference-excerpt": (
-        _read_reference_excerpt,
+        lambda: "".join(cut_between_paragraphs(reference_paragraphs())[8::16]),
         "a twentieth of python-reference, from all over it, without repeats",
     ),
     "names": (
-        _read_names,
+        lambda: NAMES.read_text("utf-8"),
         "places and languages, each in twelve languages; a line is a number, languages and a name",
     ),
     "time-zones": (

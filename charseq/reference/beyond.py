@@ -9,10 +9,10 @@ from charseq._checks import (
     check_at_least,
     check_block,
     check_last_axis,
-    check_linear_steps,
     check_matrix_steps,
     check_queries,
     check_shape,
+    check_shapes,
 )
 from charseq.reference.tasks import softmax
 
@@ -372,8 +372,7 @@ def linear_recurrence(a: Array, b: Array, h: Array) -> Array:
     >>> linear_recurrence(a, b, np.zeros((1, 1))).ravel()
     array([1., 2., 0., 1.])
     """
-    check_linear_steps(a, b)
-    check_shape("h", h, (a.shape[0], a.shape[2]))
+    check_shapes(a=(a, "B T H"), b=(b, "B T H"), h=(h, "B H"))
     states = []
     for t in range(a.shape[1]):
         h = a[:, t] * h + b[:, t]  # (B, H)
@@ -419,7 +418,7 @@ def parallel_scan(a: Array, b: Array) -> tuple[Array, Array]:
     >>> a_joined.ravel(), b_joined.ravel()
     (array([1., 1., 0., 0.]), array([1., 2., 0., 1.]))
     """
-    check_linear_steps(a, b)
+    check_shapes(a=(a, "B T H"), b=(b, "B T H"))
     if a.shape[1] == 1:
         return a, b
     a1, b1 = a[:, :-1:2], b[:, :-1:2]  # (B, T // 2, H), steps 1, 3, ...

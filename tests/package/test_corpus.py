@@ -59,7 +59,7 @@ def test_invalid_ids_are_refused(function, ids, error, message):
 
 @pytest.mark.parametrize(("ids", "wrong"), [([0, 1, 2], 2), ([0, -1], -1)])
 def test_ids_out_of_range_are_refused(ids, wrong):
-    message = f"id {wrong} is out of range: expected 0 to 1 for .* 2 characters"
+    message = f"id {wrong} at position .* is out of range: expected 0 to 1 for .* 2 characters"
     with pytest.raises(ValueError, match=message):
         Corpus(Vocabulary("ab"), ids)
 
