@@ -1,4 +1,4 @@
-"""What holds for all tests: their surroundings, two options, and which process takes which."""
+"""What holds for all tests: their surroundings, an option, and which process takes which."""
 
 import os
 
@@ -34,37 +34,3 @@ def pytest_runtest_makereport(item):
     if report.skipped and item.config.getoption("no_skips"):
         report.outcome = "failed"
     return report
-
-
-def pytest_sessionstart(session):
-    config = session.config
-    reporter = config.pluginmanager.getplugin("terminalreporter")
-    if reporter and config.getoption("numprocesses", None):  # without -n, pytest does it itself
-        config.pluginmanager.register(FilesThatRun(reporter))
-
-
-class FilesThatRun:
-    """Names each file of tests when its first test begins, and says what `tell` is told."""
-
-    def __init__(self, reporter):
-        self.reporter, self.named = reporter, set()
-
-    def pytest_runtest_logstart(self, nodeid):
-        file = nodeid.partition("::")[0]
-        if file not in self.named:
-            self.named.add(file)
-            self.reporter.write_line(f"\n{file}")  # dots may stand in the line so far
-
-
-@pytest.fixture(scope="session")
-def tell(pytestconfig):
-    """Say on the terminal what takes long, past pytest, which keeps what tests print."""
-
-    def tell(text):
-        if hasattr(pytestconfig, "workerinput"):  # only the first process has the terminal, and
-            pytestconfig.hook.pytest_runtest_logstart(nodeid=text, location=("", None, ""))  # hears
-            return
-        with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-            print(f"\n{text}", flush=True)
-
-    return tell

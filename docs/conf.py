@@ -47,8 +47,6 @@ extensions = [
     "myst_nb",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
-    "code_links",  # ours, before the package whose class it changes
-    "sphinx_codeautolink",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinxcontrib.bibtex",
@@ -60,7 +58,6 @@ extensions = [
     "run_ahead",
     "inlined",
     "bundles",
-    "offer_wheel",
     "unused_assets",
     "page_checks",
     "search_index",
@@ -68,18 +65,14 @@ extensions = [
     "equations",
     "widgets",
     "hero",
-    "guess",
     "records",
     "exercises",
-    "figure_links",
     "glossary_links",
     "fixes",
     "faq",
     "menu",
     "course_pages",
     "notebooks",
-    "build_report",
-    "hosting",
 ]
 exclude_patterns = [
     "_*",
@@ -162,7 +155,7 @@ numpydoc_xref_aliases = {name: f"charseq.{name}" for name in charseq.__all__} | 
 # -- Links -----------------------------------------------------------------------------------------
 # An inventory given as a file is not fetched.
 intersphinx_mapping = {
-    name: (url, write(HERE / "_inv" / f"{name}.txt", BUILD / "inv"))
+    name: (url, write(HERE / "_inventories.txt", name, BUILD / "inv"))
     for name, url in {
         "python": "https://docs.python.org/3",
         "numpy": "https://numpy.org/doc/stable",
@@ -176,8 +169,6 @@ linkcheck_ignore = ["(?!https?://)"]  # tests follow the links inside the site, 
 linkcheck_anchors_ignore_for_url = ["https://github.com/"]  # its scripts make the anchors
 bibtex_bibfiles = ["references.bib"]
 bibtex_reference_style = "author_year"
-codeautolink_concat_default = True  # a name imported in one cell is known in the next
-codeautolink_warn_on_missing_inventory = False
 copybutton_exclude = ".linenos, .gp, .go"  # copy what is typed: no prompts, no results
 copybutton_selector = ":not(.output) > div.highlight pre"
 
@@ -209,21 +200,21 @@ html_sidebars = {  # Furo's, less what it shows on Read the Docs alone
     ]
 }
 
-# -- Where the site will live, or at least the path there: hosting.py says what depends on it ------
-html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get("DOCS_URL", "")
-if html_baseurl:
-    html_baseurl = html_baseurl.rstrip("/") + "/"
+# -- Where the site will live, or at least the path there ------------------------------------------
+address = os.environ.get("READTHEDOCS_CANONICAL_URL") or os.environ.get("DOCS_URL", "")
+if address:
+    address = address.rstrip("/") + "/"
     extensions.append("notfound.extension")  # a host shows 404.html at any depth
     notfound_template = "404.html"
-    notfound_urls_prefix = urlsplit(html_baseurl).path
+    notfound_urls_prefix = urlsplit(address).path
 else:
     html_additional_pages["404"] = "404.html"
-if "://" in html_baseurl:
+if "://" in address:
+    html_baseurl = address  # canonical links begin with it
     extensions.append("sphinxext.opengraph")
-    ogp_site_url = html_baseurl
+    ogp_site_url = address
     ogp_image = "_static/social-card.png"
     ogp_image_alt = (
         "Recurrent networks, line by line: an RNN learns to spell “learned deep learning”."
     )
-    ogp_enable_meta_description = False  # hosting.py's says more
     ogp_custom_meta_tags = ('<meta name="twitter:card" content="summary_large_image">',)

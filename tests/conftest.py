@@ -70,7 +70,7 @@ def shared_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def site(shared_folder, tell):
+def site(shared_folder):
     """Folder of the built site: that which dev.py has built, or what is in _build, up to date."""
     if BUILT:
         return Path(BUILT)
@@ -78,7 +78,6 @@ def site(shared_folder, tell):
     with FileLock(shared_folder / "site.lock"):
         verdict = shared_folder / "site.txt"
         if not verdict.exists():
-            tell(f"Bringing the site in {folder} up to date.")
             verdict.write_text(clean_build.build(clean_build.ROOT), "utf-8")
     if said := verdict.read_text("utf-8"):
         pytest.fail(f"the site does not build without warnings:\n{said}", pytrace=False)

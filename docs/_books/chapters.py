@@ -82,8 +82,6 @@ def prepare(section):
         question.replace_with(
             BeautifulSoup(asked(json.loads(question["data-question"])), "html.parser")
         )
-    for link in section.select(".sphinx-codeautolink-a"):
-        link.unwrap()
     for fold in section.select("details"):
         title = " ".join(fold.summary.get_text().split())
         if FIGURE_CODE in title:

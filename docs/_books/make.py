@@ -49,13 +49,6 @@ PACKAGE = """\
 <dc:identifier id="id">urn:uuid:{id}</dc:identifier>
 <dc:title>{title}</dc:title><dc:creator>{author}</dc:creator><dc:language>en</dc:language>
 <meta property="dcterms:modified">{date}T00:00:00Z</meta>
-<meta property="schema:accessMode">textual</meta>
-<meta property="schema:accessMode">visual</meta>
-<meta property="schema:accessModeSufficient">textual</meta>
-<meta property="schema:accessibilityFeature">alternativeText</meta>
-<meta property="schema:accessibilityFeature">MathML</meta>
-<meta property="schema:accessibilityFeature">tableOfContents</meta>
-<meta property="schema:accessibilityHazard">none</meta>
 </metadata>
 <manifest>{items}</manifest>
 <spine>{spine}</spine>

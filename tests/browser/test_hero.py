@@ -6,6 +6,8 @@ import pytest
 import hero
 from charseq.reference import softmax
 
+BARS, COLUMN, MARGIN = 7, 11, 4  # of hero.html; pixels of cloth.js
+
 
 @pytest.fixture
 def alive(visit):
@@ -33,7 +35,7 @@ def expected_bars(text, silent=None):
     nets = [net] if silent is None else [net, net.without_units([silent])]
     ids = vocab.encode(text)
     p = np.array([softmax(one.read(ids)[0][-1] if text else one.head[1]) for one in nets])
-    best = np.argsort(-p[0], kind="stable")[: hero.BARS]
+    best = np.argsort(-p[0], kind="stable")[:BARS]
     percent = [["<1%" if q < 0.005 else f"{100 * q:.0f}%" for q in row] for row in p]
     shown = {" ": "␣", "\n": "↵"}
     names = [shown.get(vocab.chars[k], vocab.chars[k]) for k in best]
@@ -82,7 +84,7 @@ def test_a_unit_is_silenced_as_in_the_package_and_keys_and_pointer_choose_others
     assert rows.nth(5).inner_text() == f"unit {units[65]}"
     canvas = page.locator(".hero-view canvas")
     wide = canvas.bounding_box()["width"]
-    place = {"x": wide - hero.MARGIN - 2 * hero.COLUMN - 4, "y": 177}
+    place = {"x": wide - MARGIN - 2 * COLUMN - 4, "y": 177}
     canvas.hover(position=place)
     page.mouse.move(0, 0)
     assert rows.nth(5).inner_text() == f"unit {units[65]}"  # a look at another is not a choice

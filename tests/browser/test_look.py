@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from charseq import generate, reference
-from widgets import numpy_net
+from charseq import NumpyNet, Vocabulary, generate, reference
+from widgets import read_net
 
 PAGE = "learn/look-inside.html"
 TEXT = 'f(a, b) is a "call" (of f).'
@@ -17,7 +17,9 @@ CELLS = "rows => rows.map(row => [...row.children].map(cell => cell.textContent)
 
 @pytest.fixture(scope="module")
 def net():
-    return numpy_net()
+    options, chars, weights = read_net()
+    in_full = {name: array.astype(float) for name, array in weights.items()}
+    return NumpyNet(options, in_full), Vocabulary(chars)
 
 
 @pytest.fixture

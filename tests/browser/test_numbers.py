@@ -13,7 +13,6 @@ from test_play_valves_core import machines, params, steps_of  # noqa: F401 - a f
 from test_recorded import capitals, languages, months, translated  # noqa: F401 - fixtures
 from test_wave import LINE, drawn, steps_apart
 
-import guess
 import records
 from charseq import RNNParams, rnn_forward
 
@@ -121,7 +120,7 @@ def test_the_errors_of_forecasts_are_those_of_torch_wherever_the_reader_begins(o
 
 
 def test_a_game_costs_what_its_guesses_cost_beside_both_machines(opened):
-    part, data = opened("learn/language-models.html", "guess"), guess.data()
+    part, data = opened("learn/language-models.html", "guess"), records.read("guess")
     passage, prices = data["passages"][0], data["prices"]
     field = part.get_by_label("the next letter, or a space")
     field.press_sequentially("wac")  # the third guess is right

@@ -7,11 +7,9 @@ import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import pytest
 
 import cells
 import charseq
-import course_map
 import course_pages
 import course_table
 import equations
@@ -76,23 +74,10 @@ def test_an_hours_path_takes_an_hour_and_has_rings_on_the_map():
     assert told.startswith("The short path, an hour\n: ")
     assert "{doc}`1 RNN </learn/recurrence>` (to its equation)" in told
     assert "[Train your own text](/use/command-line.md#train)" in told
-    drawn = course_map.map_html(str)
+    drawn = course_pages.map_html(str)
     ringed = re.findall(r'map-stop" data-page="([^"]+)"', drawn)
     assert ringed == [stop.page for stop in hour["stops"] if stop.page in TABLE]
     assert drawn.count("Double rings: an hour’s path.") == 2  # for a mouse, and for a finger
-
-
-@pytest.mark.parametrize("layout", [course_map.WIDE, course_map.TALL])
-def test_no_two_places_of_the_map_overlap_and_it_is_read_like_a_text(layout):
-    boxes = list(course_map.boxes(*layout).values())
-    assert [(box.y, box.x) for box in boxes] == sorted((box.y, box.x) for box in boxes)
-    for at, one in enumerate(boxes):
-        left, right = one.x - one.width / 2, one.x + one.width / 2
-        assert 0 <= left < right <= layout[0]
-        assert one.y + one.height <= course_map.height(*layout)
-        for two in boxes[:at]:
-            aside = abs(one.x - two.x) >= (one.width + two.width) / 2
-            assert aside or one.y >= two.y + two.height
 
 
 def test_each_work_of_the_bibliography_is_cited():

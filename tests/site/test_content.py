@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
+import course_table
 import faq
 import fixes
 import glossary_links
-import reading_time
 
 # --- the glossary ---------------------------------------------------------------------------------
 
@@ -150,13 +150,13 @@ How many words are these?
 def test_prose_and_shown_code_count_and_what_is_folded_does_not():
     words = "Who can know A state of H numbers goes along see train and the map It waits "
     words += "Three more words"
-    assert reading_time.counts(SHOWN) == (len(words.split()), 3)
-    assert reading_time.counts(SHOWN + LEFT_OUT) == reading_time.counts(SHOWN)
+    assert course_table.counts(SHOWN) == (len(words.split()), 3)
+    assert course_table.counts(SHOWN + LEFT_OUT) == course_table.counts(SHOWN)
 
 
 def test_a_page_takes_longer_by_what_is_added_at_the_rates_that_are_stated():
     prose = "word " * 90 * 300
     code = "```{code-cell} python\n" + "x " * 115 * 100 + "\n```\n"
-    assert reading_time.minutes(prose) == 300
-    assert reading_time.minutes(prose + "\n" + code) == 400
-    assert reading_time.minutes("") == 5
+    assert course_table.minutes(prose) == 300
+    assert course_table.minutes(prose + "\n" + code) == 400
+    assert course_table.minutes("") == 5

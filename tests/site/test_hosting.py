@@ -5,21 +5,14 @@ Of the toy sites, one has no address and one has that of a folder of a host.
 
 import re
 from html.parser import HTMLParser
-from types import SimpleNamespace
 
 import pytest
 import toy_sites
-from docutils.core import publish_doctree
-from sphinx.errors import ConfigError
 from test_extensions import toys  # noqa: F401 - a fixture
 
 import charseq
-import hosting
 
-FOLDER = f"{toy_sites.ADDRESS['gone']}/"
-
-
-HELPERS = ("404.html", "genindex.html", "search.html")
+FOLDER = f"{toy_sites.ADDRESS['hosted']}/"
 
 
 class Head(HTMLParser):
@@ -50,7 +43,7 @@ def without(toys):
 @pytest.fixture
 def hosted(toys):
     """The folder of a site that does."""
-    return toys / "gone/_build/html"
+    return toys / "hosted/_build/html"
 
 
 def heads(folder):
@@ -66,16 +59,12 @@ def test_without_a_full_address_nothing_names_one(without):
     assert not [tag for head in pages.values() for tag in head.meta if str(tag).startswith("og:")]
 
 
-def test_each_page_names_its_own_address_but_those_that_only_lead_to_others(hosted):
+def test_each_page_names_its_own_address(hosted):
     pages = heads(hosted)
-    canonical = {name: head.canonical for name, head in pages.items() if head.canonical}
-    assert pages.keys() - canonical.keys() >= set(HELPERS)
-    for name, urls in canonical.items():
-        assert urls == [FOLDER + re.sub(r"(^|/)index\.html$", r"\1", name)]
-        assert pages[name].meta["og:url"] == urls
-    helpers = {name for name, head in pages.items() if head.meta.get("robots") == ["noindex"]}
-    assert helpers >= set(HELPERS)
-    assert {"index.html", "learn/page.html"} <= pages.keys() - helpers
+    named = {name: head for name, head in pages.items() if "og:url" in head.meta}
+    assert {"index.html", "learn/page.html"} <= named.keys()
+    for name, head in named.items():
+        assert head.canonical == head.meta["og:url"] == [FOLDER + name]
 
 
 def test_a_preview_has_a_title_a_description_and_a_picture_that_is_there(hosted):
@@ -124,29 +113,3 @@ def test_every_page_names_the_version_and_leads_to_the_release_notes(without):
         [(url, version)] = re.findall(r'<p class="version"><a href="([^"]*)">(.*?)</a>', html)
         assert version == f"Version {charseq.__version__}"
         assert (path if url == "#" else path.parent / url).is_file()
-
-
-# -- What needs no site ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("given", ["example.org", "//example.org", "https://", "docs/"])
-def test_an_address_that_is_none_is_refused_and_quoted(given):
-    with pytest.raises(ConfigError, match=f"got '{given}'"):
-        hosting.check_address(None, SimpleNamespace(html_baseurl=given))
-
-
-def described(text):
-    quiet = {"report_level": 5, "doctitle_xform": False}
-    return hosting.description(publish_doctree(text, settings_overrides=quiet))
-
-
-def test_a_description_is_the_first_whole_sentences():
-    page = (
-        "Title\n=====\n\n*Why?*\n\nYou need a pencil.\n\nAn RNN reads. {}\n\n.. note:: Not this.\n"
-    )
-    assert described(page.format("It writes.")) == "Why? An RNN reads. It writes."
-    assert described(page.format("In short:")) == "Why? An RNN reads."
-    assert described(page.format(r"See :math:`\frac12`.")) == "Why? An RNN reads."
-    assert described(page.format(r"See :math:`V`.")) == "Why? An RNN reads. See V."
-    assert described(page.format(200 * "x" + ".")) == "Why? An RNN reads."
-    assert described(f"Title\n=====\n\n{60 * 'word '}\n").endswith("word …")

@@ -337,15 +337,3 @@ def test_a_download_runs_in_a_process_or_a_kernel_of_its_own(name, kind, site, e
 def test_the_site_offers_the_package_as_a_wheel(site, pages):
     (wheel,) = (site / "_static").glob("charseq-*.whl")
     assert any(wheel.name in html for html in pages.values()), "no page links to it"
-
-
-def test_each_figure_offers_its_drawing(site, pages):
-    offered = {
-        (name, place)
-        for name, html in pages.items()
-        for place in re.findall(r'<a class="save-figure on-screen" href="([^"]+)" download', html)
-    }
-    captioned = sum(len(re.findall(r"<figcaption>", html)) for html in pages.values())
-    drawn = sum(len(re.findall(r'class="sphx-glr-[a-z]+-img"', html)) for html in pages.values())
-    assert len(offered) == captioned + drawn > 70
-    assert all((site / name).parent.joinpath(place).is_file() for name, place in offered)

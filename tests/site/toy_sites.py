@@ -14,7 +14,7 @@ from pathlib import Path
 
 from warm import FORKS
 
-ADDRESS = {"gone": "https://example.org/a/b/en/latest"}  # of a site, where it has one
+ADDRESS = {"hosted": "https://example.org/a/b/en/latest"}  # of a site, where it has one
 SPHINX = ("-b", "html", "-d", "_build/doctrees", "-q", "-N", "-n", "--keep-going", "-j", "3")
 SPHINX += ("docs", "_build/html")
 ALL_NEED = ("torch", "matplotlib.pyplot", "IPython.core.interactiveshell", "myst_nb", "numpydoc")

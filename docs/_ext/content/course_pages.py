@@ -1,17 +1,23 @@
 """The course on pages: its map, its chapters as lists and in the menu, and the head of a chapter.
 
-``{course-map}`` shows the drawing (course_map.py), ``{course-list} Real text`` the chapters of a
-part with their questions, ``{course-list} paths`` the ways through all, and ``{course-pages}``
-names the pages to Sphinx. Below the question of a chapter stands a line: its number, what it builds
-on, and how long it takes.
+``{course-map}`` shows a row for each part, in which each chapter has its drawing of map.svg,
+``{course-list} Real text`` the chapters of a part with their questions, ``{course-list} paths`` the
+ways through all, and ``{course-pages}`` names the pages to Sphinx. Below the question of a chapter
+stands a line: its number, what it builds on, and how long it takes.
 """
+
+import re
+from html import escape
+from pathlib import Path
 
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
-from course_map import DRAWINGS, map_html
 from course_table import DOCS, chapters, table, typeset
+
+HINTS = (("Point at", "see its question"), ("Press", "open it"))  # with a mouse, with a finger
+DRAWINGS = Path(__file__).with_name("map.svg")
 
 
 class course_map(nodes.General, nodes.Element):  # noqa: N801 - docutils names visitors after it
@@ -98,6 +104,36 @@ def begin_chapter(app, doctree):
         )  # fmt: skip
     line += nodes.Text(f" · {chapter.minutes} minutes, without the exercises")
     question.parent.insert(question.parent.index(question) + 1, line)
+
+
+def map_html(uri_of):
+    """Return the map as HTML."""
+    drawn = dict(re.findall(r'^<g id="([\w-]+)">(.*)</g>$', DRAWINGS.read_text("utf-8"), re.M))
+    ringed, paths = set(), [path for path in table()[1] if path.get("on_map")]
+    for path in paths:
+        ringed |= {stop.page for stop in path["stops"]}
+
+    def place(chapter):
+        number = f"<b>{chapter.number}</b> " if chapter.number else ""
+        svg = f'<svg viewBox="-56 -36 112 72">{drawn[chapter.place]}</svg>' if number else ""
+        question = re.sub("`([^`]+)`", r"<code>\1</code>", escape(chapter.question, quote=False))
+        return (
+            f'<li><a class="map-place{" map-stop" * (chapter.page in ringed)}"'
+            f' data-page="{chapter.page}" href="{uri_of(chapter.page)}">{svg}{number}'
+            f'<span>{typeset(chapter.label)}</span></a><p class="map-question">{question}</p></li>'
+        )
+
+    rows = "".join(
+        f'<p class="map-part">{part["title"]}</p><ol class="thread-{part.get("thread", "m")}">'
+        f"{''.join(map(place, part['chapters']))}</ol>"
+        for part in table()[0]
+    )
+    rings = "".join(f" Double rings: {typeset(path['on_map'])}." for path in paths)
+    hints = (f"{how} a chapter to {what}.{rings}" for how, what in HINTS)
+    return (
+        '<nav class="map-frame wide on-screen" aria-label="Map of the course"><div class="map">'
+        f'{rows}{"".join(f"""<p class="map-hint">{hint}</p>""" for hint in hints)}</div></nav>\n'
+    )
 
 
 def visit_map(translator, node):

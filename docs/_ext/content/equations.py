@@ -9,7 +9,6 @@ tests/house/lint.py reports a missing link.
 
 import ast
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -169,10 +168,9 @@ class EquationTable(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         by_name = functions()
-        lacking = {label: lacks for label in equations() if (lacks := missing_links(label))}
-        if lacking:
-            said = [f"equation {label!r} lacks {', '.join(of)}" for label, of in lacking.items()]
-            raise self.error("\n".join(said))
+        for label in equations():
+            if lacks := missing_links(label):
+                raise self.error(f"equation {label!r} lacks {', '.join(lacks)}")
         for path in [*ROOT.glob("tests/*/test_*.py"), *ROOT.glob("charseq/**/*.py")]:
             self.env.note_dependency(str(path))
         labels = {label: by_name[label.replace("-", "_")].role for label in equations()}
@@ -236,63 +234,9 @@ class NotationOf(SphinxDirective):
         return self.parse_text_to_nodes("\n".join([head, rule, *kept]))
 
 
-class ModuleTable(SphinxDirective):
-    """A table of the package's modules, in their order: lines of code, and the first sentence."""
-
-    def run(self) -> list[nodes.Node]:
-        package = ROOT / "charseq"
-        described = ast.get_docstring(ast.parse((package / "__init__.py").read_text("utf-8")))
-        names = dict.fromkeys(re.findall(r"``(\w+)`` \(", described))
-        rows = ["| module | lines | what it holds |", "| :-- | --: | :-- |"]
-        block_before = None
-        for name in sorted(names, key=block_of):
-            if (block := block_of(name)) != block_before:
-                rows.append(f"| **{BLOCKS[block]}** | | |")
-            block_before = block
-            for path in [package / f"{name}.py", *sorted((package / name).glob("*.py"))]:
-                if path.exists():
-                    source = path.read_text("utf-8")
-                    told = ast.get_docstring(ast.parse(source)).partition("\n\n")[0]
-                    told = told.replace("\n", " ")
-                    place = path.relative_to(package).as_posix()
-                    rows.append(f"| `{place}` | {lines_of_code(source)} | {told} |")
-                    self.env.note_dependency(str(path))
-        self.env.note_dependency(str(package / "__init__.py"))
-        self.env.note_dependency(str(ROOT / "pyproject.toml"))
-        return self.parse_text_to_nodes("\n".join(rows))
-
-
-BLOCKS = ["What is taught", "The engine", "Interop"]
-
-
-def block_of(module: str) -> int:
-    """Return which of the blocks a module is in; the contracts of import-linter tell."""
-    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    contracts = {c["id"]: c for c in pyproject["tool"]["importlinter"]["contracts"]}
-    blocks = {
-        name: block
-        for block, contract in ((0, "taught"), (2, "interop"))
-        for name in contracts[contract]["source_modules"]
-    }
-    return blocks.get(f"charseq.{module}", 1)
-
-
-def lines_of_code(source: str) -> int:
-    """Count the lines of a module without comments, docstrings and empty lines."""
-    told: set[int] = set()
-    for node in ast.walk(ast.parse(source)):
-        tells = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
-        if tells and ast.get_docstring(node):
-            told.update(range(node.body[0].lineno, node.body[0].end_lineno + 1))
-    lines = [line.strip() for line in source.splitlines()]
-    code = {n for n, line in enumerate(lines, start=1) if line and not line.startswith("#")}
-    return len(code - told)
-
-
 def setup(app):
     app.add_directive("equation-table", EquationTable)
     app.add_directive("equation-proofs", EquationProofs)
     app.add_directive("code-of", CodeOf)
     app.add_directive("notation-of", NotationOf)
-    app.add_directive("module-table", ModuleTable)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

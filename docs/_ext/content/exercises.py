@@ -20,7 +20,6 @@ from course_pages import course_map
 logger = logging.getLogger(__name__)
 QUESTION = '<div class="question" hidden'
 SCRIPT = "exercises.js"
-OF_MAP = "map.js"  # of a page that has the map, and nothing to solve
 
 
 LONGEST = 40  # characters of an address, before its last word is cut off
@@ -140,25 +139,13 @@ def bundle_source(chapters):
     """
 
 
-def map_source(chapters):
-    """Return a module that fills the map, which needs numbers of questions and no titles."""
-    listed = [
-        [page, "", [["", count] for _, _, count in exercises]] for page, _, exercises in chapters
-    ]
-    return f"""
-        import {{ showMap }} from "{(bundles.WEB / "exercises" / "map.js").as_uri()}";
-        showMap({json.dumps(listed)});
-    """
-
-
 def write_bundle(app, env):
     """Write the scripts before any page, since a page names their checksum.
 
     The pages that show all exercises are written anew whenever a chapter is.
     """
     if app.builder.format == "html":
-        sources = {SCRIPT: bundle_source(chapters(env)), OF_MAP: map_source(chapters(env))}
-        bundles.bundle(sources, bundles.folder_in(app))
+        bundles.bundle({SCRIPT: bundle_source(chapters(env))}, bundles.folder_in(app))
     return [name for name, about in env.metadata.items() if "all-exercises" in about]
 
 
@@ -211,9 +198,8 @@ def add_files(app, pagename, templatename, context, doctree):
     has = {type(node) for node in doctree.findall()} & {memory, course_map} if doctree else set()
     if pagename in exercises_of(app.env) or memory in has:
         app.add_css_file(f"{bundles.FOLDER}/exercises.css")
+    if pagename in exercises_of(app.env) or has:
         app.add_js_file(f"{bundles.FOLDER}/{SCRIPT}", loading_method="defer")
-    elif course_map in has:
-        app.add_js_file(f"{bundles.FOLDER}/{OF_MAP}", loading_method="defer")
 
 
 def visit_memory(translator, node):

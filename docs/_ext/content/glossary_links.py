@@ -40,7 +40,7 @@ class Entry(NamedTuple):
 
 
 def collect(app, doctree):
-    """Remember the entries of a glossary, and what may be linked on the page of a chapter."""
+    """Remember the entries of a glossary."""
     docname = app.env.current_document.docname
     items = [
         item
@@ -49,8 +49,6 @@ def collect(app, doctree):
     ]
     if items:
         glossaries(app.env)[docname] = [entry_of(docname, item) for item in items]
-    if CHAPTERS.match(docname):
-        texts(app.env)[docname] = "\n".join(running_text(doctree))
 
 
 def entry_of(docname, item):
@@ -119,15 +117,8 @@ def pattern(owner):
 def judge(app, env):
     """Warn about the glossary, and name the pages to write anew if it has changed."""
     entries = all_entries(env)
-    owner, listed_twice = owners(entries)
-    for word in listed_twice:
+    for word in owners(entries)[1]:
         logger.warning("two entries of the glossary list %r", word, type="glossary")
-    found = {word for text in texts(env).values() for word in pattern(owner).findall(text)}
-    used = {owner.get(word) for word in found}
-    for entry in entries:
-        if entry.words and entry not in used:
-            problem = "no chapter has a word of the entry %r"
-            logger.warning(problem, entry.place, location=entry.page, type="glossary")
     if entries and app.builder.format == "html":
         sentences = {entry.place: entry.says for entry in entries if entry.words}
         script = data_script("glossary.js", sentences)
@@ -136,7 +127,7 @@ def judge(app, env):
         target.write_text(script, "utf-8", newline="\n")
     before = getattr(env, "charseq_linked", entries)
     env.charseq_linked = entries
-    return sorted(texts(env)) if before != entries else []
+    return sorted(filter(CHAPTERS.match, env.found_docs)) if before != entries else []
 
 
 class LinkFirstUses(SphinxPostTransform):
@@ -176,19 +167,12 @@ def glossaries(env):
     return vars(env).setdefault("charseq_glossaries", {})
 
 
-def texts(env):
-    """Return the running text of each chapter."""
-    return vars(env).setdefault("charseq_texts", {})
-
-
 def purge(app, env, docname):
     glossaries(env).pop(docname, None)
-    texts(env).pop(docname, None)
 
 
 def merge(app, env, docnames, other):
     glossaries(env).update(glossaries(other))
-    texts(env).update(texts(other))
 
 
 def setup(app):

@@ -105,6 +105,6 @@ def setup(app):
     app.connect("source-read", fix_gallery)
     app.connect("doctree-resolved", mark_wide_cells)
     app.connect("doctree-resolved", name_cells, priority=501)  # names are no words of a cell
-    app.connect("html-page-context", drop_marks, priority=900)  # codeautolink needs them
+    app.connect("html-page-context", drop_marks)
     app.connect("html-page-context", load_later)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

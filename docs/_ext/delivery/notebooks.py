@@ -6,6 +6,9 @@ under the exercises stay on the site, and so do the outputs. A line at the foot 
 
 If it is known which branch on GitHub holds the built site, the line also opens the notebook with
 Colab. conf.py reads this from ``DOCS_REPOSITORY`` and ``DOCS_BRANCH``.
+
+The package itself is offered, too, so that a notebook or a script runs anywhere: the role
+``{wheel}`text``` links to the wheel, whatever its version, from any page.
 """
 
 import base64
@@ -17,14 +20,14 @@ from urllib.parse import urljoin
 
 import nbformat
 from docutils import nodes
+from hatchling.builders.wheel import WheelBuilder
 from nbformat import v4
 from sphinx.util import logging
+from sphinx.util.docutils import SphinxRole
 from sphinx.util.math import get_node_equation_number
 
 import cells as code_cells
-import offer_wheel
 from exercises import is_question
-from hosting import address_of
 from inlined import inline
 
 logger = logging.getLogger(__name__)
@@ -38,10 +41,34 @@ RECORD = re.compile(r"\.\./_records/(\w+\.json)")  # how a cell names what a scr
 RECORDS = Path(__file__).parents[2] / "_records"
 
 
+def address_of(config, uri):
+    """Return the full address of a page or a file, or "" if the site's is not known."""
+    return config.html_baseurl and urljoin(config.html_baseurl, uri)
+
+
 def address_of_wheel(config):
     """Return what pip installs: the wheel on the site, or else a file beside the notebook."""
-    wheel = offer_wheel.filename(config)
+    wheel = wheel_of(config)
     return address_of(config, f"_static/{wheel}") or wheel
+
+
+class WheelRole(SphinxRole):
+    def run(self):
+        up = "../" * self.env.current_document.docname.count("/")
+        target = f"{up}_static/{wheel_of(self.config)}"
+        return [nodes.reference(self.rawtext, self.text, refuri=target, internal=True)], []
+
+
+def wheel_of(config):
+    return f"{config.project}-{config.version}-py3-none-any.whl"
+
+
+def build_wheel(app, exception):
+    if exception or app.builder.format != "html":
+        return
+    root, static = Path(app.confdir).parent, Path(app.outdir, "_static")
+    (made,) = WheelBuilder(str(root)).build(directory=str(static), versions=["standard"])
+    assert Path(made).name == wheel_of(app.config), f"pages link to {wheel_of(app.config)}"
 
 
 def install_cell(wheel):
@@ -311,6 +338,8 @@ def links(pagename, repository, branch):
 def setup(app):
     app.add_config_value("notebook_repository", "", "html", str)
     app.add_config_value("notebook_branch", "gh-pages", "html", str)
+    app.add_role("wheel", WheelRole())
+    app.connect("build-finished", build_wheel)
     app.connect("config-inited", install_in_gallery, priority=5)  # before sphinx-gallery reads it
     app.connect("doctree-resolved", offer)
     app.connect("html-page-context", write)

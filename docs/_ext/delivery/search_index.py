@@ -1,9 +1,9 @@
 """The search: reads the sections of the pages that a build has written, and writes their index.
 
 A section is whatever has an address: a heading with what is below it, an entry of the glossary, a
-question, an exercise, a function. Pages are read on all cores. What each holds is remembered in
-``finished.json``, beside the doctrees, so a build that writes one page makes the same index as a
-clean one. docs/_web/search/make-index.js makes the index with MiniSearch, which also reads it.
+question, an exercise, a function. What each page holds is kept beside the doctrees when it is
+written, so a build that writes one page makes the same index as a clean one.
+docs/_web/search/make-index.js makes the index with MiniSearch, which also reads it.
 
 The index and the texts for the words around a hit are scripts, since a page from a folder may load
 a script and nothing else. The index is loaded when a reader asks for the search, and the text of a
@@ -15,16 +15,12 @@ import json
 import posixpath
 import re
 import shutil
-from functools import partial
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
-from sphinx.util.parallel import ParallelTasks, SerialTasks, parallel_available
-
 import bundles
 
-ARTICLE = re.compile(r"<article.*</article>", re.DOTALL)
 EMPTY = ("area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr")
 INLINE = (
     *("a", "abbr", "b", "cite", "code", "em", "i", "kbd", "mark", "span", "strong", "sub", "sup"),
@@ -35,9 +31,7 @@ HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 # What is no text of the page: what scripts replace, what repeats a title, and numbers of lines.
 PASSED = {"script", "style", "svg", "button", "headerlink", "eqno", "linenos", "sphx-glr-footer"}
 PASSED |= {"sphx-glr-thumbcontainer", "hero-stage"}
-PASSED |= {"map-frame", "ask", "tabs", "save-figure", "cell-name"}
-# Pages that only list what others say.
-UNSEARCHED = ("genindex.html", "py-modindex.html", "search.html", "404.html")
+PASSED |= {"map-frame", "ask", "tabs", "cell-name"}
 
 # Of a formula there is the LaTeX source. It is searched and shown as one would type it, W_hh.
 SHAPES = (
@@ -49,10 +43,9 @@ LATEX = (
     (re.compile(r"\\([A-Za-z]+)"), r" \1 "),
     (re.compile(r"[\\{}&]"), ""),
 )
-# What is remembered of a page was read by this code. If it changed, all is made anew.
 MAKER = bundles.WEB / "search" / "make-index.js"
-CODE = (Path(__file__), *sorted(MAKER.parent.iterdir()))
-READER = hashlib.sha256(b"".join(path.read_bytes() for path in CODE)).hexdigest()
+FILES = (Path(__file__), *sorted(MAKER.parent.iterdir()))
+CODE = hashlib.sha256(b"".join(path.read_bytes() for path in FILES)).hexdigest()
 
 
 class Sections(HTMLParser):
@@ -62,9 +55,8 @@ class Sections(HTMLParser):
         super().__init__()
         self.found = []
         self._open = []  # of each open element: its tag, its section, the kinds of text it is in
-        if article := ARTICLE.search(html):
-            self.feed(article[0])
-            self.close()
+        self.feed(html)
+        self.close()
 
     def handle_starttag(self, tag, attrs):
         attrs = dict(attrs)
@@ -149,7 +141,7 @@ def sections_of(html):
 def listed(pages):
     """Yield the name of each page that is searched, with its sections."""
     for name, sections in sorted(pages.items()):
-        if name not in UNSEARCHED and sections:
+        if sections:
             yield name, sections
 
 
@@ -201,41 +193,28 @@ def write(folder, pages):
         path.write_text(bundles.data_script(f"search/{file}", data), "utf-8", newline="\n")
 
 
-def read(out, names):
-    """Return when each of these pages was written, and its sections."""
-    paths = {name: Path(out, name) for name in names}
-    return {
-        name: [path.stat().st_mtime_ns, sections_of(path.read_text("utf-8"))]
-        for name, path in paths.items()
-    }
+def keep(app, pagename, templatename, context, doctree):
+    """Keep the sections of a page when it is written, beside the doctrees."""
+    if doctree and app.builder.format == "html":
+        path = kept_of(app, pagename)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(sections_of(context["body"])), "utf-8")
+
+
+def kept_of(app, pagename):
+    return Path(app.doctreedir, "sections", f"{pagename}.json")
 
 
 def finish(app, exception):
-    """Read the pages that were written since this was last done; write the index if they differ."""
+    """Write the index, unless no section has changed since it was last written."""
     if exception or app.builder.format != "html":
         return
-    out, record = Path(app.outdir), Path(app.doctreedir, "finished.json")
-    folder = out / "_static" / "search"
-    about = {"out": str(out), "reader": READER}
-    before = json.loads(record.read_text("utf-8")) if record.exists() else {}
-    known = before["pages"] if before.items() >= about.items() else {}
-    written = {path.relative_to(out).as_posix(): path.stat() for path in out.rglob("*.html")}
-    pages = {
-        name: page
-        for name, page in known.items()
-        if name in written and page[0] == written[name].st_mtime_ns
-    }
-    unread = sorted(written.keys() - pages.keys(), key=lambda name: -written[name].st_size)
-    workers = app.parallel if parallel_available else 1
-    tasks = ParallelTasks(workers) if workers > 1 else SerialTasks()
-    for first in range(workers):
-        if share := unread[first::workers]:
-            tasks.add_task(partial(read, out), share, lambda *result: pages.update(result[-1]))
-    tasks.join()
-    now, then = ({name: sections for name, (_, sections) in p.items()} for p in (pages, known))
-    if now != then or not (folder / "index.js").exists():
-        write(folder, now)
-    record.write_text(json.dumps(about | {"pages": pages}), "utf-8")
+    folder, made = Path(app.outdir, "_static", "search"), Path(app.doctreedir, "searched.txt")
+    texts = {name: kept_of(app, name).read_text("utf-8") for name in sorted(app.env.found_docs)}
+    state = f"{folder} {CODE} {hashlib.sha256(json.dumps(texts).encode()).hexdigest()}"
+    if not made.exists() or made.read_text("utf-8") != state:
+        write(folder, {f"{name}.html": json.loads(text) for name, text in texts.items()})
+        made.write_text(state, "utf-8")
 
 
 def replace_search(app):
@@ -245,6 +224,8 @@ def replace_search(app):
 
 
 def setup(app):
+    app.add_config_value("search_code", CODE, "html", str)  # other code reads all pages anew
     app.connect("builder-inited", replace_search)
+    app.connect("html-page-context", keep, priority=950)  # the page as it will be
     app.connect("build-finished", finish, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -21,7 +21,6 @@ NEEDED_FOR = {
     "sphinx-design": ('class="sd-', " sd-"),
     "design-tabs": ("sd-tab-set",),
     **dict.fromkeys(("copybutton.css", "pygments"), ('class="highlight"',)),
-    "sphinx-codeautolink": ("sphinx-codeautolink-a",),
     **dict.fromkeys(("copybutton.js", "clipboard"), ()),  # docs/_web/ui/copy-later.js loads them
     "math.css": ("<math",),
     **dict.fromkeys(REPLACED, ()),

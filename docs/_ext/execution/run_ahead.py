@@ -6,14 +6,11 @@ from pathlib import Path
 import myst_nb.sphinx_
 from myst_nb.core.execute import NotebookClientBase
 from nbformat import from_dict
-from sphinx.util import logging
 
 import cells
 import workers
 
-logger = logging.getLogger(__name__)
-RELEASE = "MyST-NB 1.4.0"  # which has no setting for another client
-asked, failed = set(), set()  # pages whose outputs were asked for in this process, or have failed
+failed = set()  # pages of which a cell has failed in this process
 LANGUAGE = {"name": "python", "pygments_lexer": "ipython3"}  # as a kernel says of itself
 
 
@@ -21,7 +18,6 @@ class Ran(NotebookClientBase):
     """Brings the outputs of a page's cells."""
 
     def start_client(self):
-        asked.add(self.path)
         self.notebook.metadata.language_info = from_dict(LANGUAGE)
         code = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
         place = self.path.parent, [cell.source for cell in code]
@@ -39,25 +35,14 @@ def client(notebook, source, nb_config, logger, read_fmt=None):
     return Ran(notebook, Path(source), nb_config, logger)
 
 
-def complain_of_lost_outputs(app, doctree):
-    docname = app.env.current_document.docname
-    path = Path(app.env.doc2path(docname))
-    if docname in workers.queue.with_cells and path not in asked:
-        problem = f"{RELEASE} asked us for the outputs of this page's cells, and now nobody does"
-        logger.warning("%s", problem, location=docname, type="upstream")
-    if path in failed:
-        app.env.note_reread()  # so that the next build runs its cells anew
+def run_failed_cells_anew(app, doctree):
+    if Path(app.env.doc2path(app.env.current_document.docname)) in failed:
+        app.env.note_reread()  # in the next build
 
 
 def send(app):
     if workers.queue.process:
         workers.queue.send(app.config.sphinx_gallery_conf, min(app.parallel or 1, os.cpu_count()))
-        if workers.queue.scripts and not any(workers.is_current(*s) for s in workers.queue.scripts):
-            problem = (
-                "no example has run ahead: does sphinx-gallery still have "
-                "gen_rst.generate_file_rst, and write .md5 files (0.22.1)?"
-            )
-            logger.warning("%s", problem, type="upstream")
 
 
 def read_last_what_must_wait(app, env, docnames):
@@ -69,8 +54,9 @@ def read_last_what_must_wait(app, env, docnames):
 
 
 def setup(app):
+    assert myst_nb.sphinx_.create_client  # MyST-NB 1.4.0 has no setting for another one
     myst_nb.sphinx_.create_client = client
     app.connect("builder-inited", send, priority=400)  # sphinx-gallery's own turn comes at 500
-    app.connect("doctree-read", complain_of_lost_outputs)
+    app.connect("doctree-read", run_failed_cells_anew)
     app.connect("env-before-read-docs", read_last_what_must_wait, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

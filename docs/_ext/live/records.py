@@ -77,4 +77,5 @@ def setup(app):
     widgets.hand_over("forecast.js", series)
     widgets.hand_over("align.js", lambda: read("align"))
     widgets.hand_over("pieces.js", lambda: read("pieces"))
+    widgets.hand_over("guess.js", lambda: read("guess"))
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

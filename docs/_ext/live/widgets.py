@@ -17,12 +17,11 @@ from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 import bundles
-from charseq import NumpyNet, Vocabulary, load_text
+from charseq import load_text
 from charseq.checkpoint import read_file
 
 WIDGETS = bundles.WEB / "widgets"
 OF_THE_PLAYGROUND = {"train", "inside", "step", "explorer"}
-STILLS = {}  # of widgets that show one first: what writes it as HTML
 FILES = {}  # of widgets, in _static: what makes the text of each
 ROOT = Path(__file__).parents[3]
 NET = ROOT / "charseq" / "austen"
@@ -106,8 +105,6 @@ def visit(translator, node):
     attributes["data-options"] = urlencode(options)
     translator.body.append(translator.starttag(node, "div", CLASS="play", **attributes))
     translator.body.append('<div class="play-fallback">\n')
-    if still := STILLS.get(node["name"]):
-        translator.body.append(still("../" * translator.builder.current_docname.count("/")))
 
 
 def depart(translator, node):
@@ -122,8 +119,6 @@ def add_files(app, pagename, templatename, context, doctree):
         for sheet in styles_of(names):
             app.add_css_file(sheet)
         app.add_js_file(bundle_of(names), loading_method="defer")
-    for name in filter(STILLS.get, names):  # what is there before any script has to be laid out
-        app.add_css_file(f"{bundles.FOLDER}/{name}.css")
 
 
 def bundle_source(names):
@@ -170,13 +165,6 @@ def pack_net(folder=NET):
 def shown(char):
     """Return a character as formats.js shows it."""
     return {" ": "␣", "\n": "↵"}.get(char, char)
-
-
-def numpy_net():
-    """Return the network of the package, as the site has it, and its vocabulary."""
-    options, chars, weights = read_net()
-    in_full = {name: array.astype(float) for name, array in weights.items()}
-    return NumpyNet(options, in_full), Vocabulary(chars)
 
 
 def hand_over(file, make):

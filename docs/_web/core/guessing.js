@@ -1,5 +1,5 @@
 // Shannon's guessing game: somebody guesses the next letter until it is right, and pays by the
-// number of guesses. docs/_ext/live/guess.py has the prices, and what two machines pay.
+// number of guesses. docs/_records/guess.json has the prices, and what two machines pay.
 
 export const SYMBOLS =
   Array.from("a".repeat(26), (a, k) => String.fromCharCode(a.charCodeAt(0) + k)).join("") + " ";

@@ -1,6 +1,6 @@
 // A text and the states of a network after each of its letters: a line painted by one unit, high
 // rows for units with names, and as many of the others as fit as a woven cloth, one thread each. The
-// newest letter is at the right edge. docs/_ext/live/hero.py draws a still of the same view.
+// newest letter is at the right edge. docs/_static/hero.svg is a still of the same view.
 import { show } from "../core/formats.js";
 import { el, onTheme } from "./elements.js";
 
@@ -14,7 +14,7 @@ import { el, onTheme } from "./elements.js";
  * @property {number} at the letter whose column is framed, or -1
  */
 
-// In pixels, as in hero.css and in hero.py.
+// In pixels, as in hero.css and in hero.svg.
 const [COLUMN, MARGIN, TEXT_ROW, NAMED_TOP, NAMED_ROW, CLOTH_TOP, FADE] = [
   11,
   4,

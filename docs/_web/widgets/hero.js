@@ -1,5 +1,5 @@
 // The widget `hero`: a trained network at work. A text, below each letter the state after it, and
-// what the network expects next. It takes over the still that docs/_ext/live/hero.py wrote, as soon
+// what the network expects next. It takes over the still of docs/_ext/live/hero.html, as soon
 // as its network is there. Its option: `unit`, which paints the text at first.
 import { number, show } from "../core/formats.js";
 import { parseText } from "../core/known-text.js";
