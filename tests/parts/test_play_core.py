@@ -715,6 +715,9 @@ lr=0x10 → : lr must be a number from 0 to 10: got "0x10", so 0.1 is used
 hidden=65 → hidden=64: hidden must be a whole number from 1 to 64: got "65", so 64 is used
 clip=1e999 → clip=1000: must be a number from 0.001 to 1000, or none: got "1e999", so 1000 is used
 epochs=7.6 → epochs=8: epochs must be a whole number from 1 to 400: got "7.6", so 8 is used
+lr=11 → lr=10: lr must be a number from 0 to 10: got "11", so 10 is used
+momentum=1 → momentum=0.999: a number from 0 to 0.999: got "1", so 0.999 is used
+skip=1001 → skip=1000: a whole number from 0 to 1000: got "1001", so 1000 is used
 text=a → : text must have 2 to 60 characters: got 1, so " learned deep learning" is used
 text=abba&order=ab2 → text=abba: hold each character of the text once: got "ab2", so "ab" is used
 text=abba&order=ba → text=abba&order=ba:

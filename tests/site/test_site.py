@@ -1,4 +1,8 @@
-"""What the built site promises: the same bytes twice, no broken link, nothing from outside."""
+"""What the built site promises: the same bytes twice, no broken link, nothing from outside.
+
+Of the specification of HTML, here are the mistakes that were made, and what is cheap beside them.
+The whole of it is for the validator that `.github/workflows/test.yml` runs, which needs Java.
+"""
 
 import ast
 import functools
@@ -14,6 +18,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import address_list
 import pytest
 from clean_build import build, copy_sources
 from downloads import command_for
@@ -337,3 +342,147 @@ def test_a_download_runs_in_a_process_or_a_kernel_of_its_own(name, kind, site, e
 def test_the_site_offers_the_package_as_a_wheel(site, pages):
     (wheel,) = (site / "_static").glob("charseq-*.whl")
     assert any(wheel.name in html for html in pages.values()), "no page links to it"
+
+
+# --- addresses ------------------------------------------------------------------------------------
+
+
+def test_no_address_has_vanished(pages):
+    there, leading = (
+        of(pages) for of in (address_list.addresses_of, address_list.addresses_that_lead_on)
+    )
+    there = {name: parts | leading[name] for name, parts in there.items()}
+    lost = address_list.lacking(address_list.read(), there)
+    assert lost == [], "say where these are now: CONTRIBUTING.md, Keep addresses"
+
+
+def test_every_address_is_on_the_list(pages):
+    new = address_list.lacking(address_list.addresses_of(pages), address_list.read())
+    assert new == [], "python3 dev.py docs && python3 dev.py addresses"
+
+
+TAGS = {
+    "figure": "<figure [^>]*>",
+    "exercise": '<div class="exercise admonition[^>]*>',
+}
+
+
+def test_each_part_that_a_reader_may_point_at_has_an_address(pages):
+    counts, bare = dict.fromkeys(TAGS, 0), []
+    for name in pages.keys() - {"exercises.html"}:  # whose parts are copies
+        for kind, pattern in TAGS.items():
+            tags = re.findall(pattern, pages[name])
+            counts[kind] += len(tags)
+            bare += [(name, tag) for tag in tags if ' id="' not in tag]
+    assert bare == []
+    assert min(counts.values()) > 20, counts
+
+
+def test_no_sign_links_to_an_address_that_only_counts(pages):
+    for name in pages.keys() - {"changelog.html"}:  # where headings repeat
+        html = pages[name]
+        signs = re.findall(r'<a class="headerlink[^>]* href="#([^"]+)"', html)
+        assert not [sign for sign in signs if re.fullmatch(r"id\d+|exercise-\d+", sign)], name
+
+
+# --- HTML, and the policy -------------------------------------------------------------------------
+
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'"
+)
+NOTHING_AT_ALL = "default-src 'none'"  # of a page that only leads on
+VOID = {"area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
+DATA_BLOCKS = {"application/json", "application/ld+json"}  # no scripts: nothing runs them
+# What holds words and no blocks, and what is a block.
+TITLES = {"h1", "h2", "h3", "h4", "h5", "h6"}
+WORDS = {*TITLES, "p", "summary", "span", "label", "button", "code", "em", "strong", "pre"}
+BLOCKS = {*TITLES, "p", "div", "ul", "ol", "dl", "table", "pre", "section", "figure", "details"}
+HALF_A_CHARACTER = re.compile(r"&#[xX]?\w*(?![\w;])")
+
+
+class Markup(HTMLParser):
+    """Notes what is wrong with a page."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.problems, self._ids, self._open, self._first = [], set(), [], True
+        self.feed(html)
+        self.problems += [f"<{tag}> is never closed" for tag in self._open]
+        self.problems += [f"{text} is no character" for text in HALF_A_CHARACTER.findall(html)]
+
+    def note(self, problem):
+        self.problems.append(f"{problem}, line {self.getpos()[0]}")
+
+    def handle_starttag(self, tag, attributes):
+        names = [name for name, _ in attributes]
+        values = dict(attributes)
+        is_html = not {"svg", "math"} & {tag, *self._open}
+        for name in names:
+            if name.startswith("on"):
+                self.note(f"<{tag}> has an attribute {name}")
+        if len(names) != len(values):
+            self.note(f"<{tag}> has an attribute twice")
+        if "id" in values:
+            if values["id"] in self._ids:
+                self.note(f"the id {values['id']} is there twice")
+            self._ids.add(values["id"])
+        holder = self._open[-1] if self._open else None
+        if is_html and tag in BLOCKS and holder in WORDS:
+            self.note(f"<{tag}> in <{holder}>")
+        if not is_html and "scriptlevel" in values and tag != "mstyle":
+            self.note(f"<{tag}> has an attribute scriptlevel")
+        if tag == "script" and not values.get("src") and values.get("type") not in DATA_BLOCKS:
+            self.note("a script inside the page")
+        if tag == "style" and is_html:
+            self.note("a style inside the page")
+        if (values.get("href") or "").startswith("javascript:"):
+            self.note("a script as an address")
+        if tag not in ("html", "head") and self._first:  # it rules only over what comes after it
+            self._first = False
+            is_policy = (tag, values.get("http-equiv")) == ("meta", "Content-Security-Policy")
+            if not is_policy or values.get("content") not in (POLICY, NOTHING_AT_ALL):
+                self.note("the policy is not the first thing")
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self._open.pop()
+
+    def handle_endtag(self, tag):
+        if self._open[-1:] == [tag]:
+            self._open.pop()
+        elif tag not in VOID:
+            self.note(f"</{tag}> closes <{self._open[-1] if self._open else ''}>")
+
+
+def test_no_page_has_what_its_policy_refuses_or_what_is_not_html(pages):
+    problems = {name: Markup(html).problems[:5] for name, html in pages.items()}
+    assert {name: found for name, found in problems.items() if found} == {}
+
+
+START = f'<html><head><meta http-equiv="Content-Security-Policy" content="{POLICY}"></head><body>'
+END = "</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("html", "problem"),
+    [
+        (f"{START}<p>&#x27;<br/><svg><path d='M0 0'/></svg></p>{END}", ""),
+        (f"{START}<script>1</script>{END}", "a script inside the page"),
+        (f"{START}<p onclick=''></p>{END}", "<p> has an attribute onclick"),
+        (f"<html><body>{END}", "the policy is not the first thing"),
+        (f"{START}<p id='a'></p><p id='a'></p>{END}", "the id a is there twice"),
+        (f"{START}<summary><p></p></summary>{END}", "<p> in <summary>"),
+        (f"{START}<b>{END}", "</body> closes <b>"),
+        (f"{START}<p title='&#x2...'></p>{END}", "&#x2 is no character"),
+    ],
+)
+def test_a_mistake_is_noticed(html, problem):
+    problems = Markup(html).problems
+    assert problem in "".join(problems[:1])
+    assert bool(problems) == bool(problem)

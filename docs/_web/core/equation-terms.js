@@ -3,7 +3,7 @@
 //
 // `find` reads the Python source of charseq.reference.rnn_step, gru_gates, gru_step, lstm_gates,
 // lstm_step and output_layer, and looks for the names of their variables. When one of these
-// changes, tests/parts/test_equation_terms.py says which term is no longer found.
+// changes, tests/parts/test_words.py says which term is no longer found.
 import { number, show, symbolPieces } from "./formats.js";
 
 /** @import { Model, Parameter, Pass } from "./network.js" */
