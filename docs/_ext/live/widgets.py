@@ -21,6 +21,7 @@ from charseq import load_text
 from charseq.checkpoint import read_file
 
 WIDGETS = bundles.WEB / "widgets"
+STILL = Path(__file__).with_name("hero.html")  # what stands there until the hero has come
 OF_THE_PLAYGROUND = {"train", "inside", "step", "explorer"}
 FILES = {}  # of widgets, in _static: what makes the text of each
 ROOT = Path(__file__).parents[3]
@@ -105,6 +106,9 @@ def visit(translator, node):
     attributes["data-options"] = urlencode(options)
     translator.body.append(translator.starttag(node, "div", CLASS="play", **attributes))
     translator.body.append('<div class="play-fallback">\n')
+    if node["name"] == "hero":
+        up = "../" * translator.builder.current_docname.count("/")
+        translator.body.append(STILL.read_text("utf-8").replace('src="', f'src="{up}'))
 
 
 def depart(translator, node):
@@ -119,6 +123,8 @@ def add_files(app, pagename, templatename, context, doctree):
         for sheet in styles_of(names):
             app.add_css_file(sheet)
         app.add_js_file(bundle_of(names), loading_method="defer")
+    if "hero" in names:  # its still has to be laid out before any script is there
+        app.add_css_file(f"{bundles.FOLDER}/hero.css")
 
 
 def bundle_source(names):
