@@ -84,7 +84,9 @@ def agree_backward(backward, forward, twin, arguments, rng, smooth=True):
     given = upstream if isinstance(upstream, tuple) else (upstream,)
     gradients = backward(*arguments, *given)
     tensors = change(lambda a: torch.tensor(a, dtype=torch.float64).requires_grad_(), arguments)
-    expected = torch.autograd.grad(total(twin(*tensors), upstream), flatten(tensors))
+    theirs = twin(*tensors)
+    assert_close(forward(*arguments), theirs, NEAR)
+    expected = torch.autograd.grad(total(theirs, upstream), flatten(tensors))
     assert_close(gradients, expected, NEAR)
     assert_keeps_float32(backward, (*arguments, *given))
     for k, gradient in enumerate(flatten(gradients) if smooth else []):
