@@ -137,6 +137,12 @@ def test_a_byte_order_mark_and_carriage_returns_are_left_out(tmp_path_factory, t
             load_text(path)
 
 
+def test_who_loads_a_text_is_told_what_was_left_out(write):
+    with pytest.warns(CleanedText, match="has a byte order mark and 2 carriage returns") as caught:
+        load_text(write("\ufeffa\r\nb\r\n"))
+    assert caught[0].filename == __file__
+
+
 def test_a_file_named_like_a_built_in_text_is_read_by_its_path(write, monkeypatch):
     monkeypatch.chdir(write("mine", "names").parent)
     assert load_text("./names") == load_text(Path("names")) == "mine"
