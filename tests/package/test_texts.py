@@ -18,6 +18,7 @@ from charseq.texts import (
     NAMES,
     NOVEL,
     PYTHON_REFERENCE,
+    CleanedText,
     hold_back,
     load_texts,
     novel_chapters,
