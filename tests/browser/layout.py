@@ -14,8 +14,6 @@ WIDTHS = (320, *USUAL, 768, 1024, *LAPTOPS, 1920)
 # too, where the screen is narrow, but nobody should have to move a whole page for one formula.
 FAULTS = """() => {
     const article = document.querySelector("article");
-    const ON_THE_EDGE = ["p", "h1", "h2", "h3", "figure", ".math-wrapper", ".cell figure img",
-        ".cell figcaption"].map(name => `section > ${name}`).join();
     const faults = [];
     const fault = (what, element) =>
         faults.push(`${what}: ${element.outerHTML.replace(/\\s+/g, " ").slice(0, 120)}`);
@@ -55,18 +53,6 @@ FAULTS = """() => {
         if (!backgroundAttachment.includes("local")) fault("goes on without a sign", box);
     }
 
-    // Text, formulas, figures and captions that do not begin on the edge of the text.
-    const first = article.querySelector("section > p");
-    const text = first?.getBoundingClientRect();
-    for (const element of article.querySelectorAll(ON_THE_EDGE)) {
-        const {left, right, width} = element.getBoundingClientRect();
-        if (!first || !width || Math.abs(left - text.left) <= 1) continue;
-        // On a phone a picture hangs out on both sides.
-        const hangs = element.tagName === "IMG" && innerWidth <= 480 && left < text.left;
-        if (hangs && Math.abs(left + right - text.left - text.right) <= 1) continue;
-        fault("off the axis", element);
-    }
-
     // Columns of a table that are narrower than a word or twelve characters of what is in them.
     for (const cell of article.querySelectorAll("td, th")) {
         const signs = [...cell.querySelectorAll("math, code")].map(sign => sign.textContent);
@@ -78,22 +64,11 @@ FAULTS = """() => {
         else if (cell.scrollWidth > cell.clientWidth + 1) fault("a word too long", cell);
     }
 
-    // Lines that begin with a sign, which belongs to what is before it.
     const texts = [];
     const walker = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
     const range = document.createRange();
     for (let node; node = walker.nextNode();) {
-        if (!node.data.trim() || !isSeen(node.parentElement)) continue;
-        const before = node.previousSibling;
-        texts.push(node);
-        if (before?.nodeType !== 1 || !/^[.,;:!?)’”…]/.test(node.data)) continue;
-        if (node.parentElement.closest("pre")) continue; // an untrained network may write so
-        range.setStart(node, 0);
-        range.setEnd(node, 1);
-        const sign = range.getBoundingClientRect();
-        const last = [...before.getClientRects()].pop();
-        if (!last?.width || sign.top <= last.bottom - 3) continue;
-        fault(`a line begins with ${node.data[0]}`, before);
+        if (node.data.trim() && isSeen(node.parentElement)) texts.push(node);
     }
 
     // Letters and pictures that cover others. A formula, a drawing and a box that scrolls are one.

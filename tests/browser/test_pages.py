@@ -99,10 +99,7 @@ BROKEN = {
     "<p style='width: 500px'>wide</p></div>",
     "px cut off": "<p style='width: 2000px'>wider than the window</p>",
     "goes on without a sign": "<pre style='overflow: auto; width: 90px'>a long line of code</pre>",
-    "off the axis": "<section><p>text</p><figure style='margin: 0 1em'>figure</figure></section>",
     "a narrow column": f"<table style='width: 200px'>{CELLS.format('long text ' * 90)}</table>",
-    "a line begins with ,": "<p style='width: 3em'>"
-    "<b style='display: inline-block; width: 3em'>x</b>, y</p>",
     "covered by P": "<p>one line of text</p><p style='margin-top: -35px'>another line of text</p>",
 }
 

@@ -1,7 +1,5 @@
 """The speed benchmark: both programs do the same work, and a ratio is that of CPU seconds."""
 
-from itertools import repeat
-
 import pytest
 
 from benchmarks import bench
@@ -28,21 +26,6 @@ def test_both_programs_write_as_many_texts_and_characters(write, monkeypatch):
     assert [len(text) for text in texts] == [bench.WRITTEN] * 3
     assert len(set(texts)) == 3
     assert set("".join(texts)) <= set(TEXT)
-
-
-def test_a_ratio_is_that_of_the_cpu_seconds_of_each_round(monkeypatch):
-    worked = 0.0
-
-    def work(seconds):
-        nonlocal worked
-        for cost in seconds:
-            worked += cost
-            yield
-
-    monkeypatch.setattr(bench.time, "process_time", lambda: worked)
-    speeds, ratios = bench.compare(work(repeat(0.25)), work(repeat(0.125)), 3, seconds=1)
-    assert speeds == (4, 4, 4)
-    assert ratios == (2, 2, 2)
 
 
 def test_programs_that_do_not_agree_are_not_timed(monkeypatch):

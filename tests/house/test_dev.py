@@ -1,7 +1,6 @@
 """The tasks of dev.py, the lock that it installs from, and what pyproject.toml declares."""
 
 import ast
-import re
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -184,19 +183,6 @@ def test_whatever_is_imported_is_declared(place):
             for imported in set(imports(path)) - sys.stdlib_module_names - OURS:
                 owners = map(canonicalize_name, distributions.get(imported, [imported]))
                 assert declared.intersection(owners), f"{name} imports {imported}"
-
-
-# --- who calls dev.py -----------------------------------------------------------------------------
-
-CALLERS = ["README.md", "CONTRIBUTING.md", ".readthedocs.yaml", *ROOT.glob(".github/workflows/*")]
-CALLERS += [path for path in [ROOT / ".ci" / "run"] if path.exists()]  # not in the source archive
-
-
-@pytest.mark.parametrize("path", [ROOT / name for name in CALLERS], ids=lambda path: path.name)
-def test_only_tasks_that_exist_are_called(path):
-    tasks = re.findall(r"\bdev\.py (?:--\w+ )*([a-z]\w*)", path.read_text("utf-8"))
-    assert set(tasks) <= dev.TASKS.keys()
-    assert tasks or path.name == "audit.yml"
 
 
 # --- other processors -----------------------------------------------------------------------------

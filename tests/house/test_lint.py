@@ -169,14 +169,6 @@ def test_a_slip_is_noticed_in_prose_and_in_what_code_says(kind, text):
     assert slips == [(4, "wrogn")]
 
 
-def test_the_other_spelling_of_a_word_is_refused():
-    for word in ("colored", "toward"):
-        assert spelling.is_known(word)
-    for word in ("coloured", "Neighbour's", "towards"):
-        assert not spelling.is_known(word)
-    assert spelling.right("neighbouring") == "neighboring"
-
-
 def test_an_import_against_a_contract_is_noticed(tmp_path):
     shutil.copytree(ROOT / "charseq", tmp_path / "charseq")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)

@@ -1,7 +1,7 @@
 """The network of the hero, ``{play} hero``: in 8 bits, with the order of its rows.
 
 hero.html and docs/_static/hero.svg, a still of the view as it begins, stand there first: on paper,
-without scripts, and before they have come. tests/browser/test_hero.py compares them with the
+without scripts, and before they have come. tests/browser/test_look.py compares them with the
 network, so nothing moves when it takes over. hero.css has the sizes, docs/_web/widgets/hero.js
 fills the view.
 """
