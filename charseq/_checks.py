@@ -261,9 +261,9 @@ def check_last_axis(name: str, array: Array, size: int) -> None:
         raise ValueError(f"{name} must have shape (..., {size}), got {np.shape(array)}")
 
 
-def check_shape(name: str, array: Array, expected: tuple[int | str, ...]) -> None:
+def check_shape(name: str, array: Any, expected: tuple[int | str, ...]) -> None:
     """Raise unless the array has the expected shape; a letter in it stands for any length."""
-    shape = np.shape(array)
+    shape = tuple(np.shape(array))
     if len(shape) != len(expected) or any(
         isinstance(expected_size, int) and size != expected_size
         for size, expected_size in zip(shape, expected, strict=True)

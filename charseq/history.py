@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charseq._checks import check_at_least
 from charseq.files import write_whole
 
 __all__ = ["EpochRecord", "History", "UpdateRecord"]
@@ -191,8 +192,7 @@ class History:
         always_show_last = every is None  # a summary should say how the run ended
         if every is None:
             every = max(1, -(-len(self) // 10))
-        if every < 1:
-            raise ValueError(f"every is a number of {self.unit}s, at least 1, got {every}")
+        check_at_least(1, every=every)
         shown = [
             record for number, record in zip(self.numbers, self, strict=True) if number % every == 0
         ]

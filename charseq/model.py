@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from charseq._checks import check_choice, check_integers
+from charseq._checks import check_choice, check_integers, check_shape
 from charseq._devices import drawing_from
 from charseq._errors import UserError
 from charseq.layers import State, fast_forward, is_faster, map_state, parts_of
@@ -68,11 +68,9 @@ class CharRNN(nn.Module):
 
     Raises
     ------
-    TypeError
-        If a size is not an integer.
     ValueError
-        If a size is below 1, `cell` is unknown, `dropout` is not in [0, 1), or options contradict
-        each other.
+        If a size is not an integer of at least 1, `cell` is unknown, `dropout` is not in [0, 1), or
+        options contradict each other.
 
     Notes
     -----
@@ -272,10 +270,7 @@ class CharRNN(nn.Module):
         for part in parts:
             if not isinstance(part, Tensor):
                 raise TypeError(f"a state must be a tensor, got {type(part).__name__}")
-            if tuple(part.shape) != shape:
-                raise ValueError(
-                    f"state must have shape (L, B, H) = {shape}, got {tuple(part.shape)}"
-                )
+            check_shape("state (L, B, H)", part, shape)
             if part.dtype != dtype:
                 raise TypeError(f"state is {part.dtype} and the model {dtype}: convert one of them")
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy import add, dot, multiply, subtract, tanh
 from numpy.typing import ArrayLike, NDArray
 
-from charseq._checks import check_ids
+from charseq._checks import check_ids, check_shape
 from charseq.reference import RNNParams, gru_step, lstm_step, output_layer, rnn_step
 from charseq.shapes import GATES
 
@@ -59,8 +59,7 @@ class NumpyNet:
         def take_weight(name: str, *shape: int) -> Array:
             if name not in weights:
                 raise KeyError(f"there is no weight {name}")
-            if weights[name].shape != shape:
-                raise ValueError(f"{name} must have shape {shape}, got {weights[name].shape}")
+            check_shape(name, weights[name], shape)
             unused.pop(name, None)
             return weights[name]
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from charseq._checks import check_at_least
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 else:
@@ -132,8 +134,7 @@ def plot_predictions(
     """
     if every is None:
         every = max(1, -(-len(history) // 10))
-    if every < 1:
-        raise ValueError(f"every is a number of epochs, at least 1, got {every}")
+    check_at_least(1, every=every)
     rows = [record for record in history if record.epoch % every == 0]
     if not rows:
         raise ValueError(
@@ -245,8 +246,7 @@ def plot_text(values: ArrayLike, text: str, ax: Axes | None = None, *, width: in
         raise ValueError(
             f"{len(text)} characters need values of shape ({len(text)},), got {numbers.shape}"
         )
-    if width < 1:
-        raise ValueError(f"width is a number of characters, at least 1, got {width}")
+    check_at_least(1, width=width)
     outside = np.flatnonzero(~(np.abs(numbers) <= 1))  # true of nan, too
     if outside.size:
         place = outside[0]

@@ -316,8 +316,7 @@ def generate_pieces(
     >>> [len(piece) for (piece,) in pieces]
     [256, 256, 88]
     """
-    if length < 0:
-        raise UserError(f"length must not be negative, got {length}")
+    check_at_least(0, length=length)
     if isinstance(stop, str):
         stop = (stop,)
     if not all(stop):

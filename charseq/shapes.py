@@ -110,7 +110,7 @@ class LayerShapes:
     Raises
     ------
     TypeError
-        If a size is not an integer, or an option is not True or False.
+        If an option is not True or False.
     ValueError
         If a size is out of range, `mode` is unknown, `proj_size` is not smaller than H, or a layer
         other than an LSTM has a projection.

@@ -329,21 +329,14 @@ def _read_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise FileNotFoundError(f"{quote_path(path)} is {_say_missing(path)}") from None
+        raise FileNotFoundError(
+            f"{quote_path(path)} is neither a file nor one of the texts that come with charseq, "
+            f"{', '.join(_TEXTS)}; to give the text itself, pipe it in, and write - for it"
+        ) from None
     except OSError as error:
         raise type(error)(f"{quote_path(path)} cannot be read: {error.strerror}") from None
     except ValueError as error:  # a NUL character in the path
         raise UserError(f"{quote_path(path)} cannot be opened: {error}") from None
-
-
-def _say_missing(path: Path) -> str:
-    """Say that there is no such file; list the texts with names if it may be one of those."""
-    if "." in path.name:
-        return "not a file"
-    return (
-        f"neither a file nor one of the texts that come with charseq, {', '.join(_TEXTS)}; to give "
-        "the text itself, pipe it in, and write - for it"
-    )
 
 
 def _decode(data: bytes, name: str, encoding: str) -> str:

@@ -80,17 +80,6 @@ class BytePairEncoding(Vocabulary):
     merges: tuple[tuple[str, str], ...] = ()
     unit: ClassVar[str] = "tokens"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        known = set(self.chars)
-        for position, pair in enumerate(self.merges):
-            if len(pair) != 2 or not known.issuperset(pair) or "".join(pair) in known:
-                raise ValueError(
-                    f"merges[{position}] must be two tokens, each a character of the vocabulary or "
-                    f"what an earlier merge has joined, and make a new one, got {pair!r}"
-                )
-            known.add("".join(pair))
-
     @classmethod
     def learn(cls, text: str, most: int = 500, *, more_chars: str = "") -> "BytePairEncoding":
         """Learn the merges from a text.

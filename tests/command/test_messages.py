@@ -26,7 +26,7 @@ WRONG = [
     ("sample austen --top-k=-3", 2, "Invalid value for '--top-k'"),
     ("score austen t.txt --worst=-1", 2, "Invalid value for '--worst'"),
     # texts
-    ("train tt.txt", 1, "'tt.txt' is not a file"),
+    ("train tt.txt", 1, "'tt.txt' is neither a file nor one of the texts"),
     ("eval austen pride-tst", 1, "'pride-tst' is neither a file nor one of the texts that come"),
     ("train shakespeare", 1, "'shakespeare' is neither a file nor one of the texts that come"),
     ("train empty", 1, "'empty' is a folder without a file of text"),

@@ -42,7 +42,7 @@ def test_history_is_a_sequence_of_its_records_and_arrays_of_their_fields():
     assert (counted.unit, history.unit, History(()).unit) == ("step", "epoch", "epoch")
     assert counted.numbers.tolist() == [4, 8]
     assert counted.log(every=8) == str(counted[1])
-    with pytest.raises(ValueError, match="every is a number of steps, at least 1, got 0"):
+    with pytest.raises(ValueError, match="every must be at least 1, got 0"):
         counted.log(every=0)
     with pytest.raises(TypeError, match="of one kind, got EpochRecord and UpdateRecord"):
         History((*counted, *history))

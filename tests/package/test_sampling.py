@@ -283,7 +283,7 @@ def test_logits_without_a_finite_maximum_are_refused_and_minus_infinity_is_not(l
         ({"prompt": "a!"}, r"character '!' \(U\+0021\) at position 1"),
         ({"vocab": Vocabulary("ab")}, f"the vocabulary has 2 characters and the net {V}"),
         ({"streams": 0}, "streams must be at least 1, got 0"),
-        ({"length": -1}, "length must not be negative, got -1"),
+        ({"length": -1}, "length must be at least 0, got -1"),
         ({"stop": ["a", ""]}, "a stop string is empty"),
         ({"net": torch.nn.Linear(2, 2)}, "a NumpyNet, a CharRNN or an NGram, got Linear; load_net"),
     ],
