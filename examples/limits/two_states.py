@@ -63,8 +63,8 @@ ax.set(xlabel="epoch", ylabel="distance of the two states")
 ax.set(xlim=(0, 305), ylim=(0, 2))
 ax.set_title("At the n of learned and of learning", loc="left")
 fig.set_label(
-    "Distance of two states over 300 epochs. With states as scores it rises "
-    "to 0.6 and falls back to zero; with states times 3 it rises to 1.7."
+    "Distance of two states over 300 epochs. With states as scores it rises"
+    " to 0.6 and falls back to zero; with states times 3 it rises to 1.7."
 )
 show()
 
