@@ -27,7 +27,7 @@ ids = torch.from_numpy(vocab.encode(text))
 
 
 def learn(factor, epochs=300):
-    """Train; return the distance after "learn" in each epoch, and a text."""
+    """Train; return the distance in each epoch, the loss and a text."""
     model = CharRNN(10, 10, output_layer=False, seed=19).double()
     adam = torch.optim.Adam(model.parameters(), lr=0.02)
     apart = []
