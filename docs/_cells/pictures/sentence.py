@@ -142,31 +142,6 @@ def draw_targets(sample, ids):
     ax.axis("off")
 
 
-def draw_tokens(after):
-    """Draw the tokens of a sentence after 0, 50 and 200 joins."""
-    _, ax = plt.subplots(figsize=(5.6, 1.9), layout="constrained")
-    boxes = {}
-    for row, joins in enumerate((0, 50, 200)):
-        place, used = 0, 0
-        while place < 26:
-            token = after[joins][used]
-            corner = place + 0.06, -row - 0.3
-            box = plt.Rectangle(corner, len(token) - 0.12, 0.6)
-            box.set(fill=False, edgecolor=ORANGE)
-            ax.add_patch(box)
-            for k, char in enumerate(token.replace(" ", "␣")):
-                middle = {"ha": "center", "va": "center_baseline"}
-                x = place + k + 0.5
-                ax.text(x, -row, char, color=INK, fontsize=11, **middle)
-            place, used = place + len(token), used + 1
-        boxes[joins] = used
-        name = f"{joins} joins" if joins else "characters"
-        ax.text(-0.3, -row, name, ha="right", va="center", color=INK)
-    ax.set(xlim=(-5, 26.1), ylim=(-2.5, 0.5))
-    ax.axis("off")
-    return boxes
-
-
 def draw_call(sample, vocab, ids, states):
     """Draw what goes into a network over what comes out."""
     _, (above, below) = plt.subplots(
