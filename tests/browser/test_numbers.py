@@ -227,11 +227,11 @@ def test_blame_goes_back_through_the_line_as_in_the_package(opened):
         assert told(part) == alone
 
 
-def test_each_step_sends_its_share_to_the_column_of_its_letter(opened):
+def test_each_step_adds_its_gradient_to_the_column_of_its_letter(opened):
     part = opened("learn/backpropagation.html", "wave")
     columns = part.locator(".play-line-of-boxes").nth(1).locator(".play-row-words .play-texts")
     shares = steps_apart(HELLO[0], SMALL, "RNN", np.array([1.0, 0.0]))
-    part.get_by_role("slider", name="shares given").press("Home")
+    part.get_by_role("slider", name="steps done").press("Home")
     for given in range(1, 6):
         part.get_by_role("button", name="Step").click()
         share = shares[-given]

@@ -175,35 +175,38 @@ def write(ax, x, y, text, color=INK, size=12, **more):
     return ax.text(x, y, text, color=color, fontsize=size, **more)
 
 
-def draw_blame_of_hello(params, states):
-    """Draw how blame goes back over five letters; return each share."""
-    _, ax = plt.subplots(figsize=(4.6, 2.9), layout="constrained")
+def draw_three_steps():
+    """Draw a weight that acts at three steps, forward and backward."""
+    _, ax = plt.subplots(figsize=(4.6, 3.9), layout="constrained")
+    steps, loss, middle = (0, 1.7, 3.4), 5.1, 1.7
 
-    def thickness(gradient):
-        return 6 * np.linalg.norm(gradient) + 0.4
+    def circle(x, y, name, color):
+        ax.add_patch(plt.Circle((x, y), 0.42, fill=False, ec=color))
+        write(ax, x, y, f"${name}$", color, 13)
 
-    dh, shares = np.array([1.0, 0.0]), []
-    straight(ax, (4, 1.25), (4, 0.45), PURPLE, thickness(dh))
-    write(ax, 3.85, 1.05, "mistake", PURPLE, ha="right")
-    for x in range(4, -1, -1):
-        box = plt.Rectangle((x - 0.3, -0.4), 0.6, 0.8, fill=False, ec=INK)
-        ax.add_patch(box)
-        write(ax, x, 0, "hello"[x], size=14)
-        da = (1 - states[0, x] ** 2) * dh
-        shares.append(np.linalg.norm(da))
-        straight(ax, (x, -0.43), (x, -1.35), PURPLE, thickness(da))
-        beside = x + 0.05 + thickness(da) / 60
-        write(ax, beside, -1.0, f" {shares[-1]:.3f}", PURPLE, 11, ha="left")
-        dh = params.W_hh.T @ da
-        straight(ax, (x - 0.3, -0.2), (x - 0.7, -0.2), PURPLE, thickness(dh))
-        straight(ax, (x - 0.7, 0.2), (x - 0.32, 0.2))
-    bar = plt.Rectangle((-0.3, -1.95), 5.0, 0.55, fill=False, ec=ORANGE)
-    ax.add_patch(bar)
-    write(ax, 2.2, -1.68, "$W_{ih}$, the same for all steps", ORANGE)
-    write(ax, -0.97, 0, "$h_0$", size=14)
-    ax.set(xlim=(-1.2, 4.9), ylim=(-2.0, 1.3))
+    for top, title, color, box in (
+        (3.9, "forward", BLUE, "weight $w$"),
+        (0.6, "backward", PURPLE, "gradient of $w$: the sum"),
+    ):
+        back = color == PURPLE
+        low = top - 1.6
+        width = 3.9
+        edge = {"fill": False, "ec": PURPLE if back else ORANGE}
+        corner = (middle - width / 2, low - 0.35)
+        ax.add_patch(plt.Rectangle(corner, width, 0.7, **edge))
+        write(ax, middle, low, box, edge["ec"], 12)
+        write(ax, -0.45, top + 0.8, title, color, 12, ha="left")
+        for t, x in enumerate(steps, 1):
+            circle(x, top, f"h_{t}", INK)
+            toward = middle + (x - middle) * 0.8
+            ends = (toward, low + 0.37), (x, top - 0.44)
+            straight(ax, *(ends[::-1] if back else ends), edge["ec"])
+            ends = (x + 0.44, top), (x + 1.26, top)
+            straight(ax, *(ends[::-1] if back else ends), color)
+        circle(loss, top, r"\mathcal{L}", INK)
+    ax.set(xlim=(-0.6, 5.7), ylim=(-1.5, 5.0))
+    ax.set_aspect("equal")
     ax.axis("off")
-    return shares
 
 
 def draw_one_unit(values, blames, slopes):
@@ -255,7 +258,7 @@ def draw_one_unit(values, blames, slopes):
 
 
 def draw_transpose():
-    """Draw a matrix as arrows that states take forward and blame back."""
+    """Draw a matrix as arrows that states take forward and gradients back."""
     _, axes = plt.subplots(2, 1, figsize=(4.4, 5.4), layout="constrained")
     W = np.array([[0.7, -0.5], [0.4, 0.6]])
     h, da = np.array([0.5, -1.0]), np.array([1.0, 2.0])
@@ -295,7 +298,7 @@ def draw_transpose():
 
 
 def draw_backward_step():
-    """Draw the paths of blame through one step of a plain RNN."""
+    """Draw the ways of the gradient through one step of a plain RNN."""
     _, ax = plt.subplots(figsize=(4.6, 3.1), layout="constrained")
     for x, name in ((2.4, r"$\delta a_t$"), (5.2, r"$\delta h_t$")):
         ax.add_patch(plt.Circle((x, 0), 0.5, fill=False, ec=INK, lw=1.6))
@@ -317,14 +320,14 @@ def draw_backward_step():
         (0.75, 0.45, r"$W_{hh}^\top\, \delta a_t$"),
     ):
         write(ax, x, y, text, PURPLE)
-    for y, what, share in (
-        (-1.75, "share of $W_{ih}$:", r"$\delta a_t\, x_t^\top$"),
-        (-2.3, "share of $W_{hh}$:", r"$\delta a_t\, h_{t-1}^\top$"),
-        (-2.85, "share of each bias:", r"$\delta a_t$"),
-        (-3.4, "to the input:", r"$W_{ih}^\top\, \delta a_t$"),
+    for y, what, added in (
+        (-1.75, "for $W_{ih}$:", r"$\delta a_t\, x_t^\top$"),
+        (-2.3, "for $W_{hh}$:", r"$\delta a_t\, h_{t-1}^\top$"),
+        (-2.85, "for each bias:", r"$\delta a_t$"),
+        (-3.4, "for the input:", r"$W_{ih}^\top\, \delta a_t$"),
     ):
         write(ax, 2.3, y, what, PURPLE, ha="right")
-        write(ax, 2.5, y, share, PURPLE, ha="left")
+        write(ax, 2.5, y, added, PURPLE, ha="left")
     ax.set(xlim=(-0.7, 8.3), ylim=(-3.7, 1.9))
     ax.set_aspect("equal")
     ax.axis("off")

@@ -192,7 +192,7 @@ const reach = (root, options) => {
   draw();
 };
 
-/** A short line, and what each step sends to the columns of W_ih. @type {Show} */
+/** A short line, and what each step adds to the columns of W_ih. @type {Show} */
 const sharing = (root, options) => {
   const net = givenNetwork(options);
   const { model: { H, V }, chars, pass: { T, x } } = net;
@@ -210,7 +210,7 @@ const sharing = (root, options) => {
         name: "lengths",
         kind: "bars",
         color: "blame",
-        title: "length of the share",
+        title: "size of the gradient",
         least: 0,
         most: 1,
         ticks: [[0, "0"], [1, "1"]],
@@ -235,7 +235,7 @@ const sharing = (root, options) => {
     ],
   });
   const play = player({
-    label: "shares given",
+    label: "steps done",
     most: T,
     value: 0,
     show: String,
@@ -247,7 +247,7 @@ const sharing = (root, options) => {
     },
   });
   const place = slider({
-    label: "the mistake",
+    label: "the start",
     least: 1,
     most: T,
     value: T,
@@ -278,15 +278,15 @@ const sharing = (root, options) => {
     const columnOf = (/** @type {number} */ v) => vector(units.map((_, k) => sum[k * V + v]));
     const again = Array.from(x).slice(now + 1, at + 1).includes(column);
     const told = given
-      ? `The share of step ${now + 1} is ${vector(shares[now])}, of length ` +
-        `${number(lengths[now])}. It is added to the column of “${letters[now]}”` +
-        `${again ? `, which has one already: together ${columnOf(column)}` : ""}.`
-      : `The mistake is at step ${at + 1}. Press Step.`;
+      ? `Step ${now + 1} adds ${vector(shares[now])}, of size ${number(lengths[now])}, ` +
+        `to the column of “${letters[now]}”` +
+        `${again ? `, and with what is there already that makes ${columnOf(column)}` : ""}.`
+      : `The walk back starts at step ${at + 1}. Press Step.`;
     line.update({
       count: T,
       at,
       ring: given ? now : null,
-      flag: "mistake",
+      flag: "start",
       label: told,
       letters: { texts: letters, fills: seen.map((length) => length ?? 0) },
       lengths: { values: seen },
@@ -323,7 +323,7 @@ const sharing = (root, options) => {
     play.play();
   };
   root.append(
-    el("p", { class: "play-note" }, "Press a letter: there the network makes its mistake."),
+    el("p", { class: "play-note" }, "Press a letter, and the walk starts there."),
     line.element,
     el(
       "p",
