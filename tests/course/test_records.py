@@ -147,14 +147,13 @@ def test_the_order_holds_in_every_seed_and_attention_breaks_beyond_its_windows()
 RIGHT = 190  # of 200 lines: what the page calls right
 
 
-@pytest.mark.parametrize("page", ["attention", "gates"])
-def test_the_page_counts_the_seeds_that_are_right(page):
+def test_the_page_counts_the_seeds_that_are_right():
     record = read("readers")
-    text = (ROOT / "docs" / "learn" / f"{page}.md").read_text("utf-8")
+    text = (ROOT / "docs/learn/attention.md").read_text("utf-8")
     heads = re.search(r"^\| letters after the capital \|(.*)\|$", text, re.M)[1]
     assert [int(head) for head in heads.split("|")] == record["back"]
     rows = re.findall(r"^\| (RNN|GRU|LSTM|attention|matrix) \|((?: \d+ \|){6})$", text, re.M)
-    assert len(rows) == (5 if page == "attention" else 3)
+    assert len(rows) == 5
     for name, counts in rows:
         right = np.array(record["networks"][name]["right"]) >= RIGHT  # (seed, distance)
         assert [int(count) for count in counts.split("|")[:-1]] == right.sum(axis=0).tolist()
