@@ -311,7 +311,7 @@ def test_terms_come_one_by_one_and_add_up_to_the_state(opened):
 def test_a_scrubber_shows_the_run_of_the_chapter_and_leads_on_to_it(opened):
     part = opened("learn/train.html", "scrubber")
     said = part.locator(".play-scrub output")
-    expect(said).to_have_text("1 of 50, loss 2.447")
+    expect(said).to_have_text("1 of 50, loss 2.271")
     part.get_by_role("slider", name="Epoch").press("End")
     part.get_by_role("link", name="Change this run in the playground").click()
     last = part.page.locator("pre[aria-label='Log']")

@@ -48,14 +48,14 @@ ends_with_checks, chapter:
 ends_with_checks, fix:
     ^# What.*(\n.*)* → gone ⇒ last c
 no_prompts, chapter:
-    ^## Try it$ → >>> 1 ⇒ LINE: write a code cell
+    ^## What goes wrong here$ → >>> 1 ⇒ LINE: write a code cell
 has_the_parts_of_a_chapter_in_order, chapter:
-    ^## Try it$ → ## Try ⇒ 1: there is no 'Try it'
-    \A → \n## Where to go next\n ⇒ 2: 'Where to go next' comes before 'Exercises'
+    ^## What goes wrong here$ → ## Wrong ⇒ 1: there is no 'What goes wrong here'
+    \A → \n## Exercises\n ⇒ 2: 'Exercises' comes before 'What to remember'
 has_exercises_of_every_kind, chapter:
     Exercise 2 \( → Exercise 3 ( ⇒ LINE: the title is not of the form
     \(warm-up\) → (cold) ⇒ 1: kinds of exercises that are unknown: ['cold']
-    (?s)^:+\{admonition\} Exercise 3.*\n## Where → ## Where ⇒ 1: 2 exercises, where
+    (?s)^:+\{admonition\} Exercise 3.*\ntags: \[remove-cell\] → gone ⇒ 1: 2 exercises, where
 exercises_have_answers, chapter:
     Show the solution$ → Show it ⇒ an exercise without `{dropdown} Show the solution`
     (?s)\{\n    ["f].*?\n\} → {} ⇒ its questions foresee fewer than two mistakes
