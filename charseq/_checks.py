@@ -141,8 +141,7 @@ def check_within(name: str, values: ArrayLike, least: int, most: int) -> Array:
 
 def check_sequences(x: Array, params: Any) -> None:
     """Raise unless x has at least one time step, and as many features as W_ih reads."""
-    check_shape("x", x, ("B", "T", params.W_ih.shape[1]))
-    check_shapes(x=(x, "B T V"))
+    check_shapes(W_ih=(params.W_ih, "G V"), x=(x, "B T V"))
 
 
 def check_lengths(states: Array, lengths: ArrayLike) -> Array:

@@ -14,10 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from charseq._checks import (
-    check_at_least,
-    check_same_vocab_size,
-)
+from charseq._checks import check_at_least, check_same_vocab_size
 from charseq._devices import FUSED, device_of, drawing_from, in_float64
 from charseq._errors import UserError
 from charseq.corpus import Corpus, check_batch, streams, windows
@@ -25,14 +22,13 @@ from charseq.history import UpdateRecord
 from charseq.layers import State, map_state
 from charseq.model import CharRNN
 from charseq.processes import Replica, from_rank_0, rank_and_world_size, rows_of
-from charseq.settings import Settings
+from charseq.settings import OPTIMIZERS, Settings
 from charseq.training import Diverged, clip_gradient, what_to_try
 from charseq.vocab import Vocabulary
 
 __all__ = ["Run", "evaluate", "language_model_steps", "learning_rate"]
 
 HOW = ("params", "lr", "initial_lr", "fused", "foreach", "capturable", "differentiable")
-OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 # What a measurement costs is judged by counts, not by a clock, so that it is the same on each
 # machine: to read a character takes less than half of the time that it takes to learn from one.
@@ -170,7 +166,7 @@ class Run:
             options: dict[str, Any] = {"weight_decay": self.settings.weight_decay}
             if self.settings.optimizer == "sgd":
                 options["momentum"] = self.settings.momentum
-            make = OPTIMIZERS[self.settings.optimizer]
+            make = getattr(torch.optim, OPTIMIZERS[self.settings.optimizer])
             # fused=True updates all weights in one call: 3 % less time for a small network
             fused = device_of(self.model).type in FUSED
             self.optimizer = make(

@@ -8,7 +8,7 @@ from charseq._errors import UserError
 
 __all__ = ["Settings"]
 
-OPTIMIZERS = ("sgd", "adam", "adamw")
+OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"}  # as torch.optim names them
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Settings:
             check_numbers(clip_norm=self.clip_norm)
         choices = {
             "order": ("streams", "windows"),
-            "optimizer": OPTIMIZERS,
+            "optimizer": tuple(OPTIMIZERS),
             "schedule": ("cosine", "linear", "constant"),
         }
         for name, allowed in choices.items():

@@ -39,10 +39,7 @@ from charseq.checkpoint import (
 from charseq.corpus import Corpus
 from charseq.files import write_whole
 from charseq.history import History, UpdateRecord
-from charseq.language_model import (
-    Run,
-    language_model_steps,
-)
+from charseq.language_model import Run, language_model_steps
 from charseq.model import CharRNN
 from charseq.monitor import export, find_fault, print_ending, print_record, say_in_bar
 from charseq.processes import any_process, rank_and_world_size, use_threads
