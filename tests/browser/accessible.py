@@ -142,6 +142,7 @@ def problems(page, looks=GATE, part=None):
     for scheme, width in looks:
         look(page, scheme, width)
         page.evaluate(UNFOLD)
+        page.evaluate("scrollTo(0, 0)")  # what lies over the page covers another target elsewhere
         rules = RULES if scheme == "light" else RULES_OF_COLOR
         here = barriers(page, rules, part) + page.evaluate(SMALL, part or "article .play")
         here += ["scrolls sideways"] if page.evaluate(WIDER_THAN_THE_PAGE) else []

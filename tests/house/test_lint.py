@@ -54,7 +54,7 @@ has_the_parts_of_a_chapter_in_order, chapter:
     \A → \n## Exercises\n ⇒ 2: 'Exercises' comes before 'What to remember'
 has_exercises_of_every_kind, chapter:
     Exercise 2 \( → Exercise 3 ( ⇒ LINE: the title is not of the form
-    \(warm-up\) → (cold) ⇒ 1: kinds of exercises that are unknown: ['cold']
+    \(warm-up\) → (cold) ⇒ 1: kinds of exercises that are missing or unknown: ['co
     (?s)^:+\{admonition\} Exercise 3.*\ntags: \[remove-cell\] → gone ⇒ 1: 2 exercises, where
 exercises_have_answers, chapter:
     Show the solution$ → Show it ⇒ an exercise without `{dropdown} Show the solution`
