@@ -261,7 +261,11 @@ class Vocabulary:
         """
         return np.asarray(ids).size
 
-    def one_hot(self, ids: ArrayLike, dtype: DTypeLike = np.float32) -> NDArray[Any]:
+    def one_hot(
+        self,
+        ids: ArrayLike,
+        dtype: DTypeLike = np.float32,
+    ) -> NDArray[Any]:
         r"""Turn ids into vectors with a single 1, :eq:`one-hot`.
 
         Parameters
