@@ -14,7 +14,7 @@ books   make an EPUB and a PDF of the course, _build/books/charseq.epub and .pdf
         before, and again after it, so that it offers them; the PDF needs Chromium
 processors
         compare what the pages print, and run the tests, with the code that torch and NumPy use on
-        other processors; with --oldest, only with the code for the oldest
+        other processors; with --quick, only with the code for the oldest
 bench   compare charseq's speed with that of a plain PyTorch loop (benchmarks/README.md)
 addresses
         add what the site in _build has to the list of all its addresses, docs/_addresses.txt

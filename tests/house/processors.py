@@ -1,4 +1,4 @@
-"""The same numbers on other processors: python3 dev.py processors [--oldest].
+"""The same numbers on other processors: python3 dev.py processors [--quick].
 
 Torch, NumPy and the libraries below them hold each kernel several times, once per generation of
 processors, and choose the newest that the machine can run. The versions add in different orders,
@@ -9,7 +9,7 @@ each page, line by line, with the page that the machine's own kernels make.
 
 A generation that the machine lacks is reported as missing. It never counts as passed.
 
-With --oldest, it tries the oldest generation alone, which differs most.
+With --quick, it tries the oldest generation alone, which differs most.
 """
 
 import argparse
@@ -131,7 +131,7 @@ def tests_with(env):
     return ran.returncode == 0, ran.stdout.strip().splitlines()[-1].strip("= ")
 
 
-def compare(oldest):
+def compare(quick):
     """Run everything on each generation; return the exit code."""
     own = environment(None, None)
     machine = probe(own)
@@ -139,7 +139,7 @@ def compare(oldest):
         said, expected = pages_with(own, Path(folder, "own"))
         failed, tried = bool(said), 0
         print(said)
-        for generation in GENERATIONS[:1] if oldest else GENERATIONS:
+        for generation in GENERATIONS[:1] if quick else GENERATIONS:
             if generation.needs not in machine["features"]:
                 print(f"{generation.name}: not tried, this machine lacks {generation.needs}")
                 continue
@@ -158,5 +158,5 @@ def compare(oldest):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="dev.py processors", description=__doc__)
-    parser.add_argument("--oldest", action="store_true", help="try the oldest generation alone")
-    sys.exit(compare(parser.parse_args().oldest))
+    parser.add_argument("--quick", action="store_true", help="try the oldest generation alone")
+    sys.exit(compare(parser.parse_args().quick))

@@ -200,7 +200,7 @@ def compare(monkeypatch):
         monkeypatch.setattr(processors, "probe", lambda env: machine)
         monkeypatch.setattr(processors, "pages_with", lambda env, folder: (said, next(made)))
         monkeypatch.setattr(processors, "tests_with", lambda env: (passed, "3 tests"))
-        return processors.compare(oldest=False)
+        return processors.compare(quick=False)
 
     return compare
 
