@@ -68,7 +68,13 @@ FAULTS = """() => {
     const walker = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
     const range = document.createRange();
     for (let node; node = walker.nextNode();) {
-        if (node.data.trim() && isSeen(node.parentElement)) texts.push(node);
+        if (!node.data.trim() || !isSeen(node.parentElement)) continue;
+        texts.push(node);
+        const box = node.parentElement.closest("button, output, summary");
+        if (!box || styleOf(node.parentElement).clipPath !== "none") continue;
+        range.selectNodeContents(node);
+        const [{left, right}, own] = [range, box].map(one => one.getBoundingClientRect());
+        if (left < own.left - 1 || right > own.right + 1) fault("spills over its edge", box);
     }
 
     // Letters and pictures that cover others. A formula, a drawing and a box that scrolls are one.
@@ -100,6 +106,20 @@ FAULTS = """() => {
         open.push({element, rect});
     }
     return faults;
+}"""
+
+
+# All words of the text are 40 % longer, as a translation's may be, but for signs of no language.
+LENGTHEN = """() => {
+    const article = document.querySelector("article");
+    const walker = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
+    let count = 0;
+    for (let node; node = walker.nextNode();) {
+        if (node.parentElement.closest("[translate=no], script, style")) continue;
+        node.data = node.data.replace(/\\S+/g, w => w + w.slice(0, Math.ceil(0.4 * w.length)));
+        count++;
+    }
+    return count;
 }"""
 
 

@@ -104,7 +104,7 @@ def test_a_typed_sentence_gets_the_capitals_that_torch_gives_it(opened, capitals
 def test_the_errors_of_forecasts_are_those_of_torch_wherever_the_reader_begins(opened, months):
     part = opened("learn/forecast.html", "forecast")
     for origin, ahead in ((333, 24), (400, 3)):
-        part.get_by_role("slider", name="last month that is known").fill(str(origin))
+        part.get_by_role("slider", name="last known month").fill(str(origin))
         part.get_by_role("slider", name="months ahead").fill(str(ahead))
         forecasts, truth = months(origin)
         kinds = ("network", "last", "growth")
@@ -115,7 +115,7 @@ def test_the_errors_of_forecasts_are_those_of_torch_wherever_the_reader_begins(o
         for kind in kinds:
             curve = part.locator(f":scope > svg .play-forecast-{kind}").get_attribute("d")
             assert curve.count("L") == ahead
-    part.get_by_role("slider", name="last month that is known").fill("72")
+    part.get_by_role("slider", name="last known month").fill("72")
     assert told(part).startswith("March 1964 has no number")
 
 
@@ -123,19 +123,20 @@ def test_a_game_costs_what_its_guesses_cost_beside_both_machines(opened):
     part, data = opened("learn/language-models.html", "guess"), records.read("guess")
     passage, prices = data["passages"][0], data["prices"]
     field = part.get_by_label("the next letter, or a space")
-    field.press_sequentially("wac")  # the third guess is right
-    first = [prices[2], passage["table"]["bits"][0], passage["network"]["bits"][0]]
-    words = "“c” after 3 guesses costs you {:.2f} bits, the table {:.2f} and the network {:.2f}."
-    mean = " Bits per letter, over 1 of 28: you {:.2f}, the table {:.2f}, the network {:.2f}."
+    field.press_sequentially("wam")  # of the first letter that is not given
+    first = [prices[2], passage["table"]["bits"][2], passage["network"]["bits"][2]]
+    words = "“m” after 3 guesses costs you {:.2f} bits, the table {:.2f} and the network {:.2f}."
+    mean = " Bits per letter, over 1 of 26: you {:.2f}, the table {:.2f}, the network {:.2f}."
     assert told(part) == words.format(*first) + mean.format(*first)
-    field.press_sequentially("eé")
+    field.press_sequentially("xé")
     assert told(part).startswith("Only letters and spaces come.")
-    field.press_sequentially(passage["text"][1:])
-    paid = [prices[2], prices[1], *[prices[0]] * (len(passage["text"]) - 2)]
-    means = [np.mean(row) for row in (paid, passage["table"]["bits"], passage["network"]["bits"])]
-    words = "over 28 of 28: you {:.2f}, the table {:.2f}, the network {:.2f}. "
+    field.press_sequentially(passage["text"][3:])
+    paid = [prices[2], prices[1], *[prices[0]] * (len(passage["text"]) - 4)]
+    theirs = [passage[name]["bits"][2:] for name in ("table", "network")]
+    means = [np.mean(row) for row in (paid, *theirs)]
+    words = "over 26 of 26: you {:.2f}, the table {:.2f}, the network {:.2f}. "
     assert words.format(*means) in told(part)
-    assert np.array(heights(part)) - 1 == pytest.approx(72 * np.array(paid) / 16)
+    assert np.array(heights(part))[2:] - 1 == pytest.approx(72 * np.array(paid) / 16)
     expect(field).to_be_disabled()
 
 
@@ -210,13 +211,16 @@ def two_digits(share):
 
 def test_blame_goes_back_through_the_line_as_in_the_package(opened):
     part = opened("learn/gradient-reach.html", "wave")
-    part.get_by_role("button", name="Play").click()
+    back = part.get_by_role("slider", name="steps back")
+    back.press("End")
     share = share_at(43)
     assert numbers(told(part))[:2] == [two_digits(share), round(share ** (1 / 43), 2)]
     part.get_by_label("size of W_hh").press("End")  # × 4
     part.get_by_role("button", name="draw 1 of 20").click()
     for at in (43, 20):
         press_letter(part, at)  # the mistake is there, and the blame sets out at once
+        expect(back).not_to_have_value("0")
+        back.press("End")
         share = share_at(at, at=at, size=4, seed=1)
         assert f"gets {float(f'{share:.2g}'):,.0f} times the blame" in told(part)
     assert [height > 0 for height in heights(part)] == [t <= 20 for t in range(44)]
@@ -281,13 +285,13 @@ def test_chapter_1_looks_inside_the_network_that_it_reads_hello_with(opened):
 
 def test_terms_come_one_by_one_and_add_up_to_the_state(opened):
     part = opened("learn/recurrence.html", "step")
-    forward, back = (part.get_by_role("button", name=name) for name in ("Next term", "Back"))
+    forward = part.get_by_role("button", name="Step")
     rows = part.locator("tbody tr:not(.play-sum-group)")
     shown = part.locator("tbody tr:not(.play-sum-later):not(.play-sum-group)")
     for count in range(1, 6):
         assert shown.count() == count
         last = shown.last.locator("small, td:not(.play-lane)").all_text_contents()
-        assert f"the sum so far is {last[-1]}." in part.locator(".play-said").text_content()
+        assert f"the sum so far is {last[-1]}." in part.locator(".play-readout").text_content()
         forward.press("Enter")
     terms = [row.locator("small, td:not(.play-lane)").all_text_contents() for row in rows.all()]
     value = part.locator("tfoot td:not(.play-lane)").nth(1).text_content()
@@ -296,9 +300,9 @@ def test_terms_come_one_by_one_and_add_up_to_the_state(opened):
                                np.cumsum(adds), atol=2e-3)  # fmt: skip
     states, _ = rnn_forward(HELLO, np.zeros((1, 2)), SMALL)
     assert value == minus(states[0, 1, 0])
-    back.press("Enter")
+    part.get_by_label("terms").press("ArrowLeft")
     assert shown.count() == 5
-    part.get_by_role("button", name="All").press("Enter")
+    part.get_by_label("terms").press("End")
     for t in (1, 5):
         part.get_by_label("Time step t").fill(str(t))
         for unit in (0, 1):
@@ -310,8 +314,8 @@ def test_terms_come_one_by_one_and_add_up_to_the_state(opened):
 
 def test_a_scrubber_shows_the_run_of_the_chapter_and_leads_on_to_it(opened):
     part = opened("learn/train.html", "scrubber")
-    said = part.locator(".play-scrub output")
-    expect(said).to_have_text("1 of 50, loss 2.271")
+    said = part.locator(".play-readout")
+    expect(said).to_contain_text("epoch 1, 1 of 21 letters are right, and the loss is 2.271.")
     part.get_by_role("slider", name="Epoch").press("End")
     part.get_by_role("link", name="Change this run in the playground").click()
     last = part.page.locator("pre[aria-label='Log']")

@@ -13,7 +13,7 @@ from pathlib import Path
 import matplotlib.image
 import pytest
 from accessible import ALL, GATE, barriers, problems
-from layout import LAPTOPS, USUAL, WIDTHS, faults, load_parts
+from layout import LAPTOPS, LENGTHEN, USUAL, WIDTHS, faults, load_parts
 from pypdf import PdfReader
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +27,7 @@ ONE_OF_EACH_KIND = (
 # With what is wider than their text.
 WIDE = ("gallery/index", "notation", "fix/export-fixes-the-length", "fix/state-dict-in-cpp")
 WIDE += ("learn/after-rnns", "use/command-line")
+LONGER = ("learn/gates", "playground", "fix/expected-hidden-size")
 
 # The page looks at its boxes once the frame of a new width is laid out.
 SCROLLS_BY_MOUSE_ONLY = """async () => {
@@ -65,6 +66,14 @@ def test_a_page_of_each_kind_is_accessible_and_fits(name, tab, site):
 def test_nothing_wide_lies_below_the_list_of_headings(name, tab, site):
     tab.goto((site / f"{name}.html").as_uri())
     assert faults(tab, LAPTOPS) == []
+
+
+@pytest.mark.parametrize("name", LONGER)
+def test_a_page_in_a_language_of_longer_words_is_cut_nowhere(name, tab, site):
+    tab.goto((site / f"{name}.html").as_uri())
+    load_parts(tab)
+    assert tab.evaluate(LENGTHEN) > 20
+    assert faults(tab, USUAL) == []
 
 
 def folder_of(page):
@@ -226,13 +235,13 @@ def test_a_live_part_is_its_fallback_on_paper_and_comes_back(site, page):
     page.goto((site / "learn/recurrence.html").as_uri())
     part = page.locator('[data-play="step"]')
     part.scroll_into_view_if_needed()
-    part.get_by_role("button", name="Next term").click()
+    part.get_by_role("button", name="Step").click()
     shown = part.locator("table").first.inner_text()
     text = printed(page)
     assert "tanh of the sum 0.445" in " ".join(text.split())
-    assert "Next term" not in text
+    assert "Start again" not in text
     assert part.locator("table").first.inner_text() == shown
-    part.get_by_role("button", name="Next term").click()  # it still works
+    part.get_by_role("button", name="Step").click()  # it still works
     assert part.locator("table").first.inner_text() != shown
 
 

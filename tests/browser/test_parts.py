@@ -20,7 +20,7 @@ HOSTILE = """"'><img src=x onerror="hacked=1"><b id=slipped>${hacked=1}</b>"""
 SLIPPED = "[document.querySelectorAll('#slipped, img[src=x]').length, typeof hacked]"
 # What acts on another part, on a text that is not there yet, or only with other settings.
 ACTS_ELSEWHERE = {
-    *("Copy", "proj_size", "proj_size, slider", "Play", "Pause", "Step"),
+    *("Copy", "proj_size", "proj_size, slider", "Play", "Pause", "Step", "Start again"),
     *("Temperature τ", "Top-k", "Seed", "Seed, slider"),
 }
 WITHOUT_UNITS = "output-layer"  # its first line is about letters
@@ -148,30 +148,31 @@ BEGIN = """(press, bar) => {
 
 
 def assert_plays(player):
-    """Play goes to the end, and there begins again; Step goes one on, and at the end stays."""
+    """Play acts at once, goes to the end, and there begins again, with and without motion."""
     page, press = player.page, player.get_by_role("button", name=re.compile("Play|Pause"))
-    bar = player.locator("input[type=range]").last
-    least, most = bar.get_attribute("min"), bar.get_attribute("max")
-    page.emulate_media(reduced_motion="no-preference")
-    bar.press("End")
-    assert press.evaluate(BEGIN, bar.element_handle()) == [least, "Pause", "Play"]
-    bar.press("End")
-    bar.press("ArrowLeft")
-    before = bar.input_value()
-    press.press("Enter")
-    page.wait_for_function("bar => bar.value === bar.max", arg=bar.element_handle())
-    player.get_by_role("button", name="Play").wait_for()
-    assert press.get_attribute("aria-pressed") == "false"
-    page.emulate_media(reduced_motion="reduce")
-    if (step := player.get_by_role("button", name="Step")).count():
-        bar.press("Home")
+    bar = player.locator("input[type=range]")
+    step, again = (player.get_by_role("button", name=name) for name in ("Step", "Start again"))
+    again.press("Enter")
+    least, first, most = bar.get_attribute("min"), bar.input_value(), bar.get_attribute("max")
+    for motion in ("no-preference", "reduce"):
+        page.emulate_media(reduced_motion=motion)
+        bar.press("End")
+        assert press.evaluate(BEGIN, bar.element_handle()) == [least, "Pause", "Play"]
+        begun, *others = press.evaluate(BEGIN, bar.element_handle())
+        assert int(least) < int(begun) < int(most)
+        assert others == ["Pause", "Play"]
+        bar.press("End")
+        bar.press("ArrowLeft")
         press.press("Enter")
-        assert bar.input_value() == most  # at once
-        for key, value in (("Home", str(int(least) + 1)), ("ArrowLeft", before), ("End", most)):
-            bar.press("End")
-            bar.press(key)
-            step.press("Enter")
-            assert bar.input_value() == (most if key == "ArrowLeft" else value)
+        page.wait_for_function("bar => bar.value === bar.max", arg=bar.element_handle())
+        player.get_by_role("button", name="Play").wait_for()
+        assert press.get_attribute("aria-pressed") == "false"
+    for key, value in (("Home", str(int(least) + 1)), ("End", most)):
+        bar.press(key)
+        step.press("Enter")
+        assert bar.input_value() == value
+    again.press("Enter")
+    assert bar.input_value() == first
 
 
 def turn(control):
@@ -201,7 +202,7 @@ def test_each_control_of_the_parts_of_a_page_acts_by_keyboard(name, visit):
             part.get_by_text("This text costs").first.wait_for()
     taken = places.evaluate_all(HEIGHTS)
     for part in page.locator(".play-part").all():
-        players = part.locator(".play-player:visible, .play-scrub:visible").all()
+        players = part.locator(".play-player:visible").all()
         for player in players:
             player.locator("input").press("End")
         controls = reach_all(part)

@@ -4,7 +4,7 @@ import json
 from urllib.parse import urlencode
 
 import pytest
-from accessible import problems
+from accessible import UNFOLD, problems
 from javascript import STORE
 from playwright.sync_api import expect
 from test_notebook import LOG
@@ -22,13 +22,15 @@ def play(visit, quiet):
     def open_(more="", **settings):
         quiet.goto("about:blank")
         page = visit("playground.html", more or "#" + urlencode(settings))
-        page.wait_for_selector(".play-verdict b", state="attached")
+        page.wait_for_selector(".play-strip li", state="attached")
+        page.evaluate(UNFOLD)
         return page
 
     return open_
 
 
 def verdict(page):
+    page.get_by_role("slider", name="Epoch", exact=True).press("End")
     return page.locator(".play-verdict").text_content()
 
 
@@ -49,14 +51,13 @@ def is_set(page, **settings):
 
 
 def test_the_notebooks_run_prints_its_ten_lines(play):
-    page = play()
-    page.get_by_role("button", name="The notebook’s run").click()
-    is_set(page, lr=0.5)
+    page = play(**NOTEBOOK)
+    assert "Press Play." in page.locator(".play-verdict").text_content()  # not the end
     assert log(page) == LOG
     assert verdict(page).startswith("Not there yet.")
     assert "“i” instead of “e” (letter 6), “l” instead of “d” (letter 9)" in verdict(page)
     assert page.locator(".play-floor text").text_content() == "floor: 0.797"
-    page.get_by_role("button", name="Start over").click()
+    page.get_by_role("button", name="Reset").click()
     is_set(page, lr=0.1)
     assert log(page) != LOG
 
@@ -70,10 +71,13 @@ def test_the_reader_travels_through_the_epochs_and_sees_each(play):
         record = page.evaluate(
             "k => { const {loss, prediction, right, flow} = store.view.run.records[k - 1];"
             " return {loss, prediction, right: [...right], flow: [...flow]}; }", shown)  # fmt: skip
-        assert slider.get_attribute("aria-valuetext") == f"{shown} of 50, loss {record['loss']:.3f}"
+        assert slider.get_attribute("aria-valuetext") == f"{shown} of 50"
         assert says(page) == record["prediction"]
         wrong = sum(a != b for a, b in zip(says(page), "learned deep learning", strict=True))
         assert page.locator(".play-wrong").count() == wrong
+        told = page.locator(".play-train .play-readout").text_content()
+        assert f", {21 - wrong} of 21 letters are right, and" in told
+        assert f"the loss is {record['loss']:.3f}." in told
         heights = "all => all.map(bar => parseFloat(bar.style.height))"
         shares, flows = (
             page.locator(f"{name} i").evaluate_all(heights)
@@ -82,7 +86,7 @@ def test_the_reader_travels_through_the_epochs_and_sees_each(play):
         assert shares == pytest.approx([100 * p for p in record["right"]], abs=0.01)
         most = max(record["flow"])
         assert flows == pytest.approx([100 * x / most for x in record["flow"]], abs=0.01)
-    assert_plays(page.locator(".play-train .play-scrub"))
+    assert_plays(page.locator(".play-train .play-player"))
 
 
 def test_a_press_on_the_loss_curve_chooses_the_epoch_that_is_drawn_there(play):
@@ -96,8 +100,8 @@ def test_a_press_on_the_loss_curve_chooses_the_epoch_that_is_drawn_there(play):
         slider.fill("20")
         curve.click(position={"x": x, "y": 60})
         assert slider.input_value() == epoch
-    points = page.locator(".play-line").get_attribute("d")
-    assert points.count("L") == 49
+    for shown, epochs in (("line", 50), ("later", 50)):
+        assert page.locator(f".play-{shown}").get_attribute("d").count("L") == epochs - 1
     assert page.locator(".play-before").get_attribute("d") == ""
     page.get_by_label("Epochs", exact=True).fill("30")
     page.get_by_label("Epochs", exact=True).press("Enter")
@@ -206,4 +210,4 @@ def test_sliders_of_all_parts_move_one_place(play):
             part.get_by_label(label, exact=True).fill(value)
         assert page.evaluate("[store.view.t, store.view.unit]") == [3, 3]
         for other in parts:
-            expect(other.locator("output")).to_have_text(["4: “a”", "3"])
+            expect(other.locator(".play-two output")).to_have_text(["4: “a”", "3"])

@@ -20,9 +20,16 @@ FORMULA_AND_SIGN = re.compile(
 SIGNS = (nodes.math, nodes.literal)
 # A name as long as a line of a telephone breaks at its signs, and not before the dot behind it.
 LONG = re.compile(r'(?<=<span class="pre">)[^<]{28,}(?=</span>)|(?<=>)doi:[^<]+(?=</a>)')
-OPENS = '<span class="sig-paren">(</span>'
 SIGN = re.compile(r"([._/=(])(?!$)")
 WORDS, SENTENCE = 12, 36  # characters in a cell; a column of single words can hardly be read
+# Code and formulas are of no language, which Sphinx says by a class that not every browser heeds.
+# The list of contents has the links to sections, so a key need not stop at the sign of each.
+PIECES = {
+    '<span class="sig-paren">(</span>': '<span class="sig-paren">(</span><wbr>',
+    ' notranslate"': '" translate="no"',
+    '<dt class="sig ': '<dt translate="no" class="sig ',
+    'class="headerlink"': 'class="headerlink" tabindex="-1"',
+}
 # In the sources that sphinx-gallery 0.22.1 writes. HTML has no attribute `tooltip`, and one that
 # shows the same words. A place for tags is there once for each group, and no example has tags.
 GALLERY = {
@@ -68,8 +75,10 @@ def drop_marks(app, pagename, templatename, context, doctree):
     if doctree:
         body = PLAIN.sub(r"\1", context["body"])
         body = LONG.sub(lambda name: SIGN.sub(r"\1<wbr>", name[0]), body)
-        body = body.replace(OPENS, f"{OPENS}<wbr>")
-        context["body"] = FORMULA_AND_SIGN.sub(r'<span class="formula-and-sign">\g<0></span>', body)
+        body = FORMULA_AND_SIGN.sub(r'<span class="formula-and-sign">\g<0></span>', body)
+        for wrong, right in PIECES.items():
+            body = body.replace(wrong, right)
+        context["body"] = body
 
 
 def load_later(app, pagename, templatename, context, doctree):

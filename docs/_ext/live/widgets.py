@@ -90,16 +90,11 @@ def styles_of(names):
     return [f"{bundles.FOLDER}/{sheet}" for sheet in sheets]
 
 
-def trains(names):
-    """Say whether a page is the playground."""
-    return "train" in names
-
-
 def visit(translator, node):
     options = dict(node["options"])
     names = widgets_of(translator.builder.env, translator.builder.current_docname)
     attributes = {"data-play": node["name"]}
-    if not trains(names):
+    if "train" not in names:
         attributes["data-files"] = " ".join([*styles_of(names), bundle_of(names)])
     if node["name"] == "look":
         options["size"] = translator.config.play_net_size
@@ -117,9 +112,9 @@ def depart(translator, node):
 
 def add_files(app, pagename, templatename, context, doctree):
     names = widgets_of(app.env, pagename) if doctree else ()
-    if {*names} - {"hero"} and not trains(names):
+    if {*names} - {"hero"}:
         app.add_css_file(f"{bundles.FOLDER}/room.css")
-    if trains(names):
+    if "train" in names:  # the playground
         for sheet in styles_of(names):
             app.add_css_file(sheet)
         app.add_js_file(bundle_of(names), loading_method="defer")

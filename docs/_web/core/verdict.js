@@ -1,5 +1,5 @@
 // What happened in a run, in words, and whether it meets a challenge.
-import { show } from "./formats.js";
+import { number, show } from "./formats.js";
 import { DEFAULT, NOTEBOOK } from "./settings.js";
 import { contexts, lossFloor } from "./training.js";
 
@@ -66,6 +66,18 @@ const reason = ({ settings, chars, pass, records }, wrong) => {
   const earlier = records[Math.floor(0.8 * records.length)].loss;
   if (last < 0.97 * earlier) said.push("The loss was still falling.");
   return said.join(" ");
+};
+
+/**
+ * How an epoch went, in a sentence or two.
+ * @param {TrainedRun} run @param {number} epoch
+ */
+export const epochInWords = (run, epoch) => {
+  const { pass: { T }, records } = run;
+  const right = T - mistakes(run, epoch).length;
+  const loss = number(records[epoch - 1].loss);
+  const start = epoch === 1 ? "It has learned nothing yet. " : "";
+  return `${start}At epoch ${epoch}, ${right} of ${T} letters are right, and the loss is ${loss}.`;
 };
 
 /** The first epoch of those at the end that have no mistake. @param {TrainedRun} run */

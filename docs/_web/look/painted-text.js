@@ -16,6 +16,7 @@ export const paintedText = (choose) => {
   const text = el("div", {
     class: "play-look-text",
     role: "group",
+    translate: "no",
     "aria-label": "The painted text",
     onclick: press,
     onkeydown: move,

@@ -26,6 +26,7 @@ export const writingPanel = (chars, { take, say }) => {
   const after = el("mark");
   const shown = scroll("What the network writes", before, after);
   shown.classList.add("play-look-written");
+  shown.translate = false;
   const status = el("p", { class: "play-note" });
 
   const text = () => written.map((id) => chars[id]).join("");

@@ -4,6 +4,9 @@ import { symbolPieces } from "../core/formats.js";
 
 /** @typedef {Node | string | null} Child */
 
+/** What no browser is to translate. */
+const SIGNS = ["code", "pre", "var", "sub", "output", "svg", "canvas"];
+
 /**
  * Give an element its attributes and children. An attribute that is false or null is left out.
  * A function becomes a listener: {onclick: f}.
@@ -11,6 +14,7 @@ import { symbolPieces } from "../core/formats.js";
  * @param {Child[]} children
  */
 const fill = (node, attributes, children) => {
+  if (SIGNS.includes(node.localName)) node.setAttribute("translate", "no");
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") node.addEventListener(name.slice(2), value);
     else if (value !== false && value != null) {

@@ -1,6 +1,9 @@
 // What a reader operates: sliders, choices, boxes to tick, buttons.
 import { el, newId, setText, withIndices } from "./elements.js";
 
+/** The name of a parameter, as `batch_first`, is of no language. @param {string} label */
+const ownName = (label) => ({ translate: /_/.test(label) ? "no" : null });
+
 /**
  * What all fields have: a label, a line of help, and a message if something is wrong.
  * @param {string} label @param {string} help @param {HTMLElement} input what the label names
@@ -12,7 +15,7 @@ export const field = (label, help, input, beside, below) => {
   const about = el("small", { id: newId() }, help);
   const wrong = el("small", { id: newId(), class: "play-error" });
   input.setAttribute("aria-describedby", `${about.id} ${wrong.id}`);
-  const named = el("label", { for: input.id }, label);
+  const named = el("label", { for: input.id, ...ownName(label) }, label);
   const head = el("span", { class: "play-label" }, named, beside);
   return {
     element: el("div", { class: "play-field" }, head, below, about, wrong),
@@ -142,7 +145,7 @@ export const choice = ({ label, options, value, help = "", onInput }) => {
 export const check = ({ label, value, onInput }) => {
   const input = el("input", { type: "checkbox", onchange: () => onInput(input.checked) });
   input.checked = value;
-  return { element: el("label", { class: "play-check" }, input, label), input };
+  return { element: el("label", { class: "play-check", ...ownName(label) }, input, label), input };
 };
 
 /**

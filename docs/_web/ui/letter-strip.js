@@ -18,7 +18,7 @@ export const letterStrip = (onPick = null, hasGradient = true) => {
 
   /** Make a column, and a function that fills it. @param {number} t */
   const makeColumn = (t) => {
-    const unheard = { "aria-hidden": "true" }; // the words below say it all
+    const unheard = { "aria-hidden": "true", translate: "no" }; // the words below say it all
     const comes = el("b", unheard);
     const says = el("span", { class: "play-says", ...unheard });
     const share = el("i");

@@ -125,7 +125,8 @@ const lines = ({ losses, before, epochs, epoch }, { x, y, bottom }) => {
   const here = losses[epoch - 1] ?? losses[losses.length - 1];
   return [
     svg("path", { class: "play-before", d: path(before) }),
-    svg("path", { class: "play-line", d: path(losses) }),
+    svg("path", { class: "play-later", d: path(losses) }),
+    svg("path", { class: "play-line", d: path(losses.slice(0, epoch)) }),
     svg("path", { class: "play-now", d: `M${x(epoch)} ${EDGE.top}V${bottom}` }),
     svg("circle", { class: "play-dot", cx: x(epoch), cy: y(here), r: 5 }),
   ];

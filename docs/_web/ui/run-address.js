@@ -5,8 +5,8 @@ import { store } from "./store.js";
 /** @import { Settings } from "../core/settings.js" */
 /** @import { TrainedRun } from "../core/training.js" */
 
-/** The first look: the last epoch (0), and a step whose memory is no longer empty. */
-const FIRST = { epoch: 0, t: 4, unit: 0 };
+/** The first look: a network that has learned nothing, and a step whose memory is not empty. */
+const FIRST = { epoch: 1, t: 4, unit: 0 };
 const names = /** @type {(keyof typeof FIRST)[]} */ (Object.keys(FIRST));
 
 /** The settings found, and the place. @param {URLSearchParams} options if the address has none */
@@ -38,7 +38,7 @@ export const writeAddress = (settings, run) => {
     if (location.hash !== asked) return;
     const { epoch, t, unit } = store.view;
     const params = toParams(settings);
-    if (run && epoch < run.records.length) params.set("epoch", String(epoch));
+    if (run && epoch > FIRST.epoch) params.set("epoch", String(epoch));
     if (t !== FIRST.t) params.set("t", String(t));
     if (unit) params.set("unit", String(unit));
     const hash = params.size ? `#${params}` : "";

@@ -90,8 +90,8 @@ export const settingsForm = (change) => {
 
   const { text, cell, ...rest } = fields;
   return {
-    text: text.element,
-    fields: [cell.element, layer.element, ...Object.values(rest).map(({ element }) => element)],
+    first: [text.element, cell.element],
+    others: [layer.element, ...Object.values(rest).map(({ element }) => element)],
     /** @param {Settings} settings @param {string[]} messages */
     show(settings, messages) {
       fill(settings);

@@ -1,15 +1,18 @@
-// A field for a text that is read letter by letter: "Another" brings an example, "Play" and a slider
-// say how much of the text is read, and what the reader types is read at once.
+// A field for a text that is read letter by letter: "Another" brings an example, a bar says how much
+// of the text is read, and what the reader types is read at once.
 import { el } from "./elements.js";
 import { button, field } from "./fields.js";
 import { player } from "./player.js";
 
 /**
  * `take` gets the whole text and returns how many letters it has; `show` gets how many are read.
- * @param {{label: string, value: string, longest: number, another: string, examples: string[],
- *   pace: number, take: (text: string) => number, show: (read: number) => void}} options
+ * @param {{label: string, value: string, first: number, longest: number, another: string,
+ *   examples: string[], pace: number, take: (text: string) => number,
+ *   show: (read: number) => void}} options `first`: so many letters are read when the part begins
  */
-export const textReader = ({ label, value, longest, another, examples, pace, take, show }) => {
+export const textReader = (
+  { label, value, first, longest, another, examples, pace, take, show },
+) => {
   let example = 0;
   const input = el("input", {
     maxlength: longest,
@@ -19,7 +22,17 @@ export const textReader = ({ label, value, longest, another, examples, pace, tak
     value,
     oninput: () => begin(Infinity),
   });
-  const steps = player({ label: "letters read", least: 0, most: 1, value: 0, pace, onInput: show });
+  const steps = player({
+    label: "letters read",
+    most: first,
+    value: first,
+    pace,
+    onInput: show,
+    onReset() {
+      input.value = value;
+      begin(first);
+    },
+  });
   /** Read what is in the field, so many letters of it. @param {number} most */
   const begin = (most) => {
     const length = take(input.value);
@@ -37,7 +50,8 @@ export const textReader = ({ label, value, longest, another, examples, pace, tak
   });
   const box = field(label, "", input, null, input).element;
   return {
-    elements: [el("div", { class: "play-text-reader" }, box, next), steps.element],
+    settings: el("div", { class: "play-text-reader" }, box, next),
+    bar: steps.element,
     input,
     begin,
     jump: steps.jump,

@@ -6,13 +6,13 @@ import { el, say, setText } from "../ui/elements.js";
 import { button, field } from "../ui/fields.js";
 import { boxLine } from "../ui/line.js";
 import { load } from "../ui/load.js";
-import { player } from "../ui/player.js";
-import { readout } from "../ui/readout.js";
+import { player, readout } from "../ui/player.js";
 
 /** @import { Row } from "../ui/line.js" */
 
 const EXAMPLES = ["3 March 1998", "September 27, 2041", "3. Mar 1998", "30 February 1998"];
-const PARTS = ["year", "month", "day"]; // in the order of the answer, a hyphen after each
+// In the order of the answer, a hyphen after each.
+const PARTS = ["year", "month", "day"].map((part) => `It belongs to the ${part}.`);
 
 /** @param {string} letter */
 const named = (letter) => letter === END ? "the end" : `“${letter}”`;
@@ -21,9 +21,10 @@ const named = (letter) => letter === END ? "the end" : `“${letter}”`;
 export const mount = async (root, options) => {
   const record = await load("align.js");
   const translate = translatorOf(record);
-  let text = options.get("text") ?? EXAMPLES[0];
+  const first = options.get("text") ?? EXAMPLES[0];
+  let text = first;
   let writing = translate(text);
-  let done = 0; // letters that are written
+  let done = 2; // letters that are written
 
   /** @type {Row} */
   const heat = { name: "weights", kind: "heat", height: 19, names: [] };
@@ -32,7 +33,7 @@ export const mount = async (root, options) => {
     rows: [{ name: "date", kind: "boxes", color: "input", title: "date" }, heat],
   });
   const said = readout(root);
-  const answer = el("p", { class: "play-align-answer" });
+  const answer = el("p", { class: "play-align-answer", translate: "no" });
 
   const verdict = () => {
     const day = dayOf(text);
@@ -40,8 +41,8 @@ export const mount = async (root, options) => {
     if (!day) return `Nobody taught it dates like this one, so don't trust its answer.${end}`;
     const isRight = writing.answer === day.iso && writing.ended;
     if (!day.exists) {
-      return `There is no such day. It writes ${isRight ? "it" : "something"} all the same, ` +
-        "because nothing has told it what a calendar is.";
+      return "There is no such day. Nothing has told it what a calendar is, so " +
+        (isRight ? "it writes that day." : "it writes something.");
     }
     const known = day.seen ? "" : " It has read dates of 1900 to 2099 only.";
     return (isRight ? "Right." : `Wrong: it should be ${day.iso}.${end}`) + known;
@@ -55,12 +56,13 @@ export const mount = async (root, options) => {
     const weights = [...writing.weights[k]];
     const most = weights.indexOf(Math.max(...weights));
     const hyphens = writing.letters.slice(0, k).filter((letter) => letter === "-").length;
-    const part = PARTS[hyphens] && /\d/.test(writing.letters[k])
-      ? `, for the ${PARTS[hyphens]},`
-      : "";
-    return `Writing ${named(writing.letters[k])}${part} it looked most at ` +
-      `“${show(text[most])}”, letter ${most + 1}: weight ${number(weights[most], 2)}. ` +
-      (done < writing.letters.length ? "" : verdict());
+    const part = /\d/.test(writing.letters[k]) && PARTS[hyphens];
+    return [
+      `Writing ${named(writing.letters[k])} it looked most at “${show(text[most])}”, ` +
+      `letter ${most + 1}, with weight ${number(weights[most], 2)}.`,
+      part,
+      done === writing.letters.length && verdict(),
+    ].filter(Boolean).join(" ");
   };
   const draw = () => {
     const { letters, weights } = writing;
@@ -85,15 +87,14 @@ export const mount = async (root, options) => {
   };
   const steps = player({
     label: "letters written",
-    least: 0,
     most: writing.letters.length,
-    value: 0,
+    value: done,
     pace: 450,
-    show: String,
     onInput(n) {
       done = n;
       draw();
     },
+    onReset: () => take(box.value = first, false),
   });
   /** @param {string} date @param {boolean} isPlayed */
   const take = (date, isPlayed) => {
@@ -130,11 +131,12 @@ export const mount = async (root, options) => {
     })
   );
   root.append(
-    el("div", { class: "play-beside" }, typed.element, steps.element),
+    typed.element,
     el("div", { class: "play-align-examples" }, ...examples),
     answer,
     line.element,
     said.element,
+    steps.element,
   );
   draw();
 };

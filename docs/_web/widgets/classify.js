@@ -4,10 +4,12 @@ import { classifierOf, LONGEST_NAME, settledAt } from "../core/classify.js";
 import { number, show } from "../core/formats.js";
 import { boxLine } from "../ui/line.js";
 import { load } from "../ui/load.js";
-import { readout } from "../ui/readout.js";
+import { readout } from "../ui/player.js";
 import { textReader } from "../ui/text-reader.js";
 
 /** @import { Classifier, Said } from "../core/classify.js" */
+
+const FIRST = 2; // letters that are read when the part begins
 
 /** @param {HTMLElement} root @param {URLSearchParams} options */
 export const mount = async (root, options) => {
@@ -89,6 +91,7 @@ export const mount = async (root, options) => {
   const reader = textReader({
     label: "Place or language",
     value: options.get("name") ?? examples[0][0],
+    first: FIRST,
     longest: 4 * LONGEST_NAME,
     another: "Another name",
     examples: examples.map(([name]) => name),
@@ -102,6 +105,6 @@ export const mount = async (root, options) => {
       draw();
     },
   });
-  root.append(...reader.elements, line.element, words.element);
-  reader.begin(0);
+  root.append(reader.settings, line.element, words.element, reader.bar);
+  reader.begin(FIRST);
 };

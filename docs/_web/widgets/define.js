@@ -18,6 +18,7 @@ const replaceFallback = async (place, mount) => {
     const { top, bottom } = place.getBoundingClientRect();
     const fallback = [...place.childNodes];
     place.replaceChildren(root);
+    place.classList.add("made"); // the room that was kept for it goes
     // Paper has no buttons: there the fallback says what the widget shows.
     addEventListener("beforeprint", () => place.replaceChildren(...fallback));
     addEventListener("afterprint", () => place.replaceChildren(root));

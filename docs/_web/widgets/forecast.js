@@ -6,8 +6,7 @@ import { number } from "../core/formats.js";
 import { el, setText, svg } from "../ui/elements.js";
 import { slider } from "../ui/fields.js";
 import { load } from "../ui/load.js";
-import { player } from "../ui/player.js";
-import { readout } from "../ui/readout.js";
+import { player, readout } from "../ui/player.js";
 
 /** @import { Series } from "../core/forecast.js" */
 
@@ -30,7 +29,8 @@ export const mount = async (root, options) => {
   const latest = values.length - 2;
   const asked = placeOf(series, options.get("from") ?? "1985-12");
   let origin = asked < FIRST || asked > latest ? end - 1 : asked;
-  let ahead = Math.min(most, Math.max(1, Math.round(Number(options.get("ahead"))) || most));
+  const first = Math.min(most, Math.max(1, Math.round(Number(options.get("ahead"))) || most));
+  let ahead = first;
 
   const xOf = (/** @type {number} */ k) => 56 + ((k + PAST) / (PAST + most)) * (WIDE - 66);
   let level = 0;
@@ -110,16 +110,16 @@ export const mount = async (root, options) => {
       setText(cells[n], Number.isNaN(off) ? "–" : `${number(off, 2)} ppm`);
       return off;
     });
-    const first = Math.ceil((level - BELOW) / 5) * 5;
+    const lowest = Math.ceil((level - BELOW) / 5) * 5;
     grid.replaceChildren(
-      ...[0, 5, 10, 15, 20].filter((up) => first + up < level + ABOVE).map(
+      ...[0, 5, 10, 15, 20].filter((up) => lowest + up < level + ABOVE).map(
         (up) => {
-          const y = yOf(first + up);
+          const y = yOf(lowest + up);
           return svg(
             "g",
             {},
             svg("path", { d: `M56 ${y}H${WIDE}` }),
-            svg("text", { x: 50, y: y + 6, "text-anchor": "end" }, String(first + up)),
+            svg("text", { x: 50, y: y + 6, "text-anchor": "end" }, String(lowest + up)),
           );
         },
       ),
@@ -140,7 +140,7 @@ export const mount = async (root, options) => {
     said.set(words);
   };
   const months = player({
-    label: "last month that is known",
+    label: "last known month",
     least: FIRST,
     most: latest,
     value: origin,
@@ -150,6 +150,7 @@ export const mount = async (root, options) => {
       origin = place;
       draw();
     },
+    onReset: () => reach.set(ahead = first),
   });
   const reach = slider({
     label: "months ahead",
@@ -178,6 +179,6 @@ export const mount = async (root, options) => {
   for (const end of ["pointerup", "pointercancel"]) {
     picture.addEventListener(end, () => held = -1);
   }
-  root.append(months.element, reach.element, picture, errors, said.element);
+  root.append(reach.element, picture, errors, said.element, months.element);
   draw();
 };

@@ -6,11 +6,12 @@ import { ease, el, isCalm } from "../ui/elements.js";
 import { button } from "../ui/fields.js";
 import { boxLine } from "../ui/line.js";
 import { load } from "../ui/load.js";
-import { readout } from "../ui/readout.js";
+import { readout } from "../ui/player.js";
 
 /** @import { Passage } from "../core/guessing.js" */
 /** @import { Row } from "../ui/line.js" */
 
+const GIVEN = 2; // letters that nobody has to guess: they show what the bars are
 const MOST = 16; // bits on the scale of the bars: no number of guesses costs more
 /** @type {["table", "network"]} */
 const MACHINES = ["table", "network"];
@@ -22,7 +23,9 @@ export const mount = async (root) => {
   /** @type {{passages: Passage[], prices: number[]}} */
   const { passages, prices } = await load("guess.js");
   let index = 0;
-  let game = startGame(passages[index]);
+  /** A new game. The letters that are given cost nothing. */
+  const begin = () => ({ ...startGame(passages[index]), counts: Array(GIVEN).fill(0) });
+  let game = begin();
   let given = 0; // so much of the text is shown, in any case
   let timer = 0; // of the next letter that is shown
 
@@ -40,7 +43,7 @@ export const mount = async (root) => {
     rows: [{ name: "letters", kind: "boxes" }, ...["you", ...MACHINES].map(bars)],
   });
   const words = readout(root);
-  const before = el("p", { class: "play-guess-text" });
+  const before = el("p", { class: "play-guess-text", translate: "no" });
 
   const update = (/** @type {string} */ news) => {
     const { passage: { text, before: shown, table, network }, counts, tried } = game;
@@ -67,13 +70,13 @@ export const mount = async (root) => {
       key.classList.toggle("play-guess-wrong", !isOver && tried.includes(symbol));
     }
     field.disabled = rest.disabled = isOver;
-    const each = (/** @type {number[]} */ bits) => number(mean(bits.slice(0, done)), 2);
-    const sums = done
-      ? ` Bits per letter, over ${done} of ${text.length}: you ${each(mine)}, ` +
+    const each = (/** @type {number[]} */ bits) => number(mean(bits.slice(GIVEN, done)), 2);
+    const sums = done > GIVEN
+      ? ` Bits per letter, over ${done - GIVEN} of ${text.length - GIVEN}: you ${each(mine)}, ` +
         `the table ${each(table.bits)}, the network ${each(network.bits)}.`
       : "";
     const alike = MACHINES.map((name) => each(paid(game.passage[name].guesses, prices)));
-    const end = isOver && done
+    const end = isOver && done > GIVEN
       ? ` Had they paid by guesses, as you do: the table ${alike[0]}, the network ${alike[1]}.`
       : "";
     words.set(news + sums + end);
@@ -136,15 +139,17 @@ export const mount = async (root) => {
   const start = () => {
     clearTimeout(timer);
     given = 0;
-    game = startGame(passages[index]);
-    update(`${game.passage.text.length} letters and spaces are hidden.`);
+    game = begin();
+    update("Two letters are given: the bars show what the table and the network paid for them.");
   };
   /** Show the rest, letter by letter. @param {number} upTo */
   const reveal = (upTo) => {
     const { passage: { text, table, network }, counts } = game;
     given = isCalm() ? text.length : upTo;
-    const [theirs, its] = [table, network].map(({ bits }) => number(mean(bits), 2));
-    const all = counts.length ? "" : ` Bits per letter: the table ${theirs}, the network ${its}.`;
+    const [theirs, its] = [table, network].map(({ bits }) => number(mean(bits.slice(GIVEN)), 2));
+    const all = counts.length > GIVEN
+      ? ""
+      : ` Bits per letter: the table ${theirs}, the network ${its}.`;
     update(`It was “${text}”.${all}`);
     if (given < text.length) timer = setTimeout(reveal, 40, given + 1);
   };
@@ -158,7 +163,11 @@ export const mount = async (root) => {
     el("p", {}, "What is the next letter? Press it, or type it here: ", field),
     before,
     line.element,
-    el("div", { class: "play-guess-keys", role: "group", "aria-label": "letters" }, ...keys),
+    el(
+      "div",
+      { class: "play-guess-keys", role: "group", "aria-label": "letters", translate: "no" },
+      ...keys,
+    ),
     words.element,
     el("div", { class: "play-row" }, rest, another),
   );

@@ -14,7 +14,8 @@ import { source } from "../ui/store.js";
 /** @import { Mount } from "./define.js" */
 
 /** @param {string} symbol as "W_ih" */
-const written = (symbol) => el("span", { class: "play-symbol" }, ...withIndices(symbol));
+const written = (symbol) =>
+  el("span", { class: "play-symbol", translate: "no" }, ...withIndices(symbol));
 
 /**
  * The chapters write z_t for the logits; the playground has a GRU, too, whose gate that is.

@@ -6,7 +6,7 @@ import { DEFAULT } from "../core/settings.js";
 import { el, withIndices } from "../ui/elements.js";
 import { field } from "../ui/fields.js";
 import { boxLine } from "../ui/line.js";
-import { readout } from "../ui/readout.js";
+import { readout } from "../ui/player.js";
 
 /** @import { Mount } from "./define.js" */
 

@@ -5,8 +5,7 @@ import { cutIntoPieces, LONGEST_TO_CUT, pairsOf, troubleWithText } from "../core
 import { el } from "../ui/elements.js";
 import { field } from "../ui/fields.js";
 import { load } from "../ui/load.js";
-import { player } from "../ui/player.js";
-import { readout } from "../ui/readout.js";
+import { player, readout } from "../ui/player.js";
 
 /** @import { PieceTable } from "../core/pieces.js" */
 
@@ -42,7 +41,7 @@ export const mount = async (root, options) => {
     oninput: () => draw(),
   });
   const box = field("A text", "", input, null, input);
-  const cut = el("p", { class: "play-pieces-text", "aria-hidden": "true" });
+  const cut = el("p", { class: "play-pieces-text", "aria-hidden": "true", translate: "no" });
   const read = el("p", { class: "play-unseen" });
   const said = readout(root);
 
@@ -73,7 +72,6 @@ export const mount = async (root, options) => {
   };
   const steps = player({
     label: "merges",
-    least: 0,
     most: stops.length - 1,
     value: first,
     pace: 600,
@@ -82,7 +80,8 @@ export const mount = async (root, options) => {
       at = k;
       draw();
     },
+    onReset: () => input.value = options.get("text") ?? "",
   });
-  root.append(box.element, steps.element, cut, read, said.element);
+  root.append(box.element, cut, read, said.element, steps.element);
   draw();
 };

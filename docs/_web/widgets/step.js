@@ -2,9 +2,10 @@
 // along an axis, one per product, and on the same axis the tanh or σ that the sum goes through.
 import { number } from "../core/formats.js";
 import { givenNetwork, sumsOf } from "../core/unit-sum.js";
-import { ease, el, say, scroll, svg, withIndices } from "../ui/elements.js";
-import { button, choice } from "../ui/fields.js";
+import { ease, el, scroll, svg, withIndices } from "../ui/elements.js";
+import { choice } from "../ui/fields.js";
 import { placeSliders } from "../ui/place-sliders.js";
+import { player, readout } from "../ui/player.js";
 import { source } from "../ui/store.js";
 
 /** @import { Network } from "../core/network.js" */
@@ -160,7 +161,7 @@ const describe = (sum, done) => {
   const words = isOver
     ? `All ${count} terms: ${formula}${curve && ` = ${number(value)}`}`
     : `${name} adds ${number(adds)}: the sum so far is ${number(soFar)}.`;
-  return { table, words, isOver };
+  return { table, words };
 };
 
 /** Tabs for the sums, if there is more than one. @param {() => void} onPick */
@@ -197,32 +198,30 @@ export const mount = (root, options) => {
   let move;
 
   const sliders = placeSliders((changes) => move(changes));
-  const tabs = makeTabs(() => go(1));
-  const buttons = [
-    button("Back", () => go(done - 1)),
-    button("Next term", () => go(done + 1)),
-    button("All", () => go(Infinity)),
-  ];
-  const said = el("p", { class: "play-said" });
+  const tabs = makeTabs(() => {
+    done = 1;
+    draw();
+  });
+  const steps = player({
+    label: "terms",
+    least: 1,
+    most: 1,
+    pace: 700,
+    onInput(count) {
+      done = count;
+      draw();
+    },
+  });
+  const said = readout(root);
   const frame = scroll("The sum, term by term");
-  root.append(
-    sliders.element,
-    tabs.element,
-    el("div", { class: "play-row" }, ...buttons, said),
-    frame,
-  );
+  root.append(sliders.element, tabs.element, frame, said.element, steps.element);
 
-  /** Show so many terms. @param {number} count */
-  const go = (count) => {
-    done = Math.max(1, Math.min(tabs.chosen(sums).terms.length + 1, count));
-    say(root, draw());
-  };
-
-  /** Draw the sum, and return where the reader stands. */
   const draw = () => {
     const sum = tabs.chosen(sums);
     done = Math.min(done, sum.terms.length + 1);
-    const { table, words, isOver } = describe(sum, done);
+    steps.most(sum.terms.length + 1);
+    steps.set(done);
+    const { table, words } = describe(sum, done);
     frame.replaceChildren(table);
     // The arrow grows from the end of the one before, and the point moves along the curve's axis.
     const arrow = table.querySelector(".play-sum-now .play-bar");
@@ -234,9 +233,7 @@ export const mount = (root, options) => {
     }
     const now = /** @type {HTMLElement} */ (frame.querySelector(".play-sum-now, tfoot tr"));
     frame.scrollTop = now.offsetTop - frame.clientHeight / 2;
-    buttons.forEach((one, k) => one.setAttribute("aria-disabled", String(k ? isOver : done < 2)));
-    said.replaceChildren(...withIndices(words));
-    return words;
+    said.set(words);
   };
 
   /** @param {Network} net @param {number} newT @param {number} newUnit */

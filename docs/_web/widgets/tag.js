@@ -7,7 +7,7 @@ import { capitalized, MOST_LETTERS, taggerOf } from "../core/tagging.js";
 import { el, setText } from "../ui/elements.js";
 import { boxLine } from "../ui/line.js";
 import { load } from "../ui/load.js";
-import { readout } from "../ui/readout.js";
+import { readout } from "../ui/player.js";
 import { textReader } from "../ui/text-reader.js";
 
 /** @import { Tagged, Taggers } from "../core/tagging.js" */
@@ -15,6 +15,7 @@ import { textReader } from "../ui/text-reader.js";
 
 const NAMES = /** @type {const} */ ({ left: "left to right", both: "in both directions" });
 const CHANGE = 0.2; // of a probability, that is worth a word
+const FIRST = 6; // letters that are read when the part begins
 
 /** @param {"left" | "both"} name @returns {Row} */
 const bars = (name) => ({
@@ -51,7 +52,8 @@ export const mount = async (root, options) => {
       draw();
     },
   });
-  const lines = { left: el("span", {}), both: el("span", {}) };
+  const own = { translate: "no" };
+  const lines = { left: el("span", own), both: el("span", own) };
   const result = el(
     "p",
     { class: "play-tag-written" },
@@ -113,6 +115,7 @@ export const mount = async (root, options) => {
   const reader = textReader({
     label: "A sentence in small letters",
     value: options.get("text") ?? examples[0],
+    first: FIRST,
     longest: 4 * MOST_LETTERS,
     another: "Another sentence",
     examples,
@@ -127,6 +130,6 @@ export const mount = async (root, options) => {
       draw();
     },
   });
-  root.append(...reader.elements, line.element, result, words.element);
-  reader.begin(0);
+  root.append(reader.settings, line.element, result, words.element, reader.bar);
+  reader.begin(FIRST);
 };

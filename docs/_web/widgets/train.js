@@ -1,15 +1,14 @@
 // The part `train`: settings, the run that they make, and what happened in it. All parts of the
 // page look at this run. The address of the page keeps it.
-import { number } from "../core/formats.js";
-import { DEFAULT, NOTEBOOK, parseSettings } from "../core/settings.js";
+import { DEFAULT, parseSettings } from "../core/settings.js";
 import { logOf, scriptOf } from "../core/torch-script.js";
 import { Run } from "../core/training.js";
-import { CHALLENGES, judge } from "../core/verdict.js";
-import { el, say } from "../ui/elements.js";
-import { epochSlider } from "../ui/epoch-slider.js";
+import { CHALLENGES, epochInWords, judge } from "../core/verdict.js";
+import { el, say, setText } from "../ui/elements.js";
 import { button, copyButton } from "../ui/fields.js";
 import { letterStrip } from "../ui/letter-strip.js";
 import { levelsOf, lossCurve } from "../ui/loss-curve.js";
+import { player, readout } from "../ui/player.js";
 import { readAddress, writeAddress } from "../ui/run-address.js";
 import { settingsForm } from "../ui/settings-form.js";
 import { storedEntry } from "../ui/storage.js";
@@ -27,44 +26,36 @@ import { store, train } from "../ui/store.js";
 /** @param {TrainedRun} run */
 const lossesOf = ({ records }) => records.map(({ loss }) => loss);
 
-/** The curve, the epochs and the characters of a run. */
-const makePictures = () => {
-  const curve = lossCurve((epoch) => store.set({ epoch }));
+/**
+ * The epochs, the characters, what happened, and the curve of a run.
+ * @param {HTMLElement} root
+ */
+const makePictures = (root) => {
+  const go = (/** @type {number} */ epoch) => store.set({ epoch });
+  const curve = lossCurve(go);
   const strip = letterStrip((t) => store.set({ t }));
-  const epochs = epochSlider((epoch) => store.set({ epoch }));
-  const now = el("p", { class: "play-note" });
+  const bar = player({ label: "Epoch", least: 1, most: 50, onInput: go });
+  const said = readout(root);
+  const about = "A letter with a frame is wrong. The longest gradient fills its row. Press a " +
+    "letter to look at its step below.";
   return {
     elements: [
-      el("div", { class: "play-stay" }, curve.element, epochs.element),
+      bar.element,
       strip.element,
-      now,
+      said.element,
+      curve.element,
+      el("p", { class: "play-note" }, about),
     ],
-    stop: epochs.stop,
-    /**
-     * Draw the losses of a run that is not over.
-     * @param {TrainedRun} run @param {number[]} before
-     */
-    showTraining(run, before) {
-      const losses = lossesOf(run);
-      const levels = levelsOf(run);
-      const { epochs } = run.settings;
-      curve.update({ losses, before, epochs, epoch: losses.length, levels });
-    },
+    stop: bar.stop,
     /** @param {TrainedRun} run @param {number[]} before @param {number} epoch @param {number} t */
     update(run, before, epoch, t) {
-      const { records, settings, pass } = run;
-      const levels = levelsOf(run);
-      curve.update({ losses: lossesOf(run), before, epochs: settings.epochs, epoch, levels });
-      epochs.update(run, epoch);
+      const { epochs } = run.settings;
+      const losses = lossesOf(run);
+      curve.update({ losses, before, epochs, epoch, levels: levelsOf(run) });
       strip.update(run, epoch, t);
-      const { ids, gradientNorm } = records[epoch - 1];
-      const right = ids.filter((id, k) => id === pass.y[k]).length;
-      const length = number(gradientNorm);
-      now.textContent =
-        `Epoch ${epoch}: ${right} of ${pass.T} letters are right. A wrong one has a frame. ` +
-        "“Its chance” is the probability that the network gave to the letter that came. " +
-        "“Gradient” is the length of the gradient for the state; the longest fills its row. The " +
-        `gradient of all weights has length ${length}. Press a letter to look at its step below.`;
+      said.set(epochInWords(run, epoch));
+      bar.most(losses.length, 4000 / losses.length);
+      bar.set(epoch);
     },
   };
 };
@@ -162,50 +153,22 @@ const makeListings = () => {
 };
 
 /** How the notebook's weights came about. @param {Settings} settings */
-const startInWords = ({ order, skip }) => {
-  const parts = [
-    ...(order ? [`the vocabulary has the order “${order}”`] : []),
-    ...(skip ? [`${skip} random numbers are drawn before the weights`] : []),
-  ];
-  return parts.length ? `As in the notebook, ${parts.join(" and ")}.` : "";
-};
-
-/** Buttons and lines above the pictures. @param {Take} take @param {HTMLElement} text its field */
-const makeTop = (take, text) => {
-  const wrong = el("p", { class: "play-error", role: "alert" });
-  const start = el("p", { class: "play-note" });
-  const presets = el(
-    "div",
-    { class: "play-row" },
-    button("The notebook’s run", () => take({ ...NOTEBOOK })),
-    button("Start over", () => take({ ...DEFAULT })),
-  );
-  return {
-    element: el("div", { class: "play-top" }, text, presets, start, wrong),
-    /** @param {Settings} settings @param {string[]} messages */
-    update(settings, messages) {
-      wrong.textContent = messages.join(" ");
-      start.textContent = startInWords(settings);
-    },
-  };
-};
+const startInWords = ({ order, skip }) =>
+  [
+    order && `As in the notebook, the vocabulary has the order “${order}”.`,
+    skip && `As in the notebook, ${skip} random numbers are drawn before the weights.`,
+  ].filter(Boolean).join(" ");
 
 /**
  * A function that trains. When it is called again meanwhile, it gives up the run for the next.
- * @param {(run: TrainedRun, before: number[]) => void} onSlice
  * @param {(run: TrainedRun, before: number[]) => void} onEnd
  */
-const makeTrainer = (onSlice, onEnd) => {
+const makeTrainer = (onEnd) => {
   let turn = 0;
   return async (/** @type {Settings} */ settings, /** @type {number[]} */ before) => {
     const mine = ++turn;
     const run = new Run(settings);
-    const isOver = await train(run, () => {
-      if (mine !== turn) return false;
-      if (!run.done) onSlice(run, before);
-      return true;
-    });
-    if (isOver) onEnd(run, before);
+    if (await train(run, () => mine === turn)) onEnd(run, before);
   };
 };
 
@@ -216,7 +179,9 @@ export const mount = (root, options) => {
   let run = null;
   /** @type {number[]} losses of the run before */
   let before = [];
-  let wanted = 0; // epoch that the address asks for; 0 for the last
+  let wanted = 1; // epoch that the address asks for; 0 for none
+  /** @type {Judged | null} */
+  let judged = null; // what came of the run
   let frame = 0;
 
   /**
@@ -226,7 +191,8 @@ export const mount = (root, options) => {
   const take = (found, more = []) => {
     const parsed = parseSettings(found);
     settings = parsed.settings;
-    top.update(settings, form.show(settings, [...parsed.messages, ...more]));
+    wrong.textContent = form.show(settings, [...parsed.messages, ...more]).join(" ");
+    start.textContent = startInWords(settings);
     cancelAnimationFrame(frame);
     frame = requestAnimationFrame(go);
   };
@@ -237,18 +203,26 @@ export const mount = (root, options) => {
   };
   /** Show a run that is over. @param {TrainedRun} next */
   const reveal = (next) => {
-    const wasAtEnd = !run || store.view.epoch >= run.records.length;
+    const wasAtEnd = run && store.view.epoch >= run.records.length;
     run = next;
-    const judged = judge(run);
-    const words = `${judged.title} ${judged.text}`;
-    verdict.replaceChildren(el("b", {}, judged.title), ` ${judged.text}`);
-    verdict.dataset.outcome = judged.outcome;
-    say(root, words);
+    judged = judge(run);
     listings.update(run);
     const met = challenges.award(run, judged);
-    if (met.length) say(root, `Challenge met: ${met.join(", ")}. ${words}`);
+    verdict.removeAttribute("data-outcome");
     store.set({ run, epoch: wanted || (wasAtEnd ? Infinity : store.view.epoch) });
+    if (met.length) say(root, `Challenge met: ${met.join(", ")}. ${verdict.textContent}`);
     wanted = 0;
+  };
+  /** Say what came of the run, once the reader is at its end. @param {boolean} isOver */
+  const tell = (isOver) => {
+    if (isOver && judged && !verdict.dataset.outcome) {
+      verdict.replaceChildren(el("b", {}, judged.title), ` ${judged.text}`);
+      verdict.dataset.outcome = judged.outcome;
+      say(root, verdict.textContent ?? "");
+    } else if (!isOver) {
+      verdict.removeAttribute("data-outcome");
+      setText(verdict, "Press Play. At the last epoch, what came of the run is said here.");
+    }
   };
 
   const takeAddress = () => {
@@ -259,40 +233,37 @@ export const mount = (root, options) => {
   };
 
   const form = settingsForm((changes) => take({ ...settings, ...changes }));
-  const top = makeTop(take, form.text);
+  const wrong = el("p", { class: "play-error", role: "alert" });
+  const start = el("p", { class: "play-note" });
   const verdict = el("p", { class: "play-verdict" });
-  const pictures = makePictures();
-  const trainAll = makeTrainer(pictures.showTraining, (next, old) => {
+  const pictures = makePictures(root);
+  const trainAll = makeTrainer((next, old) => {
     before = old;
     reveal(next);
   });
   const challenges = makeChallenges(root, take);
   const listings = makeListings();
-  const [stay, ...letters] = pictures.elements;
+  const onsubmit = (/** @type {Event} */ event) => event.preventDefault();
   root.append(
-    top.element,
+    el("div", { class: "play-top" }, ...form.first),
+    wrong,
+    ...pictures.elements,
+    verdict,
     el(
-      "div",
-      { class: "play-picture" },
-      stay,
-      verdict,
-      challenges.next,
-      ...letters,
+      "details",
+      {},
+      el("summary", {}, "Change the network"),
+      el("form", { class: "play-settings", "aria-label": "Settings", onsubmit }, ...form.others),
+      start,
+      button("Reset", () => take({ ...DEFAULT })),
     ),
-    el(
-      "form",
-      {
-        class: "play-settings",
-        "aria-label": "Settings",
-        onsubmit: (/** @type {Event} */ event) => event.preventDefault(),
-      },
-      ...form.fields,
-    ),
+    challenges.next,
     el("div", { class: "play-more" }, ...challenges.elements, ...listings.elements),
   );
   store.watch(({ epoch, t }) => {
     if (!run) return;
     pictures.update(run, before, epoch, t);
+    tell(epoch >= run.records.length);
     writeAddress(settings, run);
   });
   addEventListener("hashchange", () => {

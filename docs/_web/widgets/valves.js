@@ -15,8 +15,7 @@ import {
 import { el, setText, svg } from "../ui/elements.js";
 import { choice, field, slider } from "../ui/fields.js";
 import { boxLine } from "../ui/line.js";
-import { player } from "../ui/player.js";
-import { readout } from "../ui/readout.js";
+import { player, readout } from "../ui/player.js";
 import { label, pipe, tank, valve } from "../ui/tanks.js";
 
 /** @import { Rows, Step } from "../core/valves.js" */
@@ -217,7 +216,8 @@ export const mount = (root, options) => {
   const machine = MACHINES[cell];
   const part = PARTS[cell];
   const first = options.get("who") === "weights" ? "weights" : "you";
-  let text = knownPart(machine, options.get("text") ?? "").slice(0, LONGEST) || machine.text;
+  const start = knownPart(machine, options.get("text") ?? "").slice(0, LONGEST) || machine.text;
+  let text = start;
   const begins = first === "you"; // else the reader is to guess what the weights do
   let [at, byHand, held] = [begins ? part.at : 0, begins, false];
   /** @type {Rows} */
@@ -301,6 +301,14 @@ export const mount = (root, options) => {
       at = n - 1;
       update(true);
     },
+    onReset() {
+      for (const gate of Object.keys(hand)) hand[gate] = [...machine.start[gate]];
+      [byHand, held] = [begins, false];
+      who.set(first);
+      typed.error("");
+      box.value = text = start;
+      steps.most(text.length);
+    },
   });
   const words = readout(root);
 
@@ -375,8 +383,8 @@ export const mount = (root, options) => {
     line.element,
     el("div", { class: "play-dials" }, ...dials.map(({ dial }) => dial.element)),
     el("figure", {}, picture),
-    steps.element,
     words.element,
+    steps.element,
   );
   new ResizeObserver(() => {
     if (picture.clientWidth !== wide) redraw();

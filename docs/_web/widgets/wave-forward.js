@@ -5,8 +5,7 @@ import { largestGap, readLine, stateAfter } from "../core/wave.js";
 import { el, keep, put, setText, svg } from "../ui/elements.js";
 import { check, choice } from "../ui/fields.js";
 import { boxLine } from "../ui/line.js";
-import { player } from "../ui/player.js";
-import { readout } from "../ui/readout.js";
+import { player, readout } from "../ui/player.js";
 
 /** @typedef {(root: HTMLElement, options: URLSearchParams) => void} Show */
 
@@ -89,7 +88,7 @@ export const states = (root, options) => {
   const nets = [options, without].map(givenNetwork);
   const { pass: { x }, chars } = nets[0];
   const letters = Array.from(x, (id) => show(chars[id]));
-  let read = 0;
+  let read = 2;
   const line = boxLine({
     label: "The letters that the network reads, and the state after each",
     rows: [
@@ -106,13 +105,13 @@ export const states = (root, options) => {
   const steps = player({
     label: "letters read",
     most: letters.length,
-    value: 0,
-    show: String,
+    value: read,
     pace: 900,
     onInput(value) {
       read = value;
       draw();
     },
+    onReset: () => memory.input.checked = true,
   });
   const memory = check({
     label: "the old state goes into the next step",
@@ -154,10 +153,10 @@ export const states = (root, options) => {
   };
   root.append(
     el("p", { class: "play-note" }, "Press a letter: the network reads up to it."),
+    memory.element,
     el("div", { class: "play-wave-beside" }, line.element, plane.element),
     said.element,
     steps.element,
-    memory.element,
   );
   draw();
 };
@@ -186,7 +185,7 @@ export const padding = (root, options) => {
   });
   /** @type {Way} */
   let way = "right";
-  let step = 0;
+  let step = 2;
 
   const line = boxLine({
     label: "A batch of three texts, and the states of four units",
@@ -209,13 +208,13 @@ export const padding = (root, options) => {
   const steps = player({
     label: "steps",
     most: T,
-    value: 0,
-    show: String,
+    value: step,
     pace: 900,
     onInput(value) {
       step = value;
       draw();
     },
+    onReset: () => ways.set(way = "right"),
   });
   const ways = choice({
     label: "The batch is",
@@ -254,8 +253,7 @@ export const padding = (root, options) => {
   const ending = () => {
     const gaps = batch.map(off);
     if (new Set(gaps).size === 1) return `All three end ${gaps[0]} off.`;
-    const [first, ...others] = batch.map(({ text }, k) => [`“${text}”`, gaps[k]]);
-    return [`${first.join(" ends ")} off`, ...others.map((row) => row.join(" "))].join(", ") + ".";
+    return batch.map(({ text }, k) => `“${text}” ends ${gaps[k]} off.`).join(" ");
   };
   /** What is said between. */
   const telling = () => {

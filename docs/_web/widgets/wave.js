@@ -8,8 +8,7 @@ import { el, setText, withIndices } from "../ui/elements.js";
 import { button, choice, slider } from "../ui/fields.js";
 import { fly } from "../ui/fly.js";
 import { boxLine } from "../ui/line.js";
-import { player } from "../ui/player.js";
-import { readout } from "../ui/readout.js";
+import { player, readout } from "../ui/player.js";
 import { padding, states, vector } from "./wave-forward.js";
 
 /** @import { Cell } from "../core/network.js" */
@@ -41,9 +40,10 @@ const reach = (root, options) => {
   const letters = [...text].map(show);
   const cells = /** @type {Cell[]} */ ((options.get("cells") ?? "RNN").split(" "));
   const on = (/** @type {string} */ name) => options.get("sliders")?.split(" ").includes(name);
-  const how = { text, cell: cells[0], hidden: HIDDEN, seed: 0, size: 1, bias: 0 };
+  const start = { text, cell: cells[0], hidden: HIDDEN, seed: 0, size: 1, bias: 0 };
+  const how = { ...start };
   let at = letters.length - 1;
-  let back = 0;
+  let back = 2;
   let net = readLine(how);
   /** @type {number[]} */
   let shares = [];
@@ -75,12 +75,19 @@ const reach = (root, options) => {
   const play = player({
     label: "steps back",
     most: at,
-    value: 0,
+    value: back,
     show: String,
     pace: PACE,
     onInput(value) {
       back = value;
       draw();
+    },
+    onReset() {
+      size.set(start.size);
+      bias.set(start.bias);
+      which.set(start.cell);
+      place.set(letters.length);
+      begin(letters.length - 1, start);
     },
   });
   const place = slider({
@@ -163,22 +170,24 @@ const reach = (root, options) => {
     compute();
     play.jump(at);
   };
-  /** A mistake at another letter: the blame sets out from there. @param {number} k */
-  const pick = (k) => {
-    play.stop();
+  /** A mistake at a letter, in this network. @param {number} k @param {Partial<typeof how>} changes */
+  const begin = (k, changes) => {
     at = k;
     before = [];
-    place.set(at + 1);
-    play.most(at);
+    net = readLine(Object.assign(how, changes));
     compute();
+    play.most(at);
+  };
+  /** A mistake at another letter: the blame sets out from there. @param {number} k */
+  const pick = (k) => {
+    place.set(k + 1);
+    begin(k, {});
     play.jump(0);
     play.play();
   };
   compute();
   root.append(
     el("p", { class: "play-note" }, "Press a letter: there the network makes a mistake."),
-    line.element,
-    said.element,
     el(
       "div",
       { class: "play-wave-fields" },
@@ -186,8 +195,11 @@ const reach = (root, options) => {
       ...(on("size") ? [size.element] : []),
       ...(on("bias") ? [bias.element] : []),
       place.element,
+      others,
     ),
-    el("div", { class: "play-wave-run" }, play.element, others),
+    line.element,
+    said.element,
+    play.element,
   );
   draw();
 };
@@ -199,7 +211,7 @@ const sharing = (root, options) => {
   const letters = Array.from(x, (id) => show(chars[id]));
   const blame = Float64Array.from({ length: H }, (_, k) => k === 0 ? 1 : 0);
   let at = T - 1;
-  let given = 0; // how many steps have given their share
+  let given = 2; // how many steps have given their share
 
   const units = Array.from({ length: H }, (_, k) => `unit ${k}`);
   const line = boxLine({
@@ -237,13 +249,17 @@ const sharing = (root, options) => {
   const play = player({
     label: "steps done",
     most: T,
-    value: 0,
-    show: String,
+    value: given,
     pace: 900,
     onInput(value) {
       const isStep = value === given + 1;
       given = value;
       draw(isStep);
+    },
+    onReset() {
+      at = T - 1;
+      place.set(T);
+      play.most(T);
     },
   });
   const place = slider({
@@ -279,8 +295,8 @@ const sharing = (root, options) => {
     const again = Array.from(x).slice(now + 1, at + 1).includes(column);
     const told = given
       ? `Step ${now + 1} adds ${vector(shares[now])}, of size ${number(lengths[now])}, ` +
-        `to the column of “${letters[now]}”` +
-        `${again ? `, and with what is there already that makes ${columnOf(column)}` : ""}.`
+        `to the column of “${letters[now]}”.` +
+        (again ? ` With what was there before, it is now ${columnOf(column)}.` : "")
       : `The walk back starts at step ${at + 1}. Press Step.`;
     line.update({
       count: T,
@@ -324,6 +340,7 @@ const sharing = (root, options) => {
   };
   root.append(
     el("p", { class: "play-note" }, "Press a letter, and the walk starts there."),
+    place.element,
     line.element,
     el(
       "p",
@@ -332,7 +349,7 @@ const sharing = (root, options) => {
     ),
     columns.element,
     said.element,
-    el("div", { class: "play-two" }, play.element, place.element),
+    play.element,
   );
   draw();
 };
