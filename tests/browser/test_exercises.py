@@ -10,6 +10,9 @@ KEY = "charseq-exercises"
 KEEP = "kept => localStorage.setItem('charseq-exercises', kept)"
 
 
+SHOW_ALL = "document.querySelectorAll('.is-later').forEach(c => c.classList.remove('is-later'))"
+
+
 def questions(page):
     """The questions of the page, by what the memory calls them."""
     return {
@@ -33,7 +36,10 @@ def kept(page):
 
 @pytest.mark.parametrize("name", [FIRST, "learn/gates.html"])
 def test_each_question_of_a_chapter_knows_its_answer_and_its_mistakes(name, visit):
-    page = visit(name, width=320)
+    page = visit(f"{name}#exercise-3", width=320)
+    cards = page.locator(".exercise-card:visible")
+    assert [cards.nth(k).locator("#exercise-3").count() for k in range(cards.count())] == [1]
+    page.evaluate(SHOW_ALL)
     count = 0
     for place, asked in questions(page).values():
         for typed, says in asked["mistakes"]:
@@ -45,6 +51,8 @@ def test_each_question_of_a_chapter_knows_its_answer_and_its_mistakes(name, visi
         count += len(asked["mistakes"]) + 1
     assert sum(one["misses"] for one in kept(page).values()) == count - len(kept(page))
     assert all(one["solved"] for one in kept(page).values())
+    asked = {one.partition("#")[2].partition(".")[0] for one in kept(page)}
+    assert page.locator(".exercise-row .is-solved").count() == len(asked)
     height = "all => Math.min(...all.map(one => one.getBoundingClientRect().height))"
     targets = ".question :is(fieldset label, button, input:not([type=radio]))"
     assert page.locator(targets).evaluate_all(height) >= 44  # px: a finger hits it

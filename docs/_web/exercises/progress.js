@@ -80,6 +80,38 @@ const oldOnes = () => {
   return found.slice(0, OFFERED);
 };
 
+/** Show one exercise of the chapter at a time, below a row with the kind of each. */
+const showOne = () => {
+  const cards = [...document.querySelectorAll("#exercises > .exercise-card")];
+  const here = chapters.find(([page]) => address(page) === location.href.split("#")[0]);
+  if (cards.length < 2 || !here) return;
+  /** @param {number} shown */
+  const show = (shown) => {
+    cards.forEach((card, k) => card.classList.toggle("is-later", k !== shown));
+    buttons.forEach((button, k) => button.setAttribute("aria-pressed", `${k === shown}`));
+  };
+  const buttons = cards.map((card, k) => {
+    const [, kind] = card.querySelector(".admonition-title")?.textContent.match(/\((.+?)\)/) ?? [];
+    return el("button", { type: "button", onclick: () => show(k) }, `${k + 1} ${kind ?? ""}`);
+  });
+  cards[0].before(el("div", { class: "exercise-row on-screen" }, ...buttons));
+  const showTarget = () => {
+    const target = location.hash && document.getElementById(decodeURI(location.hash.slice(1)));
+    const found = target ? cards.findIndex((card) => card.contains(target)) : -1;
+    if (found >= 0) show(found);
+    return found >= 0 && target;
+  };
+  show(0);
+  const target = showTarget();
+  if (target) target.scrollIntoView();
+  addEventListener("hashchange", showTarget);
+  onSolved((kept) => {
+    here[2].forEach((exercise, k) =>
+      buttons[k]?.classList.toggle("is-solved", isSolved(kept, here[0], exercise))
+    );
+  });
+};
+
 const offer = () => {
   const old = oldOnes();
   if (!old.length) return;
@@ -103,5 +135,6 @@ export const showProgress = (listed) => {
     exercises.map(([name, count], k) => [`exercise-${k + 1}`, `Exercise ${k + 1}: ${name}`, count]),
   ]);
   onSolved(markLinks);
+  showOne();
   offer();
 };
