@@ -174,7 +174,7 @@ copybutton_selector = ":not(.output) > div.highlight pre"
 
 # -- Theme -----------------------------------------------------------------------------------------
 html_theme = "furo"
-html_title = "Recurrent networks"  # what the site is called; the package is charseq
+html_title = "charseq"  # less the version, which Sphinx would add
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
 if all((BUILD / "books" / f"charseq.{kind}").exists() for kind in ("epub", "pdf")):
@@ -195,7 +195,6 @@ html_sidebars = {  # Furo's, less what it shows on Read the Docs alone
         "sidebar/search.html",
         "sidebar/scroll-start.html",
         "sidebar/navigation.html",
-        "version.html",
         "sidebar/scroll-end.html",
     ]
 }

@@ -135,7 +135,7 @@ def test_what_it_writes_at_temperature_0_is_what_charseq_writes(look, net):
     for seed in ("5", "5", "6"):
         look.get_by_label("Seed", exact=True).fill(seed)
         look.get_by_label("Seed", exact=True).press("Enter")
-        look.get_by_role("button", name="Start again").press("Enter")
+        look.locator(".play-look").get_by_role("button", name="Start again").press("Enter")
         for _ in range(12):
             look.get_by_role("button", name="Write one character").press("Enter")
         drawn.append(written(look))
@@ -188,7 +188,7 @@ def test_a_missing_or_damaged_network_says_so_in_one_sentence(page, site):
 # --- the home page --------------------------------------------------------------------------------
 
 
-BARS, COLUMN, MARGIN = 7, 11, 4  # of hero.html; pixels of cloth.js
+BARS = hero.BARS
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ def alive(visit):
     def alive(width=1300):
         page = visit("index.html", width=width)
         page.emulate_media(reduced_motion="reduce")
-        page.locator(".hero-view canvas").wait_for()
+        page.get_by_label("your text").wait_for()
         return page
 
     return alive
@@ -212,11 +212,15 @@ def says(page):
     return page.locator(".hero-says").inner_text()
 
 
+def press(page, name):
+    page.locator(".hero-stage").get_by_role("button", name=name, exact=True).click()
+
+
 def expected_bars(text, silent=None):
     net, vocab, _ = hero.small_net()
     nets = [net] if silent is None else [net, net.without_units([silent])]
-    ids = vocab.encode(text)
-    p = np.array([softmax(one.read(ids)[0][-1] if text else one.head[1]) for one in nets])
+    ids = vocab.encode(hero.LEAD + text)
+    p = np.array([softmax(one.read(ids)[0][-1]) for one in nets])
     best = np.argsort(-p[0], kind="stable")[:BARS]
     percent = [["<1%" if q < 0.005 else f"{100 * q:.0f}%" for q in row] for row in p]
     shown = {" ": "␣", "\n": "↵"}
@@ -229,47 +233,51 @@ def assert_reads(page, text):
     """The page has the states that the package computes."""
     net, vocab, _ = hero.small_net()
     found = page.evaluate("[...document.querySelector('.play-hero').store.states]")
-    _, expected = net.read(vocab.encode(text))
+    _, expected = net.read(vocab.encode(hero.LEAD + text))
     np.testing.assert_allclose(np.reshape(found, (-1, 256))[1:], expected, rtol=0, atol=1e-10)
     assert bars(page) == expected_bars(text)
+    colored = page.locator(".hero-line i").evaluate_all(
+        "all => all.map(cell => [cell.textContent, cell.style.getPropertyValue('--v')])"
+    )
+    assert "".join(letter for letter, _ in colored) == text.replace("\n", " ")
+    speech = expected[len(hero.LEAD) :, hero.UNITS[0]]
+    np.testing.assert_allclose([float(v) for _, v in colored], speech, rtol=0, atol=0.00501)
 
 
-def test_what_is_typed_and_written_is_read_as_in_the_package(alive):
+def test_what_is_typed_and_written_is_read_as_in_the_package_and_ends_with_a_sentence(alive):
     page = alive()
     box = page.get_by_label("your text")
-    box.press("End")
-    box.press_sequentially(")")
+    box.click()  # in the middle: the first press goes on where the text ends
+    page.keyboard.type(")")
     assert_reads(page, hero.TEXT + ")")
-    page.get_by_role("button", name="Let it write").click()
-    text = box.input_value()
-    assert text.startswith(hero.TEXT + ")")
-    assert len(text) == len(hero.TEXT) + 1 + 160
+    press(page, "Let it write")
+    text = page.evaluate("document.querySelector('.play-hero').store.text")
+    wrote = text.removeprefix(hero.TEXT + ")")
+    assert 60 <= len(wrote) < len(text)
+    assert wrote.rstrip("\"')")[-1] in ".!?"
     assert_reads(page, text)
-    page.get_by_role("button", name="Forget everything").click()
-    assert bars(page) == expected_bars("")
-    page.keyboard.type("f(é")
+    press(page, "Start again")
+    assert_reads(page, hero.TEXT)
+    box.fill("f(é")
     assert box.input_value() == "f("
     assert says(page) == "Left out, because the network has never read it: é"
     assert_reads(page, "f(")
 
 
-def test_a_unit_is_silenced_as_in_the_package_and_keys_and_pointer_choose_others(alive):
-    page, units = alive(), hero.small_net()[2]["units"]
-    rows = page.locator(".hero-rows button")
-    page.get_by_role("button", name="Silence this unit").click()
-    assert bars(page) == expected_bars(hero.TEXT, silent=units[0])
-    assert f"Unit {units[0]} has been set to 0" in says(page)
-    rows.first.focus()
-    for _ in range(65):  # below what is in view: the cloth follows
-        page.keyboard.press("ArrowDown")
-    assert bars(page) == expected_bars(hero.TEXT, silent=units[65])
-    assert rows.nth(5).inner_text() == f"unit {units[65]}"
-    canvas = page.locator(".hero-view canvas")
-    wide = canvas.bounding_box()["width"]
-    place = {"x": wide - MARGIN - 2 * COLUMN - 4, "y": 177}
-    canvas.hover(position=place)
-    page.mouse.move(0, 0)
-    assert rows.nth(5).inner_text() == f"unit {units[65]}"  # a look at another is not a choice
+def test_a_unit_is_silenced_as_in_the_package_until_it_may_speak(alive):
+    page = alive()
+    speech, place, *_ = hero.UNITS
+    press(page, "Silence “speech”")
+    silenced = expected_bars(hero.TEXT, silent=speech)
+    assert bars(page) == silenced
+    press(page, "place in the line")  # which colors the text, and silences nothing else
+    assert bars(page) == silenced
+    press(page, "Let “speech” speak")
+    assert bars(page) == expected_bars(hero.TEXT)
+    press(page, "Silence “place in the line”")
+    assert bars(page) == expected_bars(hero.TEXT, silent=place)
+    press(page, "Start again")
+    assert_reads(page, hero.TEXT)
 
 
 def test_the_still_says_what_the_network_says_in_the_same_place(browser, alive, site):
@@ -278,6 +286,6 @@ def test_the_still_says_what_the_network_says_in_the_same_place(browser, alive, 
         still = context.new_page()
         still.goto((site / "index.html").as_uri())
         assert (bars(still), says(still)) == (bars(page), says(page))
-        for name in ("stage", "names li:last-child", "next li:last-child", "says"):
+        for name in ("stage", "line", "rows li:last-child", "rows li:last-child i:last-child"):
             boxes = [one.locator(f".hero-{name}").bounding_box() for one in (still, page)]
             assert boxes[0] == boxes[1], name

@@ -187,7 +187,7 @@ def test_fixes_are_listed_by_message_and_symptom_and_not_in_the_sidebar_of_other
     )
     assert "divide.html" in sidebar
     below = {"../fix/divide.html", "../questions/toys.html", "../gallery/cell/toy.html"}
-    assert below & {*sidebar_elsewhere} == {"../gallery/cell/toy.html"}
+    assert not below & {*sidebar_elsewhere}
     assert {"../fix/index.html", "../questions/index.html"} < {*sidebar_elsewhere}
 
 
@@ -205,8 +205,6 @@ def test_previous_and_next_stay_behind_their_door(toys):
         "fix/index.html": [("next", "divide.html")],
         "questions/toys.html": [("prev", "index.html")],
     }
-    captions = re.findall('<p class="caption">(.*?)</p>', (site / "index.html").read_text("utf-8"))
-    assert [text_of(caption) for caption in captions] == ["Course", "Fix", "Look up"]
 
 
 def test_a_question_has_an_address_an_answer_and_links_to_the_sections_that_answer_it(toys):
@@ -258,7 +256,9 @@ def test_the_first_use_of_a_term_in_running_text_leads_to_the_glossary(page_html
 @pytest.mark.parametrize("address", ["the-gate", "equation-softmax", "exercise-one"])
 def test_each_part_of_a_page_has_an_address_made_of_its_words_and_a_link_to_it(address, page_html):
     assert page_html.count(f'id="{address}"') == 1
-    assert f'<a class="headerlink" tabindex="-1" href="#{address}" title="Link to this ' in page_html
+    assert (
+        f'<a class="headerlink" tabindex="-1" href="#{address}" title="Link to this ' in page_html
+    )
 
 
 LED = {

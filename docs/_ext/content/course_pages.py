@@ -16,7 +16,6 @@ from sphinx.util.docutils import SphinxDirective
 
 from course_table import DOCS, chapters, table, typeset
 
-HINTS = (("Point at", "see its question"), ("Press", "open it"))  # with a mouse, with a finger
 DRAWINGS = Path(__file__).with_name("map.svg")
 
 
@@ -97,30 +96,28 @@ def begin_chapter(app, doctree):
     )
     for at, page in enumerate(chapter.needs):
         line += nodes.Text(", " if at else " · builds on ")
-        name = chapters()[page].short.replace(" ", "\N{NO-BREAK SPACE}", 1)
+        other = chapters()[page]
+        name = str(other.number or other.label)
         line += addnodes.pending_xref(
             "", nodes.inline("", name), reftype="doc", refdomain="std",
             reftarget=f"/{page}", refdoc=docname, refexplicit=True, refwarn=True,
         )  # fmt: skip
-    line += nodes.Text(f" · {chapter.minutes} minutes, without the exercises")
+    line += nodes.Text(f" · {chapter.minutes} min")
     question.parent.insert(question.parent.index(question) + 1, line)
 
 
 def map_html(uri_of):
     """Return the map as HTML."""
     drawn = dict(re.findall(r'^<g id="([\w-]+)">(.*)</g>$', DRAWINGS.read_text("utf-8"), re.M))
-    ringed, paths = set(), [path for path in table()[1] if path.get("on_map")]
-    for path in paths:
-        ringed |= {stop.page for stop in path["stops"]}
 
     def place(chapter):
         number = f"<b>{chapter.number}</b> " if chapter.number else ""
         svg = f'<svg viewBox="-56 -36 112 72">{drawn[chapter.place]}</svg>' if number else ""
         question = re.sub("`([^`]+)`", r"<code>\1</code>", escape(chapter.question, quote=False))
         return (
-            f'<li><a class="map-place{" map-stop" * (chapter.page in ringed)}"'
-            f' data-page="{chapter.page}" href="{uri_of(chapter.page)}">{svg}{number}'
-            f'<span>{typeset(chapter.label)}</span></a><p class="map-question">{question}</p></li>'
+            f'<li><a class="map-place" data-page="{chapter.page}" href="{uri_of(chapter.page)}">'
+            f"{svg}{number}<span>{typeset(chapter.label)}</span></a>"
+            f'<p class="map-question">{question}</p></li>'
         )
 
     rows = "".join(
@@ -128,11 +125,9 @@ def map_html(uri_of):
         f"{''.join(map(place, part['chapters']))}</ol>"
         for part in table()[0]
     )
-    rings = "".join(f" Double rings: {typeset(path['on_map'])}." for path in paths)
-    hints = (f"{how} a chapter to {what}.{rings}" for how, what in HINTS)
     return (
-        '<nav class="map-frame wide on-screen" aria-label="Map of the course"><div class="map">'
-        f'{rows}{"".join(f"""<p class="map-hint">{hint}</p>""" for hint in hints)}</div></nav>\n'
+        '<nav class="map-frame wide on-screen" aria-label="Map of the course">'
+        f'<div class="map">{rows}</div></nav>\n'
     )
 
 

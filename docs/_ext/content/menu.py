@@ -1,20 +1,13 @@
-"""The menu: five doors, each a toctree of the home page with a caption.
+"""The menu: the pages that the home page names, each a door.
 
 What is below an entry is in the menu only behind its own door, and of more than thirty pages only
 the one that is open. Previous and next stay behind their door.
 """
 
 from docutils import nodes
-from sphinx import addnodes
 from sphinx.environment.adapters.toctree import global_toctree_for_doc
 
 MANY = 30
-
-
-def doors(env):
-    """Return the caption of each door, and the pages that it names."""
-    trees = env.tocs[env.config.root_doc].findall(addnodes.toctree)
-    return [(tree["caption"] or "", tree["includefiles"]) for tree in trees]
 
 
 def below(env, name):
@@ -25,13 +18,9 @@ def below(env, name):
 
 
 def door_of_each(env):
-    """Return the number of the door behind which a page is, by the page's name."""
-    return {
-        page: number
-        for number, (_, entries) in enumerate(doors(env))
-        for entry in entries
-        for page in below(env, entry)
-    }
+    """Return the door behind which a page is, by the page's name."""
+    doors = env.toctree_includes.get(env.config.root_doc, ())
+    return {page: door for door in reversed(doors) for page in below(env, door)}
 
 
 def shorten(app, pagename, templatename, context, doctree):
@@ -42,25 +31,17 @@ def shorten(app, pagename, templatename, context, doctree):
         if other and door.get(other) != here:
             context[way] = None
 
-    entries = {
-        builder.get_relative_uri(pagename, entry): number
-        for number, (_, names) in enumerate(doors(env))
-        for entry in names
-    }
+    entries = {builder.get_relative_uri(pagename, entry): entry for entry in {*door.values()}}
 
     def shorter(**options):
         tree = global_toctree_for_doc(env, pagename, builder, tags=app.tags, **options)
         for item in tree.findall(nodes.list_item):
-            number = entries.get(item.next_node(nodes.reference)["refuri"])
-            if number is not None and number != here:
+            if entries.get(item.next_node(nodes.reference)["refuri"], here) != here:
                 item[1:] = []  # after the link, the list of what is below it
             for listed in item[1:]:
                 if len(listed) > MANY:
                     listed[:] = [child for child in listed if "current" in child["classes"]]
             item[1:] = [listed for listed in item[1:] if len(listed)]
-        for title in list(tree.findall(nodes.title)):  # Sphinx's headings have no level
-            words = nodes.inline("", "", *title.children, classes=["caption-text"])
-            title.replace_self(nodes.paragraph("", "", words, classes=["caption"]))
         return builder.render_partial(tree)["fragment"]
 
     if entries:

@@ -1,28 +1,29 @@
-"""The network of the hero, ``{play} hero``: in 8 bits, with the order of its rows.
+"""The hero, ``{play} hero``: a trained network at work, in 8 bits, and what stands there first.
 
-hero.html and docs/_static/hero.svg, a still of the view as it begins, stand there first: on paper,
-without scripts, and before they have come. tests/browser/test_look.py compares them with the
-network, so nothing moves when it takes over. hero.css has the sizes, docs/_web/widgets/hero.js
-fills the view.
+The first view is made here of the network itself: it stands there on paper, without scripts, and
+before they have come. docs/_web/widgets/hero.js takes it over, so nothing moves; hero.css has the
+sizes.
 """
 
 from functools import cache
+from html import escape
+from pathlib import Path
 
 import numpy as np
 
 import widgets
-from charseq import NumpyNet, Vocabulary, load_text
+from charseq import NumpyNet, Vocabulary
+from charseq.sampling import probabilities
 
 FILE = "austen-8bit.js"
-# From the start of a line, as in the novel: else it takes itself to be in the middle of one.
-TEXT = '\n\n"You dance very well," said she, "but are you rich?'
-NAMED = {
-    22: "speech",
-    20: "place in the line",
-    149: "since a pause",
-    88: "capitalized word",
-    29: "start of a word",
-}
+# What it has read before the text that is shown: an empty line, as in the novel, for else it takes
+# itself to be in the middle of one.
+LEAD = "\n\n"
+TEXT = '"You dance very well," said she, "but are you rich?'
+UNITS = [22, 20, 149, 88, 29]  # hero.html names them
+COLUMNS, BARS = 56, 7
+BRIGHT = (-0.68, 0.56)  # beyond, black is easier to read on a color of a dark page than white
+STILL = Path(__file__).with_name("hero.html")
 
 
 def in_8_bits(matrix):
@@ -46,18 +47,40 @@ def small_net():
         whole, factors = in_8_bits(array.astype(float))
         in_full[name] = whole * factors.astype(float)[:, None]
         in_file[name] = widgets.packed(whole) | {"factors": widgets.packed(factors)["data"]}
-    net, vocab = NumpyNet(options, in_full), Vocabulary(chars)
-    file = {"options": options, "chars": chars, "weights": in_file, "text": TEXT}
-    return net, vocab, file | {"units": order_of_rows(net, vocab)}
+    file = {"options": options, "chars": chars, "weights": in_file}
+    file |= {"lead": LEAD, "text": TEXT, "units": UNITS}
+    return NumpyNet(options, in_full), Vocabulary(chars), file
 
 
-def order_of_rows(net, vocab):
-    """Return all units: those with names, then the others, the slowest first."""
-    _, states = net.read(vocab.encode(load_text("pride-test")[:2000]))
-    change = np.abs(np.diff(states, axis=0)).mean(axis=0)
-    return [*NAMED, *(int(unit) for unit in change.argsort() if unit not in NAMED)]
+def cells(values, letters):
+    """Return a cell for each number, the newest first in a row: see hero.css."""
+    return "".join(
+        f'<i class="{"n" if v < -0.1 else ""}{"" if BRIGHT[0] < v < BRIGHT[1] else " s"}"'
+        f' style="--v:{v:.2f}">{escape(letter)}</i>'
+        for v, letter in zip(values, letters, strict=True)
+    )
+
+
+@cache
+def still():
+    """Return the first view as HTML."""
+    net, vocab, _ = small_net()
+    logits, states = net.read(vocab.encode(LEAD + TEXT))
+    named, p = states[len(LEAD) :, UNITS], probabilities(logits[-1])
+    last = slice(None, -COLUMNS - 1, -1)
+    rows = [cells(row[last], [""] * len(TEXT[last])) for row in named.T]
+    letters = "".join(f"<i>{escape(letter)}</i>" for letter in TEXT[last])
+    bars = ""
+    for k in np.argsort(-p, kind="stable")[:BARS]:
+        share = "&lt;1%" if p[k] < 0.005 else f"{100 * p[k]:.0f}%"
+        letter = escape(widgets.shown(vocab.chars[k]))
+        bar = f'<i><u style="width:{100 * p[k]:.1f}%"></u></i><span>{share}</span>'
+        bars += f"<li><b>{letter}</b>{bar}</li>"
+    line = cells(named[:, 0], TEXT)
+    return STILL.read_text("utf-8").format(line=line, letters=letters, rows=rows, bars=bars)
 
 
 def setup(app):
     widgets.hand_over(FILE, lambda: small_net()[2])
+    widgets.STILLS["hero"] = still
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

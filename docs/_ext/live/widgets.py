@@ -21,7 +21,7 @@ from charseq import load_text
 from charseq.checkpoint import read_file
 
 WIDGETS = bundles.WEB / "widgets"
-STILL = Path(__file__).with_name("hero.html")  # what stands there until the hero has come
+STILLS = {}  # of widgets: what makes the HTML that stands there until they have come
 OF_THE_PLAYGROUND = {"train", "inside", "step", "explorer"}
 FILES = {}  # of widgets, in _static: what makes the text of each
 ROOT = Path(__file__).parents[3]
@@ -101,9 +101,8 @@ def visit(translator, node):
     attributes["data-options"] = urlencode(options)
     translator.body.append(translator.starttag(node, "div", CLASS="play", **attributes))
     translator.body.append('<div class="play-fallback">\n')
-    if node["name"] == "hero":
-        up = "../" * translator.builder.current_docname.count("/")
-        translator.body.append(STILL.read_text("utf-8").replace('src="', f'src="{up}'))
+    if node["name"] in STILLS:
+        translator.body.append(STILLS[node["name"]]())
 
 
 def depart(translator, node):

@@ -12,7 +12,8 @@ import { createModel, Generator } from "./network.js";
  * @property {Record<string, {shape: number[], data: string, factors?: string}>} weights by torch's
  *   names; with factors, data has 8 bits a number
  * @property {string} text a passage that the network has never seen
- * @property {number[]} [units] all of them, in the order of the rows of the hero
+ * @property {string} [lead] what the hero's network reads before its text
+ * @property {number[]} [units] the rows of the hero
  */
 
 /** One float16: a sign, 5 bits of exponent, 10 of fraction. @param {number} bits */
