@@ -165,6 +165,8 @@ def test_a_page_takes_longer_by_what_is_added_at_the_rates_that_are_stated():
     code = "```{code-cell} python\n" + "x " * 115 * 100 + "\n```\n"
     assert course_table.minutes(prose) == 300
     assert course_table.minutes(prose + "\n" + code) == 400
+    looked_at = "```{play} wave\n```\n    caption: >-\n$$\nx\n$$\n" * 50
+    assert course_table.minutes(looked_at) == 155
     assert course_table.minutes("") == 5
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 DOCS = Path(__file__).parents[2]
-# How fast one reads: the rates that fit best, by least squares, what two readers needed for twenty
-# chapters. Fifteen of the twenty come out within a quarter of it.
+# How fast one reads, by what readers needed who had never met the subject.
 WORDS = 90  # of prose that argues, in a minute
 TOKENS = 115  # of code that is shown
+PART, FIGURE, FORMULA = 2, 0.5, 0.6  # minutes for one of each
+PARTS = re.compile(r"^`{3,}\{play\}|^ +caption:|^\$\$(?= \(|$)", re.M)
 
 FENCE = re.compile(
     r"^(?P<fence>`{3,}|:{3,}) *\{?(?P<name>[\w-]*)\}?(?P<body>[^\n]*\n.*?)^(?P=fence) *$",
@@ -115,4 +116,9 @@ def counts(source):
 def minutes(source):
     """Return the minutes, to the next five."""
     words, tokens = counts(source)
-    return max(5, 5 * round((words / WORDS + tokens / TOKENS) / 5))
+    parts = PARTS.findall(source.partition("\n## Exercises\n")[0])
+    signs = parts.count("$$")  # a formula has one above and one below
+    figures = sum("caption" in part for part in parts)
+    live = len(parts) - signs - figures
+    looked_at = live * PART + figures * FIGURE + signs / 2 * FORMULA
+    return max(5, 5 * round((words / WORDS + tokens / TOKENS + looked_at) / 5))
