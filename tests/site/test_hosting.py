@@ -105,11 +105,6 @@ def test_404_at_any_depth_looks_like_the_site_and_searches_for_the_words_of_the_
     assert page.url.startswith(f"{FOLDER}search.html?q=gate")
 
 
-def test_every_page_names_the_version_and_leads_to_the_release_notes(without):
-    for path in without.rglob("*.html"):
-        html = path.read_text("utf-8")
-        if "<article" not in html:  # it only leads on to where a page is now
-            continue
-        [(url, version)] = re.findall(r'<p class="version"><a href="([^"]*)">(.*?)</a>', html)
-        assert version == f"Version {charseq.__version__}"
-        assert (path if url == "#" else path.parent / url).is_file()
+def test_the_page_about_the_site_names_the_version(without):
+    html = (without / "about.html").read_text("utf-8")
+    assert f"version {charseq.__version__}" in re.sub("<[^>]+>", "", html)

@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 DOCS = Path(__file__).parents[2]
 # How fast one reads, by what readers needed who had never met the subject.
-WORDS = 90  # of prose that argues, in a minute
-TOKENS = 115  # of code that is shown
-PART, FIGURE, FORMULA = 2, 0.5, 0.6  # minutes for one of each
-PARTS = re.compile(r"^`{3,}\{play\}|^ +caption:|^\$\$(?= \(|$)", re.M)
+WORDS, TOKENS = 90, 115  # of prose that argues, and of code that is shown, in a minute
+# Minutes for a live part, for a figure, and for each of the two signs around a formula.
+LOOKED_AT = {r"^`{3,}\{play\}": 2, r"^ +caption:": 0.5, r"^\$\$(?= \(|$)": 0.3}
 
 FENCE = re.compile(
     r"^(?P<fence>`{3,}|:{3,}) *\{?(?P<name>[\w-]*)\}?(?P<body>[^\n]*\n.*?)^(?P=fence) *$",
@@ -116,9 +115,6 @@ def counts(source):
 def minutes(source):
     """Return the minutes, to the next five."""
     words, tokens = counts(source)
-    parts = PARTS.findall(source.partition("\n## Exercises\n")[0])
-    signs = parts.count("$$")  # a formula has one above and one below
-    figures = sum("caption" in part for part in parts)
-    live = len(parts) - signs - figures
-    looked_at = live * PART + figures * FIGURE + signs / 2 * FORMULA
-    return max(5, 5 * round((words / WORDS + tokens / TOKENS + looked_at) / 5))
+    body = source.partition("\n## Exercises\n")[0]
+    looked_at = (each * len(re.findall(sign, body, re.M)) for sign, each in LOOKED_AT.items())
+    return max(5, 5 * round((words / WORDS + tokens / TOKENS + sum(looked_at)) / 5))
