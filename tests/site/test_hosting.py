@@ -105,6 +105,6 @@ def test_404_at_any_depth_looks_like_the_site_and_searches_for_the_words_of_the_
     assert page.url.startswith(f"{FOLDER}search.html?q=gate")
 
 
-def test_the_page_about_the_site_names_the_version(without):
-    html = (without / "about.html").read_text("utf-8")
+def test_the_page_about_the_site_names_the_version(pages):
+    html = pages["about.html"]
     assert f"version {charseq.__version__}" in re.sub("<[^>]+>", "", html)
