@@ -5,7 +5,6 @@ and nothing else has to be moved by hand.
 """
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -56,14 +55,6 @@ def find_device(name: str) -> torch.device:
         some = [f"{counts[kind]} {kind}" for kind in there[:-1]]
         raise UserError(f"device {name!r}: this PyTorch sees {', '.join([*some, 'the cpu'])} only")
     return device if device.type == "cpu" else torch.device(device.type, index)
-
-
-def take_device(name: str) -> torch.device:
-    """Find a device for the command; if the name leaves the choice open, say what it is, once."""
-    device = find_device(name)
-    if name == "auto" and os.environ.get("RANK", "0") == "0":
-        print(f"charseq: the device is {device}", file=sys.stderr)
-    return device
 
 
 def device_of(model: nn.Module) -> torch.device:

@@ -2,7 +2,7 @@
 
 import re
 
-LIBRARIES = ("torch", "matplotlib", "tqdm", "tokenizers")  # not every command needs them
+LIBRARIES = ("torch", "matplotlib", "tqdm", "tokenizers", "onnx")  # not every command needs them
 
 
 class UserError(ValueError):

@@ -155,13 +155,3 @@ def known_model(
     model = CharRNN(**changed).to(trained.rnn.weight_ih_l0.dtype)
     model.load_state_dict(grow(trained, len(vocab), seed=settings.seed).state_dict())
     return model
-
-
-def check_patience(settings: Settings, valid: float) -> None:
-    """Refuse a patience that could never end, because nothing is measured."""
-    never = "valid=0 holds nothing back" if valid == 0 else "evaluate_every=0 never measures"
-    if settings.patience is not None and (valid == 0 or settings.evaluate_every == 0):
-        raise UserError(
-            f"patience={settings.patience} counts measurements on held-back text, and {never}: "
-            "leave one of the two out"
-        )

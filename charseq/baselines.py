@@ -5,6 +5,7 @@ after the longest context with what it counted after the shorter ones.
 """
 
 import operator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 from charseq._checks import check_ids
 from charseq.corpus import Corpus
 
-__all__ = ["NGram"]
+__all__ = ["NGram", "best_table"]
+
+LONGEST = 12  # the most characters of a string in the best table
+COUNTED = 10_000_000  # of a longer text, the best table counts the end
 
 
 class _Table(NamedTuple):
@@ -90,7 +94,7 @@ class NGram:
         self.order = order
         self.vocab_size = len(corpus.vocab)
         self._vocab = corpus.vocab
-        self._tables = _count_strings(corpus.ids.astype(np.int64), self.vocab_size, order)
+        *_, self._tables = _count_strings(corpus.ids.astype(np.int64), self.vocab_size, order)
 
     def __repr__(self) -> str:
         """Return the order and the number of characters."""
@@ -119,13 +123,7 @@ class NGram:
         text = self._to_id_array(ids)
         if not len(text):
             raise ValueError("expected the ids of a text of one character or more, got none")
-        p = np.full(len(text), 1 / self.vocab_size)
-        indices = np.zeros(len(text) + 1, dtype=np.int64)  # the empty string has index 0
-        for k, table in enumerate(self._tables):  # k characters of context
-            contexts = indices[:-1]
-            indices = table.find(contexts * self.vocab_size + text[k:])
-            p[k:] = table.own[indices] + table.rest[contexts] * p[k:]
-        per_token = float(-np.log(p).mean())
+        per_token = float(-np.log(_chances(self._tables, text, self.vocab_size)).mean())
         return per_token * (len(text) / self._vocab.count_characters(text))
 
     def bits_per_character(self, ids: ArrayLike) -> float:
@@ -222,24 +220,75 @@ class NGramReader:
             rows[k] = np.log(self._ngram.probabilities(self._contexts[k]))
 
 
-def _count_strings(ids: NDArray[np.int64], V: int, order: int) -> list[_Table]:
-    """Count the strings of 1 to `order` characters, and turn the counts into weights."""
+def best_table(train: Corpus, ids: ArrayLike, places: ArrayLike) -> tuple[int, float]:
+    """Find the table of at most 12 characters that predicts a text best.
+
+    Parameters
+    ----------
+    train : Corpus
+        The text to count in; of more than ten million characters, the last ten million.
+    ids : array_like of int, shape (N,)
+        Another text.
+    places : array_like of int, shape (M,) or any other
+        Positions in it: only these characters are judged.
+
+    Returns
+    -------
+    order : int
+        As of :class:`NGram`.
+    loss : float
+        Its loss at these places, in nats per character.
+
+    Examples
+    --------
+    >>> from charseq import Corpus, load_text
+    >>> from charseq.baselines import best_table
+    >>> train, valid = Corpus.from_text(load_text("python-reference")).split(valid=0.1)
+    >>> best_table(train, valid.ids, range(1, len(valid)))[0]
+    12
+    """
+    V, text, judged = (
+        len(train.vocab),
+        check_ids(ids, len(train.vocab)).astype(int),
+        np.ravel(places),
+    )
+    orders = range(1, min(LONGEST, len(train)) + 1)
+    losses = [
+        -np.log(_chances(tables, text, V)[judged]).sum()
+        for tables in _count_strings(train.ids[-COUNTED:].astype(np.int64), V, len(orders))
+    ]
+    best = int(np.argmin(losses))
+    return orders[best], float(losses[best]) / train.vocab.count_characters(text[judged])
+
+
+def _chances(tables: list[_Table], text: NDArray[np.int64], V: int) -> NDArray[np.float64]:
+    """Return the probability of each character of a text, (N,)."""
+    p = np.full(len(text), 1 / V)
+    indices = np.zeros(len(text) + 1, dtype=np.int64)  # the empty string has index 0
+    for k, table in enumerate(tables):  # k characters of context
+        contexts = indices[:-1]
+        indices = table.find(contexts * V + text[k:])
+        p[k:] = table.own[indices] + table.rest[contexts] * p[k:]
+    return p
+
+
+def _count_strings(ids: NDArray[np.int64], V: int, order: int) -> Iterator[list[_Table]]:
+    """Count strings of 1, 2, … `order` characters; yield the weights of the table of each order."""
     indices = np.zeros(len(ids) + 1, dtype=np.int64)  # the empty string, at each position
-    levels: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+    tables: list[_Table] = []  # of the shorter strings
+    strings, contexts, before = np.zeros(1, dtype=np.int64), 1, 1
     for k in range(order):
-        shorter = indices  # the index of the k characters that start at each position
+        shorter, shorter_strings = indices, strings  # of the k characters that start at each place
         strings, starts, indices, counts = np.unique(
             shorter[:-1] * V + ids[k:], return_index=True, return_inverse=True, return_counts=True
         )
-        if levels:
+        if k:
             # The count of a shorter string is the number of different characters before it. Each
             # string of this length adds one: it is a character followed by a shorter string.
-            shorter_strings, _ = levels[-1]
-            different = np.bincount(shorter[starts + 1], minlength=len(shorter_strings))
-            levels[-1] = (shorter_strings, different)
-        levels.append((strings, counts))
-    context_counts = [1, *(len(strings) for strings, _ in levels)]
-    return [_smooth(*level, V, C) for level, C in zip(levels, context_counts, strict=False)]
+            different = np.bincount(shorter[starts + 1], minlength=contexts)
+            tables.append(_smooth(shorter_strings, different, V, before))
+        yield [*tables, _smooth(strings, counts, V, contexts)]
+        before, contexts = contexts, len(strings)
 
 
 def _smooth(strings: NDArray[np.int64], counts: NDArray[np.int64], V: int, C: int) -> _Table:

@@ -17,8 +17,9 @@ changed bit. Loading such a file executes no code.
 
 A folder has one writer at a time. Readers take no lock: what they read is one whole file.
 
-A folder that :func:`shrink` has made holds only ``best.safetensors``, in float16. It can write
-text, but it cannot be resumed. The network ``austen``, which comes with the package, is one.
+A file that :func:`export` has made holds only the network, in float16. It can write text, but its
+training cannot be resumed. The network ``austen``, which comes with the package, is a folder with
+one.
 
 Torch is imported only where a run is saved or resumed, so that sampling does not need it.
 """
@@ -52,18 +53,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RunFolderError",
+    "export",
     "load_model",
     "load_net",
     "load_run",
     "read_config",
     "read_history",
     "save_run",
-    "shrink",
     "start_folder",
 ]
 
 NETWORKS = ("austen",)  # folders of the package, each with a README
 LAST, BEST, LOCK = "last.safetensors", "best.safetensors", "run.lock"
+SHOWN = ("cell", "hidden_size", "num_layers", "embedding_size", "dropout")  # of a network
 KEPT = "text.txt"  # a text from standard input
 EXPORTS = ("history.csv", "loss.svg")  # for people; nothing reads them
 STATE = ("optimizer", "hidden", "history")  # what names of arrays begin with that are no weights
@@ -127,9 +129,12 @@ def command_to_start(folder: Folder, text: str = "TEXT") -> str:
 def find_file(folder: Folder, *, best: bool = False, whole: bool = False) -> Path:
     """Return the last checkpoint of a run, or with `best` its best network, if there is one.
 
-    A folder that was made smaller has only the best, and is refused if the run has to be `whole`.
+    An exported file stands for itself, and is refused if the run has to be `whole`, as is a folder
+    that has only the best.
     """
     path = Path(folder)
+    if path.suffix == ".safetensors" and path.is_file() and not whole:
+        return path
     if str(folder) in NETWORKS and not path.exists():
         path = Path(__file__).parent / folder
     if not path.is_dir():
@@ -141,26 +146,18 @@ def find_file(folder: Folder, *, best: bool = False, whole: bool = False) -> Pat
     if whole and there == [BEST]:
         name = folder if str(folder) in NETWORKS else path
         raise RunFolderError(
-            f"{name} holds only a network, which charseq shrink has made, so its training cannot "
+            f"{name} holds only a network, which charseq export has made, so its training cannot "
             f"be resumed; charseq sample still works. To train further, {command_to_start(name)}"
         )
     if there:
         return path / there[-1 if best else 0]
-    if (path / "config.json").exists():
-        raise RunFolderError(
-            f"{path} was made by an older charseq, whose run folders this one, {__version__}, "
-            "cannot read: train again"
-        )
     raise RunFolderError(
         f"{path} is not a run folder: it has no {LAST}; expected one made by charseq train"
     )
 
 
 def read_saved(folder: Folder, *, best: bool = False) -> tuple[Path, dict[str, Any], Arrays]:
-    """Read the last checkpoint of a run, or its best network if there is one; also return the file.
-
-    A folder that was made smaller has only the best.
-    """
+    """Read the last checkpoint of a run, or its best network if there is one; and the file."""
     file = find_file(folder, best=best)
     return file, *read_file(file)
 
@@ -343,41 +340,75 @@ def write_run(
             left.unlink()
 
 
-def shrink(folder: Folder, target: Folder, *, best: bool = True) -> None:
-    """Copy only what a network needs to write text, which is a small part of a run folder.
-
-    The weights become float16. The optimizer's state and the history are left out, so the copy
-    cannot be resumed.
+def export(folder: Folder, file: str | os.PathLike[str], *, best: bool = True) -> None:
+    """Write what a network needs to write text into one file, for this program or another.
 
     Parameters
     ----------
     folder : str or path-like
         A run folder.
-    target : str or path-like
-        The folder to make. One that exists must be empty.
+    file : str or path-like
+        The file to make. Its name says of what kind it is: ``.safetensors`` holds the weights in
+        float16, vocabulary and settings, and can be used as a run folder can, but not resumed;
+        ``.onnx`` is a graph that other programs run: it takes ids (B, T) and a state and returns
+        logits and the new state, and has the vocabulary as ``charseq`` in its metadata.
     best : bool, default=True
         As in :func:`charseq.load_net`.
 
     Raises
     ------
     RunFolderError
-        If the file is missing or damaged, or if a weight is too large for float16.
+        If the run's file is missing or damaged, or if a weight is too large for float16.
     FileExistsError
-        If `target` is a file, or a folder that is not empty.
+        If `file` exists.
+    ValueError
+        If the name ends otherwise.
     OSError
         If the file cannot be written.
     """
-    file, about, arrays = read_saved(folder, best=best)
-    small, path = {}, Path(target)
+    path = Path(file)
+    if path.exists():
+        raise FileExistsError(f"{path} exists already: choose another name")
+    if path.suffix == ".onnx":
+        write_whole(path, _to_onnx(*load_model(folder, best=best)))
+        return
+    if path.suffix != ".safetensors":
+        raise UserError(f"expected a name that ends in .safetensors or .onnx, got {path}")
+    saved, about, arrays = read_saved(folder, best=best)
+    small = {}
     for name, array in weights_of(arrays).items():
         largest = abs(array).max()
         if largest > np.finfo(np.float16).max:
-            raise RunFolderError(f"{file}: {name} holds {largest:g}, and float16 ends at 65504")
+            raise RunFolderError(f"{saved}: {name} holds {largest:g}, and float16 ends at 65504")
         small[name] = array.astype(np.float16)
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-        raise FileExistsError(f"{path} exists already: choose a new folder")
-    path.mkdir(parents=True, exist_ok=True)
-    write_whole(path / BEST, to_bytes(about, small))
+    write_whole(path, to_bytes(about, small))
+
+
+def _to_onnx(model: "CharRNN", vocab: Vocabulary) -> bytes:
+    import io
+    import warnings
+
+    import onnx  # type: ignore[import-not-found,unused-ignore]
+    import torch
+
+    from charseq.layers import parts_of
+
+    ids = torch.zeros(2, 5, dtype=torch.int64)
+    with torch.no_grad(), warnings.catch_warnings(action="ignore"):  # of the older exporter,
+        _, state = model(ids)  # which alone leaves the length free for each of the three cells
+        names = ["h", "c"][: len(parts_of(state))]
+        free = {"ids": {0: "B", 1: "T"}, "logits": {0: "B", 1: "T"}}
+        free |= {f"{when}_{name}": {1: "B"} for name in names for when in ("before", "after")}
+        file: Any = io.BytesIO()
+        options: dict[str, Any] = {
+            "dynamo": False,
+            "input_names": ["ids", *(f"before_{name}" for name in names)],
+            "output_names": ["logits", *(f"after_{name}" for name in names)],
+        }
+        torch.onnx.export(model, (ids, state), file, dynamic_axes=free, **options)
+    graph = onnx.load_from_string(file.getvalue())
+    onnx.helper.set_model_props(graph, {"charseq": vocab.to_json()})
+    return bytes(graph.SerializeToString())
 
 
 # --- loading --------------------------------------------------------------------------------------
@@ -521,8 +552,8 @@ def read_history(folder: Folder) -> History:
     Returns
     -------
     History
-        The records up to the training step of the last checkpoint; none of a folder that
-        :func:`shrink` has made.
+        The records up to the training step of the last checkpoint; none of a file that
+        :func:`export` has made.
 
     Raises
     ------
@@ -530,6 +561,29 @@ def read_history(folder: Folder) -> History:
         If the folder is no run folder, or its file is missing or damaged.
     """
     return history_of(read_saved(folder)[2])
+
+
+def facts_of(folder: Folder) -> dict[str, Any]:
+    """Return what ``charseq info`` says of a run folder, each fact as a number or a text."""
+    _, about, arrays = read_saved(folder)
+    history, model, text = history_of(arrays), about["model"], about["text"]
+    settings, step, best = about["settings"], about["step"], about["best_loss"]
+    read, tokens = step * settings["batch_size"] * settings["length"], text.get("train_tokens")
+    names = text.get("text")
+    return {
+        **{name: model[name] for name in SHOWN},
+        "parameters": sum(array.size for array in weights_of(arrays).values()),
+        "vocabulary": model["vocab_size"],
+        "tokens": text.get("tokens"),
+        "text": ", ".join(names) if isinstance(names, list) else names,
+        "characters": text.get("characters"),
+        **settings,
+        "step": step,
+        "epochs": round(read / tokens, 2) if tokens else None,
+        "minutes": round(sum(r.seconds for r in history if not math.isnan(r.seconds)) / 60, 2),
+        "loss": round(history[-1].loss, 4) if len(history) else None,
+        "bits_per_character": None if best is None else round(best / math.log(2), 4),
+    }
 
 
 def read_vocab(about: Mapping[str, Any]) -> Vocabulary:
@@ -549,7 +603,7 @@ def history_of(arrays: Arrays) -> History:
 
 
 def weights_of(arrays: Arrays) -> Arrays:
-    """Return a network's weights; those of a folder that was made smaller in float32 again."""
+    """Return a network's weights; those of an exported file in float32 again."""
     return {
         # A copy, because the library's arrays are read-only, and nobody knows how they are aligned.
         name: np.array(array, dtype=np.float32 if array.dtype == np.float16 else array.dtype)

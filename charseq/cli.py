@@ -1,4 +1,4 @@
-"""The command ``charseq``: train, resume, sample, score, shrink, eval, info.
+"""The command ``charseq``: train, resume, sample, score, export, eval, info, compare.
 
 Only typer is imported here. Each command imports what it needs, so that help appears at once.
 """
@@ -13,8 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
-from charseq._options import Json, RunFolder
-from charseq.cli_infer import evaluate_, print_facts, sample, score_, shrink
+from charseq._options import InGroups, Json, RunFolder
+from charseq.cli_infer import evaluate_, export, print_facts, sample, score_
 from charseq.cli_train import resume, train
 
 __all__ = ["main"]
@@ -50,61 +50,43 @@ def options_of_all(
 
 
 # Help lists the commands in this order.
-app.command()(train)
-app.command()(resume)
+app.command(cls=InGroups)(train)
+app.command(cls=InGroups)(resume)
 app.command()(sample)
 app.command("score")(score_)
-app.command()(shrink)
+app.command()(export)
 app.command("eval")(evaluate_)
 
 
 @app.command()
 def info(run: RunFolder, as_json: Json = False) -> None:
-    """Show what is in a run folder: its network, settings, text and progress."""
-    from statistics import median
+    """Show what is in a run folder: its network, text, progress and settings."""
+    from charseq.checkpoint import facts_of
 
-    from charseq.checkpoint import history_of, read_saved, weights_of
-
-    _, about, arrays = read_saved(run)
-    history, weights = history_of(arrays), weights_of(arrays)
-    model, settings, text, step = about["model"], about["settings"], about["text"], about["step"]
-    is_short = step < settings["steps"]
-    patience, since_best = settings["patience"], about["since_best"]
-    facts: dict[str, Any] = {
-        "network": f"{model['cell']} {'×'.join([str(model['hidden_size'])] * model['num_layers'])}",
-        "parameters": sum(array.size for array in weights.values()),
-        "vocabulary": model["vocab_size"],
-        "tokens": None if text.get("tokens") == "characters" else text.get("tokens"),
-        "text": _names_of_texts(text.get("text")),
-        "characters": text.get("characters"),
-        "steps": f"{step} of {settings['steps']}",
-        "epochs": _count_epochs(about, step),
-        "epochs_wanted": _count_epochs(about, settings["steps"]) if is_short else None,
-        "ended": (
-            f"by patience: {since_best} measurements in a row without a new best loss"
-            if is_short and patience is not None and since_best >= patience
-            else None
-        ),
-        "seconds_per_step": round(median(seconds), 6)
-        if (seconds := [r.seconds for r in history if not math.isnan(r.seconds)])
-        else None,
-        "loss": round(history[-1].loss, 4) if len(history) else None,
-        "best_valid_bits_per_character": round(about["best_loss"] / math.log(2), 4)
-        if about["best_loss"] is not None
-        else None,
-    }
-    facts = {name: value for name, value in facts.items() if value is not None or name == "text"}
-    print_facts({**facts, **({"settings": settings} if as_json else {})}, as_json)
+    print_facts(facts_of(run), as_json)
 
 
-def _names_of_texts(text: Any) -> Any:
-    return ", ".join(map(str, text)) if isinstance(text, list) else text
+@app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(help="Run folders.", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """Compare runs in a table, the best first."""
+    from charseq._terminal import escape_line
+    from charseq.checkpoint import facts_of
+    from charseq.history import json_line
 
-
-def _count_epochs(about: dict[str, Any], step: int) -> float | None:
-    """Return how often a run has read the text that it learns from; None if it is unknown."""
-    settings, tokens = about["settings"], about["text"].get("train_tokens")
-    return tokens and round(step * settings["batch_size"] * settings["length"] / tokens, 4)
+    rows = [{"run": run, **facts_of(run)} for run in runs]
+    rows.sort(key=lambda row: row["bits_per_character"] or math.inf)
+    if as_json:
+        print("\n".join(map(json_line, rows)))
+        return
+    names = ["run", "cell", "hidden_size", "num_layers", "parameters", "step", "epochs", "minutes"]
+    names.append("bits_per_character")
+    table = [names, *([escape_line(row[name]) for name in names] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for line in table:
+        print("  ".join(map(str.ljust, line, widths)).rstrip())
 
 
 def _join_processes_if_any() -> Any:

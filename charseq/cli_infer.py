@@ -1,4 +1,4 @@
-"""The commands that use a trained network: sample, score, shrink and eval.
+"""The commands that use a trained network: sample, score, export and eval.
 
 Only typer is imported here. Each command imports what it needs, so that help appears at once.
 """
@@ -88,8 +88,7 @@ def _read_prompts(file: str, vocab: "Vocabulary") -> list[str]:
     """Return the lines of a file, or of standard input, that are not empty."""
     from charseq.texts import load_text
 
-    lines = load_text(file, raw="\r" in vocab).split("\n")
-    return list(filter(None, lines))
+    return list(filter(None, load_text(file, raw="\r" in vocab).split("\n")))
 
 
 def _print_texts(prompt: str, pieces: Iterator[list[str]]) -> None:
@@ -117,7 +116,7 @@ def _known_part(name: str, text: str, vocab: "Vocabulary", skip: bool) -> tuple[
 
     With `skip`, these are left out, and otherwise refused.
     """
-    from unicodedata import normalize
+    from charseq.vocab import describe
 
     known, skipped = vocab.skip_unknown(text)
     count = sum(skipped.values())
@@ -126,13 +125,10 @@ def _known_part(name: str, text: str, vocab: "Vocabulary", skip: bool) -> tuple[
     if skip or not count:
         return known, count
     unknown = text.index(next(iter(skipped)))
-    char, hint = text[unknown], "leave it out, or add --skip-unknown"
-    for form in ("NFC", "NFD"):
-        if all(c in vocab for c in normalize(form, text)):
-            hint = f"the network knows it in another encoding, the Unicode form {form}"
+    hint = vocab.normalization_hint(text) or ": leave it out, or add --skip-unknown"
     raise UserError(
-        f"{name} has {char!r} (U+{ord(char):04X}) at position {unknown}, which is not among the "
-        f"{len(vocab.chars)} characters that this network has learned: {hint}"
+        f"{name} has {describe(text[unknown])} at position {unknown}, which is not among the "
+        f"{len(vocab.chars)} characters that this network has learned{hint}"
     )
 
 
@@ -155,7 +151,7 @@ def score_(
 ) -> None:
     """Say how surprising each line of a text is, in bits per character, without torch."""
     from charseq.checkpoint import load_net
-    from charseq.scoring import json_report, most_surprising, score, text_report
+    from charseq.scoring import json_report, score, text_report
     from charseq.texts import load_text
 
     net, vocab = load_net(run, best=not last)
@@ -163,9 +159,11 @@ def score_(
     if not skip_unknown:
         _known_part("the text", characters, vocab, skip=False)
     scored = score(net, vocab, characters, skip_unknown=skip_unknown)
-    lines = most_surprising(scored.lines(), worst) if worst else scored.lines()
+    lines = scored.lines()
+    if worst:
+        lines = sorted(lines, key=lambda line: (math.isnan(line.excess), -line.excess))[:worst]
     if as_json:
-        print("\n".join(json_report(scored, lines)))
+        print("\n".join(json_report(lines)))
         return
     print("\n".join(text_report(lines)), end="\n\n")
     skipped = {"skipped": sum(scored.skipped.values())} if scored.skipped else {}
@@ -175,18 +173,19 @@ def score_(
     )
 
 
-def shrink(
+def export(
     run: RunFolder,
-    out: Annotated[Path, typer.Option(help="The folder to make.")],
+    file: Annotated[Path, typer.Argument(help="The file: NAME.safetensors or NAME.onnx.")],
     last: Annotated[bool, typer.Option("--last", help="Use the latest weights.")] = False,
 ) -> None:
-    """Copy what a trained network needs in order to write, with weights in float16."""
+    """Write a trained network into one file: for charseq with weights in float16, or as ONNX."""
     from charseq._terminal import escape_line
-    from charseq.checkpoint import shrink as shrink_run
+    from charseq.checkpoint import export as export_network
 
-    shrink_run(run, out, best=not last)
-    name = escape_line(out)
-    print(f"the network is in {name}. Next: charseq sample {name}")
+    export_network(run, file, best=not last)
+    name = escape_line(file)
+    more = "" if file.suffix == ".onnx" else f". Next: charseq sample {name}"
+    print(f"the network is in {name}{more}")
 
 
 def evaluate_(
@@ -199,10 +198,6 @@ def evaluate_(
             show_default=False,
         ),
     ] = None,
-    rows: Annotated[
-        int,
-        typer.Option(help="Pieces to cut the text into: faster, with nearly that result.", min=1),
-    ] = 1,
     skip_unknown: SkipUnknown = False,
     encoding: Annotated[str, typer.Option(help="Encoding of the text file.")] = "utf-8",
     last: Annotated[bool, typer.Option("--last", help="Use the latest weights.")] = False,
@@ -210,7 +205,7 @@ def evaluate_(
     as_json: Json = False,
 ) -> None:
     """Measure a trained network on a text, in bits per character and perplexity."""
-    from charseq._devices import take_device
+    from charseq._devices import find_device
     from charseq.checkpoint import load_model
     from charseq.corpus import Corpus
     from charseq.language_model import evaluate
@@ -219,7 +214,7 @@ def evaluate_(
     from charseq.texts import load_texts
     from charseq.trainer import load_held_back
 
-    where = take_device(device)
+    where = find_device(device)
     model, vocab = load_model(run, best=not last)
     model.to(where)
     skipped = 0
@@ -229,9 +224,8 @@ def evaluate_(
         characters = "".join(load_texts(text, encoding, raw="\r" in vocab))
         characters, skipped = _known_part("the text", characters, vocab, skip_unknown)
         corpus = Corpus.from_text(characters, vocab)
-    with measuring_bar() as watch, use_threads(model, rows):
-        # A piece that first reads 1000 characters has the loss of a text in one piece.
-        loss = evaluate(model, corpus, batch_size=rows, warm_up=1000, watch=watch)
+    with measuring_bar() as watch, use_threads(model, 1):
+        loss = evaluate(model, corpus, batch_size=1, watch=watch)
     results = {
         "characters": vocab.count_characters(corpus.ids),
         **({"tokens": len(corpus)} if vocab.unit == "tokens" else {}),

@@ -3,29 +3,31 @@
 Only typer is imported here. Each command imports what it needs, so that help appears at once.
 """
 
-from dataclasses import fields
+import os
+import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
 from charseq._errors import UserError
-from charseq._options import MAX_LAYERS, Device, Json, Threads
+from charseq._options import Device, Json, option
 
 __all__: list[str] = []  # only the rest of the command uses it
 
-NETWORK_OPTIONS = {  # and how CharRNN calls them
-    "cell": "cell",
-    "hidden": "hidden_size",
-    "layers": "num_layers",
-    "embedding": "embedding_size",
-    "dropout": "dropout",
-    "tied": "tied",
-    "forget_bias": "forget_bias",
+Count: TypeAlias = int | None
+Share: TypeAlias = float | None
+Text: TypeAlias = str | None
+NETWORK = ("cell", "hidden_size", "num_layers", "embedding_size", "dropout", "seed")
+SETTINGS = {  # and how Settings calls them
+    "steps": "steps",
+    "eval_interval": "evaluate_every",
+    "lr": "lr",
+    "batch_size": "batch_size",
+    "block_size": "length",
     "seed": "seed",
-    "plain": "fast",
 }
-FOR_TRAIN_FOLDER = ("valid", "encoding", "init_from", "raw", "tokens", "threads")
+LARGE = 10_000_000  # bytes that take a second or more to read
 
 Texts = Annotated[
     list[str],
@@ -35,116 +37,71 @@ Texts = Annotated[
         show_default=False,
     ),
 ]
+HAVE, LONG, WHERE = "What you have", "How long", "Where"
+NETWORK_ = "The network (by default, the length of the text decides)"
+TRAINING = "The training (likewise)"
 
 
 def train(
     context: typer.Context,
     text: Texts,
-    out: Annotated[Path, typer.Option(help="The run folder to make.")] = Path("run"),
-    cell: Annotated[
-        Literal["rnn", "gru", "lstm"], typer.Option(help="Kind of layer.", case_sensitive=False)
-    ] = "lstm",
-    hidden: Annotated[int, typer.Option(help="Hidden units.", min=1)] = 128,
-    layers: Annotated[int, typer.Option(help="Stacked layers.", min=1, max=MAX_LAYERS)] = 1,
-    tokens: Annotated[
-        str | None,
-        typer.Option(
-            help="characters, or bpe:N: pieces of words, made by N merges; add --embedding.",
-            show_default="characters",
-        ),
-    ] = None,
-    embedding: Annotated[int, typer.Option(help="Length of embeddings; 0 for one-hot.", min=0)] = 0,
-    dropout: Annotated[float, typer.Option(help="Share of states set to zero.")] = 0.0,
-    tied: Annotated[bool, typer.Option("--tied", help="Tie embedding and output layer.")] = False,
-    forget_bias: Annotated[float | None, typer.Option(help="Bias of the forget gate.")] = None,
-    steps: Annotated[int, typer.Option(help="Training steps, one update each.", min=1)] = 1000,
-    batch_size: Annotated[int, typer.Option(help="Texts read side by side.", min=1)] = 32,
-    length: Annotated[
-        int, typer.Option(help="Characters that the gradient goes back through.", min=1)
-    ] = 64,
-    order: Annotated[
-        Literal["streams", "windows"], typer.Option(help="Read the text in order, or in places.")
-    ] = "streams",
-    optimizer: Annotated[
-        Literal["adamw", "adam", "sgd"], typer.Option(help="Optimizer.")
-    ] = "adamw",
-    lr: Annotated[float, typer.Option(help="Largest learning rate.")] = 2e-3,
-    momentum: Annotated[
-        float | None, typer.Option(help="Momentum of SGD.", show_default="0.9")
-    ] = None,
-    weight_decay: Annotated[float, typer.Option(help="Weight decay.")] = 0.0,
-    schedule: Annotated[
-        Literal["cosine", "linear", "constant"], typer.Option(help="How the rate falls.")
-    ] = "cosine",
-    warmup: Annotated[int, typer.Option(help="Updates until the rate is largest.", min=0)] = 0,
-    clip_norm: Annotated[
-        float, typer.Option(help="Largest gradient norm; 0 for no limit.", min=0)
-    ] = 1.0,
-    valid: Annotated[float, typer.Option(help="Share of the text held back to measure on.")] = 0.1,
-    evaluate_every: Annotated[int, typer.Option(help="Updates between measurements.", min=0)] = 100,
-    evaluate_on: Annotated[
-        str,
-        typer.Option(
-            help="Characters to measure on; all, or sample: so many that it takes little time."
-        ),
-    ] = "sample",
-    patience: Annotated[
-        int,
-        typer.Option(help="Stop after so many measurements without a new best; 0: never.", min=0),
-    ] = 0,
-    save_every: Annotated[int, typer.Option(help="Updates between saves.", min=1)] = 100,
-    sample_every: Annotated[
-        int, typer.Option(help="Updates between samples; 0 for none.", min=0)
-    ] = 0,
-    encoding: Annotated[str, typer.Option(help="Encoding of the text file.")] = "utf-8",
-    raw: Annotated[
-        bool, typer.Option("--raw", help="Keep a byte order mark and carriage returns.")
-    ] = False,
-    plain: Annotated[
-        bool,
-        typer.Option("--plain", help="Use PyTorch's own layers; the default is often faster."),
-    ] = False,
-    init_from: Annotated[
-        str | None,
-        typer.Option(
-            help="A run folder, or austen: start with its network; the vocabulary may grow."
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of all random choices.", min=0)] = 0,
+    valid: Annotated[float, option("Share of the text to measure on.", HAVE)] = 0.1,
+    encoding: Annotated[str, option("Encoding of the text file.", HAVE)] = "utf-8",
+    tokens: Annotated[Text, option("characters, or bpe:N for pieces of words.", HAVE)] = None,
+    init_from: Annotated[Text, option("Start with this run's network, or austen.", HAVE)] = None,
+    minutes: Annotated[Share, option("How long; 5 unless you give --steps.", LONG)] = None,
+    steps: Annotated[Count, option("So many updates instead.", LONG, min=1)] = None,
+    eval_interval: Annotated[Count, option("Updates between measurements.", LONG, min=0)] = None,
+    cell: Annotated[Text, option("rnn, gru or lstm.", NETWORK_)] = None,
+    hidden_size: Annotated[Count, option("Hidden units.", NETWORK_, min=1)] = None,
+    num_layers: Annotated[Count, option("Stacked layers.", NETWORK_, min=1, max=1000)] = None,
+    embedding_size: Annotated[Count, option("Embedding; 0: one-hot.", NETWORK_, min=0)] = None,
+    dropout: Annotated[Share, option("Share of states set to zero.", NETWORK_)] = None,
+    lr: Annotated[Share, option("Largest learning rate.", TRAINING)] = None,
+    batch_size: Annotated[Count, option("Texts read side by side.", TRAINING, min=1)] = None,
+    block_size: Annotated[Count, option("Characters read per update.", TRAINING, min=1)] = None,
+    seed: Annotated[int, option("Seed of all random choices.", TRAINING, min=0)] = 0,
+    out: Annotated[Path, option("The run folder to make.", WHERE)] = Path("run"),
     device: Device = "cpu",
-    threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Learn from a text and save the run in a folder; you can interrupt it at any time."""
-    from charseq.settings import Settings
+    given = {name: value for name, value in context.params.items() if value is not None}
+    if "minutes" in given and "steps" in given:
+        raise UserError("--minutes and --steps both say how long: leave one of them out")
+    _say_that_it_reads(text)
     from charseq.trainer import Reporting, train_folder
 
-    if momentum is not None and optimizer != "sgd":
-        raise UserError(f"--momentum is for --optimizer sgd, got {optimizer}")
-    where, given = _take_device(device), context.params
-    settings = {field.name: given[field.name] for field in fields(Settings)}
-    settings |= {"clip_norm": clip_norm or None, "patience": patience or None}
-    settings["momentum"] = Settings.momentum if momentum is None else momentum
-    settings["evaluate_on"] = int(evaluate_on) if evaluate_on.isdecimal() else evaluate_on
-    network = {argument: given[name] for name, argument in NETWORK_OPTIONS.items()}
-    network |= {"embedding_size": embedding or None, "fast": not plain}
-    network["cell"] = cell.upper()
-    interrupted = train_folder(
+    network = {name: given[name] for name in NETWORK if name in given}
+    network |= {"cell": cell.upper()} if cell else {}
+    network |= {"embedding_size": None} if embedding_size == 0 else {}
+    if init_from is not None:  # the network is there already
+        del network["seed"]
+    stopped_by = train_folder(
         out,
         text,
-        network if init_from is None else _only_given(network, context),
-        Settings(**settings),
-        **{name: given[name] for name in FOR_TRAIN_FOLDER},
-        device=where,
-        reporting=Reporting(save_every, sample_every, as_json),
+        network,
+        {SETTINGS[name]: given[name] for name in SETTINGS if name in given},
+        minutes=minutes if minutes is not None else 5,
+        valid=valid,
+        encoding=encoding,
+        init_from=init_from,
+        tokens=tokens,
+        device=device,
+        reporting=Reporting(as_json=as_json),
     )
-    _exit_after(interrupted)
+    _exit_after(stopped_by)
 
 
-def _take_device(name: str) -> Any:
-    from charseq._devices import take_device
+def _say_that_it_reads(text: list[str]) -> None:
+    """Say at once that texts are read, before torch is, if there is somebody to see it or much."""
+    files = [name for name in text if os.path.isfile(name)]  # noqa: PTH113 - never raises
+    size = sum(map(os.path.getsize, files))
+    if files and (size > LARGE or sys.stderr.isatty()):
+        from charseq._terminal import escape_line
 
-    return take_device(name)
+        names = escape_line(", ".join(files))
+        print(f"charseq: reading {names}, {size / 1e6:.1f} MB", file=sys.stderr, flush=True)
 
 
 def _exit_after(interrupted: int) -> None:
@@ -153,56 +110,20 @@ def _exit_after(interrupted: int) -> None:
         raise typer.Exit(128 + interrupted)
 
 
-def _only_given(network: dict[str, Any], context: typer.Context) -> dict[str, Any]:
-    """Return those options of a network that the user has given, and that a trained one may get.
-
-    The network is there already, so what was not given is as it was.
-    """
-    return {
-        argument: network[argument]
-        for name, argument in NETWORK_OPTIONS.items()
-        if name != "seed"
-        and str(getattr(context.get_parameter_source(name), "name", "")) != "DEFAULT"
-    }
-
-
 def resume(
     run: Annotated[str, typer.Argument(help="A run folder.", show_default=False)],
-    save_every: Annotated[int, typer.Option(help="Updates between saves.", min=1)] = 100,
-    sample_every: Annotated[
-        int, typer.Option(help="Updates between samples; 0 for none.", min=0)
-    ] = 0,
-    steps: Annotated[
-        int | None,
-        typer.Option(help="Go on until this training step.", min=1, show_default=False),
-    ] = None,
-    lr: Annotated[
-        float | None, typer.Option(help="New largest learning rate.", show_default=False)
-    ] = None,
-    patience: Annotated[
-        int | None,
-        typer.Option(help="New patience, which begins anew; 0: never.", min=0, show_default=False),
-    ] = None,
+    steps: Annotated[Count, option("Go on until this training step.", LONG, min=1)] = None,
+    lr: Annotated[Share, option("New largest learning rate.", TRAINING)] = None,
     text: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Where the text is now; of several files, once for each.", show_default=False
-        ),
+        list[str] | None, option("Where the text is now; of several files, each.", HAVE)
     ] = None,
     device: Device = "cpu",
-    threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Continue a run as if it had never stopped, or for longer, or at another rate."""
     from charseq.trainer import Reporting, resume_folder
 
-    where = _take_device(device)
     changes: dict[str, Any] = {"steps": steps, "lr": lr}
     changes = {name: value for name, value in changes.items() if value is not None}
-    if patience is not None:
-        changes["patience"] = patience or None
-    reporting = Reporting(save_every, sample_every, as_json)
-    interrupted = resume_folder(
-        Path(run), reporting, text=text, device=where, threads=threads, **changes
-    )
-    _exit_after(interrupted)
+    reporting = Reporting(as_json=as_json)
+    _exit_after(resume_folder(Path(run), reporting, text=text, device=device, **changes))

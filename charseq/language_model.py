@@ -22,7 +22,7 @@ from charseq.history import UpdateRecord
 from charseq.layers import State, map_state
 from charseq.model import CharRNN
 from charseq.processes import Replica, from_rank_0, rank_and_world_size, rows_of
-from charseq.settings import OPTIMIZERS, Settings
+from charseq.settings import Settings
 from charseq.training import Diverged, clip_gradient, what_to_try
 from charseq.vocab import Vocabulary
 
@@ -135,7 +135,7 @@ class Run:
     settings : Settings
         How to train.
     optimizer : torch.optim.Optimizer, optional
-        By default, one is made from the settings.
+        AdamW by default, as the settings say.
     step : int, default=0
         The number of training steps made so far.
     hidden : torch.Tensor or tuple, optional
@@ -163,14 +163,12 @@ class Run:
     def __post_init__(self) -> None:
         check_same_vocab_size(self.vocab, self.model)
         if self.optimizer is None:
-            options: dict[str, Any] = {"weight_decay": self.settings.weight_decay}
-            if self.settings.optimizer == "sgd":
-                options["momentum"] = self.settings.momentum
-            make = getattr(torch.optim, OPTIMIZERS[self.settings.optimizer])
             # fused=True updates all weights in one call: 3 % less time for a small network
-            fused = device_of(self.model).type in FUSED
-            self.optimizer = make(
-                self.model.parameters(), lr=self.settings.lr, fused=fused, **options
+            self.optimizer = torch.optim.AdamW(
+                self.model.parameters(),
+                lr=self.settings.lr,
+                weight_decay=self.settings.weight_decay,
+                fused=device_of(self.model).type in FUSED,
             )
 
     @property
@@ -213,7 +211,7 @@ def check_resumable(run: Run) -> None:
 
 
 def language_model_steps(
-    run: Run, train: Corpus, valid: Corpus | None = None, *, watch: Watch | None = None
+    run: Run, train: Corpus, valid: Corpus | None = None
 ) -> Iterator[UpdateRecord]:
     r"""Train by truncated backpropagation through time, and yield one record per update.
 
@@ -237,9 +235,7 @@ def language_model_steps(
         The text to learn from.
     valid : Corpus, optional
         The text to measure on, every ``settings.evaluate_every`` training steps and after the last.
-        If it is long, each measurement reads the same sample of it, see ``settings.evaluate_on``.
-    watch : callable, optional
-        Called during each measurement with the number of characters read and the number to read.
+        If it is long, each measurement reads the same sample of it.
 
     Yields
     ------
@@ -275,8 +271,13 @@ def language_model_steps(
     if valid is not None and len(valid) < 2:
         raise UserError(f"the held-back text needs at least 2 {run.vocab.unit}, got {len(valid)}")
     check_at_least(rank_and_world_size()[1], batch_size=run.settings.batch_size)  # a row for each
+    if run.settings.patience is not None and not (valid and run.settings.evaluate_every):
+        raise UserError(
+            f"patience={run.settings.patience} counts measurements on held-back text, and there "
+            "are none: hold back a part, and measure on it, or leave patience out"
+        )
     _follow_model(run)
-    return _language_model_steps(run, train, valid, watch)
+    return _language_model_steps(run, train, valid)
 
 
 def _follow_model(run: Run) -> None:
@@ -293,9 +294,7 @@ def _follow_model(run: Run) -> None:
         optimizer.load_state_dict(optimizer.state_dict())  # it moves each array to its parameter
 
 
-def _language_model_steps(
-    run: Run, train: Corpus, valid: Corpus | None, watch: Watch | None
-) -> Iterator[UpdateRecord]:
+def _language_model_steps(run: Run, train: Corpus, valid: Corpus | None) -> Iterator[UpdateRecord]:
     settings, model, optimizer = run.settings, run.model, run.optimizer
     assert optimizer is not None
     parameters, modules = list(model.parameters()), list(model.modules())
@@ -326,7 +325,7 @@ def _language_model_steps(
         record = UpdateRecord(step, per_character, norm, rate, seconds=seconds)
         every = settings.evaluate_every
         if valid is not None and every and (step % every == 0 or step == settings.steps):
-            valid_loss = from_rank_0(partial(measure, model, valid, settings, watch=watch))
+            valid_loss = from_rank_0(partial(measure, model, valid, settings))
             run.since_best = 0 if valid_loss < run.best_loss else run.since_best + 1
             run.best_loss = min(run.best_loss, valid_loss)
             record = replace(record, valid_loss=valid_loss)
@@ -355,8 +354,7 @@ def sample_size(settings: Settings, characters: int) -> int:
     Parameters
     ----------
     settings : Settings
-        Its `evaluate_on` is used; for a "sample", also the size of a batch and the number of
-        training steps between two measurements.
+        The size of a batch and the number of training steps between two measurements are used.
     characters : int
         The number of characters of the held-back text.
 
@@ -372,23 +370,29 @@ def sample_size(settings: Settings, characters: int) -> int:
     >>> sample_size(Settings(), 8_000), sample_size(Settings(), 10_000_000)
     (7999, 20480)
     """
-    predictions = characters - 1
-    if settings.evaluate_on == "all":
-        return predictions
-    if isinstance(settings.evaluate_on, int):
-        wanted = settings.evaluate_on
-    else:
-        steps = settings.evaluate_every or settings.steps
-        learned = min(steps, settings.steps) * settings.batch_size * settings.length
-        wanted = max(LEAST_SAMPLE, learned // TRAINED_PER_MEASURED)
-    wanted = max(PIECES, wanted - wanted % PIECES)
+    steps = min(settings.evaluate_every or settings.steps, settings.steps)
+    learned = steps * settings.batch_size * settings.length
+    wanted = max(LEAST_SAMPLE, learned // TRAINED_PER_MEASURED) // PIECES * PIECES
     # A sample also reads what comes before its pieces; if it does not pay, the whole is read.
-    return wanted if wanted + PIECES * WARM_UP < predictions else predictions
+    return wanted if wanted + PIECES * WARM_UP < characters - 1 else characters - 1
 
 
-def measure(
-    model: CharRNN, corpus: Corpus, settings: Settings, *, watch: Watch | None = None
-) -> float:
+def measured_places(settings: Settings, characters: int) -> NDArray[np.int64]:
+    """Return which characters of a held-back text are predicted: all, or a sample in 16 rows.
+
+    The seed decides where: one place at random in each sixteenth of the text.
+    """
+    size = sample_size(settings, characters)
+    if size == characters - 1:
+        return np.arange(1, characters)
+    columns, part = size // PIECES, (characters - 1) // PIECES
+    rng = np.random.default_rng([settings.seed, 0])  # the steps draw with their number, from 1
+    starts = rng.integers(WARM_UP, part - columns, size=(PIECES, 1), endpoint=True)
+    starts += part * np.arange(PIECES)[:, None]
+    return starts + np.arange(1, columns + 1)  # (16, columns)
+
+
+def measure(model: CharRNN, corpus: Corpus, settings: Settings) -> float:
     """Measure the loss on a held-back text as a run does, on a sample of it if it is long.
 
     Parameters
@@ -398,28 +402,22 @@ def measure(
     corpus : Corpus
         The held-back text, at least two characters.
     settings : Settings
-        :func:`sample_size` says how much is read. The seed decides from where: one place at random
-        in each sixteenth of the text. There, the 256 characters before the place are read first.
-    watch : callable, optional
-        As in :func:`evaluate`.
+        :func:`measured_places` says what is read. Before each piece of a sample, the 256 characters
+        before it are read.
 
     Returns
     -------
     float
         As from :func:`evaluate`; the same number, if the whole text is read.
     """
-    size = sample_size(settings, len(corpus))
-    if size == len(corpus) - 1:
-        return evaluate(model, corpus, watch=watch)
-    columns, part = size // PIECES, (len(corpus) - 1) // PIECES
-    rng = np.random.default_rng([settings.seed, 0])  # the steps draw with their number, from 1
-    starts = rng.integers(WARM_UP, part - columns, size=PIECES, endpoint=True)
-    starts += part * np.arange(PIECES)
-    with _reading(model, corpus.ids, 256, watch, size + PIECES * WARM_UP) as read:
+    places = measured_places(settings, len(corpus))
+    if places.ndim == 1:
+        return evaluate(model, corpus)
+    starts, columns = places[:, 0] - 1, places.shape[1]
+    with _reading(model, corpus.ids, 256) as read:
         _, state = read(starts - WARM_UP, WARM_UP, None)
         total, _ = read(starts, columns, state)
-    predicted = corpus.ids[starts[:, None] + np.arange(1, columns + 1)]
-    return total / corpus.vocab.count_characters(predicted)
+    return total / corpus.vocab.count_characters(corpus.ids[places])
 
 
 def evaluate(
@@ -428,7 +426,6 @@ def evaluate(
     *,
     batch_size: int = 16,
     length: int = 256,
-    warm_up: int = 0,
     watch: Watch | None = None,
 ) -> float:
     """Measure the loss on a text, predicting each character but the first once.
@@ -447,11 +444,6 @@ def evaluate(
         of zeros. With 1, the text is read in one piece, as a reader would.
     length : int, default=256
         The number of time steps per call of the model. It affects the time, not the result.
-    warm_up : int, default=0
-        The number of characters before each piece that are read first, without being measured, so
-        that the piece does not begin from a state of zeros. Of the first piece there are none. With
-        1000, the loss hardly differs from that of a text in one piece. If the pieces would be
-        shorter than that, there are fewer pieces.
     watch : callable, optional
         Called after each call of the model with the number of characters read so far, and the
         number to read.
@@ -467,10 +459,9 @@ def evaluate(
         If `corpus` is a text and not a :class:`charseq.Corpus`.
     ValueError
         If the text has fewer than two characters, an id is out of the model's range, or a number
-        is below 1, or `warm_up` below 0.
+        is below 1.
     """
     check_at_least(1, batch_size=batch_size, length=length)
-    check_at_least(0, warm_up=warm_up)
     if not isinstance(corpus, Corpus):
         raise TypeError(
             f"expected a Corpus, got {type(corpus).__name__}: make one with "
@@ -479,17 +470,10 @@ def evaluate(
     if len(corpus) < 2:
         raise UserError(f"evaluation needs at least 2 characters, got {len(corpus)}")
     predictions = len(corpus) - 1
-    rows = min(batch_size, max(1, predictions // max(1, warm_up)))
+    rows = min(batch_size, predictions)
     columns = predictions // rows
-    starts = columns * np.arange(rows)
-    before = warm_up * (rows - 1)
-    with _reading(model, corpus.ids, length, watch, predictions + before) as read:
-        state: State | None = None
-        if before:
-            _, of_others = read(starts[1:] - warm_up, warm_up, None)
-            assert of_others is not None
-            state = map_state(lambda part: nn.functional.pad(part, (0, 0, 1, 0)), of_others)
-        total, state = read(starts, columns, state)
+    with _reading(model, corpus.ids, length, watch) as read:
+        total, state = read(columns * np.arange(rows), columns, None)
         if rows * columns < predictions:  # the last row goes on to the end of the text
             last_row = None if state is None else rows_of(state, slice(-1, None))
             total += read(np.array([rows * columns]), predictions - rows * columns, last_row)[0]
@@ -498,7 +482,7 @@ def evaluate(
 
 @contextmanager
 def _reading(
-    model: CharRNN, ids: NDArray[Any], length: int, watch: Watch | None, to_read: int
+    model: CharRNN, ids: NDArray[Any], length: int, watch: Watch | None = None
 ) -> Iterator[Read]:
     """Yield a function that reads pieces of a text side by side, without gradient or dropout.
 
@@ -517,7 +501,7 @@ def _reading(
             total += loss
             done += positions.size
             if watch is not None:
-                watch(done, to_read)
+                watch(done, len(ids) - 1)
         return total, state
 
     was_training = model.training

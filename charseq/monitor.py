@@ -3,8 +3,8 @@
 import io
 import math
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
@@ -12,15 +12,20 @@ from statistics import fmean as mean
 from typing import Any
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
+from charseq._devices import device_of
+from charseq._errors import UserError
+from charseq._run_text import Parts
 from charseq._terminal import escape_line, escape_text
+from charseq.baselines import best_table
+from charseq.checkpoint import load_net
 from charseq.files import write_whole
 from charseq.history import History, UpdateRecord, json_line
-from charseq.language_model import Run, Watch
-from charseq.layers import parts_of
-from charseq.net import NumpyNet
+from charseq.language_model import Run, Watch, measured_places
 from charseq.sampling import generate
+from charseq.settings import SHORT
 
 __all__: list[str] = []  # only the rest of the command uses it
 
@@ -36,11 +41,8 @@ def find_fault(run: Run, records: list[UpdateRecord], per_character: float = 1.0
     The text to learn from has `per_character` tokens for each of its characters.
     """
     step = records[-1].step
-    at_check = step == FIRST_STEPS or (run.finished and step > FIRST_STEPS)
     fault = find_rising_loss(records) if not math.isnan(records[-1].valid_loss) else ""
-    if at_check:
-        fault = find_saturated_units(run) or fault
-    if at_check or run.finished:  # a run of few steps can explode, too
+    if step == FIRST_STEPS or run.finished:  # a run of few steps can explode, too
         fault = find_high_loss(records, run.model.vocab_size, per_character) or fault
     return fault
 
@@ -56,21 +58,6 @@ def find_high_loss(records: list[UpdateRecord], vocab_size: int, per_character: 
         f"loss: after step {records[-1].step} the loss is {loss:.2f}, but a network that knows "
         f"nothing has {of_nothing:.2f}, which is ln {vocab_size}{tokens}; try a tenth of the "
         "learning rate (Error messages: The loss explodes because the learning rate is too high)"
-    )
-
-
-def find_saturated_units(run: Run) -> str:
-    """Find a state in which nearly all units are at -1, 0 or 1, where the gradient vanishes."""
-    if run.hidden is None:
-        return ""
-    sizes = parts_of(run.hidden)[0].abs()
-    share = float((sizes.minimum((1 - sizes).abs()) < 0.01).cpu().double().mean())
-    if share < 0.95:
-        return ""
-    return (
-        f"units: after step {run.step}, {100 * share:.0f} % of the units are saturated, at -1, 0 "
-        "or 1, where they hardly learn; try a tenth of the learning rate (Error messages: The loss "
-        "explodes because the learning rate is too high)"
     )
 
 
@@ -93,61 +80,101 @@ def find_rising_loss(records: list[UpdateRecord]) -> str:
 def measuring_bar() -> Iterator[Watch]:
     """Show in a terminal how far a measurement has come, by the function that is yielded."""
     with tqdm(bar_format="{postfix}", disable=None, leave=False) as bar:
-        yield lambda done, to_read: say_in_bar(bar, done, to_read)
+
+        def watch(done: int, to_read: int) -> None:
+            text = f"measuring, {100 * done // to_read} % read"
+            if not bar.disable and bar.postfix != text:  # so it is drawn at most a hundred times
+                bar.set_postfix_str(text)
+
+        yield watch
 
 
-def say_in_bar(bar: "tqdm[Any]", done: int, to_read: int) -> None:
-    """Say in a progress bar that held-back text is read, and how much of it has been."""
-    text = f"measuring, {100 * done // to_read} % read"
-    if not bar.disable and bar.postfix != text:  # so it is drawn at most a hundred times
-        bar.set_postfix_str(text)
-
-
-def print_record(
-    run: Run, record: UpdateRecord, bar: "tqdm[Any]", *, sample_every: int, as_json: bool
-) -> None:
-    """Print the record as JSON; or else its held-back loss and a sample, where there are any."""
+def print_record(record: UpdateRecord, bar: "tqdm[Any]", *, as_json: bool) -> None:
+    """Print the record as JSON; or else, if it has a held-back loss, as a line of the log."""
     if as_json:
-        print(json_line(asdict(record)), flush=True)
-        return
-    if not math.isnan(record.valid_loss):
+        print_event("update", asdict(record))
+    elif not math.isnan(record.valid_loss):
         bar.write(str(record), file=sys.stdout)
-    if sample_every and record.step % sample_every == 0:
-        rng = np.random.default_rng(record.step)
-        net = NumpyNet.from_model(run.model)
-        (text,) = generate(net, run.vocab, length=200, rng=rng)
-        bar.write(escape_text(text) if sys.stdout.isatty() else text, file=sys.stdout)
 
 
-def print_ending(
-    folder: Path, run: Run, interrupted: bool, was_over: bool, *, as_json: bool
+def print_event(event: str, facts: dict[str, Any]) -> None:
+    """Print facts as a line of JSON; the first says what they are about: start, update or end."""
+    print(json_line({"event": event, **facts}), flush=True)
+
+
+def print_beginning(
+    run: Run,
+    source: dict[str, Any],
+    parts: Parts,
+    given: Iterable[str] | None = None,
+    minutes: float | None = None,
 ) -> None:
-    """Say how the run ended, and what can be done next."""
-    name = escape_line(folder)
-    if interrupted:
+    """Say what is trained, on what, and for how long.
+
+    What was `given` was not chosen by the length of the text; None says nothing of the choice.
+    """
+    options: dict[str, Any] = run.model.options
+    settings, unit = run.settings, run.vocab.unit
+    names = source["text"] if isinstance(source["text"], str) else ", ".join(source["text"])
+    cell, size = options["cell"], "×".join([str(options["hidden_size"])] * options["num_layers"])
+    embedding = f"embedding {options['embedding_size']}" if options["embedding_size"] else "one-hot"
+    parameters = sum(p.numel() for p in run.model.parameters())
+    passes = settings.steps * settings.batch_size * settings.length / len(parts[0])
+    why = "" if given is None else "; chosen by the length of the text"
+    why += f", but for {', '.join(given)}" if given else ""
+    threads = torch.get_num_threads()
+    print(
+        f"text      {escape_line(names)}: {source['characters']:,} characters, "
+        f"{100 * source['valid']:.3g} % to measure on; {len(run.vocab):,} different {unit}\n"
+        f"network   {cell} of {size} units, {embedding}, dropout {options['dropout']:g}; "
+        f"{parameters:,} parameters{why}\n"
+        f"training  {settings.steps:,} updates at rate {settings.lr:g}, with {settings.batch_size} "
+        f"× {settings.length} {unit}: {passes:.3g} times the text"
+        f"{f', about {minutes:.2g} minutes' if minutes else ''}, on {device_of(run.model)}"
+        f"{f' with {threads} threads' if threads > 1 else ''}",
+        flush=True,
+    )
+
+
+def print_ending(folder: Path, run: Run, parts: Parts, how: str, *, as_json: bool) -> None:
+    """Compare the run with the best table of counts on the same characters, and show a sample.
+
+    If it was interrupted, only say how it goes on.
+    """
+    name, train, valid = escape_line(folder), *parts
+    if how == "interrupted":
         print(
             f"charseq: interrupted; the run is saved at step {run.step}, and "
             f"`charseq resume {name}` goes on from there",
             file=sys.stderr,
         )
         return
-    if as_json:
-        return
-    if run.out_of_patience and run.step < run.settings.steps:
-        print(
-            f"patience: {run.since_best} measurements in a row without a new best loss, so the run "
-            f"{'is over' if was_over else 'ended'} at step {run.step} of {run.settings.steps}"
-        )
-    elif was_over:
+    best = run.best_loss / math.log(2)
+    facts: dict[str, Any] = {"steps": run.step, "bits_per_character": best}
+    if how == "over already" and not as_json:
         print(
             f"the run is over: all its {run.settings.steps} steps have been made; "
             f"charseq resume {name} --steps N goes on until step N"
         )
-    if math.isfinite(run.best_loss):
+    if valid is not None and math.isfinite(best):
+        places = measured_places(run.settings, len(valid))
+        order, loss = best_table(train, valid.ids, places)
+        table = loss / math.log(2)
+        facts |= {"table_bits_per_character": table, "table_order": order}
+    rng, sample = np.random.default_rng(run.settings.seed), ""
+    with suppress(UserError), np.errstate(all="ignore"):  # of weights that have exploded
+        (sample,) = generate(*load_net(folder), length=200, temperature=0.8, rng=rng)
+    if as_json:
+        print_event("end", {**facts, "sample": sample})
+        return
+    if "table_order" in facts:
+        reason = "" if len(train) >= SHORT else "; a short text is easier to count than to learn"
+        verdict = "the network is better" if best < table else f"the table is better{reason}"
         print(
-            f"lowest valid: {run.best_loss / math.log(2):.3f} bits per character; charseq eval "
-            f"{name} reads all that was held back"
+            f"valid     {best:.3f} bits per character at the best step; on the same characters, "
+            f"the best table of counts, of {order}, needs {table:.3f}: {verdict}"
         )
+    print(f"sample    {(escape_text(sample) if sys.stdout.isatty() else sample).strip()}")
     print(f"{run.step} steps; the run is in {name}. Next: charseq sample {name}")
 
 

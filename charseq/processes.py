@@ -172,8 +172,10 @@ def threads_that_pay(model: CharRNN, rows: int) -> int:
 
 
 @contextmanager
-def use_threads(model: CharRNN, rows: int, threads: int | None = None) -> Iterator[None]:
+def use_threads(model: CharRNN, rows: int) -> Iterator[None]:
     """Compute with as many threads as pay, but not more than torch would use, within the block.
+
+    If the environment variable ``OMP_NUM_THREADS`` is set, it decides.
 
     Parameters
     ----------
@@ -181,14 +183,9 @@ def use_threads(model: CharRNN, rows: int, threads: int | None = None) -> Iterat
         The network.
     rows : int
         B, the rows of a batch.
-    threads : int, optional
-        So many instead, or as many as there are cores, if these are fewer. By default, the
-        environment variable ``OMP_NUM_THREADS`` decides if it is set.
     """
     before = torch.get_num_threads()
-    if threads is not None:
-        torch.set_num_threads(min(threads, os.cpu_count() or 1))
-    elif not os.environ.get("OMP_NUM_THREADS"):
+    if not os.environ.get("OMP_NUM_THREADS"):
         torch.set_num_threads(min(before, threads_that_pay(model, rows)))
     try:
         yield

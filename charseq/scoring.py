@@ -7,7 +7,6 @@ shows where a text leaves what the network knows: a slip, a name, a line of a lo
 seen.
 """
 
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from charseq._checks import check_same_vocab_size, check_text
 from charseq._errors import UserError
 from charseq._terminal import escape_line
+from charseq.history import json_line
 from charseq.net import NumpyNet, Reader, as_net
 from charseq.sampling import OUT_OF_BOUNDS
 from charseq.vocab import Vocabulary
@@ -279,11 +279,6 @@ def _name(token: str) -> str:
     return {" ": "space", "\n": "line end"}.get(token) or f"'{escape_line(token)}'"
 
 
-def most_surprising(lines: list[ScoredLine], count: int) -> list[ScoredLine]:
-    """Return `count` lines, those with the largest excess first."""
-    return sorted(lines, key=lambda line: -np.nan_to_num(line.excess, nan=-np.inf))[:count]
-
-
 def text_report(lines: list[ScoredLine]) -> Iterator[str]:
     """Yield lines as rows of a table: bits per character, number, largest excess, where, text."""
     yield " bits  line  excess  most surprising               text"
@@ -297,21 +292,8 @@ def text_report(lines: list[ScoredLine]) -> Iterator[str]:
         yield escape_line(f"{numbers}  {where:28}  {line.text}")
 
 
-def json_report(scored: Score, lines: list[ScoredLine]) -> Iterator[str]:
-    """Yield each line as JSON, which has no NaN: its tokens, their bits, and what was expected."""
+def json_report(lines: list[ScoredLine]) -> Iterator[str]:
+    """Yield each line as JSON, which has no NaN: null is what was not scored."""
     for line in lines:
-        places = slice(line.start, line.start + len(line.bits))
         bits = [None if math.isnan(b) else round(b, 4) for b in line.bits.tolist()]
-        is_known = not math.isnan(line.excess)
-        yield json.dumps(
-            {
-                "line": line.number,
-                "text": line.text,
-                "tokens": line.tokens,
-                "bits_per_character": round(line.bits_per_character, 4) if is_known else None,
-                "excess": round(line.excess, 4) if is_known else None,
-                "bits": bits,
-                "expected": ["".join(likeliest[:1]) for likeliest in scored.likeliest[places]],
-                "chances": scored.chances[places, 0].round(4).tolist(),
-            }
-        )
+        yield json_line({**line._asdict(), "bits": bits})

@@ -4,7 +4,7 @@ The shapes are computed without torch. :meth:`LayerShapes.of` only reads the att
 """
 
 import math
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import astuple, dataclass, field
 from html import escape
 from typing import Any
 
@@ -232,26 +232,6 @@ class LayerShapes:
             if getattr(self, name) != default
         ]
         return f"{self.mode}({self.input_size}, {self.hidden_size}{''.join(changed)})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the tables as plain data, ready for JSON.
-
-        Returns
-        -------
-        dict
-            ``call``, ``parameter_count``, and ``parameters`` and ``tensors`` as lists of dicts.
-
-        Examples
-        --------
-        >>> LayerShapes("RNN", 4, 2, bias=False).to_dict()["parameters"][0]["shape"]
-        [2, 4]
-        """
-        return {
-            "call": self.call,
-            "parameter_count": self.parameter_count,
-            "parameters": [{**asdict(p), "shape": list(p.shape)} for p in self.parameters],
-            "tensors": [{**asdict(t), "shape": list(t.shape)} for t in self.tensors],
-        }
 
     def __str__(self) -> str:
         """Return both tables as text."""

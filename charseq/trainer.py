@@ -1,12 +1,16 @@
 """Training a run in a folder: it loads the text, trains, saves, reports and stops cleanly."""
 
+import copy
+import math
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
+from statistics import fmean, median
 from typing import Any
 
 import torch
@@ -20,7 +24,6 @@ from charseq._run_text import (
     as_typed,
     check_long_enough,
     check_outside,
-    check_patience,
     encode_parts,
     fingerprint,
     known_model,
@@ -31,6 +34,7 @@ from charseq._run_text import (
 from charseq.checkpoint import (
     KEPT,
     explain_write_errors,
+    facts_of,
     load_model,
     load_run,
     lock_run,
@@ -41,56 +45,64 @@ from charseq.files import write_whole
 from charseq.history import History, UpdateRecord
 from charseq.language_model import Run, language_model_steps
 from charseq.model import CharRNN
-from charseq.monitor import export, find_fault, print_ending, print_record, say_in_bar
-from charseq.processes import any_process, rank_and_world_size, use_threads
-from charseq.settings import Settings
+from charseq.monitor import (
+    export,
+    find_fault,
+    print_beginning,
+    print_ending,
+    print_event,
+    print_record,
+)
+from charseq.processes import any_process, from_rank_0, rank_and_world_size, use_threads
+from charseq.settings import PASSES, Settings, recipe
 from charseq.tokens import name_of_tokens
 from charseq.training import Diverged
+
+TRIAL = 100  # the most steps that are timed before a run
 
 __all__ = ["Reporting", "load_held_back", "resume_folder", "train_folder"]
 
 
 @dataclass(frozen=True)
 class Reporting:
-    """How often a run is saved, and what it prints.
+    """How often a run is saved, what it prints, and who is told.
 
     Parameters
     ----------
     save_every : int, default=100
         Training steps from one save to the next.
-    sample_every : int, default=0
-        Training steps from one printed sample to the next; 0 for none.
     as_json : bool, default=False
         Whether to print each record as a line of JSON, and nothing else.
+    callback : callable, optional
+        Called with each :class:`charseq.UpdateRecord`.
 
     Raises
     ------
     ValueError
-        If `save_every` is below 1, or `sample_every` below 0.
+        If `save_every` is below 1.
     """
 
     save_every: int = 100
-    sample_every: int = 0
     as_json: bool = False
+    callback: Callable[[UpdateRecord], Any] | None = None
 
     def __post_init__(self) -> None:
         check_integers(1, save_every=self.save_every)
-        check_integers(0, sample_every=self.sample_every)
 
 
 def train_folder(
     folder: Path,
     text: str | Sequence[str],
-    options: dict[str, Any],
-    settings: Settings,
+    options: dict[str, Any] | None = None,
+    settings: dict[str, Any] | None = None,
     *,
+    minutes: float = 5.0,
     valid: float = 0.1,
     encoding: str = "utf-8",
     init_from: str | None = None,
     raw: bool = False,
     tokens: str | None = None,
     device: str | torch.device = "cpu",
-    threads: int | None = None,
     reporting: Reporting | None = None,
 ) -> int:
     """Make a run folder, and train in it until the run is finished or interrupted.
@@ -102,11 +114,15 @@ def train_folder(
     text : str or sequence of str
         A name from :func:`charseq.texts.texts`, or the path of a text file; or several of them, or
         a folder, which are joined. The text ``"-"`` is standard input, which is kept in the folder.
-    options : dict
-        The options of :class:`charseq.CharRNN`, without `vocab_size`. With `init_from`, those that
-        differ from the options of that run; only ``dropout`` and ``fast`` may.
-    settings : Settings
-        How to train.
+    options : dict, optional
+        Options of :class:`charseq.CharRNN`; :func:`charseq.settings.recipe` chooses the others.
+        With `init_from`, those that differ from the options of that run; only ``dropout`` and
+        ``fast`` may.
+    settings : dict, optional
+        Values of :class:`charseq.Settings`; the recipe chooses the others.
+    minutes : float, default=5.0
+        How long to train, if the settings have no ``steps``: a short trial says how many there are
+        in that time, but no more than read the text 40 times.
     valid : float, default=0.1
         Share of the text that is held back to measure on; of several, of each. 0 for none.
     encoding : str, default="utf-8"
@@ -123,9 +139,6 @@ def train_folder(
     device : str or torch.device, default="cpu"
         Where to train; names are as in torch, or ``"auto"``. It is not saved, so the run may be
         resumed on another one. All start from the same weights, drawn on the CPU.
-    threads : int, optional
-        How many threads compute. By default, as many as pay with a network of this size, unless
-        the environment variable ``OMP_NUM_THREADS`` is set.
     reporting : Reporting, optional
         When to save and what to print.
 
@@ -143,11 +156,13 @@ def train_folder(
         If the loss or its gradient becomes NaN or infinite. The last good training step is saved.
     """
     device = find_device(device) if isinstance(device, str) else device
+    options, given, reporting = options or {}, settings or {}, reporting or Reporting()
     if not 0 <= valid < 1:
         raise UserError(
             f"valid must be at least 0 and below 1, got {valid}; it is a share, and 0.1 is 10 %"
         )
-    check_patience(settings, valid)
+    if not 0 < minutes < math.inf:
+        raise UserError(f"minutes must be positive and finite, got {minutes}")
     source: dict[str, Any] = {"text": as_typed(text), "encoding": encoding, "valid": valid}
     source |= {"raw": raw, "tokens": tokens or "characters"}
     trained, known = (None, None) if init_from is None else load_model(init_from)
@@ -163,24 +178,51 @@ def train_folder(
         texts = load_source(source)
         check_long_enough(*texts, source)
         parts = encode_parts(*texts, source, known)
-        vocab = parts[0].vocab
+        vocab, size = parts[0].vocab, len(parts[0])
+        network, chosen = recipe(size, *filter(None, [given.get("steps")]))
+        first = Settings(**{**chosen, **given})
         if trained is None:
-            model = CharRNN(**{"vocab_size": len(vocab), **options})
+            model = CharRNN(**{"vocab_size": len(vocab), **network, **options})
         else:
-            model = known_model(trained, options, vocab, settings)
+            model = known_model(trained, options, vocab, first)
         source |= fingerprint("".join(texts))
-        source |= {"tokens": name_of_tokens(vocab), "train_tokens": len(parts[0])}
-        if source["text"] == "-":  # keep it, so that the run can be resumed
-            source |= {"text": str(folder / KEPT), "encoding": "utf-8", "raw": True}
-            with explain_write_errors(folder):
-                write_whole(folder / KEPT, "".join(texts).encode())
-        source["text"] = locate(source["text"])  # so that the run can be resumed from elsewhere
-        run = Run(model.to(device), vocab, settings)
-        training = _Training(folder, run, (), parts, source, reporting or Reporting())
-        with _delay_interrupts() as interrupts:
-            training.save()
-            with use_threads(model, settings.batch_size, threads):
+        source |= {"tokens": name_of_tokens(vocab), "train_tokens": size}
+        model.to(device)
+        with use_threads(model, first.batch_size):
+            per_step = None
+            if "steps" not in given:
+                per_step = _time_a_step(model, parts[0], first)
+                most = PASSES * size // (first.batch_size * first.length)
+                steps = max(1, min(most, int(60 * minutes / per_step)))
+                given = {**given, "steps": steps}
+                _, chosen = recipe(size, steps)
+            run = Run(model, vocab, Settings(**{**chosen, **given}))
+            if source["text"] == "-":  # keep it, so that the run can be resumed
+                source |= {"text": str(folder / KEPT), "encoding": "utf-8", "raw": True}
+                with explain_write_errors(folder):
+                    write_whole(folder / KEPT, "".join(texts).encode())
+            typed, source["text"] = source["text"], locate(source["text"])  # from whatever folder
+            training = _Training(folder, run, (), parts, source, reporting)
+            own = [
+                name
+                for name in (*options, *given)
+                if name not in ("seed", "steps", "evaluate_every")
+            ]
+            with _delay_interrupts() as interrupts:
+                training.save()
+                training.introduce(typed, own, per_step and per_step * run.settings.steps / 60)
                 return training.train_and_save(interrupts)
+
+
+def _time_a_step(model: CharRNN, train: Corpus, settings: Settings) -> float:
+    """Train a copy for about two seconds; return the seconds of a step, and a tenth to measure."""
+    trial = Run(copy.deepcopy(model), train.vocab, settings)
+    seconds: list[float] = []
+    for record in islice(language_model_steps(trial, train), TRIAL):
+        seconds.append(record.seconds)
+        if any_process(sum(seconds) > 2):
+            break
+    return from_rank_0(lambda: 1.1 * max(median(seconds[len(seconds) // 2 :]), 1e-6))
 
 
 def resume_folder(
@@ -189,7 +231,6 @@ def resume_folder(
     *,
     text: str | Sequence[str] | None = None,
     device: str | torch.device = "cpu",
-    threads: int | None = None,
     **changes: Any,
 ) -> int:
     """Continue a run as if it had never stopped, or with other settings.
@@ -201,12 +242,9 @@ def resume_folder(
     reporting : Reporting, optional
         When to save and what to print.
     text : str or sequence of str, optional
-        Where the text of the run is now. A file that was only moved together with the folder, or
-        into the current directory, is found by itself.
+        Where the text of the run is now, if it has moved.
     device : str or torch.device, default="cpu"
         Where to train, as in :func:`train_folder`.
-    threads : int, optional
-        As in :func:`train_folder`.
     **changes
         New values of :class:`charseq.Settings`, such as `steps`, `lr` or `patience`. They are saved
         in the folder. Whoever gives a run more steps wants it to go on, so its patience begins
@@ -232,8 +270,6 @@ def resume_folder(
         run, history = load_run(folder)
         source, parts = load_text_of_run(folder, text)
         run.settings = replace(run.settings, **changes)
-        if "patience" in changes:
-            check_patience(run.settings, source["valid"])
         run.model.to(device)
         if changes.get("steps", run.step) < run.step:
             raise UserError(
@@ -243,11 +279,11 @@ def resume_folder(
         if {"steps", "patience"} & changes.keys():
             run.since_best = 0
         training = _Training(folder, run, history, parts, source, reporting or Reporting())
-        with _delay_interrupts() as interrupts:
+        with _delay_interrupts() as interrupts, use_threads(run.model, run.settings.batch_size):
             if changes or text:
                 training.save()
-            with use_threads(run.model, run.settings.batch_size, threads):
-                return training.train_and_save(interrupts)
+            training.introduce(source["text"])
+            return training.train_and_save(interrupts)
 
 
 def load_held_back(folder: str | os.PathLike[str]) -> Corpus:
@@ -297,14 +333,20 @@ class _Training:
         source: dict[str, Any],
         reporting: Reporting,
     ) -> None:
-        self.folder, self.run, self.source, self.reporting = folder, run, source, reporting
-        self.records = list(earlier_records)
+        self.folder, self.run, self.parts, self.source = folder, run, parts, source
+        self.records, self.reporting = list(earlier_records), reporting
         self.is_rank_0 = rank_and_world_size()[0] == 0
         self._warned: set[str] = set()
         train = parts[0]
         self._tokens_per_character = len(train) / train.vocab.count_characters(train.ids)
-        self._new_records = language_model_steps(run, *parts, watch=self._say_that_it_measures)
-        self._per_step = run.settings.batch_size * run.settings.length
+        self._new_records = language_model_steps(run, *parts)
+
+    def introduce(self, text: str | list[str], *choice: Any) -> None:
+        """Say what is trained, on what, and for how long."""
+        if self.is_rank_0 and self.reporting.as_json:
+            print_event("start", facts_of(self.folder))
+        elif self.is_rank_0 and not self.run.finished:
+            print_beginning(self.run, {**self.source, "text": text}, self.parts, *choice)
 
     def train_and_save(self, interrupts: list[int]) -> int:
         """Train until the run is finished or interrupted, and return the signal, or 0.
@@ -313,19 +355,21 @@ class _Training:
         the end. With several processes, only rank 0 prints and writes. All processes stop after the
         same training step, and exit after rank 0 has saved.
         """
-        run, stopped, was_over = self.run, False, self.run.finished
-        sample_every, as_json = self.reporting.sample_every, self.reporting.as_json
+        run, stopped, was_over, valid = self.run, False, self.run.finished, ""
         with self._progress_bar() as self._bar:
             try:
                 for record in self._new_records:
                     self.records.append(record)
-                    self._bar.update(self._per_step)
-                    self._bar.set_postfix_str(record.losses, refresh=False)
+                    self._bar.update()
+                    bits = fmean(r.loss for r in self.records[-50:]) / math.log(2)
+                    if not math.isnan(record.valid_loss):
+                        valid = f", valid {record.valid_loss / math.log(2):.3f}"
+                    self._bar.set_postfix_str(f"bits {bits:.3f}{valid}", refresh=False)
                     if self.is_rank_0:
-                        print_record(
-                            run, record, self._bar, sample_every=sample_every, as_json=as_json
-                        )
+                        print_record(record, self._bar, as_json=self.reporting.as_json)
                         self._warn()
+                    if self.reporting.callback is not None:
+                        self.reporting.callback(record)
                     is_best = record.valid_loss == run.best_loss
                     if record.step % self.reporting.save_every == 0 or is_best:
                         self.save(is_best)
@@ -342,7 +386,8 @@ class _Training:
         interrupted = stopped and not run.finished
         if self.is_rank_0:
             export(self.folder, History(tuple(self.records)))
-            print_ending(self.folder, run, interrupted, was_over, as_json=as_json)
+            how = "interrupted" if interrupted else "over already" if was_over else "finished"
+            print_ending(self.folder, run, self.parts, how, as_json=self.reporting.as_json)
         any_process(False)  # wait until rank 0 has saved
         return (interrupts or [signal.SIGINT])[0] if interrupted else 0
 
@@ -360,19 +405,14 @@ class _Training:
             self._bar.write(f"charseq: {sentence.strip()}", file=sys.stderr)
 
     def _progress_bar(self) -> "tqdm[Any]":
-        run = self.run
         return tqdm(
-            total=run.settings.steps * self._per_step,
-            initial=run.step * self._per_step,
-            unit="char" if run.vocab.unit == "characters" else "token",
-            unit_scale=True,
+            total=self.run.settings.steps,
+            initial=self.run.step,
+            bar_format="{l_bar}{bar}| {n}/{total} updates [{elapsed}<{remaining}{postfix}]",
             # None: show the bar only in a terminal
             disable=None if self.is_rank_0 and not self.reporting.as_json else True,
             leave=False,
         )
-
-    def _say_that_it_measures(self, done: int, to_read: int) -> None:
-        say_in_bar(self._bar, done, to_read)
 
 
 # --- interrupts -----------------------------------------------------------------------------------

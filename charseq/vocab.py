@@ -76,7 +76,7 @@ class Vocabulary:
             first_position = first_positions.setdefault(char, position)
             if first_position != position:
                 raise ValueError(
-                    f"{_describe(char)} appears at positions {first_position} and {position}, but "
+                    f"{describe(char)} appears at positions {first_position} and {position}, but "
                     "a character has only one id; to collect the characters of a text, use "
                     "Vocabulary.from_text(text)"
                 )
@@ -203,11 +203,11 @@ class Vocabulary:
             position = int(unknown[0])
             chars = self.chars if len(self) <= 40 else self.chars[:40] + "…"
             raise ValueError(
-                f"character {_describe(text[position])} at position {position} of the text is not "
+                f"character {describe(text[position])} at position {position} of the text is not "
                 f"among the {len(self)} characters of the vocabulary {chars!r}; build the "
                 "vocabulary from all the text you will use, "
                 "Vocabulary.from_text(train_text + other_text), or drop the character"
-                f"{self._normalization_hint(text)}"
+                f"{self.normalization_hint(text)}"
             )
         return ids
 
@@ -340,8 +340,19 @@ class Vocabulary:
             raise ValueError(f'expected {{"chars": [...]}}, got {text[:60]!r}')
         return cls(data["chars"])
 
-    def _normalization_hint(self, text: str) -> str:
-        """Return a hint if the text differs from the vocabulary only in how accents are encoded."""
+    def normalization_hint(self, text: str) -> str:
+        """Return a hint if the text differs from the vocabulary only in how accents are encoded.
+
+        Parameters
+        ----------
+        text : str
+            A text with a character that the vocabulary lacks.
+
+        Returns
+        -------
+        str
+            The end of a message, or nothing.
+        """
         for form in ("NFC", "NFD"):
             if set(normalize(form, text)) <= set(self.chars):
                 return (
@@ -364,6 +375,6 @@ def code_points(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 
 
-def _describe(char: str) -> str:
+def describe(char: str) -> str:
     """Quote a character and give its code point, for an error message."""
     return f"{char!r} (U+{ord(char):04X})"

@@ -29,9 +29,7 @@ corpus = Corpus.from_text(" ".join(words)[:200_000])
 learn_from, held_back = corpus.split(valid=0.1)
 options = {"cell": "GRU", "seed": 0, "fast": True}
 model = CharRNN(len(corpus.vocab), 64, **options).double()
-settings = Settings(
-    steps=160, batch_size=16, length=32, optimizer="adam", lr=0.02
-)
+settings = Settings(steps=160, batch_size=16, length=32, lr=0.02)
 run = Run(model, corpus.vocab, settings)
 records = list(charseq.language_model_steps(run, learn_from))
 print(records[-1])

@@ -28,13 +28,13 @@ from charseq import (
 )
 from charseq.checkpoint import (
     RunFolderError,
+    export,
     load_model,
     load_net,
     load_run,
     read_config,
     read_history,
     save_run,
-    shrink,
     start_folder,
 )
 from charseq.files import write_whole
@@ -81,9 +81,8 @@ KINDS = [
     {"model": {"cell": "GRU", "num_layers": 2, "dropout": 0.5}, "order": "windows"},
     {"model": {"embedding_size": 6, "tied": True}, "double": True},
     {"model": {"hidden_size": len(CORPUS.vocab), "output_layer": False}},
-    {"optimizer": "adam", "weight_decay": 0.01},
-    {"optimizer": "sgd", "lr": 0.3, "clip_norm": None},
-    {"optimizer": "sgd", "lr": 0.3, "momentum": 0.0},
+    {"weight_decay": 0.01},
+    {"lr": 0.3, "clip_norm": None},
     {"schedule": "linear", "warmup": 4, "evaluate_every": 0},
     {"patience": 1, "lr": 1.0, "schedule": "constant", "evaluate_every": 1, "steps": 30},
 ]
@@ -307,7 +306,7 @@ def test_a_damaged_file_is_refused_in_a_sentence_and_the_other_one_still_loads(
     sentence = rf"{name} is damaged or cut short: [^\n]* \(SHA-256\); put back a copy .*--last.*"
     readers = {
         LAST: [load_run, read_config, read_history, lambda place: load_net(place, best=False)],
-        BEST: [load_net, load_model, lambda place: shrink(place, place / "small")],
+        BEST: [load_net, load_model, lambda place: export(place, place / "small.safetensors")],
     }
     for read in readers.pop(name):
         with pytest.raises(RunFolderError, match=f"^[^\n]*{sentence}$"):
@@ -324,14 +323,12 @@ def test_what_is_no_file_is_refused(folder):
 
 
 def test_a_folder_that_is_no_run_folder_is_refused_in_a_sentence(tmp_path, folder):
-    (tmp_path / "old").mkdir()
-    (tmp_path / "old" / "config.json").write_text("{}")
     (tmp_path / "none").mkdir()
+    (tmp_path / "file").touch()
     for name, message in (
-        ("old", "old was made by an older charseq, whose run folders this one, .*: train again$"),
         ("none", "is not a run folder: it has no last.safetensors; expected one made by charseq"),
         ("absent", "does not exist; expected a run folder made by charseq train"),
-        (f"../{folder.name}/{LAST}", "is a file"),
+        ("file", "is a file"),
     ):
         for read in (load_run, load_net, load_model, read_config, read_history):
             with pytest.raises(RunFolderError, match=message):
@@ -356,35 +353,35 @@ def test_a_folder_with_the_name_of_a_network_of_the_package_comes_first(tmp_path
 
 
 @pytest.mark.parametrize("best", [True, False])
-def test_a_shrunk_folder_holds_one_file_with_the_weights_in_float16(best, folder, tmp_path):
-    shrink(folder, tmp_path / "small", best=best)
-    assert list(contents(tmp_path / "small")) == [BEST]
+def test_an_exported_file_holds_the_weights_in_float16(best, folder, tmp_path):
+    one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
+    export(folder, one, best=best)
     file = folder / (BEST if best else LAST)
-    full, small = load_numpy(file), load_numpy(tmp_path / "small" / BEST)
+    full, small = load_numpy(file), load_numpy(one)
     assert {array.dtype for array in small.values()} == {np.dtype(np.float16)}
     assert all(np.array_equal(full[name].astype(np.float16), small[name]) for name in small)
-    net, vocab = load_net(tmp_path / "small")
+    net, vocab = load_net(one)
     assert (net.head[0].dtype, vocab) == (np.float32, CORPUS.vocab)
-    assert read_config(tmp_path / "small") == checkpoint.read_file(file)[0]
-    assert len(read_history(tmp_path / "small")) == 0
-    shrink(tmp_path / "small", tmp_path / "smaller")
-    assert contents(tmp_path / "smaller") == contents(tmp_path / "small")
-    before = contents(tmp_path)
+    assert read_config(one) == checkpoint.read_file(file)[0]
+    assert len(read_history(one)) == 0
+    export(one, two)
+    assert one.read_bytes() == two.read_bytes()
+    with pytest.raises(RunFolderError, match="is a file; expected a run folder"):
+        load_run(one)
     with pytest.raises(
         RunFolderError, match=r"only a network, .*charseq sample still works. .*--in"
     ):
-        load_run(tmp_path / "small")
-    with pytest.raises(FileExistsError, match="small exists already: choose a new folder"):
-        shrink(folder, tmp_path / "small")
-    assert contents(tmp_path) == before
+        load_run("austen")
+    with pytest.raises(FileExistsError, match="exists already: choose another name"):
+        export(folder, one)
 
 
-def test_shrink_refuses_a_weight_that_float16_cannot_hold(folder, tmp_path):
+def test_export_refuses_a_weight_that_float16_cannot_hold(folder, tmp_path):
     bias = np.full(len(CORPUS.vocab), 65505, dtype=np.float32)
     rewrite(folder, BEST, {"head.bias": bias})
     with pytest.raises(RunFolderError, match=r"head.bias holds 65505, and float16 ends at 65504"):
-        shrink(folder, tmp_path / "small")
-    assert not (tmp_path / "small").exists()
+        export(folder, tmp_path / "small.safetensors")
+    assert not (tmp_path / "small.safetensors").exists()
 
 
 # --- runs that are not as their settings say ------------------------------------------------------

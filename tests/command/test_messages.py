@@ -10,18 +10,18 @@ from test_cli import run_in_new_process, run_main, run_ok
 
 import charseq
 from charseq._errors import explain
+from charseq.trainer import train_folder
 
-SMALL = "--hidden=4 --batch-size=2 --length=8 --steps=2 --evaluate-every=0"
+SMALL = "--hidden-size=4 --batch-size=2 --block-size=8 --steps=2 --eval-interval=0"
 WRONG = [
     # what typer refuses
     ("trian t.txt", 2, "No such command 'trian'. Did you mean 'train'?"),
     ("train t.txt --hiden 5", 2, "No such option: --hiden"),
     ("train", 2, "Missing argument 'text'"),
-    ("shrink austen", 2, "Missing option '--out'"),
+    ("export austen", 2, "Missing argument 'file'"),
     ("train t.txt --lr=0,01", 2, "Invalid value for '--lr'"),
-    ("train t.txt --hidden=0", 2, "Invalid value for '--hidden'"),
-    ("train t.txt --cell=gro", 2, "Invalid value for '--cell'"),
-    ("train t.txt --order=random", 2, "Invalid value for '--order'"),
+    ("train t.txt --hidden-size=0", 2, "Invalid value for '--hidden-size'"),
+    ("train t.txt --cell=gro", 1, "cell must be one of RNN, GRU, LSTM, got 'GRO'"),
     ("sample austen --top-p=1.5", 2, "Invalid value for '--top-p'"),
     ("sample austen --top-k=-3", 2, "Invalid value for '--top-k'"),
     ("score austen t.txt --worst=-1", 2, "Invalid value for '--worst'"),
@@ -35,7 +35,7 @@ WRONG = [
     ("train t.txt --encoding=utf-9", 1, "no text encoding is called 'utf-9': expected utf-8"),
     ("train one.txt", 1, "one.txt' is too short: with valid=0.1, "),
     ("train same.txt", 1, "'same.txt' holds only 'a', again and again: there is nothing to learn"),
-    ("train t.txt --length=2000", 1, "batch_size=32 and length=2000 need 64001 characters"),
+    ("train t.txt --block-size=2000", 1, "batch_size=8 and length=2000 need 16001 characters"),
     ("train t.txt --valid=1", 1, "valid must be at least 0 and below 1, got 1.0; it is a share"),
     # networks, training and runs
     (
@@ -43,17 +43,19 @@ WRONG = [
         1,
         "dropout must be at least 0 and below 1, got 20.0; it is",
     ),
-    ("train t.txt --tied", 1, "tied=True needs embedding_size to equal hidden_size"),
-    ("train t.txt --cell=gru --forget-bias=1", 1, "only an LSTM has a forget gate"),
     ("train t.txt --lr=0", 1, "lr must be positive and finite, got 0.0"),
-    ("train t.txt --warmup=200 --steps=50", 1, "warmup=200 is longer than steps=50"),
-    ("train t.txt --momentum=0.5", 1, "--momentum is for --optimizer sgd, got adamw"),
-    ("train t.txt --patience=3 --valid=0", 1, "patience=3 counts measurements on held-back text"),
+    ("train t.txt --minutes=1 --steps=9", 1, "--minutes and --steps both say how long"),
+    ("train t.txt --minutes=0", 1, "minutes must be positive and finite, got 0.0"),
+    ("export austen net.pt", 1, "expected a name that ends in .safetensors or .onnx"),
     ("train t.txt --tokens=bpe", 1, "tokens must be characters, or bpe:N with a number"),
-    ("train t.txt --init-from=austen --layers=2", 1, "the network to start from keeps its num_lay"),
+    (
+        "train t.txt --init-from=austen --num-layers=2",
+        1,
+        "the network to start from keeps its num_lay",
+    ),
     ("train t.txt --init-from=absent", 1, "absent does not exist"),
     ("train t.txt --seed=18446744073709551616", 1, "seed must fit into 64 bits"),
-    ("train t.txt --hidden=10000000", 1, "there is not enough memory"),
+    ("train t.txt --hidden-size=10000000", 1, "there is not enough memory"),
     ("train t.txt --out=t.txt/run", 1, "Not a directory"),
     (
         "sample austin",
@@ -136,7 +138,7 @@ def test_a_prompt_in_another_form_of_unicode_gets_a_hint(folder):
     run_ok("train", "t.txt", *SMALL.split())
     for prompt, form in (("cafe\u0301", "NFC"), ("ma\u00f1", "NFD")):
         err = run_main("sample", "run", "--prompt", prompt)[2]
-        assert err.endswith(f" knows it in another encoding, the Unicode form {form}\n")
+        assert err.endswith(f"code points: unicodedata.normalize({form!r}, text) fixes it\n")
 
 
 # --- output ---------------------------------------------------------------------------------------
@@ -184,7 +186,7 @@ def test_train_says_what_it_leaves_out_and_keeps_it_if_asked(folder):
         "them)\n"
     )
     assert "\r" not in charseq.load_net("run")[1]
-    run_ok("train", "t.txt", "--raw", "--out=kept", *SMALL.split())
+    train_folder(Path("kept"), "t.txt", {"hidden_size": 4}, {"steps": 2}, raw=True)
     _, vocab = charseq.load_net("kept")
     assert {"\r", "\ufeff"} <= {*vocab.chars}
     facts = json.loads(run_ok("eval", "kept", "t.txt", "--json"))  # what the network knows is kept

@@ -90,7 +90,7 @@ def test_a_thread_pays_with_eight_million_products_per_time_step():
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_the_network_the_environment_or_an_option_decides_for_the_block(monkeypatch):
+def test_the_network_or_the_environment_decides_for_the_block(monkeypatch):
     small, large = CharRNN(5, 8), CharRNN(5000, 1000, cell="LSTM")
 
     def threads(*arguments):
@@ -99,19 +99,17 @@ def test_the_network_the_environment_or_an_option_decides_for_the_block(monkeypa
         assert torch.get_num_threads() == 2
         return inside
 
-    assert [threads(small, 2), threads(large, 64), threads(small, 2, 10**6)] == [1, 2, 2]
+    assert [threads(small, 2), threads(large, 64)] == [1, 2]
     monkeypatch.setenv("OMP_NUM_THREADS", "2")  # torch has read it: it has two
-    assert [threads(small, 2), threads(small, 2, 1)] == [2, 1]
+    assert threads(small, 2) == 2
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_the_command_takes_as_many_threads_as_pay_or_as_it_is_told(monkeypatch, tmp_path):
+def test_the_command_takes_as_many_threads_as_pay(monkeypatch, tmp_path):
     seen, loss = set(), CharRNN.loss
     monkeypatch.setattr(CharRNN, "loss", lambda *a: seen.add(torch.get_num_threads()) or loss(*a))
     (tmp_path / "t.txt").write_text(LONG)
-    small = ["--hidden=8", "--batch-size=2", "--length=4", "--steps=2"]
-    for name, options, expected in (("a", [], {1}), ("b", ["--threads=2"], {2})):
-        seen.clear()
-        run_ok("train", tmp_path / "t.txt", "--out", tmp_path / name, *small, *options)
-        assert seen == expected
+    small = ["--hidden-size=8", "--batch-size=2", "--block-size=4", "--steps=2"]
+    run_ok("train", tmp_path / "t.txt", "--out", tmp_path / "run", *small)
+    assert seen == {1}
     assert os.environ["OMP_WAIT_POLICY"] == "passive"

@@ -35,15 +35,15 @@ def test_prompts_may_be_given_several_times_in_a_file_and_through_a_pipe(tmp_pat
     assert typed("Mr. D\n", *SAMPLE, "--prompts=-") == (0, f"{texts[1]}\n", "")
 
 
-SMALL = ["--hidden=4", "--batch-size=2", "--length=8", "--steps=2", "--evaluate-every=0"]
+SMALL = ["--hidden-size=4", "--batch-size=2", "--block-size=8", "--steps=2", "--eval-interval=0"]
 
 
 def test_a_text_through_a_pipe_is_kept_in_the_run_which_can_be_resumed(tmp_path):
-    text, run, other = "some words\r\nand others\r\n" * 30, tmp_path / "run", tmp_path / "other"
+    text, run, other = "some words\nand others\n" * 30, tmp_path / "run", tmp_path / "other"
     (tmp_path / "t.txt").write_bytes(text.encode())
-    assert typed(text, "train", "-", "--out", run, *SMALL, "--raw")[0] == 0
+    assert typed(text, "train", "-", "--out", run, *SMALL)[0] == 0
     assert (run / "text.txt").read_bytes() == text.encode()
-    run_ok("train", tmp_path / "t.txt", "--out", other, *SMALL, "--raw")
+    assert run_main("train", tmp_path / "t.txt", "--out", other, *SMALL)[0] == 0
     nets = [load_net(folder)[0] for folder in (run, other)]
     assert np.array_equal(nets[0].head[0], nets[1].head[0])
     assert "4 steps" in run_ok("resume", run, "--steps=4")

@@ -11,6 +11,7 @@ import charseq
 from charseq import Corpus, NGram, load_net, load_text
 from charseq.checkpoint import NETWORKS, load_model, read_config
 from charseq.language_model import evaluate
+from charseq.settings import recipe
 
 TEXTS = {  # what each network read, and what judges it
     "austen": ("pride-train", "pride-test"),
@@ -69,14 +70,13 @@ def test_the_readme_states_the_command_that_made_the_network(network):
     config = read_config(network.name)
     model, settings = config["model"], config["settings"]
     assert words[0] == config["text"]["text"] == network.train
-    assert options.pop("--cell") == model["cell"].lower()
     assert float(options.pop("--valid")) == config["text"]["valid"]
     del options["--out"]
-    for option, value in options.items():
-        name = option.removeprefix("--").replace("-", "_")
-        name = {"hidden": "hidden_size", "embedding": "embedding_size"}.get(name, name)
-        known = model[name] if name in model else settings[name]
-        assert str(known) == value or float(known) == float(value), option
+    given = {name[2:].replace("-", "_"): float(value) for name, value in options.items()}
+    train, _ = Corpus.from_text(load_text(network.train)).split(valid=config["text"]["valid"])
+    chosen, more = recipe(len(train), int(given["steps"]))
+    for name, value in (chosen | more | given).items():
+        assert (model | settings)[name] == value, name
 
 
 def test_the_text_that_a_network_read_is_the_one_that_its_run_names(network):

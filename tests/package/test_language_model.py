@@ -1,6 +1,7 @@
 """Training on a corpus: the steps, learning rates, evaluation, and errors."""
 
 import math
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -63,23 +64,10 @@ def test_language_model_steps_exactly_match_a_loop_written_by_hand(model, clip_n
     assert BATCHES_PER_EPOCH == 8
 
 
-@pytest.mark.parametrize(
-    ("settings", "kind", "options"),
-    [
-        ({"optimizer": "sgd"}, torch.optim.SGD, {"momentum": 0.9}),
-        (
-            {"optimizer": "sgd", "momentum": 0.5, "weight_decay": 0.1},
-            torch.optim.SGD,
-            {"momentum": 0.5, "weight_decay": 0.1},
-        ),
-        ({"optimizer": "adam", "weight_decay": 0.1}, torch.optim.Adam, {"weight_decay": 0.1}),
-        ({"optimizer": "adamw", "weight_decay": 0.1}, torch.optim.AdamW, {"weight_decay": 0.1}),
-    ],
-    ids=str,
-)
-def test_settings_select_the_optimizer_of_torch(settings, kind, options):
-    run = run_of(lr=0.05, schedule="constant", clip_norm=1.0, **settings)
-    assert_trains_like(run, lambda p: kind(p, fused=True, lr=0, **options), lambda _: 0.05, 1.0)
+def test_settings_say_how_much_the_weights_decay():
+    run = run_of(lr=0.05, schedule="constant", weight_decay=0.1)
+    decaying = partial(torch.optim.AdamW, fused=True, lr=0, weight_decay=0.1)
+    assert_trains_like(run, decaying, lambda _: 0.05, 1.0)
 
 
 def test_windows_are_drawn_from_seed_and_step_and_start_with_a_zero_state():
@@ -122,7 +110,7 @@ def test_dropout_follows_the_seed_and_differs_from_step_to_step():
 
 
 def test_divergence_quotes_its_rate_and_leaves_the_run_at_its_last_good_step():
-    run = run_of(optimizer="sgd", lr=1e38, clip_norm=None, warmup=20)
+    run = run_of(lr=1e38, clip_norm=None, warmup=20)
     records, before = [], weights(run.model)
     with pytest.raises(Diverged, match=r"step \d+: the loss is .* or clip_norm=1.0") as caught:  # noqa: PT012
         for record in language_model_steps(run, CORPUS):
@@ -194,35 +182,33 @@ def test_each_record_has_the_seconds_of_its_step_without_the_measurement(monkeyp
 # --- evaluation -----------------------------------------------------------------------------------
 
 
-def losses_by_hand(model, ids, bounds, before=0):
-    """Sum the losses of pieces of a text, each after up to `before` characters, read from zeros."""
+def losses_by_hand(model, ids, bounds):
+    """Sum the losses of pieces of a text, each read from zeros."""
     total = 0.0
     for start, stop in bounds:
-        first = max(0, start - before)
         with torch.no_grad():
-            logits = model(ids[None, first:stop])[0][0][start - first :]
+            logits = model(ids[None, start:stop])[0][0]
         total += nn.functional.cross_entropy(logits, ids[start + 1 : stop + 1], reduction="sum")
     return float(total)
 
 
 @pytest.mark.parametrize("cell", ["GRU", "LSTM"])
 @pytest.mark.parametrize("rows", [1, 7, 1000])
-@pytest.mark.parametrize(("size", "warm_up"), [(2, 0), (360, 0), (360, 17)])
-def test_evaluate_counts_every_character_after_the_first_exactly_once(cell, rows, size, warm_up):
+@pytest.mark.parametrize("size", [2, 360])
+def test_evaluate_counts_every_character_after_the_first_exactly_once(cell, rows, size):
     model = language_model(cell=cell, num_layers=2).double()
     corpus = Corpus.from_text(LONG[:size], CORPUS.vocab)
     ids = torch.from_numpy(corpus.ids.astype(np.int64))
-    # Each row starts from zeros or a warm-up, and the last goes on to the end of the text.
-    rows = min(rows, max(1, (size - 1) // max(1, warm_up)))
+    # Each row starts from zeros, and the last goes on to the end of the text.
+    rows = min(rows, size - 1)
     starts = (size - 1) // rows * np.arange(rows)
-    total = losses_by_hand(model, ids, zip(starts, [*starts[1:], size - 1], strict=True), warm_up)
+    total = losses_by_hand(model, ids, zip(starts, [*starts[1:], size - 1], strict=True))
     for length in (1, 256):
         calls = []
-        how = {"batch_size": rows, "length": length, "warm_up": warm_up}
+        how = {"batch_size": rows, "length": length}
         loss = evaluate(model, corpus, **how, watch=lambda *n, calls=calls: calls.append(n))
         assert loss == pytest.approx(total / (size - 1), abs=1e-10)
-        to_read = size - 1 + warm_up * (rows - 1)
-        assert calls[-1] == (to_read, to_read)
+        assert calls[-1] == (size - 1, size - 1)
         assert calls == sorted(set(calls))
 
 
@@ -235,9 +221,6 @@ def test_evaluate_counts_every_character_after_the_first_exactly_once(cell, rows
         ({"evaluate_every": 1000}, 10**8, 204_800),
         ({"evaluate_every": 10**6, "steps": 1000}, 10**8, 204_800),
         ({"batch_size": 1}, 10**8, 10_000),  # never fewer
-        ({"evaluate_on": "all"}, 10**8, 10**8 - 1),
-        ({"evaluate_on": 5000}, 10**8, 4992),
-        ({"evaluate_on": 1}, 10**8, 16),
     ],
     ids=str,
 )
@@ -250,8 +233,14 @@ def long_corpus(size):
     return Corpus(CORPUS.vocab, ids.astype(np.uint8))
 
 
+@pytest.fixture
+def small_samples(monkeypatch):
+    monkeypatch.setattr("charseq.language_model.LEAST_SAMPLE", 1600)
+
+
+@pytest.mark.usefixtures("small_samples")
 def test_a_sample_has_a_piece_of_each_sixteenth_read_after_what_comes_before_it():
-    corpus, settings = long_corpus(12_000), Settings(evaluate_on=1600)
+    corpus, settings = long_corpus(12_000), Settings(evaluate_every=0, steps=1)
     model, seen = language_model().double(), []
     states = model.states
 
@@ -279,16 +268,15 @@ def test_a_sample_has_a_piece_of_each_sixteenth_read_after_what_comes_before_it(
     assert loss == pytest.approx(total / 1600, abs=1e-10)
 
 
+@pytest.mark.usefixtures("small_samples")
 def test_a_run_measures_the_same_sample_each_time_and_another_seed_another_one():
     corpus = long_corpus(12_000)
-    run = run_of(evaluate_every=10, evaluate_on=1600)
+    run = run_of(evaluate_every=10)
     *_, last = language_model_steps(run, CORPUS, corpus)
     assert last.valid_loss == run.best_loss or run.since_best
     assert last.valid_loss == measure(run.model, corpus, run.settings)
-    other = Settings(**{**SMALL, "evaluate_on": 1600, "seed": 4})
+    other = Settings(**{**SMALL, "evaluate_every": 10, "seed": 4})
     assert measure(run.model, corpus, other) != last.valid_loss
-    whole = Settings(**{**SMALL, "evaluate_on": "all"})
-    assert measure(run.model, corpus, whole) == evaluate(run.model, corpus)
     assert measure(run.model, corpus, Settings()) == evaluate(run.model, corpus)  # short enough
     assert last.valid_loss == pytest.approx(evaluate(run.model, corpus), rel=0.1)
 
@@ -307,7 +295,6 @@ def test_evaluate_does_not_change_the_model(training):
     ("options", "text", "message"),
     [
         ({}, "t", "evaluation needs at least 2 characters, got 1"),
-        ({"warm_up": -1}, "the", "warm_up must be at least 0, got -1"),
     ],
 )
 def test_evaluate_refuses_too_short_texts_and_sizes_below_one(options, text, message):
@@ -358,11 +345,9 @@ def test_training_stops_when_patience_runs_out(monkeypatch):
         ({"patience": 0}, "patience must be an integer of at least 1, got 0"),
         ({"evaluate_every": -1}, "evaluate_every must be an integer of at least 0, got -1"),
         ({"length": 2.0}, "length must be an integer of at least 1, got 2.0"),
-        ({"evaluate_on": 0}, "evaluate_on must be 'sample', 'all' or .*, got 0"),
         ({"order": "random"}, "order must be one of streams, windows, got 'random'"),
         ({"clip_norm": "a"}, "clip_norm must be a number, got 'a'"),
         ({"lr": math.nan}, "lr must be positive and finite, got nan"),
-        ({"momentum": 1.0}, "momentum must be at least 0 and below 1, got 1.0"),
         ({"weight_decay": -1.0}, "weight_decay must be 0 or more and finite, got -1.0"),
         ({"clip_norm": 0.0}, "clip_norm must be positive, got 0.0"),
     ],

@@ -1,6 +1,5 @@
 """The shapes in the tables against torch layers that really run."""
 
-import json
 import re
 from dataclasses import astuple, is_dataclass
 from html import unescape
@@ -114,11 +113,6 @@ def test_text_html_and_dict_hold_the_rows_of_both_tables(options, title, whys):
     ends = {len(line) for line in text.split("\n\n")[1].splitlines()}
     assert len(ends) == 1  # counts end in one column
     assert all(why in text for why in whys)
-    data = json.loads(json.dumps(shapes.to_dict()))
-    assert [[*row.values()] for row in data["tensors"]] == [
-        [t.name, list(t.shape), t.formula, t.why] for t in shapes.tensors
-    ]
-    assert (data["call"], data["parameter_count"]) == (shapes.call, shapes.parameter_count)
 
 
 def lstm(**changed):

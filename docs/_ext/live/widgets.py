@@ -143,7 +143,7 @@ def packed(array):
 
 
 def read_net(folder=NET):
-    """Return options, characters and weights of a run folder as `charseq shrink` makes it."""
+    """Return options, characters and weights of a run folder as `charseq export` makes it."""
     about, arrays = read_file(folder / "best.safetensors")
     weights = {name: arrays[name].astype("<f2") for name in sorted(arrays)}
     return about["model"], about["vocab"]["chars"], weights
