@@ -3,11 +3,14 @@
 import { el } from "../ui/elements.js";
 import { load } from "../ui/load.js";
 
-/** @typedef {{page: string, title: string, pageTitle: string, address: string}} Found */
+/**
+ * @typedef {{page: string, title: string, pageTitle: string, address: string, score: number,
+ *   share: number}} Found
+ */
 
-const KINDS =
-  /** @type {const} */ ([["fix/", "Messages and symptoms"], ["questions/", "Questions"]]);
-const MOST = 12; // of each kind
+const MOST = 4; // others
+// Of forty messages that have a page and fifteen that have none: these scores tell them apart.
+const [GUESS, SURE, WHOLE, AHEAD] = [10, 14, 0.75, 1.15];
 const ERROR = /^\s*[\w.]*(Error|Exception|Warning|Interrupt)\b.*/;
 
 /**
@@ -21,18 +24,42 @@ const messageOf = (pasted) => {
     .trim();
 };
 
-const NOTHING = "Nothing fits. Try fewer words, or the last line of the message.";
+const NOTHING = "No page has this. Try fewer words, or the last line of the message.";
 
-/** @param {Found[]} found @param {string} kind @param {string} title */
-const listOf = (found, kind, title) => {
-  const of = found.filter(({ page }) => page.startsWith(kind)).slice(0, MOST);
-  const entries = of.map(({ address, pageTitle, title }) => {
-    const isFix = kind === "fix/"; // one mistake a page; and many questions
-    const href = isFix ? address.split("#")[0] : address;
-    return el("li", {}, el("a", { href }, isFix ? pageTitle : title));
+/** One mistake a page, and many questions. @param {Found} found @returns {[string, string]} */
+const linkTo = ({ page, address, pageTitle, title }) =>
+  page.startsWith("fix/") ? [address.split("#")[0], pageTitle] : [address, title];
+
+/** The page that answers. @param {Found} found */
+const cardOf = async (found) => {
+  const [href, title] = linkTo(found);
+  /** @type {string[]} */
+  const texts = await load(`search/text/${found.page}.js`).catch(() => []);
+  const [, short] = texts.join(" ").match(/In short: (.*?[.?!])(?= [A-Z]|$)/) ?? [];
+  return el(
+    "div",
+    { class: "ask-card" },
+    el("p", {}, el("strong", {}, title)),
+    short && found.page.startsWith("fix/") ? el("p", {}, short) : null,
+    el("a", { href }, "Open page"),
+  );
+};
+
+/** @param {Found[]} found */
+const answerOf = async (found) => {
+  const [best, second] = found;
+  const isGuess = best.score < GUESS && best.share < WHOLE;
+  const isAhead = (best.score >= SURE || best.share >= WHOLE) &&
+    best.score >= AHEAD * (second?.score ?? 0);
+  const others = found.slice(Number(isAhead)).slice(0, MOST).map((one) => {
+    const [href, title] = linkTo(one);
+    return el("li", {}, el("a", { href }, title));
   });
-  const heading = el("p", { class: "ask-kind" }, `${title}: ${of.length || "none"}`);
-  return [heading, ...entries.length ? [el("ul", {}, ...entries)] : []];
+  return [
+    isAhead ? await cardOf(best) : null,
+    isGuess ? el("p", {}, "No page has this. These are guesses:") : null,
+    others.length ? el("ul", { class: isAhead ? "ask-others" : false }, ...others) : null,
+  ].filter((part) => part !== null);
 };
 
 /** @param {HTMLFormElement} form */
@@ -53,7 +80,8 @@ export const makeField = (form) => {
     const found = await find(typed, { only: /^(fix|questions)\/(?!index$)/, most: 60 });
     if (number !== asked) return;
     if (found.length) {
-      place.replaceChildren(...KINDS.flatMap(([kind, title]) => listOf(found, kind, title)));
+      const answer = await answerOf(found);
+      if (number === asked) place.replaceChildren(...answer);
     } else {
       place.replaceChildren(el("p", {}, NOTHING));
       document.body.classList.remove("asking"); // the lists are still there to look through

@@ -25,9 +25,11 @@ import {
  * @typedef {{page: string, id: string, title: string, pageTitle: string, first: boolean,
  *   at: number}} Section `at` is its number among the sections of its page
  * @typedef {{sections: Section[], answers: Map<number, number[]>, mini: MiniSearch}} SearchIndex
- * @typedef {{section: Section, terms: Map<string, number>, more: Section[]}} Hit `terms`: what it
- *   has of what is meant, and how much each counts; `more`: other sections of its page that answer
- * @typedef {{number: number, score: number, covered: number, terms: Map<string, number>}} Found
+ * @typedef {{section: Section, terms: Map<string, number>, more: Section[],
+ *   score: number, share: number}} Hit `terms`: what it
+ *   has of what is meant, and how much each counts; `more`: other sections of its page that answer;
+ *   `share`: of the words that were typed, how many are in its title
+ * @typedef {{number: number, score: number, covered: number, terms: Map<string, number>, share?: number}} Found
  */
 
 const MOST_WORDS = 60; // of what is pasted, the last ones: a message ends a traceback
@@ -190,10 +192,14 @@ export function findSections(index, query, { most = 15, only = /^/, questionsApa
   const { sections, answers } = index;
   const found = scoresOf(index, clean(query));
   const sameness = samenessWith(clean(query));
+  const typed = [...new Set(wordsOf(clean(query)).map(stem))].filter((term) => !FAINT.has(term));
+  const inTitle = (/** @type {string[]} */ title) =>
+    typed.filter((term) => title.includes(term)).length / Math.max(1, typed.length);
   for (const hit of found) {
     const { page, id, title, first } = sections[hit.number];
     const wanted = [...new Set(wordsOf(title).map(stem))];
     const there = wanted.filter((term) => hit.terms.has(term)).length;
+    hit.share = inTitle(wanted);
     const kind = /** @type {keyof typeof KINDS} */ (page.split("/")[0]);
     hit.score *= (KINDS[kind] ?? 1) * (1 + 0.2 * there / Math.max(1, wanted.length));
     hit.score *= sameness(title) * (first ? 1.1 : 1) * (/^exercise-/.test(id) ? 0.6 : 1);
@@ -222,8 +228,14 @@ export function findSections(index, query, { most = 15, only = /^/, questionsApa
   }
   const ranked = [...pages.values()].sort(([a], [b]) => byScore(a, b));
   return ranked.filter(([{ score }]) => score >= 0.15 * ranked[0][0].score).slice(0, most)
-    .map(([{ number, terms }, ...more]) => (
-      { section: sections[number], terms, more: more.map((other) => sections[other.number]) }
+    .map(([{ number, terms, score, share = 0 }, ...more]) => (
+      {
+        section: sections[number],
+        terms,
+        more: more.map((other) => sections[other.number]),
+        score,
+        share,
+      }
     ));
 }
 
