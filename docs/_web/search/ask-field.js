@@ -40,7 +40,9 @@ const cardOf = async (found) => {
     "div",
     { class: "ask-card" },
     el("p", {}, el("strong", {}, title)),
-    short && found.page.startsWith("fix/") ? el("p", {}, short) : null,
+    short && found.page.startsWith("fix/")
+      ? el("p", {}, short[0].toUpperCase() + short.slice(1))
+      : null,
     el("a", { href }, "Open page"),
   );
 };
