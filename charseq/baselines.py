@@ -229,7 +229,7 @@ def best_table(train: Corpus, ids: ArrayLike, places: ArrayLike) -> tuple[int, f
         The text to count in; of more than ten million characters, the last ten million.
     ids : array_like of int, shape (N,)
         Another text.
-    places : array_like of int, shape (M,) or any other
+    places : array_like of int, shape (M,)
         Positions in it: only these characters are judged.
 
     Returns
