@@ -256,9 +256,7 @@ def test_the_first_use_of_a_term_in_running_text_leads_to_the_glossary(page_html
 @pytest.mark.parametrize("address", ["the-gate", "equation-softmax", "exercise-one"])
 def test_each_part_of_a_page_has_an_address_made_of_its_words_and_a_link_to_it(address, page_html):
     assert page_html.count(f'id="{address}"') == 1
-    assert (
-        f'<a class="headerlink" tabindex="-1" href="#{address}" title="Link to this ' in page_html
-    )
+    assert f'tabindex="-1" href="#{address}" title="Link to this ' in page_html
 
 
 LED = {

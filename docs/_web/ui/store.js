@@ -20,6 +20,10 @@ const makeStore = () => {
   const watchers = new Set();
   /** @type {typeof watchers} Watchers that have not seen the last change yet. */
   const behind = new Set();
+  /** @type {(isReady: void) => void} */
+  let show = () => {};
+  /** Once all watchers have seen a run. */
+  const ready = new Promise((resolve) => show = resolve);
   let timer = 0;
   const tellNext = () => {
     timer = 0;
@@ -27,12 +31,14 @@ const makeStore = () => {
     behind.delete(watcher);
     watcher?.(view);
     if (behind.size) timer = setTimeout(tellNext);
+    else if (view.run) show();
   };
   /** A whole number from `least` to `most`. @param {number} x @param {number} least */
   const bounded = (x, least, /** @type {number} */ most) =>
     Math.min(most, Math.max(least, Math.round(x) || least));
   return {
     view,
+    ready,
     /** @param {Partial<View>} changes */
     set(changes) {
       Object.assign(view, changes);
@@ -46,7 +52,7 @@ const makeStore = () => {
       const [first, ...rest] = watchers;
       first?.(view);
       for (const watcher of rest) behind.add(watcher);
-      if (behind.size && !timer) timer = setTimeout(tellNext);
+      if (!timer) timer = setTimeout(tellNext);
     },
     /** @param {(view: View) => void} watcher */
     watch(watcher) {

@@ -1,7 +1,7 @@
 // Puts the widgets on the page. docs/_ext/live/widgets.py writes
 // <div class="play" data-play="train" data-options="text=hello">, with a fallback inside. A widget
-// is made once it comes near, and then replaces the fallback; one that waits for data, once they are
-// there.
+// is made once it comes near, and then replaces the fallback; one that waits for data, or for a run,
+// once they are there.
 import { el } from "../ui/elements.js";
 
 /** @typedef {(root: HTMLElement, options: URLSearchParams, place: Element) =>
@@ -13,8 +13,10 @@ const replaceFallback = async (place, mount) => {
   const root = el("div", { class: `play-part play-${play}` });
   try {
     // Whoever looks into a page finds there what the widget watches: tests do.
-    const made = mount(root, new URLSearchParams(options), place);
-    Object.assign(root, { store: made instanceof Promise ? await made : made });
+    /** @type {any} */
+    const made = await mount(root, new URLSearchParams(options), place);
+    Object.assign(root, { store: made });
+    await made?.ready;
     const { top, bottom } = place.getBoundingClientRect();
     const fallback = [...place.childNodes];
     place.replaceChildren(root);

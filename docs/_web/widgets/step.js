@@ -256,5 +256,6 @@ export const mount = (root, options) => {
     state.watch(({ run, epoch, t, unit }) => {
       if (run) look({ ...run.at(epoch), chars: run.chars }, t, unit);
     });
+    return state;
   }
 };
