@@ -56,7 +56,7 @@ def plain_training(size, corpus):
 def charseq_training(size, corpus):
     """Yield the loss of each update of charseq, with the same settings."""
     *_, rows, steps = SIZES[size]
-    options = {"optimizer": "adam", "lr": 1e-3, "schedule": "constant", "clip_norm": None}
+    options = {"lr": 1e-3, "schedule": "constant", "clip_norm": None}
     settings = Settings(steps=10**9, batch_size=rows, length=steps, evaluate_every=0, **options)
     run = Run(network(size, corpus, fast=True), corpus.vocab, settings)
     for record in language_model_steps(run, corpus):

@@ -65,9 +65,7 @@ def train(name: str, folder: Path, seed: int) -> None:
     corpus = Corpus.from_text(load_text("pride-train"))
     parts = corpus.split(valid=VALID)
     model = CharRNN(len(corpus.vocab), **NETWORKS[name], **SHARED, seed=seed)
-    settings = Settings(
-        lr=RATES[name], steps=STEPS, evaluate_every=500, evaluate_on="all", seed=seed, **SETTINGS
-    )
+    settings = Settings(lr=RATES[name], steps=STEPS, evaluate_every=500, seed=seed, **SETTINGS)
     run = Run(model, corpus.vocab, settings)
     source = {"text": "pride-train", "encoding": "utf-8", "valid": VALID}
     start_folder(folder, run, source | {"characters": len(corpus)})
