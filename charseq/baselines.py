@@ -247,11 +247,8 @@ def best_table(train: Corpus, ids: ArrayLike, places: ArrayLike) -> tuple[int, f
     >>> best_table(train, valid.ids, range(1, len(valid)))[0]
     12
     """
-    V, text, judged = (
-        len(train.vocab),
-        check_ids(ids, len(train.vocab)).astype(int),
-        np.ravel(places),
-    )
+    V, judged = len(train.vocab), np.ravel(places)
+    text = check_ids(ids, V).astype(int)
     orders = range(1, min(LONGEST, len(train)) + 1)
     losses = [
         -np.log(_chances(tables, text, V)[judged]).sum()

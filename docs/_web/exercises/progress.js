@@ -83,8 +83,8 @@ const oldOnes = () => {
 /** Show one exercise of the chapter at a time, below a row with the kind of each. */
 const showOne = () => {
   const cards = [...document.querySelectorAll("#exercises > .exercise-card")];
-  const here = chapters.find(([page]) => address(page) === location.href.split("#")[0]);
-  if (cards.length < 2 || !here) return;
+  const chapter = chapters.find(([page]) => address(page) === here);
+  if (cards.length < 2 || !chapter) return;
   /** @param {number} shown */
   const show = (shown) => {
     cards.forEach((card, k) => card.classList.toggle("is-later", k !== shown));
@@ -106,8 +106,8 @@ const showOne = () => {
   if (target) target.scrollIntoView();
   addEventListener("hashchange", showTarget);
   onSolved((kept) => {
-    here[2].forEach((exercise, k) =>
-      buttons[k]?.classList.toggle("is-solved", isSolved(kept, here[0], exercise))
+    chapter[2].forEach((exercise, k) =>
+      buttons[k]?.classList.toggle("is-solved", isSolved(kept, chapter[0], exercise))
     );
   });
 };
