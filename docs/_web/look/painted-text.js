@@ -148,15 +148,17 @@ export const paintedText = (choose) => {
     /** Show a text, or another place in it. @param {KnownText} text @param {number} place */
     update(text, place) {
       const old = cells[at - page * PAGE];
-      for (const name of ["tabindex", "role", "aria-pressed", "aria-label"]) {
-        old?.removeAttribute(name);
-      }
       const isNew = known !== text || Math.floor(place / PAGE) !== page;
       known = text;
       at = place;
       page = Math.floor(place / PAGE);
       if (isNew) build();
       const cell = cells[at - page * PAGE];
+      if (old !== cell) {
+        for (const name of ["tabindex", "role", "aria-pressed", "aria-label"]) {
+          old?.removeAttribute(name);
+        }
+      }
       for (
         const [name, value] of [["tabindex", "0"], ["role", "button"], ["aria-pressed", "true"]]
       ) {
