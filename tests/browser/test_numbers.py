@@ -14,7 +14,7 @@ from test_recorded import capitals, languages, months, translated  # noqa: F401 
 from test_wave import LINE, drawn, steps_apart
 
 import records
-from charseq import RNNParams, rnn_forward
+from charseq import RNNParams, load_net, rnn_forward
 
 SMALL = RNNParams(
     W_ih=np.array([[0.5, -0.3, 0.8, 0.1], [-0.6, 0.9, 0.2, -0.4]]),
@@ -283,35 +283,6 @@ def test_chapter_1_looks_inside_the_network_that_it_reads_hello_with(opened):
     assert "weights from hidden to hidden" in part.locator(".play-notation").text_content()
 
 
-def test_terms_come_one_by_one_and_add_up_to_the_state(opened):
-    part = opened("learn/recurrence.html", "step")
-    forward = part.get_by_role("button", name="Step")
-    rows = part.locator("tbody tr:not(.play-sum-group)")
-    shown = part.locator("tbody tr:not(.play-sum-later):not(.play-sum-group)")
-    for count in range(1, 6):
-        assert shown.count() == count
-        last = shown.last.locator("small, td:not(.play-lane)").all_text_contents()
-        assert f"the sum so far is {last[-1]}." in part.locator(".play-readout").text_content()
-        forward.press("Enter")
-    terms = [row.locator("small, td:not(.play-lane)").all_text_contents() for row in rows.all()]
-    value = part.locator("tfoot td:not(.play-lane)").nth(1).text_content()
-    adds = np.array([float(row[1].replace("−", "-")) for row in terms])
-    np.testing.assert_allclose([float(row[2].replace("−", "-")) for row in terms],
-                               np.cumsum(adds), atol=2e-3)  # fmt: skip
-    states, _ = rnn_forward(HELLO, np.zeros((1, 2)), SMALL)
-    assert value == minus(states[0, 1, 0])
-    part.get_by_label("terms").press("ArrowLeft")
-    assert shown.count() == 5
-    part.get_by_label("terms").press("End")
-    for t in (1, 5):
-        part.get_by_label("Time step t").fill(str(t))
-        for unit in (0, 1):
-            part.get_by_label("Unit").fill(str(unit))
-            assert part.locator("tfoot td:not(.play-lane)").nth(1).text_content() == minus(
-                states[0, t - 1, unit]
-            )
-
-
 def test_a_scrubber_shows_the_run_of_the_chapter_and_leads_on_to_it(opened):
     part = opened("learn/train.html", "scrubber")
     said = part.locator(".play-readout")
@@ -320,3 +291,19 @@ def test_a_scrubber_shows_the_run_of_the_chapter_and_leads_on_to_it(opened):
     part.get_by_role("link", name="Change this run in the playground").click()
     last = part.page.locator("pre[aria-label='Log']")
     expect(last).to_contain_text("epoch 50")
+
+
+def test_a_readers_own_text_is_learned_and_taken_along(opened, tmp_path):
+    part = opened("your-text.html", "own")
+    page, main = part.page, part.locator(".play-main")
+    part.get_by_label("Your text").fill("Yes, said the hatter. No, said Zoë! " * 60)
+    main.press("Enter")
+    expect(part.get_by_text("the table wins by")).to_be_visible(timeout=60_000)
+    main.press("Enter")
+    expect(part.get_by_text("It waits.")).to_be_visible()
+    with page.expect_download() as file:
+        part.get_by_role("button", name="Download the weights").press("Enter")
+    file.value.save_as(tmp_path / "best.safetensors")
+    assert "ë" in load_net(tmp_path)[1].chars
+    part.get_by_role("button", name="Type into it").press("Enter")
+    expect(part.get_by_text("This text costs")).to_be_visible()

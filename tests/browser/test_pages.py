@@ -232,17 +232,13 @@ def test_a_printed_page_has_all_its_code_and_nothing_of_the_screen(name, site, p
 
 
 def test_a_live_part_is_its_fallback_on_paper_and_comes_back(site, page):
-    page.goto((site / "learn/recurrence.html").as_uri())
-    part = page.locator('[data-play="step"]')
-    part.scroll_into_view_if_needed()
-    part.get_by_role("button", name="Step").click()
-    shown = part.locator("table").first.inner_text()
-    text = printed(page)
-    assert "tanh of the sum 0.445" in " ".join(text.split())
-    assert "Start again" not in text
-    assert part.locator("table").first.inner_text() == shown
-    part.get_by_role("button", name="Step").click()  # it still works
-    assert part.locator("table").first.inner_text() != shown
+    page.goto((site / "your-text.html").as_uri())
+    part = page.locator('[data-play="own"]')
+    part.get_by_role("button", name="Python code").click()
+    part.get_by_text("150,000 characters").wait_for()
+    assert "a network learns your text here" in " ".join(printed(page).split())
+    part.get_by_label("Your text").fill("It still works.")
+    part.get_by_text("15 characters").wait_for()
 
 
 def test_paper_is_white_also_below_a_dark_page(site, page):

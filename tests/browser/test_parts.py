@@ -20,7 +20,7 @@ HOSTILE = """"'><img src=x onerror="hacked=1"><b id=slipped>${hacked=1}</b>"""
 SLIPPED = "[document.querySelectorAll('#slipped, img[src=x]').length, typeof hacked]"
 # What acts on another part, on a text that is not there yet, or only with other settings.
 ACTS_ELSEWHERE = {
-    *("Copy", "proj_size", "proj_size, slider", "Play", "Pause", "Step", "Start again"),
+    *("Copy", "proj_size", "proj_size, slider", "Play", "Pause", "Step", "Start again", "Train"),
     *("Temperature τ", "Top-k", "Seed", "Seed, slider"),
 }
 WITHOUT_UNITS = "output-layer"  # its first line is about letters
@@ -49,10 +49,10 @@ SHOWN = """([part, control]) => {
         ...[...part.querySelectorAll("canvas")].map(canvas => canvas.toDataURL())].join("|");
 }"""
 
-# The same, once two frames in a row show it.
+# The same, once thirty frames in a row show it.
 SETTLED = f"""async both => {{
-    let last, now = null;
-    while (now !== last || now === null) {{
+    let last = null, now = ({SHOWN})(both);
+    for (let same = 0; same < 30; same = now === last ? same + 1 : 0) {{
         last = now;
         await new Promise(requestAnimationFrame);
         now = ({SHOWN})(both);

@@ -196,18 +196,3 @@ def test_all_of_it_is_reached_by_keyboard_and_accessible(play):
         part.locator(".play-part").wait_for()
         assert len(reach_all(part.locator(".play-part"))) > 5
     assert problems(page, part=".play") == []
-
-
-def test_sliders_of_all_parts_move_one_place(play):
-    page = play(hidden=5, epochs=8)
-    parts = [page.locator(f".play-{name}") for name in ("inside", "step")]
-    for name in ("inside", "step"):
-        page.locator(f"[data-play='{name}']").scroll_into_view_if_needed()
-        page.locator(f".play-{name} output").first.wait_for()
-    for part in parts:
-        for label, value in (("Time step t", "4"), ("Unit", "3")):
-            part.get_by_label(label, exact=True).fill("1")
-            part.get_by_label(label, exact=True).fill(value)
-        assert page.evaluate("[store.view.t, store.view.unit]") == [3, 3]
-        for other in parts:
-            expect(other.locator(".play-two output")).to_have_text(["4: “a”", "3"])

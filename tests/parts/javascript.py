@@ -16,16 +16,17 @@ STORE = """Object.defineProperty(globalThis, "store", {
     get: () => [...document.querySelectorAll(".play-part")].find(({store}) => store)?.store,
 })"""
 # Answers each line of its input, {"code": an expression, "argument": …}, with a line of JSON. Where
-# the expression is a function, its answer is what the function returns. Arrays come as lists.
+# the expression is a function, its answer is what the function returns, once a promise is kept.
+# Arrays come as lists.
 DRIVER = """
 const [helpers, ...files] = Deno.args;
 const modules = await Promise.all(files.map((address) => import(address)));
 const exported = modules.flatMap(Object.entries);
 const [names, values] = [0, 1].map((k) => exported.map((pair) => pair[k]));
 const plain = (_, value) => ArrayBuffer.isView(value) ? [...value] : value;
-const answer = ({ code, argument }) => {
+const answer = async ({ code, argument }) => {
   const value = new Function(...names, `"use strict"; ${helpers} return (${code})`)(...values);
-  return { value: typeof value === "function" ? value(argument) : value };
+  return { value: await (typeof value === "function" ? value(argument) : value) };
 };
 let text = "";
 for await (const piece of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
@@ -33,7 +34,7 @@ for await (const piece of Deno.stdin.readable.pipeThrough(new TextDecoderStream(
   for (let end; (end = text.indexOf("\\n")) >= 0; text = text.slice(end + 1)) {
     let said;
     try {
-      said = answer(JSON.parse(text.slice(0, end)));
+      said = await answer(JSON.parse(text.slice(0, end)));
     } catch (error) {
       said = { error: String(error) };
     }

@@ -5,13 +5,12 @@ import contextlib
 import io
 import itertools
 import json
-import math
 import os
 import re
 import subprocess
 from collections import Counter
 from dataclasses import asdict
-from functools import cache, reduce
+from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -384,51 +383,7 @@ def test_a_run_that_blows_up_stops_where_training_steps_does(js):
     assert js(f"s => ({done})(trained(s))", run) == [True, True, found["diverged"] - 1]
 
 
-# --- one step, term by term -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("cell", CELLS)
-def test_terms_add_up_to_each_gate(js, cell):
-    run = DEFAULT | {"cell": cell, "hidden": 5, "epochs": 3, "lr": 0.5}
-    look = js("look", run | {"epoch": 3})
-    explained = js(
-        """settings => {
-            const {model, pass} = trained(settings).at(3);
-            const each = (length, f) => Array.from({length}, (_, k) => f(k));
-            return each(pass.T, t => each(model.H, k => terms(model, pass, t, k)));
-        }""",
-        run,
-    )
-    H = 5
-    weights = {}  # the block of H rows of each gate, by its symbol: W_ir, W_hr, b_ir, ...
-    for p in look["parameters"]:
-        kind, source = p["symbol"].split("_")
-        if source in ("ih", "hh"):
-            blocks = np.split(np.reshape(p["data"], p["shape"]), len(look["gates_of"]))
-            names = [f"{kind}_{source[0]}{gate}" for gate in look["gates_of"]]
-            weights |= dict(zip(names, blocks, strict=True))
-    h = np.reshape(look["h"], (-1, H))
-    activations = {"tanh": math.tanh, "σ": reference.sigmoid}
-    close = {"rel": 0, "abs": 1e-14}
-    for t, unit in itertools.product(range(len(look["x"])), range(H)):
-        gates = explained[t][unit]
-        assert [gate["gate"] for gate in gates] == look["gates_of"]
-        for gate in gates:
-            terms, own = gate["terms"], gate["gate"]
-            names = [f"W_i{own}[{unit}, {look['x'][t]}]", f"b_i{own}[{unit}]"]
-            names += [f"W_h{own}[{unit}, {j}]" for j in range(H)] + [f"b_h{own}[{unit}]"]
-            assert [term["name"] for term in terms] == names
-            assert [term["from"] for term in terms] == ["input"] * 2 + ["memory"] * (H + 1)
-            assert [term["weight"] for term in terms] == [eval(name, weights) for name in names]
-            assert [term["value"] for term in terms] == [1, 1, *h[t], 1]
-            assert all(term["product"] == term["weight"] * term["value"] for term in terms)
-            products = [term["product"] for term in terms]
-            assert sum(products[:2]) == pytest.approx(gate["fromInput"], **close)
-            assert sum(products[2:]) == pytest.approx(gate["fromMemory"], **close)
-            assert gate["scale"] == (gates[0]["value"] if gate["gate"] == "n" else 1)
-            assert gate["sum"] == gate["fromInput"] + gate["scale"] * gate["fromMemory"]
-            value = activations[gate["activation"]](gate["sum"])
-            assert gate["value"] == pytest.approx(value, **close)
+# --- symbols --------------------------------------------------------------------------------------
 
 
 def test_symbols_are_cut_out_of_a_text_and_code_is_left_whole(js):
@@ -578,40 +533,6 @@ def test_a_small_network_of_each_kind_reads_as_in_numpy_and_goes_on_from_a_commo
         p = reference.softmax(logits)[np.arange(len(ids) - 1), ids[1:]]
         np.testing.assert_allclose(costs[1:], -np.log2(p), rtol=0, atol=1e-12)
         assert bits == (pytest.approx(-np.log2(p).mean(), abs=1e-12) if len(ids) > 1 else None)
-
-
-def as_text(*numbers):
-    return base64.b64encode(np.array(numbers, "<f2").tobytes()).decode()
-
-
-@pytest.mark.parametrize(
-    ("path", "value", "says"),
-    [
-        (("weights", "rnn.bias_hh_l0"), None, "rnn.bias_hh_l0 is missing"),
-        (("weights", "head.bias", "data"), "<no base64>", "must be 8 numbers, but there are 0"),
-        (("weights", "head.bias", "shape"), [9], "head.bias must have the shape 8"),
-        (("weights", "head.bias", "data"), as_text(*[np.inf] * 8), "a number that is not finite"),
-        (("options",), None, "it has no cell undefined"),
-        (("options", "num_layers"), 2, "it must have one layer"),
-        (("chars",), [*"abcdefg"], "it must have 8 characters"),
-    ],
-)
-def test_a_damaged_file_says_what_is_wrong_with_it(js, path, value, says):
-    file, _ = small_net(NETS["LSTM with an embedding"])
-    *before, last = path
-    place = reduce(dict.get, before, file)
-    place[last] = value
-    if value is None:
-        del place[last]
-    found = js(
-        """file => {
-            try { return modelFrom(file); }
-            catch (error) { return [error instanceof RangeError, error.message]; }
-        }""",
-        file,
-    )
-    assert found[0]
-    assert says in found[1]
 
 
 # --- a text of the reader's -----------------------------------------------------------------------

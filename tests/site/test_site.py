@@ -385,6 +385,7 @@ POLICY = (
     "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'"
 )
+A_WORKER = "; worker-src blob:"  # on the page that trains in one
 NOTHING_AT_ALL = "default-src 'none'"  # of a page that only leads on
 VOID = {"area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
 DATA_BLOCKS = {"application/json", "application/ld+json"}  # no scripts: nothing runs them
@@ -435,7 +436,10 @@ class Markup(HTMLParser):
         if tag not in ("html", "head") and self._first:  # it rules only over what comes after it
             self._first = False
             is_policy = (tag, values.get("http-equiv")) == ("meta", "Content-Security-Policy")
-            if not is_policy or values.get("content") not in (POLICY, NOTHING_AT_ALL):
+            if not is_policy or values.get("content", "").removesuffix(A_WORKER) not in (
+                POLICY,
+                NOTHING_AT_ALL,
+            ):
                 self.note("the policy is not the first thing")
         if tag not in VOID:
             self._open.append(tag)

@@ -77,6 +77,8 @@ def write_bundles(app):
     if app.builder.format == "html":
         names = (path.name for path in (WEB / FOLDER).iterdir())
         bundle({name: source_of(name) for name in names}, folder_in(app))
+        for path in folder_in(app).glob("*-worker.js"):  # a page in a folder may start no file
+            path.write_text(data_script(f"{FOLDER}/{path.name}", path.read_text("utf-8")), "utf-8")
 
 
 def source_of(name):

@@ -38,6 +38,8 @@ SENTENCES = [  # for the button of `tag`; none is in the book
     "do you think that i will marry kitty?",
     "mr bennet and may",
 ]
+# For a reader of *Train a network on your own text* who has none at hand.
+OWN_TEXTS = {"novel": "pride-and-prejudice", "places": "names", "manual": "python-reference"}
 
 
 def read(name):
@@ -72,6 +74,12 @@ def series():
 
 
 def setup(app):
+    for name, text in OWN_TEXTS.items():
+        widgets.hand_over(f"text-{name}.js", lambda text=text: load_text(text)[:150_000])
+    code = sorted((widgets.ROOT / "charseq").glob("[a-z]*.py"))
+    widgets.hand_over(
+        "text-code.js", lambda: "".join(path.read_text("utf-8") for path in code)[:150_000]
+    )
     widgets.hand_over("classify.js", languages)
     widgets.hand_over("tag.js", taggers)
     widgets.hand_over("forecast.js", series)

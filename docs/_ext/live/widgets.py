@@ -8,7 +8,6 @@ it at once.
 
 import base64
 import re
-from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
@@ -22,7 +21,7 @@ from charseq.checkpoint import read_file
 
 WIDGETS = bundles.WEB / "widgets"
 STILLS = {}  # of widgets: what makes the HTML that stands there until they have come
-OF_THE_PLAYGROUND = {"train", "inside", "step", "explorer"}
+OF_THE_PLAYGROUND = {"train", "inside", "explorer"}
 FILES = {}  # of widgets, in _static: what makes the text of each
 ROOT = Path(__file__).parents[3]
 NET = ROOT / "charseq" / "austen"
@@ -68,8 +67,7 @@ class Run(SphinxRole):
     def run(self):
         text, settings = re.fullmatch(r"(.*?) ?<(.*)>", self.text, re.S).groups()
         up = "../" * self.env.current_document.docname.count("/")
-        address = urlencode(parse_qsl(settings, strict_parsing=True))
-        target = f"{up}playground.html#{address}"
+        target = f"{up}playground.html#{urlencode(parse_qsl(settings, strict_parsing=True))}"
         return [nodes.reference(self.rawtext, text, refuri=target, internal=True)], []
 
 
@@ -91,14 +89,11 @@ def styles_of(names):
 
 
 def visit(translator, node):
-    options = dict(node["options"])
     names = widgets_of(translator.builder.env, translator.builder.current_docname)
     attributes = {"data-play": node["name"]}
     if "train" not in names:
         attributes["data-files"] = " ".join([*styles_of(names), bundle_of(names)])
-    if node["name"] == "look":
-        options["size"] = translator.config.play_net_size
-    attributes["data-options"] = urlencode(options)
+    attributes["data-options"] = urlencode(node["options"])
     translator.body.append(translator.starttag(node, "div", CLASS="play", **attributes))
     translator.body.append('<div class="play-fallback">\n')
     if node["name"] in STILLS:
@@ -149,7 +144,6 @@ def read_net(folder=NET):
     return about["model"], about["vocab"]["chars"], weights
 
 
-@cache  # it is asked for its length, and then for itself
 def pack_net(folder=NET):
     """Return a script with the network; its weights are float16 in base64."""
     options, chars, weights = read_net(folder)
@@ -173,7 +167,7 @@ def hand_over(file, make):
 
 
 def write_files(app):
-    """Write what widgets load before any page: one of them says how large its file is."""
+    """Write what widgets load before any page."""
     if app.builder.format == "html":
         folder = Path(app.outdir, "_static")
         folder.mkdir(parents=True, exist_ok=True)
@@ -186,7 +180,6 @@ def setup(app):
     app.add_node(play, html=(visit, depart))
     app.add_directive("play", Play)
     app.add_role("playground", Run())
-    app.add_config_value("play_net_size", len(pack_net()), "html")
     app.connect("builder-inited", write_files)
     app.connect("env-updated", write_bundles)
     app.connect("html-page-context", add_files)

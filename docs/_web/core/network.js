@@ -3,8 +3,9 @@
 // the call of torch, or the function of charseq.reference, that computes the same. Pages load it
 // within a bundle, since browsers refuse modules from file://.
 //
-// Arrays are flat, row by row: row t, column j of a (T, H) array is at [t * H + j]. A name that
-// starts with d is a gradient, as in charseq.reference.
+// Arrays are flat, row by row: row t, column j of a (T, H) array is at [t * H + j]. B texts may be
+// read side by side; then the rows of step t are t * B to t * B + B - 1, one for each text. A name
+// that starts with d is a gradient, as in charseq.reference.
 
 /** @typedef {"RNN" | "GRU" | "LSTM"} Cell */
 
@@ -30,14 +31,16 @@
  */
 
 /**
- * @typedef {object} Pass What one reading of T characters computes.
+ * @typedef {object} Pass What one reading of T characters computes. Of B texts, all
+ *   arrays have B rows for each one that is named here; `flow` alone is that of all.
  * @property {number} T
+ * @property {number} B
  * @property {ArrayLike<number>} x (T,) ids that are read
  * @property {ArrayLike<number>} y (T,) ids that follow; empty if no loss is wanted
  * @property {Float64Array} fromInput (T, gH), W_ih x_t + b_ih
  * @property {Float64Array} fromMemory (T, gH), W_hh h_{t-1} + b_hh
  * @property {Float64Array} gates (T, gH), results of tanh and σ, in the order of model.gates
- * @property {Float64Array} h (T + 1, H), states: row 0 is zeros, row t + 1 comes after x[t]
+ * @property {Float64Array} h (T + 1, H), states: row 0 is what it starts from, row t + 1 comes after x[t]
  * @property {Float64Array} c (T + 1, H), cells of an LSTM; zeros otherwise
  * @property {Float64Array} shown (T, H), tanh of the cell after x[t]; zeros otherwise
  * @property {Float64Array} logits (T, V)
@@ -49,8 +52,6 @@
  * @property {Float64Array} da (T, gH), gradient of fromInput
  * @property {Float64Array} dm (T, gH), gradient of fromMemory
  * @property {Float64Array} flow (T,) |dL/dh_t|
- * @property {{W_hh: number[], W_hy: number[], h: number[]}} copies as Arrays: V8 reads them in two
- *   thirds of the time that a Float64Array takes
  */
 
 /** @typedef {{model: Model, pass: Pass, chars: string[]}} Network with its characters */
@@ -114,14 +115,15 @@ const sigmoid = (a) => 1 / (1 + Math.exp(-a)); // if exp overflows, the result i
 const tanh = (a) => 2 / (1 + Math.exp(-2 * a)) - 1;
 
 /**
- * How the cells differ. `step` computes the gates, state and cell of step t from its two sums.
- * `back` takes the gradients of its state and its cell, dh and dc. It fills da, the gradient of
- * the sum from the input, and dm, that of the sum from memory. In dh and dc it leaves the
- * gradients that reach the step before without passing W_hh.
+ * How the cells differ. `step` computes the gates, state and cell of one row from its two sums.
+ * `back` takes the gradients of its state and its cell, dh[at] and dc[at] and those that follow. It
+ * fills da, the gradient of the sum from the input, and dm, that of the sum from memory. In dh and
+ * dc it leaves the gradients that reach the step before without passing W_hh.
  * @typedef {object} CellMath
  * @property {string[]} gates
- * @property {(H: number, pass: Pass, t: number) => void} step
- * @property {(H: number, pass: Pass, t: number, dh: Float64Array, dc: Float64Array) => void} back
+ * @property {(H: number, pass: Pass, row: number) => void} step
+ * @property {(H: number, pass: Pass, row: number, dh: Float64Array, dc: Float64Array,
+ *   at: number) => void} back
  */
 
 /** @type {Record<Cell, CellMath>} */
@@ -129,56 +131,56 @@ const CELLS = {
   // reference.rnn_step, rnn_backward
   RNN: {
     gates: ["h"],
-    step(H, { fromInput, fromMemory, gates, h }, t) {
-      for (let k = t * H; k < t * H + H; k++) {
-        gates[k] = h[k + H] = tanh(fromInput[k] + fromMemory[k]);
+    step(H, { B, fromInput, fromMemory, gates, h }, row) {
+      for (let k = row * H; k < row * H + H; k++) {
+        gates[k] = h[k + B * H] = tanh(fromInput[k] + fromMemory[k]);
       }
     },
-    back(H, { h, da, dm }, t, dh) {
+    back(H, { B, h, da, dm }, row, dh, _, at) {
       for (let j = 0; j < H; j++) {
-        const state = h[(t + 1) * H + j];
-        da[t * H + j] = dm[t * H + j] = (1 - state * state) * dh[j]; // the slope of tanh
-        dh[j] = 0;
+        const state = h[(row + B) * H + j];
+        da[row * H + j] = dm[row * H + j] = (1 - state * state) * dh[at + j]; // the slope of tanh
+        dh[at + j] = 0;
       }
     },
   },
   // reference.gru_gates, gru_step, gru_backward, with reset_after as in torch
   GRU: {
     gates: ["r", "z", "n"],
-    step(H, { fromInput, fromMemory, gates, h }, t) {
+    step(H, { B, fromInput, fromMemory, gates, h }, row) {
       for (let j = 0; j < H; j++) {
-        const R = t * 3 * H + j; // indices of r, z, n
+        const R = row * 3 * H + j; // indices of r, z, n
         const Z = R + H;
         const N = Z + H;
         const r = (gates[R] = sigmoid(fromInput[R] + fromMemory[R]));
         const z = (gates[Z] = sigmoid(fromInput[Z] + fromMemory[Z]));
         const n = (gates[N] = tanh(fromInput[N] + r * fromMemory[N]));
-        h[(t + 1) * H + j] = (1 - z) * n + z * h[t * H + j];
+        h[(row + B) * H + j] = (1 - z) * n + z * h[row * H + j];
       }
     },
-    back(H, { fromMemory, gates, h, da, dm }, t, dh) {
+    back(H, { fromMemory, gates, h, da, dm }, row, dh, _, at) {
       for (let j = 0; j < H; j++) {
-        const R = t * 3 * H + j;
+        const R = row * 3 * H + j;
         const Z = R + H;
         const N = Z + H;
         const r = gates[R];
         const z = gates[Z];
         const n = gates[N];
-        const dn = (1 - z) * (1 - n * n) * dh[j];
+        const dn = (1 - z) * (1 - n * n) * dh[at + j];
         da[R] = dm[R] = fromMemory[N] * r * (1 - r) * dn; // dr
-        da[Z] = dm[Z] = (h[t * H + j] - n) * z * (1 - z) * dh[j]; // dz
+        da[Z] = dm[Z] = (h[row * H + j] - n) * z * (1 - z) * dh[at + j]; // dz
         da[N] = dn;
         dm[N] = r * dn;
-        dh[j] = z * dh[j];
+        dh[at + j] *= z;
       }
     },
   },
   // reference.lstm_gates, lstm_step, lstm_backward
   LSTM: {
     gates: ["i", "f", "g", "o"],
-    step(H, { fromInput, fromMemory, gates, h, c, shown }, t) {
+    step(H, { B, fromInput, fromMemory, gates, h, c, shown }, row) {
       for (let j = 0; j < H; j++) {
-        const I = t * 4 * H + j; // indices of i, f, g, o
+        const I = row * 4 * H + j; // indices of i, f, g, o
         const F = I + H;
         const G = F + H;
         const O = G + H;
@@ -186,13 +188,13 @@ const CELLS = {
         const f = (gates[F] = sigmoid(fromInput[F] + fromMemory[F]));
         const g = (gates[G] = tanh(fromInput[G] + fromMemory[G]));
         const o = (gates[O] = sigmoid(fromInput[O] + fromMemory[O]));
-        const cell = (c[(t + 1) * H + j] = f * c[t * H + j] + i * g);
-        h[(t + 1) * H + j] = o * (shown[t * H + j] = tanh(cell));
+        const cell = (c[(row + B) * H + j] = f * c[row * H + j] + i * g);
+        h[(row + B) * H + j] = o * (shown[row * H + j] = tanh(cell));
       }
     },
-    back(H, { gates, c, shown, da, dm }, t, dh, dc) {
+    back(H, { gates, c, shown, da, dm }, row, dh, dc, at) {
       for (let j = 0; j < H; j++) {
-        const I = t * 4 * H + j;
+        const I = row * 4 * H + j;
         const F = I + H;
         const G = F + H;
         const O = G + H;
@@ -200,14 +202,14 @@ const CELLS = {
         const f = gates[F];
         const g = gates[G];
         const o = gates[O];
-        const s = shown[t * H + j];
-        dc[j] += o * (1 - s * s) * dh[j]; // from h, added to what came from later steps
-        da[I] = dm[I] = g * i * (1 - i) * dc[j];
-        da[F] = dm[F] = c[t * H + j] * f * (1 - f) * dc[j];
-        da[G] = dm[G] = i * (1 - g * g) * dc[j];
-        da[O] = dm[O] = s * o * (1 - o) * dh[j];
-        dc[j] *= f; // from cell to cell there is no matrix
-        dh[j] = 0;
+        const s = shown[row * H + j];
+        const d = dc[at + j] + o * (1 - s * s) * dh[at + j]; // from later steps, and from h
+        da[I] = dm[I] = g * i * (1 - i) * d;
+        da[F] = dm[F] = c[row * H + j] * f * (1 - f) * d;
+        da[G] = dm[G] = i * (1 - g * g) * d;
+        da[O] = dm[O] = s * o * (1 - o) * dh[at + j];
+        dc[at + j] = f * d; // from cell to cell there is no matrix
+        dh[at + j] = 0;
       }
     },
   },
@@ -253,157 +255,113 @@ export const createModel = ({ cell, V, H, outputLayer }, generator) => {
 
 /**
  * Arrays for one reading of x. Forward and backward fill them, so that they need no large ones.
- * @param {Model} model @param {ArrayLike<number>} x @param {ArrayLike<number>} [y] @returns {Pass}
+ * @param {Model} model @param {ArrayLike<number>} x @param {ArrayLike<number>} [y]
+ * @param {number} [B] texts side by side; x[t * B + b] is character t of text b @returns {Pass}
  */
-export const createPass = ({ gates, V, H }, x, y = []) => {
-  const T = x.length;
-  const rows = gates.length * H;
-  // Filled with a fraction, so that V8 stores doubles from the start.
-  const list = (/** @type {number} */ length) => Array(length).fill(0.5);
+export const createPass = ({ gates, V, H }, x, y = [], B = 1) => {
+  const rows = x.length;
+  const of = (/** @type {number} */ width, more = 0) => new Float64Array((rows + more) * width);
+  const gH = gates.length * H;
   return {
-    T,
+    T: rows / B,
+    B,
     x,
     y,
-    fromInput: new Float64Array(T * rows),
-    fromMemory: new Float64Array(T * rows),
-    gates: new Float64Array(T * rows),
-    h: new Float64Array((T + 1) * H),
-    c: new Float64Array((T + 1) * H),
-    shown: new Float64Array(T * H),
-    logits: new Float64Array(T * V),
-    probabilities: new Float64Array(T * V),
-    ids: new Int32Array(T),
-    losses: new Float64Array(T),
+    fromInput: of(gH),
+    fromMemory: of(gH),
+    gates: of(gH),
+    h: of(H, B),
+    c: of(H, B),
+    shown: of(H),
+    logits: of(V),
+    probabilities: of(V),
+    ids: new Int32Array(rows),
+    losses: of(1),
     loss: 0,
-    dlogits: new Float64Array(T * V),
-    da: new Float64Array(T * rows),
-    dm: new Float64Array(T * rows),
-    flow: new Float64Array(T),
-    copies: { W_hh: list(rows * H), W_hy: list(V * H), h: list((T + 1) * H) },
+    dlogits: of(V),
+    da: of(gH),
+    dm: of(gH),
+    flow: new Float64Array(rows / B),
   };
 };
 
 /**
- * Numbers seen as a matrix, without a copy: row r, column c is data[start + r * down + c * across].
- * @template {Float64Array | number[]} Numbers
- * @typedef {object} Matrix
- * @property {Numbers} data
- * @property {number} rows
- * @property {number} columns
- * @property {number} start
- * @property {number} down from a row to the next
- * @property {number} across from a column to the next
+ * C += A @ B.T, (M, K) @ (K, N) -> (M, N), from place c of C and place a of A. Nearly all of the
+ * time goes here. So sixteen sums are made at once: each number that is read is used four times,
+ * and each sum stays in a register until it is complete.
+ * @param {Float64Array} C @param {number} c @param {Float64Array} A @param {number} a
+ * @param {Float64Array} B (N, K) @param {number} M @param {number} N @param {number} K
  */
-
-/**
- * @template {Float64Array | number[]} Numbers @param {Numbers} data row by row
- * @param {number} rows @param {number} columns @returns {Matrix<Numbers>}
- */
-const matrix = (data, rows, columns) => ({
-  data,
-  rows,
-  columns,
-  start: 0,
-  down: columns,
-  across: 1,
-});
-
-/**
- * @template {Float64Array | number[]} Numbers @param {Matrix<Numbers>} whole
- * @returns {Matrix<Numbers>}
- */
-const transpose = ({ data, rows, columns, start, down, across }) => ({
-  data,
-  rows: columns,
-  columns: rows,
-  start,
-  down: across,
-  across: down,
-});
-
-/**
- * All rows but the first.
- * @template {Float64Array | number[]} Numbers @param {Matrix<Numbers>} whole
- * @returns {Matrix<Numbers>}
- */
-const withoutFirstRow = ({ rows, start, down, ...rest }) => ({
-  ...rest,
-  rows: rows - 1,
-  start: start + down,
-  down,
-});
-
-/**
- * C[m] += A[n] @ B. Half of the time goes here, so it reads eight rows of B at once: with one row
- * at a time, a run would take 1.7 times as long.
- * @param {Matrix<Float64Array>} C its rows are not scattered: `across` is 1
- * @param {number} m @param {Matrix<Float64Array>} A @param {number} n @param {Matrix<number[]>} B
- */
-const addProduct = (C, m, A, n, B) => {
-  const c = C.data;
-  const a = A.data;
-  const b = B.data;
-  const first = C.start + m * C.down;
-  const end = first + C.columns;
-  const { down, across } = B;
-  const step = A.across;
-  let f = A.start + n * A.down; // the place in a of the next factor
-  let k = B.start; // the place in b of the row that it multiplies
-  let left = B.rows;
-  for (; left >= 8; left -= 8, f += 8 * step, k += 8 * down) {
-    const f0 = a[f];
-    const f1 = a[f + step];
-    const f2 = a[f + 2 * step];
-    const f3 = a[f + 3 * step];
-    const f4 = a[f + 4 * step];
-    const f5 = a[f + 5 * step];
-    const f6 = a[f + 6 * step];
-    const f7 = a[f + 7 * step];
-    const k1 = down;
-    const k2 = 2 * down;
-    const k3 = 3 * down;
-    const k4 = 4 * down;
-    const k5 = 5 * down;
-    const k6 = 6 * down;
-    const k7 = 7 * down;
-    for (let j = first, l = k; j < end; j++, l += across) {
-      c[j] = c[j] + f0 * b[l] + f1 * b[l + k1] + f2 * b[l + k2] + f3 * b[l + k3] +
-        f4 * b[l + k4] + f5 * b[l + k5] + f6 * b[l + k6] + f7 * b[l + k7];
+const addProduct = (C, c, A, a, B, M, N, K) => {
+  const wide = N & ~3;
+  for (let n = 0, b = 0; n < wide; n += 4, b += 4 * K) {
+    let m = 0;
+    for (; m + 4 <= M; m += 4) {
+      let [p, q] = [a + m * K, b];
+      const end = p + K;
+      let s00 = 0, s01 = 0, s02 = 0, s03 = 0, s10 = 0, s11 = 0, s12 = 0, s13 = 0;
+      let s20 = 0, s21 = 0, s22 = 0, s23 = 0, s30 = 0, s31 = 0, s32 = 0, s33 = 0;
+      for (; p < end; p++, q++) {
+        const b0 = B[q], b1 = B[q + K], b2 = B[q + 2 * K], b3 = B[q + 3 * K];
+        const a0 = A[p], a1 = A[p + K], a2 = A[p + 2 * K], a3 = A[p + 3 * K];
+        s00 += a0 * b0, s01 += a0 * b1, s02 += a0 * b2, s03 += a0 * b3;
+        s10 += a1 * b0, s11 += a1 * b1, s12 += a1 * b2, s13 += a1 * b3;
+        s20 += a2 * b0, s21 += a2 * b1, s22 += a2 * b2, s23 += a2 * b3;
+        s30 += a3 * b0, s31 += a3 * b1, s32 += a3 * b2, s33 += a3 * b3;
+      }
+      const o = c + m * N + n;
+      C[o] += s00, C[o + 1] += s01, C[o + 2] += s02, C[o + 3] += s03;
+      const o1 = o + N;
+      C[o1] += s10, C[o1 + 1] += s11, C[o1 + 2] += s12, C[o1 + 3] += s13;
+      const o2 = o1 + N;
+      C[o2] += s20, C[o2 + 1] += s21, C[o2 + 2] += s22, C[o2 + 3] += s23;
+      const o3 = o2 + N;
+      C[o3] += s30, C[o3 + 1] += s31, C[o3 + 2] += s32, C[o3 + 3] += s33;
+    }
+    for (; m < M; m++) {
+      let [p, q] = [a + m * K, b];
+      const end = p + K;
+      let s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+      for (; p < end; p++, q++) {
+        const one = A[p];
+        s0 += one * B[q], s1 += one * B[q + K], s2 += one * B[q + 2 * K], s3 += one * B[q + 3 * K];
+      }
+      const o = c + m * N + n;
+      C[o] += s0, C[o + 1] += s1, C[o + 2] += s2, C[o + 3] += s3;
     }
   }
-  for (; left >= 4; left -= 4, f += 4 * step, k += 4 * down) {
-    const f0 = a[f];
-    const f1 = a[f + step];
-    const f2 = a[f + 2 * step];
-    const f3 = a[f + 3 * step];
-    const k1 = down;
-    const k2 = 2 * down;
-    const k3 = 3 * down;
-    for (let j = first, l = k; j < end; j++, l += across) {
-      c[j] = c[j] + f0 * b[l] + f1 * b[l + k1] + f2 * b[l + k2] + f3 * b[l + k3];
+  for (let n = wide; n < N; n++) {
+    for (let m = 0; m < M; m++) {
+      let sum = 0;
+      for (let k = 0, p = a + m * K, q = n * K; k < K; k++) sum += A[p + k] * B[q + k];
+      C[c + m * N + n] += sum;
     }
-  }
-  for (; left > 0; left--, f += step, k += down) {
-    for (let j = first, l = k; j < end; j++, l += across) c[j] += a[f] * b[l];
   }
 };
 
-/** Copy numbers into an Array. @param {number[]} copy @param {Float64Array} numbers */
-const refresh = (copy, numbers) => {
-  for (let k = 0; k < numbers.length; k++) copy[k] = numbers[k];
+/**
+ * The transpose of a matrix that begins at place `from`, (rows, columns) -> (columns, rows).
+ * @param {Float64Array} data @param {number} rows @param {number} columns
+ */
+const transposed = (data, rows, columns, from = 0) => {
+  const turned = new Float64Array(rows * columns);
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++) turned[c * rows + r] = data[from + r * columns + c];
+  }
+  return turned;
 };
 
 const none = new Float64Array(0); // the weights of an output layer, where there is none
 
 /**
- * What the network says after step t, and the loss of it.
- * @param {Pass} pass @param {number} V @param {number} t
+ * What the network says in one row, and the loss of it.
+ * @param {Pass} pass @param {number} V @param {number} row
  */
-const predict = ({ y, logits, probabilities, ids, losses }, V, t) => {
-  const start = t * V;
+const predict = ({ y, logits, probabilities, ids, losses }, V, row) => {
+  const start = row * V;
   let best = 0;
   for (let v = 1; v < V; v++) if (logits[start + v] > logits[start + best]) best = v;
-  ids[t] = best; // logits.argmax(1)
+  ids[row] = best; // logits.argmax(1)
   const largest = logits[start + best];
   let odds = 0; // reference.softmax, reference.cross_entropy
   for (let v = 0; v < V; v++) {
@@ -412,52 +370,52 @@ const predict = ({ y, logits, probabilities, ids, losses }, V, t) => {
     odds += odd;
   }
   for (let v = 0; v < V; v++) probabilities[start + v] /= odds;
-  return y.length ? losses[t] = Math.log(odds) - (logits[start + y[t]] - largest) : 0;
+  return y.length ? losses[row] = Math.log(odds) - (logits[start + y[row]] - largest) : 0;
 };
 
 /**
  * A function that reads x[t] and returns the loss there. The steps before t are read before it.
- * It has its own copy of the weights that the state is multiplied with.
  * @param {Model} model @param {Pass} pass
  */
 const makeStep = (model, pass) => {
   const { V, H, outputLayer } = model;
   const [W_ih, W_hh, b_ih, b_hh, W_hy = none, b_y = none] = model.parameters.map((p) => p.data);
-  const { T, x, fromInput, fromMemory, h, logits, copies } = pass;
+  const { B, x, fromInput, fromMemory, h, logits } = pass;
   const { step } = CELLS[model.cell];
-  const rows = b_ih.length;
-  refresh(copies.W_hh, W_hh);
-  refresh(copies.W_hy, W_hy);
-  const states = matrix(h, T + 1, H);
-  const memory = matrix(fromMemory, T, rows);
-  const W_hh_T = transpose(matrix(copies.W_hh, rows, H));
-  const output = matrix(logits, T, V);
-  const W_hy_T = transpose(matrix(copies.W_hy, V, H));
+  const gH = b_ih.length;
   return (/** @type {number} */ t) => {
-    const now = t * rows;
-    for (let k = 0, w = x[t]; k < rows; k++, w += V) {
-      fromInput[now + k] = W_ih[w] + b_ih[k]; // one-hot: a column of W_ih
+    const [first, end] = [t * B, t * B + B];
+    for (let row = first; row < end; row++) {
+      for (let k = 0, w = x[row], now = row * gH; k < gH; k++, w += V) {
+        fromInput[now + k] = W_ih[w] + b_ih[k]; // one-hot: a column of W_ih
+      }
+      fromMemory.set(b_hh, row * gH);
     }
-    fromMemory.set(b_hh, now);
-    addProduct(memory, t, states, t, W_hh_T); // h_{t-1} @ W_hh.T, (H,) @ (H, gH) -> (gH,)
-    step(H, pass, t);
-    const after = (t + 1) * H;
-    for (let v = 0; v < V; v++) logits[t * V + v] = outputLayer ? b_y[v] : h[after + v];
-    // reference.output_layer: h_t @ W_hy.T, (H,) @ (H, V) -> (V,)
-    if (outputLayer) addProduct(output, t, states, t + 1, W_hy_T);
-    return predict(pass, V, t);
+    addProduct(fromMemory, first * gH, h, first * H, W_hh, B, gH, H); // h_{t-1} @ W_hh.T
+    for (let row = first; row < end; row++) {
+      step(H, pass, row);
+      const after = (row + B) * H;
+      if (outputLayer) logits.set(b_y, row * V);
+      else for (let v = 0; v < V; v++) logits[row * V + v] = h[after + v];
+    }
+    // reference.output_layer: h_t @ W_hy.T, (B, H) @ (H, V) -> (B, V)
+    if (outputLayer) addProduct(logits, first * V, h, end * H, W_hy, B, V, H);
+    let loss = 0;
+    for (let row = first; row < end; row++) loss += predict(pass, V, row);
+    return loss;
   };
 };
 
 /**
- * logits, _ = model(x); loss = cross_entropy(logits, y)
+ * logits, _ = model(x, h); loss = cross_entropy(logits, y). The states that it starts from, row 0
+ * of pass.h and pass.c, are zeros if nothing was written there.
  * @param {Model} model @param {Pass} pass @returns {number} the loss
  */
 export const forward = (model, pass) => {
   const step = makeStep(model, pass);
   let total = 0;
   for (let t = 0; t < pass.T; t++) total += step(t);
-  return (pass.loss = total / pass.T);
+  return (pass.loss = total / (pass.T * pass.B));
 };
 
 /**
@@ -486,16 +444,14 @@ export const createReader = (model) => {
  */
 const makeStepBack = (model, pass, dh, dc) => {
   const { H, gates } = model;
-  const { T, dm, flow, copies } = pass;
+  const { B, dm, flow } = pass;
   const { back } = CELLS[model.cell];
-  const rows = gates.length * H;
-  const state = matrix(dh, 1, H);
-  const sums = matrix(dm, T, rows);
-  const W_hh = matrix(copies.W_hh, rows, H);
+  const gH = gates.length * H;
+  const W_hh_T = transposed(model.parameters[1].data, gH, H);
   return (/** @type {number} */ t) => {
     flow[t] = norm(dh); // from the loss at this step and from all later ones
-    back(H, pass, t, dh, dc);
-    addProduct(state, 0, sums, t, W_hh); // dm @ W_hh, (gH,) @ (gH, H) -> (H,)
+    for (let b = 0; b < B; b++) back(H, pass, t * B + b, dh, dc, b * H);
+    addProduct(dh, 0, dm, t * B * gH, W_hh_T, B, H, gH); // dm @ W_hh, (B, gH) @ (gH, H) -> (B, H)
   };
 };
 
@@ -505,20 +461,20 @@ const makeStepBack = (model, pass, dh, dc) => {
  */
 export const backward = (model, pass) => {
   const { V, H, outputLayer } = model;
-  const { T, y, probabilities, dlogits, copies } = pass;
-  const dh = new Float64Array(H);
-  const stepBack = makeStepBack(model, pass, dh, new Float64Array(H));
-  const state = matrix(dh, 1, H);
-  const output = matrix(dlogits, T, V);
-  const W_hy = matrix(copies.W_hy, V, H);
+  const { T, B, y, probabilities, dlogits } = pass;
+  const dh = new Float64Array(B * H);
+  const stepBack = makeStepBack(model, pass, dh, new Float64Array(B * H));
+  const W_hy_T = outputLayer ? transposed(model.parameters[4].data, V, H) : none;
   for (let t = T - 1; t >= 0; t--) {
-    for (let v = 0; v < V; v++) {
-      // reference.cross_entropy_backward, output_layer_backward
-      const dlogit = (probabilities[t * V + v] - (v === y[t] ? 1 : 0)) / T;
-      dlogits[t * V + v] = dlogit;
-      if (!outputLayer) dh[v] += dlogit;
+    for (let k = t * B * V, row = t * B; row < t * B + B; row++) {
+      for (let v = 0; v < V; v++, k++) {
+        // reference.cross_entropy_backward, output_layer_backward
+        dlogits[k] = (probabilities[k] - (v === y[row] ? 1 : 0)) / (T * B);
+        if (!outputLayer) dh[k - t * B * V] += dlogits[k];
+      }
     }
-    if (outputLayer) addProduct(state, 0, output, t, W_hy); // (V,) @ (V, H) -> (H,)
+    // dlogits @ W_hy, (B, V) @ (V, H) -> (B, H)
+    if (outputLayer) addProduct(dh, 0, dlogits, t * B * V, W_hy_T, B, H, V);
     stepBack(t);
   }
   weightGradients(model, pass);
@@ -539,38 +495,31 @@ export const sendBack = (model, pass, at, blame) => {
  * The gradients of all weights, from those of the sums and of the logits.
  * @param {Model} model @param {Pass} pass
  */
-const weightGradients = (model, { T, x, h, da, dm, dlogits, copies }) => {
+const weightGradients = (model, { B, x, h, da, dm, dlogits }) => {
   const { V, H, outputLayer } = model;
   const [dW_ih, dW_hh, db_ih, db_hh, dW_hy = none, db_y = none] = model.parameters.map(
     (p) => p.grad,
   );
-  const rows = db_ih.length;
+  const gH = db_ih.length;
+  const rows = x.length; // of all steps and texts
   model.grad.fill(0);
-  refresh(copies.h, h);
-  const after = withoutFirstRow(matrix(copies.h, T + 1, H)); // h_1 to h_T
-  // Step 0 adds nothing to dW_hh: the state before it is zeros.
-  const before = withoutFirstRow(matrix(copies.h, T, H)); // h_1 to h_{T-1}
-  const dm_T = transpose(withoutFirstRow(matrix(dm, T, rows)));
-  const memory = matrix(dW_hh, rows, H);
-  for (let k = 0; k < rows; k++) {
-    let toInput = 0;
-    let toMemory = 0;
-    for (let t = 0; t < T; t++) {
-      dW_ih[k * V + x[t]] += da[t * rows + k];
-      toInput += da[t * rows + k];
-      toMemory += dm[t * rows + k];
+  const da_T = transposed(da, rows, gH);
+  const dm_T = transposed(dm, rows, gH);
+  for (let k = 0, at = 0; k < gH; k++) {
+    for (let row = 0; row < rows; row++, at++) {
+      dW_ih[k * V + x[row]] += da_T[at];
+      db_ih[k] += da_T[at];
+      db_hh[k] += dm_T[at];
     }
-    db_ih[k] = toInput;
-    db_hh[k] = toMemory;
-    addProduct(memory, k, dm_T, k, before); // dm.T @ before, (gH, T) @ (T, H) -> (gH, H)
   }
+  const before = transposed(h, rows, H);
+  addProduct(dW_hh, 0, dm_T, 0, before, gH, H, rows); // dm.T @ before, (gH, TB) @ (TB, H) -> (gH, H)
   if (!outputLayer) return;
-  const output = matrix(dW_hy, V, H);
-  const dlogits_T = transpose(matrix(dlogits, T, V));
-  for (let v = 0; v < V; v++) {
-    for (let t = T - 1; t >= 0; t--) db_y[v] += dlogits[t * V + v];
-    addProduct(output, v, dlogits_T, v, after); // dlogits.T @ h, (V, T) @ (T, H) -> (V, H)
+  for (let row = 0, k = 0; row < rows; row++) {
+    for (let v = 0; v < V; v++, k++) db_y[v] += dlogits[k];
   }
+  const after = transposed(h, rows, H, B * H);
+  addProduct(dW_hy, 0, transposed(dlogits, rows, V), 0, after, V, H, rows); // dlogits.T @ after
 };
 
 /** Euclidean length. @param {Float64Array} vector */
@@ -578,50 +527,6 @@ export const norm = (vector) => {
   let sum = 0;
   for (let k = 0; k < vector.length; k++) sum += vector[k] * vector[k];
   return Math.sqrt(sum);
-};
-
-/**
- * The sums that make one unit at step t, one for each gate.
- *
- * A term is weight × value. Its name is an entry of the gate's own block of weights, as W_hr of
- * W_hh in reference.gru_gates. The terms from the input add up to fromInput, those from memory to
- * fromMemory, and the gate is activation(fromInput + scale × fromMemory). `scale` is r for the
- * candidate n of a GRU, and 1 elsewhere.
- * @param {Model} model @param {Pass} pass @param {number} t from 0
- * @param {number} unit from 0
- */
-export const terms = (model, pass, t, unit) => {
-  const { V, H, gates } = model;
-  const [W_ih, W_hh, b_ih, b_hh] = model.parameters.map((p) => p.data);
-  return gates.map((gate, block) => {
-    const k = block * H + unit;
-    const place = t * gates.length * H + k;
-    const scale = gate === "n" ? pass.gates[place - 2 * H] : 1;
-    const term = (
-      /** @type {"input" | "memory"} */ from,
-      /** @type {string} */ name,
-      /** @type {number} */ weight,
-      /** @type {number} */ value,
-    ) => ({ from, name, weight, value, product: weight * value });
-    return {
-      gate,
-      terms: [
-        term("input", `W_i${gate}[${unit}, ${pass.x[t]}]`, W_ih[k * V + pass.x[t]], 1),
-        term("input", `b_i${gate}[${unit}]`, b_ih[k], 1),
-        ...Array.from(
-          { length: H },
-          (_, j) => term("memory", `W_h${gate}[${unit}, ${j}]`, W_hh[k * H + j], pass.h[t * H + j]),
-        ),
-        term("memory", `b_h${gate}[${unit}]`, b_hh[k], 1),
-      ],
-      fromInput: pass.fromInput[place],
-      fromMemory: pass.fromMemory[place],
-      scale,
-      sum: pass.fromInput[place] + scale * pass.fromMemory[place],
-      activation: "hgn".includes(gate) ? "tanh" : "σ",
-      value: pass.gates[place],
-    };
-  });
 };
 
 /**

@@ -33,8 +33,9 @@ import {
 
 /**
  * One update of the weights. `memory` has as many arrays as the optimizer has slots.
+ * @typedef {{lr: number, momentum: number}} Rates
  * @typedef {(theta: Float64Array, grad: Float64Array, memory: Float64Array[], epoch: number,
- *   settings: Settings) => void} Update
+ *   rates: Rates) => void} Update
  */
 
 /** torch.optim.SGD(params, lr, momentum), reference.sgd_momentum @type {Update} */
@@ -56,7 +57,13 @@ const adam = (theta, grad, [m, v], epoch, { lr }) => {
   }
 };
 
-const OPTIMIZERS = { sgd: { update: sgd, slots: 1 }, adam: { update: adam, slots: 2 } };
+/** clip_grad_norm_ @param {Float64Array} grad @param {number} norm @param {number} most */
+export const clip = (grad, norm, most) => {
+  const share = Math.min(1, most / (norm + 1e-6));
+  for (let k = 0; k < grad.length; k++) grad[k] *= share;
+};
+
+export const OPTIMIZERS = { sgd: { update: sgd, slots: 1 }, adam: { update: adam, slots: 2 } };
 const FEW = 4;
 const KEPT = 2 ** 22; // a run keeps so many numbers, 32 MiB, to look back
 
@@ -103,10 +110,7 @@ export class Run {
   /** Clip the gradient and move the weights once. @param {number} norm */
   update(norm) {
     const { settings, model, memory } = this;
-    if (settings.clip !== null) {
-      const share = Math.min(1, settings.clip / (norm + 1e-6)); // clip_grad_norm_
-      for (let k = 0; k < model.grad.length; k++) model.grad[k] *= share;
-    }
+    if (settings.clip !== null) clip(model.grad, norm, settings.clip);
     this.updates++;
     OPTIMIZERS[settings.optimizer].update(model.theta, model.grad, memory, this.updates, settings);
   }

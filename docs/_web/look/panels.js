@@ -11,6 +11,7 @@ import { placePanel } from "./place-panel.js";
 import { writingPanel } from "./writing-panel.js";
 
 /** @import { Reading } from "../core/long-reading.js" */
+/** @import { Model } from "../core/network.js" */
 /** @import { NetworkFile } from "../core/weights.js" */
 
 const SLICE = 12; // milliseconds of reading, until the page may do something else
@@ -29,16 +30,21 @@ const worst = (whole, silenced) => {
   return steps.sort((a, b) => more[b] - more[a]).slice(0, WORST);
 };
 
-/** @param {HTMLElement} root @param {NetworkFile} file @param {URLSearchParams} options */
-export const showPanels = async (root, file, options) => {
-  await pause();
+/** @param {NetworkFile} file */
+const modelOf = async (file) => {
   const making = makingModel(file);
   let step = making.next();
-  while (!step.done) {
-    await pause();
-    step = making.next();
-  }
-  const model = step.value;
+  for (; !step.done; step = making.next()) await pause();
+  return step.value;
+};
+
+/**
+ * @param {HTMLElement} root @param {NetworkFile | {model: Model, chars: string[], text: string}} file
+ * @param {URLSearchParams} options
+ */
+export const showPanels = async (root, file, options) => {
+  await pause();
+  const model = "model" in file ? file.model : await modelOf(file);
   await pause();
   const { chars } = file;
   const start = options.get("text") ?? file.text;

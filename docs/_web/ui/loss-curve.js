@@ -14,6 +14,9 @@ import { el, svg } from "./elements.js";
  * @property {number} epochs how many there will be
  * @property {number} epoch that the reader looks at
  * @property {Level[]} levels
+ *
+ * @typedef {{x: string, y: string, each: number, from: number}} Words what the axes say: `each` of x are an
+ *   epoch, and the first one is number `from`
  */
 
 const EDGE = { left: 34, right: 10, top: 18, bottom: 26 };
@@ -74,6 +77,7 @@ export const scales = ({ losses, epochs, levels }, wide, high) => {
 const axes = (
   { epochs, before },
   { x, y, high, right, most, off },
+  /** @type {Words} */ words,
 ) => {
   const foot = high - 8;
   const upTo = off === null ? "" : `, up to ${number(off, 1)}`;
@@ -87,10 +91,11 @@ const axes = (
       )
     ),
     ...ticks(epochs, 5)
-      .filter((n) => n > 0 && x(n) < right - 30)
-      .map((n) => label(x(n), foot, "middle", String(n))),
-    label(right, foot, "end", "epoch"),
-    label(0, 10, "start", `loss${upTo}${before.length ? ` (dotted: the run before)` : ""}`),
+      .map((n) => ({ n, at: x(n + 1 - words.from) }))
+      .filter(({ n, at }) => n >= words.from && at < right - 30)
+      .map(({ n, at }) => label(at, foot, "middle", String(n * words.each))),
+    label(right, foot, "end", words.x),
+    label(0, 10, "start", `${words.y}${upTo}${before.length ? ` (dotted: the run before)` : ""}`),
   ];
 };
 
@@ -132,10 +137,12 @@ const lines = ({ losses, before, epochs, epoch }, { x, y, bottom }) => {
   ];
 };
 
-/** @param {Curve} curve */
-const inWords = ({ losses, levels }) =>
-  `Loss from ${number(losses[0])} at epoch 1 to ${number(losses[losses.length - 1])} at epoch ` +
-  losses.length + levels.map(({ name, loss, floor }) =>
+/** @param {Curve} curve @param {Words} words */
+const inWords = ({ losses, levels }, { x, y, each, from }) =>
+  `${y} from ${number(losses[0])} at ${x} ${from} to ${
+    number(losses[losses.length - 1])
+  } at ${x} ` +
+  each * (losses.length - 1 + from) + levels.map(({ name, loss, floor }) =>
     `; ${name}: ${(floor ? fine : number)(loss)}`
   ).join("");
 
@@ -143,7 +150,7 @@ const inWords = ({ losses, levels }) =>
  * {element, update({losses, before, epochs, epoch, levels})}.
  * @param {(epoch: number) => void} onPick when the reader presses the picture
  */
-export const lossCurve = (onPick) => {
+export const lossCurve = (onPick, words = { x: "epoch", y: "loss", each: 1, from: 1 }) => {
   const picture = svg("svg", { role: "img", "aria-label": "The network is being trained." });
   /** @type {Curve} */
   let curve = { losses: [], before: [], epochs: 1, epoch: 1, levels: [] };
@@ -153,9 +160,9 @@ export const lossCurve = (onPick) => {
     const high = picture.clientHeight || 200;
     const scale = scales(curve, wide, high);
     picture.setAttribute("viewBox", `0 0 ${wide} ${high}`);
-    picture.setAttribute("aria-label", inWords(curve));
+    picture.setAttribute("aria-label", inWords(curve, words));
     picture.replaceChildren(
-      ...axes(curve, scale),
+      ...axes(curve, scale, words),
       ...lines(curve, scale),
       ...levelLines(curve, scale), // last, so that names can be read where the curve passes
     );

@@ -7,7 +7,7 @@ import { findTerm, linesOf, lookAt, termPieces } from "../core/equation-terms.js
 import { el, onTheme, say, scroll, withIndices } from "../ui/elements.js";
 import { heatMap } from "../ui/heat-map.js";
 import { placeSliders } from "../ui/place-sliders.js";
-import { givenNetwork } from "../core/unit-sum.js";
+import { givenNetwork } from "../core/given-network.js";
 import { source } from "../ui/store.js";
 
 /** @import { Line, Look, Place } from "../core/equation-terms.js" */

@@ -1,5 +1,5 @@
 // Loads the styles and the script of a widget when the reader comes near it.
-// docs/_ext/live/widgets.py writes data-files="bundles/widgets.css bundles/step.js".
+// docs/_ext/live/widgets.py writes data-files="bundles/widgets.css bundles/letters.js".
 import { load } from "../ui/load.js";
 
 const near = new IntersectionObserver(

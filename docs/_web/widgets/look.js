@@ -1,7 +1,6 @@
 // The widget `look`: a trained network, loaded only when the reader asks for it. Until then there is
-// a button that says how large it is. Its options: `size`, the bytes of that file, which
-// docs/_ext/live/widgets.py writes; `text` to begin with, in place of the passage in the file; and
-// `unit`.
+// a button that says how large it is. Its options: `text` to begin with, in place of the passage in
+// the file; and `unit`.
 import { el } from "../ui/elements.js";
 import { button } from "../ui/fields.js";
 import { load } from "../ui/load.js";
@@ -12,9 +11,8 @@ const FILES = ["bundles/look-panels.js", "austen.js", "bundles/look.css"];
 
 /** @type {Mount} */
 export const mount = (root, options) => {
-  const kilobytes = Math.ceil(Number(options.get("size")) / 1000);
   const status = el("p", { class: "play-note", role: "status" });
-  const press = button(`Load the network (${kilobytes} kB)`, async () => {
+  const press = button("Load the network (650 kB)", async () => {
     if (press.getAttribute("aria-disabled") === "true") return;
     press.setAttribute("aria-disabled", "true");
     status.textContent = "The network is being loaded.";
@@ -25,10 +23,7 @@ export const mount = (root, options) => {
       }
       await show(root, file, options);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      status.textContent = error instanceof RangeError
-        ? `The network’s file is damaged: ${message}.`
-        : message;
+      status.textContent = error instanceof Error ? error.message : String(error);
       press.setAttribute("aria-disabled", "false");
     }
   });

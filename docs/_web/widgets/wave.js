@@ -2,7 +2,7 @@
 // runs along it: blame that goes back (`reach`, `shares`), or states that go on (`states`,
 // `padding`).
 import { number, show } from "../core/formats.js";
-import { givenNetwork } from "../core/unit-sum.js";
+import { givenNetwork } from "../core/given-network.js";
 import { addShares, evenBlame, readLine, sharesOf } from "../core/wave.js";
 import { el, setText, withIndices } from "../ui/elements.js";
 import { button, choice, slider } from "../ui/fields.js";
