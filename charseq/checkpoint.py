@@ -569,7 +569,7 @@ def facts_of(folder: Folder) -> dict[str, Any]:
     history, model, text = history_of(arrays), about["model"], about["text"]
     settings, step, best = about["settings"], about["step"], about["best_loss"]
     read, tokens = step * settings["batch_size"] * settings["length"], text.get("train_tokens")
-    names = text.get("text")
+    names, seconds = text.get("text"), [r.seconds for r in history if not math.isnan(r.seconds)]
     return {
         **{name: model[name] for name in SHOWN},
         "parameters": sum(array.size for array in weights_of(arrays).values()),
@@ -580,7 +580,7 @@ def facts_of(folder: Folder) -> dict[str, Any]:
         **settings,
         "step": step,
         "epochs": round(read / tokens, 2) if tokens else None,
-        "minutes": round(sum(r.seconds for r in history if not math.isnan(r.seconds)) / 60, 2),
+        "minutes": round(math.fsum(seconds) / 60, 2) if seconds else None,
         "loss": round(history[-1].loss, 4) if len(history) else None,
         "bits_per_character": None if best is None else round(best / math.log(2), 4),
     }

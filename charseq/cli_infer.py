@@ -246,6 +246,7 @@ def print_facts(facts: dict[str, Any], as_json: bool) -> None:
         return
     from charseq._terminal import escape_line
 
+    facts = {name: value for name, value in facts.items() if value is not None}
     width = max(map(len, facts))
     for name, value in facts.items():
         text = f"{value:.4f}" if isinstance(value, float) else escape_line(value)

@@ -315,7 +315,7 @@ def check_batch(size: int, batch_size: int, length: int, unit: str = "characters
         rows, longest = (size - 1) // length, (size - 1) // batch_size
         fits = [f"batch_size={rows}"] * (rows > 0) + [f"length={longest}"] * (longest > 0)
         raise UserError(
-            f"batch_size={batch_size} and length={length} need {batch_size * length + 1} {unit}, "
-            f"the last one to predict, but the text to learn from has {size}: take a longer text, "
-            f"or at most {' or '.join(fits) or f'batch_size=1 and length={size - 1}'}"
+            f"batch_size={batch_size} and length={length}, the command's --block-size, need "
+            f"{batch_size * length + 1} {unit}, the last one to predict, but the text to learn "
+            f"from has {size}: take a longer text, or at most {' or '.join(fits) or f'batch_size=1 and length={size - 1}'}"
         )

@@ -121,11 +121,12 @@ def print_beginning(
     parameters = sum(p.numel() for p in run.model.parameters())
     passes = settings.steps * settings.batch_size * settings.length / len(parts[0])
     why = "" if given is None else "; chosen by the length of the text"
-    why += f", but for {', '.join(given)}" if given else ""
+    why += f", but for {', '.join(given).replace('_', ' ')}" if given else ""
+    held_back = len(parts[1] or ()) / sum(map(len, filter(None, parts)))
     threads = torch.get_num_threads()
     print(
         f"text      {escape_line(names)}: {source['characters']:,} characters, "
-        f"{100 * source['valid']:.3g} % to measure on; {len(run.vocab):,} different {unit}\n"
+        f"{100 * held_back:.3g} % to measure on; {len(run.vocab):,} different {unit}\n"
         f"network   {cell} of {size} units, {embedding}, dropout {options['dropout']:g}; "
         f"{parameters:,} parameters{why}\n"
         f"training  {settings.steps:,} updates at rate {settings.lr:g}, with {settings.batch_size} "
@@ -172,7 +173,7 @@ def print_ending(folder: Path, run: Run, parts: Parts, how: str, *, as_json: boo
         verdict = "the network is better" if best < table else f"the table is better{reason}"
         print(
             f"valid     {best:.3f} bits per character at the best step; on the same characters, "
-            f"the best table of counts, of {order}, needs {table:.3f}: {verdict}"
+            f"the best table, which counts strings of {order}, needs {table:.3f}: {verdict}"
         )
     print(f"sample    {(escape_text(sample) if sys.stdout.isatty() else sample).strip()}")
     print(f"{run.step} steps; the run is in {name}. Next: charseq sample {name}")

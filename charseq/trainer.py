@@ -204,7 +204,7 @@ def train_folder(
             typed, source["text"] = source["text"], locate(source["text"])  # from whatever folder
             training = _Training(folder, run, (), parts, source, reporting)
             own = [
-                name
+                "block_size" if name == "length" else name
                 for name in (*options, *given)
                 if name not in ("seed", "steps", "evaluate_every")
             ]

@@ -211,7 +211,7 @@ def test_the_length_of_the_text_and_the_minutes_choose_what_is_not_given(tmp_pat
     assert saved["model"].items() >= (network | {"hidden_size": 4}).items()
     assert saved["settings"] == asdict(Settings(steps=6, **settings))
     assert out[0].startswith("text      time-zones: ")
-    assert out[1].endswith("; chosen by the length of the text, but for hidden_size")
+    assert out[1].endswith("; chosen by the length of the text, but for hidden size")
     assert out[2].startswith("training  6 updates at rate 0.005, with 8 × 64 characters: ")
     run_ok("train", "time-zones", "--minutes=600", "--hidden-size=4", "--out=much", "--valid=0.5",
            "--block-size=100", "--batch-size=20")  # fmt: skip

@@ -35,7 +35,11 @@ WRONG = [
     ("train t.txt --encoding=utf-9", 1, "no text encoding is called 'utf-9': expected utf-8"),
     ("train one.txt", 1, "one.txt' is too short: with valid=0.1, "),
     ("train same.txt", 1, "'same.txt' holds only 'a', again and again: there is nothing to learn"),
-    ("train t.txt --block-size=2000", 1, "batch_size=8 and length=2000 need 16001 characters"),
+    (
+        "train t.txt --block-size=2000",
+        1,
+        "length=2000, the command's --block-size, need 16001 characters",
+    ),
     ("train t.txt --valid=1", 1, "valid must be at least 0 and below 1, got 1.0; it is a share"),
     # networks, training and runs
     (
