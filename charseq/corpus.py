@@ -317,5 +317,6 @@ def check_batch(size: int, batch_size: int, length: int, unit: str = "characters
         raise UserError(
             f"batch_size={batch_size} and length={length}, the command's --block-size, need "
             f"{batch_size * length + 1} {unit}, the last one to predict, but the text to learn "
-            f"from has {size}: take a longer text, or at most {' or '.join(fits) or f'batch_size=1 and length={size - 1}'}"
+            f"from has {size}: take a longer text, or at most "
+            f"{' or '.join(fits) or f'batch_size=1 and length={size - 1}'}"
         )
