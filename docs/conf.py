@@ -55,6 +55,7 @@ extensions = [
     "mathml",
     "figures",
     "gallery",
+    "own",
     "run_ahead",
     "inlined",
     "bundles",
@@ -99,7 +100,9 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r"\.py$",  # every script runs, whatever its name
+    "copyfile_regex": r".+\.(txt|csv|tsv)$",  # samples
     "subsection_order": [
+        "../examples/own",
         "../examples/cell",
         "../examples/training",
         "../examples/scratch",
@@ -111,6 +114,7 @@ sphinx_gallery_conf = {
     "only_warn_on_example_error": True,  # an error with -W, and `live` goes on
     "image_scrapers": ("figures.scraper",),
     "reset_modules": ("gallery.start_afresh",),
+    "reset_argv": "own.reset_argv",
     "doc_module": ("charseq",),
     "css": ["sg_gallery"],  # not those for tables, Binder and HTML that no example has
     "backreferences_dir": "api/backreferences",

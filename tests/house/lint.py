@@ -87,6 +87,7 @@ def is_for(patterns, name):
 
 CHAPTERS, BEFORE, FIXES = "docs/learn/*.md", "docs/before/*.md", "docs/fix/*.md"
 USE, HOME, EXAMPLES, TESTS = "docs/use/*.md", "docs/index.md", "examples/*.py", "tests/*.py"
+QUESTIONS = "examples/[!o]*.py"  # not the programs of examples/own: see tests/course/test_own.py
 
 
 # --- code -----------------------------------------------------------------------------------------
@@ -334,7 +335,7 @@ def marks_what_did_not_run_here(file):
         place += len(part)
 
 
-@rule(EXAMPLES)
+@rule(QUESTIONS)
 def asks_draws_and_asserts(script):
     title = (ast.get_docstring(script.tree) or " ").splitlines()[0]
     if not title.endswith("?"):
@@ -346,7 +347,7 @@ def asks_draws_and_asserts(script):
             yield 1, f"there is no `{part}`"
 
 
-@rule(EXAMPLES)
+@rule(QUESTIONS)
 def is_linked_from_a_chapter(script):
     target = f"sphx_glr_gallery_{Path(script.name).parent.name}_{Path(script.name).name}"
     if not any(target in page.read_text("utf-8") for page in ROOT.glob(CHAPTERS)):

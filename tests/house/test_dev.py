@@ -155,7 +155,12 @@ def test_what_runs_side_by_side_is_shown_in_order_and_one_failure_counts(monkeyp
 
 DECLARED_FOR = {"charseq": ["words", "onnx"], "docs": ["docs", "books"], "tests": ["dev"]}
 DECLARED_FOR |= {"docs/_font": ["test"], "docs/_readme": ["dev"]}  # scripts that no task runs
-DECLARED_FOR |= {"benchmarks": ["dev"], "conftest.py": ["test"], "dev.py": [], "examples": []}
+DECLARED_FOR |= {
+    "benchmarks": ["dev"],
+    "conftest.py": ["test"],
+    "dev.py": [],
+    "examples": ["words"],
+}
 FILES = {
     path.relative_to(ROOT).as_posix(): path
     for place in DECLARED_FOR

@@ -280,12 +280,13 @@ def warm(elsewhere):
 
 
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").rglob("*.py"))
+PROGRAMS = {path.stem for path in (ROOT / "examples/own").glob("*.py")}  # course/test_own.py
 # The first has a process, or a kernel, of its own, as readers have it.
 AFRESH = EXAMPLES[:1] if FORKS else EXAMPLES
 
 
 @pytest.mark.skipif(not FORKS, reason="torch cannot be forked here")
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name not in PROGRAMS])
 def test_a_downloaded_script_prints_its_result_and_shows_or_saves_its_picture(
     name, site, warm, tmp_path
 ):
