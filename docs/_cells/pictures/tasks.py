@@ -151,24 +151,6 @@ def draw_directions():
     ax.axis("off")
 
 
-def draw_weights(found, is_english, p_english):
-    """Draw recall and precision for each weight of the rare class."""
-    _, ax = plt.subplots(figsize=(4.6, 2.8), layout="constrained")
-    for (weight, p_yes), color in zip(p_english.items(), (GRAY, GREEN, INK)):
-        high_first = is_english[np.argsort(-p_yes)]
-        hits_so_far = high_first.cumsum()
-        precision_so_far = hits_so_far / np.arange(1, len(p_yes) + 1)
-        ax.plot(hits_so_far[9:] / 69, precision_so_far[9:], color=color, lw=1)
-        _, x, y = found[weight, 0.5]
-        ax.plot(x, y, "o", color=color)
-        ax.text(x + 0.02, y + 0.03, f"weight {weight:.0f}", color=color)
-    _, x, y = found[1.0, 0.2]
-    ax.plot(x, y, "s", color=GRAY, zorder=3)
-    ax.text(x - 0.04, y - 0.09, "weight 1, bar 0.2", color=GRAY, ha="right")
-    ax.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1))
-    ax.spines[["top", "right"]].set_visible(False)
-
-
 def draw_ctc(ways):
     """Draw how many ways lead to each place of "bee"."""
     _, ax = plt.subplots(figsize=(4.6, 3.1), layout="constrained")
