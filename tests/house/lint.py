@@ -30,6 +30,7 @@ import spelling  # noqa: E402
 
 import equations  # noqa: E402 - where its folder is known
 import questions  # noqa: E402
+from course_table import minutes  # noqa: E402
 
 CELL = re.compile(r"^```\{code-cell\} python\n(?:---\n(.*?)^---\n)?(.*?)^```", re.M | re.S)
 RULES = {}  # the patterns of the names of files that a rule is for
@@ -154,18 +155,7 @@ def no_prompts(page):
 
 # --- chapters -------------------------------------------------------------------------------------
 
-PARTS = {
-    "a title": r"^# [A-Z]",
-    "a question in italics": r"^\*.*\?",
-    "a picture": r"image:\s+alt:|^```\{play\}",
-    "an equation or a section": r"^\$\$ \(|\{eq\}|^## ",
-    "{code-of}": r"^\{code-of\}|^```\{code-of\}",
-    "'Try it'": r"^## Try it$",
-    "'What goes wrong here'": r"^## What goes wrong here$",
-    "'Exercises'": r"^## Exercises$",
-    "'Where to go next'": r"^## Where to go next$",
-}
-# The form of docs/_story.md. A chapter that says what to remember has it; the others are to get it.
+# The form of docs/_story.md.
 FORM = {
     "a title": r"^# [A-Z]",
     "a question in italics": r"^\*.*\?",
@@ -177,15 +167,19 @@ FORM = {
     "'Exercises'": r"^## Exercises$",
 }
 FOLDS = 4  # besides the code of figures, and the exercises
+MEET_SEEDS = {"train", "seeds"}
+MINUTES = 50
+ASIDE = re.compile(
+    r"^(:{3,}|`{3,})\{(?:dropdown|admonition|code-cell)\}.*?^\1$|`[^`\n]+`|<.*?>", re.M | re.S
+)
 KINDS = {"warm-up", "by hand", "guess first", "find the fault", "build"}
 
 
 @rule(CHAPTERS)
 def has_the_parts_of_a_chapter_in_order(page):
-    parts = FORM if "\n## What to remember\n" in page.text else PARTS
-    places = {part: re.search(found, page.text, re.M) for part, found in parts.items()}
+    places = {part: re.search(found, page.text, re.M) for part, found in FORM.items()}
     folds = re.findall(r"^:::+\{dropdown\}", page.text.split("\n## Exercises\n")[0], re.M)
-    if parts is FORM and len(folds) > FOLDS:
+    if len(folds) > FOLDS:
         yield 1, f"{len(folds)} folds, where at most {FOLDS} are expected"
     for part, place in places.items():
         if not place:
@@ -194,6 +188,17 @@ def has_the_parts_of_a_chapter_in_order(page):
     for (before, first), (after, second) in pairwise(there):
         if second < first:
             yield page.line(second), f"{after} comes before {before}"
+
+
+@rule(CHAPTERS)
+def keeps_to_its_lesson(page):
+    """What luck decides is in the box, and a chapter is read in one sitting."""
+    lesson = page.text.split("\n## Exercises\n")[0]
+    shown = ASIDE.sub(lambda aside: "\n" * aside[0].count("\n"), lesson)
+    for seed in re.finditer(r"\bseeds?\b", "" if page.stem in MEET_SEEDS else shown):
+        yield 1 + shown.count("\n", 0, seed.start()), "a seed in the prose: its place is the box"
+    if (found := minutes(page.text)) > MINUTES:
+        yield 1, f"{found} minutes, where at most {MINUTES} are expected"
 
 
 class Exercise(NamedTuple):

@@ -52,6 +52,8 @@ no_prompts, chapter:
 has_the_parts_of_a_chapter_in_order, chapter:
     ^## What goes wrong here$ → ## Wrong ⇒ 1: there is no 'What goes wrong here'
     \A → \n## Exercises\n ⇒ 2: 'Exercises' comes before 'What to remember'
+keeps_to_its_lesson, chapter:
+    ^## What goes wrong here$ → A seed decides. ⇒ LINE: a seed in the prose
 has_exercises_of_every_kind, chapter:
     Exercise 2 \( → Exercise 3 ( ⇒ LINE: the title is not of the form
     \(warm-up\) → (cold) ⇒ 1: kinds of exercises that are missing or unknown: ['co
@@ -107,6 +109,11 @@ def test_a_rule_sees_what_breaks_it(check, name, pattern, instead, told):
     assert said(rule, name, TEXTS[name]) == []
     found = said(rule, name, text)
     assert any(told.replace("LINE", str(line)) in complaint for complaint in found), found
+
+
+def test_a_chapter_of_more_than_one_sitting_is_noticed():
+    said_of = said(lint.keeps_to_its_lesson, NAMES["chapter"], "A word. " * 3000)
+    assert said_of == ["1: 65 minutes, where at most 50 are expected"]
 
 
 def test_a_docstring_that_lacks_a_part_and_an_exception_in_vain_are_noticed(monkeypatch):
