@@ -112,7 +112,9 @@ def test_a_rule_sees_what_breaks_it(check, name, pattern, instead, told):
 
 
 def test_a_chapter_of_more_than_one_sitting_is_noticed():
-    said_of = said(lint.keeps_to_its_lesson, NAMES["chapter"], "A word. " * 3000)
+    said_of = said(
+        lint.keeps_to_its_lesson, NAMES["chapter"], "\n## What to remember\n" + "A word. " * 3000
+    )
     assert said_of == ["1: 65 minutes, where at most 50 are expected"]
 
 
