@@ -50,8 +50,46 @@ TEXTS = {  # wrong files for what learns from a text
     "1,300 that begin with 'one\\n": "one\n" * 325,
     "that begin with '\\x00\\x01": "\0\1\2\3" * 400,
 }
+PAIRS = "".join(f"number {k}\t{k:03}\n" for k in range(300))
+PAIRS_WRONG = {  # wrong files for what learns from pairs
+    "line 301: expected source, tab and target, 1 to 100 letters each, got 'abc'": PAIRS + "abc\n",
+    "line 302: expected": f"{PAIRS}\na\tb\tc",
+    "got '\\t1998": f"{PAIRS}\t1998\n",
+    "got '1998\\t'": f"{PAIRS}1998\t\n",
+    "got 'aaa": f"{PAIRS}{'a' * 101}\tb\n",
+    "got '1,2'": "1,2\n" * 200,
+    "got 99 with 99": "".join(PAIRS.splitlines(keepends=True)[:99]),
+    "got 1 with 1 targets": "one\t1\n" * 200,
+    "got 200 with 1 targets": "".join(f"{k}\tsame\n" for k in range(200)),
+}
+TABLE = (FOLDER / "weather.csv").read_text("utf-8").splitlines()[:300]
+
+
+def with_line(number, line):
+    return "\n".join([*TABLE[: number - 1], line, *TABLE[number:]])
+
+
+TABLES_WRONG = {  # wrong files for what learns from a series
+    "line 9: expected a date and 3 numbers, got '1990-01-08,,1,1'": with_line(9, "1990-01-08,,1,1"),
+    "got '1990-01-08,nan,1,1'": with_line(9, "1990-01-08,nan,1,1"),
+    "got '1990-01-08,1,1'": with_line(9, "1990-01-08,1,1"),
+    "got '1990-01-08,1,1,1,1'": with_line(9, "1990-01-08,1,1,1,1"),
+    "got '8.1.1990,1,1,1'": with_line(9, "8.1.1990,1,1,1"),
+    "line 9: expected a row each 24 hours, as elsewhere, got 48 hours": with_line(
+        9, "1990-01-09,1,1,1"
+    ),
+    "got -": "\n".join([TABLE[0], *TABLE[:0:-1]]),
+    "expected 240 rows, got 239": "\n".join(TABLE[:240]),
+    "expected names, and under them": "\n".join(TABLE[1:]),
+    "got ['date;wind": "\n".join(TABLE).replace(",", ";"),
+    "got 1 in all rows": "\n".join([TABLE[0], *(f"{line[:10]},1,1,1" for line in TABLE[1:])]),
+}
 PROGRAMS = {
     "write": Program(171, TEXT, ["2 birds", "4 b"], TEXTS),
+    "translate": Program(196, PAIRS, ["number 7", "12"], PAIRS_WRONG, suffix=".tsv"),
+    "forecast": Program(
+        245, "\n".join(TABLE), [str(FOLDER / "weather.csv")], TABLES_WRONG, suffix=".csv"
+    ),
 }
 # Wrong files for all of them: name, content, and a word of the sentence. None is there.
 WRONG = {

@@ -59,7 +59,7 @@ def run(path, python, base):
     """Run a file in an empty folder, and return what it says if it fails."""
     env = environment(base)
     with tempfile.TemporaryDirectory(dir=base) as empty:
-        for sample in [*SITE.glob("_downloads/*/*.txt"), *SITE.glob("_downloads/*/*.csv")]:
+        for sample in SITE.glob("_downloads/*/*.[ct]*[vt]"):  # .csv, .tsv and .txt
             shutil.copy(sample, empty)
         done = subprocess.run(
             [str(python), *command_for(path)], cwd=empty, env=env, stdin=subprocess.DEVNULL,
