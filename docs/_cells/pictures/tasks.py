@@ -181,48 +181,6 @@ def draw_ctc(ways):
     ax.spines[["top", "right", "left", "bottom"]].set_visible(False)
 
 
-def draw_tag_later(F1_of, scores):
-    """Draw F1 by how many letters the answer waits."""
-    _, ax = plt.subplots(figsize=(4.6, 2.6), layout="constrained")
-    shifts = {"left to right": 0, "both": 8}
-    shifts |= {f"{d} later": d for d in (1, 2, 3, 4, 6)}
-    spread = np.linspace(-0.2, 0.2, 20)
-    for name, place in shifts.items():
-        numbers = np.sort(F1_of[name])
-        ax.plot(place + spread, numbers, "o", color=INK, mfc="none", ms=3.5)
-        middle = np.median(numbers)
-        ax.plot(
-            [place - 0.35, place + 0.35], [middle, middle], color=BLUE, lw=3
-        )
-    ax.axhline(scores["rule"], color=GRAY, ls=(0, (4, 3)), lw=1)
-    ax.text(8.4, scores["rule"] - 0.07, "rule", color=INK, ha="right")
-    ax.set_xticks([0, 1, 2, 3, 4, 6, 8], [0, 1, 2, 3, 4, 6, "both ways"])
-    ax.set(xlabel="answers so many letters later", ylabel="$F_1$")
-    ax.set(xlim=(-0.5, 8.6), ylim=(-0.03, 1))
-    ax.spines[["top", "right"]].set_visible(False)
-
-
-def draw_tag_baselines(is_capital, is_letter, rule, scores, table):
-    """Draw accuracy and F1 of three baselines."""
-    _, ax = plt.subplots(figsize=(4.6, 2), layout="constrained")
-    all_small = 1 - is_capital.sum() / is_letter.sum()
-    accuracies = [all_small] + [
-        (says == is_capital)[is_letter].mean() for says in (rule, table)
-    ]
-    for place, (name, right) in enumerate(zip(scores, accuracies)):
-        for lift, number, look in (
-            (-0.2, right, {"fc": "none", "ec": INK}),
-            (0.2, scores[name], {"color": INK}),
-        ):
-            ax.barh(place + lift, number, 0.36, **look)
-            ax.text(number + 0.01, place + lift, f"{number:.3f}", va="center")
-    ax.text(0.02, -0.2, "accuracy", va="center", color=INK)
-    ax.text(0.15, 0.2, "$F_1$", va="center", color=INK)
-    ax.set_yticks(range(3), scores)
-    ax.set(xlim=(0, 1.12), ylim=(2.5, -0.5), xticks=[0, 0.5, 1])
-    ax.spines[["top", "right"]].set_visible(False)
-
-
 def draw_bridge():
     """Draw three ways to a first state."""
     _, ax = plt.subplots(figsize=(5.6, 2.2), layout="constrained")
