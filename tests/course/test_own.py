@@ -14,7 +14,7 @@ import pytest
 import torch
 from lint import ROOT, lines_of_code
 
-from charseq import CharRNN, Corpus, Run, Settings, language_model_steps
+from charseq import BytePairEncoding, CharRNN, Corpus, Run, Settings, language_model_steps
 
 FOLDER = ROOT / "examples" / "own"
 SHARED = ("read", "split", "batches", "Net", "measure", "train", "baseline", "save", "load")
@@ -39,7 +39,7 @@ def proverb(number):
     return f"{number} birds in the hand are worth {number * 2} in the bush.\n"
 
 
-TEXT = "".join(map(proverb, range(40)))
+TEXT = "".join(map(proverb, range(60)))
 TEXTS = {  # wrong files for what learns from a text
     "21 that begin with 'birds in the hand ar'": "birds in the hand are",
     "999 that begin with": TEXT[:999],
@@ -90,6 +90,8 @@ PROGRAMS = {
     "forecast": Program(
         245, "\n".join(TABLE), [str(FOLDER / "weather.csv")], TABLES_WRONG, suffix=".csv"
     ),
+    "pieces": Program(195, TEXT, ["2 birds", "4 b"], TEXTS, frozenset({"tokenizers"})),
+    "transformer": Program(205, TEXT, ["2 birds", "4 b" * 70], TEXTS),
 }
 # Wrong files for all of them: name, content, and a word of the sentence. None is there.
 WRONG = {
@@ -239,3 +241,22 @@ def test_the_first_hundred_losses_of_write_are_those_of_charseq(monkeypatch, tmp
     steps = language_model_steps(Run(model, corpus.vocab, settings), corpus)
     assert losses == pytest.approx([step.loss for step in steps], abs=1e-6)
     assert losses[-1] < losses[0] * 0.7
+
+
+def test_a_transformer_with_a_cache_scores_as_one_that_reads_all():
+    net = program("transformer").Net("abc").double().eval()
+    x = torch.tensor([[0, 1, 2, 1, 0]])
+    whole, _ = net(x)
+    caches, scores = (None, None), []
+    for part in x.split((2, 1, 1, 1), dim=1):
+        new, caches = net(part, caches)
+        scores.append(new)
+    assert torch.allclose(torch.cat(scores, 2), whole, rtol=0, atol=1e-12)
+
+
+def test_pieces_are_those_of_charseq():
+    pieces = program("pieces")
+    net = pieces.Net(pieces.find_pieces(TEXT, sorted({*TEXT, "é"}), 30), 8, 0.0, 2)
+    vocab = BytePairEncoding.learn(TEXT, 30, more_chars="é")
+    assert [*vocab.tokens] == net.texts
+    assert vocab.encode(TEXT + "é").tolist() == net.encode(TEXT + "é").tolist()
