@@ -14,6 +14,7 @@ import figures
 
 # The order in which examples are read; one that is not named here comes last in its part.
 ORDER = (
+    *("write", "pieces", "transformer", "classify", "tag", "ctc", "translate", "forecast"),
     *("one_step", "unroll_hello", "parameter_shapes", "two_biases", "last_hidden"),
     *("bidirectional", "carry_state"),
     *("encode_onehot", "train_seed", "gradient_check", "learning_rates", "clipping"),
