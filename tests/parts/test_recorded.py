@@ -110,15 +110,6 @@ def test_a_letter_and_a_sentence_go_on_as_the_first_chapter_says(jobs, capitals)
     assert "".join(char.upper() if p > 0.5 else char for char, p in pairs) == said != given
 
 
-def test_the_chapter_on_tags_shows_what_is_recorded():
-    shown = dict(re.findall(r"^([a-z0-9, ]+) \| ([0-9. \n]+)$", page("tag"), re.M))
-    counts = read("tag")["counts"]
-    assert {*shown} == {*counts}
-    for name, seeds in counts.items():
-        f1 = [2 * right / (2 * right + wrong + missed) for right, wrong, missed in seeds]
-        assert shown[name].split() == [f"{share:.3f}" for share in f1]
-
-
 # --- a language -----------------------------------------------------------------------------------
 
 
