@@ -84,6 +84,43 @@ TABLES_WRONG = {  # wrong files for what learns from a series
     "got ['date;wind": "\n".join(TABLE).replace(",", ";"),
     "got 1 in all rows": "\n".join([TABLE[0], *(f"{line[:10]},1,1,1" for line in TABLE[1:])]),
 }
+LABELED = [
+    (f"{w}{n}", k) for n in range(30) for w, k in (("old oak ", "tree"), ("rose ", "flower"))
+]
+CSV = "".join(f"{text},{label}\n" for text, label in LABELED)
+CSVS = {  # wrong files for what learns from texts and their labels
+    "line 61: expected text and label, got 1: ['elm']": CSV + "elm\n",
+    "line 61: expected text and label, got 3": CSV + "an elm, a beech,tree\n",
+    "line 2: expected text and label, got 2: ['', 'tree']": "an elm,tree\n,tree\n" + CSV,
+    "line 1: expected text and label, got 2: ['elm', ' ']": "elm, \n" + CSV,
+    "line 61: expected a label of 5 rows or more, got 'treee', of 1": CSV + "elm,treee\n",
+    "line 1: expected a label of 5 rows or more, got 'kind', of 1": "name,kind\n" + CSV,
+    "got 60 of 1": CSV.replace("flower", "tree"),
+    "unexpected end of data": CSV + '"elm,tree\n',
+}
+TAGGED = "".join(f"{n}\tNUMBER\nbirds\tNOUN\nsing\tVERB\n\n" for n in range(40))
+TSVS = {  # wrong files for what learns from words and their labels
+    "line 161: expected a word, a tab and a label, got 'elm'": TAGGED + "elm\n",
+    "got 'elm NOUN'": TAGGED + "elm NOUN\n",
+    "got 'elm\\tan\\tNOUN'": TAGGED + "elm\tan\tNOUN\n",
+    "got '\\tNOUN'": TAGGED + "\tNOUN\n",
+    "got 'elm\\t'": TAGGED + "elm\t\n",
+    "line 161: expected a label that 5 words or more have, got 'NON', of 1": TAGGED + "elm\tNON\n",
+    "got 1 with 3": TAGGED.replace("\n\n", "\n"),
+    "got 40 with 1": TAGGED.replace("NUMBER", "NOUN").replace("VERB", "NOUN"),
+}
+STRIPS = "".join(f"a b\t{'90 ' * (n % 3 + 1)}00 {'09 ' * (n % 4 + 1)}\n" for n in range(40))
+STEPS = {  # wrong files for what learns from numbers and labels that are not aligned
+    "line 41: expected labels, a tab and numbers, got 'a b'": STRIPS + "a b\n",
+    "got 'a\\t90\\t09'": STRIPS + "a\t90\t09\n",
+    "got 'a\\t9x'": STRIPS + "a\t9x\n",
+    "got 'a\\tnan,1'": STRIPS + "a\tnan,1\n",
+    "got 'a\\t90 9'": STRIPS + "a\t90 9\n",
+    "expected 1 label or more, 1 steps or more of 2, got 1, 1 of 3": STRIPS + "a\t909\n",
+    "expected 1 label or more, 3 steps or more of 2, got 2, 2 of 2": STRIPS + "a a\t90 90\n",
+    "got 0, 1 of 2": STRIPS + "\t90\n",
+    "got 19": "".join(STRIPS.splitlines(keepends=True)[:19]),
+}
 PROGRAMS = {
     "write": Program(171, TEXT, ["2 birds", "4 b"], TEXTS),
     "translate": Program(196, PAIRS, ["number 7", "12"], PAIRS_WRONG, suffix=".tsv"),
@@ -92,6 +129,9 @@ PROGRAMS = {
     ),
     "pieces": Program(195, TEXT, ["2 birds", "4 b"], TEXTS, frozenset({"tokenizers"})),
     "transformer": Program(205, TEXT, ["2 birds", "4 b" * 70], TEXTS),
+    "classify": Program(205, CSV, ["rose 3", "elm"], CSVS, suffix=".csv"),
+    "tag": Program(227, TAGGED, ["7 birds sing"], TSVS, suffix=".tsv"),
+    "ctc": Program(224, STRIPS, ["90 90 00 09"], STEPS, suffix=".tsv"),
 }
 # Wrong files for all of them: name, content, and a word of the sentence. None is there.
 WRONG = {
