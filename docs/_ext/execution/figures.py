@@ -146,7 +146,11 @@ def scraper(block, block_vars, gallery_conf):
                 'say what it shows with fig.set_label("…")'
             )
         path = Path(path).with_suffix(".svg")
+        width, height = size = tuple(figure.get_size_inches())
+        # before it is drawn: matplotlib lays a figure out once, for the size that it has then
+        figure.set_size_inches(DRAWN, height * DRAWN / width)
         figure.savefig(path, metadata={"Date": None})
+        figure.set_size_inches(size)
         # The size that its script gives it is right for a thumbnail: see workers.py.
         print_svg(FigureCanvasSVG(figure), path.with_suffix(".small"), metadata={"Date": None})
         address = path.relative_to(gallery_conf["src_dir"]).as_posix()

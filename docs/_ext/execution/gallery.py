@@ -82,11 +82,12 @@ def examples_of_a_name(app, what, name, obj, options, lines):
 
 def show_figure_first(app, doctree):
     """Put the first figure of an example above its code, for the first screen to show it."""
-    blocks = doctree.findall(lambda node: isinstance(node, nodes.literal_block))
+    blocks = doctree.findall(nodes.literal_block)
+    code = (block for block in blocks if block.get("language") == "Python")
     figures_of_it = doctree.findall(
         lambda node: isinstance(node, nodes.image) and "sphx-glr-single-img" in node["classes"]
     )
-    block, figure = next(blocks, None), next(figures_of_it, None)
+    block, figure = next(code, None), next(figures_of_it, None)
     if block and figure and app.env.current_document.docname.startswith("gallery/"):
         figure.parent.remove(figure)
         while isinstance(block.parent, nodes.container):
