@@ -3,8 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from charseq import plot_states, plot_unrolled
-from charseq.plotting import BLUE, GRAY, GREEN, INK, ORANGE, rectangle
+from charseq import plot_unrolled
+from charseq.plotting import BLUE, GRAY, GREEN, INK, ORANGE
 from charseq.reference import softmax
 
 
@@ -142,33 +142,6 @@ def draw_targets(sample, ids):
     ax.axis("off")
 
 
-def draw_call(sample, vocab, ids, states):
-    """Draw what goes into a network over what comes out."""
-    _, (above, below) = plt.subplots(
-        2, 1, figsize=(4.8, 4.6), layout="constrained"
-    )
-    read = sample[:-1].replace(" ", "␣")
-    names = [vocab.decode([k]).replace(" ", "␣") for k in range(10)]
-    above.scatter(range(1, 22), ids[:-1] + 1, marker="s", s=42, color=ORANGE)
-    above.set(xlim=(0.5, 21.5), ylim=(10.5, 0.5))
-    above.set_xticks(range(1, 22), read)
-    above.grid(color=GRAY, alpha=0.25)
-    above.tick_params(length=0)
-    above.spines[:].set_visible(False)
-    above.set_title("what goes in", fontsize=12, loc="left")
-    plot_states(states[0].detach(), labels=read, ax=below)
-    highest = states[0].argmax(dim=1).tolist()
-    for t, k in enumerate(highest):
-        below.add_patch(rectangle(t + 0.5, k + 0.5, 1, 1, "none", edge=INK))
-    below.set(xlabel="", ylabel="")
-    below.set_title("what comes out", fontsize=12, loc="left")
-    for ax in (above, below):
-        ax.set_yticks(range(1, 11), names)
-        ax.tick_params(labelsize=11)
-        for name in (*ax.get_xticklabels(), *ax.get_yticklabels()):
-            name.set_family("monospace")
-
-
 def draw_bars():
     """Draw three scores, their probabilities and their costs as bars."""
     scores = np.array([2.0, 1.0, -1.0])
@@ -247,29 +220,6 @@ def draw_answers(ids, names):
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
     axes[0].set_ylabel("unit = next character")
-
-
-def draw_twelve(apart, spell):
-    """Draw the distance of two states in twelve networks of each kind."""
-    _, axes = plt.subplots(
-        2, 1, figsize=(4.6, 4.6), sharex=True, layout="constrained"
-    )
-    shown = np.array([1, 40, 100, 200, 300])
-    for ax, first, title in (
-        (axes[0], 0, "states as logits: one of twelve spells"),
-        (axes[1], 12, "states times 3: most spell"),
-    ):
-        for k in range(first, first + 12):
-            color, width = (INK, 1.8) if spell[k] else (GRAY, 0.9)
-            style = {"color": color, "lw": width, "ms": 4, "clip_on": False}
-            ax.plot(shown, apart[shown - 1, k], "o-", **style)
-        ax.set_title(title, fontsize=12, loc="left")
-        ax.set_ylabel("distance", fontsize=11)
-        ax.set(ylim=(-0.1, 2.4), yticks=[0, 1, 2], xlim=(-3, 303))
-        ax.spines[["top", "right"]].set_visible(False)
-    axes[0].text(120, 1.72, "seed 5", color=INK, fontsize=11, ha="right")
-    axes[1].set_xticks(shown)
-    axes[1].set_xlabel("epoch", fontsize=11)
 
 
 def draw_feedback():
