@@ -14,7 +14,9 @@ of a step have commas between them (``3,0.5,12``), or are single digits::
 
 ``python ctc.py strips.tsv`` trains, says how the network does beside one
 that takes the labels as evenly spread, and saves it. ``python ctc.py ctc.pt
-"00040000 22592003"`` loads it and reads.
+"00040000 22592003"`` loads it and reads. This page shows one epoch, after
+which it reads nothing yet. All 60 take a few minutes on one core: then 2 of
+45 new strips have a mistake, and 9 of 45 with labels evenly spread.
 """
 
 import argparse
@@ -284,7 +286,7 @@ def predict(net, x):
 # %%
 # All of it, in order
 # -------------------
-# The picture has a sequence that the network never saw, and at each step
+# The picture shows a sequence that the network never saw, and at each step
 # the probability of each label: mostly a peak at one step for each.
 
 

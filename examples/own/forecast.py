@@ -292,35 +292,33 @@ def picture(net, rows, parts, path):
     except ImportError:
         print("no picture, since matplotlib is missing")
         return
-    fig, (left, right) = plt.subplots(
-        1, 2, figsize=(9, 3.6), layout="constrained"
-    )
+    fig, (top, bottom) = plt.subplots(2, layout="constrained")
     numbers = rows[:, 0].numpy() * net.spread[0] + net.mean[0]
     ends = [parts[0][-1].item(), parts[1][0].item()]  # around the gap
     shown = np.arange(ends[0] - WINDOW + 1, ends[1] + AHEAD + 1)
-    left.plot(shown, numbers[shown], "gray")
+    top.plot(shown, numbers[shown], "gray")
     names = "last of training", "first of validation"
-    for end, name, below in zip(ends, names, (0.1, 0.3), strict=True):
+    for end, name, below in zip(ends, names, (0.1, 0.45), strict=True):
         y = [numbers[shown].min() - below * np.ptp(numbers[shown])] * 2
-        left.plot([end - WINDOW + 1, end], y, "C0", linewidth=5)
-        left.plot([end + 1, end + AHEAD], y, "C1", linewidth=5)
-        left.annotate(
+        top.plot([end - WINDOW + 1, end], y, "C0", linewidth=5)
+        top.plot([end + 1, end + AHEAD], y, "C1", linewidth=5)
+        top.annotate(
             name, (shown[0], y[0]), (0, 5), textcoords="offset points"
         )
-    left.set(title="read: blue, asked: orange", xlabel="row")
-    left.set_ylabel(net.names[0])
+    fig.legend(
+        ["measured", "read", "asked"], loc="outside upper center", ncols=3
+    )
+    top.set(xlabel="row", ylabel=net.names[0])
     origin = parts[2][len(parts[2]) // 2].item()
     x, _ = windows(rows, torch.tensor([origin]))
     band = net(x)[0].mT.numpy() * net.spread[0] + net.mean[0]
     around, ahead = np.arange(1 - WINDOW, AHEAD + 1), range(1, AHEAD + 1)
-    right.plot(around, numbers[origin + around], "gray")
-    right.plot(ahead, band[1], "C1")
-    right.fill_between(ahead, band[0], band[2], color="C1", alpha=0.3)
-    right.set(title="median and band: orange", xlabel="rows ahead")
-    fig.set_label(
-        "Left, what two windows read and are asked; right, a forecast with "
-        "its band beside the truth."
-    )
+    bottom.plot(around, numbers[origin + around], "gray", label="measured")
+    bottom.plot(ahead, band[1], "C0", linestyle="--", label="median")
+    bottom.fill_between(ahead, band[0], band[2], alpha=0.3, label="band")
+    bottom.legend()
+    bottom.set(xlabel="rows ahead", ylabel=net.names[0])
+    fig.set_label("Above, two windows; below, a forecast beside what came.")
     fig.savefig(path)
     print("picture:", path.name)
 
@@ -353,10 +351,12 @@ def main(arguments):
     net = load(options.out)
     _, off, inside = measure(net, rows, parts[2])
     table = {"network": off, **baseline(net, rows, parts, step)}
-    print(f"{names[0]} off by, 1 to {AHEAD} rows ahead, and on average:")
+    ahead = 1, AHEAD // 2, AHEAD
+    print(f"{names[0]} is off by, {ahead} rows ahead, and on average:")
     for name, off in table.items():
-        print(f"{name:10}", *(f"{x:5.3g}" for x in [*off, off.mean()]))
-    print("in the band", *(f"{x:.0%}" for x in [*inside, inside.mean()]))
+        told = [off[k - 1] for k in ahead] + [off.mean()]
+        print(f"{name:10}", *(f"{x:7.3g}" for x in told))
+    print(f"{inside.mean():.0%} of what came is in the band.")
     best = min(table, key=lambda name: table[name].mean())
     print(f"On {len(parts[2])} windows, the {best} wins.")
     picture(net, rows, parts, Path(options.out).with_suffix(".png"))

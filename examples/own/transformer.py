@@ -314,7 +314,7 @@ def main(arguments):
     print(f"bits per character: network {min(bits):.3f}, table {table:.3f}")
     print("The", "network" if min(bits) < table else "table", "wins.")
     written, known = write(net, held_back[:40], 1000), {*words(learned)}
-    shares = [word in known for word in words(written[40:])]
+    shares = [word in known for word in words(written[40:])] or [False]
     print(f"{sum(shares) / len(shares):.0%} of its words are in the text.")
     print(written[:340])
     picture(losses, bits, table, Path(options.out).with_suffix(".png"))
