@@ -4,15 +4,11 @@
 what the network wrote along the way, and its bits per character on the test part. ``collect`` joins
 the results of all runs, and the marks that they have to beat, to ``charseq/austen/networks.json``;
 of further seeds of the GRU and the LSTM it records what they reach.
-``told`` asks three networks which earlier characters of a passage each of their predictions depends
-on, and writes ``docs/_records/told.json``.
 """
 
 import argparse
-import hashlib
 import json
 import platform
-import string
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -20,10 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from recording import count_weights
-from recording import write as write_record
 
 from charseq import CharRNN, Corpus, NGram, NumpyNet, Run, Settings, generate, load_text
-from charseq.checkpoint import load_model, read_config, read_history, save_run, start_folder
+from charseq.checkpoint import read_config, read_history, save_run, start_folder
 from charseq.history import History
 from charseq.language_model import evaluate, language_model_steps
 
@@ -43,14 +38,6 @@ SETTINGS = {"batch_size": 32, "length": 64, "weight_decay": 0.15, "warmup": 50}
 STEPS = 12_000
 SNAPSHOTS = (10, 100, 1000, 10_000)  # updates after which a network shows what it writes
 DIGITS = 4
-PASSAGE = (
-    '"Oh! but the gentlemen will',
-    "I had much rather",
-)  # where it begins and ends in pride-test
-OTHERS = ' "aehinost'  # what a character is changed to: ten common ones
-# A share from 1e-4 to 1 as one of 64 letters: equal steps are equal factors. The first one is 0.
-LEVELS = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
-DECADES = 4
 
 
 def write(model: CharRNN, corpus: Corpus) -> str:
@@ -151,73 +138,17 @@ def collect(folder: Path) -> None:
     NETWORKS_FILE.write_text(json.dumps(everything) + "\n", "utf-8")
 
 
-def in_letters(lengths: np.ndarray) -> list[str]:
-    """Return row t of (T, T) as t + 1 letters, shares of its largest number."""
-    rows = [row[: t + 1] / row[: t + 1].max() for t, row in enumerate(lengths)]
-    top = len(LEVELS) - 1
-    levels = [top * (1 + np.log10(row.clip(10.0**-DECADES)) / DECADES) for row in rows]
-    return ["".join(LEVELS[k] for k in row.round().astype(int)) for row in levels]
-
-
-def gradients_and_edits(model: CharRNN, ids: np.ndarray, others: np.ndarray) -> tuple:
-    """Ask a network who told it, in float64: what it says after each character, and who said so.
-
-    Row t, column s of the two matrices (T, T): the length of the gradient of the log-probability
-    of the likeliest character after t at the vector of character s; and how far the prediction
-    after t moves, as total variation, if character s is another one: the mean over `others`.
-    """
-    model, ids = model.double().eval(), torch.as_tensor(ids)
-    vectors = model.embedding(ids[None]).detach().requires_grad_()
-    scores = model.head(model.rnn(vectors)[0])[0].log_softmax(dim=1)  # (T, V)
-    best = scores.max(dim=1).values
-    gradients = [torch.autograd.grad(one, vectors, retain_graph=True)[0][0] for one in best]
-    lengths = torch.stack(gradients).norm(dim=2).numpy()
-    moved = np.zeros_like(lengths)
-    with torch.no_grad():
-        p = scores.exp()
-        for place, now in enumerate(ids.tolist()):
-            changed = [k for k in others if k != now]
-            edited = ids.repeat(len(changed), 1)
-            edited[:, place] = torch.tensor(changed)
-            q = model.head(model.rnn(model.embedding(edited))[0]).softmax(dim=2)
-            moved[:, place] = (q - p).abs().sum(dim=2).mean(dim=0) / 2
-    return p.numpy(), lengths, moved
-
-
-def told(folder: Path) -> None:
-    """Record it for the RNN and the LSTM in a folder of runs, and the GRU of the package."""
-    text = load_text("pride-test")
-    begin = text.index(PASSAGE[0])
-    passage = "\n\n" + text[begin : text.index(PASSAGE[1], begin) + len(PASSAGE[1])]
-    networks = {}
-    for name, run in (("RNN", folder / "rnn-0"), ("GRU", "austen"), ("LSTM", folder / "lstm-0")):
-        model, vocab = load_model(run)
-        weights = b"".join(w.float().numpy().tobytes() for w in model.state_dict().values())
-        p, lengths, moved = gradients_and_edits(model, vocab.encode(passage), vocab.encode(OTHERS))
-        networks[name] = {
-            "units": model.rnn.hidden_size,
-            "float32": hashlib.sha256(weights).hexdigest()[:16],
-            "expects": vocab.decode(p.argmax(axis=1)),
-            "percent": (100 * p.max(axis=1)).round().astype(int).tolist(),
-            "gradient": in_letters(lengths),
-            "edit": in_letters(moved),
-        }
-    scale = {"levels": LEVELS, "decades": DECADES, "others": OTHERS}
-    everything = {"text": passage, **scale, "networks": networks}
-    write_record("told", everything)
-
-
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=[*NETWORKS, "collect", "told"])
+    parser.add_argument("what", choices=[*NETWORKS, "collect"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of all runs")
     given = parser.parse_args()
     if given.what in NETWORKS:
         train(given.what, given.runs / f"{given.what}-{given.seed}", given.seed)
     else:
-        {"collect": collect, "told": told}[given.what](given.runs)
+        collect(given.runs)
 
 
 if __name__ == "__main__":

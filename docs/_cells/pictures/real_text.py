@@ -487,18 +487,17 @@ def draw_superposition(arrows):
         ax.axis("off")
 
 
-def draw_silenced(H, at_mean, kinds, unit):
+def draw_silenced(costs, speech, line):
     """Draw what holding each unit costs, by the predicted character."""
     _, ax = plt.subplots(figsize=(4.6, 3.1), layout="constrained")
-    jitter = np.linspace(-0.22, 0.22, H - 2)
-    for y, kind in enumerate(kinds.values()):
-        change = at_mean[kind].mean(axis=0)
-        others = np.delete(change, [20, unit])
+    for y, change in enumerate(costs.values()):
+        others = np.delete(change, [speech, line])
+        jitter = np.linspace(-0.22, 0.22, len(others))
         ax.plot(others, y + jitter, "o", color=GRAY, ms=3.5, alpha=0.6)
-        for one, mark in ((20, "s"), (unit, "o")):
-            ax.plot(change[one], y, mark, color=BLUE, ms=9)
-            if y == (one == 20) * 3:
-                ax.text(change[one], y - 0.42, f"unit {one}", color=BLUE,
+        for unit, place, mark in ((20, line, "s"), (22, speech, "o")):
+            ax.plot(change[place], y, mark, color=BLUE, ms=9)
+            if y == (unit == 20) * 3:
+                ax.text(change[place], y - 0.42, f"unit {unit}", color=BLUE,
                         size=12, ha="right", va="center")  # fmt: skip
     ax.axvline(0, color=GRAY, lw=1, zorder=0)
     ax.set_yticks(range(5), ['closing "', "?", "I", "line end", "others"])
@@ -506,3 +505,37 @@ def draw_silenced(H, at_mean, kinds, unit):
     ax.set_ylabel("predicted")
     ax.tick_params(axis="y", length=0)
     ax.spines[["top", "right", "left"]].set_visible(False)
+
+
+def draw_pairs():
+    """Draw five states with their ranks, two of them inside."""
+    _, ax = plt.subplots(figsize=(4.6, 1.9), layout="constrained")
+    ax.plot([0.3, 0.5], [1, 0], color=GRAY, lw=1.5, linestyle=(0, (4, 2)))
+    five = [(-0.2, 0), (0.1, 0), (0.3, 1), (0.5, 0), (0.8, 1)]
+    for place, (x, y) in enumerate(five, start=1):
+        ax.plot(x, y, "o", color=BLUE, mfc=BLUE if y else "none", ms=9)
+        write(ax, x, y + 0.45, f"{x:g}".replace("-", "−"), BLUE)
+        write(ax, x, -1.0, str(place))
+    for y, name in ((1, "inside"), (0, "outside"), (-1.0, "rank")):
+        write(ax, -0.36, y, name, ha="right")
+    ax.set(xlim=(-0.62, 0.95), ylim=(-1.4, 1.7))
+    ax.axis("off")
+
+
+def draw_halves(first, second, unit, luck):
+    """Draw the AUC of all units on two halves, and what luck reaches."""
+    _, ax = plt.subplots(figsize=(4.6, 3.2), layout="constrained")
+    ax.plot(first, second, "o", color=GRAY, ms=4, alpha=0.6)
+    ax.plot(first[unit], second[unit], "o", color=BLUE, ms=9, clip_on=False)
+    write(
+        ax, first[unit] - 0.02, second[unit], f"unit {unit}", BLUE, ha="right"
+    )
+    wide = luck - 0.5
+    square = plt.Rectangle(
+        (0.5 - wide, 0.5 - wide), 2 * wide, 2 * wide, fill=False, ec=INK
+    )
+    ax.add_patch(square)
+    write(ax, 0.5, 0.54 + wide, "luck")
+    ax.set(xlabel="AUC, first half", ylabel="AUC, second half")
+    ax.set(xlim=(0, 1), ylim=(0, 1))
+    ax.spines[["top", "right"]].set_visible(False)
