@@ -181,64 +181,29 @@ def draw_ctc(ways):
     ax.spines[["top", "right", "left", "bottom"]].set_visible(False)
 
 
-def draw_bridge():
-    """Draw three ways to a first state."""
-    _, ax = plt.subplots(figsize=(5.6, 2.2), layout="constrained")
-    rows = (
-        (2.4, "last state", ((4, "48", BLUE),)),
-        (
-            1.2,
-            "a picture",
-            ((2.4, "512", ORANGE), (5.4, "linear, tanh", INK)),
-        ),
-        (0, "both ends", ((4, "24", BLUE), (5.7, "24", BLUE))),
-    )
-    for y, name, boxes in rows:
-        ax.text(
-            0, y + 0.35, name, **CENTERED | {"ha": "left", "fontsize": 11}
-        )
-        for n, (x, words, color) in enumerate(boxes):
-            wide = 2.6 if len(words) > 3 else 1.6
-            box = plt.Rectangle((x, y), wide, 0.7, fill=False, ec=color)
-            ax.add_patch(box)
-            ax.text(
-                x + wide / 2, y + 0.33, words, **CENTERED | {"fontsize": 11}
-            )
-            if y == 1.2 and not n:
-                arrow(ax, (x + wide, y + 0.35), (5.35, y + 0.35))
-        arrow(ax, (x + wide + 0.1, y + 0.35), (9.3, y + 0.35), BLUE, 2)
-        box = plt.Rectangle((9.4, y), 1.6, 0.7, fc=PALE_BLUE, ec=BLUE)
+def draw_encoder_decoder():
+    """Draw one network that reads, and one that writes on from its state."""
+    _, ax = plt.subplots(figsize=(5.6, 2.3), layout="constrained")
+    for k, (below, above) in enumerate(zip("3Mar⊢03-", "    03-⊣")):
+        x = k + (k > 3) * 0.9
+        box = plt.Rectangle((x, 0), 0.66, 0.8, fc=PALE_BLUE, ec=BLUE, lw=1.4)
         ax.add_patch(box)
-        ax.text(10.2, y + 0.33, "48", **CENTERED)
-    ax.set(xlim=(-0.1, 11.2), ylim=(-0.1, 3.2))
-    ax.axis("off")
-
-
-def draw_beam(END, at, better, chances, fork, sources, wrong):
-    """Draw two dates, and the chance of each of their letters."""
-    _, ax = plt.subplots(figsize=(5.6, 2.2), layout="constrained")
-    for y, answer in ((1.7, wrong[at]), (0, better[at])):
-        p = chances(sources[at], answer)
-        for x, letter in enumerate(answer + END):
-            color = INK if x >= fork else GRAY
-            ax.text(
-                x,
-                y + 0.6,
-                letter,
-                color=color,
-                family="monospace",
-                **CENTERED,
-            )
-            ax.text(
-                x, y, f"{p[x]:.2f}", color=color, **CENTERED | {"fontsize": 9}
-            )
-        ax.text(11.4, y + 0.3, f"{np.prod(p):.3f}", **CENTERED)
-        box = plt.Rectangle(
-            (fork - 0.45, y - 0.3), 0.9, 1.3, fill=False, ec=INK
-        )
-        ax.add_patch(box)
-    ax.text(5, 3.1, sources[at], color=ORANGE, family="monospace", **CENTERED)
-    ax.set(xlim=(-0.6, 12.2), ylim=(-0.5, 3.5))
+        color = ORANGE if k < 4 else GREEN if k > 4 else INK
+        write(ax, x + 0.33, -0.85, below, color, 13, family="monospace")
+        arrow(ax, (x + 0.33, -0.6), (x + 0.33, -0.03), color)
+        if k > 3:
+            write(ax, x + 0.33, 1.6, above, GREEN, 13, family="monospace")
+            arrow(ax, (x + 0.33, 0.82), (x + 0.33, 1.35), GREEN)
+        if k > 4:
+            to_next = (x - 0.5, x - 0.17, x + 0.2), (1.6, 1.6, -0.7)
+            ax.plot(*to_next, ":", color=GREEN)
+        if k:
+            start, width = (x - 1.24, 3.5) if k == 4 else (x - 0.34, 1.6)
+            arrow(ax, (start, 0.4), (x - 0.02, 0.4), BLUE, width)
+    write(ax, 4.1, -0.35, "all that is\nhanded over", BLUE, 10)
+    write(ax, 1.8, 1.5, "encoder", INK, 13)
+    write(ax, 6.6, 2.25, "decoder", INK, 13)
+    ax.set(xlim=(-0.1, 8.7), ylim=(-1.2, 2.5))
     ax.axis("off")
 
 
@@ -262,29 +227,6 @@ def draw_look(shares):
     ax.text(5.5, 0.4, "asked for: 2 0 2 0", **CENTERED)
     ax.text(5.5, 4.35, "found: 0.881 0.119 0.881 0.119", **CENTERED)
     ax.set(xlim=(-0.2, 11.2), ylim=(0, 4.7))
-    ax.axis("off")
-
-
-def draw_forcing(END, START):
-    """Draw what the decoder reads and should write in training."""
-    _, ax = plt.subplots(figsize=(5.6, 1.5), layout="constrained")
-    rows = (START + "1998-03-03", ORANGE), ("1998-03-03" + END, GREEN)
-    for y, (text, color) in enumerate(rows):
-        for x, letter in enumerate(text):
-            box = plt.Rectangle((x, 1.6 * y), 0.84, 0.9, fill=False, ec=color)
-            ax.add_patch(box)
-            ax.text(
-                x + 0.42,
-                1.6 * y + 0.42,
-                letter,
-                family="monospace",
-                **CENTERED,
-            )
-            if y:
-                arrow(ax, (x + 0.42, 0.95), (x + 0.42, 1.56), GRAY)
-    for y, words in ((0.42, "reads"), (2.02, "should write")):
-        ax.text(-0.3, y, words, **CENTERED | {"ha": "right", "fontsize": 11})
-    ax.set(xlim=(-3.2, 11), ylim=(-0.1, 2.6))
     ax.axis("off")
 
 
