@@ -230,20 +230,6 @@ def draw_pieces():
     ax.axis("off")
 
 
-def draw_learned(lengths, learned):
-    """Draw how many networks have learned to answer, by length."""
-    _, ax = plt.subplots(figsize=(4.6, 3.0), layout="constrained")
-    ax.plot(lengths, [100 * n / 20 for n in learned], "o", color=INK, ms=7)
-    ax.axvline(14, color=GRAY, lw=1, ls=":")
-    write(ax, 13.3, 50, "always a\ncut between", ha="right")
-    write(ax, 14.7, 50, "both in one piece,\nat least sometimes", ha="left")
-    ax.set(xscale="log", xlabel="$T$, characters in a piece", ylim=(-4, 104))
-    ax.set(ylabel="have learned to answer (%)")
-    ax.set_xticks(lengths, lengths)
-    ax.minorticks_off()
-    ax.spines[["top", "right"]].set_visible(False)
-
-
 def draw_cut(h1, h2, share1, share2):
     """Draw the paths of a gradient with the graph kept, and cut."""
     _, axes = plt.subplots(2, 1, figsize=(4.6, 4.6), layout="constrained")
@@ -274,25 +260,6 @@ def draw_cut(h1, h2, share1, share2):
         ax.set(xlim=(-0.8, 6.8), ylim=(-2.7, 1.3))
         ax.set_aspect("equal")
         ax.axis("off")
-
-
-def draw_state_passed():
-    """Draw two pieces, with the state passed on and with zeros."""
-    _, ax = plt.subplots(figsize=(4.6, 2.1), layout="constrained")
-    for y, passed in ((1.5, True), (0, False)):
-        for x, text in ((0, "to be or no"), (3.4, "t to be, th")):
-            ax.add_patch(plt.Rectangle((x, y), 2.3, 0.8, fill=False, ec=INK))
-            write(ax, x + 1.15, y + 0.4, text, size=10, family="monospace")
-        arrow(ax, (-0.6, y + 0.4), (-0.04, y + 0.4), BLUE, 2)
-        write(ax, -0.8, y + 0.4, "0", BLUE)
-        start = 2.34 if passed else 2.95
-        arrow(ax, (start, y + 0.4), (3.36, y + 0.4), BLUE, 2)
-        if passed:
-            write(ax, 2.85, y + 0.75, "state", BLUE, 10)
-        else:
-            write(ax, 2.75, y + 0.4, "0", BLUE)
-    ax.set(xlim=(-1, 6.1), ylim=(-0.2, 2.5))
-    ax.axis("off")
 
 
 def draw_surprise(sentence, surprise):
