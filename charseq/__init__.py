@@ -7,7 +7,7 @@ and its batches),
 ``baselines`` (n-grams), ``reference`` (the equations in NumPy), ``shapes`` (the parameters and
 tensors of a layer), ``plotting`` (figures of results), ``diagrams`` (figures of the network),
 ``history`` (the records of a run), ``net`` (a trained network in NumPy), ``conversions`` (weights
-of other libraries), ``sampling`` (from logits to text), ``scoring`` (how surprising a text is),
+of Keras), ``sampling`` (from logits to text), ``scoring`` (how surprising a text is),
 ``layers`` (torch's layers, faster), ``model`` (the torch module), ``training`` (training on one
 sentence), ``processes`` (training in several processes), ``settings`` (what a language model is
 trained with), ``language_model`` (training on a corpus), ``checkpoint`` (saving and loading a run
