@@ -262,58 +262,6 @@ def draw_cut(h1, h2, share1, share2):
         ax.axis("off")
 
 
-def draw_surprise(sentence, surprise):
-    """Draw the bits of each character, for a table and a network."""
-    _, axes = plt.subplots(
-        2,
-        1,
-        figsize=(5.6, 3.2),
-        sharex=True,
-        sharey=True,
-        layout="constrained",
-    )
-    for ax, (name, costs) in zip(axes, surprise.items(), strict=True):
-        color = INK if name == "network" else GRAY
-        ax.bar(range(len(sentence)), costs, color=color)
-        total = f"{name}: {sum(costs):.0f} bits, {np.mean(costs):.1f} each"
-        ax.set_title(total, loc="right", fontsize=12)
-        ax.set(ylabel="bits", xlim=(-0.7, len(sentence) - 0.3))
-        ax.tick_params(axis="x", length=0)
-        ax.spines[["top", "right"]].set_visible(False)
-    axes[1].set_xticks(
-        range(len(sentence)), sentence.replace(" ", "␣"), family="monospace"
-    )
-
-
-def draw_coding():
-    """Draw how three letters narrow an interval."""
-    _, ax = plt.subplots(figsize=(4.6, 2.5), layout="constrained")
-    left, width = 0.0, 1.0
-    for row, (char, p, start) in enumerate(
-        (("t", 1 / 2, 1 / 2), ("h", 1 / 4, 1 / 4), ("e", 1 / 8, 5 / 8))
-    ):
-        y = -1.5 * row
-        ax.barh(y, 1, color=(GRAY, 0.25), height=0.6)
-        ax.barh(y, p, left=start, color=GREEN, height=0.6)
-        ax.text(
-            start + p / 2, y, char, color="white", ha="center", va="center"
-        )
-        for x, value, side in (
-            (-0.02, left, "right"),
-            (1.02, left + width, "left"),
-        ):
-            ax.text(x, y, f"{value:.6g}", ha=side, va="center", color=INK)
-        left, width = left + width * start, width * p
-        if row < 2:
-            for x, end in ((start, 0), (start + p, 1)):
-                ax.plot([x, end], [y - 0.3, y - 1.2], color=GRAY, lw=1)
-    ax.text(
-        0.5, -3.65, f"left: {left} to {left + width}", ha="center", color=INK
-    )
-    ax.set(xlim=(-0.16, 1.16), ylim=(-3.9, 0.4))
-    ax.axis("off")
-
-
 def draw_split():
     """Draw one cut of a text, and windows drawn from everywhere."""
     rng = np.random.default_rng(3)
