@@ -230,22 +230,28 @@ def draw_look(shares):
     ax.axis("off")
 
 
-def draw_months_ahead(by_line, by_steps, k, likely, off_by, rules):
-    """Draw errors by months ahead, for rules and networks."""
-    _, ax = plt.subplots(figsize=(5.6, 3.4), layout="constrained")
-    for name, forecast, color, style, place in (
-        ("last value", rules["last value"], GRAY, "-", (7.6, 3.8)),
-        ("last year", rules["last year"], GRAY, "--", (18.2, 2.95)),
-        ("last year and growth", rules["and growth"], INK, "-", (12.5, 1.75)),
-        ("line", by_line, INK, ":", (24.3, 0.76)),
-        ("step by step", by_steps, GREEN, "-", (24.3, 1.3)),
-        ("all at once", likely, GREEN, "--", (24.3, 1.04)),
-    ):
-        ax.plot(k, off_by(forecast), style, color=color, lw=2)
-        ax.text(*place, name, color=color, fontsize=11, va="center")
-    ax.set(xlim=(0.5, 30), ylim=(0, 4.4), xticks=(1, 6, 12, 18, 24))
-    ax.set(xlabel="months ahead", ylabel="off by (ppm)")
-    ax.spines[["top", "right"]].set_visible(False)
+def draw_windows():
+    """Draw what two windows read and ask, and the gap between them."""
+    _, ax = plt.subplots(figsize=(5.6, 2.1), layout="constrained")
+    ax.plot((0, 92), (0, 0), color=INK, lw=1)
+    ax.axvline(48, color=INK, lw=1, ls=":")
+    for origin, y, name in ((36, 0.6, "training"), (48, 1.7, "test")):
+        for start, length, color, job in (
+            (origin - 24, 24, ORANGE, "read"),
+            (origin, 12, GREEN, "asked"),
+        ):
+            box = plt.Rectangle((start, y), length, 0.7, fc=(color, 0.25))
+            box.set_edgecolor(color)
+            ax.add_patch(box)
+            write(ax, start + length / 2, y + 0.33, job, color, 11)
+        write(ax, 62, y + 0.33, f"a window for {name}", INK, 11, ha="left")
+        ax.plot(origin, 0, "o", color=INK)
+    arrow(ax, (37, -0.5), (47, -0.5), INK, arrowstyle="<|-|>")
+    write(ax, 42, -0.95, "gap", INK, 11)
+    write(ax, 35, -0.6, "origin", INK, 11, ha="right")
+    write(ax, 49, -0.6, "origin", INK, 11, ha="left")
+    ax.set(xlim=(0, 92), ylim=(-1.3, 2.6))
+    ax.axis("off")
 
 
 def draw_mauna_loa(ppm, year):
@@ -255,13 +261,6 @@ def draw_mauna_loa(ppm, year):
     ax.axvline(1986, color=INK, lw=1, ls=":")
     ax.text(1985.5, 366, "learned", ha="right")
     ax.text(1986.5, 318, "test")
-    ax.annotate(
-        "gap",
-        (1964.2, 321),
-        (1964.2, 334),
-        ha="center",
-        arrowprops={"arrowstyle": "-|>", "color": INK},
-    )
     ax.set(xlim=(1957, 2003), ylabel="ppm", yticks=(320, 340, 360))
     ax.spines[["top", "right"]].set_visible(False)
 
