@@ -348,20 +348,57 @@ from 2.1 to 1.6, below the line of the best table.">
 """)
 
 
-def draw_two_curves(loss, measured, best):
+def draw_two_curves(training, validation):
     """Draw the loss on what is learned from, and on what is not."""
+    best, last = int(np.argmin(validation)), len(validation)
+    epochs = range(1, last + 1)
     look = {"fontsize": 12, "weight": "bold", "ha": "right"}
-    _, ax = plt.subplots(figsize=(4.6, 3.6), layout="constrained")
-    ax.plot(range(1, 15), loss, color=GRAY, linestyle=(0, (4, 2)))
-    ax.plot(range(1, 15), measured, color=INK)
-    ax.plot(best + 1, measured[best], "o", color=INK)
-    ax.text(14, measured[-1] + 0.1, "held back", color=INK, **look)
-    ax.text(9.5, loss[-1] + 0.1, "learned from", color=GRAY, **look)
-    look = {"ha": "center", "va": "top", "fontsize": 12}
-    ax.text(best + 1, measured[best] - 0.1, "lowest", **look)
-    ax.set(xlabel="pass", ylabel="bits per character")
-    ax.set_xticks(range(1, 15))
+    _, ax = plt.subplots(figsize=(4.6, 3), layout="constrained")
+    ax.plot(epochs, training, color=GRAY, linestyle=(0, (4, 2)))
+    ax.plot(epochs, validation, color=INK)
+    ax.plot(best + 1, validation[best], "o", color=INK)
+    ax.text(last, validation[-1] + 0.1, "validation", color=INK, **look)
+    ax.text(last, training[-1] + 0.3, "training", color=GRAY, **look)
+    look = {"ha": "center", "va": "bottom", "fontsize": 12}
+    ax.text(best + 1, validation[best] + 0.12, "lowest", **look)
+    ax.set(xlabel="epoch", ylabel="bits per character", xticks=epochs)
     ax.spines[["top", "right"]].set_visible(False)
+
+
+def draw_dropout(plain, recipe):
+    """Draw two losses on the validation part."""
+    _, ax = plt.subplots(figsize=(4.6, 2.8), layout="constrained")
+    look = {"fontsize": 12, "weight": "bold", "va": "center"}
+    for curve, color, name in (
+        (plain, GRAY, " plain"),
+        (recipe, INK, " with all three"),
+    ):
+        epochs = range(2, len(curve) + 1)
+        ax.plot(epochs, curve[1:], color=color)
+        ax.text(epochs[-1], curve[-1], name, color=color, **look)
+    ax.set(xlabel="epoch", ylabel="bits per character", xlim=(1.8, 21))
+    ax.set_xticks(range(2, 17, 2))
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def draw_four_networks(networks):
+    """Draw what four networks and three tables need on the test part."""
+    shown = {"GRU": "gru-0", "RNN": "rnn-0", "LSTM": "lstm-0"}
+    shown |= {"2 GRUs": "stacked-0"}
+    dots = {
+        name: networks["runs"][run]["test"] for name, run in shown.items()
+    }
+    for n in (5, 7, 8):
+        dots[f"{n}-gram"] = networks["marks"]["test"][f"{n}-gram"]
+    _, ax = plt.subplots(figsize=(4.6, 2.6), layout="constrained")
+    for y, name in enumerate(sorted(dots, key=dots.get, reverse=True)):
+        color = INK if name in shown else GRAY
+        ax.plot(dots[name], y, "o", color=color, ms=8)
+        words = f"  {name} {dots[name]:.2f}"
+        ax.text(dots[name] + 0.005, y, words, color=color, va="center")
+    ax.set(xlabel="bits per character, test part", xlim=(1.58, 1.95))
+    ax.set_yticks([])
+    ax.spines[["top", "right", "left"]].set_visible(False)
 
 
 def draw_top_p(net, probabilities, vocab):
