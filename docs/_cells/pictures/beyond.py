@@ -1,5 +1,7 @@
 """Pictures of the part *Beyond*."""
 
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -104,7 +106,8 @@ def draw_transformer():
         ("block 2", 3.4),
         ("output", 4.6),
     )
-    for column, (below, above) in enumerate(zip("dja", "jam")):
+    words = ("bird", "and", "it", "sings")
+    for column, (below, above) in enumerate(pairwise(words)):
         x = 3.2 * column
         ax.text(x, 0, below, size=13, color=ORANGE, **MIDDLE)
         ax.text(x, 5.6, above, size=13, color=GREEN, **MIDDLE)
@@ -180,6 +183,21 @@ def draw_block():
     ax.axis("off")
 
 
+def draw_looks(rows):
+    """Draw what the last word of each row looks at, and what is said next."""
+    _, ax = plt.subplots(figsize=(5.6, 2.7), layout="constrained")
+    for row, (words, weights, said) in enumerate(rows):
+        y = -1.5 * row
+        for place, (word, weight) in enumerate(zip(words, weights)):
+            look = {"fc": (BLUE, weight), "ec": GRAY, "lw": 0.6}
+            corner = (place - 0.5, y - 0.75)
+            ax.add_patch(plt.Rectangle(corner, 1, 0.4, **look))
+            ax.text(place, y, word, size=12, **MIDDLE)
+        ax.text(len(words) + 0.1, y, said, size=12, color=BLUE, **MIDDLE)
+    ax.set(xlim=(-0.6, 7.7), ylim=(-3.9, 0.4))
+    ax.axis("off")
+
+
 def draw_depth(stacks):
     """Draw how letters fare through 24 layers."""
     _, axes = plt.subplots(1, 2, figsize=(5.6, 2.7), layout="constrained")
@@ -201,26 +219,6 @@ def draw_depth(stacks):
     axes[1].text(13, 900, "added", color=GRAY, ha="right")
     axes[1].text(24, 1.25, "added, normalized", color=BLUE, ha="right")
     axes[1].text(13, 0.2, "replaced", color=INK, ha="right")
-
-
-def draw_order(attention, k, q, swapped, v):
-    """Draw what two layers do with two orders."""
-    _, axes = plt.subplots(1, 2, figsize=(5.6, 2.2), layout="constrained")
-    for order, fill in (([0, 1, 2], "none"), (swapped, INK)):
-        one = attention(q[order], k[order], v[order])
-        two = attention(one, one, one)
-        name = "".join("(ax"[place] for place in order)
-        for ax, layer in zip(axes, (one, two)):
-            size = 13 if fill == "none" else 6
-            ax.plot(*layer[-1], "o", mec=INK, mfc=fill, ms=size, label=name)
-    for ax, title in zip(axes, ("one layer", "two layers")):
-        ax.set_title(title, fontsize=11)
-        ax.margins(0.5)
-        ax.set(xlabel="first number")
-        ax.locator_params(nbins=4)
-        ax.spines[["top", "right"]].set_visible(False)
-    axes[0].set(ylabel="second number")
-    axes[1].legend(frameon=False)
 
 
 def draw_attention(attention, k, q, scores, v, weights):
