@@ -5,12 +5,11 @@ import { load } from "../ui/load.js";
 
 /**
  * @typedef {{page: string, title: string, pageTitle: string, address: string, score: number,
- *   share: number}} Found
+ *   trust: number}} Found
+ * @typedef {typeof import("./find.js") & typeof import("./find-sections.js")} SearchParts
  */
 
 const MOST = 4; // others
-// Of forty messages that have a page and fifteen that have none: these scores tell them apart.
-const [GUESS, SURE, WHOLE, AHEAD] = [10, 14, 0.75, 1.15];
 const ERROR = /^\s*[\w.]*(Error|Exception|Warning|Interrupt)\b.*/;
 
 /**
@@ -30,36 +29,31 @@ const NOTHING = "No page has this. Try fewer words, or the last line of the mess
 const linkTo = ({ page, address, pageTitle, title }) =>
   page.startsWith("fix/") ? [address.split("#")[0], pageTitle] : [address, title];
 
-/** The page that answers. @param {Found} found */
-const cardOf = async (found) => {
+/** The page that answers. @param {Found} found @param {SearchParts} parts */
+const cardOf = async (found, { inShort }) => {
   const [href, title] = linkTo(found);
   /** @type {string[]} */
   const texts = await load(`search/text/${found.page}.js`).catch(() => []);
-  const [, short] = texts.join(" ").match(/In short: (.*?[.?!])(?= [A-Z]|$)/) ?? [];
+  const short = found.page.startsWith("fix/") && inShort(texts);
   return el(
     "div",
     { class: "ask-card" },
     el("p", {}, el("strong", {}, title)),
-    short && found.page.startsWith("fix/")
-      ? el("p", {}, short[0].toUpperCase() + short.slice(1))
-      : null,
+    short ? el("p", {}, short) : null,
     el("a", { href }, "Open page"),
   );
 };
 
-/** @param {Found[]} found */
-const answerOf = async (found) => {
-  const [best, second] = found;
-  const isGuess = best.score < GUESS && best.share < WHOLE;
-  const isAhead = (best.score >= SURE || best.share >= WHOLE) &&
-    best.score >= AHEAD * (second?.score ?? 0);
+/** @param {Found[]} found @param {SearchParts} parts */
+const answerOf = async (found, parts) => {
+  const answer = parts.answerIn(found), isAhead = answer === "one";
   const others = found.slice(Number(isAhead)).slice(0, MOST).map((one) => {
     const [href, title] = linkTo(one);
     return el("li", {}, el("a", { href }, title));
   });
   return [
-    isAhead ? await cardOf(best) : null,
-    isGuess ? el("p", {}, "No page has this. These are guesses:") : null,
+    isAhead ? await cardOf(found[0], parts) : null,
+    answer === "guesses" ? el("p", {}, parts.GUESSES) : null,
     others.length ? el("ul", { class: isAhead ? "ask-others" : false }, ...others) : null,
   ].filter((part) => part !== null);
 };
@@ -77,12 +71,13 @@ export const makeField = (form) => {
     document.body.classList.toggle("asking", tabs.length > 0 && typed !== "");
     for (const tab of tabs) tab.search = typed ? `?${new URLSearchParams({ q: typed })}` : "";
     if (!typed) return;
-    const { find } = await load("bundles/search.js");
+    /** @type {SearchParts} */
+    const parts = await load("bundles/search.js");
     /** @type {Found[]} */
-    const found = await find(typed, { only: /^(fix|questions)\/(?!index$)/, most: 60 });
+    const found = await parts.find(typed, { only: /^(fix|questions)\/(?!index$)/, most: 60 });
     if (number !== asked) return;
     if (found.length) {
-      const answer = await answerOf(found);
+      const answer = await answerOf(found, parts);
       if (number === asked) place.replaceChildren(...answer);
     } else {
       place.replaceChildren(el("p", {}, NOTHING));

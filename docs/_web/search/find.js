@@ -24,11 +24,11 @@ export const loadIndex = () => {
  * @param {string} query
  * @param {{only?: RegExp, most?: number}} options `only`: of pages with such a name, as "fix/loss-is-nan"
  * @returns {Promise<{page: string, id: string, title: string, pageTitle: string, address: string,
- *   score: number, share: number}[]>} score and share: as in Hit
+ *   score: number, trust: number}[]>} score and trust: as in Hit
  */
 export async function find(query, options = {}) {
   const hits = findSections(await loadIndex(), query, { ...options, questionsApart: true });
-  return hits.map(({ section: { page, id, title, pageTitle }, score, share }) => (
-    { page, id, title, pageTitle, address: addressOf(`${page}.html#${id}`), score, share }
+  return hits.map(({ section: { page, id, title, pageTitle }, score, trust }) => (
+    { page, id, title, pageTitle, address: addressOf(`${page}.html#${id}`), score, trust }
   ));
 }

@@ -3,13 +3,14 @@
 // only ever set as text.
 
 import { loadIndex } from "./find.js";
-import { excerpt, findSections } from "./find-sections.js";
+import { answerIn, excerpt, findSections, GUESSES, inShort } from "./find-sections.js";
 import { el } from "../ui/elements.js";
 import { addressOf, load } from "../ui/load.js";
 
 /** @import { Hit, SearchIndex, Section } from "./find-sections.js" */
 
-const MOST = 15; // pages
+// Pages that are shown: an answer with few others, or several, or guesses.
+const MOST = { one: 5, several: 8, guesses: 4 };
 const MOST_MORE = 3; // other sections of a page
 const PAUSE = 120; // ms without a key, before texts are loaded
 const STILL = 400; // ms without a key, before a screen reader is told
@@ -36,8 +37,8 @@ const partOf = (page) => {
 /** @param {Section} section */
 const linkTo = ({ page, id }) => addressOf(`${page}.html${id ? `#${id}` : ""}`);
 
-/** @param {Hit} hit */
-const entryOf = ({ section, terms, more }) => {
+/** @param {Hit} hit @param {boolean} answers it is the answer, and says it */
+const entryOf = ({ section, terms, more }, answers) => {
   const { page, title, pageTitle, first } = section;
   const link = el("a", { class: "search-title" }, title);
   link.href = linkTo(section);
@@ -49,10 +50,11 @@ const entryOf = ({ section, terms, more }) => {
   const entry = el("li", {}, link, el("p", { class: "search-where" }, where), around);
   if (others.length) entry.append(el("p", { class: "search-more" }, ...others));
   const show = () => {
-    const text = texts.get(page)?.[section.at];
-    if (text === undefined) return;
+    const all = texts.get(page), text = all?.[section.at];
+    if (!all || text === undefined) return;
+    const short = answers && page.startsWith("fix/") && inShort(all);
     const isDefinition = section.id.startsWith("term-");
-    const pieces = excerpt(terms, text, isDefinition);
+    const pieces = short ? [short] : excerpt(terms, text, isDefinition);
     around.replaceChildren(...pieces.map((piece, at) => at % 2 ? el("mark", {}, piece) : piece));
   };
   return { entry, page, show };
@@ -86,15 +88,22 @@ export function fill(parent, query, inAddress = false) {
     waiting.forEach(clearTimeout);
     const typed = field.value.trim();
     if (!index) return;
-    const hits = typed ? findSections(index, typed, { most: MOST }) : [];
-    const entries = hits.map((hit) => entryOf(hit));
+    const found = typed ? findSections(index, typed) : [];
+    const answer = answerIn(found);
+    const hits = found.slice(0, MOST[answer]);
+    const entries = hits.map((hit, at) => entryOf(hit, answer === "one" && at === 0));
+    list.classList.toggle("has-answer", answer === "one");
     list.replaceChildren(...entries.map(({ entry }) => entry));
     help.replaceChildren(...!typed ? [el("p", {}, HINT)] : hits.length ? [] : helpOn());
     for (const entry of entries) entry.show();
     const tell = () => {
-      const best = hits.length === MOST ? "The best " : "";
-      const count = hits.length === 1 ? "1 page" : `${best}${hits.length} pages`;
-      status.textContent = !typed ? "" : hits.length ? count : "No page found.";
+      const count = `${hits.length} ${hits.length === 1 ? "page" : "pages"}`;
+      const said = answer === "guesses"
+        ? GUESSES
+        : found.length > hits.length
+        ? `The best ${count}`
+        : count;
+      status.textContent = !typed ? "" : hits.length ? said : "No page has this.";
       if (inAddress) history.replaceState(null, "", `?${new URLSearchParams({ q: typed })}`);
     };
     /** @param {{page: string, show: () => void}} entry */
