@@ -33,26 +33,6 @@ def box(ax, x, y, text, color=INK, width=0.9, height=0.8, **more):
     ax.text(x, y, text, size=11, **MIDDLE)
 
 
-def draw_units_and_text(SIZES, by_size):
-    """Draw the loss against the number of units."""
-    _, axes = plt.subplots(
-        1, 2, figsize=(4.6, 2.9), sharey=True, layout="constrained"
-    )
-    for k, (ax, length) in enumerate(zip(axes, ("500", "4,000"))):
-        for part, color in enumerate((GRAY, INK)):
-            ax.plot(
-                SIZES, by_size[:, part, k], "o-", color=color, lw=1.5, ms=4
-            )
-        ax.set_title(f"{length} characters", fontsize=12)
-        ax.set(xscale="log", xlabel="units")
-        ax.set_xticks(SIZES, SIZES)
-        ax.minorticks_off()
-        ax.spines[["top", "right"]].set_visible(False)
-    axes[0].set(ylabel="loss", ylim=(0.6, 3.7))
-    axes[0].text(5, 3.2, "validation", color=INK, fontsize=12)
-    axes[0].text(4, 1.2, "learned", color=GRAY, fontsize=12)
-
-
 def draw_many_to():
     """Draw the shapes of a network's answers."""
     _, ax = plt.subplots(figsize=(4.6, 2.2), layout="constrained")
