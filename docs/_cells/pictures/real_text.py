@@ -358,7 +358,7 @@ def draw_two_curves(training, validation):
     ax.plot(epochs, validation, color=INK)
     ax.plot(best + 1, validation[best], "o", color=INK)
     ax.text(last, validation[-1] + 0.1, "validation", color=INK, **look)
-    ax.text(last, training[-1] + 0.3, "training", color=GRAY, **look)
+    ax.text(last - 2, training[-1], "training", color=GRAY, **look)
     look = {"ha": "center", "va": "bottom", "fontsize": 12}
     ax.text(best + 1, validation[best] + 0.12, "lowest", **look)
     ax.set(xlabel="epoch", ylabel="bits per character", xticks=epochs)
@@ -401,24 +401,81 @@ def draw_four_networks(networks):
     ax.spines[["top", "right", "left"]].set_visible(False)
 
 
-def draw_top_p(net, probabilities, vocab):
-    """Draw what top-p keeps in two situations."""
-    _, axes = plt.subplots(2, 1, figsize=(4.6, 3), layout="constrained")
-    for ax, words in zip(axes, ("Mr", "It is a ")):
-        place = net.start()
-        for k in vocab.encode(words):
-            scores, place = net.step([k], place)
-        p = probabilities(scores[0])
-        best = np.argsort(-p)[:24]
-        kept = probabilities(scores[0], top_p=0.9)[best] > 0
-        ax.bar(
-            range(24), p[best], color=np.where(kept, GREEN, GRAY), width=0.7
-        )
-        names = vocab.decode(best).replace(" ", "␣").replace("\n", "↵")
-        ax.set_xticks(range(24), names, family="monospace")
-        ax.set_title(f"after “{words.replace(' ', '␣')}”", loc="left")
-        ax.tick_params(axis="x", length=0)
+FORKS = {
+    ("a", 0.5): {"truth": 0.4, "pity": 0.35, "dog": 0.25},
+    ("not", 0.4): {"true": 0.9, "fair": 0.1},
+    ("odd", 0.1): {"day": 0.6, "man": 0.4},
+}
+
+
+def share_out(p, power=1.0, k=9, together=1.0):
+    """Return probabilities by temperature, top-k and top-p, in order."""
+    p = np.array(p) ** power / np.sum(np.array(p) ** power)
+    before = np.cumsum(p) - p
+    p = np.where((before < together - 1e-9) & (np.arange(len(p)) < k), p, 0)
+    return p / p.sum()
+
+
+def draw_ways_to_write():
+    """Draw a tree of words, and which of its texts each setting writes."""
+    _, ax = plt.subplots(figsize=(5.6, 3.4), layout="constrained")
+    leaves = [len(after) for after in FORKS.values()]
+    ways = {
+        "greedy": {"k": 1},
+        "beam": None,
+        "draw": {},
+        "τ = 0.5": {"power": 2.0},
+        "top-k 2": {"k": 2},
+        "top-p 0.8": {"together": 0.8},
+    }
+    for x, name in enumerate(ways, start=5):
+        write(ax, 0.95 * x + 0.25, 0.75, name, size=9, rotation=40, ha="left",
+              va="bottom")  # fmt: skip
+    write(ax, 0, -3, "It is", size=13)
+    row = 0
+    for place, ((word, p), after) in enumerate(FORKS.items()):
+        middle = -row - (leaves[place] - 1) / 2
+        ax.plot([0.5, 1.2], [-3, middle], color=GRAY, lw=1 + 5 * p)
+        write(ax, 1.3, middle, word, size=13, ha="left")
+        write(ax, 1.3, middle - 0.55, f"{p:g}", GRAY, 10, ha="left")
+        for last, (ending, p_of) in enumerate(after.items()):
+            ax.plot([2.2, 2.8], [middle, -row], color=GRAY, lw=1 + 5 * p_of)
+            write(ax, 2.9, -row, ending, size=13, ha="left")
+            write(ax, 4.1, -row, f"{p_of:g}", GRAY, 10, ha="left")
+            for x, way in enumerate(ways.values(), start=5):
+                share = float(ending == "true")  # the beam's text
+                if way is not None:
+                    first = share_out([p for _, p in FORKS], **way)[place]
+                    share = first * share_out([*after.values()], **way)[last]
+                if share:
+                    ax.plot(0.95 * x + 0.25, -row, "o", color=GREEN,
+                            ms=3 + 14 * share**0.5)  # fmt: skip
+            row += 1
+    ax.set(xlim=(-0.6, 10.9), ylim=(-6.6, 2.3))
+    ax.axis("off")
+
+
+def draw_temperatures(scores, vocab):
+    """Draw the likeliest characters at three temperatures."""
+    scores = scores.numpy()
+    order = (-scores).argsort()[:8]
+    _, axes = plt.subplots(
+        3,
+        1,
+        figsize=(4.2, 3.6),
+        sharex=True,
+        sharey=True,
+        layout="constrained",
+    )
+    for ax, tau in zip(axes, (0.5, 1, 2)):
+        p = np.exp(scores / tau) / np.exp(scores / tau).sum()
+        ax.bar(range(8), p[order], color=GREEN, width=0.7)
+        words = {"ha": "right", "weight": "bold", "transform": ax.transAxes}
+        ax.text(1, 0.75, f"τ = {tau}", color=INK, **words)
         ax.spines[["top", "right"]].set_visible(False)
+    names = vocab.decode(order.tolist())
+    axes[2].set_xticks(range(8), names, family="monospace")
+    axes[1].set_ylabel("probability")
 
 
 def draw_superposition(arrows):
