@@ -6,16 +6,22 @@ You have texts with one label each: names and their language, messages and
 whether they are spam, titles and their genre. You get a network that gives
 a new text its label, and the probability of that label.
 
-The file is a CSV of two columns, in UTF-8::
+The file is a CSV in UTF-8. If a third column says which rows belong
+together, such as messages of one person, they are never both learned from
+and tested; here it has a number for each place::
 
-    text,label
-    cambogia,Italian
-    mauricio,Spanish
+    text,label,group
+    ossetic,English,0
+    ossète,French,0
 
 ``python classify.py names.csv`` trains, says how the network does beside
 naive Bayes, and saves it. ``python classify.py classify.pt Kowalski``
-loads it and answers. This page shows a short run. The whole takes half a
-minute on one core: 80 % of new names are right, where naive Bayes has 75 %.
+loads it and answers. Of a long text the first 400 letters are read. This
+page shows a short run. The whole takes half a minute on one core: 79 % of
+new names are right, and naive Bayes, with 82 %, wins. (Without groups it
+would seem to lose: the network would know a place's name in Dutch when it
+is asked for the German one.) On 5,574 text messages, spam or not, the
+network wins, with an F1 of 0.98 against 0.97.
 """
 
 import argparse
@@ -31,45 +37,52 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils import rnn
 
+LONGEST = 400  # letters of a text that are read
+
 # %%
 # Read the file, and check it
 # ---------------------------
 # A text with a comma needs quotes. A label that hardly any row has is
-# mostly a slip of the pen, and there is nothing to learn it from.
+# usually a typo, and there is nothing to learn it from.
 
 
 def read(path):
-    """Return pairs of text and label, or say what is wrong."""
+    """Return text, label and group of each row, or say what is wrong."""
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
             lines = csv.reader(file, strict=True)
             rows = [(lines.line_num, row) for row in lines if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         sys.exit(f"{path}: expected a CSV in UTF-8, got an error: {error}")
-    if rows and rows[0][1] == ["text", "label"]:
+    if rows and rows[0][1][:2] == ["text", "label"]:
         del rows[0]
     for line, row in rows:
-        if len(row) != 2 or not all(map(str.strip, row)):
-            found = f"expected text and label, got {len(row)}: {row}"
+        if len(row) not in (2, 3) or not all(map(str.strip, row)):
+            found = f"expected text,label or text,label,group, got {row}"
             sys.exit(f"{path}, line {line}: {found}")
-    counts = Counter(label for _, (_, label) in rows)
-    if len(rows) < 50 or len(counts) < 2:
-        found = f"expected 50 or more of 2 labels, got {len(rows)} of"
-        sys.exit(f"{path}: {found} {len(counts)}")
+        row += row[:1] * (len(row) == 2)  # a group of its own
+    counts = Counter(row[1] for _, row in rows)
+    found = [len(rows), len(counts), len({row[2] for _, row in rows})]
+    if any(a < b for a, b in zip(found, (50, 2, 10), strict=True)):
+        said = "expected 50 rows, 2 labels and 10 groups or more, got"
+        sys.exit(f"{path}: {said} {found[0]}, {found[1]} and {found[2]}")
     label, times = counts.most_common()[-1]
     if times < 5:
         line = next(line for line, row in rows if row[1] == label)
         found = f"expected a label of 5 rows or more, got {label!r}, of"
         sys.exit(f"{path}, line {line}: {found} {times}")
-    return [tuple(row) for _, row in rows]
+    return [(text[:LONGEST], *others) for _, (text, *others) in rows]
 
 
 def split(rows):
     """Return rows for training, validation and test, 8 : 1 : 1."""
-    rows = sorted(set(rows))  # a copy could be in two parts
-    random.Random(0).shuffle(rows)
-    tenth = len(rows) // 10
-    return rows[2 * tenth :], rows[:tenth], rows[tenth : 2 * tenth]
+    groups = sorted({group for _, _, group in rows})
+    random.Random(0).shuffle(groups)
+    tenth, parts = len(groups) // 10, ([], [], [])
+    of = {group: min(k // tenth, 2) for k, group in enumerate(groups)}
+    for text, label, group in sorted(set(rows)):
+        parts[of[group]].append((text, label))
+    return parts[2], parts[0], parts[1]
 
 
 # %%
@@ -125,10 +138,10 @@ class Net(nn.Module):
         top = states.masked_fill(~real[..., None], -math.inf).amax(1)
         return self.head(self.drop(torch.cat([mean, top], 1)))
 
-    def encode(self, text, longest=400):
+    def encode(self, text):
         """Return ids: without a “K” that of “k”, and 1 for the unknown."""
         ids = [self.ids.get(c, self.ids.get(c.lower(), 1)) for c in text]
-        return torch.tensor(ids[:longest])
+        return torch.tensor(ids[:LONGEST])
 
 
 # %%
@@ -229,7 +242,7 @@ def baseline(learned, test, add=0.3):
 # %%
 # Save, load, answer
 # ------------------
-# A file gets its name when it is whole.
+# The file gets its name only once it is complete.
 
 
 def save(net, path):
@@ -281,7 +294,7 @@ def picture(labels, pairs, path):
     ax.set_xticks(range(len(labels)), labels, rotation=90)
     ax.set_yticks(range(len(labels)), labels)
     ax.set(xlabel="what the network says", ylabel="what is right")
-    fig.set_label("For each label, how often the network says which one.")
+    fig.set_label("How often each true label gets each answer.")
     fig.savefig(path)
     print("picture:", path.name)
 
@@ -295,7 +308,7 @@ def main(arguments):
     options = parser.parse_args(arguments)
     if options.file.endswith(".pt"):
         net = load(options.file)
-        for text in options.texts:
+        for text in options.texts or [""]:
             print(text, *predict(net, text))
         return
     torch.manual_seed(0)
@@ -303,7 +316,7 @@ def main(arguments):
     rows = read(options.file)
     learned, held_back, test = split(rows)
     alphabet = "".join(sorted({c for text, _ in learned for c in text}))
-    net = Net(alphabet, sorted({label for _, label in rows}))
+    net = Net(alphabet, sorted({label for _, label, _ in rows}))
     train(net, learned, held_back, options.epochs, options.out)
     net = load(options.out)
     pairs, rivals = measure(net, test), baseline(learned, test)

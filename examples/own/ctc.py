@@ -255,7 +255,7 @@ def baseline(net, learned, held_back, test, epochs, path):
 # %%
 # Save, load, answer
 # ------------------
-# A file gets its name when it is whole.
+# The file gets its name only once it is complete.
 
 
 def save(net, path):
@@ -318,7 +318,7 @@ def main(arguments):
     options = parser.parse_args(arguments)
     if options.file.endswith(".pt"):
         net = load(options.file)
-        for steps in options.sequences:
+        for steps in options.sequences or [""]:
             try:
                 print(predict(net, numbers(steps)))
             except (ValueError, RuntimeError):

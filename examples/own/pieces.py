@@ -131,10 +131,8 @@ class Net(nn.Module):
         return self.head(self.drop(states)).mT, state
 
     def encode(self, text):
-        if strange := set(text) - set(self.texts):
-            sys.exit(
-                f"expected the text's characters, not {min(strange)!r}"
-            )
+        if not text or set(text) - set(self.texts):
+            sys.exit(f"expected letters of the text, got {text[:50]!r}")
         return torch.tensor(self.pieces.encode(text).ids)
 
 
@@ -222,8 +220,8 @@ def baseline(text, held_back):
 # %%
 # Save, load, write
 # -----------------
-# A file gets its name when it is whole. Temperature and top-p keep the
-# network from rare characters, which would lead it astray.
+# The file gets its name only when it is complete. Temperature and top-p
+# keep the network from rare characters, which would lead it astray.
 
 
 def save(net, path):
@@ -296,7 +294,7 @@ def main(arguments):
     torch.manual_seed(0)
     if options.file.endswith(".pt"):
         net = load(options.file)
-        for prompt in options.prompts:
+        for prompt in options.prompts or [""]:
             print(write(net, prompt))
         return
     text = read(options.file)

@@ -261,7 +261,7 @@ def baseline(train, test):
 # %%
 # Save, load, answer
 # ------------------
-# A file gets its name when it is whole.
+# The file gets its name only once it is complete.
 
 
 def save(net, path):
@@ -325,7 +325,7 @@ def main(arguments):
     options = parser.parse_args(arguments)
     if options.file.endswith(".pt"):
         net = load(options.file)
-        for sentence in options.sentences:
+        for sentence in options.sentences or [""]:
             print(*("/".join(pair) for pair in predict(net, sentence)))
         return
     torch.manual_seed(0)

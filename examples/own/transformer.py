@@ -129,10 +129,8 @@ class Net(nn.Module):
         return self.head(self.norm(x)).mT, new
 
     def encode(self, text):
-        if strange := set(text) - set(self.alphabet):
-            sys.exit(
-                f"expected the text's characters, not {min(strange)!r}"
-            )
+        if not text or set(text) - set(self.alphabet):
+            sys.exit(f"expected letters of the text, got {text[:50]!r}")
         return torch.tensor([self.alphabet.index(c) for c in text])
 
 
@@ -220,8 +218,8 @@ def baseline(text, held_back):
 # %%
 # Save, load, write
 # -----------------
-# A file gets its name when it is whole. When T characters are written, the
-# cache is full, and the last half of them is read anew.
+# The file gets its name only once it is complete. When T characters are
+# written, the cache is full, and the last half of them is read anew.
 
 
 def save(net, path):
@@ -301,7 +299,7 @@ def main(arguments):
     torch.manual_seed(0)
     if options.file.endswith(".pt"):
         net = load(options.file)
-        for prompt in options.prompts:
+        for prompt in options.prompts or [""]:
             print(write(net, prompt))
         return
     text = read(options.file)

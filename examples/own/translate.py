@@ -139,8 +139,9 @@ class Net(nn.Module):
 @torch.no_grad()
 def predict(net, *sources, width=4):
     """Return the target that the network writes for each source."""
-    if strange := set("".join(sources)) - set(net.letters):
-        sys.exit(f"expected letters of the file, got {min(strange)!r}")
+    for source in sources:
+        if not source or set(source) - set(net.letters):
+            sys.exit(f"expected letters of the file, got {source[:50]!r}")
     memory, real, state = net.eval().read(encode(sources, net.letters))
     memory = memory.repeat_interleave(width, 0)  # (B * width, S, H)
     real = real.repeat_interleave(width, 0)
@@ -241,7 +242,7 @@ def baseline(rows, sources):
 # %%
 # Save, load, all of it in order
 # ------------------------------
-# A file gets its name when it is whole.
+# The file gets its name only once it is complete.
 
 
 def save(net, path):
@@ -292,7 +293,7 @@ def main(arguments):
     torch.manual_seed(0)
     if options.file.endswith(".pt"):
         net = load(options.file)
-        for source in options.sources:
+        for source in options.sources or [""]:
             print(*predict(net, source))
         return
     pairs = read(options.file)

@@ -3,8 +3,8 @@ Write like your text: a network of characters
 =============================================
 
 You have a text: a novel, a diary, a thousand recipes, a program. You get a
-network that has read it and writes on in its manner, letter by letter. From
-100,000 characters on it writes words, mostly; more text makes better ones.
+network that has read it and continues in its style, letter by letter. With
+100,000 characters or more, most of what it writes are real words.
 
 The file is plain text in UTF-8, of any kind::
 
@@ -100,10 +100,8 @@ class Net(nn.Module):
         return self.head(self.drop(states)).mT, state
 
     def encode(self, text):
-        if strange := set(text) - set(self.alphabet):
-            sys.exit(
-                f"expected the text's characters, not {min(strange)!r}"
-            )
+        if not text or set(text) - set(self.alphabet):
+            sys.exit(f"expected letters of the text, got {text[:50]!r}")
         return torch.tensor([self.alphabet.index(c) for c in text])
 
 
@@ -189,8 +187,8 @@ def baseline(text, held_back):
 # %%
 # Save, load, write
 # -----------------
-# A file gets its name when it is whole. Temperature and top-p keep the
-# network from rare characters, which would lead it astray.
+# The file gets its name only when it is complete. Temperature and top-p
+# keep the network from rare characters, which would lead it astray.
 
 
 def save(net, path):
@@ -263,7 +261,7 @@ def main(arguments):
     torch.manual_seed(0)
     if options.file.endswith(".pt"):
         net = load(options.file)
-        for prompt in options.prompts:
+        for prompt in options.prompts or [""]:
             print(write(net, prompt))
         return
     text = read(options.file)

@@ -3,11 +3,12 @@
 import re
 from pathlib import Path
 
-# How many epochs each of them trains in the build; one that is not here trains one.
-EPOCHS = {"write": 8, "pieces": 6, "transformer": 4}
-EPOCHS |= {"classify": 2, "tag": 4, "translate": 3, "forecast": 6}
+# How many epochs each of them trains in the build; one that is not here trains four.
+EPOCHS = {"write": 8, "pieces": 6, "forecast": 6, "translate": 3, "classify": 2, "ctc": 1}
 # How many characters of its sample a program reads there, if not all.
 CHARACTERS = {"write": 20_000, "pieces": 20_000, "transformer": 20_000}
+# The chapter that explains each.
+CHAPTERS = {"write": "real-text", "pieces": "words", "transformer": "attention"}
 SAMPLE = re.compile(r'default="([\w-]+\.(?:txt|csv|tsv))"')
 DOWNLOAD = re.compile(r"(?=^ +\.\. container:: sphx-glr-download sphx-glr-download-jupyter)", re.M)
 
@@ -19,7 +20,7 @@ def reset_argv(gallery_conf, script_vars):
         return []
     folder = Path(gallery_conf["src_dir"]).parent / "_build" / "own" / script.stem
     folder.mkdir(parents=True, exist_ok=True)
-    arguments = ["--epochs", str(EPOCHS.get(script.stem, 1)), "--out", f"{folder / script.stem}.pt"]
+    arguments = ["--epochs", str(EPOCHS.get(script.stem, 4)), "--out", f"{folder / script.stem}.pt"]
     if script.stem in CHARACTERS:
         sample = sample_of(script)
         text = sample.read_text("utf-8")[: CHARACTERS[script.stem]]
@@ -34,10 +35,11 @@ def sample_of(script):
 
 
 def offer_sample(app, docname, source):
-    """Offer a program's sample where the page offers the program."""
+    """Name the chapter of a program, and offer its sample, where the page offers the program."""
     if docname.startswith("gallery/own/") and not docname.endswith("/index"):
-        name = sample_of(Path(app.srcdir, f"{docname}.py")).name
-        block = "    .. container:: sphx-glr-download\n\n"
+        stem, name = Path(docname).name, sample_of(Path(app.srcdir, f"{docname}.py")).name
+        block = f"    Explained in :doc:`/learn/{CHAPTERS.get(stem, stem)}`.\n\n"
+        block += "    .. container:: sphx-glr-download\n\n"
         block += f"      :download:`Download the sample: {name} <{name}>`\n\n"
         source[0] = DOWNLOAD.sub(block, source[0], count=1)
 
