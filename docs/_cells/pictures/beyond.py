@@ -33,28 +33,6 @@ def box(ax, x, y, text, color=INK, width=0.9, height=0.8, **more):
     ax.text(x, y, text, size=11, **MIDDLE)
 
 
-def draw_many_to():
-    """Draw the shapes of a network's answers."""
-    _, ax = plt.subplots(figsize=(4.6, 2.2), layout="constrained")
-    style = {"arrowstyle": "-|>", "lw": 1.6, "shrinkA": 0, "shrinkB": 0}
-    for level, name in ((2.6, "many-to-one"), (0, "many-to-many")):
-        ax.text(5.3, level + 0.35, name, va="center")
-        for t in range(5):
-            box = plt.Rectangle(
-                (t + 0.15, level), 0.7, 0.7, fc="none", ec=BLUE
-            )
-            ax.add_patch(box)
-            if t:
-                here = (t + 0.15, level + 0.35), (t - 0.15, level + 0.35)
-                ax.annotate("", *here, arrowprops=style | {"color": BLUE})
-            if t == 4 or not level:
-                up = (t + 0.5, level + 1.5), (t + 0.5, level + 0.7)
-                ax.annotate("", *up, arrowprops=style | {"color": GREEN})
-                ax.plot(t + 0.5, level + 1.65, "o", color=GREEN, ms=6)
-    ax.set(xlim=(0, 8), ylim=(-0.2, 4.5))
-    ax.axis("off")
-
-
 def draw_one_call():
     """Draw the texts in one call, and their states."""
     _, ax = plt.subplots(figsize=(4.6, 1.7), layout="constrained")
