@@ -27,48 +27,6 @@ def frame(ax, x, y, color, w=0.8, h=0.8, **more):
     ax.add_patch(plt.Rectangle((x - w / 2, y - h / 2), w, h, **more))
 
 
-def draw_stack():
-    """Draw who reads whom in two directions and in a stack."""
-    _, axes = plt.subplots(1, 2, figsize=(4.6, 2.4), layout="constrained")
-    for ax, shift, name in (
-        (axes[0], 0, "two layers"),
-        (axes[1], 1, "one wide layer"),
-    ):
-        for t in range(3):
-            write(ax, t, 2.6, f"$x_{t + 1}$", size=12)
-            arrow(ax, (t, 2.3), (t, 1.7), INK)
-            for y, letters in ((1.4, "A"), (0, "B")):
-                frame(ax, t, y, INK, 0.46, 0.5, lw=1)
-                write(ax, t, y, letters, size=12)
-                if t < 2:
-                    arrow(ax, (t + 0.25, y), (t + 0.75, y), INK)
-            if t + shift < 3:
-                top = (t + 0.8 * shift, 0.3 if not shift else 0.27)
-                arrow(ax, (t + 0.12 * shift, 1.12), top, BLUE, lw=2.5)
-        write(ax, 1, -0.8, name, INK, 12)
-        ax.set(xlim=(-0.4, 2.4), ylim=(2.9, -1.05))
-        ax.axis("off")
-
-
-def draw_unpacked(packed, vocab, words):
-    """Draw a batch there and back."""
-    _, ax = plt.subplots(figsize=(4.6, 2.3), layout="constrained")
-    for x, filler in ((0, "·"), (7.6, "0")):
-        for b, word in enumerate(words):
-            for t in range(5):
-                real = t < len(word)
-                color = INK if real else GRAY
-                char = word[t] if real else filler
-                write(ax, x + 0.6 * t, b, char, color, family="monospace")
-    write(ax, 5, 2.9, vocab.decode(packed.data), family="monospace")
-    arrow(ax, (1.6, 2.4), (2.9, 2.9), GRAY)
-    arrow(ax, (7.1, 2.9), (8.4, 2.4), GRAY)
-    write(ax, 1.4, 3.1, "pack", INK, 11)
-    write(ax, 8.7, 3.1, "unpack", INK, 11)
-    ax.set(xlim=(-0.6, 10.6), ylim=(3.6, -0.5))
-    ax.axis("off")
-
-
 def draw_packed(words):
     """Draw the rows by length, and the columns that packing keeps."""
     _, ax = plt.subplots(figsize=(4.6, 3.0), layout="constrained")
@@ -95,38 +53,6 @@ def draw_packed(words):
     write(ax, -0.8, 4.5, "data", INK, 12, ha="right")
     ax.set(xlim=(-2.4, 9.6), ylim=(5.1, -0.7))
     ax.axis("off")
-
-
-def draw_padding(words):
-    """Draw three texts padded on two sides; return the framed columns."""
-    _, axes = plt.subplots(1, 2, figsize=(4.6, 2.3), layout="constrained")
-    framed = {}  # where the frames are, for the check below
-    for ax, side in zip(axes, ("right", "left")):
-        for b, word in enumerate(words):
-            dots = "·" * (5 - len(word))
-            row = word + dots if side == "right" else dots + word
-            for t, char in enumerate(row):
-                is_dot = char == "·"
-                look = {"color": GRAY, "size": 22} if is_dot else {"size": 14}
-                write(ax, t, b, char, family="monospace", **look)
-            first, last = (
-                row.index(word[0]),
-                row.index(word[0]) + len(word) - 1,
-            )
-            if first == 0:
-                frame(ax, last, b, BLUE)
-                framed[side, b, 0] = last
-            if last == 4:
-                frame(ax, first, b, BLUE, ls="--")
-                framed[side, b, 1] = first
-        arrow(ax, (-0.3, -0.75), (4.3, -0.75), BLUE)
-        write(ax, 2, -1.15, "forwards", BLUE, 11)
-        arrow(ax, (4.3, 2.75), (-0.3, 2.75), BLUE, ls="--")
-        write(ax, 2, 3.15, "backwards", BLUE, 11)
-        write(ax, 2, -1.9, f"padded {side}", INK, 12)
-        ax.set(xlim=(-0.6, 4.6), ylim=(3.4, -2.2))
-        ax.axis("off")
-    return framed
 
 
 def draw_directions():
