@@ -4,7 +4,7 @@ How many pairs does a matrix hold?
 
 A matrix state, :eq:`matrix-state`, adds a value under its key. The delta
 rule, :eq:`delta-state`, looks up what is stored under the key, and writes
-only the difference (:doc:`/learn/after-rnns`). Store pairs whose keys are
+only the difference (:doc:`/learn/matrix-state`). Store pairs whose keys are
 random directions, ask for all of them, and count the error of what is
 read. How many pairs can each of the two hold?
 """

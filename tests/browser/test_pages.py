@@ -26,7 +26,7 @@ ONE_OF_EACH_KIND = (
 )
 # With what is wider than their text.
 WIDE = ("gallery/index", "notation", "fix/export-fixes-the-length", "fix/state-dict-in-cpp")
-WIDE += ("learn/after-rnns", "use/command-line")
+WIDE += ("recurrences", "use/command-line")
 LONGER = ("learn/gates", "playground", "fix/expected-hidden-size")
 
 # The page looks at its boxes once the frame of a new width is laid out.
