@@ -76,7 +76,7 @@ def from_keras(weights: Sequence[Any], cell: str, *, reset_after: bool = True) -
 
     Parameters
     ----------
-    weights : sequence of array_like, of shapes (I, gH), (H, gH), and (gH,) or (2, 3H)
+    weights : list
         What ``layer.get_weights()`` returns, as :func:`to_keras` describes it.
     cell : {"RNN", "GRU", "LSTM"}
         The kind of layer.
