@@ -70,13 +70,9 @@ def test_the_browser_cuts_each_text_as_the_chapters_code_does(js, code, merges):
 @pytest.mark.world  # two thousand merges of a novel take half a minute
 def test_the_recorded_merges_are_those_of_the_chapters_code(code, merges):
     novel = load_text("pride-train")
-    learned, held_back = (part.decode() for part in Corpus.from_text(novel).split(valid=0.077))
+    learned = Corpus.from_text(novel).split(valid=0.077)[0].decode()
     assert code["learn_merges"](Counter(code["split_words"](learned)), 2000) == merges
     assert read("pieces")["chars"] == "".join(sorted(set(novel)))
-    words = [word for word in code["split_words"](held_back) if word[-1].isalpha()]
-    whole = {word: len(code["encode"](word, merges)) == 1 for word in {*words}}
-    assert round(5 * sum(map(whole.get, words)) / len(words)) == 4
-    assert "four in five words of a text are one token" in PAGE
 
 
 @pytest.mark.parametrize(

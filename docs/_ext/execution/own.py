@@ -8,7 +8,7 @@ EPOCHS = {"write": 8, "pieces": 6, "forecast": 6, "translate": 3, "classify": 2,
 # How many characters of its sample a program reads there, if not all.
 CHARACTERS = {"write": 20_000, "pieces": 20_000, "transformer": 20_000}
 # The chapter that explains each.
-CHAPTERS = {"write": "real-text", "pieces": "words", "transformer": "attention"}
+CHAPTERS = {"write": "real-text", "pieces": "words"}
 SAMPLE = re.compile(r'default="([\w-]+\.(?:txt|csv|tsv))"')
 DOWNLOAD = re.compile(r"(?=^ +\.\. container:: sphx-glr-download sphx-glr-download-jupyter)", re.M)
 
