@@ -1,13 +1,13 @@
 """The menu: the pages that the home page names, each a door.
 
-What is below an entry is in the menu only behind its own door, and of more than thirty pages only
+What is below an entry is in the menu only behind its own door, and of more than forty pages only
 the one that is open. Previous and next stay behind their door.
 """
 
 from docutils import nodes
 from sphinx.environment.adapters.toctree import global_toctree_for_doc
 
-MANY = 30
+MANY = 40
 
 
 def below(env, name):
