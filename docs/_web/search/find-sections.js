@@ -134,15 +134,16 @@ function scoresOf({ mini, sections }, query) {
   /** @type {Map<number, Found>} */
   const found = new Map();
   let [all, unknown] = [0, 0];
+  /** @param {number} count of sections that have a word */
+  const rarityOf = (count) => Math.log(1 + (sections.length - count + 0.5) / (count + 0.5));
   words.forEach((word, at) => {
     const unfinished = at === words.length - 1 && /[\p{L}\p{N}]$/u.test(query);
     const { matches, count } = matchesOf(mini, word, unfinished);
     if (!count) {
-      if (!FAINT.has(word)) unknown += Math.log(1 + (sections.length - 0.5) / 1.5);
+      if (!FAINT.has(word)) unknown += rarityOf(1);
       return;
     }
-    const rarity = Math.log(1 + (sections.length - count + 0.5) / (count + 0.5));
-    const weight = FAINT.has(word) ? LITTLE * rarity : rarity;
+    const weight = (FAINT.has(word) ? LITTLE : 1) * rarityOf(count);
     all += weight;
     for (const [number, { level, sureness, terms }] of matches) {
       const hit = found.get(number) ?? { number, score: 0, covered: 0, terms: new Map() };
