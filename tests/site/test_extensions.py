@@ -168,7 +168,7 @@ def test_cells_run_and_their_figures_have_a_size_and_dark_colors(page_html, toys
 
 def test_a_cell_that_breaks_on_purpose_shows_its_message_alone_and_the_next_cell_runs(toys):
     html = (toys / "good/_build/html/fix/divide.html").read_text("utf-8")
-    outputs = [text_of(output) for output in re.findall(r"<pre>(.*?)</pre>", html, re.S)]
+    outputs = [text_of(output) for output in re.findall(r"<pre[^>]*>(.*?)</pre>", html, re.S)]
     assert outputs[1:3] == ["first\n", "ZeroDivisionError: division by zero\n"]
     assert outputs[4:] == ["last\nUserWarning: take care\n"]
 

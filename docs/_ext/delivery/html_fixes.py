@@ -5,7 +5,7 @@ for them in finished pages, so a release that writes something else is noticed.
 """
 
 import re
-from html import escape
+from html import escape, unescape
 
 from docutils import nodes
 from myst_nb.sphinx_ import HideCodeCellNode
@@ -30,6 +30,14 @@ PIECES = {
     '<dt class="sig ': '<dt translate="no" class="sig ',
     'class="headerlink"': 'class="headerlink" tabindex="-1"',
 }
+# What code printed. On a telephone a table of up to 56 columns is set as small as it has to be, and
+# sentences are broken: custom.css.
+PRINTED = re.compile(
+    r'(<div class="(?:output (?!text_html)|highlight-(?:console|text))[^>]*>'
+    r'<div class="highlight"><pre)(>.*?</pre>)',
+    re.S,
+)
+COLUMNS = 56
 # In the sources that sphinx-gallery 0.22.1 writes. HTML has no attribute `tooltip`, and one that
 # shows the same words. A place for tags is there once for each group, and no example has tags.
 GALLERY = {
@@ -73,12 +81,22 @@ def fix_gallery(app, docname, source):
 
 def drop_marks(app, pagename, templatename, context, doctree):
     if doctree:
-        body = PLAIN.sub(r"\1", context["body"])
+        body = PRINTED.sub(fit_output, context["body"])
+        body = PLAIN.sub(r"\1", body)
         body = LONG.sub(lambda name: SIGN.sub(r"\1<wbr>", name[0]), body)
         body = FORMULA_AND_SIGN.sub(r'<span class="formula-and-sign">\g<0></span>', body)
         for wrong, right in PIECES.items():
             body = body.replace(wrong, right)
         context["body"] = body
+
+
+def fit_output(match):
+    lines = unescape(re.sub(r"<[^>]*>", "", match[2][1:])).splitlines()
+    columns = max(map(len, lines), default=0)
+    if columns <= COLUMNS:
+        return f'{match[1]} style="--columns:{columns}"{match[2]}'
+    aligned = sum(bool(re.search(r"\S {2,}\S", line)) for line in lines)
+    return match[0] if 2 * aligned > len(lines) else f'{match[1]} class="sentences"{match[2]}'
 
 
 def load_later(app, pagename, templatename, context, doctree):

@@ -212,7 +212,7 @@ def finish(app, exception):
     folder, made = Path(app.outdir, "_static", "search"), Path(app.doctreedir, "searched.txt")
     texts = {name: kept_of(app, name).read_text("utf-8") for name in sorted(app.env.found_docs)}
     state = f"{folder} {CODE} {hashlib.sha256(json.dumps(texts).encode()).hexdigest()}"
-    if not made.exists() or made.read_text("utf-8") != state:
+    if not folder.exists() or not made.exists() or made.read_text("utf-8") != state:
         write(folder, {f"{name}.html": json.loads(text) for name, text in texts.items()})
         made.write_text(state, "utf-8")
 
