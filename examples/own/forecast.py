@@ -20,9 +20,9 @@ the plain rules, on the last fifth of the file, and saves it. ``python
 forecast.py forecast.pt weather.csv`` says how a file goes on.
 
 On this page it was trained for 6 epochs. All 30 take 10 seconds, and then
-it is off by 0.08 on average, and a line by 0.25. The band holds 65 %: it
-is fitted to the years that were learned from. On ``co2.csv``, carbon
-dioxide by month from 1964 on, both are off by 0.56: take the line there.
+it is off by 0.08 on average, and a line by 0.25. The band holds 82 %. On
+carbon dioxide by month from 1964 on, both are off by 0.56: take the line
+there.
 """
 
 import argparse
@@ -79,7 +79,8 @@ def read(path, column=None):
     kept = [k for k, cell in enumerate(row) if fits(float, cell)]
     kept = sorted({*kept} - {*when}, key=lambda k: (head[k] != column, k))
     if not when or not kept or any(fits(float, cell) for cell in head):
-        said = "expected names, and under them a date and numbers"
+        said = "expected names between commas, and under them a date like"
+        said += " 1998-03-17 and numbers"
         sys.exit(f"{name}: {said}, got {head} and {row}")
     if column and head[kept[0]] != column:
         names = [head[k] for k in kept]
@@ -137,7 +138,8 @@ def batches(rows, origins):
 # The network
 # -----------
 # Numbers are scaled with the mean and the spread of the training part. Its
-# answers are changes from the last value; sorted, they never cross.
+# answers are changes from the last value; sorted, they never cross. How far
+# the band is widened is no weight, but belongs to the file: a buffer.
 
 
 class Net(nn.Module):
@@ -149,6 +151,7 @@ class Net(nn.Module):
         inputs = len(names) + 2 * len(cycles)
         self.gru = nn.GRU(inputs, hidden, batch_first=True)
         self.head = nn.Linear(hidden, 3 * AHEAD)
+        self.register_buffer("wider", torch.zeros(AHEAD))
 
     def encode(self, times, numbers):
         """Return scaled numbers, and the calendar as circles, (N, F)."""
@@ -162,7 +165,8 @@ class Net(nn.Module):
         """Return the quantiles of what comes, (B, AHEAD, 3)."""
         states, _ = self.gru(x)
         changes = self.head(states[:, -1]).unflatten(1, (AHEAD, 3))
-        return x[:, -1:, :1] + changes.sort(2).values
+        wider = self.wider[:, None] * torch.tensor([-1, 0, 1])
+        return x[:, -1:, :1] + changes.sort(2).values + wider
 
 
 # %%
@@ -186,6 +190,14 @@ def measure(net, rows, origins):
     inside = ((low <= y) & (y <= high)).double()
     off = (median - y).abs() * net.spread[0]
     return pinball(answers, y).item(), off.mean(0), inside.mean(0)
+
+
+@torch.no_grad()
+def widen(net, rows, origins):
+    """Let the band hold four of five of these windows, at each step."""
+    x, y = windows(rows, origins)
+    low, _, high = net.eval()(x).unbind(2)
+    net.wider += torch.maximum(low - y, y - high).quantile(0.8, dim=0)
 
 
 def train(net, rows, origins, held_back, epochs, path, patience=8):
@@ -351,6 +363,8 @@ def main(arguments):
     rows = net.encode(times, numbers)
     train(net, rows, *parts[:2], options.epochs, options.out)
     net = load(options.out)
+    widen(net, rows, parts[1])
+    save(net, options.out)
     _, off, inside = measure(net, rows, parts[2])
     table = {"network": off, **baseline(net, rows, parts, step)}
     ahead = 1, AHEAD // 2, AHEAD

@@ -102,7 +102,7 @@ def begin_chapter(app, doctree):
             "", nodes.inline("", name), reftype="doc", refdomain="std",
             reftarget=f"/{page}", refdoc=docname, refexplicit=True, refwarn=True,
         )  # fmt: skip
-    line += nodes.Text(f" · {chapter.minutes} min")
+    line += nodes.Text(f" · {chapter.minutes} min, exercises {chapter.exercises} min")
     question.parent.insert(question.parent.index(question) + 1, line)
 
 

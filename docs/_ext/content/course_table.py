@@ -9,9 +9,11 @@ from typing import NamedTuple
 DOCS = Path(__file__).parents[2]
 # How fast one reads, by what readers needed who had never met the subject.
 WORDS, TOKENS = 90, 115  # of prose that argues, and of code that is shown, in a minute
+EXERCISE = 3  # minutes for one, from the question to the solution
 # Minutes for a live part, for a figure, and for each of the two signs around a formula.
 LOOKED_AT = {r"^`{3,}\{play\}": 2, r"^ +caption:": 0.5, r"^\$\$(?= \(|$)": 0.3}
 
+ASKED = r"^:class: exercise$"
 FENCE = re.compile(
     r"^(?P<fence>`{3,}|:{3,}) *\{?(?P<name>[\w-]*)\}?(?P<body>[^\n]*\n.*?)^(?P=fence) *$",
     re.M | re.S,
@@ -24,7 +26,8 @@ MARKUP = re.compile(r"^[|(#].*$|^---\n.*?\n---$|\{[\w:]+\}`|\]\([^)\n]*\)", re.M
 class Chapter(NamedTuple):
     page: str
     label: str
-    minutes: int
+    minutes: int  # without the exercises
+    exercises: int  # minutes for these
     number: int  # 0 for what comes before the first chapter
     title: str
     question: str
@@ -76,6 +79,7 @@ def table(docs=DOCS):
             number += "place" in about
             about |= {"title": typeset(title), "question": typeset(question)}
             about["minutes"] = minutes(text)
+            about["exercises"] = 5 * round(EXERCISE * len(re.findall(ASKED, text, re.M)) / 5)
             part["chapters"][at] = Chapter(**about, number=number if "place" in about else 0)
     for path in listed.get("path", ()):
         told = [{"page": stop} if isinstance(stop, str) else stop for stop in path["stops"]]

@@ -89,13 +89,12 @@ class List(SphinxPostTransform):
         return nodes.bullet_list("", *items)
 
 
-class ask_field(nodes.General, nodes.Element):  # noqa: N801
+class AskField(SphinxDirective):
     """A field that finds messages and questions; on the pages of lists, tabs to both."""
 
-
-class AskField(SphinxDirective):
     def run(self):
-        return [ask_field()]
+        html = field_html(self.env.current_document.docname, self.env.app.builder)
+        return [nodes.raw("", html, format="html")]
 
 
 TABS = {INDEX: "Error messages", "questions/index": "Questions"}
@@ -107,30 +106,23 @@ placeholder="index out of range in self"><button>Find</button></div></form>
 """
 
 
-def visit_field(translator, node):
-    builder = translator.builder
-    here = builder.current_docname
+def field_html(here, builder):
     # Without scripts the field filters nothing, but from elsewhere it leads to the lists.
-    waits = " waits" if here in TABS else ""
     action = builder.get_relative_uri(here, INDEX) or "#"
-    translator.body.append(FIELD.format(action=action, waits=waits))
-    translator.body.append('<div class="ask-found" role="status"></div>\n')
+    html = FIELD.format(action=action, waits=" waits" if here in TABS else "")
+    html += '<div class="ask-found" role="status"></div>\n'
     links = "".join(
         f'<a href="{builder.get_relative_uri(here, page) or "#"}"'
         f"{' aria-current=' + chr(34) + 'page' + chr(34) if page == here else ''}>{title}</a>"
         for page, title in TABS.items()
     )
     if here in TABS:
-        translator.body.append(f'<nav class="tabs on-screen" aria-label="Lists">{links}</nav>\n')
-    raise nodes.SkipNode
-
-
-def skip(translator, node):
-    raise nodes.SkipNode
+        html += f'<nav class="tabs on-screen" aria-label="Lists">{links}</nav>\n'
+    return html
 
 
 def add_field_files(app, pagename, templatename, context, doctree):
-    if doctree and any(True for _ in doctree.findall(ask_field)):
+    if 'class="ask ' in context.get("body", ""):
         app.add_css_file("bundles/ask.css")
         app.add_js_file("bundles/ask.js", loading_method="defer")
 
@@ -143,8 +135,6 @@ def pages_of_lists(env):
 def setup(app):
     app.add_node(fixes)
     app.add_directive("fixes", Fixes)
-    others = dict.fromkeys(("latex", "text", "man", "texinfo"), (skip, None))
-    app.add_node(ask_field, html=(visit_field, None), **others)
     app.add_directive("ask-field", AskField)
     app.connect("html-page-context", add_field_files)
     app.add_post_transform(List)
