@@ -17,10 +17,7 @@ from sphinx.util.docutils import SphinxDirective
 from course_table import DOCS, chapters, table, typeset
 
 DRAWINGS = Path(__file__).with_name("map.svg")
-
-
-class course_map(nodes.General, nodes.Element):  # noqa: N801 - docutils names visitors after it
-    pass
+MAP = '<nav class="map-frame'  # how its HTML begins
 
 
 class FromTable(SphinxDirective):
@@ -34,7 +31,9 @@ class FromTable(SphinxDirective):
 
 class CourseMap(FromTable):
     def show(self):
-        return [course_map()]
+        here, builder = self.env.current_document.docname, self.env.app.builder
+        html = map_html(lambda page: builder.get_relative_uri(here, page))
+        return [nodes.raw("", html, format="html")]
 
 
 class CoursePages(FromTable):
@@ -126,29 +125,17 @@ def map_html(uri_of):
         for part in table()[0]
     )
     return (
-        '<nav class="map-frame wide on-screen" aria-label="Map of the course">'
+        f'{MAP} wide on-screen" aria-label="Map of the course">'
         f'<div class="map">{rows}</div></nav>\n'
     )
 
 
-def visit_map(translator, node):
-    here, builder = translator.builder.current_docname, translator.builder
-    translator.body.append(map_html(lambda page: builder.get_relative_uri(here, page)))
-    raise nodes.SkipNode
-
-
-def skip(translator, node):
-    raise nodes.SkipNode
-
-
 def add_files(app, pagename, templatename, context, doctree):
-    if doctree and any(True for _ in doctree.findall(course_map)):
+    if MAP in context.get("body", ""):
         app.add_css_file("bundles/map.css")
 
 
 def setup(app):
-    others = dict.fromkeys(("latex", "text", "man", "texinfo"), (skip, None))
-    app.add_node(course_map, html=(visit_map, None), **others)
     app.add_directive("course-map", CourseMap)
     app.add_directive("course-list", CourseList)
     app.add_directive("course-pages", CoursePages)

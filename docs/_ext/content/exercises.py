@@ -15,10 +15,11 @@ from sphinx.util import docname_join, logging
 from sphinx.util.docutils import SphinxDirective
 
 import bundles
-from course_pages import course_map
+from course_pages import MAP
 
 logger = logging.getLogger(__name__)
 QUESTION = '<div class="question" hidden'
+MEMORY = '<div class="exercise-memory" data-exercise-memory></div>\n'
 SCRIPT = "exercises.js"
 
 
@@ -35,11 +36,7 @@ def address_of(words):
     return whole if len(whole) <= LONGEST else whole[: LONGEST + 1].rpartition("-")[0]
 
 
-class memory(nodes.General, nodes.Element):  # noqa: N801 - docutils names visitors after it
-    pass
-
-
-class all_exercises(nodes.General, nodes.Element):  # noqa: N801
+class all_exercises(nodes.General, nodes.Element):  # noqa: N801 - docutils names visitors after it
     pass
 
 
@@ -47,7 +44,7 @@ class Memory(SphinxDirective):
     """``{exercise-memory}``: here the scripts say what is solved, beside each link of the page."""
 
     def run(self):
-        return [memory()]
+        return [nodes.raw("", MEMORY, format="html")]
 
 
 class AllExercises(SphinxDirective):
@@ -195,16 +192,11 @@ class Card(SphinxPostTransform):
 
 
 def add_files(app, pagename, templatename, context, doctree):
-    has = {type(node) for node in doctree.findall()} & {memory, course_map} if doctree else set()
-    if pagename in exercises_of(app.env) or memory in has:
+    body, asks = context.get("body", ""), pagename in exercises_of(app.env)
+    if asks or MEMORY in body:
         app.add_css_file(f"{bundles.FOLDER}/exercises.css")
-    if pagename in exercises_of(app.env) or has:
+    if asks or MEMORY in body or MAP in body:
         app.add_js_file(f"{bundles.FOLDER}/{SCRIPT}", loading_method="defer")
-
-
-def visit_memory(translator, node):
-    translator.body.append('<div class="exercise-memory" data-exercise-memory></div>\n')
-    raise nodes.SkipNode
 
 
 def visit_permalink(translator, node):
@@ -215,7 +207,6 @@ def visit_permalink(translator, node):
 
 def setup(app):
     app.add_node(permalink, html=(visit_permalink, None))
-    app.add_node(memory, html=(visit_memory, None))
     app.add_node(all_exercises)
     app.add_directive("exercise-memory", Memory)
     app.add_directive("all-exercises", AllExercises)

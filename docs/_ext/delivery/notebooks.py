@@ -140,7 +140,7 @@ class Converter:
                 self.add(f"<details><summary>{self.inline(title)}</summary>")
                 self.blocks(body, level)
                 self.add("</details>")
-            case "raw" | "comment" | "target" | "memory":
+            case "raw" | "comment" | "target":
                 pass
             case _:
                 self.add(self.simple(node))
