@@ -319,7 +319,7 @@ def test_all_exercises_stand_on_one_page_and_the_scripts_know_them(toys):
     assert 'href="learn/page.html#equation-softmax"' in every  # a reference in the copy
     assert 'href="learn/index.html"><span class="doc">Learn' in every
     assert 'id="exercise-1"' not in every
-    script = (html / "_static/bundles/exercises.js").read_text("utf-8")
+    script = (html / "_static/bundles/exercise-list.js").read_text("utf-8")
     assert '["learn/page","A page",[["one",2]]]' in script
     pages = {
         path.stem for path in html.rglob("*.html") if "exercises.js" in path.read_text("utf-8")

@@ -5,8 +5,8 @@ one step back". The questions that follow it come from the cells (questions.py).
 in docs/_web/exercises; a page loads them, as one bundle, only if it has something to do for them.
 """
 
-import json
 import re
+from pathlib import Path
 
 from docutils import nodes
 from sphinx import addnodes
@@ -20,7 +20,7 @@ from course_pages import MAP
 logger = logging.getLogger(__name__)
 QUESTION = '<div class="question" hidden'
 MEMORY = '<div class="exercise-memory" data-exercise-memory></div>\n'
-SCRIPT = "exercises.js"
+LIST = f"{bundles.FOLDER}/exercise-list.js"
 
 
 LONGEST = 40  # characters of an address, before its last word is cut off
@@ -117,32 +117,18 @@ def reading_order(env):
     return dict.fromkeys(below(env.config.root_doc))
 
 
-def bundle_source(chapters):
-    """Return a module that makes the forms, and shows progress in these chapters."""
-    folder = bundles.WEB / "exercises"
-    # Of "Exercise 2 (by hand): words", it has only the words.
-    listed = [
-        [page, title, [[name.partition("): ")[2], count] for _, name, count in exercises]]
-        for page, title, exercises in chapters
-    ]
-    return f"""
-        import {{ fillForms }} from "{(folder / "question-form.js").as_uri()}";
-        import {{ showMap }} from "{(folder / "map.js").as_uri()}";
-        import {{ showProgress }} from "{(folder / "progress.js").as_uri()}";
-        const listed = {json.dumps(listed)};
-        fillForms();
-        showMap(listed);
-        showProgress(listed);
-    """
-
-
-def write_bundle(app, env):
-    """Write the scripts before any page, since a page names their checksum.
+def write_list(app, env):
+    """Write the list of all exercises. Of "Exercise 2 (by hand): words", it has only the words.
 
     The pages that show all exercises are written anew whenever a chapter is.
     """
     if app.builder.format == "html":
-        bundles.bundle({SCRIPT: bundle_source(chapters(env))}, bundles.folder_in(app))
+        listed = [
+            [page, title, [[name.partition("): ")[2], count] for _, name, count in exercises]]
+            for page, title, exercises in chapters(env)
+        ]
+        script = bundles.data_script(LIST, listed)
+        Path(app.outdir, "_static", LIST).write_text(script, "utf-8", newline="\n")
     return [name for name, about in env.metadata.items() if "all-exercises" in about]
 
 
@@ -196,7 +182,7 @@ def add_files(app, pagename, templatename, context, doctree):
     if asks or MEMORY in body:
         app.add_css_file(f"{bundles.FOLDER}/exercises.css")
     if asks or MEMORY in body or MAP in body:
-        app.add_js_file(f"{bundles.FOLDER}/{SCRIPT}", loading_method="defer")
+        app.add_js_file(f"{bundles.FOLDER}/exercises.js", loading_method="defer")
 
 
 def visit_permalink(translator, node):
@@ -215,6 +201,6 @@ def setup(app):
     app.connect("doctree-read", collect)
     app.connect("env-purge-doc", purge)
     app.connect("env-merge-info", merge)
-    app.connect("env-updated", write_bundle)
+    app.connect("env-updated", write_list)
     app.connect("html-page-context", add_files)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

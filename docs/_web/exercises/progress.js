@@ -81,10 +81,9 @@ const oldOnes = () => {
 };
 
 /** Show one exercise of the chapter at a time, below a row with the kind of each. */
-const showOne = () => {
+export const showOne = () => {
   const cards = [...document.querySelectorAll("#exercises > .exercise-card")];
-  const chapter = chapters.find(([page]) => address(page) === here);
-  if (cards.length < 2 || !chapter) return;
+  if (cards.length < 2) return;
   /** @param {number} shown */
   const show = (shown) => {
     cards.forEach((card, k) => card.classList.toggle("is-later", k !== shown));
@@ -106,9 +105,13 @@ const showOne = () => {
   if (target) target.scrollIntoView();
   addEventListener("hashchange", showTarget);
   onSolved((kept) => {
-    chapter[2].forEach((exercise, k) =>
-      buttons[k]?.classList.toggle("is-solved", isSolved(kept, chapter[0], exercise))
-    );
+    cards.forEach((card, k) => {
+      /** @type {NodeListOf<HTMLElement>} */
+      const asked = card.querySelectorAll(".question");
+      const questions = [...asked];
+      const solved = questions.every(({ dataset }) => kept[dataset.id ?? ""]?.solved);
+      buttons[k].classList.toggle("is-solved", questions.length > 0 && solved);
+    });
   });
 };
 
@@ -135,6 +138,5 @@ export const showProgress = (listed) => {
     exercises.map(([name, count], k) => [`exercise-${k + 1}`, `Exercise ${k + 1}: ${name}`, count]),
   ]);
   onSolved(markLinks);
-  showOne();
   offer();
 };
