@@ -142,10 +142,14 @@ def test_a_notebook_says_every_word_of_its_page(name, site):
 
 
 def test_a_chapter_offers_its_notebook_at_its_foot(site):
-    offer = r'<a href="([^"]*)" download>notebook</a></p>\s*</section>\s*</article>'
+    offer = (
+        r'<a href="([^"]*)" download>notebook</a>; it needs <a href="([^"]*)">.*</p>\s*</section>'
+    )
     for name in CHAPTERS:
         html = (site / f"{name}.html").read_text("utf-8")
-        assert re.findall(offer, html) == [f"{name.rpartition('/')[2]}.ipynb"]
+        ((notebook, wheel),) = re.findall(offer, html)
+        assert notebook == f"{name.rpartition('/')[2]}.ipynb"
+        assert (site / name).parent.joinpath(wheel).is_file()
 
 
 def converter(address=""):

@@ -136,7 +136,7 @@ def draw_block():
     box(ax, 9.3, 3.5, "$W_2$", width=1.5)
     along((9.3, 3.9), (9.3, 5.62))
     ax.text(3.0, -0.35, "look at the others", size=11, ha="center", va="top")
-    ax.text(8.2, -0.35, "think", size=11, ha="center", va="top")
+    ax.text(8.2, -0.35, "work", size=11, ha="center", va="top")
     ax.set(xlim=(-0.4, 11.3), ylim=(-1.0, 7.1))
     ax.axis("off")
 

@@ -286,7 +286,8 @@ def shows_code(cell):
 def offer(app, doctree, docname):
     """Offer the notebook of a chapter at its foot."""
     if app.builder.name == "html" and docname.startswith(CHAPTERS) and sources_of(app, docname):
-        html = links(docname, app.config.notebook_repository, app.config.notebook_branch)
+        hosted = app.config.notebook_repository, app.config.notebook_branch
+        html = links(docname, wheel_of(app.config), *hosted)
         doctree.next_node(nodes.section).append(nodes.raw("", html, format="html"))
 
 
@@ -324,10 +325,11 @@ def sources_of(app, docname):
     return code_cells.sources_of(Path(app.env.doc2path(docname)).read_text("utf-8"))
 
 
-def links(pagename, repository, branch):
+def links(pagename, wheel, repository, branch):
     """Return the line with the links to the notebook of a chapter."""
     name = pagename.rpartition("/")[2]
-    line = f'Download this page as a <a href="{name}.ipynb" download>notebook</a>'
+    line = f'Download this page as a <a href="{name}.ipynb" download>notebook</a>; it needs '
+    line += f'<a href="../_static/{wheel}">the package</a> beside it'
     if repository:
         path = f"{pagename}.ipynb"
         colab = f"https://colab.research.google.com/github/{repository}/blob/{branch}/{path}"
