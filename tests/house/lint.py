@@ -362,9 +362,9 @@ def asks_draws_and_asserts(script):
         yield 1, f"the title is no question: {title!r}"
     if not any(isinstance(node, ast.Assert) for node in script.tree.body):
         yield 1, "the closing claim is not asserted"
-    for part in ("**What to notice.**", "fig.set_label("):
+    for part in ("**What to notice.**", "fig.set_label(", "\nshow()\n"):
         if part not in script.text:
-            yield 1, f"there is no `{part}`"
+            yield 1, f"there is no `{part.strip()}`"
 
 
 @rule(QUESTIONS)

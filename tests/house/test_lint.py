@@ -75,6 +75,7 @@ asks_draws_and_asserts, example:
     \?$ → . ⇒ 1: the title is no question
     ^assert  → x =  ⇒ 1: the closing claim is not asserted
     fig\.set_label\( → print( ⇒ 1: there is no `fig.set_label(`
+    ^show\(\) → x ⇒ 1: there is no `show()`
 entries_are_short_and_name_their_chapter, glossary:
     ^  See  →   One. Two. Three.\n  See  ⇒ an entry is a sentence or two
     (?<=See )\{doc\}`.*?` → {doc}`no-page` ⇒ There is no ['no-page']

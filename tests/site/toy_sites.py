@@ -12,8 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from warm import FORKS
-
+FORKS = sys.platform == "linux"  # elsewhere torch cannot be forked
 ADDRESS = {"hosted": "https://example.org/a/b/en/latest"}  # of a site, where it has one
 SPHINX = ("-b", "html", "-d", "_build/doctrees", "-q", "-N", "-n", "--keep-going", "-j", "3")
 SPHINX += ("docs", "_build/html")
