@@ -185,7 +185,8 @@ if all((BUILD / "books" / f"charseq.{kind}").exists() for kind in ("epub", "pdf"
     html_static_path.append("../_build/books")  # what `dev.py books` has made
     tags.add("books")  # noqa: F821 - Sphinx's; index.md offers them then
 html_favicon = "_static/favicon.svg"
-html_css_files = [("literata.css", {"priority": 100}), "custom.css", "math.css"]
+html_css_files = [("literata.css", {"priority": 100}), ("growth.css", {"priority": 550})]
+html_css_files += ["custom.css", "math.css"]
 html_scaled_image_link = False  # figures have sizes, and nothing larger to link to
 html_copy_source = False  # the sources are in the repository
 html_show_sourcelink = False

@@ -17,7 +17,6 @@ from sphinx.util.docutils import SphinxDirective
 from course_table import DOCS, chapters, table, typeset
 
 DRAWINGS = Path(__file__).with_name("map.svg")
-MAP = '<nav class="map-frame'  # how its HTML begins
 
 
 class FromTable(SphinxDirective):
@@ -43,13 +42,9 @@ class CoursePages(FromTable):
         found = []
         for numbered in (0, 1):
             pages = [c for c in chapters().values() if bool(c.number) == bool(numbered)]
-            tree = addnodes.toctree(
-                parent=self.env.current_document.docname, maxdepth=-1, caption=None, glob=False,
-                entries=[(typeset(c.label), c.page) for c in pages], hidden=True,
-                includefiles=[c.page for c in pages], includehidden=False,
-                numbered=numbered, titlesonly=False, rawentries=[], rawcaption="",
-            )  # fmt: skip
-            found.append(nodes.compound("", tree, classes=["toctree-wrapper"]))
+            entries = "\n".join(f"{typeset(c.label)} </{c.page}>" for c in pages)
+            options = ":hidden:\n" + ":numbered: 1\n" * numbered
+            found += self.parse_text_to_nodes(f"```{{toctree}}\n{options}\n{entries}\n```")
         return found
 
 
@@ -125,14 +120,9 @@ def map_html(uri_of):
         for part in table()[0]
     )
     return (
-        f'{MAP} wide on-screen" aria-label="Map of the course">'
+        '<nav class="map-frame wide on-screen" aria-label="Map of the course">'
         f'<div class="map">{rows}</div></nav>\n'
     )
-
-
-def add_files(app, pagename, templatename, context, doctree):
-    if MAP in context.get("body", ""):
-        app.add_css_file("bundles/map.css")
 
 
 def setup(app):
@@ -140,5 +130,5 @@ def setup(app):
     app.add_directive("course-list", CourseList)
     app.add_directive("course-pages", CoursePages)
     app.connect("doctree-read", begin_chapter)
-    app.connect("html-page-context", add_files)
+    app.add_css_file("bundles/map.css")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

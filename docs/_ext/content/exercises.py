@@ -15,7 +15,7 @@ from sphinx.util import docname_join, logging
 from sphinx.util.docutils import SphinxDirective
 
 import bundles
-from course_pages import MAP
+from menu import below
 
 logger = logging.getLogger(__name__)
 QUESTION = '<div class="question" hidden'
@@ -86,35 +86,16 @@ def collect(app, doctree):
             html = node.astext().replace(QUESTION, f'{QUESTION} data-id="{name}"', 1)
             node.children[:] = [nodes.Text(html)]
     if found:
-        exercises_of(app.env)[docname] = found
-
-
-def exercises_of(env):
-    """Return the exercises of each page: [place, title, number of questions]."""
-    return vars(env).setdefault("charseq_exercises", {})
-
-
-def purge(app, env, docname):
-    exercises_of(env).pop(docname, None)
-
-
-def merge(app, env, docnames, other):
-    exercises_of(env).update(exercises_of(other))
+        app.env.metadata[docname]["exercises"] = found
 
 
 def chapters(env):
-    """Return the pages with exercises, in the order of reading, each with its title."""
-    order = [name for name in reading_order(env) if name in exercises_of(env)]
-    return [(name, env.titles[name].astext(), exercises_of(env)[name]) for name in order]
+    """Return name, title and exercises of each page that has some, in the order of reading.
 
-
-def reading_order(env):
-    def below(name):
-        yield name
-        for child in env.toctree_includes.get(name, []):
-            yield from below(child)
-
-    return dict.fromkeys(below(env.config.root_doc))
+    An exercise is its place, its title, and the number of its questions.
+    """
+    found = {name: env.metadata[name].get("exercises") for name in below(env, env.config.root_doc)}
+    return [(name, env.titles[name].astext(), listed) for name, listed in found.items() if listed]
 
 
 def write_list(app, env):
@@ -177,14 +158,6 @@ class Card(SphinxPostTransform):
             section[start : start + len(parts)] = [card]
 
 
-def add_files(app, pagename, templatename, context, doctree):
-    body, asks = context.get("body", ""), pagename in exercises_of(app.env)
-    if asks or MEMORY in body:
-        app.add_css_file(f"{bundles.FOLDER}/exercises.css")
-    if asks or MEMORY in body or MAP in body:
-        app.add_js_file(f"{bundles.FOLDER}/exercises.js", loading_method="defer")
-
-
 def visit_permalink(translator, node):
     sign = '<a class="headerlink" href="#{}" title="Link to this exercise">¶</a>'
     translator.body.append(sign.format(node["target"]))
@@ -199,8 +172,7 @@ def setup(app):
     app.add_post_transform(ShowAll)
     app.add_post_transform(Card)
     app.connect("doctree-read", collect)
-    app.connect("env-purge-doc", purge)
-    app.connect("env-merge-info", merge)
     app.connect("env-updated", write_list)
-    app.connect("html-page-context", add_files)
+    app.add_css_file(f"{bundles.FOLDER}/exercises.css", priority=550)  # after sphinx-design
+    app.add_js_file(f"{bundles.FOLDER}/exercises.js", loading_method="defer")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

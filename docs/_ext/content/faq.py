@@ -22,6 +22,7 @@ from sphinx.util.docutils import SphinxDirective
 logger = logging.getLogger(__name__)
 FOLDER = Path(__file__).parents[2] / "_questions"
 PARTS = ("make-it-happen", "why-it-happens", "fix-it", "check-your-own-code", "read-more")
+LISTS = re.compile("questions/|fix/index$")  # also those of fixes.py
 PART = re.compile(rf"#({'|'.join(PARTS)})$")
 
 
@@ -42,15 +43,23 @@ class section_link(nodes.Inline, nodes.Element):  # noqa: N801 - a node's class 
     """A link whose words, the titles of a page and a section, are known once all is read."""
 
 
-class Faq(SphinxDirective):
+class AboutTopic(SphinxDirective):
+    """A directive that shows the questions of a topic."""
+
     required_arguments = 1
 
     def run(self):
         (topic,) = self.arguments
         self.env.note_dependency(str(FOLDER / f"{topic}.toml"))
+        questions = questions_of(topic)
+        asked = [self.parse_text_to_nodes(question["ask"])[0] for question in questions]
+        return [self.show(topic, zip(questions, asked, strict=True))]
+
+
+class Faq(AboutTopic):
+    def show(self, topic, questions):
         listed = nodes.definition_list(classes=["faq"])
-        for question in questions_of(topic):
-            (asked,) = self.parse_text_to_nodes(question["ask"])
+        for question, asked in questions:
             permalink = nodes.reference(
                 "", "¶", refuri=f"#{question['id']}", classes=["headerlink"],
                 reftitle="Link to this question",
@@ -61,22 +70,17 @@ class Faq(SphinxDirective):
             if links:
                 answer.append(nodes.paragraph("", "", *sentence_of(links), classes=["read"]))
             listed += nodes.definition_list_item("", term, nodes.definition("", *answer))
-        return [listed]
+        return listed
 
 
-class FaqList(SphinxDirective):
-    required_arguments = 1
-
-    def run(self):
-        (topic,) = self.arguments
-        self.env.note_dependency(str(FOLDER / f"{topic}.toml"))
+class FaqList(AboutTopic):
+    def show(self, topic, questions):
         listed = nodes.bullet_list()
-        for question in questions_of(topic):
-            (asked,) = self.parse_text_to_nodes(question["ask"])
+        for question, asked in questions:
             uri = f"{topic}.html#{question['id']}"
             link = nodes.reference("", "", *asked.children, refuri=uri, internal=True)
             listed += nodes.list_item("", nodes.paragraph("", "", link))
-        return [listed]
+        return listed
 
 
 def sentence_of(links):
@@ -106,16 +110,11 @@ class LinkSections(SphinxPostTransform):
             place.replace_self(link)
 
 
-def write_anew(app, pages_of):
-    """Write these pages in each build that reads a page, for they show what others say."""
+def write_anew(app):
+    """Write lists in each build that reads a page: they show what front matter and titles say."""
     read = []
     app.connect("env-before-read-docs", lambda app, env, docnames: read.extend(docnames))
-    app.connect("env-updated", lambda app, env: pages_of(env) if read else [])
-
-
-def pages_of_questions(env):
-    """Name the pages of questions: the title of a section may have changed."""
-    return [name for name in env.found_docs if name.startswith("questions/")]
+    app.connect("env-updated", lambda app, env: filter(LISTS.match, env.found_docs) if read else [])
 
 
 def setup(app):
@@ -123,5 +122,5 @@ def setup(app):
     app.add_directive("faq", Faq)
     app.add_directive("faq-list", FaqList)
     app.add_post_transform(LinkSections)
-    write_anew(app, pages_of_questions)
+    write_anew(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -12,8 +12,6 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-import faq
-
 logger = logging.getLogger(__name__)
 FOLDER = "fix/"
 INDEX = f"{FOLDER}index"
@@ -121,22 +119,11 @@ def field_html(here, builder):
     return html
 
 
-def add_field_files(app, pagename, templatename, context, doctree):
-    if 'class="ask ' in context.get("body", ""):
-        app.add_css_file("bundles/ask.css")
-        app.add_js_file("bundles/ask.js", loading_method="defer")
-
-
-def pages_of_lists(env):
-    """Name the pages that show lists, for the front matter of another page may have changed."""
-    return [INDEX] if INDEX in env.found_docs else []
-
-
 def setup(app):
     app.add_node(fixes)
     app.add_directive("fixes", Fixes)
     app.add_directive("ask-field", AskField)
-    app.connect("html-page-context", add_field_files)
+    app.add_css_file("bundles/ask.css")
+    app.add_js_file("bundles/ask.js", loading_method="defer")
     app.add_post_transform(List)
-    faq.write_anew(app, pages_of_lists)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

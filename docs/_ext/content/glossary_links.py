@@ -48,7 +48,7 @@ def collect(app, doctree):
         for item in glossary.findall(nodes.definition_list_item)
     ]
     if items:
-        glossaries(app.env)[docname] = [entry_of(docname, item) for item in items]
+        app.env.metadata[docname]["glossary"] = [entry_of(docname, item) for item in items]
 
 
 def entry_of(docname, item):
@@ -159,26 +159,13 @@ class LinkFirstUses(SphinxPostTransform):
 
 
 def all_entries(env):
-    return [entry for _, entries in sorted(glossaries(env).items()) for entry in entries]
-
-
-def glossaries(env):
-    """Return the entries of each page that has a glossary."""
-    return vars(env).setdefault("charseq_glossaries", {})
-
-
-def purge(app, env, docname):
-    glossaries(env).pop(docname, None)
-
-
-def merge(app, env, docnames, other):
-    glossaries(env).update(glossaries(other))
+    return [
+        entry for name in sorted(env.metadata) for entry in env.metadata[name].get("glossary", ())
+    ]
 
 
 def setup(app):
     app.add_post_transform(LinkFirstUses)
     app.connect("doctree-read", collect)
-    app.connect("env-purge-doc", purge)
-    app.connect("env-merge-info", merge)
     app.connect("env-updated", judge)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

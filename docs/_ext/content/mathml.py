@@ -5,7 +5,6 @@ work unchanged, with Sphinx's own equation numbers.
 """
 
 import re
-from functools import cache
 from html import escape, unescape
 from xml.etree import ElementTree
 
@@ -20,10 +19,8 @@ logger = logging.getLogger(__name__)
 FOR_ANY = {"displaystyle": ("math", "mstyle", "mtable"), "scriptlevel": ("mstyle",)}
 
 
-@cache
-def converter(macros):
-    # annotation=True keeps the LaTeX inside the formula, for copying and for screen readers.
-    return math_core.LatexToMathML(macros=dict(macros), annotation=True, fancy_error=False)
+# The LaTeX is kept inside the formula, for copying and for screen readers.
+CONVERTER = math_core.LatexToMathML(annotation=True, fancy_error=False)
 
 
 def to_mathml(translator, node, *, display):
@@ -31,9 +28,7 @@ def to_mathml(translator, node, *, display):
     if display and r"\\" in latex and r"\begin{" not in latex:
         latex = rf"\begin{{aligned}}{latex}\end{{aligned}}"  # as Sphinx's own renderers do
     try:
-        macros = tuple(translator.config.mathml_macros.items())
-        formula = converter(macros).convert_with_local_state(latex, displaystyle=display)
-        return with_mstyle(formula)
+        return with_mstyle(CONVERTER.convert_with_local_state(latex, displaystyle=display))
     except math_core.LatexError as error:
         logger.warning("bad math %r: %s", latex, error, location=node, type="math")
         return f"<code>{escape(latex)}</code>"
@@ -80,6 +75,5 @@ def visit_display(translator, node):
 
 
 def setup(app):
-    app.add_config_value("mathml_macros", {}, "env", types=frozenset({dict}))
     app.add_html_math_renderer("mathml", (visit_inline, None), (visit_display, None))
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

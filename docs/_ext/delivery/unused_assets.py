@@ -23,6 +23,11 @@ NEEDED_FOR = {
     **dict.fromkeys(("copybutton.css", "pygments"), ('class="highlight"',)),
     **dict.fromkeys(("copybutton.js", "clipboard"), ()),  # docs/_web/ui/copy-later.js loads them
     "math.css": ("<math",),
+    "map.css": ('class="map-frame',),
+    "ask.": ('class="ask ',),
+    "exercises.css": ('class="exercise-',),  # a card, or the memory
+    "exercises.js": ('class="exercise-', 'class="map-frame'),
+    "growth": ('class="growth"',),
     **dict.fromkeys(REPLACED, ()),
 }
 PRUNED = ("mystnb", "sphinx-design", "sg_gallery", "furo")
@@ -32,12 +37,6 @@ RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")  # also within @media { … }
 CLASSES = re.compile(r'class="([^"]*)"')
 NOT = re.compile(r":not\([^()]*\)")  # holds for elements without these classes
 NAME = re.compile(r"\.(-?[A-Za-z_][\w-]*)")
-
-
-def add_named(app, pagename, templatename, context, doctree):
-    """A style sheet that one page alone needs is named in its front matter: ``styles: my.css``."""
-    for name in (context.get("meta") or {}).get("styles", "").split():
-        app.add_css_file(name)
 
 
 def drop_unused(app, pagename, templatename, context, doctree):
@@ -86,7 +85,6 @@ def remove_pruned(app):
 
 def setup(app):
     app.connect("builder-inited", remove_pruned, priority=100)
-    app.connect("html-page-context", add_named)
     app.connect("html-page-context", drop_unused, priority=900)  # after all that add files
     app.connect("build-finished", prune)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
