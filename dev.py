@@ -14,7 +14,7 @@ books   make an EPUB and a PDF of the course, _build/books/charseq.epub and .pdf
         before, and again after it, so that it offers them; the PDF needs Chromium
 processors
         compare what the pages print, and run the tests, with the code that torch and NumPy use on
-        other processors; with --quick, only with the code for the oldest
+        other processors
 bench   compare charseq's speed with that of a plain PyTorch loop (benchmarks/README.md)
 addresses
         add what the site in _build has to the list of all its addresses, docs/_addresses.txt
@@ -34,7 +34,6 @@ in PIP_CONSTRAINT or pip's settings, hold beside those of the lock.
 """
 
 import argparse
-import importlib.util
 import os
 import re
 import shutil
@@ -76,18 +75,6 @@ def live(*options):
     written_by_build = r"docs/(gallery|api/backreferences)|__pycache__"
     watch = ["--watch", "charseq", "--watch", "examples", "--re-ignore", written_by_build]
     return run("sphinx_autobuild", *watch, "-d", DOCTREES, *options, "docs", str(SITE))
-
-
-def bench(*options):
-    return run("benchmarks.bench", *options)
-
-
-def processors(*options):
-    return run("tests.house.processors", *options)
-
-
-def addresses():
-    return run("tests.site.address_list")
 
 
 def lint():
@@ -186,18 +173,18 @@ def requirements(extras):
 
 
 def oldest_releases():
-    oldest = {}  # an extra may need a later release than the package itself
-    for requirement in requirements(["dev"]):
-        name, _, version = re.match(r"([\w-]+)(\[\w+\])?>=([\d.]+)", requirement).groups()
-        oldest[name] = max(
-            oldest.get(name, version), version, key=lambda v: [*map(int, v.split("."))]
-        )
+    bound = re.compile(r"([\w-]+)(?:\[\w+\])?>=([\d.]+)")
+    bounds = [bound.match(requirement).groups() for requirement in requirements(["dev"])]
+    # An extra may need a later release than the package itself: the last of a name counts.
+    oldest = dict(sorted(bounds, key=lambda pair: [*map(int, pair[1].split("."))]))
     return "".join(f"{name}=={version}\n" for name, version in oldest.items())
 
 
-TASKS = {
-    task.__name__: task
-    for task in (docs, test, lint, live, books, processors, bench, addresses, lock, clean)
+MODULES = {"processors": "tests.house.processors", "bench": "benchmarks.bench"}
+MODULES |= {"addresses": "tests.site.address_list"}
+TASKS = {task.__name__: task for task in (docs, test, lint, live, books, lock, clean)}
+TASKS |= {
+    name: lambda *options, module=module: run(module, *options) for name, module in MODULES.items()
 }
 # Compiling all modules would double the time, and most of them are never imported.
 PIP = ["--no-compile", "--disable-pip-version-check"]
@@ -277,13 +264,7 @@ def set_up(extras, constraints):
 
 
 def make_venv():
-    """Make .venv, unless there is one that works."""
-    for module in ("venv", "ensurepip"):
-        if importlib.util.find_spec(module) is None:
-            stop(
-                f"this Python has no {module} module; install it first "
-                "(on Debian and Ubuntu: apt install python3-venv)"
-            )
+    """Make .venv, unless there is one that works. On Debian, venv says which package it lacks."""
     if not PYTHON.exists() or run("pip", "--version"):
         venv = subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)])
         if venv.returncode:

@@ -1,4 +1,4 @@
-"""The same numbers on other processors: python3 dev.py processors [--quick].
+"""The same numbers on other processors: python3 dev.py processors.
 
 Torch, NumPy and the libraries below them hold each kernel several times, once per generation of
 processors, and choose the newest that the machine can run. The versions add in different orders,
@@ -8,11 +8,8 @@ runs the tests and builds the site, which fails where a cell or an example does,
 each page, line by line, with the page that the machine's own kernels make.
 
 A generation that the machine lacks is reported as missing. It never counts as passed.
-
-With --quick, it tries the oldest generation alone, which differs most.
 """
 
-import argparse
 import json
 import os
 import re
@@ -131,7 +128,7 @@ def tests_with(env):
     return ran.returncode == 0, ran.stdout.strip().splitlines()[-1].strip("= ")
 
 
-def compare(quick):
+def compare():
     """Run everything on each generation; return the exit code."""
     own = environment(None, None)
     machine = probe(own)
@@ -139,7 +136,7 @@ def compare(quick):
         said, expected = pages_with(own, Path(folder, "own"))
         failed, tried = bool(said), 0
         print(said)
-        for generation in GENERATIONS[:1] if quick else GENERATIONS:
+        for generation in GENERATIONS:
             if generation.needs not in machine["features"]:
                 print(f"{generation.name}: not tried, this machine lacks {generation.needs}")
                 continue
@@ -157,6 +154,4 @@ def compare(quick):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="dev.py processors", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="try the oldest generation alone")
-    sys.exit(compare(parser.parse_args().quick))
+    sys.exit(compare())

@@ -39,10 +39,12 @@ PRINTED = re.compile(
 )
 COLUMNS = 56
 # In the sources that sphinx-gallery 0.22.1 writes. HTML has no attribute `tooltip`, and one that
-# shows the same words. A place for tags is there once for each group, and no example has tags.
+# shows the same words. A place for tags is there once for each group, and no example has tags. A
+# script and a notebook are offered, and not both once more in a zip with the time of day.
 GALLERY = {
     'class="sphx-glr-thumbcontainer" tooltip=': 'class="sphx-glr-thumbcontainer" title=',
-    ".. raw:: html\n\n  <div id='sg-tag-list' class='sphx-glr-tag-list'></div>": "",
+    r"\.\. raw:: html\n\n  <div id='sg-tag-list' class='sphx-glr-tag-list'></div>": "",
+    r"\n *\.\. container:: .*sphx-glr-download-zip\n\n.*\n": "",
 }
 
 
@@ -76,7 +78,7 @@ def visit_citation(translator, node):
 def fix_gallery(app, docname, source):
     if docname.startswith("gallery/"):
         for wrong, right in GALLERY.items():
-            source[0] = source[0].replace(wrong, right)
+            source[0] = re.sub(wrong, right, source[0])
 
 
 def drop_marks(app, pagename, templatename, context, doctree):

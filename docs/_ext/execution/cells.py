@@ -2,8 +2,7 @@
 
 A Jupyter kernel is a process of its own that is spoken to over sockets, which costs more than most
 pages compute. IPython's shell needs neither: it runs a cell, and what the cell prints, returns or
-draws arrives in the few methods below, in the format of a notebook. The site is built with it, and
-tests/house/processors.py compares with it what pages and examples print on other processors.
+draws arrives in the few methods below, in the format of a notebook.
 
 A cell that is meant to fail says so at the end of the line that fails, ``# breaks here``, and one
 that is meant to warn, ``# warns here``. It must do so in that line. Then its output is the message
@@ -62,13 +61,12 @@ def prepare():
     new_output("stream", name="stdout", text="")  # compiles the schema of notebooks
 
 
-def run_cells(sources, rc, describe=None):
+def run_cells(sources, rc):
     """Return the outputs of each cell; those after one that fails are empty.
 
-    `rc` are the settings of matplotlib, whose figures are drawn as SVG. With `describe`, a function
-    that returns the words for a figure, they are described instead of drawn.
+    `rc` are the settings of matplotlib, whose figures are drawn as SVG.
     """
-    shell = make_shell(rc, describe)
+    shell = make_shell(rc)
     warnings.simplefilter("default")  # Python hides some kinds; what is printed fails the build
     outputs = []
     for source in sources:
@@ -121,7 +119,7 @@ def run_as_marked(source, shell):
     shell.outputs.append(new_output("error", ename=name, evalue=message, traceback=trace))
 
 
-def make_shell(rc, describe):
+def make_shell(rc):
     from IPython.core.displayhook import DisplayHook
     from IPython.core.displaypub import DisplayPublisher
     from IPython.core.interactiveshell import InteractiveShell
@@ -159,7 +157,7 @@ def make_shell(rc, describe):
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "nocolor"
-    config.InlineBackend.figure_formats = set() if describe else {"svg"}  # sharp at any zoom
+    config.InlineBackend.figure_formats = {"svg"}  # sharp at any zoom
     config.InlineBackend.rc = rc
     config.InlineBackend.print_figure_kwargs = {"bbox_inches": None, "metadata": {"Date": None}}
     Shell.displayhook_class.default_value = Result
@@ -167,11 +165,6 @@ def make_shell(rc, describe):
     shell = Shell.instance(config=config)
     sys.modules["__main__"] = shell.user_module
     shell.enable_matplotlib("inline")
-    if describe:
-        from matplotlib.figure import Figure
-
-        words = shell.display_formatter.formatters["text/plain"]
-        words.for_type(Figure, lambda figure, printer, cycle: printer.text(describe(figure)))
     return shell
 
 

@@ -12,35 +12,22 @@ from docutils import nodes
 
 import figures
 
-# The order in which examples are read; one that is not named here comes last in its part.
-ORDER = (
-    *("write", "pieces", "transformer", "classify", "tag", "ctc", "translate", "forecast"),
-    *("one_step", "unroll_hello", "parameter_shapes", "two_biases", "last_hidden"),
-    *("bidirectional", "carry_state"),
-    *("encode_onehot", "train_seed", "gradient_check", "learning_rates", "clipping"),
-    *("rnn_from_scratch", "gru_from_scratch", "lstm_from_scratch"),
-    *("loss_floor", "context_needed", "add_head", "seed_distribution"),
-    *("gradient_flow", "memory_length", "attention_cost", "two_heads"),
-    *("linear_recurrence", "delta_rule", "larger_matrix"),
-    *("batch_scramble", "detach_graph", "baselines", "temperature", "embeddings"),
-    *("compression", "scaling", "real_text", "mistakes", "states_over_text"),
-    *("unit_ranking", "packing", "where_to_pool", "answer_later", "mask_attention", "beam_misses"),
-    *("error_piles_up", "loss_per_token"),
-)
-
 
 class ReadingOrder:
-    """Sort key for scripts within a part."""
+    """Sort key for the scripts of a part: their order ends its header, as ``.. order: one two``.
+
+    One that is not named there comes last.
+    """
 
     def __init__(self, src_dir):
-        pass
+        header = Path(src_dir, "GALLERY_HEADER.rst").read_text("utf-8")
+        self.order = header.partition(".. order:")[2].split()
 
     def __call__(self, filename):
         stem = Path(filename).stem
-        return (ORDER.index(stem) if stem in ORDER else len(ORDER), stem)
+        return (self.order.index(stem) if stem in self.order else len(self.order), stem)
 
 
-ZIP = re.compile(r"\n *\.\. container:: .*sphx-glr-download-zip\n\n.*\n")
 EQUATION = re.compile(rb":eq:`([^`]+)`")
 USE = re.compile(r"^  (:doc:`.*`)$", re.M)
 PAGE = re.compile(rb":doc:`(?:/gallery/)?([^`]+)`")
@@ -95,11 +82,6 @@ def show_figure_first(app, doctree):
         block.parent.insert(block.parent.index(block), figure)
 
 
-def without_zip(app, docname, source):
-    """Offer a script and a notebook, and not both once more in a zip with the time of day."""
-    source[0] = ZIP.sub("", source[0])
-
-
 def code_lines(script):
     """Return the lines of a script without those that are prose."""
     _, _, code = script.read_text("utf-8").split('"""', 2)
@@ -129,7 +111,6 @@ def is_news(record):
 def setup(app):
     logging.getLogger("sphinx.sphinx-gallery").addFilter(is_news)
     app.connect("autodoc-process-docstring", examples_of_a_name, priority=600)  # after numpydoc
-    app.connect("source-read", without_zip)
     app.connect("source-read", show_difference)
     app.connect("doctree-read", show_figure_first, priority=540)  # before anchors.py marks it
     app.connect("build-finished", mend_downloads)

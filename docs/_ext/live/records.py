@@ -1,43 +1,13 @@
 """The parts whose networks scripts have recorded: what each hands over to the browser."""
 
 import json
+import tomllib
+from pathlib import Path
 
 import widgets
 from charseq import load_text
 
-# In the order of the record.
-SPOKEN = {
-    "en": "English",
-    "de": "German",
-    "fr": "French",
-    "es": "Spanish",
-    "it": "Italian",
-    "nl": "Dutch",
-    "pl": "Polish",
-    "cs": "Czech",
-    "fi": "Finnish",
-    "hu": "Hungarian",
-    "tr": "Turkish",
-    "sv": "Swedish",
-}
-# Names of the test part, which no network has learned from. The last two it gets wrong.
-NAMES = [
-    "tschechien",
-    "tsjechië",
-    "szwajcaria",
-    "isviçre",
-    "oulan-bator",
-    "south africa",
-    "nyugati fríz",
-    "uljanovszk",
-    "midwaysaaret",
-]
-SENTENCES = [  # for the button of `tag`; none is in the book
-    "he said it was darcy, and i said it was dark",
-    "the king will see lady catherine and her lady at noon",
-    "do you think that i will marry kitty?",
-    "mr bennet and may",
-]
+OFFERED = tomllib.loads(Path(__file__).with_name("offered.toml").read_text("utf-8"))
 # For a reader of *Train a network on your own text* who has none at hand.
 OWN_TEXTS = {"novel": "pride-and-prejudice", "places": "names", "manual": "python-reference"}
 
@@ -53,8 +23,8 @@ def languages():
     table = (line.split("\t") for line in load_text("names").splitlines())
     spoken = {name: language for _, language, name in table}
     return network | {
-        "spoken": [SPOKEN[language] for language in network["languages"]],
-        "examples": [[name, spoken[name]] for name in NAMES],
+        "spoken": [OFFERED["spoken"][language] for language in network["languages"]],
+        "examples": [[name, spoken[name]] for name in OFFERED["names"]],
     }
 
 
@@ -62,7 +32,7 @@ def taggers():
     """Return two networks that give a sentence its capitals, and sentences to try."""
     record = read("tag")
     networks = {name: {"weights": kept["weights"]} for name, kept in record["networks"].items()}
-    return {"chars": record["chars"], "networks": networks, "examples": SENTENCES}
+    return {"chars": record["chars"], "networks": networks, "examples": OFFERED["sentences"]}
 
 
 def series():
