@@ -423,9 +423,7 @@ def test_a_build_of_one_page_makes_the_same_search_as_a_whole_one(build, tmp_pat
 
 def test_code_on_a_page_has_its_comments_and_neither_docstring_nor_checks():
     source = 'def f(x):\n    """Tell."""\n    check_ids(x)\n    # why\n    y = x\n\n    return y\n'
-    [node] = ast.parse(source).body
-    function = equations.Function(Path("f.py"), "charseq", "f", node, source, True)
-    assert function.lines == "def f(x):\n    # why\n    y = x\n\n    return y"
+    assert equations.lines_of(source) == "def f(x):\n    # why\n    y = x\n\n    return y"
 
 
 def test_calls_of_checks_are_hidden_from_the_code_on_a_page():

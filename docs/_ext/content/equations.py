@@ -8,64 +8,55 @@ tests/house/lint.py reports a missing link.
 """
 
 import ast
+import inspect
 import re
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from textwrap import dedent
+from types import FunctionType
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-import charseq
+import charseq.reference
 import course_table
 
 ROOT = Path(__file__).resolve().parents[3]
 LABEL = re.compile(r"^\$\$ \(([a-z0-9-]+)\)\s*$", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Function:
-    """A public function or method of the package, as its source has it."""
-
-    path: Path
-    module: str
-    qualified: str
-    node: ast.FunctionDef
-    source: str
-    public: bool  # it has an entry in the reference
-
-    @property
-    def cites(self) -> list[str]:
-        return re.findall(r":eq:`([a-z0-9-]+)`", ast.get_docstring(self.node) or "")
-
-    @property
-    def role(self) -> str:
-        if not self.public:
-            return f"`{self.module}.{self.qualified}`"
-        kind = "func" if "." not in self.qualified else "meth"
-        if any(getattr(d, "id", "") == "property" for d in self.node.decorator_list):
-            kind = "attr"
-        return f"{{py:{kind}}}`~{self.module}.{self.qualified}`"
-
-    @property
-    def lines(self) -> str:
-        """The function without its docstring and the checks of its arguments."""
-        lines = self.source.splitlines()
-        described = ast.get_docstring(self.node) is not None
-        kept = lines[self.node.lineno - 1 : self.node.body[0].lineno - 1]
-        end = self.node.body[0].end_lineno if described else self.node.body[0].lineno - 1
-        for statement in self.node.body[described:]:
-            if not is_check(statement):
-                kept += lines[end : statement.end_lineno]  # with the comments above it
-            end = statement.end_lineno
-        return dedent("\n".join(kept))
+# Where the functions of equations are, as the reference lists them.
+HOMES = (charseq.reference, charseq.LayerShapes, charseq.Vocabulary)
 
 
-def names_of(source: str) -> set[str]:
-    """Return the names that a module's ``__all__`` lists."""
-    listed = re.search(r"^__all__[^=]*= \[(.*?)\]", source, re.DOTALL | re.MULTILINE)
-    return set(re.findall(r'"(\w+)"', listed[1])) if listed else set()
+def find(name: str) -> FunctionType | None:
+    """Return the function or method of this name, or what computes the property."""
+    named = (vars(home).get(name) for home in HOMES)
+    found = (getattr(it, "fget", it) for it in named)
+    return next((it for it in found if isinstance(it, FunctionType)), None)
+
+
+def role_of(function: FunctionType) -> str:
+    """Return what links a function to its entry in the reference."""
+    outer, *inner = function.__qualname__.split(".")
+    package, module, *_ = function.__module__.split(".")
+    home = package if outer in charseq.__all__ else f"{package}.{module}"
+    is_property = inner and isinstance(vars(getattr(charseq, outer))[inner[0]], property)
+    kind = "attr" if is_property else "meth" if inner else "func"
+    return f"{{py:{kind}}}`~{home}.{function.__qualname__}`"
+
+
+def lines_of(source: str) -> str:
+    """Return a function without its docstring and the checks of its arguments."""
+    source = dedent(source)
+    lines, (node,) = source.splitlines(), ast.parse(source).body
+    described = ast.get_docstring(node) is not None
+    kept = lines[node.lineno - 1 : node.body[0].lineno - 1]
+    end = node.body[0].end_lineno if described else node.body[0].lineno - 1
+    for statement in node.body[described:]:
+        if not is_check(statement):
+            kept += lines[end : statement.end_lineno]  # with the comments above it
+        end = statement.end_lineno
+    return "\n".join(kept)
 
 
 def is_check(statement: ast.stmt) -> bool:
@@ -94,41 +85,6 @@ def equations(root: Path = ROOT) -> dict[str, str]:
     return found
 
 
-@cache  # each of thirty directives asks
-def functions(root: Path = ROOT, *, private: bool = False) -> dict[str, Function]:
-    """Each public function and method of the package by its bare name.
-
-    With `private`, functions whose name starts with an underscore are there, too, and methods also
-    have their full name, as in ``_RNNSteps.backward``. A function comes before methods of its name;
-    the bare name of several methods stands for none of them.
-    """
-    named: dict[str, list[Function]] = {}
-    package = root / "charseq"
-    for path in sorted(package.rglob("*.py")):
-        source = path.read_text("utf-8")
-        in_folder = path.parent != package  # then __init__.py there lists what is public
-        home = f"charseq.{(path.parent if in_folder else path).stem}"
-        listed = names_of(path.with_name("__init__.py").read_text("utf-8") if in_folder else source)
-        for outer in ast.parse(source).body:
-            inner = outer.body if isinstance(outer, ast.ClassDef) else [outer]
-            prefix = f"{outer.name}." if isinstance(outer, ast.ClassDef) else ""
-            for node in inner:
-                if not isinstance(node, ast.FunctionDef):
-                    continue
-                if private or "_" not in (node.name[0], (prefix or node.name)[0]):
-                    outer_name = (prefix or node.name).rstrip(".")
-                    module = "charseq" if outer_name in charseq.__all__ else home
-                    public = outer_name in listed and not node.name.startswith("_")
-                    function = Function(path, module, prefix + node.name, node, source, public)
-                    for name in {node.name, prefix + node.name} if private else {node.name}:
-                        named.setdefault(name, []).append(function)
-    return {
-        name: found[0]
-        for name, candidates in named.items()
-        if len(found := [f for f in candidates if f.qualified == name] or candidates) == 1
-    }
-
-
 def proofs(label: str, root: Path = ROOT) -> list[tuple[str, str]]:
     """File and name of each test whose name starts with the equation's key."""
     pattern = re.compile(rf"^def (test_{label.replace('-', '_')}_\w+)", re.MULTILINE)
@@ -153,10 +109,10 @@ def _reading_order(root: Path, page: Path) -> tuple[int, str]:
 def missing_links(label: str) -> list[str]:
     """What an equation lacks of its function, its citation, its symbols and its tests."""
     key = label.replace("-", "_")
-    function = functions().get(key)
+    function = find(key)
     links = {
         f"a function {key}": function,
-        f"a citation in the docstring of {key}": function and label in function.cites,
+        f"a citation in the docstring of {key}": function and f":eq:`{label}`" in function.__doc__,
         f"a test test_{key}_…": proofs(label),
         "symbols on the notation page": label in symbols(),
     }
@@ -167,13 +123,12 @@ class EquationTable(SphinxDirective):
     """A table: each equation, and the code that is it."""
 
     def run(self) -> list[nodes.Node]:
-        by_name = functions()
         for label in equations():
             if lacks := missing_links(label):
                 raise self.error(f"equation {label!r} lacks {', '.join(lacks)}")
         for path in [*ROOT.glob("tests/*/test_*.py"), *ROOT.glob("charseq/**/*.py")]:
             self.env.note_dependency(str(path))
-        labels = {label: by_name[label.replace("-", "_")].role for label in equations()}
+        labels = {label: role_of(find(label.replace("-", "_"))) for label in equations()}
         return self.parse_text_to_nodes(self.text_of(labels))
 
     def text_of(self, labels: dict[str, str]) -> str:
@@ -200,16 +155,14 @@ class CodeOf(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        function = functions(private=True).get(self.arguments[0])
+        function = find(self.arguments[0])
         if function is None:
-            raise self.error(
-                f"no function of charseq is called {self.arguments[0]!r}, or several methods are: "
-                "then write Class.method"
-            )
-        self.env.note_dependency(str(function.path))
-        block = nodes.literal_block(function.lines, function.lines, language="python")
+            raise self.error(f"no function of charseq is called {self.arguments[0]!r}")
+        self.env.note_dependency(inspect.getsourcefile(function))
+        lines = lines_of(inspect.getsource(function))
+        block = nodes.literal_block(lines, lines, language="python")
         self.set_source_info(block)
-        (name,) = self.parse_text_to_nodes(function.role)
+        (name,) = self.parse_text_to_nodes(role_of(function))
         return [nodes.container("", name, block, classes=["code-of"])]
 
 

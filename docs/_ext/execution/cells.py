@@ -25,16 +25,7 @@ NOT_AS_MARKED = "NotAsMarked"  # in place of an error's name
 
 def sources_of(page):
     """Return the code cells of a page's text, as MyST-NB reads them."""
-    return [source for _, source in cells_of(page)]
-
-
-def cells_of(page):
-    """Return each code cell of a page's text with the number of the line on which it begins."""
-    cells = []
-    for match in CELL.finditer(page):
-        source = match[1].lstrip("\n")
-        cells.append((page.count("\n", 0, match.end(1) - len(source)) + 1, source.rstrip("\n")))
-    return cells
+    return [source.strip("\n") for source in CELL.findall(page)]
 
 
 def mark_of(source):

@@ -20,12 +20,11 @@ class ReadingOrder:
     """
 
     def __init__(self, src_dir):
-        header = Path(src_dir, "GALLERY_HEADER.rst").read_text("utf-8")
-        self.order = header.partition(".. order:")[2].split()
+        self.header = Path(src_dir, "GALLERY_HEADER.rst")
 
     def __call__(self, filename):
-        stem = Path(filename).stem
-        return (self.order.index(stem) if stem in self.order else len(self.order), stem)
+        order, stem = self.header.read_text("utf-8").partition(".. order:")[2], Path(filename).stem
+        return ([*order.split(), stem].index(stem), stem)
 
 
 EQUATION = re.compile(rb":eq:`([^`]+)`")
