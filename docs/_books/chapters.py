@@ -17,7 +17,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from bs4 import BeautifulSoup, NavigableString
+from bs4 import BeautifulSoup
 
 FRONT = "learn/index"  # lists the chapters, and says how to read one
 BACK = ("notation", "glossary", "references")
@@ -94,7 +94,6 @@ def prepare(section):
         fold.summary.name = "p"
     for formula in section.select("math"):
         formula["xmlns"] = "http://www.w3.org/1998/Math/MathML"
-        keep_with_what_follows(formula.parent)
     for drawing in section.select("svg"):
         drawing["xmlns"] = "http://www.w3.org/2000/svg"
         drawing["viewBox"] = drawing.attrs.pop("viewbox")  # HTML does not care, XML does
@@ -112,16 +111,6 @@ def asked(about):
     return (
         f'<p class="ask">{label}</p><ul>{"".join(f"<li>{option}</li>" for option in options)}</ul>'
     )
-
-
-def keep_with_what_follows(formula):
-    """Let no line begin with the full stop that follows a formula."""
-    text = formula.next_sibling
-    if isinstance(text, NavigableString) and (end := re.match(r"[.,;:!?)\]”’]+", text)):
-        text.replace_with(text[end.end() :])
-        formula.wrap(
-            BeautifulSoup("", "html.parser").new_tag("span", attrs={"class": "unbroken"})
-        ).append(end[0])
 
 
 def for_white_paper(image):

@@ -112,7 +112,7 @@ def write_epub(sections, images, site, path):
     files = {"title.xhtml": PAGE.format(title=TITLE, body=TITLE_PAGE)}
     files["contents.xhtml"] = PAGE.format(title="Contents", body=listed)
     files |= {f"{name}.xhtml": page(name, copy(section)) for name, section in sections.items()}
-    spine = "".join(f'<itemref idref="{id_of(name)}"/>' for name in files)
+    spine = "".join(f'<itemref idref="{chapters.slug(name)}"/>' for name in files)
     files |= {"book.css": css, "math.woff2": font, "cover.svg": (HERE / "cover.svg").read_bytes()}
     files |= dict(sorted(images.items()))
     version = re.search(r"^version: (.*)", CITED, re.M)[1]
@@ -132,10 +132,6 @@ def write_epub(sections, images, site, path):
             archive.writestr(about, data)
 
 
-def id_of(name):
-    return "f-" + re.sub(r"\W", "-", name)
-
-
 def item(name, data):
     has = {
         "nav": name == "contents.xhtml",
@@ -146,7 +142,7 @@ def item(name, data):
     marks = " ".join(mark for mark, there in has.items() if there)
     properties = f' properties="{marks}"' if marks else ""
     kind = KINDS[Path(name).suffix]
-    return f'<item id="{id_of(name)}" href="{name}" media-type="{kind}"{properties}/>'
+    return f'<item id="{chapters.slug(name)}" href="{name}" media-type="{kind}"{properties}/>'
 
 
 def write_pdf(sections, images, site, path, page):

@@ -20,7 +20,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from javascript import WEB, calling, handed_over
+from javascript import WEB, calling
 from test_notebook import LOG, ORDER
 from torch import nn
 
@@ -454,7 +454,7 @@ def small_net(options):
 @pytest.fixture(scope="module")
 def trained():
     """The network of the package: as a file, in NumPy in float64, and its vocabulary."""
-    file = handed_over(pack_net())
+    file = pack_net()
     narrow, vocab = load_net("austen")
     params = narrow.layers[0]
     weights = {

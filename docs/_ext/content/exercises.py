@@ -6,7 +6,6 @@ in docs/_web/exercises; a page loads them, as one bundle, only if it has somethi
 """
 
 import re
-from pathlib import Path
 
 from docutils import nodes
 from sphinx import addnodes
@@ -108,8 +107,7 @@ def write_list(app, env):
             [page, title, [[name.partition("): ")[2], count] for _, name, count in exercises]]
             for page, title, exercises in chapters(env)
         ]
-        script = bundles.data_script(LIST, listed)
-        Path(app.outdir, "_static", LIST).write_text(script, "utf-8", newline="\n")
+        bundles.write_data(app, LIST, listed)
     return [name for name, about in env.metadata.items() if "all-exercises" in about]
 
 

@@ -10,7 +10,6 @@ The links are made when a page is written. So a change of the glossary reads no 
 """
 
 import re
-from pathlib import Path
 from typing import NamedTuple
 
 from docutils import nodes
@@ -18,7 +17,7 @@ from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import docname_join, logging
 
-from bundles import data_script
+from bundles import write_data
 from widgets import play
 
 logger = logging.getLogger(__name__)
@@ -121,10 +120,7 @@ def judge(app, env):
         logger.warning("two entries of the glossary list %r", word, type="glossary")
     if entries and app.builder.format == "html":
         sentences = {entry.place: entry.says for entry in entries if entry.words}
-        script = data_script("glossary.js", sentences)
-        target = Path(app.outdir, "_static", "glossary.js")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(script, "utf-8", newline="\n")
+        write_data(app, "glossary.js", sentences)
     before = getattr(env, "charseq_linked", entries)
     env.charseq_linked = entries
     return sorted(filter(CHAPTERS.match, env.found_docs)) if before != entries else []

@@ -61,15 +61,17 @@ def run_deno(task, *arguments, data="", cwd=None):
     return done.stdout
 
 
-def importing(*modules):
-    """Return a module that imports these files of docs/_web."""
-    return "".join(f"import {json.dumps((WEB / name).as_uri())};\n" for name in modules)
-
-
 def data_script(file, data):
     """Return a script that hands data to the script that loads it: see docs/_web/ui/load.js."""
     packed = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return f"dispatchEvent(new CustomEvent({json.dumps(file)},{{detail:{packed}}}));\n"
+
+
+def write_data(app, file, data):
+    """Write such a script into _static."""
+    path = Path(app.outdir, "_static", file)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(data_script(file, data), "utf-8", newline="\n")
 
 
 def write_bundles(app):
@@ -78,12 +80,12 @@ def write_bundles(app):
         names = (path.name for path in (WEB / FOLDER).iterdir())
         bundle({name: source_of(name) for name in names}, folder_in(app))
         for path in folder_in(app).glob("*-worker.js"):  # a page in a folder may start no file
-            path.write_text(data_script(f"{FOLDER}/{path.name}", path.read_text("utf-8")), "utf-8")
+            write_data(app, f"{FOLDER}/{path.name}", path.read_text("utf-8"))
 
 
 def source_of(name):
     path = WEB / FOLDER / name
-    return importing(f"{FOLDER}/{name}") if path.suffix == ".js" else path.read_text("utf-8")
+    return f'import "{path.as_uri()}";' if path.suffix == ".js" else path.read_text("utf-8")
 
 
 def folder_in(app):

@@ -89,7 +89,9 @@ def drop_marks(app, pagename, templatename, context, doctree):
         body = FORMULA_AND_SIGN.sub(r'<span class="formula-and-sign">\g<0></span>', body)
         for wrong, right in PIECES.items():
             body = body.replace(wrong, right)
-        context["body"] = body
+        # A browser loads the pictures, all but the first, when the reader comes near.
+        before, first, rest = body.partition("<img ")
+        context["body"] = before + first + rest.replace("<img ", '<img loading="lazy" ')
 
 
 def fit_output(match):
@@ -99,14 +101,6 @@ def fit_output(match):
         return f'{match[1]} style="--columns:{columns}"{match[2]}'
     aligned = sum(bool(re.search(r"\S {2,}\S", line)) for line in lines)
     return match[0] if 2 * aligned > len(lines) else f'{match[1]} class="sentences"{match[2]}'
-
-
-def load_later(app, pagename, templatename, context, doctree):
-    """Let a browser load the pictures of a page, all but the first, when the reader comes near."""
-    if doctree:
-        first, *others = context["body"].split("<img ")
-        if others:
-            context["body"] = "<img ".join([first, '<img loading="lazy" '.join(others)])
 
 
 def mark_wide_cells(app, doctree, docname):
@@ -135,5 +129,4 @@ def setup(app):
     app.connect("doctree-resolved", mark_wide_cells)
     app.connect("doctree-resolved", name_cells, priority=501)  # names are no words of a cell
     app.connect("html-page-context", drop_marks)
-    app.connect("html-page-context", load_later)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

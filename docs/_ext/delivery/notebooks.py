@@ -86,12 +86,8 @@ def cells_with_records(cells):
     names = {name for _, source, node in cells if node for name in RECORD.findall(source)}
     if not names:
         return cells
-    lines = [
-        "# What the cells below read",
-        "import base64",
-        "import zlib",
-        "from pathlib import Path",
-    ]
+    lines = ["# What the cells below read", "import base64", "import zlib"]
+    lines += ["from pathlib import Path"]
     for name in sorted(names):
         data = base64.b64encode(zlib.compress((RECORDS / name).read_bytes(), 9)).decode()
         lines.append(f'record = zlib.decompress(base64.b64decode("{data}"))')
@@ -269,12 +265,11 @@ def notebook(cells, intro, install):
     about = {"display_name": "Python 3", "language": "python", "name": "python3"}
     written = []
     cells = [("markdown", intro, None), ("code", install, None), *cells_with_records(cells)]
-    for kind, source, node in cells:
+    for number, (kind, source, node) in enumerate(cells, 1):
         make = v4.new_markdown_cell if kind == "markdown" else v4.new_code_cell
-        written.append(make(source, id=f"cell-{len(written) + 1}"))
         folded = kind == "folded" or (node is not None and not shows_code(node))
-        if folded:  # or hidden on the page
-            written[-1].metadata = {"jupyter": {"source_hidden": True}}
+        about_it = {"jupyter": {"source_hidden": True}} if folded else {}  # or hidden on the page
+        written.append(make(source, id=f"cell-{number}", metadata=about_it))
     metadata = {"kernelspec": about, "language_info": {"name": "python"}}
     return nbformat.writes(v4.new_notebook(cells=written, metadata=metadata)) + "\n"
 
@@ -285,7 +280,7 @@ def shows_code(cell):
 
 def offer(app, doctree, docname):
     """Offer the notebook of a chapter at its foot."""
-    if app.builder.name == "html" and docname.startswith(CHAPTERS) and sources_of(app, docname):
+    if sources_of(app, docname):
         hosted = app.config.notebook_repository, app.config.notebook_branch
         html = links(docname, wheel_of(app.config), *hosted)
         doctree.next_node(nodes.section).append(nodes.raw("", html, format="html"))
@@ -293,8 +288,6 @@ def offer(app, doctree, docname):
 
 def write(app, pagename, templatename, context, doctree):
     """Write the notebook of a chapter beside its page."""
-    if doctree is None or not pagename.startswith(CHAPTERS) or app.builder.name != "html":
-        return
     if not (sources := sources_of(app, pagename)):
         return
     page = address_of(app.config, app.builder.get_target_uri(pagename))
@@ -322,6 +315,9 @@ def write(app, pagename, templatename, context, doctree):
 
 
 def sources_of(app, docname):
+    """Return the code cells of a chapter, of which the site offers a notebook."""
+    if app.builder.name != "html" or not docname.startswith(CHAPTERS):
+        return []
     return code_cells.sources_of(Path(app.env.doc2path(docname)).read_text("utf-8"))
 
 

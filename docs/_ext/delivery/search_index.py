@@ -138,24 +138,17 @@ def sections_of(html):
     return sections
 
 
-def listed(pages):
-    """Yield the name of each page that is searched, with its sections."""
-    for name, sections in sorted(pages.items()):
-        if sections:
-            yield name, sections
-
-
 def entries_of(pages):
     """Return what is indexed of each section, and which sections answer each question."""
     entries, number_of, answers = [], {}, {}
-    for name, sections in listed(pages):
+    for name, sections in pages.items():
         for section in sections:
             number_of.setdefault((name, ""), len(entries))  # the page itself is its first section
             number_of[name, section["id"]] = len(entries)
             entry = {field: section[field] for field in ("title", "words", "code", "links")}
             entry["page"] = "" if section is sections[0] else sections[0]["title"]
             entries.append(entry | {"number": len(entries), "asked": ""})
-    for name, sections in listed(pages):
+    for name, sections in pages.items():
         for section in sections:
             asks = name.startswith("questions/") and section is not sections[0]
             for href, text in section["leads"]:
@@ -174,23 +167,19 @@ def index_of(pages):
     entries, answers = entries_of(pages)
     titles = [
         [name.removesuffix(".html"), [[one["id"], one["title"]] for one in sections]]
-        for name, sections in listed(pages)
+        for name, sections in pages.items()
     ]
     made = json.loads(bundles.run_deno("run", str(MAKER), data=json.dumps(entries)))
     return {"pages": titles, "answers": answers, "terms": made}
 
 
-def write(folder, pages):
+def write(app, pages):
     """Write the index, and beside it the text of each page."""
-    shutil.rmtree(folder / "text", ignore_errors=True)
-    texts = {
-        f"text/{name.removesuffix('.html')}.js": [section["text"] for section in sections]
-        for name, sections in listed(pages)
-    }
-    for file, data in ({"index.js": index_of(pages)} | texts).items():
-        path = folder / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(bundles.data_script(f"search/{file}", data), "utf-8", newline="\n")
+    shutil.rmtree(Path(app.outdir, "_static", "search", "text"), ignore_errors=True)
+    bundles.write_data(app, "search/index.js", index_of(pages))
+    for name, sections in pages.items():
+        file = f"search/text/{name.removesuffix('.html')}.js"
+        bundles.write_data(app, file, [section["text"] for section in sections])
 
 
 def keep(app, pagename, templatename, context, doctree):
@@ -213,7 +202,8 @@ def finish(app, exception):
     texts = {name: kept_of(app, name).read_text("utf-8") for name in sorted(app.env.found_docs)}
     state = f"{folder} {CODE} {hashlib.sha256(json.dumps(texts).encode()).hexdigest()}"
     if not folder.exists() or not made.exists() or made.read_text("utf-8") != state:
-        write(folder, {f"{name}.html": json.loads(text) for name, text in texts.items()})
+        pages = sorted((f"{name}.html", json.loads(text)) for name, text in texts.items())
+        write(app, {name: sections for name, sections in pages if sections})
         made.write_text(state, "utf-8")
 
 

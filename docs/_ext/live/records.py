@@ -53,7 +53,6 @@ def setup(app):
     widgets.hand_over("classify.js", languages)
     widgets.hand_over("tag.js", taggers)
     widgets.hand_over("forecast.js", series)
-    widgets.hand_over("align.js", lambda: read("align"))
-    widgets.hand_over("pieces.js", lambda: read("pieces"))
-    widgets.hand_over("guess.js", lambda: read("guess"))
+    for name in ("align", "pieces", "guess"):
+        widgets.hand_over(f"{name}.js", lambda name=name: read(name))
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

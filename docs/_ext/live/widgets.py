@@ -8,6 +8,7 @@ it at once.
 
 import base64
 import re
+from collections import defaultdict
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
@@ -20,9 +21,11 @@ from charseq import load_text
 from charseq.checkpoint import read_file
 
 WIDGETS = bundles.WEB / "widgets"
+# Options of any name: they are the settings of a widget, which knows its own.
+ANY_OPTION = defaultdict(lambda: directives.unchanged, any=directives.unchanged)
 STILLS = {}  # of widgets: what makes the HTML that stands there until they have come
 OF_THE_PLAYGROUND = {"train", "inside", "explorer"}
-FILES = {}  # of widgets, in _static: what makes the text of each
+FILES = {}  # of widgets, in _static: what makes the data of each
 ROOT = Path(__file__).parents[3]
 NET = ROOT / "charseq" / "austen"
 PASSAGE = slice(7477, 8158)  # of pride-test: speech and narration alternate
@@ -32,19 +35,9 @@ class play(nodes.General, nodes.Element):  # noqa: N801 - docutils names visitor
     pass
 
 
-class AnyOption(dict):
-    """Takes options of any name: they are the settings of a widget, which knows its own."""
-
-    def __bool__(self):
-        return True
-
-    def __missing__(self, name):
-        return directives.unchanged
-
-
 class Play(SphinxDirective):
     required_arguments = 1
-    option_spec = AnyOption()
+    option_spec = ANY_OPTION
     has_content = True
 
     def run(self):
@@ -145,15 +138,14 @@ def read_net(folder=NET):
 
 
 def pack_net(folder=NET):
-    """Return a script with the network; its weights are float16 in base64."""
+    """Return the network; its weights are float16 in base64."""
     options, chars, weights = read_net(folder)
-    file = {
+    return {
         "options": options,
         "chars": chars,
         "weights": {name: packed(array) for name, array in weights.items()},
         "text": load_text("pride-test")[PASSAGE],
     }
-    return bundles.data_script(f"{NET.name}.js", file)
 
 
 def shown(char):
@@ -163,20 +155,18 @@ def shown(char):
 
 def hand_over(file, make):
     """Have a script in _static that hands over what `make` returns: see docs/_web/ui/load.js."""
-    FILES[file] = lambda: bundles.data_script(file, make())
+    FILES[file] = make
 
 
 def write_files(app):
     """Write what widgets load before any page."""
     if app.builder.format == "html":
-        folder = Path(app.outdir, "_static")
-        folder.mkdir(parents=True, exist_ok=True)
         for file, make in FILES.items():
-            (folder / file).write_text(make(), "utf-8", newline="\n")
+            bundles.write_data(app, file, make())
 
 
 def setup(app):
-    FILES[f"{NET.name}.js"] = pack_net
+    hand_over(f"{NET.name}.js", pack_net)
     app.add_node(play, html=(visit, depart))
     app.add_directive("play", Play)
     app.add_role("playground", Run())
