@@ -59,11 +59,10 @@ class CourseList(FromTable):
         if self.arguments == ["paths"]:
             return self.parse_text_to_nodes("\n\n".join(map(path_entry, paths)))
         listed = [c for p in parts if p["title"] == self.arguments[0] for c in p["chapters"]]
+        marks = (f"{c.number}." if c.number else "-" for c in listed)
         entries = [
-            f"{c.number}. {{doc}}`/{c.page}`\\\n   *{c.question}*"
-            if c.number
-            else f"- {{doc}}`/{c.page}`\\\n  *{c.question}*"
-            for c in listed
+            f"{mark} {{doc}}`/{c.page}`\\\n   *{c.question}*"
+            for mark, c in zip(marks, listed, strict=True)
         ]
         return self.parse_text_to_nodes("\n".join(entries))
 

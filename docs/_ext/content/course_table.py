@@ -29,14 +29,9 @@ class Chapter(NamedTuple):
     minutes: int  # without the exercises
     exercises: int  # minutes for these
     number: int  # 0 for what comes before the first chapter
-    title: str
     question: str
     place: str = ""
     needs: tuple = ()
-
-    @property
-    def name(self):
-        return f"{self.number}. {self.title}" if self.number else self.title
 
     @property
     def short(self):
@@ -74,11 +69,9 @@ def table(docs=DOCS):
     for part in listed.get("part", ()):
         for at, about in enumerate(part["chapters"]):
             text = (docs / f"{about['page']}.md").read_text("utf-8")
-            title = re.search(r"^# (.+)$", text, re.M)[1]
             question = re.search(r"^\*([^*\n]+)\*$", text, re.M)[1]
             number += "place" in about
-            about |= {"title": typeset(title), "question": typeset(question)}
-            about["minutes"] = minutes(text)
+            about |= {"question": typeset(question), "minutes": minutes(text)}
             about["exercises"] = 5 * round(EXERCISE * len(re.findall(ASKED, text, re.M)) / 5)
             part["chapters"][at] = Chapter(**about, number=number if "place" in about else 0)
     for path in listed.get("path", ()):

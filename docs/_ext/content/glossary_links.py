@@ -57,20 +57,11 @@ def entry_of(docname, item):
     for line in lines:
         key, _, words = line.partition(":")
         listed[key.strip()] = tuple(word.strip() for word in words.split(",") if word.strip())
-    says = item.next_node(nodes.paragraph).astext().partition("\nSee ")[0]
-    explained = [
-        docname_join(docname, node["reftarget"])
-        for node in item.findall(addnodes.pending_xref)
-        if node["reftype"] == "doc"
-    ]
-    return Entry(
-        docname,
-        terms[0]["ids"][0],
-        says.replace("\n", " "),
-        listed["links"],
-        listed["except"],
-        tuple(explained),
-    )
+    says = item.next_node(nodes.paragraph).astext().partition("\nSee ")[0].replace("\n", " ")
+    links = (node for node in item.findall(addnodes.pending_xref) if node["reftype"] == "doc")
+    explained = tuple(docname_join(docname, link["reftarget"]) for link in links)
+    place, words, exceptions = terms[0]["ids"][0], listed["links"], listed["except"]
+    return Entry(docname, place, says, words, exceptions, explained)
 
 
 def running_text(node):

@@ -32,15 +32,12 @@ USE = re.compile(r"^  (:doc:`.*`)$", re.M)
 PAGE = re.compile(rb":doc:`(?:/gallery/)?([^`]+)`")
 
 
-def without_roles(download):
-    """Say in words what only Sphinx can link."""
-    return PAGE.sub(rb"``\1``", EQUATION.sub(rb"equation ``\1`` of the site", download))
-
-
 def mend_downloads(app, exception):
+    """Say in words what only Sphinx can link."""
     for path in Path(app.outdir, "_downloads").glob("*/*.*"):
         if not exception and path.suffix in (".py", ".ipynb"):
-            path.write_bytes(without_roles(path.read_bytes()))
+            text = EQUATION.sub(rb"equation ``\1`` of the site", path.read_bytes())
+            path.write_bytes(PAGE.sub(rb"``\1``", text))
 
 
 def start_afresh(gallery_conf, fname):

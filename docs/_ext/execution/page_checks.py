@@ -27,9 +27,8 @@ def problems(doctree, source, folder, shows_nan=False):
         path = folder / image["uri"]
         is_drawing = path.suffix == ".svg" and path.exists()
         # Not as text: the thumbnail of a failed example is a renamed PNG.
-        if is_drawing and NAN.search(
-            b" ".join(WORDS.findall(path.read_bytes())).decode(errors="replace")
-        ):
+        words = b" ".join(WORDS.findall(path.read_bytes())) if is_drawing else b""
+        if NAN.search(words.decode(errors="replace")):
             yield image, f"a figure has a NaN in its text: {image['uri']}"
         # A thumbnail has none by intent: the link beside it says the same in words.
         if not image.get("alt", "").strip() and "_thumb." not in image["uri"]:
@@ -80,11 +79,8 @@ def check(app, doctree):
     found = list(problems(doctree, source, Path(app.srcdir), shows_nan))
     if docname.startswith(fixes.FOLDER) and docname != fixes.INDEX:
         shown = "\n".join(node.astext() for node in doctree.findall(is_output))
-        about = app.env.metadata[docname]
-        found += [
-            (doctree, problem)
-            for problem in problems_of_a_fix(about, source.read_text("utf-8"), shown)
-        ]
+        told = problems_of_a_fix(app.env.metadata[docname], source.read_text("utf-8"), shown)
+        found += [(doctree, problem) for problem in told]
     for node, problem in found:
         logger.warning("%s", problem, location=node if node.line else docname, type="page")
         app.env.note_reread()  # so that the next build says it again
