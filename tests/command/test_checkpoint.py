@@ -172,10 +172,7 @@ def dying_at(instant):
 
 
 @no_fork
-@pytest.mark.parametrize(
-    "instant",
-    [0, 1, 2, 4, 6, 9, 14],
-)
+@pytest.mark.parametrize("instant", [0, 1, 2, 4, 6, 9, 14])
 def test_a_run_that_is_killed_within_a_save_goes_on_from_a_whole_step(instant, tmp_path):
     def train_until_killed():
         dying_at(instant)

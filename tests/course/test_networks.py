@@ -13,9 +13,7 @@ from charseq.checkpoint import NETWORKS, load_model, read_config
 from charseq.language_model import evaluate
 from charseq.settings import recipe
 
-TEXTS = {  # what each network read, and what judges it
-    "austen": ("pride-train", "pride-test"),
-}
+TEXTS = {"austen": ("pride-train", "pride-test")}  # what a network read, and what judges it
 
 
 class Network:

@@ -30,9 +30,9 @@ import spelling  # noqa: E402
 
 import equations  # noqa: E402 - where its folder is known
 import questions  # noqa: E402
+from cells import CELL  # noqa: E402
 from course_table import minutes  # noqa: E402
 
-CELL = re.compile(r"^```\{code-cell\} python\n(?:---\n(.*?)^---\n)?(.*?)^```", re.M | re.S)
 RULES = {}  # the patterns of the names of files that a rule is for
 
 
@@ -362,7 +362,7 @@ def asks_draws_and_asserts(script):
         yield 1, f"the title is no question: {title!r}"
     if not any(isinstance(node, ast.Assert) for node in script.tree.body):
         yield 1, "the closing claim is not asserted"
-    for part in ("**What to notice.**", "fig.set_label(", "\nshow()\n"):
+    for part in ("**What to notice.**", "fig.set_label(", "show()\n"):
         if part not in script.text:
             yield 1, f"there is no `{part.strip()}`"
 

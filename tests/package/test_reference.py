@@ -707,6 +707,10 @@ def check_form(form, rule, rng):
     agree(form, matrix_states_in_torch, steps(rule, rng), NEAR)
 
 
+def check_backward(backward, form, rule, rng):
+    agree_backward(backward, form, matrix_states_in_torch, steps(rule, rng, 3), rng)
+
+
 @on_random_shapes
 def test_matrix_state_matches_a_loop_in_torch(rng):
     check_form(ref.matrix_state, "sum", rng)
@@ -739,24 +743,12 @@ def test_delta_state_chunks_of_any_size_match_a_loop_in_torch(rng, size):
 
 @on_random_shapes
 def test_matrix_state_backward_matches_autograd_and_central_differences(rng):
-    agree_backward(
-        ref.matrix_state_backward,
-        ref.matrix_state,
-        matrix_states_in_torch,
-        steps("sum", rng, 3),
-        rng,
-    )
+    check_backward(ref.matrix_state_backward, ref.matrix_state, "sum", rng)
 
 
 @on_random_shapes
 def test_delta_state_backward_matches_autograd_and_central_differences(rng):
-    agree_backward(
-        ref.delta_state_backward,
-        ref.delta_state,
-        matrix_states_in_torch,
-        steps("delta", rng, 3),
-        rng,
-    )
+    check_backward(ref.delta_state_backward, ref.delta_state, "delta", rng)
 
 
 # --- what is refused --------------------------------------------------------------------------

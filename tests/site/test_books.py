@@ -5,7 +5,6 @@ import shutil
 import unicodedata
 import zipfile
 from pathlib import Path
-from urllib.parse import unquote, urldefrag
 from xml.etree import ElementTree
 
 import pytest
@@ -19,30 +18,16 @@ ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.world  # the workflow that publishes makes the books, too
 XHTML = "{http://www.w3.org/1999/xhtml}"
 MATH = "{http://www.w3.org/1998/Math/MathML}math"
-FORBIDDEN = ("script", "form", "button", "input", "select", "style", "details", "iframe")
 FIGURES = re.compile(r'src="[^"]*/_images/([^"]+)"')
 
 
-def test_the_epub_of_the_course_is_whole(site, tmp_path):
+def test_the_epub_has_what_the_site_has(site, tmp_path):
+    """Whether its parts fit together is for epubcheck, which the workflow asks at each push."""
     make.write_epub(*chapters.read(site), site, tmp_path / "book.epub")
     with zipfile.ZipFile(tmp_path / "book.epub") as archive:
-        names = archive.namelist()
-        xml = [name for name in names if name.endswith((".xhtml", ".svg", ".opf"))]
-        trees = {name: ElementTree.fromstring(archive.read(name)) for name in xml}
-    assert names[0] == "mimetype"
-    listed = [item.get("href") for item in trees["book.opf"].iter() if item.tag.endswith("}item")]
-    assert {*names} - {*listed} == {"mimetype", "META-INF/container.xml", "book.opf"}
-    ids = {name: [e.get("id") for e in tree.iter() if e.get("id")] for name, tree in trees.items()}
-    assert [name for name in ids if len(ids[name]) != len({*ids[name]})] == []
-    pages = {name: tree for name, tree in trees.items() if name.endswith(".xhtml")}
-    elements = [element for tree in pages.values() for element in tree.iter()]
-    assert [e.tag for e in elements if e.tag.removeprefix(XHTML) in FORBIDDEN] == []
-    for name, tree in pages.items():
-        for url in (e.get("href") or e.get("src") for e in tree.iter()):
-            target, place = urldefrag(unquote(url or name))
-            there = target in names and (not place or place in ids[target])
-            assert there or "://" in target, (name, url)
-
+        texts = [archive.read(name) for name in archive.namelist() if name.endswith(".xhtml")]
+    pages = [*map(ElementTree.fromstring, texts)]
+    elements = [element for tree in pages for element in tree.iter()]
     # What the site has is there: chapters, figures, formulas, exercises with their solutions.
     chapter_pages = [*site.glob("before/*.html"), *site.glob("learn/*.html")]
     chapter_pages += [site / f"{name}.html" for name in chapters.BACK]
@@ -55,7 +40,7 @@ def test_the_epub_of_the_course_is_whole(site, tmp_path):
     assert {*sources} == {f"images/{name}" for name in FIGURES.findall(html)}
     assert len({*sources}) > 70
     assert sum(e.tag == MATH for e in elements) > 2000
-    text = "".join("".join(tree.itertext()) for tree in pages.values())
+    text = "".join("".join(tree.itertext()) for tree in pages)
     exercises = html.count('class="exercise admonition')
     assert text.count("The solution") >= exercises > 110
     for on_screen in ("Show the code of this figure", "Open in", "Download this page"):

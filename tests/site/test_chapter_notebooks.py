@@ -19,11 +19,11 @@ from docutils import nodes
 from markdown_it import MarkdownIt
 
 import notebooks
+from cells import CELL
 from inlined import inline
 
 ROOT = Path(__file__).parents[2]
 
-CELL = re.compile(r"^```\{code-cell\} python\n(?:---\n(.*?)^---\n)?(.*?)^```", re.M | re.S)
 CHAPTERS = [
     path.relative_to(ROOT / "docs").with_suffix("").as_posix()
     for folder in ("before", "learn")

@@ -1,6 +1,6 @@
 """The site at any address: what search engines, previews and hosts read of it.
 
-Of the toy sites, one has no address and one has that of a folder of a host.
+One of the toy sites has that of a folder of a host. Without one, test_site.py looks for none.
 """
 
 import re
@@ -35,12 +35,6 @@ class Head(HTMLParser):
 
 
 @pytest.fixture
-def without(toys):
-    """The folder of a site that does not know its address."""
-    return toys / "good/_build/html"
-
-
-@pytest.fixture
 def hosted(toys):
     """The folder of a site that does."""
     return toys / "hosted/_build/html"
@@ -51,12 +45,6 @@ def heads(folder):
         path.relative_to(folder).as_posix(): Head(path.read_text("utf-8"))
         for path in folder.rglob("*.html")
     }
-
-
-def test_without_a_full_address_nothing_names_one(without):
-    pages = heads(without)
-    assert not any(head.canonical for head in pages.values())
-    assert not [tag for head in pages.values() for tag in head.meta if str(tag).startswith("og:")]
 
 
 def test_each_page_names_its_own_address(hosted):

@@ -110,17 +110,13 @@ class LinkSections(SphinxPostTransform):
             place.replace_self(link)
 
 
-def write_anew(app):
-    """Write lists in each build that reads a page: they show what front matter and titles say."""
-    read = []
-    app.connect("env-before-read-docs", lambda app, env, docnames: read.extend(docnames))
-    app.connect("env-updated", lambda app, env: filter(LISTS.match, env.found_docs) if read else [])
-
-
 def setup(app):
     app.add_node(section_link)
     app.add_directive("faq", Faq)
     app.add_directive("faq-list", FaqList)
     app.add_post_transform(LinkSections)
-    write_anew(app)
+    # Lists are written in each build that reads a page: they show what front matter and titles say.
+    read = []
+    app.connect("env-before-read-docs", lambda app, env, docnames: read.extend(docnames))
+    app.connect("env-updated", lambda app, env: filter(LISTS.match, env.found_docs) if read else [])
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -18,14 +18,14 @@ from io import TextIOBase
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[2] / "_cells"))  # what cells import from the repository
-CELL = re.compile(r"^```\{code-cell\} python\n(?:---\n.*?^---\n)?(.*?)^```", re.M | re.S)
+CELL = re.compile(r"^```\{code-cell\} python\n(?:---\n(.*?)^---\n)?(.*?)^```", re.M | re.S)
 MARK = re.compile(r"  # (breaks|warns) here$", re.M)
 NOT_AS_MARKED = "NotAsMarked"  # in place of an error's name
 
 
 def sources_of(page):
     """Return the code cells of a page's text, as MyST-NB reads them."""
-    return [source.strip("\n") for source in CELL.findall(page)]
+    return [source.strip("\n") for _, source in CELL.findall(page)]
 
 
 def mark_of(source):
