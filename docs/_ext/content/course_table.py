@@ -9,11 +9,11 @@ from typing import NamedTuple
 DOCS = Path(__file__).parents[2]
 # How fast one reads, by what readers needed who had never met the subject.
 WORDS, TOKENS = 90, 115  # of prose that argues, and of code that is shown, in a minute
-EXERCISE = 3  # minutes for one, from the question to the solution
+EXERCISE = 5  # minutes for one, from the question to the solution
 # Minutes for a live part, for a figure, and for each of the two signs around a formula.
 LOOKED_AT = {r"^`{3,}\{play\}": 2, r"^ +caption:": 0.5, r"^\$\$(?= \(|$)": 0.3}
-
 ASKED = r"^:class: exercise$"
+
 FENCE = re.compile(
     r"^(?P<fence>`{3,}|:{3,}) *\{?(?P<name>[\w-]*)\}?(?P<body>[^\n]*\n.*?)^(?P=fence) *$",
     re.M | re.S,
@@ -72,7 +72,7 @@ def table(docs=DOCS):
             question = re.search(r"^\*([^*\n]+)\*$", text, re.M)[1]
             number += "place" in about
             about |= {"question": typeset(question), "minutes": minutes(text)}
-            about["exercises"] = 5 * round(EXERCISE * len(re.findall(ASKED, text, re.M)) / 5)
+            about["exercises"] = to_five(EXERCISE * len(re.findall(ASKED, text, re.M)))
             part["chapters"][at] = Chapter(**about, number=number if "place" in about else 0)
     for path in listed.get("path", ()):
         told = [{"page": stop} if isinstance(stop, str) else stop for stop in path["stops"]]
@@ -114,4 +114,8 @@ def minutes(source):
     words, tokens = counts(source)
     body = source.partition("\n## Exercises\n")[0]
     looked_at = (each * len(re.findall(sign, body, re.M)) for sign, each in LOOKED_AT.items())
-    return max(5, 5 * round((words / WORDS + tokens / TOKENS + sum(looked_at)) / 5))
+    return to_five(words / WORDS + tokens / TOKENS + sum(looked_at))
+
+
+def to_five(minutes):
+    return max(5, 5 * round(minutes / 5))
