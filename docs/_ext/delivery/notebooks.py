@@ -54,9 +54,13 @@ def address_of_wheel(config):
 
 class WheelRole(SphinxRole):
     def run(self):
-        up = "../" * self.env.current_document.docname.count("/")
-        target = f"{up}_static/{wheel_of(self.config)}"
+        target = wheel_from(self.env.current_document.docname, self.config)
         return [nodes.reference(self.rawtext, self.text, refuri=target, internal=True)], []
+
+
+def wheel_from(docname, config):
+    """Return the address of the wheel, as seen from a page."""
+    return f"{'../' * docname.count('/')}_static/{wheel_of(config)}"
 
 
 def wheel_of(config):
@@ -281,8 +285,7 @@ def shows_code(cell):
 def offer(app, doctree, docname):
     """Offer the notebook of a chapter at its foot."""
     if sources_of(app, docname):
-        hosted = app.config.notebook_repository, app.config.notebook_branch
-        html = links(docname, wheel_of(app.config), *hosted)
+        html = links(docname, app.config)
         doctree.next_node(nodes.section).append(nodes.raw("", html, format="html"))
 
 
@@ -321,14 +324,15 @@ def sources_of(app, docname):
     return code_cells.sources_of(Path(app.env.doc2path(docname)).read_text("utf-8"))
 
 
-def links(pagename, wheel, repository, branch):
-    """Return the line with the links to the notebook of a chapter."""
+def links(pagename, config):
+    """Return the line with the links to the notebook of a chapter, and to what it installs."""
     name = pagename.rpartition("/")[2]
-    line = f'Download this page as a <a href="{name}.ipynb" download>notebook</a>; it needs '
-    line += f'<a href="../_static/{wheel}">the package</a> beside it'
-    if repository:
+    line = f'Download this page as a <a href="{name}.ipynb" download>notebook</a>'
+    if not config.html_baseurl:  # else its first cell finds the package on the site
+        line += f'; it needs <a href="{wheel_from(pagename, config)}">the package</a> beside it'
+    if repository := config.notebook_repository:
         path = f"{pagename}.ipynb"
-        colab = f"https://colab.research.google.com/github/{repository}/blob/{branch}/{path}"
+        colab = f"https://colab.research.google.com/github/{repository}/blob/{config.notebook_branch}/{path}"
         line += f' · <a href="{colab}">Open in Colab</a>'
     return f'<p class="notebook-links">{line}</p>\n'
 
