@@ -149,6 +149,18 @@ def test_on_a_phone_each_cell_of_a_wide_table_begins_with_the_name_of_its_column
     assert page.evaluate(NAMELESS) == []
 
 
+@pytest.mark.parametrize("name", ["learn/tag", "learn/forecast"])
+def test_on_a_phone_a_table_that_code_prints_fits_and_can_be_read(name, visit):
+    tables = visit(f"{name}.html", width=390).locator("article .highlight pre[style*='--columns']")
+    sizes = tables.evaluate_all(
+        "all => all.filter(one => one.checkVisibility()).map(one => "
+        "[one.scrollWidth - one.clientWidth, parseFloat(getComputedStyle(one).fontSize)])"
+    )
+    assert len(sizes) > 3
+    assert max(over for over, _ in sizes) <= 0
+    assert min(size for _, size in sizes) >= 9
+
+
 def test_a_wide_line_of_code_takes_the_focus_and_scrolls(visit):
     page = visit("learn/recurrence.html", width=320)
     page.locator("pre[tabindex='0']:visible").first.focus()
