@@ -56,16 +56,20 @@ def install(wheel, folder):
 
 
 def run(path, python, base):
-    """Run a file in an empty folder, and return what it says if it fails."""
+    """Run a file in an empty folder, and return what it says if it fails, or shows no picture."""
     env = environment(base)
     with tempfile.TemporaryDirectory(dir=base) as empty:
         for sample in SITE.glob("_downloads/*/*.[ct]*[vt]"):  # .csv, .tsv and .txt
             shutil.copy(sample, empty)
+        file = Path(shutil.copy(path, empty))  # a script saves its picture beside itself
         done = subprocess.run(
-            [str(python), *command_for(path)], cwd=empty, env=env, stdin=subprocess.DEVNULL,
+            [str(python), *command_for(file)], cwd=empty, env=env, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
-    return done.stdout if done.returncode else ""
+        is_silent = path.suffix == ".py" and not (
+            done.stdout.strip() and [*Path(empty).glob("*.png")]
+        )
+    return done.stdout or "it prints nothing" if done.returncode or is_silent else ""
 
 
 def offered():
