@@ -48,10 +48,8 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "installed-for.txt"  # written last, so an incomplete .venv never looks finished
 LOCK = ROOT / "lock.txt"
 SITE = ROOT / "_build" / "html"
-GENERATED = [
-    *("_build", "docs/gallery", "docs/api/backreferences"),
-    *(".coverage", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache"),
-]
+GENERATED = ["_build", "docs/gallery", "docs/api/backreferences", ".coverage"]
+GENERATED += [".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache"]
 
 
 def docs(*options):

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 from test_play_valves_core import machines, params, steps_of  # noqa: F401 - a fixture
-from test_recorded import capitals, languages, months, translated  # noqa: F401 - fixtures
 from test_wave import LINE, drawn, steps_apart
 
 import records
@@ -33,12 +32,6 @@ def numbers(text):
     return [float(found) for found in re.findall(r"-?\d+\.\d+(?:e-?\d+)?|\d+e-\d+", text)]
 
 
-def texts(part, row, line=0):
-    """The letters or words in a row of boxes, as the reader typed them."""
-    found = part.locator(".play-line-of-boxes").nth(line).locator(f".{row} .play-texts text")
-    return [text.replace("␣", " ") for text in found.all_text_contents()]
-
-
 def heights(part, row=0):
     bars = part.locator(".play-row-bars").nth(row).locator(".play-shapes rect")
     return bars.evaluate_all("all => all.map(bar => Number(bar.getAttribute('height')))")
@@ -49,74 +42,7 @@ def press_letter(part, k, line=0):
     boxes.locator(".play-shapes rect").nth(k).click(force=True)  # the letter lies over it
 
 
-def fills(part):
-    cells = part.locator(".play-row-heat .play-shapes rect")
-    return cells.evaluate_all("all => all.map(cell => Number(cell.style.fillOpacity))")
-
-
 # --- one network, one text ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("text", ["Dec 31 2000", "30 February 1998"])
-def test_a_typed_date_is_written_and_looked_at_as_in_torch(opened, translated, text):
-    part = opened("learn/translate.html", "align")
-    part.get_by_label("A date").fill(text)
-    part.get_by_role("slider", name="letters written").press("End")
-    letters, _, looks = translated(text)
-    written = f"{text} → {letters.removesuffix('⊣')}"
-    assert part.locator(".play-align-answer").text_content() == written
-    np.testing.assert_allclose(fills(part), np.ravel(looks), rtol=0, atol=1e-6)
-    verdict = "There is no such day." if "30" in text else "Right."
-    assert verdict in told(part)
-    part.get_by_label("A date").fill("3 März 1998")
-    assert told(part) == f"The picture still shows “{text}”."
-
-
-def test_a_typed_name_gets_the_chances_that_torch_computes(opened, languages):
-    part = opened("learn/classify.html", "classify")
-    part.get_by_label("Place or language").fill("Göteborg")
-    expected = languages("göteborg")
-    assert "".join(texts(part, "play-input")) == "göteborg"
-    np.testing.assert_allclose(np.reshape(fills(part), (12, 8)).T, expected, rtol=0, atol=1e-5)
-    codes = [records.languages()["languages"][place] for place in expected.argmax(axis=1)]
-    assert texts(part, "play-row-words") == codes
-    part.get_by_role("slider", name="letters read").fill("3")
-    top = records.languages()["spoken"][expected[2].argmax()]
-    assert f"After “göt”: {top} {expected[2].max():.2f}" in told(part)
-    assert not np.reshape(fills(part), (12, 8))[:, 3:].any()
-    part.get_by_label("Place or language").fill("北1")
-    assert told(part).endswith("so they are skipped. Nothing is left to go by.")
-
-
-def test_a_typed_sentence_gets_the_capitals_that_torch_gives_it(opened, capitals):
-    part = opened("learn/tag.html", "tag")
-    text = "it was darcy"
-    part.get_by_label("A sentence in small letters").fill(text)
-    expected = capitals(text)
-    written = part.locator(".play-tag-written span").all_text_contents()[1::2]
-    for row, name in enumerate(("left", "both")):
-        shares = np.maximum(np.array(heights(part, row)) - 1, 0) / 56  # a bar is a pixel higher
-        np.testing.assert_allclose(shares, expected[name], rtol=0, atol=1e-3)
-        pairs = zip(text, expected[name] > 0.5, strict=True)
-        assert written[row] == "".join(char.upper() if up else char for char, up in pairs)
-
-
-def test_the_errors_of_forecasts_are_those_of_torch_wherever_the_reader_begins(opened, months):
-    part = opened("learn/forecast.html", "forecast")
-    for origin, ahead in ((333, 24), (400, 3)):
-        part.get_by_role("slider", name="last known month").fill(str(origin))
-        part.get_by_role("slider", name="months ahead").fill(str(ahead))
-        forecasts, truth = months(origin)
-        kinds = ("network", "last", "growth")
-        off = [np.nanmean(np.abs(forecasts[kind] - truth)[:ahead]) for kind in kinds]
-        shown = part.locator(".play-forecast-table td").all_text_contents()
-        assert shown == [f"{error:.2f} ppm" for error in off]
-        assert f"off by {min(off):.2f} ppm on average" in told(part)
-        for kind in kinds:
-            curve = part.locator(f":scope > svg .play-forecast-{kind}").get_attribute("d")
-            assert curve.count("L") == ahead
-    part.get_by_role("slider", name="last known month").fill("72")
-    assert told(part).startswith("March 1964 has no number")
 
 
 def test_a_game_costs_what_its_guesses_cost_beside_both_machines(opened):

@@ -6,7 +6,6 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
-from _pytest.mark.expression import Expression
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -116,29 +115,6 @@ def test_the_oldest_releases_are_those_that_pyproject_admits():
 
 
 # --- what tasks say -------------------------------------------------------------------------------
-
-
-def test_each_circle_of_tests_holds_the_one_within_it(monkeypatch):
-    """Seen through pytest itself: which of these tests does each command choose?"""
-    commands = []
-    monkeypatch.setattr(dev, "run", lambda *command: commands.append(command) or 0)
-    monkeypatch.setattr(dev, "run_side_by_side", lambda *commands: 0)
-    chosen = {}
-    for options in (("--quick",), (), ("--all",)):
-        commands.clear()
-        assert dev.test(*options) == 0
-        command = next(command for command in commands if command[0] == "pytest")
-        words = command[command.index("-m") + 1] if "-m" in command else "slow or not slow"
-        chosen[options] = [
-            marks
-            for marks in ((), ("slow",), ("slow", "toys"), ("world",), ("slow", "world"))
-            if Expression.compile(words).evaluate(lambda name, marks=marks, **_: name in marks)
-        ]
-    assert chosen == {
-        ("--quick",): [(), ("slow", "toys")],
-        (): [(), ("slow",), ("slow", "toys")],
-        ("--all",): [(), ("slow",), ("slow", "toys"), ("world",), ("slow", "world")],
-    }
 
 
 def test_what_runs_side_by_side_is_shown_in_order_and_one_failure_counts(monkeypatch, capfdbinary):

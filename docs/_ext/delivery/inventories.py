@@ -12,11 +12,9 @@ from pathlib import Path
 def write(source: Path, project: str, folder: Path) -> str:
     """Pack the names of one project and return the path of the inventory."""
     lines = [line.split() for line in source.read_text("utf-8").splitlines()]
-    entries = "".join(
-        f"{name} {role} 1 {page} -\n" for of, name, role, page in lines if of == project
-    )
+    entries = [f"{name} {role} 1 {page} -\n" for of, name, role, page in lines if of == project]
     head = f"# Sphinx inventory version 2\n# Project: {project}\n# Version: \n# zlib\n"
     folder.mkdir(parents=True, exist_ok=True)
     packed = folder / f"{project}.inv"
-    packed.write_bytes(head.encode() + zlib.compress(entries.encode(), 9))
+    packed.write_bytes(head.encode() + zlib.compress("".join(entries).encode(), 9))
     return str(packed)
