@@ -62,9 +62,9 @@ def fits(kind, cell):
         return False
 
 
-def read(path, column=None):
+def read(path, column=None, least=5 * (WINDOW + AHEAD)):
     """Return names of columns, times (N,) and numbers (N, C)."""
-    name, least = Path(path).name, 5 * (WINDOW + AHEAD)
+    name = Path(path).name
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
@@ -75,6 +75,10 @@ def read(path, column=None):
     if len(rows) <= least:
         sys.exit(f"{name}: expected {least} rows, got {len(rows[1:])}")
     (_, head), (_, row) = rows.pop(0), rows[1]
+    for line, cells in rows:
+        if len(cells) != len(head):
+            said = f"expected {len(head)} cells, as in the first line"
+            sys.exit(f"{name}, line {line}: {said}, got {','.join(cells)!r}")
     when = [k for k, cell in enumerate(row) if fits(seconds, cell)][:1]
     kept = [k for k, cell in enumerate(row) if fits(float, cell)]
     kept = sorted({*kept} - {*when}, key=lambda k: (head[k] != column, k))
@@ -85,11 +89,12 @@ def read(path, column=None):
     if column and head[kept[0]] != column:
         names = [head[k] for k in kept]
         sys.exit(f"{name}: expected a column of {names}, got {column!r}")
+    if not head[kept[0]]:
+        said = "expected a name over the column that is asked"
+        sys.exit(f"{name}: {said}, got {head} (pandas: index=False)")
     for line, row in rows:
-        found = [fits(float, row[k]) for k in kept if k < len(row)]
-        if len(row) != len(head) or not fits(seconds, row[when[0]]) * all(
-            found
-        ):
+        found = [fits(float, row[k]) for k in kept]
+        if not fits(seconds, row[when[0]]) or not all(found):
             said = f"expected a date and {len(kept)} numbers"
             sys.exit(f"{name}, line {line}: {said}, got {','.join(row)!r}")
     times = np.array([seconds(row[when[0]]) for _, row in rows])
@@ -285,7 +290,7 @@ def load(path):
 @torch.no_grad()
 def predict(net, path):
     """Return the quantiles of the rows after the last one of a file."""
-    names, times, numbers = read(path, net.names[0])
+    names, times, numbers = read(path, net.names[0], WINDOW)
     if names != net.names:
         sys.exit(f"expected the columns {net.names}, got {names}")
     x = net.encode(times, numbers)[None, -WINDOW:]
@@ -374,7 +379,9 @@ def main(arguments):
         print(f"{name:10}", *(f"{x:7.3g}" for x in told))
     print(f"{inside.mean():.0%} of what came is in the band.")
     best = min(table, key=lambda name: table[name].mean())
-    print(f"On {len(parts[2])} windows, the {best} wins.")
+    near = min(off.mean() for name, off in table.items() if name != best)
+    wins = "wins" if table[best].mean() < 0.98 * near else "is about even"
+    print(f"On {len(parts[2])} windows, the {best} {wins}.")
     picture(net, rows, parts, Path(options.out).with_suffix(".png"))
     print("saved:", Path(options.out).name)
 
