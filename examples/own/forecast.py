@@ -78,7 +78,8 @@ def read(path, column=None, least=5 * (WINDOW + AHEAD)):
     for line, cells in rows:
         if len(cells) != len(head):
             said = f"expected {len(head)} cells, as in the first line"
-            sys.exit(f"{name}, line {line}: {said}, got {','.join(cells)!r}")
+            found = f"{said}, got {','.join(cells)!r}"
+            sys.exit(f"{name}, line {line}: {found}")
     when = [k for k, cell in enumerate(row) if fits(seconds, cell)][:1]
     kept = [k for k, cell in enumerate(row) if fits(float, cell)]
     kept = sorted({*kept} - {*when}, key=lambda k: (head[k] != column, k))

@@ -129,7 +129,7 @@ PROGRAMS = {
     "write": Program(169, TEXT, ["2 birds", "4 b"], TEXTS),
     "translate": Program(197, PAIRS, ["number 7", "12"], PAIRS_WRONG, suffix=".tsv"),
     "forecast": Program(
-        262, "\n".join(TABLE), [str(FOLDER / "weather.csv")], TABLES_WRONG, suffix=".csv"
+        263, "\n".join(TABLE), [str(FOLDER / "weather.csv")], TABLES_WRONG, suffix=".csv"
     ),
     "pieces": Program(193, TEXT, ["2 birds", "4 b"], TEXTS, frozenset({"tokenizers"})),
     "transformer": Program(203, TEXT, ["2 birds", "4 b" * 70], TEXTS),
