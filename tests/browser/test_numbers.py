@@ -215,8 +215,7 @@ def test_a_scrubber_shows_the_run_of_the_chapter_and_leads_on_to_it(opened):
     expect(said).to_contain_text("epoch 1, 1 of 21 letters are right, and the loss is 2.271.")
     part.get_by_role("slider", name="Epoch").press("End")
     part.get_by_role("link", name="Change this run in the playground").click()
-    last = part.page.locator("pre[aria-label='Log']")
-    expect(last).to_contain_text("epoch 50")
+    expect(part.page.locator("pre[aria-label='Log']")).to_contain_text("epoch 50")
 
 
 def test_a_readers_own_text_is_learned_and_taken_along(opened, tmp_path):

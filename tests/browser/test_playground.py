@@ -171,6 +171,7 @@ def test_challenges_are_met_one_by_one_and_kept_until_they_are_forgotten(play):
     for name in SOLVED:  # none is met where it starts
         page.get_by_role("button", name=f"Start here: {name}").click()
         page.get_by_role("heading", name="Challenges: 0 of 4 met").wait_for()
+        assert page.locator(".play-next").text_content().startswith(f"{name}.")
     for k, (name, settings) in enumerate(SOLVED.items(), 1):
         page.evaluate("hash => { location.hash = hash }", "#" + urlencode(settings))
         page.get_by_role("heading", name=f"Challenges: {k} of 4 met").wait_for()

@@ -77,7 +77,8 @@ const makeChallenges = (root, take) => {
   let won = kept();
   const summary = el("h3", { tabindex: -1 });
   const tasks = el("ul", { class: "play-tasks" });
-  const next = el("p", { class: "play-next" }); // the first one that is not met
+  const next = el("p", { class: "play-next" }); // the one that was chosen, or the first not met
+  let chosen = "";
   const draw = () => {
     summary.textContent = `Challenges: ${won.length} of ${CHALLENGES.length} met`;
     CHALLENGES.forEach(({ key, name }, k) => {
@@ -86,7 +87,8 @@ const makeChallenges = (root, take) => {
       tasks.children[k].children[0].textContent = (isMet ? "✓ Met: " : "") + name;
     });
     note.hidden = !kept().length;
-    const open = CHALLENGES.find(({ key }) => !won.includes(key));
+    const left = CHALLENGES.filter(({ key }) => !won.includes(key));
+    const open = left.find(({ key }) => key === chosen) ?? left[0];
     next.replaceChildren(
       ...(open ? [el("b", {}, `${open.name}. `), open.task] : ["You have met all challenges."]),
     );
@@ -104,9 +106,14 @@ const makeChallenges = (root, take) => {
     won = kept(); // another tab met a challenge, or forgot them
     draw();
   });
-  for (const { name, task, start } of CHALLENGES) {
+  for (const { key, name, task, start } of CHALLENGES) {
     const label = { "aria-label": `Start here: ${name}` };
-    const press = button("Start here", () => take({ ...start }), label);
+    const press = button("Start here", () => {
+      chosen = key;
+      draw();
+      take({ ...start });
+      next.scrollIntoView({ block: "nearest" }); // the run is above, and what to do there
+    }, label);
     tasks.append(el("li", {}, el("b"), el("p", {}, task), press));
   }
   draw();
@@ -117,7 +124,10 @@ const makeChallenges = (root, take) => {
     award(/** @type {TrainedRun} */ run, /** @type {Judged} */ judged) {
       const met = CHALLENGES.filter((one) => !won.includes(one.key) && one.met(run, judged));
       won = [...won, ...met.map(({ key }) => key)];
-      if (met.length) entry.write({ version: 1, met: won });
+      if (met.length) {
+        chosen = "";
+        entry.write({ version: 1, met: won });
+      }
       draw();
       return met.map(({ name }) => name);
     },
