@@ -110,9 +110,9 @@ const makeCode = (from) => {
   return { element, update };
 };
 
-/** What the notation says of a term. @param {ParentNode} from */
+/** The row of the notation that explains a term. @param {ParentNode} from */
 const makeNotation = (from) => {
-  const element = el("p", { class: "play-notation" });
+  const element = el("dl", { class: "play-notation" });
   // The still of a part is a table of numbers, and explains no symbol.
   const rows = [...from.querySelectorAll("tbody tr")].filter((row) =>
     from !== document || !row.closest(".play")
@@ -128,9 +128,20 @@ const makeNotation = (from) => {
         ({ firstChild }) => firstChild?.textContent === symbol.replace("_", ""),
       )
     );
-  const cell = (/** @type {string} */ symbol) => find(symbol)?.querySelector("td:nth-child(2)");
-  const meaning = (/** @type {string} */ symbol) => cell(symbol)?.textContent;
-  const update = (/** @type {string} */ symbol) => element.replaceChildren(...copies(cell(symbol)));
+  /** @param {string} symbol */
+  const meaning = (symbol) => find(symbol)?.querySelector("td:nth-child(2)")?.textContent;
+  /** @param {string} symbol */
+  const update = (symbol) => {
+    const row = find(symbol);
+    const heads = [...(row?.closest("table")?.querySelectorAll("th") ?? [])];
+    element.replaceChildren(
+      ...[...(row?.children ?? [])].flatMap((cell, k) =>
+        cell.textContent?.trim()
+          ? [el("dt", {}, heads[k].textContent), el("dd", {}, ...copies(cell))]
+          : []
+      ),
+    );
+  };
   return { element, meaning, update };
 };
 
