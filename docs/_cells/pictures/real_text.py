@@ -402,9 +402,9 @@ def draw_four_networks(networks):
 
 
 FORKS = {
-    ("a", 0.5): {"truth": 0.4, "pity": 0.35, "dog": 0.25},
-    ("not", 0.4): {"true": 0.9, "fair": 0.1},
-    ("odd", 0.1): {"day": 0.6, "man": 0.4},
+    ("a", 0.45): {"truth": 0.44, "pity": 0.36, "dog": 0.2},
+    ("not", 0.3): {"true": 0.8, "fair": 0.2},
+    ("odd", 0.25): {"day": 0.6, "man": 0.4},
 }
 
 
@@ -426,7 +426,7 @@ def draw_ways_to_write():
         "draw": {},
         "τ = 0.5": {"power": 2.0},
         "top-k 2": {"k": 2},
-        "top-p 0.8": {"together": 0.8},
+        "top-p 0.7": {"together": 0.7},
     }
     for x, name in enumerate(ways, start=5):
         write(ax, 0.95 * x + 0.25, 0.75, name, size=9, rotation=40, ha="left",
