@@ -8,6 +8,7 @@ import numpy as np
 from charseq.plotting import (
     BLUE,
     CELL_INK,
+    DIVERGING,
     GRAY,
     GREEN,
     INK,
@@ -153,6 +154,36 @@ def draw_looks(rows):
             ax.text(place, y, word, size=12, **MIDDLE)
         ax.text(len(words) + 0.1, y, said, size=12, color=BLUE, **MIDDLE)
     ax.set(xlim=(-0.6, 7.7), ylim=(-3.9, 0.4))
+    ax.axis("off")
+
+
+def draw_block_by_hand(steps):
+    """Draw the numbers on the line of a block, and beside them those of its two branches."""
+    _, ax = plt.subplots(figsize=(5.6, 4.1), layout="constrained")
+    minus, _, plus = DIVERGING
+    for row, (numbers, why) in enumerate(steps):
+        on_line = row in (0, 3, 6)
+        left = 0 if on_line else 4.6
+        for place, number in enumerate(numbers):
+            look = {"fc": (plus if number > 0 else minus, min(abs(number) / 3, 1))}
+            look |= {"ec": BLUE if on_line else INK, "lw": 1.6 if on_line else 0.8}
+            corner = (left + place, -row - 0.32)
+            ax.add_patch(plt.Rectangle(corner, 1, 0.64, **look))
+            said = f"{number:.2g}".replace("-", "−")
+            ax.text(left + place + 0.5, -row - 0.02, said, size=10, **MIDDLE)
+        ax.text(8.9, -row, why, size=10, va="center")
+    for row in (0, 3):
+        ax.plot((2, 2), (-row - 0.34, -row - 2.2), color=BLUE, lw=5)
+        arrow(ax, (2, -row - 2.2), (2, -row - 2.66), BLUE, 5, 0)
+        ax.plot((4.05, 6.6, 6.6), (-row - 0.15, -row - 0.15, -row - 0.3), color=INK, lw=1.4)
+        arrow(ax, (6.6, -row - 0.3), (6.6, -row - 0.68), INK, 1.4, 0)
+        arrow(ax, (6.6, -row - 1.32), (6.6, -row - 1.68), INK, 1.4, 0)
+        ax.plot((6.6, 6.6), (-row - 2.32, -row - 2.85), color=INK, lw=1.4)
+        arrow(ax, (6.6, -row - 2.85), (4.05, -row - 2.85), INK, 1.4, 0)
+        ax.text(4.33, -row - 2.62, "+", size=12, **MIDDLE)
+    for place, name in ((0, "thing"), (2, "bird"), (3, "sings")):
+        ax.text(place + 0.5, 0.55, name, size=10, color=GRAY, **MIDDLE)
+    ax.set(xlim=(-0.1, 13.6), ylim=(-6.5, 0.8))
     ax.axis("off")
 
 
