@@ -183,6 +183,7 @@ def turn(control):
     return 1 if is_button else 2 * (not is_typed)
 
 
+OPEN = "boxes => boxes.forEach(box => box.open = true)"
 HEIGHTS = "parts => parts.map(part => part.getBoundingClientRect().height)"
 
 
@@ -211,10 +212,11 @@ def test_each_control_of_the_parts_of_a_page_acts_by_keyboard(name, visit):
                 assert_acts(part, control)
         for player in players:
             assert_plays(player)
+        part.locator("details:has(textarea)").evaluate_all(OPEN)
         for field in part.locator("input[type=text], input:not([type]), textarea").all():
             field.fill(HOSTILE)
             field.press("Enter")
     assert page.evaluate(SLIPPED) == [0, "undefined"]
     assert problems(page, part=".play") == []
-    if name != "learn/look-inside.html":  # there the reader has made it larger
+    if "look" not in PARTS[name]:  # there the reader has made it larger
         assert [height or taken[k] for k, height in enumerate(room)] == pytest.approx(taken, abs=8)

@@ -66,7 +66,11 @@ export const showPanels = async (root, file, options) => {
 
   // ---- the text
 
-  const box = el("textarea", { rows: 5, spellcheck: "false", autocapitalize: "off" });
+  const box = el("textarea", {
+    rows: options.has("writes") ? 2 : 5,
+    spellcheck: "false",
+    autocapitalize: "off",
+  });
   const typed = field("Text", "", box, null, box);
   typed.help(
     `Type or paste up to ${LONGEST_TEXT.toLocaleString("en")} characters. ` +
@@ -294,20 +298,22 @@ export const showPanels = async (root, file, options) => {
     },
   });
 
-  const title = el("h3", { tabindex: -1, id: newId() }, "Your text, painted by one unit");
+  const writes = options.has("writes"); // and no unit is looked at
+  const named = writes ? "Your beginning" : "Your text, painted by one unit";
+  const title = el("h3", { tabindex: -1, id: newId() }, named);
   await pause();
-  root.replaceChildren(
-    title,
-    el("div", {}, typed.element, notes),
-    el("div", { class: "play-row" }, preset),
-    progress,
-    units,
-    colors,
-    painted.element,
-    place.element,
-    el("section", {}, el("h3", {}, "Without the unit"), silence.element, about, bits, places),
-    writing.element,
-  );
+  root.replaceChildren(title, el("div", {}, typed.element, notes), progress);
+  if (!writes) {
+    root.append(
+      el("div", { class: "play-row" }, preset),
+      units,
+      colors,
+      painted.element,
+      place.element,
+      el("section", {}, el("h3", {}, "Without the unit"), silence.element, about, bits, places),
+    );
+  }
+  root.append(writing.element);
   title.focus({ preventScroll: true }); // the button that had the focus is gone
   box.value = start;
   void take(start, 0);

@@ -1,6 +1,6 @@
 // The widget `look`: a trained network, loaded only when the reader asks for it. Until then there is
 // a button that says how large it is. Its options: `text` to begin with, in place of the passage in
-// the file; and `unit`.
+// the file; `unit`; and `writes`, to show only what writes.
 import { el } from "../ui/elements.js";
 import { button } from "../ui/fields.js";
 import { load } from "../ui/load.js";
@@ -31,8 +31,10 @@ export const mount = (root, options) => {
     el(
       "p",
       {},
-      "Type a text, and see each character in the color of one unit’s state. Choose any unit, " +
-        "look at what the network expects after any character, and let it go on from your text.",
+      options.has("writes")
+        ? "Let the network go on from your own words, at any temperature."
+        : "Type a text, and see each character in the color of one unit’s state. Choose any unit, " +
+          "look at what the network expects after any character, and let it go on from your text.",
     ),
     el("div", { class: "play-row" }, press),
     status,

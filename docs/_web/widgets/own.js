@@ -55,6 +55,7 @@ export const mount = async (root) => {
     oninput: () => counting(),
   });
   const typed = field("Your text", "", box, null, box);
+  const name = el("summary", {}, "What it learns from");
   const counting = () => typed.help(`${box.value.length.toLocaleString("en")} characters`);
   const texts = TEXTS.map(([name, file]) =>
     button(name, async () => {
@@ -118,6 +119,7 @@ export const mount = async (root) => {
     setText(main, { "": "Train", learning: "Stop", stopped: "Go on", done: "Train" }[state]);
     const isThere = Boolean(model);
     for (const one of [open, weights, picture]) one.setAttribute("aria-disabled", String(!isThere));
+    again.hidden = !state;
   };
 
   const drawMeasured = () => {
@@ -156,7 +158,10 @@ export const mount = async (root) => {
   const take = ({ data }) => {
     if (data.messages) {
       tell(data.messages.join(" "));
-      if (!data.chars) return finish("");
+      if (!data.chars) {
+        settings.open = true;
+        return finish("");
+      }
       ({ chars } = data);
     }
     if (data.table) counted = data;
@@ -190,6 +195,8 @@ export const mount = async (root) => {
     });
     [size, bits, model, updates, seconds, wrote] = [wanted(), [], null, 0, NaN, ""];
     result.hidden = true;
+    settings.open = false; // now what it writes is what counts
+    setText(name, `Your text (${box.value.length.toLocaleString("en")} characters)`);
     panels.replaceChildren();
     tell("");
     finish("learning");
@@ -240,17 +247,23 @@ export const mount = async (root) => {
   const result = el(
     "div",
     { class: "own-result", hidden: true },
-    curve.element,
-    verdict,
     el("h3", {}, "What it writes now"),
     written,
     words,
+    curve.element,
+    verdict,
     el("div", { class: "play-row" }, open, weights, picture),
   );
-  root.append(
+  const settings = el(
+    "details",
+    { open: true },
+    name,
     typed.element,
     el("div", { class: "play-row" }, ...texts),
     pick.element,
+  );
+  root.append(
+    settings,
     el("div", { class: "play-row" }, main, again),
     wrong,
     progress,
