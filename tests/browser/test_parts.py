@@ -183,7 +183,6 @@ def turn(control):
     return 1 if is_button else 2 * (not is_typed)
 
 
-OPEN = "boxes => boxes.forEach(box => box.open = true)"
 HEIGHTS = "parts => parts.map(part => part.getBoundingClientRect().height)"
 
 
@@ -212,7 +211,7 @@ def test_each_control_of_the_parts_of_a_page_acts_by_keyboard(name, visit):
                 assert_acts(part, control)
         for player in players:
             assert_plays(player)
-        part.locator("details:has(textarea)").evaluate_all(OPEN)
+        part.locator("details:has(textarea)").evaluate_all("all => all.map(one => one.open = true)")
         for field in part.locator("input[type=text], input:not([type]), textarea").all():
             field.fill(HOSTILE)
             field.press("Enter")

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from javascript import WEB, calling, handed_over
 
+import course_table
 import fixes
 import search_index
 
@@ -196,6 +197,12 @@ def test_a_right_section_is_among_the_first_three(of_site, pages):
         for right in search["right"]:
             page, _, place = right.partition("#")
             assert f'id="{place}"' in pages[page] or not place, right
+
+
+def test_a_chapter_is_found_by_its_name_in_the_menu(of_site):
+    names = {chapter.label: chapter.page for chapter in course_table.chapters().values()}
+    found = of_site(PLACES, [*names])
+    assert [places[0].partition(".")[0] for places in found] == [*names.values()]
 
 
 def test_a_search_for_what_no_page_has_says_so(of_site):

@@ -20,6 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import bundles
+from course_table import chapters
 
 EMPTY = ("area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr")
 INLINE = (
@@ -173,13 +174,12 @@ def index_of(pages):
     return {"pages": titles, "answers": answers, "terms": made}
 
 
-def write(app, pages):
+def write(app, pages, names):
     """Write the index, and beside it the text of each page."""
     shutil.rmtree(Path(app.outdir, "_static", "search", "text"), ignore_errors=True)
-    bundles.write_data(app, "search/index.js", index_of(pages))
+    bundles.write_data(app, "search/index.js", index_of(pages) | {"names": names})
     for name, sections in pages.items():
-        file = f"search/text/{name.removesuffix('.html')}.js"
-        bundles.write_data(app, file, [section["text"] for section in sections])
+        bundles.write_data(app, f"search/text/{name[:-5]}.js", [one["text"] for one in sections])
 
 
 def keep(app, pagename, templatename, context, doctree):
@@ -200,10 +200,11 @@ def finish(app, exception):
         return
     folder, made = Path(app.outdir, "_static", "search"), Path(app.doctreedir, "searched.txt")
     texts = {name: kept_of(app, name).read_text("utf-8") for name in sorted(app.env.found_docs)}
-    state = f"{folder} {CODE} {hashlib.sha256(json.dumps(texts).encode()).hexdigest()}"
+    names = {page: chapter.label for page, chapter in chapters(Path(app.srcdir)).items()}
+    state = f"{folder} {CODE} {hashlib.sha256(json.dumps([texts, names]).encode()).hexdigest()}"
     if not folder.exists() or not made.exists() or made.read_text("utf-8") != state:
         pages = sorted((f"{name}.html", json.loads(text)) for name, text in texts.items())
-        write(app, {name: sections for name, sections in pages if sections})
+        write(app, {name: sections for name, sections in pages if sections}, names)
         made.write_text(state, "utf-8")
 
 

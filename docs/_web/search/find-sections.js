@@ -17,13 +17,15 @@ import {
 
 /**
  * What make-index.js and docs/_ext/delivery/search_index.py write. `answers` says which sections a
- * question leads to; of each term, `terms.index` has the fields and the sections, as steps.
+ * question leads to, `names` what the menu calls a chapter; of each term, `terms.index` has the fields and the sections, as steps.
  * @typedef {{pages: [string, [string, string][]][], answers: Record<string, number[]>,
+ *   names?: Record<string, string>,
  *   terms: {index: [string, [number, number[]][]][]} & Record<string, any>}} PackedIndex
  */
 /**
  * @typedef {{page: string, id: string, title: string, pageTitle: string, first: boolean,
- *   at: number}} Section `at` is its number among the sections of its page
+ *   at: number, name: string}} Section `at` is its number among the sections of its page, and
+ *   `name` of the first what the menu calls it
  * @typedef {{sections: Section[], answers: Map<number, number[]>, mini: MiniSearch}} SearchIndex
  * @typedef {{section: Section, terms: Map<string, number>, more: Section[],
  *   score: number, trust: number}} Hit `terms`: what it
@@ -44,6 +46,7 @@ const LEVEL = 3; // how soon a better match stops to count: a word in a title is
 // How surely another word is meant: one with a slip, one that begins so, a related one, and a
 // related one of a word that no section has.
 const [SLIPPED, BEGUN, AKIN, INSTEAD] = [0.8, 0.9, 0.4, 0.7];
+const NAMED = 4; // a chapter, by its name in the menu
 const LITTLE = 0.3; // what a faint word counts
 // Of 328 phrases that have a page, 16 are taken for guesses; of 84 on other subjects, 73 are.
 const [ENOUGH, LIKELY, SURE, AHEAD] = [20, 0.65, 3, 1.2];
@@ -60,10 +63,10 @@ const KINDS = {
 };
 
 /** @param {PackedIndex} packed @returns {SearchIndex} */
-export function openIndex({ pages, answers, terms }) {
+export function openIndex({ pages, answers, terms, names = {} }) {
   const sections = pages.flatMap(([page, entries]) =>
     entries.map(([id, title], at) => (
-      { page, id, title, pageTitle: entries[0][1], first: at === 0, at }
+      { page, id, title, pageTitle: entries[0][1], first: !at, at, name: at ? "" : names[page] }
     ))
   );
   const index = terms.index.map(([term, fields]) => [
@@ -202,12 +205,14 @@ export function findSections(index, query, { most = 15, only = /^/, questionsApa
   const { sections, answers } = index;
   const found = scoresOf(index, clean(query));
   const sameness = samenessWith(clean(query));
+  const typed = inARow(query);
   for (const hit of found) {
-    const { page, id, title, first } = sections[hit.number];
+    const { page, id, title, first, name } = sections[hit.number];
     const wanted = [...new Set(wordsOf(title).map(stem))];
     const there = wanted.filter((term) => hit.terms.has(term)).length;
     const kind = /** @type {keyof typeof KINDS} */ (page.split("/")[0]);
     hit.score *= (KINDS[kind] ?? 1) * (1 + 0.2 * there / Math.max(1, wanted.length));
+    if (name && inARow(name) === typed) hit.score *= NAMED;
     hit.score *= sameness(title) * (first ? 1.1 : 1) * (/^exercise-/.test(id) ? 0.6 : 1);
   }
   // A question in its own words leads to the sections that answer it.
