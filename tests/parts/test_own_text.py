@@ -11,7 +11,7 @@ from charseq.checkpoint import load_model
 from charseq.language_model import learning_rate
 from charseq.settings import Settings
 
-CORE = [WEB / "core" / f"{name}.js" for name in ("own-text", "text-run", "count-table", "run-file")]
+CORE = [WEB / "core" / f"{name}.js" for name in ("own-text", "text-run", "count-table")]
 SIZE = {"minutes": 0, "hidden": 9, "streams": 5, "length": 7, "lr": 0.01, "updates": 200}
 HELPERS = """
 const runOf = ({text, size}) => {

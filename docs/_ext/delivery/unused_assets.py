@@ -21,7 +21,7 @@ NEEDED_FOR = {
     "sphinx-design": ('class="sd-', " sd-"),
     "design-tabs": ("sd-tab-set",),
     **dict.fromkeys(("copybutton.css", "pygments"), ('class="highlight"',)),
-    **dict.fromkeys(("copybutton.js", "clipboard"), ()),  # docs/_web/ui/copy-later.js loads them
+    **dict.fromkeys(("copybutton.js", "clipboard"), ()),  # docs/_web/bundles/page.js loads them
     "math.css": ("<math",),
     "map.css": ('class="map-frame',),
     "ask.": ('class="ask ',),

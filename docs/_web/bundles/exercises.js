@@ -1,7 +1,6 @@
 // The forms of exercises. The list of all exercises is loaded where it is shown: on the home page
 // and the map, and in a chapter once the reader has solved something.
-import { showMap } from "../exercises/map.js";
-import { showOne, showProgress } from "../exercises/progress.js";
+import { showMap, showOne, showProgress } from "../exercises/progress.js";
 import { fillForms } from "../exercises/question-form.js";
 import { allSolved } from "../exercises/solved.js";
 import { load } from "../ui/load.js";

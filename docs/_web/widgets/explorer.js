@@ -2,8 +2,7 @@
 // parameters and tensors, drawn on one scale and as a table. Its options are those of
 // layerShapes.
 import { letters, tuple } from "../core/formats.js";
-import { parseLayer } from "../core/layer-options.js";
-import { layerShapes } from "../core/layer-shapes.js";
+import { layerShapes, parseLayer } from "../core/layer-shapes.js";
 import { el, say, scroll, svg, table } from "../ui/elements.js";
 import { check, choice, copyButton, slider } from "../ui/fields.js";
 

@@ -5,9 +5,12 @@ import { show } from "../core/formats.js";
 import { parseText } from "../core/known-text.js";
 import { startReading } from "../core/long-reading.js";
 import { drawId, Generator, probabilities } from "../core/network.js";
-import { withoutUnits } from "../core/weights.js";
+import { makingModel, withoutUnits } from "../core/weights.js";
 import { el, isCalm, say } from "../ui/elements.js";
-import { loadNetwork, pause } from "../ui/load-network.js";
+import { load } from "../ui/load.js";
+
+/** @import { Model } from "../core/network.js" */
+/** @import { NetworkFile } from "../core/weights.js" */
 
 const LONGEST = 600; // letters
 const [FEWEST, MOST] = [60, 240]; // letters that it writes, to the end of a sentence
@@ -16,6 +19,21 @@ const TEMPERATURE = 0.6;
 const COLUMNS = 56; // letters in the grid
 const [DARK, BRIGHT] = [-0.68, 0.56]; // as in hero.py
 const MATTERS = 0.03; // a chance that changes by less looks as if it did not
+
+const pause = () => new Promise((resume) => setTimeout(resume));
+
+/**
+ * Its file, and the model that is made of it in slices of time.
+ * @returns {Promise<{file: Required<NetworkFile>, model: Model}>}
+ */
+const loadNetwork = async () => {
+  const file = await load("austen-8bit.js");
+  if (!file) throw new Error("The network’s file is damaged or cut short.");
+  const making = makingModel(file);
+  let step = making.next();
+  for (; !step.done; step = making.next()) await pause();
+  return { file, model: step.value };
+};
 
 /** The ids of the characters, the likeliest first. @param {number[]} p */
 const ranked = (p) => Array.from(p.keys()).sort((a, b) => p[b] - p[a]);

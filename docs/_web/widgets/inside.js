@@ -4,13 +4,15 @@
 // A chapter shows some lines only, as in `:lines: logits`; its code and its table of symbols are
 // anywhere on the page. With `:W_ih: …` the weights are given, and nothing is trained.
 import { findTerm, linesOf, lookAt, termPieces } from "../core/equation-terms.js";
+import { show } from "../core/formats.js";
 import { el, onTheme, say, scroll, withIndices } from "../ui/elements.js";
+import { slider } from "../ui/fields.js";
 import { heatMap } from "../ui/heat-map.js";
-import { placeSliders } from "../ui/place-sliders.js";
 import { givenNetwork } from "../core/given-network.js";
 import { source } from "../ui/store.js";
 
 /** @import { Line, Look, Place } from "../core/equation-terms.js" */
+/** @import { Network } from "../core/network.js" */
 /** @import { Mount } from "./define.js" */
 
 /** @param {string} symbol as "W_ih" */
@@ -229,6 +231,42 @@ const makeEquations = (meaning, onChoice, names) => {
       for (const { symbol, canvas } of terms) {
         paint(canvas, lookAt(symbol, place), side);
       }
+    },
+  };
+};
+
+/**
+ * Two sliders: the time step and the hidden unit that the reader looks at.
+ * @param {(changes: {t?: number, unit?: number}) => void} move
+ */
+const placeSliders = (move) => {
+  /** @type {string[]} The characters that are read. */
+  let letters = [];
+  const step = slider({
+    label: "Time step t",
+    least: 1,
+    most: 1,
+    value: 1,
+    show: (number) => (letters.length ? `${number}: “${letters[number - 1]}”` : ""),
+    onInput: (number) => move({ t: Number(number) - 1 }),
+  });
+  const which = slider({
+    label: "Unit",
+    least: 0,
+    most: 1,
+    value: 0,
+    onInput: (unit) => move({ unit: Number(unit) }),
+  });
+  return {
+    element: el("div", { class: "play-two" }, step.element, which.element),
+    /** @param {Network} net @param {number} t @param {number} unit */
+    update({ model, pass, chars }, t, unit) {
+      letters = Array.from(pass.x, (id) => show(chars[id]));
+      step.most(pass.T);
+      step.set(t + 1);
+      which.most(model.H - 1);
+      which.set(unit);
+      which.element.style.display = model.H > 1 ? "" : "none"; // one unit: no choice
     },
   };
 };

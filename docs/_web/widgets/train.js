@@ -1,6 +1,6 @@
 // The part `train`: settings, the run that they make, and what happened in it. All parts of the
 // page look at this run. The address of the page keeps it.
-import { DEFAULT, parseSettings } from "../core/settings.js";
+import { DEFAULT, parseSettings, toParams } from "../core/settings.js";
 import { logOf, scriptOf } from "../core/torch-script.js";
 import { Run } from "../core/training.js";
 import { CHALLENGES, epochInWords, judge } from "../core/verdict.js";
@@ -9,7 +9,6 @@ import { button, copyButton } from "../ui/fields.js";
 import { letterStrip } from "../ui/letter-strip.js";
 import { levelsOf, lossCurve } from "../ui/loss-curve.js";
 import { player, readout } from "../ui/player.js";
-import { readAddress, writeAddress } from "../ui/run-address.js";
 import { settingsForm } from "../ui/settings-form.js";
 import { storedEntry } from "../ui/storage.js";
 import { store, train } from "../ui/store.js";
@@ -22,6 +21,53 @@ import { store, train } from "../ui/store.js";
  * @typedef {ReturnType<typeof judge>} Judged
  * @typedef {(found: Record<string, unknown>) => void} Take
  */
+
+// ---- the address of the page, which keeps the settings of the run and the place that the reader looks at
+
+/** The first look: a network that has learned nothing, and a step whose memory is not empty. */
+const FIRST = { epoch: 1, t: 4, unit: 0 };
+const names = /** @type {(keyof typeof FIRST)[]} */ (Object.keys(FIRST));
+
+/** The settings found, and the place. @param {URLSearchParams} options if the address has none */
+const readAddress = (options) => {
+  const hash = location.hash.slice(1);
+  // A section of the page, as in #look-inside, has no "=".
+  const found = new URLSearchParams(hash.includes("=") ? hash : options);
+  const place = { ...FIRST };
+  const messages = [];
+  for (const name of names) {
+    const text = found.get(name);
+    if (text === null) continue;
+    if (/^\d{1,3}$/.test(text)) place[name] = Number(text);
+    else messages.push(`${name} must be a whole number of up to three digits.`);
+  }
+  return { found, place, messages };
+};
+
+let writesAddress = 0; // a timer
+/**
+ * Soon, since a slider changes many times in a second.
+ * @param {Settings} settings @param {TrainedRun | null} run
+ */
+const writeAddress = (settings, run) => {
+  clearTimeout(writesAddress);
+  const asked = location.hash;
+  writesAddress = setTimeout(() => {
+    // Somebody chose another address meanwhile: that one counts, and is about to be read.
+    if (location.hash !== asked) return;
+    const { epoch, t, unit } = store.view;
+    const params = toParams(settings);
+    if (run && epoch > FIRST.epoch) params.set("epoch", String(epoch));
+    if (t !== FIRST.t) params.set("t", String(t));
+    if (unit) params.set("unit", String(unit));
+    const hash = params.size ? `#${params}` : "";
+    if (location.hash.includes("=") || hash) {
+      history.replaceState(null, "", location.pathname + location.search + hash);
+    }
+  }, 300);
+};
+
+// ---- the run
 
 /** @param {TrainedRun} run */
 const lossesOf = ({ records }) => records.map(({ loss }) => loss);

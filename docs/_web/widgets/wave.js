@@ -4,9 +4,8 @@
 import { number, show } from "../core/formats.js";
 import { givenNetwork } from "../core/given-network.js";
 import { addShares, evenBlame, readLine, sharesOf } from "../core/wave.js";
-import { el, setText, withIndices } from "../ui/elements.js";
+import { el, isCalm, setText, withIndices } from "../ui/elements.js";
 import { button, choice, slider } from "../ui/fields.js";
-import { fly } from "../ui/fly.js";
 import { boxLine } from "../ui/line.js";
 import { player, readout } from "../ui/player.js";
 import { padding, states, vector } from "./wave-forward.js";
@@ -33,6 +32,32 @@ const strength = (/** @type {number} */ share) =>
 
 /** @param {number} steps */
 const stepsBack = (steps) => steps === 1 ? "1 step" : `${steps} steps`;
+
+/**
+ * Let a chip fly along points of the window to where it belongs: only then does its effect show. It lands at the end, when the function that is returned
+ * asks it to, or at once if the reader wants no motion: it is gone then, and `landed` runs, once.
+ * @param {HTMLElement} over the chip lies over this part @param {HTMLElement} chip
+ * @param {{x: number, y: number}[]} path @param {KeyframeAnimationOptions} how
+ * @param {() => void} landed
+ */
+const fly = (over, chip, path, how, landed) => {
+  let isFlying = true;
+  const land = () => {
+    if (!isFlying) return;
+    isFlying = false;
+    chip.remove();
+    landed();
+  };
+  if (isCalm()) {
+    land();
+    return land;
+  }
+  over.append(chip);
+  const { left, top } = over.getBoundingClientRect();
+  const frames = path.map(({ x, y }) => ({ transform: `translate(${x - left}px, ${y - top}px)` }));
+  chip.animate(frames, { easing: "ease-in-out", fill: "backwards", ...how }).onfinish = land;
+  return land;
+};
 
 /** A long line, and how far back the blame of a mistake gets. @type {Show} */
 const reach = (root, options) => {
