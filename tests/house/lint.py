@@ -338,13 +338,12 @@ ELSEWHERE = r"\bCUDA\b|\bcuda:\d|cudnn RNN|device-side|\bMPS\b"
 NOT_RUN = r"\bno (graphics card|Mac)\b|\bneither card\b|without a GPU"
 
 
-@rule(CHAPTERS, FIXES, USE, "docs/_questions/*.toml")
+@rule(CHAPTERS, FIXES, USE, "docs/questions/*.md")
 def marks_what_did_not_run_here(file):
     """A page says so once; of questions, each answer does."""
-    cut = r"^(?=\[\[question)" if file.name.endswith(".toml") else r"\Z"
     prose = CELL.sub(lambda cell: "\n" * cell[0].count("\n"), file.text)
     place = 0
-    for part in re.split(cut, prose, flags=re.M):
+    for part in re.split(r"^(?=\[\[question)", prose, flags=re.M):
         message = re.search(ELSEWHERE, part)
         if message and not re.search(NOT_RUN, part):
             line = prose.count("\n", 0, place + message.start()) + 1

@@ -17,7 +17,6 @@ PATTERNS = (
     "*.md",
     "dev.py",
     "docs/**/*.md",
-    "docs/_questions/*.toml",
     "docs/_static/**/*.js",
     "docs/_web/**/*.js",
 )
@@ -59,6 +58,8 @@ def of_markdown(text):
             options = re.match(r"(?:---\n(?s:.*?)^---\n)?", body, re.M)[0]
             yield line, OPTION.sub("", options)
             yield from shifted(line + options.count("\n"), of_python(body[len(options) :]))
+        elif info.startswith("{faq}"):
+            yield from shifted(line, of_toml(body))
         elif info.startswith("{") and not re.match(r"\{(toctree|eval-rst|code-of|play)", info):
             yield from shifted(line, of_markdown(body))
 
@@ -99,7 +100,7 @@ def of_toml(text):
         yield text.count("\n", 0, match.start()) + 1, match[1]
 
 
-PARTS = {".md": of_markdown, ".py": of_python, ".js": of_javascript, ".toml": of_toml}
+PARTS = {".md": of_markdown, ".py": of_python, ".js": of_javascript}
 PARTS |= {".rst": lambda text: [(1, text)], "test": of_test}
 
 

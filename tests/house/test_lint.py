@@ -21,11 +21,11 @@ NAMES = {
     "example": "examples/cell/last_hidden.py",
     "glossary": "docs/glossary.md",
     "test": "tests/test_x.py",
-    "questions": "docs/_questions/two.toml",
+    "questions": "docs/questions/two.md",
 }
 TEXTS = {name: (ROOT / name).read_text("utf-8") for name in [*NAMES.values()][:4]} | {
     "tests/test_x.py": "x = 1\n",
-    "docs/_questions/two.toml": (
+    "docs/questions/two.md": (
         '[[question]]\nask = "`cuda:0`?"\nanswer = "Yes. (We have no graphics card here.)"\n\n'
         '[[question]]\nask = "A CPU?"\nanswer = "No."\n'
     ),
@@ -166,7 +166,7 @@ def test_one_report_names_file_line_and_rule(tmp_path):
         (".py", "import kode\n\n\nraise ValueError(f'the wrogn {kode}')"),
         (".py", 'def kode():\n    """Right.\n\n    Wrogn.\n    """'),
         (".js", "kode();\n\n\nsay(`the wrogn ${kode}`);"),
-        (".toml", '[[kode]]\nid = "kode-wrogn"\nfacts = [\n{ at = "kode", words = "the wrogn" },'),
+        (".md", '```{faq} x\nid = "kode-wrogn"\nfacts = [\n{ words = "the wrogn" },\n```'),
         ("test", "def kode():\n    'kode ' 'wrogn kode'\n\ndef test_the_wrogn_fact(): pass"),
     ],
 )

@@ -48,7 +48,7 @@ BAD |= {
     "docs/fix/unnamed.md": good_but("docs/fix/divide.md", "message: .*\n", ""),
     "docs/fix/stated.md": good_but("docs/fix/divide.md", "group:", "stated: true\ngroup:"),
     "docs/fix/index.md": good_but("docs/fix/index.md", "{fixes} toys", "{fixes} games"),
-    "docs/_questions/toys.toml": good_but("docs/_questions/toys.toml", '"notation"', '"nowhere"'),
+    "docs/questions/toys.md": good_but("docs/questions/toys.md", '"notation"', '"nowhere"'),
     "docs/glossary.md": good_but(
         "docs/glossary.md",
         "bias\n",

@@ -172,7 +172,7 @@ def plain(text):
     return " ".join(text.replace("`", "").split()).lower()
 
 
-QUESTIONS = {path.stem: faq.questions_of(path.stem) for path in sorted(faq.FOLDER.glob("*.toml"))}
+QUESTIONS = {path.stem: faq.questions_of(path.stem) for path in sorted(faq.FOLDER.glob("[!i]*.md"))}
 
 
 @pytest.fixture(scope="session")

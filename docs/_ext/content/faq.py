@@ -1,7 +1,7 @@
 """The pages of questions: what people ask, in their words, and where the site answers.
 
-``{faq} shapes`` shows the questions of ``docs/_questions/shapes.toml`` with their answers, and
-``{faq-list} shapes`` the questions alone, as links to ``questions/shapes``.
+``{faq} shapes`` stands in ``docs/questions/shapes.md``, holds the questions in TOML, and shows them
+with their answers; ``{faq-list} shapes`` shows the questions alone, as links to that page.
 
 Each question has an ``id``, which is its address, ``ask``, ``source``, an ``answer`` of a sentence
 or two if that is enough, and ``facts``: what a whole answer has to say (``fact``), the section that
@@ -20,14 +20,15 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 logger = logging.getLogger(__name__)
-FOLDER = Path(__file__).parents[2] / "_questions"
+FOLDER = Path(__file__).parents[2] / "questions"
 PARTS = ("make-it-happen", "why-it-happens", "fix-it", "check-your-own-code", "read-more")
 LISTS = re.compile("questions/|fix/index$")  # also those of fixes.py
 PART = re.compile(rf"#({'|'.join(PARTS)})$")
 
 
 def questions_of(topic):
-    return tomllib.loads((FOLDER / f"{topic}.toml").read_text("utf-8"))["question"]
+    _, _, held = (FOLDER / f"{topic}.md").read_text("utf-8").partition(f"{{faq}} {topic}\n")
+    return tomllib.loads(held.partition("\n```\n")[0])["question"]
 
 
 def places_of(question):
@@ -46,11 +47,11 @@ class section_link(nodes.Inline, nodes.Element):  # noqa: N801 - a node's class 
 class AboutTopic(SphinxDirective):
     """A directive that shows the questions of a topic."""
 
-    required_arguments = 1
+    required_arguments, has_content = 1, True
 
     def run(self):
         (topic,) = self.arguments
-        self.env.note_dependency(str(FOLDER / f"{topic}.toml"))
+        self.env.note_dependency(str(FOLDER / f"{topic}.md"))
         questions = questions_of(topic)
         asked = [self.parse_text_to_nodes(question["ask"])[0] for question in questions]
         return [self.show(topic, zip(questions, asked, strict=True))]
