@@ -77,7 +77,6 @@ def styles_of(names):
     """Return the style sheets of widgets; the playground loads none that only chapters need."""
     sheets = ["widgets.css"] * ({*names} != {"hero"})
     sheets += ["parts.css"] * bool({*names} - OF_THE_PLAYGROUND - {"hero"})
-    sheets += ["guess.css"] * ("guess" in names)
     return [f"{bundles.FOLDER}/{sheet}" for sheet in sheets]
 
 

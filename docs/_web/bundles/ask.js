@@ -1,6 +1,6 @@
-// The field for error messages and questions, on Error messages, on Questions and on the home page.
-// It filters the messages, symptoms and questions as one types. While something is typed,
-// what fits takes the place of the lists of the page; without anything, the lists are there.
+// The field on Error messages, on Questions and on the home page. It filters the messages, symptoms
+// and questions as one types. While something is typed, what fits takes the place of the lists of
+// the page; without anything, the lists are there.
 import { el } from "../ui/elements.js";
 import { load } from "../ui/load.js";
 

@@ -1,8 +1,7 @@
 // The widget `look`, once its network is there: a text, painted by a unit, what the network does at
 // one character, units to find, and what it writes.
 import { number, show } from "../core/formats.js";
-import { LONGEST_TEXT, parseText } from "../core/known-text.js";
-import { startReading } from "../core/long-reading.js";
+import { LONGEST_TEXT, parseText, startReading } from "../core/long-reading.js";
 import { makingModel, withoutUnits } from "../core/weights.js";
 import { el, newId, say } from "../ui/elements.js";
 import { button, check, field, slider } from "../ui/fields.js";

@@ -128,7 +128,8 @@ export const write = (model, chars, length, temperature, seed = 0) => {
 const NO_DIGEST = "0".repeat(64); // in place of the SHA-256 while the file is hashed
 
 /**
- * The network as a file that `charseq sample` reads, best.safetensors (see charseq/checkpoint.py): the weights in float32, under torch's names.
+ * The bytes of best.safetensors, which `charseq sample` reads (see charseq/checkpoint.py): the
+ * weights in float32, under torch's names.
  * @param {Model} model @param {string[]} chars @param {object} about what else is known of the run
  */
 export const runFile = async (model, chars, about) => {

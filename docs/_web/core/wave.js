@@ -1,5 +1,5 @@
-// A line of letters that a network reads, and a mistake at one of them: how large the blame is that
-// reaches each letter before it.
+// An untrained network that has read a line of letters, and a mistake at one of them: how large the
+// blame is that reaches each letter before it.
 import {
   createModel,
   createPass,
@@ -10,6 +10,7 @@ import {
   sendBack,
   vocabulary,
 } from "./network.js";
+import { settingsOf } from "./settings.js";
 
 /** @import { Cell, Network } from "./network.js" */
 
@@ -28,6 +29,29 @@ export const readLine = ({ text, order, cell, hidden, seed, size = 1, bias = 0 }
   const [, W_hh, b_ih] = model.parameters.map(({ data }) => data);
   for (let k = 0; k < W_hh.length; k++) W_hh[k] *= size;
   if (cell === "LSTM") { for (let k = hidden; k < 2 * hidden; k++) b_ih[k] += bias; }
+  const pass = createPass(model, encode(text, chars));
+  forward(model, pass);
+  return { model, pass, chars };
+};
+
+/**
+ * The network of a live part that says its numbers: it has read all of its text. Options named
+ * W_ih, W_hh, b_ih, b_hh hold numbers, row by row, which replace those that torch would draw.
+ * @param {URLSearchParams} options @returns {Network}
+ */
+export const givenNetwork = (options) => {
+  const { text, order, cell, outputLayer, hidden, seed } = settingsOf(options);
+  const chars = order ? [...order] : vocabulary(text);
+  const V = chars.length;
+  const sizes = { cell, V, H: outputLayer ? hidden : V, outputLayer };
+  const model = createModel(sizes, new Generator(seed));
+  for (const { symbol, data } of model.parameters) {
+    const numbers = options.get(symbol)?.trim().split(/\s+/).map(Number) ?? data;
+    if (numbers.length !== data.length || numbers.some(Number.isNaN)) {
+      throw new RangeError(`${symbol} must be ${data.length} numbers: got ${numbers.join(" ")}`);
+    }
+    data.set(numbers);
+  }
   const pass = createPass(model, encode(text, chars));
   forward(model, pass);
   return { model, pass, chars };

@@ -5,7 +5,7 @@ import { number, show } from "../core/formats.js";
 import { el, newId, scroll, table } from "../ui/elements.js";
 import { button } from "../ui/fields.js";
 
-/** @import { KnownText } from "../core/known-text.js" */
+/** @import { KnownText } from "../core/long-reading.js" */
 
 /** @param {(at: number) => void} choose is told the place of a character that the reader presses */
 export const paintedText = (choose) => {

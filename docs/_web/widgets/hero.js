@@ -2,8 +2,7 @@
 // each letter, below it some numbers of the last states, and what the network expects next. It
 // takes over the still of docs/_ext/live/hero.py, as soon as its network is there.
 import { show } from "../core/formats.js";
-import { parseText } from "../core/known-text.js";
-import { startReading } from "../core/long-reading.js";
+import { parseText, startReading } from "../core/long-reading.js";
 import { drawId, Generator, probabilities } from "../core/network.js";
 import { makingModel, withoutUnits } from "../core/weights.js";
 import { el, isCalm, say } from "../ui/elements.js";

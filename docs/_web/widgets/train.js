@@ -22,7 +22,7 @@ import { store, train } from "../ui/store.js";
  * @typedef {(found: Record<string, unknown>) => void} Take
  */
 
-// ---- the address of the page, which keeps the settings of the run and the place that the reader looks at
+// ---- the address of the page: it keeps the settings, and the place that the reader looks at
 
 /** The first look: a network that has learned nothing, and a step whose memory is not empty. */
 const FIRST = { epoch: 1, t: 4, unit: 0 };

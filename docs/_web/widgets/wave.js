@@ -2,8 +2,7 @@
 // runs along it: blame that goes back (`reach`, `shares`), or states that go on (`states`,
 // `padding`).
 import { number, show } from "../core/formats.js";
-import { givenNetwork } from "../core/given-network.js";
-import { addShares, evenBlame, readLine, sharesOf } from "../core/wave.js";
+import { addShares, evenBlame, givenNetwork, readLine, sharesOf } from "../core/wave.js";
 import { el, isCalm, setText, withIndices } from "../ui/elements.js";
 import { button, choice, slider } from "../ui/fields.js";
 import { boxLine } from "../ui/line.js";
@@ -34,8 +33,9 @@ const strength = (/** @type {number} */ share) =>
 const stepsBack = (steps) => steps === 1 ? "1 step" : `${steps} steps`;
 
 /**
- * Let a chip fly along points of the window to where it belongs: only then does its effect show. It lands at the end, when the function that is returned
- * asks it to, or at once if the reader wants no motion: it is gone then, and `landed` runs, once.
+ * Let a chip fly along points of the window to where it belongs: only then does its effect show. It
+ * lands at the end, when the function that is returned asks it to, or at once if the reader wants
+ * no motion: it is gone then, and `landed` runs, once.
  * @param {HTMLElement} over the chip lies over this part @param {HTMLElement} chip
  * @param {{x: number, y: number}[]} path @param {KeyframeAnimationOptions} how
  * @param {() => void} landed
