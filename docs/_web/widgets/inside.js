@@ -8,7 +8,7 @@ import { show } from "../core/formats.js";
 import { el, onTheme, say, scroll, withIndices } from "../ui/elements.js";
 import { slider } from "../ui/fields.js";
 import { heatMap } from "../ui/heat-map.js";
-import { givenNetwork } from "../core/wave.js";
+import { givenNetwork } from "../core/untrained.js";
 import { source } from "../ui/store.js";
 
 /** @import { Line, Look, Place } from "../core/equation-terms.js" */

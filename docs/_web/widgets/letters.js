@@ -1,8 +1,8 @@
 // The part `letters`: type a word, and see its ids, its one-hot vectors and the column of W_ih that
 // each letter picks. Its options are the `text` that has the vocabulary, and the `word` to begin with.
 import { number, show } from "../core/formats.js";
-import { lookUp, table } from "../core/letters.js";
 import { DEFAULT } from "../core/settings.js";
+import { lookUp, table } from "../core/untrained.js";
 import { el, withIndices } from "../ui/elements.js";
 import { field } from "../ui/fields.js";
 import { boxLine } from "../ui/line.js";

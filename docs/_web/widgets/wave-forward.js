@@ -1,6 +1,6 @@
 // The wave going on: what each letter makes of the state.
 import { number, show } from "../core/formats.js";
-import { givenNetwork, largestGap, readLine, stateAfter } from "../core/wave.js";
+import { givenNetwork, largestGap, readLine, stateAfter } from "../core/untrained.js";
 import { el, keep, put, setText, svg } from "../ui/elements.js";
 import { check, choice } from "../ui/fields.js";
 import { boxLine } from "../ui/line.js";

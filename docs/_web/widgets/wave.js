@@ -2,7 +2,7 @@
 // runs along it: blame that goes back (`reach`, `shares`), or states that go on (`states`,
 // `padding`).
 import { number, show } from "../core/formats.js";
-import { addShares, evenBlame, givenNetwork, readLine, sharesOf } from "../core/wave.js";
+import { addShares, evenBlame, givenNetwork, readLine, sharesOf } from "../core/untrained.js";
 import { el, isCalm, setText, withIndices } from "../ui/elements.js";
 import { button, choice, slider } from "../ui/fields.js";
 import { boxLine } from "../ui/line.js";

@@ -1,5 +1,6 @@
-// An untrained network that has read a line of letters, and a mistake at one of them: how large the
-// blame is that reaches each letter before it.
+// What an untrained network makes of letters: their ids, one-hot vectors and columns of W_ih; the
+// states when it has read a line of them; and the blame that a mistake at one of them sends to each
+// letter before it.
 import {
   createModel,
   createPass,
@@ -13,6 +14,39 @@ import {
 import { settingsOf } from "./settings.js";
 
 /** @import { Cell, Network } from "./network.js" */
+
+// ---- a word
+
+/**
+ * W_ih of charseq.CharRNN(V, H, seed=0).
+ * @param {string} text whose characters are the vocabulary @param {number} H units
+ */
+export const table = (text, H) => {
+  const chars = vocabulary(text);
+  const V = chars.length;
+  const sizes = { cell: /** @type {const} */ ("RNN"), V, H, outputLayer: true };
+  const [{ data }] = createModel(sizes, new Generator(0)).parameters;
+  return { chars, W_ih: Array.from(data) }; // (H, V), row by row
+};
+
+/**
+ * What a word becomes: its ids, or -1; its one-hot vectors and the products with W_ih, both with a
+ * column for each letter, row by row. An unknown letter has a vector of zeros.
+ * @param {string} word @param {{chars: string[], W_ih: number[]}} table
+ */
+export const lookUp = (word, { chars, W_ih }) => {
+  const ids = Array.from(encode(word, chars));
+  const V = chars.length;
+  const oneHot = chars.flatMap((_, row) => ids.map((id) => Number(id === row)));
+  const H = W_ih.length / V;
+  const products = Array.from(
+    { length: H },
+    (_, unit) => ids.map((id) => id < 0 ? 0 : W_ih[unit * V + id]),
+  ).flat();
+  return { ids, oneHot, products };
+};
+
+// ---- a line, and blame
 
 /**
  * CharRNN with `hidden` units, as torch draws it, that has read the text. W_hh is multiplied by
