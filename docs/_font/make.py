@@ -1,12 +1,15 @@
-"""Cut the math font to what this site writes, and put it into docs/_static/math.css.
+"""Cut the fonts of text and of formulas to what this site writes, and put them into docs/_static.
 
-    python docs/_font/make.py /usr/share/texmf/fonts/opentype/public/lm-math/latinmodern-math.otf
+    python docs/_font/make.py text node_modules/@fontsource-variable/literata
+    python docs/_font/make.py math latinmodern-math.otf
 
-The source is Latin Modern Math 1.959, from Debian's package fonts-lmodern. Needs fonttools[woff],
-which the extra ``test`` brings. A formula whose character is not in the font fails
-tests/site/test_site.py: add it below and run this again.
+The text's is Literata in the npm package @fontsource-variable/literata 5.3.0, from a folder into
+which npm has installed it. That of formulas is Latin Modern Math 1.959, which Debian's package
+fonts-lmodern puts into /usr/share/texmf/fonts/opentype/public/lm-math; a formula whose character is
+not in the font fails tests/site/test_site.py: add it below and run this again. Needs
+fonttools[woff], which the extra ``test`` brings.
 
-The font lies inside the style sheet, so that it is there when the text is laid out: a font in a
+Each font lies inside its style sheet, so that it is there when the text is laid out: a font in a
 file of its own arrives late and shifts the page, and preloading it is refused on file://.
 """
 
@@ -18,6 +21,57 @@ from pathlib import Path
 
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
+from fontTools.varLib.instancer import instantiateVariableFont
+
+STATIC = Path(__file__).parents[1] / "_static"
+
+
+def packed(font):
+    """Return a font as WOFF2 in base64."""
+    font.flavor = "woff2"
+    font.recalcTimestamp = False  # the same bytes whenever it is made
+    file = BytesIO()
+    font.save(file)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+# --- of the text ----------------------------------------------------------------------------------
+
+LETTERS = "".join(map(chr, range(0x20, 0x7F))) + "\xa0éèäöüß©×·–—‘’“”…−"
+FACE = """\
+@font-face {{
+  font-display: swap;
+  font-family: Literata;
+  font-style: {style};
+  font-weight: {weight};
+  src: url(data:font/woff2;base64,{font}) format("woff2");
+}}
+"""
+
+
+def face(source, style):
+    """Return the rule of a style: upright in all weights from regular to bold, italic in one."""
+    upright = style == "normal"
+    font = TTFont(source)
+    options = Options(layout_features=["kern"], hinting=False)
+    subsetter = Subsetter(options)
+    subsetter.populate(text=LETTERS)
+    subsetter.subset(font)
+    instantiateVariableFont(font, {"wght": (400, 700) if upright else 400}, inplace=True)
+    weight = "400 700" if upright else "400"
+    return FACE.format(style=style, weight=weight, font=packed(font))
+
+
+def make_text(package):
+    faces = [
+        face(Path(package, "files", f"literata-latin-wght-{style}.woff2"), style)
+        for style in ("normal", "italic")
+    ]
+    STATIC.joinpath("literata.css").write_text("".join(faces), "utf-8", newline="\n")
+    STATIC.joinpath("literata-license.txt").write_bytes(Path(package, "LICENSE").read_bytes())
+
+
+# --- of formulas ----------------------------------------------------------------------------------
 
 # The license asks that a changed font has another name.
 FAMILY = "Charseq Math"
@@ -63,7 +117,7 @@ def keep_sizes(variants, direction, tall):
     setattr(variants, f"{direction}GlyphCount", len(kept))
 
 
-def main(source):
+def make_math(source):
     font = TTFont(source)
     tall = {font.getBestCmap()[ord(char)] for char in TALL}
     variants = font["MATH"].table.MathVariants
@@ -82,15 +136,10 @@ def main(source):
     cff = font["CFF "].cff
     cff.fontNames = [FAMILY.replace(" ", "")]
     cff[0].FullName = cff[0].FamilyName = FAMILY
-    font.flavor = "woff2"
-    font.recalcTimestamp = False  # the same bytes whenever it is made
-    packed = BytesIO()
-    font.save(packed)
-    encoded = base64.b64encode(packed.getvalue()).decode()
-    css = CSS.format(family=FAMILY, font=encoded)
-    Path(__file__).parents[1].joinpath("_static", "math.css").write_text(css, "utf-8", newline="\n")
-    print(f"{len(font.getGlyphOrder())} glyphs, {packed.tell()} bytes")
+    css = CSS.format(family=FAMILY, font=packed(font))
+    STATIC.joinpath("math.css").write_text(css, "utf-8", newline="\n")
+    print(f"{len(font.getGlyphOrder())} glyphs, {len(css)} bytes")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    {"text": make_text, "math": make_math}[sys.argv[1]](sys.argv[2])
