@@ -143,7 +143,6 @@ FILES = {
     if path.is_file() and "gallery" not in path.parts
 }
 OURS = {path.stem for path in FILES.values()} | {"benchmarks", "charseq", "tests"}
-OURS.add("fakes")  # test_bench.py writes it
 
 
 def imports(path):
