@@ -127,9 +127,8 @@ def test_a_question_leads_to_the_section_that_answers_it_and_counts_by_itself_if
         return f"""<dt id="q{number}">Is broccoli {number}.5 healthy?</dt>
             <dd><p>Read <a class="internal" href="{href}">there</a>.</p></dd>"""
 
-    asked = f"""<article><section id="data"><h1>Data</h1><dl>{question(1)}{question(2)}</dl>
-        </section></article>"""
-    pages = TOYS | {"questions/data.html": asked}
+    asked = f"<section id='data'><h1>Data</h1><dl>{question(1)}{question(2)}</dl></section>"
+    pages = TOYS | {"questions/data.html": f"<article>{asked}</article>"}
     (found,) = places("healthy broccoli", pages=pages)
     assert found == ["questions/data.html#q1", "learn/rnn.html#zeta"]
     apart = {"questionsApart": True}
@@ -201,8 +200,8 @@ def test_a_right_section_is_among_the_first_three(of_site, pages):
 
 def test_a_chapter_is_found_by_its_name_in_the_menu(of_site):
     names = {chapter.label: chapter.page for chapter in course_table.chapters().values()}
-    found = of_site(PLACES, [*names])
-    assert [places[0].partition(".")[0] for places in found] == [*names.values()]
+    found = [places[0].partition(".")[0] for places in of_site(PLACES, [*names])]
+    assert found == [*names.values()]
 
 
 def test_a_search_for_what_no_page_has_says_so(of_site):

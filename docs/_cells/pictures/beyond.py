@@ -158,15 +158,16 @@ def draw_looks(rows):
 
 
 def draw_block_by_hand(steps):
-    """Draw the numbers on the line of a block, and beside them those of its two branches."""
+    """Draw the numbers on the line of a block, and on its two branches."""
     _, ax = plt.subplots(figsize=(5.6, 4.1), layout="constrained")
     minus, _, plus = DIVERGING
     for row, (numbers, why) in enumerate(steps):
         on_line = row in (0, 3, 6)
         left = 0 if on_line else 4.6
         for place, number in enumerate(numbers):
-            look = {"fc": (plus if number > 0 else minus, min(abs(number) / 3, 1))}
-            look |= {"ec": BLUE if on_line else INK, "lw": 1.6 if on_line else 0.8}
+            color = plus if number > 0 else minus
+            look = {"fc": (color, min(abs(number) / 3, 1))}
+            look |= {"ec": BLUE, "lw": 1.6} if on_line else {"ec": INK}
             corner = (left + place, -row - 0.32)
             ax.add_patch(plt.Rectangle(corner, 1, 0.64, **look))
             said = f"{number:.2g}".replace("-", "−")
@@ -175,7 +176,8 @@ def draw_block_by_hand(steps):
     for row in (0, 3):
         ax.plot((2, 2), (-row - 0.34, -row - 2.2), color=BLUE, lw=5)
         arrow(ax, (2, -row - 2.2), (2, -row - 2.66), BLUE, 5, 0)
-        ax.plot((4.05, 6.6, 6.6), (-row - 0.15, -row - 0.15, -row - 0.3), color=INK, lw=1.4)
+        out = (-row - 0.15, -row - 0.15, -row - 0.3)
+        ax.plot((4.05, 6.6, 6.6), out, color=INK, lw=1.4)
         arrow(ax, (6.6, -row - 0.3), (6.6, -row - 0.68), INK, 1.4, 0)
         arrow(ax, (6.6, -row - 1.32), (6.6, -row - 1.68), INK, 1.4, 0)
         ax.plot((6.6, 6.6), (-row - 2.32, -row - 2.85), color=INK, lw=1.4)
