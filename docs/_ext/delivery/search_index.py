@@ -200,7 +200,7 @@ def finish(app, exception):
         return
     folder, made = Path(app.outdir, "_static", "search"), Path(app.doctreedir, "searched.txt")
     texts = {name: kept_of(app, name).read_text("utf-8") for name in sorted(app.env.found_docs)}
-    names = {page: chapter.label for page, chapter in chapters(Path(app.srcdir)).items()}
+    names = {page: chapter.label for page, chapter in chapters().items()}
     state = f"{folder} {CODE} {hashlib.sha256(json.dumps([texts, names]).encode()).hexdigest()}"
     if not folder.exists() or not made.exists() or made.read_text("utf-8") != state:
         pages = sorted((f"{name}.html", json.loads(text)) for name, text in texts.items())
