@@ -9,7 +9,7 @@ try {
 /** @type {any} */ (globalThis).DOCUMENTATION_OPTIONS = {}; // sphinx-copybutton reads it
 document.body.dataset.theme = theme === "light" || theme === "dark" ? theme : "auto";
 
-// The text waits some milliseconds for its fonts, which style sheets bring along (text_font.py, math.css).
+// The text waits some milliseconds for its fonts, which style sheets bring along (literata.css, math.css).
 // Lines set in another font first would break elsewhere, and all that is below them would move.
 const root = document.documentElement;
 root.classList.add("waits-for-font");
