@@ -66,11 +66,11 @@ def read(path):
     if any(a < b for a, b in zip(found, (50, 2, 10), strict=True)):
         said = "expected 50 rows, 2 labels and 10 groups or more, got"
         sys.exit(f"{path}: {said} {found[0]}, {found[1]} and {found[2]}")
-    label, times = counts.most_common()[-1]
-    if times < 5:
-        line = next(line for line, row in rows if row[1] == label)
-        found = f"expected a label of 5 rows or more, got {label!r}, of"
-        sys.exit(f"{path}, line {line}: {found} {times}")
+    rare = [f"{label!r} of {n}" for label, n in counts.items() if n < 5]
+    if rare:
+        line = next(line for line, row in rows if counts[row[1]] < 5)
+        found = f"a label of 5 rows or more, got {', '.join(rare[:5])}"
+        sys.exit(f"{path}, line {line}: expected {found}")
     return [(text[:LONGEST], *others) for _, (text, *others) in rows]
 
 

@@ -46,9 +46,10 @@ def read(path):
         text = Path(path).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         sys.exit(f"{path}: expected a text in UTF-8, got an error: {error}")
-    if len(text) < 2000 or "\0" in text or len(set(text.split())) < 2:
+    begin = {text[i : i + 5] for i in range(1000)}  # the same ones again?
+    if len(text) < 2000 or "\0" in text or len(begin) < 50:
         found = f"{len(text):,} that begin with {text[:20]!r}"
-        sys.exit(f"{path}: expected 2,000 characters of words, got {found}")
+        sys.exit(f"{path}: expected 2,000 characters of text, got {found}")
     return text
 
 
@@ -129,8 +130,8 @@ class Net(nn.Module):
         return self.head(self.norm(x)).mT, new
 
     def encode(self, text):
-        if not text or set(text) - set(self.alphabet):
-            sys.exit(f"expected letters of the text, got {text[:50]!r}")
+        if (new := sorted({*text} - {*self.alphabet})) or not text:
+            sys.exit(f"expected letters of the text, got {''.join(new)!r}")
         return torch.tensor([self.alphabet.index(c) for c in text])
 
 

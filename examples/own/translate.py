@@ -53,7 +53,8 @@ def read(path):
             continue
         if [0 < len(cell) <= 100 for cell in cells] != [True, True]:
             said = "expected source, tab and target, 1 to 100 letters each"
-            sys.exit(f"{name}, line {number}: {said}, got {line[:40]!r}")
+            said += f", got {' and '.join(str(len(c)) for c in cells)}"
+            sys.exit(f"{name}, line {number}: {said} in {line[:40]!r}")
         pairs.setdefault(*cells)
     if len(pairs) < 100 or len(set(pairs.values())) == 1:
         found = f"{len(pairs)} with {len(set(pairs.values()))} targets"
@@ -140,8 +141,8 @@ class Net(nn.Module):
 def predict(net, *sources, width=4):
     """Return the target that the network writes for each source."""
     for source in sources:
-        if not source or set(source) - set(net.letters):
-            sys.exit(f"expected letters of the file, got {source[:50]!r}")
+        if (new := sorted({*source} - {*net.letters})) or not source:
+            sys.exit(f"expected letters of the file, got {''.join(new)!r}")
     memory, real, state = net.eval().read(encode(sources, net.letters))
     memory = memory.repeat_interleave(width, 0)  # (B * width, S, H)
     real = real.repeat_interleave(width, 0)
