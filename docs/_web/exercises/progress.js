@@ -91,7 +91,12 @@ export const showOne = () => {
   };
   const buttons = cards.map((card, k) => {
     const [, kind] = card.querySelector(".admonition-title")?.textContent.match(/\((.+?)\)/) ?? [];
-    return el("button", { type: "button", onclick: () => show(k) }, `${k + 1} ${kind ?? ""}`);
+    const onclick = () => {
+      const section = /** @type {HTMLElement} */ (card.parentElement);
+      section.style.minHeight = `${section.offsetHeight}px`; // so that the row stays where it is
+      show(k);
+    };
+    return el("button", { type: "button", onclick }, `${k + 1} ${kind ?? ""}`);
   });
   cards[0].before(el("div", { class: "exercise-row on-screen" }, ...buttons));
   const showTarget = () => {
